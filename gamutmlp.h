@@ -1,0 +1,1323 @@
+/* gamutmlp.h - v0.1.0 - wide gamut in an ordinary sRGB file, by a small network - MIT licence
+
+   Do this:
+      #define GAMUTMLP_IMPLEMENTATION
+   before you include this file in *one* C or C++ file to create the implementation.
+   Every other file includes it without the define. C99 or C++11, no dependency but
+   the C standard library.
+
+   A wide-gamut picture is reduced to 8-bit sRGB, which every viewer opens. A network of a
+   few kilobytes, trained on that very picture, travels in the file's metadata. From the
+   file alone it gives back the colours that the reduction clipped.
+
+      gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO };
+      gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB };
+      gmlp_net net;
+      gmlp_reduce(&wide, &base, NULL, NULL);             // pixels8 = clipped sRGB
+      gmlp_train(&base, &wide, NULL, &net, NULL);        // about a second
+      gmlp_blob_write(&net, bytes, sizeof bytes, &size); // at most 4096 bytes by default
+      gmlp_png_embed(png, png_size, bytes, size, NULL, writer, NULL);
+   and later
+      gmlp_png_extract(png, png_size, NULL, &bytes, &size, NULL);
+      gmlp_blob_read(bytes, size, NULL, &net, NULL);
+      gmlp_decode(&net, &base, &wide, NULL);
+      gmlp_net_free(&net);
+   Every call returns a gmlp_result; 0 is success. examples/quickstart.c is the whole of it.
+
+   TABLE OF CONTENTS  (search for the marker)
+      Manual             below
+      >>config           build switches
+      >>types            results, errors, memory, threads, pictures
+      >>color            spaces, curves, matrices, conversion of rows
+      >>gamut            gamut reduction, out-of-gamut and saturated masks, soft clip
+      >>encoding         sinusoidal encoding
+      >>mlp              the network: forward, backward, Adam
+      >>train            training on one picture
+      >>blob             the network as bytes; signature; coordinates
+      >>decode           base picture + network -> wide gamut
+      >>jpeg             carry a blob in a JPEG file
+      >>png              carry a blob in a PNG file
+      then the implementation, the same sections in the same order, between
+      >>platform         attributes, checked arithmetic, floating-point state, bytes, CPU
+      >>kernels          the vector code, compiled once per instruction set by this file
+                         including itself
+
+   MANUAL
+
+   Words. *Base*: the 8-bit picture that travels. *Blob*: the network's bytes. *Carrier*: the
+   place in a container that holds them. *OG*: out of gamut, a pixel of the original with some
+   linear sRGB channel outside [0,1], unless all three are below 0 or all three above 1.
+   *Saturated*: what a decoder can see of that, a pixel of the base with some code within
+   the blob's margin of 0 or 255, pure black and pure white left out. *Encoding*: the
+   sinusoids. *Wide space*: the space the original was in, to which decoding returns.
+
+   Memory. Functions that allocate take a gmlp_alloc (NULL: GMLP_MALLOC). They take nothing
+   in proportion to a number in untrusted bytes before that number is checked.
+
+   Threads. There is no global state. Any function may run on any thread at the same time as
+   any other, as long as they do not write the same object. Functions that can use several
+   threads take a gmlp_threads hook; without one they stay on the caller's.
+
+   Determinism. The same input, options and seed give the same bytes on every instruction
+   set, thread count and tiling, whatever the caller's rounding mode or denormal flags are.
+   Needs IEEE 754 arithmetic in the declared precision (no -ffast-math, no x87).
+
+   Untrusted input. JPEG, PNG and blob bytes may come from anyone. They can produce wrong
+   colours, never a crash, a hang, or memory out of proportion. Pixel buffers, options and
+   function pointers are the caller's and are trusted.
+
+   Limits. Pictures up to 65535 x 65535; blobs up to GMLP_MAX_BLOB bytes.
+
+   The licence is at the end of the file.
+*/
+#ifndef GAMUTMLP_H
+#define GAMUTMLP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define GMLP_VERSION_MAJOR 0
+#define GMLP_VERSION_MINOR 1
+#define GMLP_VERSION_PATCH 0
+
+/* ---------------------------------------------------------------------------------------
+   >>config: build switches. Define them before including; all are optional.
+
+   GAMUTMLP_IMPLEMENTATION   compile the implementation here
+   GMLP_STATIC               all functions static (one file uses the library)
+   GMLP_DEF                  linkage of the public functions, when neither extern nor static fits
+   GMLP_MALLOC, GMLP_FREE    replace malloc and free; both or none
+   GMLP_NO_SIMD              portable C only
+   GMLP_NO_AVX512            leave out the AVX-512 code (a smaller program)
+   GMLP_HEADER_FILENAME      this file's name as it can be included from its own folder,
+                             when it was renamed; default "gamutmlp.h"
+*/
+#ifndef GMLP_DEF
+#ifdef GMLP_STATIC
+#define GMLP_DEF static
+#else
+#define GMLP_DEF extern
+#endif
+#endif
+
+#define GMLP_MAX_SIZE 65535u           /* largest picture width and height */
+#define GMLP_MAX_BLOB (1u << 20)       /* largest blob in bytes */
+#define GMLP_MAX_WIDTH 128             /* largest hidden layer */
+#define GMLP_MAX_BANDS 16              /* largest K of the sinusoidal encoding */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---------------------------------------------------------------------------------------
+   >>types: results, errors, memory, threads, pictures
+*/
+
+/* Results. Values are stable; new ones are added at the end. */
+#define GMLP_RESULTS(X)                                                                   \
+    X(0, GMLP_OK, "success")                                                              \
+    X(1, GMLP_E_ARGUMENT, "an argument is missing or out of its range")                   \
+    X(2, GMLP_E_MEMORY, "out of memory")                                                  \
+    X(3, GMLP_E_CANCELLED, "cancelled by the progress callback")                          \
+    X(4, GMLP_E_BUFFER, "the output buffer is too small")                                 \
+    X(5, GMLP_E_WRITE, "the write callback reported a failure")                           \
+    X(6, GMLP_E_NOT_FOUND, "the file carries no network")                                 \
+    X(7, GMLP_E_FORMAT, "the bytes are not of the expected format")                       \
+    X(8, GMLP_E_TRUNCATED, "the bytes end too early")                                     \
+    X(9, GMLP_E_VERSION, "made by a newer version of the format")                         \
+    X(10, GMLP_E_CORRUPT, "a checksum does not match")                                    \
+    X(11, GMLP_E_FIELD, "a field holds a value that is not allowed")                      \
+    X(12, GMLP_E_LIMIT, "a size is beyond the limits")                                    \
+    X(13, GMLP_E_WEIGHT, "a weight is not a finite number")                               \
+    X(14, GMLP_E_MISMATCH, "the network belongs to a picture of another size")
+
+#define GMLP__ENUM(value, name, text) name = value,
+typedef enum gmlp_result { GMLP_RESULTS(GMLP__ENUM) GMLP_RESULT_COUNT } gmlp_result;
+#undef GMLP__ENUM
+
+/* What went wrong in a parser: a result, the byte offset at which it was noticed, and a
+   constant text in plain words. Optional wherever it is taken; written only on failure. */
+typedef struct gmlp_error {
+    gmlp_result result;
+    size_t offset;
+    const char *text;
+} gmlp_error;
+
+/* The result's text. Never NULL; an unknown value gives "unknown result". */
+GMLP_DEF const char *gmlp_result_string(gmlp_result result);
+
+/* The version of the implementation, major * 10000 + minor * 100 + patch. */
+GMLP_DEF int gmlp_version(void);
+
+/* Memory. alloc returns memory aligned for any type or NULL; free gets the size that was
+   asked for. Both or none. The hooks are called on the thread that called the library,
+   except inside a gmlp_threads run. */
+typedef struct gmlp_alloc {
+    void *user;
+    void *(*alloc)(void *user, size_t size);
+    void (*free)(void *user, void *ptr, size_t size);
+} gmlp_alloc;
+
+/* Threads. run calls job(ctx, i) once for each i in 0..count-1, on any threads and in any
+   order, and returns when all are done. All zero: everything stays on the caller's thread. */
+typedef struct gmlp_threads {
+    void *user;
+    void (*run)(void *user, void (*job)(void *ctx, size_t index), void *ctx, size_t count);
+} gmlp_threads;
+
+/* Where bytes go. write returns 0 on success; anything else stops with GMLP_E_WRITE. */
+typedef struct gmlp_writer {
+    void *user;
+    int (*write)(void *user, const void *bytes, size_t size);
+} gmlp_writer;
+
+/* Instruction sets, for opts.isa. AUTO takes the best one the processor has. Asking for one
+   that the processor or the build lacks gives GMLP_E_ARGUMENT. */
+typedef enum gmlp_isa {
+    GMLP_ISA_AUTO = 0,
+    GMLP_ISA_SCALAR = 1,
+    GMLP_ISA_AVX2 = 2,
+    GMLP_ISA_AVX512 = 3,
+    GMLP_ISA_NEON = 4
+} gmlp_isa;
+GMLP_DEF int gmlp_isa_available(int isa);      /* 1 or 0; AUTO is always available */
+GMLP_DEF const char *gmlp_isa_name(int isa);   /* "avx512"; AUTO gives the name of the choice */
+
+/* Sample types of a picture. Integers are full-range codes (0..255, 0..65535 = 0..1). */
+typedef enum gmlp_type { GMLP_U8 = 1, GMLP_U16 = 2, GMLP_HALF = 3, GMLP_FLOAT = 4 } gmlp_type;
+GMLP_DEF size_t gmlp_type_size(int type);      /* bytes of a sample, 0 for an unknown type */
+
+/* Colour spaces. Zero means "not said". Values are stored in blobs and stay as they are.
+   A space with GMLP_LINEAR added has the same primaries and no curve. */
+typedef enum gmlp_space {
+    GMLP_SPACE_NONE = 0,
+    GMLP_SRGB = 1,          /* IEC 61966-2-1 */
+    GMLP_P3 = 2,            /* Display P3: SMPTE RP 431-2 primaries, D65, sRGB curve */
+    GMLP_ADOBERGB = 3,      /* Adobe RGB (1998) */
+    GMLP_PROPHOTO = 4,      /* ROMM RGB, ISO 22028-2, D50, with its linear toe */
+    GMLP_REC2020 = 5,       /* ITU-R BT.2020, its camera curve inverted */
+    GMLP_REC2020_PQ = 6,    /* BT.2020 primaries, SMPTE ST 2084 */
+    GMLP_REC2020_HLG = 7,   /* BT.2020 primaries, ARIB STD-B67, display-referred at 1000 nit */
+    GMLP_ACES = 8,          /* ACES2065-1 (AP0), linear */
+    GMLP_ACESCG = 9,        /* ACEScg (AP1), linear */
+    GMLP_LINEAR = 64,
+    GMLP_SRGB_LINEAR = 65,
+    GMLP_P3_LINEAR = 66,
+    GMLP_ADOBERGB_LINEAR = 67,
+    GMLP_PROPHOTO_LINEAR = 68,
+    GMLP_REC2020_LINEAR = 69
+} gmlp_space;
+
+/* A view of pixels in the caller's memory: interleaved, 3 or 4 channels (the fourth is
+   neither read nor written). It owns nothing. Functions say which views they write. */
+typedef struct gmlp_image {
+    void *data;             /* first sample of the first row */
+    uint32_t width, height; /* 1..65535 */
+    ptrdiff_t stride;       /* bytes from one row to the next; 0: rows are packed; may be negative */
+    int type;               /* gmlp_type */
+    int channels;           /* 3 or 4; 0: 3 */
+    int space;              /* gmlp_space */
+} gmlp_image;
+
+/* ---------------------------------------------------------------------------------------
+   >>color: spaces, curves, matrices, conversion of rows
+
+   "Linear" is light relative to the space's white: 1.0 is diffuse white. For the HDR spaces
+   diffuse white is 203 cd/m2 (ITU-R BT.2408) unless white_nits says otherwise.
+*/
+
+typedef enum gmlp_adaptation { GMLP_BRADFORD = 0, GMLP_CAT02 = 1 } gmlp_adaptation;
+
+/* The name of a space as the command-line tool spells it ("prophoto", "p3-linear"), NULL for
+   an unknown value; and back, GMLP_SPACE_NONE for an unknown name. */
+GMLP_DEF const char *gmlp_space_name(int space);
+GMLP_DEF int gmlp_space_from_name(const char *name);
+GMLP_DEF int gmlp_space_is_linear(int space);
+
+/* The 3x3 matrix, row by row, from linear RGB of one space to linear RGB of another, derived in
+   double from the published primaries and white points; the white points are joined by the
+   Bradford or CAT02 transform. GMLP_E_ARGUMENT for an unknown space. */
+GMLP_DEF gmlp_result gmlp_space_matrix(int from, int to, int adaptation, double m[9]);
+
+/* The same to and from CIE XYZ (Y of white = 1), relative to the space's own white point. */
+GMLP_DEF gmlp_result gmlp_space_to_xyz(int space, double m[9]);
+/* CIE xy of the white point. */
+GMLP_DEF gmlp_result gmlp_space_white(int space, double xy[2]);
+
+/* One channel: code value to linear light and back, in double, to about 1e-14. Odd symmetry
+   extends SDR curves below 0; codes above 1 continue the curve. For HLG these are the scene
+   curve alone (gmlp_convert adds the display's system gamma, which mixes the channels); for PQ
+   linear is cd/m2 divided by white_nits (0: 203). */
+GMLP_DEF double gmlp_curve_decode(int space, double code, double white_nits);
+GMLP_DEF double gmlp_curve_encode(int space, double linear, double white_nits);
+
+/* Converts a whole view into another of the same size: any space, type, stride. Integer
+   destinations are clamped to [0,1] and rounded to the nearest code; half and float keep
+   values outside. Relative error of the curves below 2e-6. Views may be the same memory only
+   if type and channel count are equal. Writes dst. */
+typedef struct gmlp_convert_opts {
+    int adaptation;          /* gmlp_adaptation */
+    double white_nits;       /* 0: 203 */
+    int truncate;            /* integers: round down, as the paper's code does */
+    int isa;
+    gmlp_threads threads;
+    gmlp_alloc alloc;
+} gmlp_convert_opts;
+GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, const gmlp_convert_opts *opts);
+
+/* IEEE 754 half precision, rounding to nearest even; NaN stays NaN, overflow gives infinity. */
+GMLP_DEF uint16_t gmlp_half_from_float(float v);
+GMLP_DEF float gmlp_half_to_float(uint16_t v);
+
+/* ---------------------------------------------------------------------------------------
+   >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
+
+   Source: Le, Price, Cohen, Brown, "GamutMLP: A Lightweight MLP for Color Loss Recovery",
+   CVPR 2023, equations 1 and 2, and the mask of its published code.
+*/
+
+/* Counts over a picture. */
+typedef struct gmlp_gamut_report {
+    uint64_t pixels;
+    uint64_t out_of_gamut;   /* OG pixels of the original */
+    uint64_t saturated;      /* saturated pixels of the base, margin 0 */
+    uint64_t clamped;        /* pixels of the original outside [0,1] in their own linear space,
+                                or not finite: clamped (NaN to 0) before anything else */
+} gmlp_gamut_report;
+
+/* Equation 1: base = curve(clip(M * linear wide)). wide is read, base (GMLP_U8, GMLP_SRGB, same
+   size) is written. opts as for gmlp_convert, may be NULL; report may be NULL. */
+GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
+                                 const gmlp_convert_opts *opts, gmlp_gamut_report *report);
+
+/* The out-of-gamut mask of wide: one byte a pixel, 1 = OG, packed rows; mask holds
+   width*height bytes. */
+GMLP_DEF gmlp_result gmlp_out_of_gamut_mask(const gmlp_image *wide, uint8_t *mask, const gmlp_convert_opts *opts);
+
+/* 1 if a decoder applies the network to this pixel of the base: a code within margin of 0 or
+   255 in some channel, and neither 0,0,0 nor 255,255,255. */
+GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin);
+
+/* The paper's soft clip: linear sRGB above 0.9 and below 0.05 is squeezed, channel by channel,
+   between those knees and the picture's own extremes, which must be kept to undo it. */
+typedef struct gmlp_soft_clip {
+    float low[3], high[3];   /* the picture's extremes in linear sRGB, each channel */
+} gmlp_soft_clip;
+GMLP_DEF gmlp_result gmlp_soft_clip_measure(const gmlp_image *wide, gmlp_soft_clip *out, const gmlp_convert_opts *opts);
+GMLP_DEF float gmlp_soft_clip_apply(const gmlp_soft_clip *s, int channel, float v);
+GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v);
+
+/* ---------------------------------------------------------------------------------------
+   >>encoding: sinusoidal encoding (GamutMLP, equation 4)
+
+   The network sees five inputs in [-1,1], in this order: row, column, red, green, blue. Input m
+   with K bands becomes sin(2^0 pi m), cos(2^0 pi m), ... sin(2^(K-1) pi m), cos(2^(K-1) pi m).
+   An input with K = 0 is left out. Features follow the inputs' order.
+*/
+#define GMLP_INPUTS 5
+
+/* features[n][sum of 2*bands] from inputs[n][5]; packed rows. Absolute error below 1e-6. */
+GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *inputs, size_t n, float *features, int isa);
+
+/* ---------------------------------------------------------------------------------------
+   >>mlp: the network: forward, backward, Adam
+
+   features -> width (activation) -> width (activation) -> 3. Weights are one flat float array:
+   W1[features][width], b1[width], W2[width][width], b2[width], W3[width][3], b3[3];
+   W1[i][j] leads from feature i to neuron j.
+*/
+typedef enum gmlp_activation { GMLP_RELU = 0, GMLP_SINE = 1 } gmlp_activation;
+typedef enum gmlp_bias {
+    GMLP_BIAS_ALL = 0,    /* every layer has a bias vector */
+    GMLP_BIAS_FIRST = 1   /* only the first: the constant-one input of the paper's code; b2 = b3 = 0 */
+} gmlp_bias;
+
+typedef struct gmlp_mlp {
+    int activation;               /* gmlp_activation */
+    int bias;                     /* gmlp_bias */
+    int width;                    /* 8, 16, 24 ... 128 */
+    uint8_t bands[GMLP_INPUTS];   /* K per input, 0..16; at least one above 0 */
+} gmlp_mlp;
+
+/* Sizes; 0 if the shape is not allowed. */
+GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp);
+GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp);
+
+/* Starting weights: uniform +-sqrt(6 / (inputs + outputs)) a layer (Xavier), the last layer times
+   last_gain, biases zero; drawn from seed. The constant-one input of GMLP_BIAS_FIRST is drawn
+   like any other feature. */
+GMLP_DEF gmlp_result gmlp_mlp_init(const gmlp_mlp *mlp, uint64_t seed, float last_gain, float *weights);
+
+/* outputs[n][3] from inputs[n][5]. */
+GMLP_DEF gmlp_result gmlp_mlp_forward(const gmlp_mlp *mlp, const float *weights, const float *inputs, size_t n,
+                                      float *outputs, int isa, const gmlp_alloc *alloc);
+
+/* Mean squared error over n samples and 3 channels, and its gradient by every weight, in the
+   weights' layout. loss may be NULL. */
+GMLP_DEF gmlp_result gmlp_mlp_gradient(const gmlp_mlp *mlp, const float *weights, const float *inputs,
+                                       const float *targets, size_t n, double *loss, float *gradient, int isa,
+                                       const gmlp_alloc *alloc);
+
+/* One Adam step (Kingma and Ba, 2015, algorithm 1, with bias correction) on n weights; step
+   counts from 1. m and v are the caller's moments, zero before the first step. */
+typedef struct gmlp_adam {
+    double rate, beta1, beta2, epsilon;
+} gmlp_adam;
+GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const float *gradient, float *weights,
+                                    float *m, float *v, size_t n, int isa);
+
+/* ---------------------------------------------------------------------------------------
+   >>train: training on one picture
+*/
+
+/* What a network's colour inputs are. */
+typedef enum gmlp_inputs {
+    GMLP_INPUT_CODES = 0,   /* 2 * code / 255 - 1: decodes by table look-up */
+    GMLP_INPUT_WIDE = 1     /* 2 * clipped linear wide - 1, as the paper has it */
+} gmlp_inputs;
+
+/* Which pixels a network is for. */
+typedef enum gmlp_region {
+    GMLP_REGION_SATURATED = 0,
+    GMLP_REGION_ALL = 1
+} gmlp_region;
+
+/* Where the file's pixels lie in the picture that the network was trained on. Column c and row r
+   of the file read the network at picture column col + col_step * (transpose ? r : c) and
+   row + row_step * (transpose ? c : r). All zero steps are read as identity by the trainer. */
+typedef struct gmlp_coords {
+    float col, col_step, row, row_step;
+    int transpose;
+} gmlp_coords;
+
+/* A trained network and all that decoding needs besides the base pixels. */
+#define GMLP_SIGNATURE_SIZE 64
+typedef enum gmlp_method {
+    GMLP_METHOD_NONE = 0,    /* nothing was lost: decoding is the exact inverse, no weights */
+    GMLP_METHOD_RESIDUAL = 1 /* GamutMLP: linear wide = clipped + output / 2 */
+} gmlp_method;
+
+typedef struct gmlp_net {
+    int method;              /* gmlp_method */
+    int wide_space;          /* gmlp_space of the original */
+    int adaptation;          /* gmlp_adaptation of the reduction */
+    int inputs;              /* gmlp_inputs */
+    int region;              /* gmlp_region */
+    int margin;              /* of the saturated mask, 0..63 */
+    int weight_bits;         /* 2..8: quantised, a scale for each output; 32: float */
+    gmlp_mlp mlp;
+    uint32_t width, height;             /* the picture it was trained on */
+    uint32_t base_width, base_height;   /* the picture in the file (the same unless edited) */
+    gmlp_coords coords;
+    uint8_t signature[GMLP_SIGNATURE_SIZE]; /* of the base in the file */
+    float *weights;          /* gmlp_mlp_weights(&mlp) floats, owned; already rounded to weight_bits */
+    gmlp_alloc alloc;        /* what owns them */
+} gmlp_net;
+
+/* Frees the weights and zeroes the net. A zeroed net is fine. */
+GMLP_DEF void gmlp_net_free(gmlp_net *net);
+
+typedef enum gmlp_preset {
+    GMLP_PRESET_DEFAULT = 0, /* at most 4096 bytes, saturated pixels only */
+    GMLP_PRESET_PAPER = 1    /* the published code's network and training; float32, about 20 KB */
+} gmlp_preset;
+
+typedef enum gmlp_schedule { GMLP_COSINE = 1, GMLP_CONSTANT = 2 } gmlp_schedule;
+
+/* Margin of the saturated mask for a base that is a decoded JPEG: compression moves clipped
+   codes inwards (codes 0-8 and 247-255 hold 99.5 % of the OG pixels at quality 95, 4:4:4). */
+#define GMLP_MARGIN_JPEG 8
+
+/* Called between steps. Return nonzero to cancel. Runs on the caller's thread. */
+typedef int (*gmlp_progress)(void *user, uint32_t step, uint32_t steps);
+
+/* Zero in a field means the preset's value. */
+typedef struct gmlp_train_opts {
+    int preset;              /* gmlp_preset */
+    int margin;              /* GMLP_MARGIN_JPEG for a decoded JPEG; 0 for a lossless base */
+    int adaptation;          /* as given to gmlp_reduce */
+    uint64_t seed;
+    uint32_t iterations;
+    uint32_t batch;          /* samples a step, 1..1048576 */
+    int width;               /* of the hidden layers */
+    uint8_t bands[GMLP_INPUTS]; /* all zero: the preset's */
+    int activation;          /* gmlp_activation */
+    int weight_bits;         /* 2..8 or 32 */
+    int schedule;            /* gmlp_schedule */
+    double rate;             /* Adam's learning rate */
+    double beta2;
+    const gmlp_net *start;   /* start from these weights (same shape) instead of random ones */
+    int isa;
+    gmlp_threads threads;
+    gmlp_alloc alloc;
+    gmlp_progress progress;
+    void *progress_user;
+} gmlp_train_opts;
+
+typedef struct gmlp_train_report {
+    uint64_t out_of_gamut;   /* OG pixels */
+    uint64_t saturated;      /* pixels that the network is applied to */
+    uint64_t samples;        /* distinct pixels kept to draw from */
+    uint32_t iterations;     /* steps done */
+    double loss;             /* mean squared error of the last step's batch, in the net's scale */
+} gmlp_train_report;
+
+/* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB, the pixels that the
+   decoder will see (of a JPEG: the decoded ones). wide: the original, any type and space, same size.
+   Both are only read. On success net owns its weights: gmlp_net_free. If no pixel of wide is out
+   of gamut the method is GMLP_METHOD_NONE and nothing is trained. On failure net is zeroed. */
+GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
+                                gmlp_net *net, gmlp_train_report *report);
+
+/* ---------------------------------------------------------------------------------------
+   >>blob: the network as bytes; signature; coordinates
+
+   (byte layout: see the table here)
+*/
+
+/* Bytes that gmlp_blob_write needs; 0 if the net is not valid. */
+GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
+/* Writes the blob; *size gets its length. GMLP_E_BUFFER if capacity is too small. */
+GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
+/* Reads a blob from untrusted bytes. On success the net owns its weights; on failure it is zeroed
+   and err, if given, says what and where. */
+GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net, gmlp_error *err);
+
+/* The signature of a base picture: feed its rows (GMLP_U8, 3 or 4 channels) in any order and any
+   portions, each row once, then finish. It recognises the picture after lossless rewriting,
+   another decoder's rounding, and recompression at quality 90 or better; not after a crop,
+   a resize or a turn. */
+typedef struct gmlp_signature {
+    uint32_t width, height;
+    uint64_t sum[GMLP_SIGNATURE_SIZE];
+    uint64_t count[GMLP_SIGNATURE_SIZE];
+} gmlp_signature;
+GMLP_DEF void gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height);
+GMLP_DEF void gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y);
+GMLP_DEF void gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SIGNATURE_SIZE]);
+/* 1 if the two signatures are of the same picture. */
+GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const uint8_t b[GMLP_SIGNATURE_SIZE]);
+/* 1 if net belongs to these pixels: size and signature. A net of GMLP_METHOD_NONE belongs to all. */
+GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s);
+
+/* ---------------------------------------------------------------------------------------
+   >>decode: base picture + network -> wide gamut
+*/
+
+typedef struct gmlp_decode_opts {
+    uint32_t x, y;           /* where the view's first pixel lies in the whole picture of the file */
+    double white_nits;       /* for HDR output spaces; 0: 203 */
+    int isa;
+    gmlp_threads threads;
+    gmlp_alloc alloc;
+} gmlp_decode_opts;
+
+/* Decodes a view of the base (GMLP_U8, GMLP_SRGB): the whole picture, a range of rows or a crop whose
+   place opts->x and y tell. out: same size, any type; space GMLP_SPACE_NONE means the net's wide
+   space. Saturated pixels come from the network; all others are the exact inverse of their
+   code. GMLP_E_MISMATCH if the view reaches outside the net's base picture. Writes out. */
+GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
+                                 const gmlp_decode_opts *opts);
+
+/* The same in steps, for streams of rows: the tables are built once. The decoder keeps no pointer
+   to net. type and space are those of the rows it will write. gmlp_decoder_rows may run on
+   several threads at once; it takes O(width) memory while it runs and ignores base->space. */
+typedef struct gmlp_decoder gmlp_decoder;
+GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts,
+                                         gmlp_decoder **decoder);
+GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t x, uint32_t y,
+                                       const gmlp_image *out);
+GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder);
+
+/* ---------------------------------------------------------------------------------------
+   >>jpeg: carry a blob in a JPEG file
+*/
+
+/* Where a blob is put; several may be combined, and reading tries all. 0: the default set. */
+typedef enum gmlp_carrier {
+    GMLP_CARRIER_JPEG_APP = 1,   /* APP11 segments, binary, split when longer than 64 KB */
+    GMLP_CARRIER_JPEG_COM = 2,   /* a comment, base64 text */
+    GMLP_CARRIER_XMP = 4,        /* a property of the XMP packet, base64 text (JPEG and PNG) */
+    GMLP_CARRIER_PNG_CHUNK = 8,  /* a gmLP chunk, binary */
+    GMLP_CARRIER_PNG_TEXT = 16   /* a text chunk, base64 */
+} gmlp_carrier;
+
+typedef struct gmlp_embed_opts {
+    int carriers;            /* gmlp_carrier bits; 0: the default of the container */
+    int keep_color;          /* do not tag an untagged file as sRGB */
+    gmlp_alloc alloc;
+} gmlp_embed_opts;
+
+/* Writes the file with the blob in its metadata. An older blob is replaced; the compressed picture
+   and all other metadata stay as they are. Nothing is written before the input has been read
+   to its end. err may be NULL. */
+GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *blob, size_t blob_size,
+                                     const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err);
+/* Takes the blob out: *blob is allocated with alloc (NULL: GMLP_MALLOC) and the caller's to free with
+   gmlp_bytes_free. The carriers are tried from the most exact on, and the first whole blob wins;
+   one whose CRC fails is passed over. */
+GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
+                                       size_t *blob_size, gmlp_error *err);
+/* Writes the file without any blob; everything else stays. */
+GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err);
+
+/* Which carriers hold an intact blob: gmlp_carrier bits. For JPEG and PNG. */
+GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_alloc *alloc);
+
+/* Frees what the extract functions gave. NULL is fine. */
+GMLP_DEF void gmlp_bytes_free(void *bytes, size_t size, const gmlp_alloc *alloc);
+
+/* ---------------------------------------------------------------------------------------
+   >>png: carry a blob in a PNG file. As the JPEG functions.
+*/
+GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
+                                    const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_alloc *alloc, void **blob,
+                                      size_t *blob_size, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err);
+
+/* JPEG or PNG by content: embed, extract and strip of whichever it is; GMLP_E_FORMAT otherwise. */
+typedef enum gmlp_container { GMLP_CONTAINER_NONE = 0, GMLP_CONTAINER_JPEG = 1, GMLP_CONTAINER_PNG = 2 } gmlp_container;
+GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size);
+GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
+                                const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_alloc *alloc, void **blob,
+                                  size_t *blob_size, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* GAMUTMLP_H */
+
+/* =======================================================================================
+   IMPLEMENTATION. Users of the library stop reading here.
+   ======================================================================================= */
+#if defined(GAMUTMLP_IMPLEMENTATION) && !defined(GMLP__PASS) && !defined(GMLP__IMPLEMENTED)
+#define GMLP__IMPLEMENTED
+
+/* ---------------------------------------------------------------------------------------
+   >>platform: attributes, checked arithmetic, floating-point state, bytes, CPU
+*/
+#include <string.h>
+
+#if !defined(GMLP_MALLOC) && !defined(GMLP_FREE)
+#include <stdlib.h>
+#define GMLP_MALLOC(size) malloc(size)
+#define GMLP_FREE(ptr) free(ptr)
+#elif !defined(GMLP_MALLOC) || !defined(GMLP_FREE)
+#error "define both GMLP_MALLOC and GMLP_FREE, or none"
+#endif
+
+#ifndef GMLP_HEADER_FILENAME
+#define GMLP_HEADER_FILENAME "gamutmlp.h"
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define GMLP__INLINE static __forceinline
+#define GMLP__RESTRICT __restrict
+#define GMLP__UNUSED
+#else
+#define GMLP__INLINE static inline __attribute__((always_inline))
+#define GMLP__RESTRICT __restrict__
+#define GMLP__UNUSED __attribute__((unused))
+#endif
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define GMLP__X64
+#endif
+#if defined(__aarch64__) || defined(_M_ARM64)
+#define GMLP__ARM64
+#endif
+
+#if defined(GMLP__X64) && !defined(GMLP_NO_SIMD)
+#define GMLP__HAS_AVX2
+/* macOS keeps AVX-512 state off until first use and traps; the gain is not worth the care. */
+#if !defined(GMLP_NO_AVX512) && !defined(__APPLE__)
+#define GMLP__HAS_AVX512
+#endif
+#endif
+#if defined(GMLP__ARM64) && !defined(GMLP_NO_SIMD)
+#define GMLP__HAS_NEON
+#endif
+
+#ifdef GMLP__X64
+#include <immintrin.h>
+/* clang hides these from immintrin.h when it imitates MSVC; including them again is harmless. */
+#if defined(__clang__) && defined(_MSC_VER)
+#include <avxintrin.h>
+#include <avx2intrin.h>
+#include <fmaintrin.h>
+#include <avx512fintrin.h>
+#endif
+#if defined(_MSC_VER)
+#include <intrin.h>
+#else
+#include <cpuid.h>
+#endif
+#endif
+#ifdef GMLP__HAS_NEON
+#include <arm_neon.h>
+#endif
+#if !defined(GMLP__X64) && !defined(GMLP__ARM64)
+#include <fenv.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+GMLP_DEF const char *gmlp_result_string(gmlp_result result) {
+#define GMLP__CASE(value, name, text) case name: return text;
+    switch (result) {
+        GMLP_RESULTS(GMLP__CASE)
+        case GMLP_RESULT_COUNT: break;
+    }
+#undef GMLP__CASE
+    return "unknown result";
+}
+
+GMLP_DEF int gmlp_version(void) {
+    return GMLP_VERSION_MAJOR * 10000 + GMLP_VERSION_MINOR * 100 + GMLP_VERSION_PATCH;
+}
+
+GMLP_DEF size_t gmlp_type_size(int type) {
+    switch (type) {
+        case GMLP_U8: return 1;
+        case GMLP_U16: case GMLP_HALF: return 2;
+        case GMLP_FLOAT: return 4;
+        default: return 0;
+    }
+}
+
+/* Memory. */
+static void *gmlp__alloc(const gmlp_alloc *a, size_t size) {
+    return a && a->alloc ? a->alloc(a->user, size) : GMLP_MALLOC(size);
+}
+
+static void gmlp__free(const gmlp_alloc *a, void *ptr, size_t size) {
+    if (!ptr) return;
+    if (a && a->free) a->free(a->user, ptr, size);
+    else GMLP_FREE(ptr);
+}
+
+/* a * b, or 0 if that does not fit; callers take 0 as a failure. */
+static size_t gmlp__mul(size_t a, size_t b) { return b && a > (size_t)-1 / b ? 0 : a * b; }
+
+/* Floating-point state: round to nearest, denormals kept. Set on entry, put back on return. */
+#if defined(GMLP__X64)
+typedef unsigned int gmlp__fp_state;
+static gmlp__fp_state gmlp__fp_enter(void) {
+    unsigned int old = _mm_getcsr();
+    _mm_setcsr(0x1f80u | (old & 0x3fu)); /* all exceptions masked, sticky flags kept */
+    return old;
+}
+static void gmlp__fp_leave(gmlp__fp_state old) { _mm_setcsr(old); }
+#elif defined(GMLP__ARM64) && !defined(_MSC_VER)
+typedef uint64_t gmlp__fp_state;
+static gmlp__fp_state gmlp__fp_enter(void) {
+    uint64_t old, zero = 0;
+    __asm__ __volatile__("mrs %0, fpcr" : "=r"(old));
+    __asm__ __volatile__("msr fpcr, %0" : : "r"(zero));
+    return old;
+}
+static void gmlp__fp_leave(gmlp__fp_state old) { __asm__ __volatile__("msr fpcr, %0" : : "r"(old)); }
+#elif defined(GMLP__ARM64)
+typedef int64_t gmlp__fp_state;
+static gmlp__fp_state gmlp__fp_enter(void) {
+    int64_t old = _ReadStatusReg(ARM64_FPCR);
+    _WriteStatusReg(ARM64_FPCR, 0);
+    return old;
+}
+static void gmlp__fp_leave(gmlp__fp_state old) { _WriteStatusReg(ARM64_FPCR, old); }
+#else
+typedef fenv_t gmlp__fp_state;
+static gmlp__fp_state gmlp__fp_enter(void) {
+    fenv_t old;
+    fegetenv(&old);
+    fesetenv(FE_DFL_ENV);
+    return old;
+}
+static void gmlp__fp_leave(gmlp__fp_state old) { fesetenv(&old); }
+#endif
+
+/* Runs a job over a caller's threads, each call with a known floating-point state. */
+typedef struct gmlp__task {
+    void (*job)(void *ctx, size_t index);
+    void *ctx;
+} gmlp__task;
+
+static void gmlp__task_run(void *user, size_t index) {
+    const gmlp__task *task = (const gmlp__task *)user;
+    gmlp__fp_state fp = gmlp__fp_enter();
+    task->job(task->ctx, index);
+    gmlp__fp_leave(fp);
+}
+
+static void gmlp__run(const gmlp_threads *threads, void (*job)(void *, size_t), void *ctx, size_t count) {
+    gmlp__task task;
+    size_t i;
+    task.job = job;
+    task.ctx = ctx;
+    if (threads && threads->run && count > 1) threads->run(threads->user, gmlp__task_run, &task, count);
+    else for (i = 0; i < count; i++) gmlp__task_run(&task, i);
+}
+
+/* A product that the compiler can not fuse with a following addition: what keeps double
+   arithmetic the same in every build. */
+static double gmlp__dmul(double a, double b) {
+#if defined(__GNUC__) && defined(__x86_64__)
+    double p = a * b;
+    __asm__("" : "+x"(p));
+    return p;
+#elif defined(__GNUC__) && defined(__aarch64__)
+    double p = a * b;
+    __asm__("" : "+w"(p));
+    return p;
+#else
+    volatile double p = a * b;
+    return p;
+#endif
+}
+
+/* a * b + c with one rounding. Without hardware: the product is exact in double, the sum is
+   rounded to odd, and odd rounding survives the final rounding to float (Boldo and Melquiond,
+   2008). */
+static float gmlp__fmaf(float a, float b, float c) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return __builtin_fmaf(a, b, c);
+#else
+    double p = (double)a * (double)b, d = (double)c;
+    double s = p + d, t = s - p;
+    double e = (p - (s - t)) + (d - t);
+    uint64_t u;
+    if (e != 0.0) { /* also true for NaN: harmless */
+        memcpy(&u, &s, 8);
+        if (!(u & 1) && (u & 0x7ff0000000000000u) != 0x7ff0000000000000u) {
+            if ((e > 0.0) == (s > 0.0)) u++;
+            else u--;
+            memcpy(&s, &u, 8);
+        }
+    }
+    return (float)s;
+#endif
+}
+
+/* Instruction sets. */
+#ifdef GMLP__X64
+static void gmlp__cpuid(uint32_t leaf, uint32_t r[4]) {
+#if defined(_MSC_VER) && !defined(__clang__)
+    int v[4], i;
+    __cpuidex(v, (int)leaf, 0);
+    for (i = 0; i < 4; i++) r[i] = (uint32_t)v[i];
+#else
+    __cpuid_count(leaf, 0, r[0], r[1], r[2], r[3]);
+#endif
+}
+
+static uint32_t gmlp__xcr0(void) {
+#if defined(_MSC_VER) && !defined(__clang__)
+    return (uint32_t)_xgetbv(0);
+#else
+    uint32_t lo, hi;
+    __asm__ __volatile__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    return lo;
+#endif
+}
+#endif
+
+/* The best instruction set that the processor, the system and the build have. */
+static int gmlp__isa_best(void) {
+#if defined(GMLP__HAS_NEON)
+    return GMLP_ISA_NEON;
+#elif defined(GMLP__HAS_AVX2)
+    uint32_t r[4], fma, xcr0;
+    gmlp__cpuid(0, r);
+    if (r[0] < 7) return GMLP_ISA_SCALAR;
+    gmlp__cpuid(1, r);
+    fma = r[2] >> 12 & 1;
+    if (!(r[2] >> 27 & 1)) return GMLP_ISA_SCALAR; /* OSXSAVE */
+    xcr0 = gmlp__xcr0();
+    gmlp__cpuid(7, r);
+    if (!fma || !(r[1] >> 5 & 1) || (xcr0 & 6) != 6) return GMLP_ISA_SCALAR;
+#ifdef GMLP__HAS_AVX512
+    if ((r[1] >> 16 & 1) && (xcr0 & 0xe6) == 0xe6) return GMLP_ISA_AVX512;
+#endif
+    return GMLP_ISA_AVX2;
+#else
+    return GMLP_ISA_SCALAR;
+#endif
+}
+
+GMLP_DEF int gmlp_isa_available(int isa) {
+    int best = gmlp__isa_best();
+    if (isa == GMLP_ISA_AUTO || isa == GMLP_ISA_SCALAR || isa == best) return 1;
+    return isa == GMLP_ISA_AVX2 && best == GMLP_ISA_AVX512;
+}
+
+GMLP_DEF const char *gmlp_isa_name(int isa) {
+    switch (isa == GMLP_ISA_AUTO ? gmlp__isa_best() : isa) {
+        case GMLP_ISA_SCALAR: return "scalar";
+        case GMLP_ISA_AVX2: return "avx2";
+        case GMLP_ISA_AVX512: return "avx512";
+        case GMLP_ISA_NEON: return "neon";
+        default: return "unknown";
+    }
+}
+
+/* C[rows][cols] from A[rows][k] and B[k][cols]; every element is one chain of fused
+   multiply-adds in ascending k. Element (r, k) of A lies at a[r * a_row + k * a_k], so the same
+   kernel multiplies by a transpose. cols is a multiple of 16. Rows of A up to 7 past the last
+   may be read (never used). */
+enum { GMLP__GEMM_SET, GMLP__GEMM_RELU, GMLP__GEMM_MASK, GMLP__GEMM_ADD };
+typedef struct gmlp__gemm {
+    const float *a;
+    size_t a_row, a_k;
+    const float *b;
+    size_t b_k;
+    float *c;
+    size_t c_row;
+    size_t rows, k, cols;
+    const float *init; /* SET, RELU: what each row starts from (cols floats); NULL: 0 */
+    const float *mask; /* MASK: C = mask > 0 ? C : 0, same layout as C */
+    int mode;          /* ADD: the chain starts from C itself */
+} gmlp__gemm;
+
+/* One instruction set's kernels. The passes below fill one table each. */
+typedef struct gmlp__kernels {
+    void (*gemm)(const gmlp__gemm *g);
+    /* features of one sample: f[2 * bands] = sin, cos of 2^k pi m; may write 15 floats further */
+    void (*encode)(float m, size_t bands, float *f);
+    /* x -> sin x, and cos x into d when it is not NULL; n a multiple of 16 */
+    void (*sine)(float *x, float *d, size_t n);
+    void (*adam)(const float *g, float *w, float *m, float *v, size_t n, const float k[8]);
+    /* d[i] += s[i]; n a multiple of 16 */
+    void (*add)(float *d, const float *s, size_t n);
+} gmlp__kernels;
+
+#define GMLP__PASS GMLP__PASS_SCALAR
+#define GMLP__PASS_SCALAR 1
+#define GMLP__PASS_AVX2 2
+#define GMLP__PASS_AVX512 3
+#define GMLP__PASS_NEON 4
+#include GMLP_HEADER_FILENAME
+#undef GMLP__PASS
+#ifdef GMLP__HAS_AVX2
+#define GMLP__PASS GMLP__PASS_AVX2
+#include GMLP_HEADER_FILENAME
+#undef GMLP__PASS
+#endif
+#ifdef GMLP__HAS_AVX512
+#define GMLP__PASS GMLP__PASS_AVX512
+#include GMLP_HEADER_FILENAME
+#undef GMLP__PASS
+#endif
+#ifdef GMLP__HAS_NEON
+#define GMLP__PASS GMLP__PASS_NEON
+#include GMLP_HEADER_FILENAME
+#undef GMLP__PASS
+#endif
+
+/* The table for opts.isa; NULL if it is not available. */
+static const gmlp__kernels *gmlp__select(int isa) {
+    if (!gmlp_isa_available(isa)) return NULL;
+    if (isa == GMLP_ISA_AUTO) isa = gmlp__isa_best();
+    switch (isa) {
+        case GMLP_ISA_SCALAR: return &gmlp__kernels_scalar;
+#ifdef GMLP__HAS_AVX2
+        case GMLP_ISA_AVX2: return &gmlp__kernels_avx2;
+#endif
+#ifdef GMLP__HAS_AVX512
+        case GMLP_ISA_AVX512: return &gmlp__kernels_avx512;
+#endif
+#ifdef GMLP__HAS_NEON
+        case GMLP_ISA_NEON: return &gmlp__kernels_neon;
+#endif
+        default: return NULL;
+    }
+}
+
+/* ---------------------------------------------------------------------------------------
+   >>color: spaces, curves, matrices, conversion of rows
+*/
+/* STUB color */
+
+/* ---------------------------------------------------------------------------------------
+   >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
+*/
+/* STUB gamut */
+
+/* ---------------------------------------------------------------------------------------
+   >>encoding: sinusoidal encoding
+*/
+/* STUB encoding */
+
+/* ---------------------------------------------------------------------------------------
+   >>mlp: the network: forward, backward, Adam
+*/
+/* STUB mlp */
+
+/* ---------------------------------------------------------------------------------------
+   >>train: training on one picture
+*/
+/* STUB train */
+
+/* ---------------------------------------------------------------------------------------
+   >>blob: the network as bytes; signature; coordinates
+*/
+/* STUB blob */
+
+/* ---------------------------------------------------------------------------------------
+   >>decode: base picture + network -> wide gamut
+*/
+/* STUB decode */
+
+/* ---------------------------------------------------------------------------------------
+   >>jpeg: carry a blob in a JPEG file
+*/
+/* STUB jpeg */
+
+/* ---------------------------------------------------------------------------------------
+   >>png: carry a blob in a PNG file
+*/
+/* STUB png */
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* GAMUTMLP_IMPLEMENTATION */
+
+/* ---------------------------------------------------------------------------------------
+   >>kernels: the vector code. The implementation includes this file once for each instruction
+   set with GMLP__PASS set; only this part is then compiled.
+
+   A pass maps a small vocabulary to its intrinsics. Rules that keep all passes equal, bit for
+   bit: sums have one order, whatever the vector width; a product that is added to something
+   is always a GMLP__V_FMA (a separate multiply and add may or may not be fused by a compiler);
+   MAX and MIN give their second operand when the first is NaN.
+
+      GMLP__VF, GMLP__VI       vector of float, of int32;  GMLP__W  lanes
+      V_LOAD V_STORE V_SET1    unaligned
+      V_ADD V_SUB V_MUL V_DIV V_SQRT V_MAX V_MIN
+      V_FMA(a,b,c)             a * b + c, one rounding
+      V_ROUND(a)               to nearest even, |a| < 2^22
+      V_LESS(a,b,x,y)          a < b ? x : y, lane by lane
+      V_GATHER(p,i)            p[i], lane by lane
+      V_TO_INT V_FROM_INT      convert (nearest even, |a| < 2^31)
+      V_AS_INT V_AS_FLOAT      the same bits
+      I_LOAD I_SET1 I_ADD I_SUB I_AND I_XOR I_SHL(a,n) I_SAR(a,n)   n constant; SAR arithmetic
+*/
+#ifdef GMLP__PASS
+
+#if GMLP__PASS == GMLP__PASS_SCALAR
+#define GMLP__FN(name) gmlp__##name##_scalar
+#define GMLP__TARGET
+#define GMLP__W 1
+#define GMLP__VF float
+#define GMLP__VI int32_t
+#define GMLP__V_LOAD(p) (*(p))
+#define GMLP__V_STORE(p, a) (*(p) = (a))
+#define GMLP__V_SET1(s) (s)
+#define GMLP__V_ADD(a, b) ((a) + (b))
+#define GMLP__V_SUB(a, b) ((a) - (b))
+#define GMLP__V_MUL(a, b) ((a) * (b))
+#define GMLP__V_DIV(a, b) ((a) / (b))
+#define GMLP__V_SQRT(a) gmlp__sqrtf(a)
+#define GMLP__V_MAX(a, b) ((a) > (b) ? (a) : (b))
+#define GMLP__V_MIN(a, b) ((a) < (b) ? (a) : (b))
+#define GMLP__V_FMA(a, b, c) gmlp__fmaf(a, b, c)
+#define GMLP__V_ROUND(a) gmlp__roundf(a)
+#define GMLP__V_LESS(a, b, x, y) ((a) < (b) ? (x) : (y))
+#define GMLP__V_GATHER(p, i) ((p)[i])
+#define GMLP__V_TO_INT(a) ((int32_t)gmlp__roundf(a))
+#define GMLP__V_FROM_INT(a) ((float)(a))
+#define GMLP__V_AS_INT(a) gmlp__bits_of_float(a)
+#define GMLP__V_AS_FLOAT(a) gmlp__float_of_bits(a)
+#define GMLP__I_LOAD(p) (*(p))
+#define GMLP__I_SET1(s) ((int32_t)(s))
+#define GMLP__I_ADD(a, b) ((int32_t)((uint32_t)(a) + (uint32_t)(b)))
+#define GMLP__I_SUB(a, b) ((int32_t)((uint32_t)(a) - (uint32_t)(b)))
+#define GMLP__I_AND(a, b) ((a) & (b))
+#define GMLP__I_XOR(a, b) ((a) ^ (b))
+#define GMLP__I_SHL(a, n) ((int32_t)((uint32_t)(a) << (n)))
+#define GMLP__I_SAR(a, n) ((a) >> (n))
+#define GMLP__ROWS(X) X(0) X(1) X(2) X(3)
+#define GMLP__ROWS_COUNT 4
+
+/* The scalar pass needs four operations that C has no operator for. */
+static float gmlp__sqrtf(float a) {
+    /* Correctly rounded without libm: double has more than twice float's digits, so two Newton
+       steps on a double estimate and one rounding suffice. */
+    double x, y;
+    uint64_t u;
+    int i;
+    if (!(a > 0.0f) || a > 3.4028235e38f) return a < 0.0f ? (a - a) / (a - a) : a;
+    x = (double)a;
+    memcpy(&u, &x, 8);
+    u = (u >> 1) + 0x1ff7a3bea91d9b1bu;
+    memcpy(&y, &u, 8);
+    for (i = 0; i < 5; i++) y = 0.5 * (y + x / y);
+    return (float)y;
+}
+static int32_t gmlp__bits_of_float(float a) { int32_t i; memcpy(&i, &a, 4); return i; }
+static float gmlp__float_of_bits(int32_t i) { float a; memcpy(&a, &i, 4); return a; }
+static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector instructions do */
+    const float big = a < 0.0f ? -8388608.0f : 8388608.0f;
+    volatile float r = a + big;
+    return gmlp__float_of_bits(gmlp__bits_of_float(r - big) | (gmlp__bits_of_float(a) & INT32_MIN));
+}
+
+#elif GMLP__PASS == GMLP__PASS_AVX2
+#define GMLP__FN(name) gmlp__##name##_avx2
+#if defined(_MSC_VER) && !defined(__clang__)
+#define GMLP__TARGET
+#else
+#define GMLP__TARGET __attribute__((target("avx2,fma")))
+#endif
+#define GMLP__W 8
+#define GMLP__VF __m256
+#define GMLP__VI __m256i
+#define GMLP__V_LOAD(p) _mm256_loadu_ps(p)
+#define GMLP__V_STORE(p, a) _mm256_storeu_ps(p, a)
+#define GMLP__V_SET1(s) _mm256_set1_ps(s)
+#define GMLP__V_ADD(a, b) _mm256_add_ps(a, b)
+#define GMLP__V_SUB(a, b) _mm256_sub_ps(a, b)
+#define GMLP__V_MUL(a, b) _mm256_mul_ps(a, b)
+#define GMLP__V_DIV(a, b) _mm256_div_ps(a, b)
+#define GMLP__V_SQRT(a) _mm256_sqrt_ps(a)
+#define GMLP__V_MAX(a, b) _mm256_max_ps(a, b)
+#define GMLP__V_MIN(a, b) _mm256_min_ps(a, b)
+#define GMLP__V_FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define GMLP__V_ROUND(a) _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define GMLP__V_LESS(a, b, x, y) _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ))
+#define GMLP__V_GATHER(p, i) _mm256_i32gather_ps(p, i, 4)
+#define GMLP__V_TO_INT(a) _mm256_cvtps_epi32(a)
+#define GMLP__V_FROM_INT(a) _mm256_cvtepi32_ps(a)
+#define GMLP__V_AS_INT(a) _mm256_castps_si256(a)
+#define GMLP__V_AS_FLOAT(a) _mm256_castsi256_ps(a)
+#define GMLP__I_LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define GMLP__I_SET1(s) _mm256_set1_epi32((int)(s))
+#define GMLP__I_ADD(a, b) _mm256_add_epi32(a, b)
+#define GMLP__I_SUB(a, b) _mm256_sub_epi32(a, b)
+#define GMLP__I_AND(a, b) _mm256_and_si256(a, b)
+#define GMLP__I_XOR(a, b) _mm256_xor_si256(a, b)
+#define GMLP__I_SHL(a, n) _mm256_slli_epi32(a, n)
+#define GMLP__I_SAR(a, n) _mm256_srai_epi32(a, n)
+#define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
+#define GMLP__ROWS_COUNT 6
+
+#elif GMLP__PASS == GMLP__PASS_AVX512
+#define GMLP__FN(name) gmlp__##name##_avx512
+#if defined(_MSC_VER) && !defined(__clang__)
+#define GMLP__TARGET
+#else
+#define GMLP__TARGET __attribute__((target("avx512f")))
+#endif
+#define GMLP__W 16
+#define GMLP__VF __m512
+#define GMLP__VI __m512i
+#define GMLP__V_LOAD(p) _mm512_loadu_ps(p)
+#define GMLP__V_STORE(p, a) _mm512_storeu_ps(p, a)
+#define GMLP__V_SET1(s) _mm512_set1_ps(s)
+#define GMLP__V_ADD(a, b) _mm512_add_ps(a, b)
+#define GMLP__V_SUB(a, b) _mm512_sub_ps(a, b)
+#define GMLP__V_MUL(a, b) _mm512_mul_ps(a, b)
+#define GMLP__V_DIV(a, b) _mm512_div_ps(a, b)
+#define GMLP__V_SQRT(a) _mm512_sqrt_ps(a)
+#define GMLP__V_MAX(a, b) _mm512_max_ps(a, b)
+#define GMLP__V_MIN(a, b) _mm512_min_ps(a, b)
+#define GMLP__V_FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define GMLP__V_ROUND(a) _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define GMLP__V_LESS(a, b, x, y) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x)
+#define GMLP__V_GATHER(p, i) _mm512_i32gather_ps(i, p, 4)
+#define GMLP__V_TO_INT(a) _mm512_cvtps_epi32(a)
+#define GMLP__V_FROM_INT(a) _mm512_cvtepi32_ps(a)
+#define GMLP__V_AS_INT(a) _mm512_castps_si512(a)
+#define GMLP__V_AS_FLOAT(a) _mm512_castsi512_ps(a)
+#define GMLP__I_LOAD(p) _mm512_loadu_si512(p)
+#define GMLP__I_SET1(s) _mm512_set1_epi32((int)(s))
+#define GMLP__I_ADD(a, b) _mm512_add_epi32(a, b)
+#define GMLP__I_SUB(a, b) _mm512_sub_epi32(a, b)
+#define GMLP__I_AND(a, b) _mm512_and_si512(a, b)
+#define GMLP__I_XOR(a, b) _mm512_xor_si512(a, b)
+#define GMLP__I_SHL(a, n) _mm512_slli_epi32(a, n)
+#define GMLP__I_SAR(a, n) _mm512_srai_epi32(a, n)
+#define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define GMLP__ROWS_COUNT 8
+
+#elif GMLP__PASS == GMLP__PASS_NEON
+#define GMLP__FN(name) gmlp__##name##_neon
+#define GMLP__TARGET
+#define GMLP__W 4
+#define GMLP__VF float32x4_t
+#define GMLP__VI int32x4_t
+#define GMLP__V_LOAD(p) vld1q_f32(p)
+#define GMLP__V_STORE(p, a) vst1q_f32(p, a)
+#define GMLP__V_SET1(s) vdupq_n_f32(s)
+#define GMLP__V_ADD(a, b) vaddq_f32(a, b)
+#define GMLP__V_SUB(a, b) vsubq_f32(a, b)
+#define GMLP__V_MUL(a, b) vmulq_f32(a, b)
+#define GMLP__V_DIV(a, b) vdivq_f32(a, b)
+#define GMLP__V_SQRT(a) vsqrtq_f32(a)
+#define GMLP__V_MAX(a, b) vbslq_f32(vcgtq_f32(a, b), a, b)
+#define GMLP__V_MIN(a, b) vbslq_f32(vcltq_f32(a, b), a, b)
+#define GMLP__V_FMA(a, b, c) vfmaq_f32(c, a, b)
+#define GMLP__V_ROUND(a) vrndnq_f32(a)
+#define GMLP__V_LESS(a, b, x, y) vbslq_f32(vcltq_f32(a, b), x, y)
+#define GMLP__V_GATHER(p, i) gmlp__gather_neon(p, i)
+#define GMLP__V_TO_INT(a) vcvtnq_s32_f32(a)
+#define GMLP__V_FROM_INT(a) vcvtq_f32_s32(a)
+#define GMLP__V_AS_INT(a) vreinterpretq_s32_f32(a)
+#define GMLP__V_AS_FLOAT(a) vreinterpretq_f32_s32(a)
+#define GMLP__I_LOAD(p) vld1q_s32(p)
+#define GMLP__I_SET1(s) vdupq_n_s32((int32_t)(s))
+#define GMLP__I_ADD(a, b) vaddq_s32(a, b)
+#define GMLP__I_SUB(a, b) vsubq_s32(a, b)
+#define GMLP__I_AND(a, b) vandq_s32(a, b)
+#define GMLP__I_XOR(a, b) veorq_s32(a, b)
+#define GMLP__I_SHL(a, n) vshlq_n_s32(a, n)
+#define GMLP__I_SAR(a, n) vshrq_n_s32(a, n)
+#define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define GMLP__ROWS_COUNT 8
+static inline float32x4_t gmlp__gather_neon(const float *p, int32x4_t i) {
+    float v[4];
+    int32_t k[4];
+    vst1q_s32(k, i);
+    v[0] = p[k[0]]; v[1] = p[k[1]]; v[2] = p[k[2]]; v[3] = p[k[3]];
+    return vld1q_f32(v);
+}
+#endif
+
+/* Kernels of >>color. */
+
+/* Kernels of >>encoding and >>mlp. */
+
+/* One tile of C: GMLP__ROWS_COUNT rows, one or two vectors wide (two is a constant). */
+GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r, size_t n, const int two) {
+    const float *a = g->a + r * g->a_row, *b = g->b + n;
+    float *c = g->c + r * g->c_row + n;
+    const size_t a_row = g->a_row, c_row = g->c_row, left = g->rows - r;
+    const GMLP__VF zero = GMLP__V_SET1(0.0f);
+    size_t k;
+#define GMLP__X(i) GMLP__VF p##i = zero, q##i = zero;
+    GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+    if (g->mode == GMLP__GEMM_ADD) {
+#define GMLP__X(i)                                                      \
+    if (i < left) {                                                     \
+        p##i = GMLP__V_LOAD(c + i * c_row);                             \
+        if (two) q##i = GMLP__V_LOAD(c + i * c_row + GMLP__W);          \
+    }
+        GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+    } else if (g->init) {
+        const GMLP__VF p = GMLP__V_LOAD(g->init + n), q = two ? GMLP__V_LOAD(g->init + n + GMLP__W) : zero;
+#define GMLP__X(i) p##i = p; q##i = q;
+        GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+    }
+    for (k = 0; k < g->k; k++) {
+        const GMLP__VF b0 = GMLP__V_LOAD(b), b1 = two ? GMLP__V_LOAD(b + GMLP__W) : zero;
+#define GMLP__X(i)                                                      \
+    {                                                                   \
+        const GMLP__VF s = GMLP__V_SET1(a[i * a_row]);                  \
+        p##i = GMLP__V_FMA(s, b0, p##i);                                \
+        if (two) q##i = GMLP__V_FMA(s, b1, q##i);                       \
+    }
+        GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+        a += g->a_k;
+        b += g->b_k;
+    }
+    if (g->mode == GMLP__GEMM_RELU) {
+#define GMLP__X(i) p##i = GMLP__V_MAX(p##i, zero); q##i = GMLP__V_MAX(q##i, zero);
+        GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+    } else if (g->mode == GMLP__GEMM_MASK) {
+        const float *m = g->mask + r * c_row + n;
+#define GMLP__X(i)                                                                              \
+    if (i < left) {                                                                             \
+        p##i = GMLP__V_LESS(zero, GMLP__V_LOAD(m + i * c_row), p##i, zero);                     \
+        if (two) q##i = GMLP__V_LESS(zero, GMLP__V_LOAD(m + i * c_row + GMLP__W), q##i, zero);  \
+    }
+        GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+    }
+#define GMLP__X(i)                                                      \
+    if (i < left) {                                                     \
+        GMLP__V_STORE(c + i * c_row, p##i);                             \
+        if (two) GMLP__V_STORE(c + i * c_row + GMLP__W, q##i);          \
+    }
+    GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+}
+
+GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
+    size_t n, r;
+    for (n = 0; n + 2 * GMLP__W <= g->cols; n += 2 * GMLP__W)
+        for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 1);
+    if (n < g->cols)
+        for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 0);
+}
+
+/* The sum of the pass. */
+static const gmlp__kernels GMLP__FN(kernels) = {
+    GMLP__FN(gemm)
+};
+
+#undef GMLP__FN
+#undef GMLP__TARGET
+#undef GMLP__W
+#undef GMLP__VF
+#undef GMLP__VI
+#undef GMLP__V_LOAD
+#undef GMLP__V_STORE
+#undef GMLP__V_SET1
+#undef GMLP__V_ADD
+#undef GMLP__V_SUB
+#undef GMLP__V_MUL
+#undef GMLP__V_DIV
+#undef GMLP__V_SQRT
+#undef GMLP__V_MAX
+#undef GMLP__V_MIN
+#undef GMLP__V_FMA
+#undef GMLP__V_ROUND
+#undef GMLP__V_LESS
+#undef GMLP__V_GATHER
+#undef GMLP__V_TO_INT
+#undef GMLP__V_FROM_INT
+#undef GMLP__V_AS_INT
+#undef GMLP__V_AS_FLOAT
+#undef GMLP__I_LOAD
+#undef GMLP__I_SET1
+#undef GMLP__I_ADD
+#undef GMLP__I_SUB
+#undef GMLP__I_AND
+#undef GMLP__I_XOR
+#undef GMLP__I_SHL
+#undef GMLP__I_SAR
+#undef GMLP__ROWS
+#undef GMLP__ROWS_COUNT
+#endif /* GMLP__PASS */
+
+/* ---------------------------------------------------------------------------------------
+   MIT License
+
+   Copyright (c) 2026 the gamutmlp authors
+
+   Permission is hereby granted, free of charge, to any person obtaining a copy of this
+   software and associated documentation files (the "Software"), to deal in the Software
+   without restriction, including without limitation the rights to use, copy, modify, merge,
+   publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons
+   to whom the Software is furnished to do so, subject to the following conditions:
+
+   The above copyright notice and this permission notice shall be included in all copies or
+   substantial portions of the Software.
+
+   THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED,
+   INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR
+   PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE
+   FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+   OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER
+   DEALINGS IN THE SOFTWARE.
+*/
