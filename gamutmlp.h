@@ -905,14 +905,25 @@ typedef struct gmlp__curve {
 
 /* One instruction set's kernels. The passes below fill one table each. */
 typedef struct gmlp__kernels {
-    /* color. Planes and n are padded to multiples of 16; outputs may be the inputs. */
-    void (*curve)(const gmlp__curve *c, const float *x, float *y, size_t n);
-    /* to [0,1], NaN to 0 */
-    void (*clamp)(const float *x, float *y, size_t n);
+    /* color. n is a multiple of 16; outputs may be the inputs. unit: x is clamped to [0,1] first,
+       NaN to 0; otherwise infinity and NaN stay */
+    void (*curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit);
+    /* to [0,top], NaN to 0 */
+    void (*clamp)(const float *x, float *y, size_t n, float top);
     void (*matrix)(const float m[9], const float *r, const float *g, const float *b, float *ro, float *go, float *bo,
                    size_t n);
     /* rgb *= curve(luminance), the system gamma of HLG */
     void (*system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n);
+    /* packed three-channel pixels to planes: by a table of 256, as shares of 65535, from half */
+    void (*load8)(const unsigned char *rgb, const float *table, float *r, float *g, float *b, size_t n);
+    void (*load16)(const unsigned char *rgb, float *r, float *g, float *b, size_t n);
+    void (*load_half)(const unsigned char *rgb, float *r, float *g, float *b, size_t n);
+    /* and back. 8 bits: code y * 255 + offset, rounded, is right or one too low for light x; table
+       holds each code's least light. 16 bits: y * 65535 + offset, rounded */
+    void (*store8)(const float *const x[3], const float *const y[3], const float *table, float offset, unsigned char *rgb,
+                   size_t n);
+    void (*store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n);
+    void (*store_half)(const float *const y[3], unsigned char *rgb, size_t n);
     void (*gemm)(const gmlp__gemm *g);
     /* features of one sample: f[2 * bands] = sin, cos of 2^k pi m; may write 15 floats further */
     void (*encode)(float m, size_t bands, float *f);
@@ -1441,9 +1452,9 @@ static gmlp_result gmlp__loader_init(gmlp__loader *l, int type, int channels, in
     l->type = type;
     l->channels = channels ? channels : 3;
     l->hlg = space == GMLP_REC2020_HLG;
-    if (type == GMLP_U8)
+    if (type == GMLP_U8) {
         for (i = 0; i < 256; i++) l->table[i] = (float)gmlp__curve_decode(space, (double)i / 255.0, white_nits);
-    else {
+    } else {
         result = gmlp__curve_init(&l->curve, space, 0, white_nits, alloc);
         if (result) return result;
     }
@@ -1451,62 +1462,51 @@ static gmlp_result gmlp__loader_init(gmlp__loader *l, int type, int channels, in
     return GMLP_OK;
 }
 
-/* The samples as floats, integers as shares of 1, without any curve but the table's. */
-static void gmlp__load_samples(const gmlp__loader *l, const unsigned char *row, size_t n, float *r, float *g, float *b) {
-    const size_t step = (size_t)l->channels;
+/* Copies the three colours of n pixels between rows and packed memory. */
+static void gmlp__pack(unsigned char *to, size_t to_step, const unsigned char *from, size_t from_step, size_t pixel, size_t n) {
+    for (; n; n--, to += to_step, from += from_step) memcpy(to, from, pixel);
+}
+
+/* n is up to GMLP__PORTION, and a multiple of 16 or less than 16. */
+static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, size_t n, float *r, float *g, float *b) {
+    const gmlp__kernels *k = l->kernels;
+    const size_t sample = gmlp_type_size(l->type), padded = (n + 15) & ~(size_t)15;
+    unsigned char packed[GMLP__PORTION * 3 * 4];
     size_t i;
+    if (l->channels == 4 || n < padded) {
+        gmlp__pack(packed, 3 * sample, row, (size_t)l->channels * sample, 3 * sample, n);
+        memset(packed + n * 3 * sample, 0, (padded - n) * 3 * sample);
+        row = packed;
+    }
     switch (l->type) {
-        case GMLP_U8:
-            for (i = 0; i < n; i++, row += step) {
-                r[i] = l->table[row[0]];
-                g[i] = l->table[row[1]];
-                b[i] = l->table[row[2]];
-            }
-            break;
-        case GMLP_U16:
-            for (i = 0; i < n; i++, row += 2 * step) {
-                uint16_t v[3];
-                memcpy(v, row, 6);
-                r[i] = (float)v[0] * (1.0f / 65535.0f);
-                g[i] = (float)v[1] * (1.0f / 65535.0f);
-                b[i] = (float)v[2] * (1.0f / 65535.0f);
-            }
-            break;
-        case GMLP_HALF:
-            for (i = 0; i < n; i++, row += 2 * step) {
-                uint16_t v[3];
-                memcpy(v, row, 6);
-                r[i] = gmlp_half_to_float(v[0]);
-                g[i] = gmlp_half_to_float(v[1]);
-                b[i] = gmlp_half_to_float(v[2]);
-            }
-            break;
+        case GMLP_U8: k->load8(row, l->table, r, g, b, padded); break;
+        case GMLP_U16: k->load16(row, r, g, b, padded); break;
+        case GMLP_HALF: k->load_half(row, r, g, b, padded); break;
         default:
-            for (i = 0; i < n; i++, row += 4 * step) {
+            for (i = 0; i < padded; i++, row += 12) {
                 memcpy(r + i, row, 4);
                 memcpy(g + i, row + 4, 4);
                 memcpy(b + i, row + 8, 4);
             }
             break;
     }
-    for (; n % 16; n++) r[n] = g[n] = b[n] = 0.0f; /* the kernels run over the padding */
+    if (l->curve.kind != GMLP__CURVE_NONE) {
+        k->curve(&l->curve, r, r, padded, l->type == GMLP_U16);
+        k->curve(&l->curve, g, g, padded, l->type == GMLP_U16);
+        k->curve(&l->curve, b, b, padded, l->type == GMLP_U16);
+    }
+    if (l->hlg) k->system_gamma(&l->system_gamma, r, g, b, padded);
 }
 
+/* The next portion of n pixels that are left: whole groups of 16 first, then the rest. */
+static size_t gmlp__portion(size_t n) { return n >= GMLP__PORTION ? GMLP__PORTION : n >= 16 ? n & ~(size_t)15 : n; }
+
 static void gmlp__load_row(const gmlp__loader *l, const void *row, size_t n, float *r, float *g, float *b) {
-    const unsigned char *p = (const unsigned char *)row;
-    const gmlp__kernels *k = l->kernels;
     const size_t size = (size_t)l->channels * gmlp_type_size(l->type);
-    size_t i, count, padded;
+    size_t i, count;
     for (i = 0; i < n; i += count) {
-        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
-        padded = (count + 15) & ~(size_t)15;
-        gmlp__load_samples(l, p + i * size, count, r + i, g + i, b + i);
-        if (l->curve.kind != GMLP__CURVE_NONE) {
-            k->curve(&l->curve, r + i, r + i, padded);
-            k->curve(&l->curve, g + i, g + i, padded);
-            k->curve(&l->curve, b + i, b + i, padded);
-        }
-        if (l->hlg) k->system_gamma(&l->system_gamma, r + i, g + i, b + i, padded);
+        count = gmlp__portion(n - i);
+        gmlp__load_portion(l, (const unsigned char *)row + i * size, count, r + i, g + i, b + i);
     }
 }
 
@@ -1560,77 +1560,61 @@ static gmlp_result gmlp__storer_init(gmlp__storer *s, int type, int channels, in
     return GMLP_OK;
 }
 
-/* The code of light x (0..1), given the curve's approximate value y: never wrong, because the
-   guess is the code or one below. */
-static unsigned char gmlp__code8(const gmlp__storer *s, float x, float y) {
-    const float guess = y * 255.0f + (s->truncate ? -0.001f : 0.499f);
-    const int code = guess > 0.0f ? (int)guess : 0;
-    return (unsigned char)(code + (x >= s->table[code + 1]));
-}
-
-static void gmlp__store_samples(const gmlp__storer *s, const float *const x[3], const float *const y[3], size_t n,
+/* As gmlp__load_portion. */
+static void gmlp__store_portion(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n,
                                 unsigned char *row) {
-    const size_t step = (size_t)s->channels;
-    const float offset = s->truncate ? 1.0f / 32.0f : 0.5f; /* 16-bit codes survive rounding errors */
+    const gmlp__kernels *k = s->kernels;
+    const size_t sample = gmlp_type_size(s->type), padded = (n + 15) & ~(size_t)15;
+    const int integer = s->type == GMLP_U8 || s->type == GMLP_U16;
+    /* PQ and HLG take light above 1 and end elsewhere */
+    const int unit = integer && s->curve.kind != GMLP__CURVE_SEGMENTS;
+    float light[3][GMLP__PORTION], code[3][GMLP__PORTION];
+    unsigned char packed[GMLP__PORTION * 3 * 4], *out = row;
+    const float *x[3], *y[3];
     size_t i;
     int c;
-    switch (s->type) {
-        case GMLP_U8:
-            for (i = 0; i < n; i++, row += step)
-                for (c = 0; c < 3; c++) row[c] = gmlp__code8(s, x[c][i], y[c][i]);
-            break;
-        case GMLP_U16:
-            for (i = 0; i < n; i++, row += 2 * step)
-                for (c = 0; c < 3; c++) {
-                    const float v = gmlp__fmaf(y[c][i], 65535.0f, offset);
-                    const uint16_t code = (uint16_t)(v < 65535.0f ? v : 65535.0f);
-                    memcpy(row + 2 * c, &code, 2);
-                }
-            break;
-        case GMLP_HALF:
-            for (i = 0; i < n; i++, row += 2 * step)
-                for (c = 0; c < 3; c++) {
-                    const uint16_t half = gmlp_half_from_float(y[c][i]);
-                    memcpy(row + 2 * c, &half, 2);
-                }
-            break;
+    x[0] = r;
+    x[1] = g;
+    x[2] = b;
+    for (c = 0; c < 3; c++) {
+        if (s->hlg || n < padded) { /* needs its own copy */
+            memcpy(light[c], x[c], n * sizeof(float));
+            memset(light[c] + n, 0, (padded - n) * sizeof(float));
+            x[c] = light[c];
+        }
+        y[c] = code[c];
+    }
+    if (s->hlg) k->system_gamma(&s->system_gamma, light[0], light[1], light[2], padded);
+    for (c = 0; c < 3; c++) {
+        if (s->type == GMLP_U8) { /* the table's last entry is above any clamped light */
+            k->clamp(x[c], light[c], padded, unit ? 1.0f : 1e30f);
+            x[c] = light[c];
+        }
+        k->curve(&s->curve, x[c], code[c], padded, unit);
+        if (integer && !unit) k->clamp(code[c], code[c], padded, 1.0f);
+    }
+    if (s->channels == 4 || n < padded) out = packed;
+    switch (s->type) { /* 8 bits: -1/512 makes the guess too low at times, never too high. 16 bits: codes survive errors */
+        case GMLP_U8: k->store8(x, y, s->table, s->truncate ? -0.501953125f : -0.001953125f, out, padded); break;
+        case GMLP_U16: k->store16(y, s->truncate ? -0.46875f : 0.0f, out, padded); break;
+        case GMLP_HALF: k->store_half(y, out, padded); break;
         default:
-            for (i = 0; i < n; i++, row += 4 * step)
-                for (c = 0; c < 3; c++) memcpy(row + 4 * c, y[c] + i, 4);
+            for (i = 0; i < padded; i++) {
+                memcpy(out + 12 * i, y[0] + i, 4);
+                memcpy(out + 12 * i + 4, y[1] + i, 4);
+                memcpy(out + 12 * i + 8, y[2] + i, 4);
+            }
             break;
     }
+    if (out == packed) gmlp__pack(row, (size_t)s->channels * sample, packed, 3 * sample, 3 * sample, n);
 }
 
 static void gmlp__store_row(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n, void *row) {
-    unsigned char *p = (unsigned char *)row;
-    const gmlp__kernels *k = s->kernels;
     const size_t size = (size_t)s->channels * gmlp_type_size(s->type);
-    const int integer = s->type == GMLP_U8 || s->type == GMLP_U16;
-    float light[3][GMLP__PORTION], code[3][GMLP__PORTION];
-    const float *plane[3], *x[3], *y[3];
-    size_t i, count, padded;
-    int c;
-    plane[0] = r;
-    plane[1] = g;
-    plane[2] = b;
-    for (c = 0; c < 3; c++) {
-        x[c] = light[c];
-        y[c] = code[c];
-    }
+    size_t i, count;
     for (i = 0; i < n; i += count) {
-        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
-        padded = (count + 15) & ~(size_t)15;
-        for (c = 0; c < 3; c++) {
-            memcpy(light[c], plane[c] + i, count * sizeof(float));
-            memset(light[c] + count, 0, (padded - count) * sizeof(float));
-        }
-        if (s->hlg) k->system_gamma(&s->system_gamma, light[0], light[1], light[2], padded);
-        for (c = 0; c < 3; c++) {
-            if (integer && s->curve.kind != GMLP__CURVE_SEGMENTS) k->clamp(light[c], light[c], padded);
-            k->curve(&s->curve, light[c], code[c], padded);
-            if (integer && s->curve.kind == GMLP__CURVE_SEGMENTS) k->clamp(code[c], code[c], padded);
-        }
-        gmlp__store_samples(s, x, y, count, p + i * size);
+        count = gmlp__portion(n - i);
+        gmlp__store_portion(s, r + i, g + i, b + i, count, (unsigned char *)row + i * size);
     }
 }
 
@@ -1790,7 +1774,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
             gmlp__load_row(&v->loader, from + x * in, n, r, g, b);
             if (report)
                 for (i = 0; i < n; i++) report->clamped += (uint64_t)(gmlp__outside(r[i]) | gmlp__outside(g[i]) | gmlp__outside(b[i]));
-            for (c = 0; c < 3; c++) k->clamp(plane[c], plane[c], padded);
+            for (c = 0; c < 3; c++) k->clamp(plane[c], plane[c], padded, 1.0f);
             if (v->mixes) gmlp__matrix_row(k, v->matrix, r, g, b, r, g, b, n);
             if (report)
                 for (i = 0; i < n; i++) report->out_of_gamut += (uint64_t)gmlp__is_out_of_gamut(r[i], g[i], b[i]);
@@ -1979,6 +1963,9 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
       V_TO_INT V_FROM_INT      convert (nearest even, |a| < 2^31)
       V_AS_INT V_AS_FLOAT      the same bits
       I_LOAD I_SET1 I_ADD I_SUB I_AND I_XOR I_SHL(a,n) I_SAR(a,n)   n constant; SAR arithmetic
+      V_LOOK16(p,i)            p[i & 15], lane by lane
+      take8 take16 (p, c)      channel c of W packed three-channel pixels, as int32
+      put8 put16 (p, r,g,b)    the other way; values fit
 */
 #ifdef GMLP__PASS
 
@@ -2014,8 +2001,24 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
 #define GMLP__I_XOR(a, b) ((a) ^ (b))
 #define GMLP__I_SHL(a, n) ((int32_t)((uint32_t)(a) << (n)))
 #define GMLP__I_SAR(a, n) ((a) >> (n))
+#define GMLP__V_LOOK16(p, i) ((p)[(i) & 15])
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3)
 #define GMLP__ROWS_COUNT 4
+
+static int32_t gmlp__take8_scalar(const unsigned char *p, int c) { return p[c]; }
+static int32_t gmlp__take16_scalar(const unsigned char *p, int c) { uint16_t v; memcpy(&v, p + 2 * c, 2); return v; }
+static void gmlp__put8_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b) {
+    p[0] = (unsigned char)r;
+    p[1] = (unsigned char)g;
+    p[2] = (unsigned char)b;
+}
+static void gmlp__put16_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b) {
+    uint16_t v[3];
+    v[0] = (uint16_t)r;
+    v[1] = (uint16_t)g;
+    v[2] = (uint16_t)b;
+    memcpy(p, v, 6);
+}
 
 /* The scalar pass needs four operations that C has no operator for. */
 static float gmlp__sqrtf(float a) {
@@ -2076,8 +2079,52 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) _mm256_xor_si256(a, b)
 #define GMLP__I_SHL(a, n) _mm256_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm256_srai_epi32(a, n)
+#define GMLP__V_LOOK16(p, i)                                                                  \
+    _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(p), i),                         \
+                     _mm256_permutevar8x32_ps(_mm256_loadu_ps((p) + 8), i),                   \
+                     _mm256_castsi256_ps(_mm256_slli_epi32(i, 28)))
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #define GMLP__ROWS_COUNT 6
+
+/* Byte k of packed pixels lies in 32-bit word k / 4, 16-bit sample k in word k / 2. */
+GMLP__TARGET GMLP__INLINE __m256i gmlp__take8_avx2(const unsigned char *p, int c) {
+    const __m256i k = _mm256_add_epi32(_mm256_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21), _mm256_set1_epi32(c));
+    const __m256i v = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)p)),
+                                              _mm_loadl_epi64((const __m128i *)(const void *)(p + 16)), 1);
+    return _mm256_and_si256(_mm256_srlv_epi32(_mm256_permutevar8x32_epi32(v, _mm256_srli_epi32(k, 2)),
+                                              _mm256_slli_epi32(_mm256_and_si256(k, _mm256_set1_epi32(3)), 3)),
+                            _mm256_set1_epi32(255));
+}
+GMLP__TARGET GMLP__INLINE __m256i gmlp__take16_avx2(const unsigned char *p, int c) {
+    const __m256i k = _mm256_add_epi32(_mm256_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21), _mm256_set1_epi32(c));
+    const __m256i word = _mm256_srli_epi32(k, 1);
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    const __m256i w = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(p + 32)));
+    const __m256i both = _mm256_blendv_epi8(_mm256_permutevar8x32_epi32(v, word), _mm256_permutevar8x32_epi32(w, word),
+                                            _mm256_cmpgt_epi32(word, _mm256_set1_epi32(7)));
+    return _mm256_and_si256(_mm256_srlv_epi32(both, _mm256_slli_epi32(_mm256_and_si256(k, _mm256_set1_epi32(1)), 4)),
+                            _mm256_set1_epi32(65535));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put8_avx2(unsigned char *p, __m256i r, __m256i g, __m256i b) {
+    const __m256i v = _mm256_or_si256(_mm256_or_si256(r, _mm256_slli_epi32(g, 8)), _mm256_slli_epi32(b, 16));
+    const __m256i lo = _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 6, 6));
+    const __m256i hi = _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(1, 2, 3, 5, 6, 7, 7, 7));
+    const __m256i w = _mm256_or_si256(_mm256_srlv_epi32(lo, _mm256_setr_epi32(0, 8, 16, 0, 8, 16, 0, 0)),
+                                      _mm256_sllv_epi32(hi, _mm256_setr_epi32(24, 16, 8, 24, 16, 8, 0, 0)));
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(w));
+    _mm_storel_epi64((__m128i *)(void *)(p + 16), _mm256_extracti128_si256(w, 1));
+}
+/* Words are in turn r,g of an even pixel, its b with the next r, that pixel's g,b. */
+GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m256i g, __m256i b) {
+    const __m256i rg = _mm256_or_si256(r, _mm256_slli_epi32(g, 16)), gb = _mm256_or_si256(g, _mm256_slli_epi32(b, 16));
+    const __m256i br = _mm256_or_si256(b, _mm256_srli_epi64(r, 16)), outer = _mm256_blend_epi32(rg, gb, 0xaa);
+    const __m256i v = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(outer, _mm256_setr_epi32(0, 0, 1, 2, 0, 3, 4, 0)),
+                                         _mm256_permutevar8x32_epi32(br, _mm256_setr_epi32(0, 0, 0, 0, 2, 0, 0, 4)), 0x92);
+    const __m256i w = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(outer, _mm256_setr_epi32(5, 6, 0, 7, 0, 0, 0, 0)),
+                                         _mm256_permutevar8x32_epi32(br, _mm256_setr_epi32(0, 0, 6, 0, 0, 0, 0, 0)), 0x04);
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
+    _mm_storeu_si128((__m128i *)(void *)(p + 32), _mm256_castsi256_si128(w));
+}
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
 #define GMLP__FN(name) gmlp__##name##_avx512
@@ -2115,8 +2162,46 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) _mm512_xor_si512(a, b)
 #define GMLP__I_SHL(a, n) _mm512_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm512_srai_epi32(a, n)
+#define GMLP__V_LOOK16(p, i) _mm512_permutexvar_ps(i, _mm512_loadu_ps(p))
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
+
+/* As for AVX2. */
+GMLP__TARGET GMLP__INLINE __m512i gmlp__take8_avx512(const unsigned char *p, int c) {
+    const __m512i k = _mm512_add_epi32(_mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 42, 45),
+                                       _mm512_set1_epi32(c));
+    const __m512i v = _mm512_maskz_loadu_epi32(0x0fff, p);
+    return _mm512_and_si512(_mm512_srlv_epi32(_mm512_permutexvar_epi32(_mm512_srli_epi32(k, 2), v),
+                                              _mm512_slli_epi32(_mm512_and_si512(k, _mm512_set1_epi32(3)), 3)),
+                            _mm512_set1_epi32(255));
+}
+GMLP__TARGET GMLP__INLINE __m512i gmlp__take16_avx512(const unsigned char *p, int c) {
+    const __m512i k = _mm512_add_epi32(_mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 42, 45),
+                                       _mm512_set1_epi32(c));
+    const __m512i v = _mm512_loadu_si512(p), w = _mm512_maskz_loadu_epi32(0x00ff, p + 64);
+    return _mm512_and_si512(_mm512_srlv_epi32(_mm512_permutex2var_epi32(v, _mm512_srli_epi32(k, 1), w),
+                                              _mm512_slli_epi32(_mm512_and_si512(k, _mm512_set1_epi32(1)), 4)),
+                            _mm512_set1_epi32(65535));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put8_avx512(unsigned char *p, __m512i r, __m512i g, __m512i b) {
+    const __m512i v = _mm512_or_si512(_mm512_or_si512(r, _mm512_slli_epi32(g, 8)), _mm512_slli_epi32(b, 16));
+    const __m512i i = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 14, 14, 14, 14);
+    const __m512i shift = _mm512_setr_epi32(0, 8, 16, 0, 8, 16, 0, 8, 16, 0, 8, 16, 0, 0, 0, 0);
+    const __m512i lo = _mm512_permutexvar_epi32(i, v);
+    const __m512i hi = _mm512_permutexvar_epi32(_mm512_add_epi32(i, _mm512_set1_epi32(1)), v);
+    _mm512_mask_storeu_epi32(p, 0x0fff, _mm512_or_si512(_mm512_srlv_epi32(lo, shift),
+                                                        _mm512_sllv_epi32(hi, _mm512_sub_epi32(_mm512_set1_epi32(24), shift))));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, __m512i g, __m512i b) {
+    const __m512i rg = _mm512_or_si512(r, _mm512_slli_epi32(g, 16));
+    const __m512i outer = _mm512_mask_or_epi32(rg, 0xaaaa, g, _mm512_slli_epi32(b, 16));
+    const __m512i br = _mm512_or_si512(b, _mm512_srli_epi64(r, 16));
+    _mm512_storeu_si512(p, _mm512_permutex2var_epi32(outer,
+        _mm512_setr_epi32(0, 16, 1, 2, 18, 3, 4, 20, 5, 6, 22, 7, 8, 24, 9, 10), br));
+    _mm512_mask_storeu_epi32(p + 64, 0x00ff, _mm512_permutex2var_epi32(outer,
+        _mm512_setr_epi32(26, 11, 12, 28, 13, 14, 30, 15, 0, 0, 0, 0, 0, 0, 0, 0), br));
+}
+
 
 #elif GMLP__PASS == GMLP__PASS_NEON
 #define GMLP__FN(name) gmlp__##name##_neon
@@ -2150,6 +2235,7 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) veorq_s32(a, b)
 #define GMLP__I_SHL(a, n) vshlq_n_s32(a, n)
 #define GMLP__I_SAR(a, n) vshrq_n_s32(a, n)
+#define GMLP__V_LOOK16(p, i) gmlp__look16_neon(p, i)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
 static inline float32x4_t gmlp__gather_neon(const float *p, int32x4_t i) {
@@ -2158,6 +2244,35 @@ static inline float32x4_t gmlp__gather_neon(const float *p, int32x4_t i) {
     vst1q_s32(k, i);
     v[0] = p[k[0]]; v[1] = p[k[1]]; v[2] = p[k[2]]; v[3] = p[k[3]];
     return vld1q_f32(v);
+}
+static inline float32x4_t gmlp__look16_neon(const float *p, int32x4_t i) {
+    const uint8x16x4_t table = vld1q_u8_x4((const uint8_t *)(const void *)p);
+    const uint32x4_t k = vandq_u32(vreinterpretq_u32_s32(i), vdupq_n_u32(15));
+    const uint32x4_t bytes = vaddq_u32(vmulq_n_u32(k, 0x04040404u), vdupq_n_u32(0x03020100u));
+    return vreinterpretq_f32_u8(vqtbl4q_u8(table, vreinterpretq_u8_u32(bytes)));
+}
+static inline int32x4_t gmlp__take8_neon(const unsigned char *p, int c) {
+    int32_t v[4];
+    v[0] = p[c]; v[1] = p[c + 3]; v[2] = p[c + 6]; v[3] = p[c + 9];
+    return vld1q_s32(v);
+}
+static inline int32x4_t gmlp__take16_neon(const unsigned char *p, int c) {
+    const uint16x4x3_t v = vld3_u16((const uint16_t *)(const void *)p);
+    return vreinterpretq_s32_u32(vmovl_u16(v.val[c]));
+}
+static inline void gmlp__put8_neon(unsigned char *p, int32x4_t r, int32x4_t g, int32x4_t b) {
+    const uint8_t order[16] = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0};
+    const int32x4_t v = vorrq_s32(vorrq_s32(r, vshlq_n_s32(g, 8)), vshlq_n_s32(b, 16));
+    uint8_t out[16];
+    vst1q_u8(out, vqtbl1q_u8(vreinterpretq_u8_s32(v), vld1q_u8(order)));
+    memcpy(p, out, 12);
+}
+static inline void gmlp__put16_neon(unsigned char *p, int32x4_t r, int32x4_t g, int32x4_t b) {
+    uint16x4x3_t v;
+    v.val[0] = vmovn_u32(vreinterpretq_u32_s32(r));
+    v.val[1] = vmovn_u32(vreinterpretq_u32_s32(g));
+    v.val[2] = vmovn_u32(vreinterpretq_u32_s32(b));
+    vst3_u16((uint16_t *)(void *)p, v);
 }
 #endif
 
@@ -2172,22 +2287,23 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sign_of)(GMLP__VF y, GMLP__VF x) {
     return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(y), GMLP__I_AND(GMLP__V_AS_INT(x), GMLP__I_SET1(INT32_MIN))));
 }
 
-GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const gmlp__curve *c, GMLP__VF x) {
-    const GMLP__VF a = GMLP__FN(abs)(x);
+/* a is not negative. near: it is not above 1 either, and the toe reaches 2^-15. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const gmlp__curve *c, GMLP__VF a, const int near) {
     const GMLP__VF u = GMLP__V_FMA(a, GMLP__V_SET1(c->in_scale), GMLP__V_SET1(c->in_offset));
     const GMLP__VI bits = GMLP__V_AS_INT(u);
     const GMLP__VF t = GMLP__V_SUB(GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__I_AND(bits, GMLP__I_SET1(0x7fffff)),
                                                                 GMLP__I_SET1(0x3f800000))), GMLP__V_SET1(1.5f));
     const GMLP__VI e = GMLP__I_AND(GMLP__I_SAR(bits, 23), GMLP__I_SET1(255)); /* inside the table for NaN too */
+    const GMLP__VF octave = near ? GMLP__V_LOOK16(c->octave + 112, e) : GMLP__V_GATHER(c->octave, e);
     GMLP__VF y = GMLP__V_SET1(c->term[GMLP__POWER_TERMS - 1]);
     int i;
     for (i = GMLP__POWER_TERMS - 2; i >= 0; i--) y = GMLP__V_FMA(y, t, GMLP__V_SET1(c->term[i]));
-    y = GMLP__V_FMA(y, GMLP__V_GATHER(c->octave, e), GMLP__V_SET1(c->out_offset));
+    y = GMLP__V_FMA(y, octave, GMLP__V_SET1(c->out_offset));
     return GMLP__V_LESS(a, GMLP__V_SET1(c->toe_end), GMLP__V_MUL(a, GMLP__V_SET1(c->toe_slope)), y);
 }
 
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(segments)(const gmlp__curve *c, GMLP__VF x) {
-    const GMLP__VF a = GMLP__V_MUL(GMLP__FN(abs)(x), GMLP__V_SET1(c->in_scale));
+    const GMLP__VF a = GMLP__V_MUL(x, GMLP__V_SET1(c->in_scale));
     const GMLP__VF bottom = GMLP__V_SET1(c->bottom);
     /* NaN becomes bottom here: any place inside the table */
     const GMLP__VI bits = GMLP__V_AS_INT(GMLP__V_MIN(GMLP__V_MAX(a, bottom), GMLP__V_SET1(c->top)));
@@ -2201,28 +2317,43 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(segments)(const gmlp__curve *c, GMLP
     return GMLP__V_LESS(a, bottom, GMLP__V_MUL(a, GMLP__V_SET1(c->toe_slope)), y);
 }
 
-GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n) {
-    /* What is beyond any light, infinity and NaN stay as they are. */
-    const GMLP__VF beyond = GMLP__V_SET1(1.2676506e30f);
-    size_t i;
-    if (c->kind == GMLP__CURVE_POWER) {
-        for (i = 0; i < n; i += GMLP__W) {
-            const GMLP__VF v = GMLP__V_LOAD(x + i), p = GMLP__FN(sign_of)(GMLP__FN(power)(c, v), v);
-            GMLP__V_STORE(y + i, GMLP__V_LESS(GMLP__FN(abs)(v), beyond, p, v));
-        }
-    } else if (c->kind == GMLP__CURVE_SEGMENTS) {
-        for (i = 0; i < n; i += GMLP__W) {
-            const GMLP__VF v = GMLP__V_LOAD(x + i), p = GMLP__FN(sign_of)(GMLP__FN(segments)(c, v), v);
-            GMLP__V_STORE(y + i, GMLP__V_LESS(GMLP__FN(abs)(v), beyond, p, v));
-        }
-    } else if (x != y) memcpy(y, x, n * sizeof *x);
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(clamped)(GMLP__VF x, float top) {
+    return GMLP__V_MIN(GMLP__V_MAX(x, GMLP__V_SET1(0.0f)), GMLP__V_SET1(top));
 }
 
-GMLP__TARGET static void GMLP__FN(clamp)(const float *x, float *y, size_t n) {
-    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+GMLP__TARGET static void GMLP__FN(clamp)(const float *x, float *y, size_t n, float top) {
     size_t i;
-    for (i = 0; i < n; i += GMLP__W)
-        GMLP__V_STORE(y + i, GMLP__V_MIN(GMLP__V_MAX(GMLP__V_LOAD(x + i), zero), one));
+    for (i = 0; i < n; i += GMLP__W) GMLP__V_STORE(y + i, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), top));
+}
+
+/* One kind of curve over a row, odd; what is beyond any light, infinity and NaN stay. */
+#define GMLP__X(name, kind)                                                                                 \
+    GMLP__TARGET static void GMLP__FN(name)(const gmlp__curve *c, const float *x, float *y, size_t n) {     \
+        const GMLP__VF beyond = GMLP__V_SET1(1.2676506e30f);                                                \
+        size_t i;                                                                                           \
+        for (i = 0; i < n; i += GMLP__W) {                                                                  \
+            const GMLP__VF v = GMLP__V_LOAD(x + i), a = GMLP__FN(abs)(v);                                   \
+            GMLP__V_STORE(y + i, GMLP__V_LESS(a, beyond, GMLP__FN(sign_of)(kind, v), v));                   \
+        }                                                                                                   \
+    }
+GMLP__X(curve_power, GMLP__FN(power)(c, a, 0))
+GMLP__X(curve_segments, GMLP__FN(segments)(c, a))
+#undef GMLP__X
+
+GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit) {
+    size_t i;
+    if (unit && c->kind == GMLP__CURVE_POWER && c->toe_end >= 1.0f / 32768.0f) {
+        for (i = 0; i < n; i += GMLP__W)
+            GMLP__V_STORE(y + i, GMLP__FN(power)(c, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f), 1));
+        return;
+    }
+    if (unit) {
+        GMLP__FN(clamp)(x, y, n, 1.0f);
+        x = y;
+    }
+    if (c->kind == GMLP__CURVE_POWER) GMLP__FN(curve_power)(c, x, y, n);
+    else if (c->kind == GMLP__CURVE_SEGMENTS) GMLP__FN(curve_segments)(c, x, y, n);
+    else if (x != y) memcpy(y, x, n * sizeof *x);
 }
 
 GMLP__TARGET static void GMLP__FN(matrix)(const float m[9], const float *r, const float *g, const float *b, float *ro,
@@ -2247,11 +2378,98 @@ GMLP__TARGET static void GMLP__FN(system_gamma)(const gmlp__curve *c, float *r, 
         const GMLP__VF x = GMLP__V_LOAD(r + i), y = GMLP__V_LOAD(g + i), z = GMLP__V_LOAD(b + i);
         const GMLP__VF light = GMLP__V_FMA(GMLP__V_SET1(0.2627f), x, GMLP__V_FMA(GMLP__V_SET1(0.6780f), y,
                                            GMLP__V_MUL(GMLP__V_SET1(0.0593f), z)));
-        const GMLP__VF gain = GMLP__V_LESS(zero, light, GMLP__FN(power)(c, light), zero);
+        const GMLP__VF gain = GMLP__V_LESS(zero, light, GMLP__FN(power)(c, GMLP__V_MAX(light, zero), 0), zero);
         GMLP__V_STORE(r + i, GMLP__V_MUL(x, gain));
         GMLP__V_STORE(g + i, GMLP__V_MUL(y, gain));
         GMLP__V_STORE(b + i, GMLP__V_MUL(z, gain));
     }
+}
+
+GMLP__TARGET static void GMLP__FN(load8)(const unsigned char *rgb, const float *table, float *r, float *g, float *b,
+                                         size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, rgb += 3 * GMLP__W) {
+        const GMLP__VI x = GMLP__FN(take8)(rgb, 0), y = GMLP__FN(take8)(rgb, 1), z = GMLP__FN(take8)(rgb, 2);
+        GMLP__V_STORE(r + i, GMLP__V_GATHER(table, x));
+        GMLP__V_STORE(g + i, GMLP__V_GATHER(table, y));
+        GMLP__V_STORE(b + i, GMLP__V_GATHER(table, z));
+    }
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(share16)(GMLP__VI code) {
+    return GMLP__V_MUL(GMLP__V_FROM_INT(code), GMLP__V_SET1(1.0f / 65535.0f));
+}
+
+/* The exponent is off by 112 after the shift; the product puts it right for subnormals too. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(from_half)(GMLP__VI h) {
+    const GMLP__VI bits = GMLP__I_SHL(GMLP__I_AND(h, GMLP__I_SET1(0x7fff)), 13);
+    const GMLP__VF small = GMLP__V_AS_FLOAT(bits);
+    const GMLP__VF v = GMLP__V_LESS(small, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x0f800000)),
+                                    GMLP__V_MUL(small, GMLP__V_SET1(5.192296858534828e33f)),
+                                    GMLP__V_AS_FLOAT(GMLP__I_ADD(bits, GMLP__I_SET1(0x70000000))));
+    return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(v), GMLP__I_SHL(GMLP__I_AND(h, GMLP__I_SET1(0x8000)), 16)));
+}
+
+/* As gmlp_half_from_float. Adding 1/2 rounds to the subnormal halves' step. */
+GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(to_half)(GMLP__VF v) {
+    const GMLP__VF a = GMLP__FN(abs)(v);
+    const GMLP__VI bits = GMLP__V_AS_INT(a);
+    const GMLP__VI even = GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(1));
+    const GMLP__VI normal = GMLP__I_SAR(GMLP__I_ADD(GMLP__I_ADD(bits, GMLP__I_SET1(0xfff - 0x38000000)), even), 13);
+    const GMLP__VI small = GMLP__I_SUB(GMLP__V_AS_INT(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))), GMLP__I_SET1(0x3f000000));
+    const GMLP__VI nan = GMLP__I_XOR(GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(0x1ff)), GMLP__I_SET1(0x7e00));
+    const GMLP__VF finite = GMLP__V_LESS(a, GMLP__V_SET1(6.103515625e-5f), GMLP__V_AS_FLOAT(small), GMLP__V_AS_FLOAT(normal));
+    const GMLP__VF other = GMLP__V_LESS(GMLP__V_SET1(1.0f), a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7c00)), GMLP__V_AS_FLOAT(nan));
+    const GMLP__VI h = GMLP__V_AS_INT(GMLP__V_LESS(a, GMLP__V_SET1(65520.0f), finite, other));
+    return GMLP__I_XOR(h, GMLP__I_AND(GMLP__I_SAR(GMLP__V_AS_INT(v), 16), GMLP__I_SET1(0x8000)));
+}
+
+#define GMLP__X(name, convert)                                                                              \
+    GMLP__TARGET static void GMLP__FN(name)(const unsigned char *rgb, float *r, float *g, float *b, size_t n) { \
+        size_t i;                                                                                           \
+        for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W) {                                              \
+            GMLP__V_STORE(r + i, GMLP__FN(convert)(GMLP__FN(take16)(rgb, 0)));                              \
+            GMLP__V_STORE(g + i, GMLP__FN(convert)(GMLP__FN(take16)(rgb, 1)));                              \
+            GMLP__V_STORE(b + i, GMLP__FN(convert)(GMLP__FN(take16)(rgb, 2)));                              \
+        }                                                                                                   \
+    }
+GMLP__X(load16, share16)
+GMLP__X(load_half, from_half)
+#undef GMLP__X
+
+GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(code8)(GMLP__VF x, GMLP__VF y, const float *table, float offset) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f);
+    const GMLP__VI code = GMLP__V_TO_INT(GMLP__V_MAX(GMLP__V_FMA(y, GMLP__V_SET1(255.0f), GMLP__V_SET1(offset)), zero));
+    return GMLP__I_ADD(code, GMLP__V_AS_INT(GMLP__V_LESS(x, GMLP__V_GATHER(table + 1, code), zero,
+                                                         GMLP__V_AS_FLOAT(GMLP__I_SET1(1)))));
+}
+
+GMLP__TARGET static void GMLP__FN(store8)(const float *const x[3], const float *const y[3], const float *table,
+                                          float offset, unsigned char *rgb, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, rgb += 3 * GMLP__W)
+        GMLP__FN(put8)(rgb, GMLP__FN(code8)(GMLP__V_LOAD(x[0] + i), GMLP__V_LOAD(y[0] + i), table, offset),
+                       GMLP__FN(code8)(GMLP__V_LOAD(x[1] + i), GMLP__V_LOAD(y[1] + i), table, offset),
+                       GMLP__FN(code8)(GMLP__V_LOAD(x[2] + i), GMLP__V_LOAD(y[2] + i), table, offset));
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(code16)(GMLP__VF y, float offset) {
+    return GMLP__V_TO_INT(GMLP__V_FMA(y, GMLP__V_SET1(65535.0f), GMLP__V_SET1(offset)));
+}
+
+GMLP__TARGET static void GMLP__FN(store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W)
+        GMLP__FN(put16)(rgb, GMLP__FN(code16)(GMLP__V_LOAD(y[0] + i), offset),
+                        GMLP__FN(code16)(GMLP__V_LOAD(y[1] + i), offset),
+                        GMLP__FN(code16)(GMLP__V_LOAD(y[2] + i), offset));
+}
+
+GMLP__TARGET static void GMLP__FN(store_half)(const float *const y[3], unsigned char *rgb, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W)
+        GMLP__FN(put16)(rgb, GMLP__FN(to_half)(GMLP__V_LOAD(y[0] + i)), GMLP__FN(to_half)(GMLP__V_LOAD(y[1] + i)),
+                        GMLP__FN(to_half)(GMLP__V_LOAD(y[2] + i)));
 }
 
 /* Kernels of >>encoding and >>mlp. */
@@ -2326,7 +2544,8 @@ GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
 
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
-    GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma),
+    GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
+    GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half),
     GMLP__FN(gemm)
 };
 
@@ -2361,6 +2580,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__I_XOR
 #undef GMLP__I_SHL
 #undef GMLP__I_SAR
+#undef GMLP__V_LOOK16
 #undef GMLP__ROWS
 #undef GMLP__ROWS_COUNT
 #endif /* GMLP__PASS */
