@@ -889,6 +889,8 @@ typedef struct gmlp__gemm {
    POWER is exact up to rounding: octave[exponent] * polynomial(mantissa), which is x^p by parts.
    SEGMENTS, for PQ and HLG, has one cubic for each 32nd of an octave. */
 enum { GMLP__CURVE_NONE, GMLP__CURVE_POWER, GMLP__CURVE_SEGMENTS };
+/* Light this far outside [0,1] still counts as inside. */
+#define GMLP__GAMUT_TOLERANCE 1e-6f
 /* The curves' error at most, in 8-bit codes, with room to spare. */
 #define GMLP__CODE8_ERROR (1.0f / 4096.0f)
 enum { GMLP__POWER_TERMS = 8, GMLP__SEGMENT_BITS = 5 };
@@ -926,6 +928,10 @@ typedef struct gmlp__kernels {
                    size_t n);
     void (*store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n);
     void (*store_half)(const float *const y[3], unsigned char *rgb, size_t n);
+    /* flag = 1 or 0 for each pixel: with a channel outside [0,1] or NaN; out of gamut. n <= 2^20;
+       both return the sum */
+    float (*outside)(const float *r, const float *g, const float *b, float *flag, size_t n);
+    float (*out_of_gamut)(const float *r, const float *g, const float *b, float *flag, size_t n);
     void (*gemm)(const gmlp__gemm *g);
     /* features of one sample: f[2 * bands] = sin, cos of 2^k pi m; may write 15 floats further */
     void (*encode)(float m, size_t bands, float *f);
@@ -1713,31 +1719,45 @@ GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, 
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 */
-#define GMLP__GAMUT_TOLERANCE 1e-6f
-
 GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin) {
     const int r = rgb[0], g = rgb[1], b = rgb[2];
     if (r == g && g == b && (r == 0 || r == 255)) return 0;
     return r <= margin || g <= margin || b <= margin || r >= 255 - margin || g >= 255 - margin || b >= 255 - margin;
 }
 
+/* Whether some pixel of 8 has a code within margin (0..63) of 0 or 255; spare says which bytes are
+   no colour. Folding 255..128 onto 0..127 makes it one comparison, a carry into the top bit. */
+static int gmlp__near_limits(const unsigned char *rgb, int channels, uint64_t carry, uint64_t spare) {
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t all = ones << 7, v;
+    int i;
+    for (i = 0; i < channels; i++) {
+        memcpy(&v, rgb + 8 * i, 8);
+        v ^= (v >> 7 & ones) * 255u;
+        all &= (v + carry) | spare;
+    }
+    return all != ones << 7;
+}
+
 /* Writes the places of the saturated pixels among n and returns how many there are. index has
    room for n. */
 static size_t gmlp__saturated_row(const unsigned char *rgb, int channels, size_t n, int margin, uint32_t *index) {
-    size_t i, count = 0;
-    for (i = 0; i < n; i++, rgb += channels) {
-        index[count] = (uint32_t)i;
-        count += (size_t)gmlp_is_saturated(rgb, margin);
+    static const unsigned char fourth[8] = {0, 0, 0, 0x80, 0, 0, 0, 0x80};
+    const uint64_t carry = (uint64_t)(127 - margin) * 0x0101010101010101u;
+    uint64_t spare = 0;
+    size_t i = 0, count = 0, end;
+    if (channels == 4) memcpy(&spare, fourth, 8);
+    while (i < n) {
+        if (n - i >= 8 && !gmlp__near_limits(rgb + i * (size_t)channels, channels, carry, spare)) {
+            i += 8;
+            continue;
+        }
+        for (end = n - i < 8 ? n : i + 8; i < end; i++) {
+            index[count] = (uint32_t)i;
+            count += (size_t)gmlp_is_saturated(rgb + i * (size_t)channels, margin);
+        }
     }
     return count;
-}
-
-static int gmlp__outside(float v) { return !(v >= -GMLP__GAMUT_TOLERANCE && v <= 1.0f + GMLP__GAMUT_TOLERANCE); }
-
-/* The rule on linear sRGB. */
-static int gmlp__is_out_of_gamut(float r, float g, float b) {
-    if (!gmlp__outside(r) && !gmlp__outside(g) && !gmlp__outside(b)) return 0;
-    return !(r < 0.0f && g < 0.0f && b < 0.0f) && !(r > 1.0f && g > 1.0f && b > 1.0f);
 }
 
 /* One walk over a wide picture in bands. What is NULL is not made. */
@@ -1760,7 +1780,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
     const size_t width = v->wide->width, height = v->wide->height;
     gmlp_gamut_report *report = v->reports ? v->reports + band : NULL;
     gmlp_soft_clip *extremes = v->extremes ? v->extremes + band : NULL;
-    float plane[3][GMLP__PORTION];
+    float plane[3][GMLP__PORTION], flag[GMLP__PORTION];
     float *const r = plane[0], *const g = plane[1], *const b = plane[2];
     uint32_t index[GMLP__PORTION];
     size_t x, y, i, n, padded;
@@ -1776,15 +1796,15 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
             n = width - x < GMLP__PORTION ? width - x : GMLP__PORTION;
             padded = (n + 15) & ~(size_t)15;
             gmlp__load_row(&v->loader, from + x * in, n, r, g, b);
-            if (report)
-                for (i = 0; i < n; i++) report->clamped += (uint64_t)(gmlp__outside(r[i]) | gmlp__outside(g[i]) | gmlp__outside(b[i]));
+            /* padding is black: inside */
+            if (report) report->clamped += (uint64_t)k->outside(r, g, b, flag, padded);
             for (c = 0; c < 3; c++) k->clamp(plane[c], plane[c], padded, 1.0f);
             if (v->mixes) gmlp__matrix_row(k, v->matrix, r, g, b, r, g, b, n);
-            if (report)
-                for (i = 0; i < n; i++) report->out_of_gamut += (uint64_t)gmlp__is_out_of_gamut(r[i], g[i], b[i]);
+            if (report) report->out_of_gamut += (uint64_t)k->out_of_gamut(r, g, b, flag, padded);
             if (v->mask) {
                 uint8_t *mask = v->mask + y * width + x;
-                for (i = 0; i < n; i++) mask[i] = (uint8_t)gmlp__is_out_of_gamut(r[i], g[i], b[i]);
+                k->out_of_gamut(r, g, b, flag, padded);
+                for (i = 0; i < n; i++) mask[i] = (uint8_t)flag[i];
             }
             for (c = 0; extremes && c < 3; c++) {
                 for (i = 0; i < n; i++) {
@@ -2554,6 +2574,40 @@ GMLP__TARGET static void GMLP__FN(store_half)(const float *const y[3], unsigned 
                         GMLP__FN(to_half)(GMLP__V_LOAD(y[2] + i)));
 }
 
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_outside)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
+    const GMLP__VF low = GMLP__V_SET1(-GMLP__GAMUT_TOLERANCE), high = GMLP__V_SET1(1.0f + GMLP__GAMUT_TOLERANCE);
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    GMLP__VF in = GMLP__V_LESS(r, high, GMLP__V_LESS(low, r, one, zero), zero); /* NaN is not */
+    in = GMLP__V_LESS(g, high, GMLP__V_LESS(low, g, in, zero), zero);
+    in = GMLP__V_LESS(b, high, GMLP__V_LESS(low, b, in, zero), zero);
+    return GMLP__V_SUB(one, in);
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_out_of_gamut)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    const GMLP__VF least = GMLP__V_MIN(r, GMLP__V_MIN(g, b)), most = GMLP__V_MAX(r, GMLP__V_MAX(g, b));
+    /* all below 0, or all above 1: not by the paper's rule */
+    return GMLP__V_LESS(most, zero, zero, GMLP__V_LESS(one, least, zero, GMLP__FN(flag_outside)(r, g, b)));
+}
+
+#define GMLP__X(name)                                                                                            \
+    GMLP__TARGET static float GMLP__FN(name)(const float *r, const float *g, const float *b, float *flag, size_t n) { \
+        GMLP__VF sum = GMLP__V_SET1(0.0f);                                                                       \
+        float lane[GMLP__W], total = 0.0f;                                                                       \
+        size_t i;                                                                                                \
+        for (i = 0; i < n; i += GMLP__W) {                                                                       \
+            const GMLP__VF f = GMLP__FN(flag_##name)(GMLP__V_LOAD(r + i), GMLP__V_LOAD(g + i), GMLP__V_LOAD(b + i)); \
+            GMLP__V_STORE(flag + i, f);                                                                          \
+            sum = GMLP__V_ADD(sum, f);                                                                           \
+        }                                                                                                        \
+        GMLP__V_STORE(lane, sum);                                                                                \
+        for (i = 0; i < GMLP__W; i++) total += lane[i]; /* small integers: exact in any order */                 \
+        return total;                                                                                            \
+    }
+GMLP__X(outside)
+GMLP__X(out_of_gamut)
+#undef GMLP__X
+
 /* Kernels of >>encoding and >>mlp. */
 
 /* One tile of C: GMLP__ROWS_COUNT rows, one or two vectors wide (two is a constant). */
@@ -2628,6 +2682,7 @@ GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
 static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
     GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half),
+    GMLP__FN(outside), GMLP__FN(out_of_gamut),
     GMLP__FN(gemm)
 };
 
