@@ -526,8 +526,9 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
 
 /* The signature of a base picture: feed its rows (GMLP_U8, 3 or 4 channels) in any order and any
    portions, each row once, then finish. It recognises the picture after lossless rewriting,
-   another decoder's rounding, and recompression at quality 90 or better; not after a crop,
-   a resize or a turn. */
+   another decoder's rounding, and recompression at quality 90 or better (the latter not below about
+   40 pixels a side); not after a crop, a resize or a turn. 8x8 cells of mean luma; a picture of fewer
+   than 8 columns or rows leaves cells empty, which are 0. */
 typedef struct gmlp_signature {
     uint32_t width, height;
     uint64_t sum[GMLP_SIGNATURE_SIZE];
@@ -2510,7 +2511,10 @@ GMLP_DEF void gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SI
         out[i] = (uint8_t)(s->count[i] ? (s->sum[i] + s->count[i] * 128) / (s->count[i] * 256) : 0);
 }
 
-/* Limits: see the measurements beside the declaration. */
+/* The limits lie between what was measured on 13 photographs of 1000 and 160 pixels: recompression at quality
+   90 to 95, with and without chroma subsampling, twice over, moved no cell by more than 2 nor all by
+   more than 40 together; turns, flips, a crop of 3 % scaled back and a shift of 2 % moved one
+   by 5 and all by 118 at least. At 40 pixels recompression comes to 5 and 98. */
 GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const uint8_t b[GMLP_SIGNATURE_SIZE]) {
     int i, d, max = 0, sum = 0;
     for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) {
@@ -2518,7 +2522,7 @@ GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const ui
         sum += d;
         if (d > max) max = d;
     }
-    return max <= 4 && sum <= 64;
+    return max <= 4 && sum <= 80;
 }
 
 GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s) {
