@@ -11,22 +11,23 @@ CC = gcc
 CLANG = clang
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic
-override CPPFLAGS += -I. -Iexamples/tool -D_POSIX_C_SOURCE=200809L -MMD -MP
+override CPPFLAGS += -I. -Iexamples/tool -D_POSIX_C_SOURCE=200809L
 LIBS = -ljpeg -lpng -ltiff -llcms2 -ltinyexr -lpthread -lm
 SECONDS = 60
 DATA = $(wildcard ../shared/data)
 
 B = build
+headers := gamutmlp.h $(wildcard examples/tool/*.h tests/*.h fuzz/*.h)
 tool := $(patsubst examples/%.c,%.o,$(wildcard examples/tool/*.c))
 
 all: $(B)/gamutmlp $(B)/quickstart $(B)/scene
 
 $(B)/gamutmlp: $(tool:%=$(B)/%)
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
-$(B)/tool/%.o: examples/tool/%.c | $(B)/deps
+$(B)/tool/%.o: examples/tool/%.c $(headers) | $(B)/deps
 	@mkdir -p $(@D)
 	$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) -c $< -o $@
-$(B)/quickstart $(B)/scene: $(B)/%: examples/%.c | $(B)/deps
+$(B)/quickstart $(B)/scene: $(B)/%: examples/%.c gamutmlp.h | $(B)/deps
 	$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(LDFLAGS) $< -o $@ -lpng -lm
 
 # Stamps: the packages are there. Remove the stamp (or make clean) to look again.
@@ -44,8 +45,8 @@ $(B)/deps-test: | $(B)/deps
 tests := $(basename $(notdir $(wildcard tests/test_*.c)))
 empty :=
 tool_headers := $(subst $(empty) $(empty),|,$(notdir $(wildcard examples/tool/*.h)))
-tool_tests := $(basename $(notdir $(shell grep -lE 'include ".*\b($(or $(tool_headers),none))"' tests/test_*.c)))
-lib_tests := $(basename $(notdir $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib|tiffio|tinyexr)\.h>' tests/test_*.c)))
+tool_tests := $(basename $(notdir $(shell grep -lE 'include ".*\b($(or $(tool_headers),none))"' $(wildcard tests/test_*.c) /dev/null)))
+lib_tests := $(basename $(notdir $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib|tiffio|tinyexr)\.h>' $(wildcard tests/test_*.c) /dev/null)))
 fuzz := $(filter-out fuzz_main,$(basename $(notdir $(wildcard fuzz/fuzz_*.c))))
 scripts := $(wildcard tests/*.sh)
 
@@ -58,10 +59,10 @@ cc_msan = $(CLANG)
 flags_msan = -O1 -g -fsanitize=memory -fno-omit-frame-pointer
 
 define variant
-$(B)/$(1)/tool/%.o: examples/tool/%.c | $(B)/deps-test
+$(B)/$(1)/tool/%.o: examples/tool/%.c $(headers) | $(B)/deps-test
 	@mkdir -p $$(@D)
 	$$(cc_$(1)) -std=c99 $$(flags_$(1)) $$(CPPFLAGS) -c $$< -o $$@
-$(B)/$(1)/test_%: tests/test_%.c | $(B)/deps-test
+$(B)/$(1)/test_%: tests/test_%.c $(headers) | $(B)/deps-test
 	@mkdir -p $$(@D)
 	$$(cc_$(1)) -std=c99 $$(flags_$(1)) $$(WARNINGS) $$(CPPFLAGS) $$(filter-out %.h,$$^) -o $$@ -lcmocka $$(LIBS)
 $$(tool_tests:%=$(B)/$(1)/%): $$(filter-out %/main.o,$$(tool:%=$(B)/$(1)/%))
@@ -70,7 +71,7 @@ $(B)/log/$(1)-%.log: $(B)/$(1)/% FORCE
 endef
 $(foreach v,plain asan msan,$(eval $(call variant,$(v))))
 
-$(B)/replay/%: fuzz/%.c fuzz/fuzz_main.c | $(B)/deps-test
+$(B)/replay/%: fuzz/%.c fuzz/fuzz_main.c $(headers) | $(B)/deps-test
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O1 -g $(address) $(CPPFLAGS) $(filter-out %.h,$^) -o $@
 $(B)/log/replay-%.log: $(B)/replay/% FORCE
@@ -85,7 +86,7 @@ logs := compile $(tests:%=plain-%) $(tests:%=asan-%) $(patsubst %,msan-%,$(filte
 test: $(logs:%=$(B)/log/%.log)
 	@awk -f scripts/summary.awk $^
 
-$(B)/libfuzzer/%: fuzz/%.c | $(B)/deps-test
+$(B)/libfuzzer/%: fuzz/%.c $(headers) | $(B)/deps-test
 	@mkdir -p $(@D)
 	$(CLANG) -std=c99 -O1 -g $(address) -fsanitize=fuzzer $(CPPFLAGS) $< -o $@
 fuzz: $(fuzz:%=$(B)/libfuzzer/%)
@@ -106,4 +107,3 @@ FORCE:
 .PHONY: all test fuzz demo bench clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(wildcard $(B)/*.d $(B)/*/*.d $(B)/*/tool/*.d)
