@@ -4,8 +4,8 @@
 
    writes a 16-bit PNG whose numbers are ProPhoto (ROMM) RGB. It carries no profile: readers are
    told (gamutmlp --from prophoto). Everything is computed in linear ProPhoto. The same arguments
-   give the same picture: noise comes from integer hashes, and of libm only the square root and
-   floor are used, which are exact. */
+   give the same picture: noise comes from integer hashes, and of libm only the square root is
+   used, which is exact. */
 #include <math.h>
 #include <png.h>
 #include <stdint.h>
@@ -40,6 +40,11 @@ static float decay(float a) { /* exp(-a) to about 1e-3: (1 - a/32)^32 */
 /* Noise. */
 static uint32_t seed;
 
+static int32_t whole(float a) { /* the floor, without a call */
+    const int32_t i = (int32_t)a;
+    return i - (a < (float)i);
+}
+
 static uint32_t hash(int32_t x, int32_t y) {
     uint32_t h = (uint32_t)x * 0x8da6b343u ^ (uint32_t)y * 0xd8163841u ^ seed;
     h = (h ^ h >> 15) * 0x2c1b3c6du;
@@ -49,9 +54,8 @@ static uint32_t hash(int32_t x, int32_t y) {
 static float random01(int32_t x, int32_t y) { return (float)(hash(x, y) >> 8) / 16777216.0f; }
 
 static float noise(float x, float y) { /* 0..1, smooth between the values at integers */
-    const float fx = floorf(x), fy = floorf(y);
-    const int32_t i = (int32_t)fx, j = (int32_t)fy;
-    float u = x - fx, v = y - fy, a, b;
+    const int32_t i = whole(x), j = whole(y);
+    float u = x - (float)i, v = y - (float)j, a, b;
     u = u * u * (3.0f - 2.0f * u);
     v = v * v * (3.0f - 2.0f * v);
     a = random01(i, j) * (1.0f - u) + random01(i + 1, j) * u;
@@ -71,11 +75,11 @@ static float fractal(float x, float y, int octaves) {
 
 /* The scene. Dyes and glasses go well beyond sRGB, and stay inside what the eye can see. */
 static const vec dyes[] = {
-    {0.060f, 0.165f, 0.190f}, /* petrol */
-    {0.130f, 0.240f, 0.080f}, /* green */
-    {0.420f, 0.260f, 0.080f}, /* saffron */
-    {0.300f, 0.080f, 0.190f}, /* magenta */
-    {0.090f, 0.090f, 0.260f}, /* indigo */
+    {0.095f, 0.175f, 0.200f}, /* petrol */
+    {0.160f, 0.240f, 0.100f}, /* green */
+    {0.420f, 0.275f, 0.095f}, /* saffron */
+    {0.300f, 0.095f, 0.190f}, /* magenta */
+    {0.100f, 0.100f, 0.260f}, /* indigo */
     {0.420f, 0.380f, 0.300f}  /* undyed */
 };
 static const vec sun_dir = {-0.46f, 0.56f, 0.69f}; /* low and behind: shadows come forward */
@@ -88,15 +92,15 @@ typedef struct ball {
     int glass;
 } ball;
 static const ball balls[] = {
-    {{-1.55f, 0.80f, 0.35f}, 0.80f, {0.10f, 0.80f, 0.16f}, 1},  /* emerald */
-    {{0.20f, 0.95f, 1.10f}, 0.95f, {0.08f, 0.62f, 0.80f}, 1},   /* cyan */
-    {{1.90f, 0.72f, 0.10f}, 0.72f, {0.90f, 0.34f, 0.03f}, 1},   /* amber */
+    {{-1.55f, 0.80f, 0.35f}, 0.80f, {0.36f, 0.86f, 0.36f}, 1},  /* emerald */
+    {{0.20f, 0.95f, 1.10f}, 0.95f, {0.38f, 0.74f, 0.86f}, 1},   /* cyan */
+    {{1.90f, 0.72f, 0.10f}, 0.72f, {0.98f, 0.80f, 0.10f}, 1},   /* amber */
     {{0.75f, 0.50f, -0.95f}, 0.50f, {0.72f, 0.10f, 0.55f}, 1},  /* magenta */
     {{-0.55f, 0.42f, -1.05f}, 0.42f, {0.86f, 0.42f, 0.02f}, 0}, /* orange */
-    {{-2.75f, 0.55f, -0.60f}, 0.55f, {0.62f, 0.05f, 0.10f}, 0}, /* red */
-    {{2.95f, 0.55f, 1.30f}, 0.55f, {0.16f, 0.52f, 0.06f}, 0},   /* lime */
+    {{-2.75f, 0.55f, -0.60f}, 0.55f, {0.60f, 0.16f, 0.14f}, 0}, /* red */
+    {{2.95f, 0.55f, 1.30f}, 0.55f, {0.30f, 0.52f, 0.14f}, 0},   /* lime */
     {{-2.70f, 0.75f, 2.30f}, 0.75f, {0.12f, 0.10f, 0.55f}, 1},  /* cobalt */
-    {{1.55f, 0.60f, 2.80f}, 0.60f, {0.70f, 0.09f, 0.34f}, 0},   /* rose */
+    {{1.55f, 0.60f, 2.80f}, 0.60f, {0.62f, 0.18f, 0.36f}, 0},   /* rose */
     {{-0.85f, 0.38f, 2.60f}, 0.38f, {0.80f, 0.60f, 0.03f}, 0},  /* yellow */
     {{1.80f, 0.26f, -1.35f}, 0.26f, {0.05f, 0.40f, 0.42f}, 0},  /* turquoise */
     {{-1.60f, 0.24f, -1.55f}, 0.24f, {0.20f, 0.70f, 0.90f}, 1}, /* pale blue */
@@ -105,30 +109,39 @@ static const ball balls[] = {
 };
 #define BALLS ((int)(sizeof balls / sizeof *balls))
 
-/* What a ray sees that hits nothing: an evening sky above a garden far out of focus. */
+/* What a ray sees that hits nothing: an evening sky above a garden far out of focus, where leaves
+   are soft and lamps become the discs of an open lens. */
+static vec garden(float x, float y) {
+    const int32_t i = whole(x * 2.2f), j = whole(y * 2.2f);
+    const float r = random01(i, j + 99), du = x * 2.2f - (float)i - 0.5f, dv = y * 2.2f - (float)j - 0.5f;
+    const float disc = smooth(0.16f, 0.12f, du * du + dv * dv) * smooth(0.55f, 0.75f, r);
+    const vec leaves = mix(v3(0.05f, 0.10f, 0.05f), v3(0.14f, 0.26f, 0.06f), fractal(x * 3.0f, y * 5.0f, 2));
+    return add(leaves, scale(mix(v3(0.9f, 0.5f, 0.08f), v3(0.10f, 0.45f, 0.40f), 4.0f * r - 3.0f), 0.6f * disc));
+}
+
 static vec sky(vec d) {
-    const float x = d.x * 6.0f, y = d.y * 6.0f, haze = fractal(x + 40.0f, y * 3.0f, 4) - 0.47f;
-    const float h = d.y + 0.05f * haze, toward = dot(d, sun_dir);
-    const float hedge = smooth(0.012f, -0.012f, d.y - 0.035f * noise(x * 1.7f, 3.0f) - 0.012f * noise(x * 7.0f, 4.0f));
-    vec c = mix(v3(0.80f, 0.56f, 0.28f), v3(0.46f, 0.31f, 0.36f), smooth(0.0f, 0.08f, h));
+    const float x = d.x * 6.0f, y = d.y * 6.0f, toward = dot(d, sun_dir);
+    float haze, h, hedge = d.y;
+    vec c;
+    if (d.y < -0.012f) return garden(x, y);
+    haze = fractal(x + 40.0f, y * 3.0f, 4) - 0.47f;
+    h = d.y + 0.05f * haze;
+    c = mix(v3(0.80f, 0.56f, 0.28f), v3(0.46f, 0.31f, 0.36f), smooth(0.0f, 0.08f, h));
     c = mix(c, v3(0.12f, 0.18f, 0.40f), smooth(0.04f, 0.5f, h));
     c = add(c, scale(v3(0.80f, 0.55f, 0.40f), smooth(0.02f, 0.25f, haze) * smooth(0.5f, 0.0f, d.y)));
     c = add(c, scale(sun_light, 0.25f * power(toward, 3) + 3.0f * power(toward, 8)));
-    if (hedge > 0.0f) { /* leaves, and lamps as the discs of an open lens */
-        const float u = x * 2.2f, v = y * 2.2f, i = floorf(u), j = floorf(v);
-        const float r = random01((int32_t)i, (int32_t)j + 99), du = u - i - 0.5f, dv = v - j - 0.5f;
-        const float disc = smooth(0.16f, 0.12f, du * du + dv * dv) * smooth(0.55f, 0.75f, r);
-        vec g = mix(v3(0.05f, 0.10f, 0.05f), v3(0.14f, 0.26f, 0.06f), fractal(x * 3.0f, y * 5.0f, 2));
-        g = add(g, scale(mix(v3(0.9f, 0.5f, 0.08f), v3(0.10f, 0.45f, 0.40f), 4.0f * r - 3.0f), 0.6f * disc));
-        c = mix(c, g, hedge);
-    }
-    return c;
+    if (d.y > 0.06f) return c;
+    hedge -= 0.035f * noise(x * 1.7f, 3.0f) + 0.012f * noise(x * 7.0f, 4.0f);
+    return mix(c, garden(x, y), smooth(0.012f, -0.012f, hedge));
 }
 
-static float hit(const ball *b, vec o, vec d) { /* distance along the ray, or 0 */
-    const vec q = sub(o, b->c);
-    const float k = dot(q, d), disc = k * k - dot(q, q) + b->r * b->r;
-    return disc > 0.0f && -k > sqrtf(disc) ? -k - sqrtf(disc) : 0.0f;
+static float hit(const ball *b, vec o, vec d) { /* distance along the ray, or 0; o is outside */
+    const vec q = sub(b->c, o);
+    const float k = dot(q, d);
+    float disc;
+    if (k <= 0.0f) return 0.0f;
+    disc = k * k - dot(q, q) + b->r * b->r;
+    return disc > 0.0f ? k - sqrtf(disc) : 0.0f;
 }
 
 /* Sunlight and sky that reach p with normal n; glass casts coloured shadows with a bright core. */
@@ -161,14 +174,14 @@ static vec cloth(vec p, float far) {
     const float fold = fractal(p.x * 0.9f + 3.0f, p.z * 0.9f, 2);
     const float slope = fractal(p.x * 0.9f + 3.05f, p.z * 0.9f, 2) - fold;
     const float u = p.x * 0.82f + p.z * 0.57f, v = p.z * 0.82f - p.x * 0.57f, threads = 26.0f;
-    const float s = u * 2.2f + 0.06f * noise(u * 2.0f, v * 2.0f), stripe = floorf(s);
-    const float fu = u * threads - floorf(u * threads), fv = v * threads - floorf(v * threads);
-    const int32_t iu = (int32_t)floorf(u * threads), iv = (int32_t)floorf(v * threads);
+    const float s = u * 2.2f + 0.06f * noise(u * 2.0f, v * 2.0f);
+    const int32_t iu = whole(u * threads), iv = whole(v * threads);
+    const float fu = u * threads - (float)iu, fv = v * threads - (float)iv;
     const int over = (iu + iv) & 2; /* twill */
     const float t = over ? fu : fv, round = 4.0f * t * (1.0f - t);
     const float detail = clamp01(1.6f - far * 0.16f);
-    vec n, c = dyes[hash((int32_t)stripe, 7) % 6u];
-    if (!over) c = mix(c, dyes[hash((int32_t)floorf(v * 1.1f), 11) % 6u], 0.6f);
+    vec n, c = dyes[hash(whole(s), 7) % 6u];
+    if (!over) c = mix(c, dyes[hash(whole(v * 1.1f), 11) % 6u], 0.6f);
     c = scale(c, 0.70f + 0.9f * (fractal(u * 9.0f, v * 9.0f, 3) - 0.25f));
     c = scale(c, 1.0f + detail * (0.55f * round - 0.40f));
     c = scale(c, 1.0f + detail * 0.35f * (random01(over ? iu : iv, over ? 1 : 2) - 0.5f));
@@ -312,7 +325,7 @@ static int write_png(FILE *file, uint32_t width, uint32_t height) {
     png_init_io(png, file);
     png_set_IHDR(png, info, width, height, 16, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    png_set_compression_level(png, 1); /* noise hardly packs: do not spend time on it */
+    png_set_compression_strategy(png, 2); /* Huffman only: noise has no repeats worth the search */
     png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
     png_write_info(png, info);
     for (y = 0; y < height; y++) {
