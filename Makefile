@@ -76,12 +76,12 @@ $(B)/replay/%: fuzz/%.c fuzz/fuzz_main.c $(headers) | $(B)/deps-test
 	$(CC) -std=c99 -O1 -g $(address) $(CPPFLAGS) $(filter-out %.h,$^) -o $@
 $(B)/log/replay-%.log: $(B)/replay/% FORCE
 	@scripts/logged.sh $@ $< fuzz/seeds/$* $(wildcard fuzz/regress/$*)
-$(B)/log/compile.log: FORCE | $(B)/deps-test
-	@scripts/logged.sh $@ tests/compile/check.sh
+$(B)/log/compile-%.log: FORCE | $(B)/deps-test
+	@scripts/logged.sh $@ tests/compile/check.sh $*
 $(B)/log/%.sh.log: tests/%.sh all FORCE
 	@scripts/logged.sh $@ $<
 
-logs := compile $(tests:%=plain-%) $(tests:%=asan-%) $(patsubst %,msan-%,$(filter-out $(lib_tests) $(tool_tests),$(tests))) \
+logs := compile-gcc compile-clang compile-targets compile-bytes $(tests:%=plain-%) $(tests:%=asan-%) $(patsubst %,msan-%,$(filter-out $(lib_tests) $(tool_tests),$(tests))) \
         $(fuzz:%=replay-%) $(notdir $(scripts))
 test: $(logs:%=$(B)/log/%.log)
 	@awk -f scripts/summary.awk $^

@@ -4,8 +4,8 @@
 #include "gamutmlp.h"
 
 int main(void) {
-    gmlp_train_opts train = {0};
-    gmlp_net net = {0};
+    static gmlp_train_opts train; /* all zero: the defaults */
+    static gmlp_net net;
     gmlp_net_free(&net);
     return gmlp_version() <= 0 || train.preset != GMLP_PRESET_DEFAULT;
 }
