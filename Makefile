@@ -48,7 +48,7 @@ tool_headers := $(subst $(empty) $(empty),|,$(notdir $(wildcard examples/tool/*.
 tool_tests := $(basename $(notdir $(shell grep -lE 'include ".*\b($(or $(tool_headers),none))"' $(wildcard tests/test_*.c) /dev/null)))
 lib_tests := $(basename $(notdir $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib|tiffio|tinyexr)\.h>' $(wildcard tests/test_*.c) /dev/null)))
 fuzz := $(filter-out fuzz_main,$(basename $(notdir $(wildcard fuzz/fuzz_*.c))))
-scripts := $(wildcard tests/*.sh)
+scripts := $(wildcard tests/test_*.sh)
 
 address = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 cc_plain = $(CC)
@@ -75,7 +75,7 @@ $(B)/replay/%: fuzz/%.c fuzz/fuzz_main.c $(headers) | $(B)/deps-test
 	@mkdir -p $(@D)
 	$(CC) -std=c99 -O1 -g $(address) $(CPPFLAGS) $(filter-out %.h,$^) -o $@
 $(B)/log/replay-%.log: $(B)/replay/% FORCE
-	@scripts/logged.sh $@ $< fuzz/seeds/$* $(wildcard fuzz/regress/$*)
+	@scripts/logged.sh $@ $< $(wildcard $(patsubst fuzz_%,fuzz/seeds/%,$*) $(patsubst fuzz_%,fuzz/regress/%,$*))
 $(B)/log/compile-%.log: FORCE | $(B)/deps-test
 	@scripts/logged.sh $@ tests/compile/check.sh $*
 $(B)/log/%.sh.log: tests/%.sh all FORCE

@@ -4586,7 +4586,7 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__V_FMA(a, b, c) vfmaq_f32(c, a, b)
 #define GMLP__V_ROUND(a) vrndnq_f32(a)
 #define GMLP__V_LESS(a, b, x, y) vbslq_f32(vcltq_f32(a, b), x, y)
-#define GMLP__V_GATHER(p, i) gmlp__pick_neon(p, i)
+#define GMLP__V_GATHER(p, i) gmlp__gather4_neon(p, i)
 #define GMLP__V_TO_INT(a) vcvtnq_s32_f32(a)
 #define GMLP__V_FROM_INT(a) vcvtq_f32_s32(a)
 #define GMLP__V_AS_INT(a) vreinterpretq_s32_f32(a)
@@ -4601,7 +4601,7 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_SAR(a, n) vshrq_n_s32(a, n)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
-static inline float32x4_t gmlp__pick_neon(const float *p, int32x4_t i) {
+static inline float32x4_t gmlp__gather4_neon(const float *p, int32x4_t i) {
     float v[4];
     int32_t k[4];
     vst1q_s32(k, i);
