@@ -93,7 +93,9 @@
                              when it was renamed; default "gamutmlp.h"
 */
 #ifndef GMLP_DEF
-#ifdef GMLP_STATIC
+#if defined(GMLP_STATIC) && defined(__GNUC__)
+#define GMLP_DEF static __attribute__((unused))
+#elif defined(GMLP_STATIC)
 #define GMLP_DEF static
 #else
 #define GMLP_DEF extern
@@ -691,6 +693,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc 
 #include <immintrin.h>
 /* clang hides these from immintrin.h when it imitates MSVC; including them again is harmless. */
 #if defined(__clang__) && defined(_MSC_VER)
+#include <smmintrin.h>
 #include <avxintrin.h>
 #include <avx2intrin.h>
 #include <fmaintrin.h>
@@ -704,6 +707,10 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc 
 #endif
 #ifdef GMLP__HAS_NEON
 #include <arm_neon.h>
+#endif
+#if defined(GMLP__ARM64) && defined(_MSC_VER)
+#include <intrin.h>
+#define GMLP__FPCR 0x5a20 /* winnt.h calls it ARM64_FPCR */
 #endif
 #if !defined(GMLP__X64) && !defined(GMLP__ARM64)
 #include <fenv.h>
@@ -768,11 +775,11 @@ static void gmlp__fp_leave(gmlp__fp_state old) { __asm__ __volatile__("msr fpcr,
 #elif defined(GMLP__ARM64)
 typedef int64_t gmlp__fp_state;
 static gmlp__fp_state gmlp__fp_enter(void) {
-    int64_t old = _ReadStatusReg(ARM64_FPCR);
-    _WriteStatusReg(ARM64_FPCR, 0);
+    int64_t old = _ReadStatusReg(GMLP__FPCR);
+    _WriteStatusReg(GMLP__FPCR, 0);
     return old;
 }
-static void gmlp__fp_leave(gmlp__fp_state old) { _WriteStatusReg(ARM64_FPCR, old); }
+static void gmlp__fp_leave(gmlp__fp_state old) { _WriteStatusReg(GMLP__FPCR, old); }
 #else
 typedef fenv_t gmlp__fp_state;
 static gmlp__fp_state gmlp__fp_enter(void) {
@@ -847,7 +854,7 @@ static float gmlp__fmaf(float a, float b, float c) {
 }
 
 /* Instruction sets. */
-#ifdef GMLP__X64
+#ifdef GMLP__HAS_AVX2
 static void gmlp__cpuid(uint32_t leaf, uint32_t r[4]) {
 #if defined(_MSC_VER) && !defined(__clang__)
     int v[4], i;
