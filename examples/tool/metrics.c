@@ -476,7 +476,7 @@ static double percentile95(const partial *p, uint64_t pixels) {
     return (double)i * P95_STEP;
 }
 
-static int fail(gmlp_result result, char error[256]) {
+static int failed(gmlp_result result, char error[256]) {
     snprintf(error, 256, "cannot compare the pictures: %s", gmlp_result_string(result));
     return -1;
 }
@@ -494,16 +494,16 @@ int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const g
                  (unsigned)test->width, (unsigned)test->height);
         return -1;
     }
-    if (!pixels) return fail(GMLP_E_ARGUMENT, error);
+    if (!pixels) return failed(GMLP_E_ARGUMENT, error);
     c.reference = reference;
     c.test = test;
     c.hdr = metrics_is_hdr(reference);
     c.band_rows = 262144u / width < 16 ? 16 : 262144u / width;
     c.jobs = (height - 1) / c.band_rows + 1;
     if (c.jobs > JOBS) c.jobs = JOBS;
-    if ((result = colours_of(c.hdr, &c.colours)) != GMLP_OK) return fail(result, error);
+    if ((result = colours_of(c.hdr, &c.colours)) != GMLP_OK) return failed(result, error);
     p = c.partials = (partial *)calloc(c.jobs, sizeof *c.partials);
-    if (!p) return fail(GMLP_E_MEMORY, error);
+    if (!p) return failed(GMLP_E_MEMORY, error);
     if (threads && threads->run) threads->run(threads->user, compare_job, &c, c.jobs);
     else for (i = 0; i < c.jobs; i++) compare_job(&c, i);
     for (i = 1; i < c.jobs; i++) partial_merge(p, p + i);
@@ -525,7 +525,7 @@ int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const g
         out->hdr = c.hdr;
     }
     free(p);
-    return result ? fail(result, error) : 0;
+    return result ? failed(result, error) : 0;
 }
 
 /* ---- PSNR, band by band ---- */
@@ -550,7 +550,7 @@ int metrics_psnr_rows(metrics_psnr *p, const gmlp_image *original, const gmlp_im
     pictures[1] = base;
     pictures[2] = decoded;
     for (i = 1; i < 3; i++)
-        if (pictures[i]->width != width || pictures[i]->height != original->height) return fail(GMLP_E_ARGUMENT, error);
+        if (pictures[i]->width != width || pictures[i]->height != original->height) return failed(GMLP_E_ARGUMENT, error);
     linear = (float *)malloc(3 * n * 3 * sizeof *linear);
     mask = (uint8_t *)malloc(n);
     memset(&opts, 0, sizeof opts);
@@ -576,7 +576,7 @@ int metrics_psnr_rows(metrics_psnr *p, const gmlp_image *original, const gmlp_im
     }
     free(linear);
     free(mask);
-    return result ? fail(result, error) : 0;
+    return result ? failed(result, error) : 0;
 }
 
 void metrics_psnr_merge(metrics_psnr *p, const metrics_psnr *other) {
