@@ -14,6 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
+void error_text(char error[256], const char *name, const char *format, ...) {
+    const size_t length = strlen(name);
+    const int long_name = length > 100;
+    va_list list;
+    int used = snprintf(error, 256, "%s%s: ", long_name ? "..." : "", long_name ? name + length - 97 : name);
+    va_start(list, format);
+    vsnprintf(error + used, (size_t)(256 - used), format, list);
+    va_end(list);
+}
+
 /* Reading. */
 
 int file_read(const char *path, uint8_t **bytes, size_t *size, char error[256]) {
@@ -22,12 +32,12 @@ int file_read(const char *path, uint8_t **bytes, size_t *size, char error[256]) 
     uint8_t *data = NULL;
     size_t used = 0, room = 0;
     if (!f) {
-        snprintf(error, 256, "%s: %s", path, strerror(errno));
+        error_text(error, path, "%s", strerror(errno));
         return -1;
     }
     if (!fstat(fileno(f), &st)) {
         if (S_ISDIR(st.st_mode)) {
-            snprintf(error, 256, "%s: is a folder", path);
+            error_text(error, path, "is a folder");
             fclose(f);
             return -1;
         }
@@ -42,7 +52,7 @@ int file_read(const char *path, uint8_t **bytes, size_t *size, char error[256]) 
             if (room < 4096) room = 4096;
             larger = room > used ? (uint8_t *)realloc(data, room) : NULL;
             if (!larger) {
-                snprintf(error, 256, "%s: too large for the memory", path);
+                error_text(error, path, "too large for the memory");
                 break;
             }
             data = larger;
@@ -51,7 +61,7 @@ int file_read(const char *path, uint8_t **bytes, size_t *size, char error[256]) 
         used += n;
         if (n) continue;
         if (ferror(f)) {
-            snprintf(error, 256, "%s: %s", path, strerror(errno));
+            error_text(error, path, "%s", strerror(errno));
             break;
         }
         fclose(f);
@@ -122,7 +132,7 @@ int output_open(output *o, const char *path, char error[256]) {
     int fd = -1, i, exists = !stat(path, &st), slot = free_slot();
     memset(o, 0, sizeof *o);
     if (exists && !S_ISREG(st.st_mode)) { /* a rename would replace a device by a file */
-        snprintf(error, 256, "%s: is %s", path, S_ISDIR(st.st_mode) ? "a folder" : "not an ordinary file");
+        error_text(error, path, "is %s", S_ISDIR(st.st_mode) ? "a folder" : "not an ordinary file");
         return -1;
     }
     o->path = exists ? realpath(path, NULL) : NULL; /* so that a link stays a link */
@@ -131,7 +141,7 @@ int output_open(output *o, const char *path, char error[256]) {
     folder = slash ? (size_t)(slash - o->path) + 1 : 0;
     room = folder + 64;
     if (!o->path || !(o->temporary = (char *)malloc(room)) || slot < 0 || room > sizeof unfinished[0].path) {
-        snprintf(error, 256, "%s: %s", path, o->path && o->temporary ? "the name is too long" : "out of memory");
+        error_text(error, path, "%s", o->path && o->temporary ? "the name is too long" : "out of memory");
         free(o->temporary);
         o->temporary = NULL;
         release(o, 0);
@@ -140,17 +150,17 @@ int output_open(output *o, const char *path, char error[256]) {
     for (i = 0; i < 100 && fd < 0; i++) { /* a crashed run may have left the first names */
         snprintf(o->temporary, room, "%.*s.gamutmlp-%ld-%d.tmp", (int)folder, o->path, (long)getpid(), i);
         strcpy(unfinished[slot].path, o->temporary);
-        fd = open(o->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
+        fd = open(o->temporary, O_RDWR | O_CREAT | O_EXCL, 0666);
         if (fd < 0 && errno != EEXIST) break;
     }
     if (fd >= 0) {
         unfinished[slot].used = 1;
         o->slot = slot + 1;
         if (exists && fchmod(fd, st.st_mode & 0777)) { /* a courtesy; the file is usable without */ }
-        o->file = fdopen(fd, "wb");
+        o->file = fdopen(fd, "w+b");
     }
     if (!o->file) {
-        snprintf(error, 256, "%s: cannot be written: %s", path, strerror(errno));
+        error_text(error, path, "cannot be written: %s", strerror(errno));
         if (fd >= 0) close(fd);
         release(o, fd >= 0);
         return -1;
@@ -163,7 +173,7 @@ int output_commit(output *o, char error[256]) {
     if (!bad && fflush(o->file)) bad = 1, reason = errno;
     if (fclose(o->file) && !bad) bad = 1, reason = errno;
     if (!bad && rename(o->temporary, o->path)) bad = 1, reason = errno;
-    if (bad) snprintf(error, 256, "%s: cannot be written: %s", o->path, reason ? strerror(reason) : "a write failed");
+    if (bad) error_text(error, o->path, "cannot be written: %s", reason ? strerror(reason) : "a write failed");
     release(o, bad);
     return bad ? -1 : 0;
 }

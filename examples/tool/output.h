@@ -7,6 +7,13 @@
 
 #include "gamutmlp.h"
 
+/* Error texts are 256 bytes, "name: reason"; of a very long name the end is kept. */
+void error_text(char error[256], const char *name, const char *format, ...)
+#ifdef __GNUC__
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
 /* A whole file into memory; the caller frees. 0, or -1 and a text that names file and reason. */
 int file_read(const char *path, uint8_t **bytes, size_t *size, char error[256]);
 
