@@ -245,7 +245,7 @@ GMLP_DEF gmlp_result gmlp_space_to_xyz(int space, double m[9]);
 GMLP_DEF gmlp_result gmlp_space_white(int space, double xy[2]);
 
 /* One channel: code value to linear light and back, in double, to about 1e-14. Odd symmetry
-   extends SDR curves below 0; codes above 1 continue the curve. For HLG these are the scene
+   extends the curves below 0; codes above 1 continue them, but PQ ends at its 10000 cd/m2. For HLG these are the scene
    curve alone (gmlp_convert adds the display's system gamma, which mixes the channels); for PQ
    linear is cd/m2 divided by white_nits (0: 203). */
 GMLP_DEF double gmlp_curve_decode(int space, double code, double white_nits);
@@ -291,7 +291,8 @@ GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
                                  const gmlp_convert_opts *opts, gmlp_gamut_report *report);
 
 /* The out-of-gamut mask of wide: one byte a pixel, 1 = OG, packed rows; mask holds
-   width*height bytes. */
+   width*height bytes. Linear sRGB up to 1e-6 outside [0,1] counts as inside: rounding alone
+   moves colours on the boundary, such as white, that far. */
 GMLP_DEF gmlp_result gmlp_out_of_gamut_mask(const gmlp_image *wide, uint8_t *mask, const gmlp_convert_opts *opts);
 
 /* 1 if a decoder applies the network to this pixel of the base: a code within margin of 0 or
@@ -299,7 +300,8 @@ GMLP_DEF gmlp_result gmlp_out_of_gamut_mask(const gmlp_image *wide, uint8_t *mas
 GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin);
 
 /* The paper's soft clip: linear sRGB above 0.9 and below 0.05 is squeezed, channel by channel,
-   between those knees and the picture's own extremes, which must be kept to undo it. */
+   between those knees and the picture's own extremes, which must be kept to undo it. Where an
+   extreme lies inside [0,1] its side stays as it is. */
 typedef struct gmlp_soft_clip {
     float low[3], high[3];   /* the picture's extremes in linear sRGB, each channel */
 } gmlp_soft_clip;
@@ -883,8 +885,34 @@ typedef struct gmlp__gemm {
     int mode;          /* ADD: the chain starts from C itself */
 } gmlp__gemm;
 
+/* A curve as the float kernels evaluate it, odd in x. For |x| in one octave after the other
+   POWER is exact up to rounding: octave[exponent] * polynomial(mantissa), which is x^p by parts.
+   SEGMENTS, for PQ and HLG, has one cubic for each 32nd of an octave. */
+enum { GMLP__CURVE_NONE, GMLP__CURVE_POWER, GMLP__CURVE_SEGMENTS };
+enum { GMLP__POWER_TERMS = 8, GMLP__SEGMENT_BITS = 5 };
+typedef struct gmlp__curve {
+    int kind;
+    float in_scale, in_offset;      /* first u = |x| * in_scale + in_offset */
+    float toe_end, toe_slope;       /* |x| < toe_end: toe_slope * |x| instead */
+    float out_offset;               /* POWER: added last */
+    float term[GMLP__POWER_TERMS];  /* POWER: of mantissa - 1.5, lowest first */
+    float octave[256];              /* POWER: by the exponent's bits, the factor in front included */
+    float *segment;                 /* SEGMENTS: four terms each, of the place in the segment - 0.5 */
+    size_t segment_bytes;
+    float bottom, top;              /* SEGMENTS: first and last u; above, the last value stays */
+    int32_t segment_base;           /* of bottom */
+} gmlp__curve;
+
 /* One instruction set's kernels. The passes below fill one table each. */
 typedef struct gmlp__kernels {
+    /* color. Planes and n are padded to multiples of 16; outputs may be the inputs. */
+    void (*curve)(const gmlp__curve *c, const float *x, float *y, size_t n);
+    /* to [0,1], NaN to 0 */
+    void (*clamp)(const float *x, float *y, size_t n);
+    void (*matrix)(const float m[9], const float *r, const float *g, const float *b, float *ro, float *go, float *bo,
+                   size_t n);
+    /* rgb *= curve(luminance), the system gamma of HLG */
+    void (*system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n);
     void (*gemm)(const gmlp__gemm *g);
     /* features of one sample: f[2 * bands] = sin, cos of 2^k pi m; may write 15 floats further */
     void (*encode)(float m, size_t bands, float *f);
@@ -940,12 +968,957 @@ static const gmlp__kernels *gmlp__select(int isa) {
 /* ---------------------------------------------------------------------------------------
    >>color: spaces, curves, matrices, conversion of rows
 */
-/* STUB color */
+/* Published chromaticities: red, green, blue, white, each CIE x, y. Everything else about the
+   primaries is derived from these. CSS Color 4 and the ACES documents agree on all of them. */
+typedef struct gmlp__space {
+    const char *name, *linear_name;
+    double xy[8];
+} gmlp__space;
+#define GMLP__D65 0.3127, 0.3290
+#define GMLP__REC2020_XY 0.708, 0.292, 0.170, 0.797, 0.131, 0.046, GMLP__D65
+static const gmlp__space gmlp__spaces[10] = {
+    {NULL, NULL, {0, 0, 0, 0, 0, 0, 0, 0}},
+    {"srgb", "srgb-linear", {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}},                       /* IEC 61966-2-1, ITU-R BT.709 */
+    {"p3", "p3-linear", {0.680, 0.320, 0.265, 0.690, 0.150, 0.060, GMLP__D65}},                     /* SMPTE RP 431-2 */
+    {"adobergb", "adobergb-linear", {0.64, 0.33, 0.21, 0.71, 0.15, 0.06, GMLP__D65}},               /* Adobe RGB (1998) 2005-05 */
+    {"prophoto", "prophoto-linear", {0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001, 0.3457, 0.3585}}, /* ISO 22028-2 */
+    {"rec2020", "rec2020-linear", {GMLP__REC2020_XY}},                                              /* ITU-R BT.2020 */
+    {"rec2020pq", NULL, {GMLP__REC2020_XY}},                                                        /* ITU-R BT.2100 */
+    {"rec2020hlg", NULL, {GMLP__REC2020_XY}},                                                       /* ITU-R BT.2100 */
+    {"aces", NULL, {0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.0770, 0.32168, 0.33767}},                  /* SMPTE ST 2065-1 */
+    {"acescg", NULL, {0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767}}                  /* S-2014-004 */
+};
+#undef GMLP__D65
+#undef GMLP__REC2020_XY
+
+/* Cone responses from XYZ: Lam 1985 (Bradford, as ICC.1 Annex E has it) and CIECAM02. */
+static const double gmlp__cones[2][9] = {
+    {0.8951, 0.2664, -0.1614, -0.7502, 1.7135, 0.0367, 0.0389, -0.0685, 1.0296},
+    {0.7328, 0.4296, -0.1624, -0.7036, 1.6975, 0.0061, 0.0030, 0.0136, 0.9834}
+};
+
+/* The space's row of the table, or NULL. */
+static const gmlp__space *gmlp__space_of(int space) {
+    if (space >= GMLP_SRGB && space <= GMLP_ACESCG) return &gmlp__spaces[space];
+    if (space >= GMLP_SRGB_LINEAR && space <= GMLP_REC2020_LINEAR) return &gmlp__spaces[space - GMLP_LINEAR];
+    return NULL;
+}
+
+GMLP_DEF const char *gmlp_space_name(int space) {
+    const gmlp__space *s = gmlp__space_of(space);
+    if (!s) return NULL;
+    return space >= GMLP_LINEAR ? s->linear_name : s->name;
+}
+
+GMLP_DEF int gmlp_space_from_name(const char *name) {
+    int space;
+    if (!name) return GMLP_SPACE_NONE;
+    for (space = GMLP_SRGB; space <= GMLP_REC2020_LINEAR; space++) {
+        const char *known = gmlp_space_name(space);
+        if (known && !strcmp(known, name)) return space;
+    }
+    return GMLP_SPACE_NONE;
+}
+
+GMLP_DEF int gmlp_space_is_linear(int space) {
+    return gmlp__space_of(space) && (space >= GMLP_LINEAR || space == GMLP_ACES || space == GMLP_ACESCG);
+}
+
+/* Logarithm and exponential to base 2, to about an ulp, from their series. x is positive and
+   normal. */
+static double gmlp__log2(double x) {
+    uint64_t u;
+    double e, s, t, sum;
+    int k;
+    memcpy(&u, &x, 8);
+    e = (double)(int)(u >> 52) - 1023.0;
+    u = (u & 0xfffffffffffffu) | 0x3ff0000000000000u;
+    memcpy(&x, &u, 8);
+    if (x > 1.4142135623730951) {
+        x *= 0.5;
+        e += 1.0;
+    }
+    s = (x - 1.0) / (x + 1.0);
+    t = s * s;
+    sum = 1.0 / 23.0; /* 2 atanh(s) / s, of which |s| < 0.1716 leaves 1e-18 */
+    for (k = 21; k >= 1; k -= 2) sum = gmlp__dmul(sum, t) + 1.0 / (double)k;
+    return e + gmlp__dmul(gmlp__dmul(s, sum), 2.8853900817779268); /* 2 / ln 2 */
+}
+
+static double gmlp__exp2(double x) {
+    double k, z, sum, scale;
+    uint64_t u;
+    int i;
+    if (!(x > -1022.0)) return 0.0;
+    if (x >= 1023.5) x = 1023.49;
+    k = (double)(int)(x + (x < 0.0 ? -0.5 : 0.5));
+    z = gmlp__dmul(x - k, 0.69314718055994531);
+    sum = 1.0;
+    for (i = 15; i >= 1; i--) sum = gmlp__dmul(sum, z / (double)i) + 1.0;
+    u = (uint64_t)((int)k + 1023) << 52;
+    memcpy(&scale, &u, 8);
+    return sum * scale;
+}
+
+/* x^p for x > 0, else 0; relative error about 1e-15 * (1 + |p log2 x|). */
+static double gmlp__pow(double x, double p) {
+    return x >= 2.2250738585072014e-308 ? gmlp__exp2(gmlp__dmul(gmlp__log2(x), p)) : 0.0;
+}
+
+/* 3x3 matrices, row by row. r may not be an operand. */
+static void gmlp__matrix_multiply(const double a[9], const double b[9], double r[9]) {
+    int i, j;
+    for (i = 0; i < 3; i++)
+        for (j = 0; j < 3; j++)
+            r[i * 3 + j] = gmlp__dmul(a[i * 3], b[j]) + gmlp__dmul(a[i * 3 + 1], b[3 + j]) + gmlp__dmul(a[i * 3 + 2], b[6 + j]);
+}
+
+static void gmlp__matrix_invert(const double a[9], double r[9]) {
+    double d;
+    int i, j;
+    for (i = 0; i < 3; i++) {
+        for (j = 0; j < 3; j++) { /* cofactors, transposed */
+            const double *p = a + (j + 1) % 3 * 3, *q = a + (j + 2) % 3 * 3;
+            const int m = (i + 1) % 3, n = (i + 2) % 3;
+            r[i * 3 + j] = gmlp__dmul(p[m], q[n]) - gmlp__dmul(p[n], q[m]);
+        }
+    }
+    d = gmlp__dmul(a[0], r[0]) + gmlp__dmul(a[1], r[3]) + gmlp__dmul(a[2], r[6]);
+    for (i = 0; i < 9; i++) r[i] /= d;
+}
+
+static void gmlp__matrix_apply(const double m[9], const double v[3], double r[3]) {
+    int i;
+    for (i = 0; i < 3; i++)
+        r[i] = gmlp__dmul(m[i * 3], v[0]) + gmlp__dmul(m[i * 3 + 1], v[1]) + gmlp__dmul(m[i * 3 + 2], v[2]);
+}
+
+static void gmlp__xyz_of_xy(const double xy[2], double xyz[3]) {
+    xyz[0] = xy[0] / xy[1];
+    xyz[1] = 1.0;
+    xyz[2] = (1.0 - xy[0] - xy[1]) / xy[1];
+}
+
+/* The primaries, scaled so that they add up to white (SMPTE RP 177). */
+static void gmlp__space_to_xyz(const gmlp__space *s, double m[9]) {
+    double p[9], inverse[9], white[3], scale[3];
+    int i;
+    for (i = 0; i < 3; i++) { /* not gmlp__xyz_of_xy: y of AP0's green is 1, but other y may be 0 */
+        p[i] = s->xy[2 * i];
+        p[3 + i] = s->xy[2 * i + 1];
+        p[6 + i] = 1.0 - s->xy[2 * i] - s->xy[2 * i + 1];
+    }
+    gmlp__xyz_of_xy(s->xy + 6, white);
+    gmlp__matrix_invert(p, inverse);
+    gmlp__matrix_apply(inverse, white, scale);
+    for (i = 0; i < 9; i++) m[i] = p[i] * scale[i % 3];
+}
+
+GMLP_DEF gmlp_result gmlp_space_to_xyz(int space, double m[9]) {
+    const gmlp__space *s = gmlp__space_of(space);
+    gmlp__fp_state fp;
+    if (!s || !m) return GMLP_E_ARGUMENT;
+    fp = gmlp__fp_enter();
+    gmlp__space_to_xyz(s, m);
+    gmlp__fp_leave(fp);
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_space_white(int space, double xy[2]) {
+    const gmlp__space *s = gmlp__space_of(space);
+    if (!s || !xy) return GMLP_E_ARGUMENT;
+    xy[0] = s->xy[6];
+    xy[1] = s->xy[7];
+    return GMLP_OK;
+}
+
+/* Exactly the identity if both have the same primaries and white. */
+static void gmlp__space_matrix(const gmlp__space *from, const gmlp__space *to, int adaptation, double m[9]) {
+    const double *cones = gmlp__cones[adaptation];
+    double a[9], b[9], c[9], white[3], lms_from[3], lms_to[3];
+    int i;
+    if (!memcmp(from->xy, to->xy, sizeof from->xy)) {
+        for (i = 0; i < 9; i++) m[i] = i % 4 ? 0.0 : 1.0;
+        return;
+    }
+    gmlp__space_to_xyz(from, m);
+    if (memcmp(from->xy + 6, to->xy + 6, 2 * sizeof(double))) {
+        gmlp__xyz_of_xy(from->xy + 6, white);
+        gmlp__matrix_apply(cones, white, lms_from);
+        gmlp__xyz_of_xy(to->xy + 6, white);
+        gmlp__matrix_apply(cones, white, lms_to);
+        gmlp__matrix_invert(cones, b);
+        for (i = 0; i < 9; i++) a[i] = cones[i] * (lms_to[i / 3] / lms_from[i / 3]);
+        gmlp__matrix_multiply(b, a, c);
+        memcpy(a, m, sizeof a);
+        gmlp__matrix_multiply(c, a, m);
+    }
+    gmlp__space_to_xyz(to, a);
+    gmlp__matrix_invert(a, b);
+    memcpy(a, m, sizeof a);
+    gmlp__matrix_multiply(b, a, m);
+}
+
+GMLP_DEF gmlp_result gmlp_space_matrix(int from, int to, int adaptation, double m[9]) {
+    const gmlp__space *f = gmlp__space_of(from), *t = gmlp__space_of(to);
+    gmlp__fp_state fp;
+    if (!f || !t || !m || (adaptation != GMLP_BRADFORD && adaptation != GMLP_CAT02)) return GMLP_E_ARGUMENT;
+    fp = gmlp__fp_enter();
+    gmlp__space_matrix(f, t, adaptation, m);
+    gmlp__fp_leave(fp);
+    return GMLP_OK;
+}
+
+/* Curves: below a toe linear, above it code = a x^p - (a - 1). Where the two meet is each
+   standard's own number, in linear light and in code. */
+typedef struct gmlp__gamma {
+    double p, a, slope, linear_end, code_end;
+} gmlp__gamma;
+
+static const gmlp__gamma *gmlp__gamma_of(int space) {
+    static const gmlp__gamma srgb = {1.0 / 2.4, 1.055, 12.92, 0.0031308, 0.04045}; /* IEC 61966-2-1 */
+    static const gmlp__gamma adobe = {256.0 / 563.0, 1.0, 0.0, 0.0, 0.0};
+    static const gmlp__gamma romm = {1.0 / 1.8, 1.0, 16.0, 1.0 / 512.0, 1.0 / 32.0}; /* ISO 22028-2 */
+    /* ITU-R BT.2020 gives alpha and beta by the condition that value and slope meet */
+    static const gmlp__gamma rec2020 = {0.45, 1.09929682680944, 4.5, 0.018053968510807, 4.5 * 0.018053968510807};
+    switch (space) {
+        case GMLP_SRGB: case GMLP_P3: return &srgb;
+        case GMLP_ADOBERGB: return &adobe;
+        case GMLP_PROPHOTO: return &romm;
+        case GMLP_REC2020: return &rec2020;
+        default: return NULL;
+    }
+}
+
+/* SMPTE ST 2084 and ITU-R BT.2100: PQ between code and light / 10000 cd/m2. */
+#define GMLP__PQ_M1 (2610.0 / 16384.0)
+#define GMLP__PQ_M2 (2523.0 / 32.0)
+#define GMLP__PQ_C1 (107.0 / 128.0)
+#define GMLP__PQ_C2 (2413.0 / 128.0)
+#define GMLP__PQ_C3 (2392.0 / 128.0)
+
+static double gmlp__pq_encode(double x) {
+    double y = gmlp__pow(x, GMLP__PQ_M1);
+    return gmlp__pow((gmlp__dmul(GMLP__PQ_C2, y) + GMLP__PQ_C1) / (gmlp__dmul(GMLP__PQ_C3, y) + 1.0), GMLP__PQ_M2);
+}
+
+static double gmlp__pq_decode(double code) {
+    double y = code < 1.0 ? gmlp__pow(code, 1.0 / GMLP__PQ_M2) : 1.0;
+    return y > GMLP__PQ_C1 ? gmlp__pow((y - GMLP__PQ_C1) / (GMLP__PQ_C2 - gmlp__dmul(GMLP__PQ_C3, y)), 1.0 / GMLP__PQ_M1) : 0.0;
+}
+
+/* ARIB STD-B67 and ITU-R BT.2100: HLG between code and scene light. b and c follow from a. */
+#define GMLP__HLG_A 0.17883277
+#define GMLP__HLG_B (1.0 - 4.0 * GMLP__HLG_A)
+#define GMLP__HLG_C 0.55991072952956202 /* 0.5 - a ln(4 a) */
+#define GMLP__LN2 0.69314718055994531
+
+/* x: 12 times the light. */
+static double gmlp__hlg_encode(double x) {
+    if (x <= 1.0) return 0.5 * gmlp__pow(x, 0.5);
+    return gmlp__dmul(GMLP__HLG_A * GMLP__LN2, gmlp__log2(x - GMLP__HLG_B)) + GMLP__HLG_C;
+}
+
+static double gmlp__hlg_decode(double code) {
+    if (code <= 0.5) return code * code / 3.0;
+    return (gmlp__exp2((code - GMLP__HLG_C) / (GMLP__HLG_A * GMLP__LN2)) + GMLP__HLG_B) / 12.0;
+}
+
+/* The nits of linear 1, and the light of an HLG code of 1. */
+#define GMLP__WHITE_NITS 203.0
+#define GMLP__PQ_NITS 10000.0
+#define GMLP__HLG_NITS 1000.0
+
+/* x >= 0 */
+static double gmlp__curve_encode(int space, double x, double white_nits) {
+    const gmlp__gamma *g = gmlp__gamma_of(space);
+    if (g) return g->slope > 0.0 && x <= g->linear_end ? g->slope * x : gmlp__dmul(g->a, gmlp__pow(x, g->p)) - (g->a - 1.0);
+    if (space == GMLP_REC2020_PQ) return gmlp__pq_encode(x * white_nits / GMLP__PQ_NITS);
+    if (space == GMLP_REC2020_HLG) return gmlp__hlg_encode(12.0 * x);
+    return x;
+}
+
+static double gmlp__curve_decode(int space, double x, double white_nits) {
+    const gmlp__gamma *g = gmlp__gamma_of(space);
+    if (g) return g->slope > 0.0 && x <= g->code_end ? x / g->slope : gmlp__pow((x + (g->a - 1.0)) / g->a, 1.0 / g->p);
+    if (space == GMLP_REC2020_PQ) return gmlp__pq_decode(x) * (GMLP__PQ_NITS / white_nits);
+    if (space == GMLP_REC2020_HLG) return gmlp__hlg_decode(x);
+    return x;
+}
+
+/* NaN and infinity come back as they are. */
+static double gmlp__curve_odd(double (*curve)(int, double, double), int space, double x, double white_nits) {
+    gmlp__fp_state fp;
+    double y;
+    if (!(x - x == 0.0)) return x;
+    fp = gmlp__fp_enter();
+    if (white_nits == 0.0) white_nits = GMLP__WHITE_NITS;
+    y = curve(space, x < 0.0 ? -x : x, white_nits);
+    gmlp__fp_leave(fp);
+    return x < 0.0 ? -y : y;
+}
+
+GMLP_DEF double gmlp_curve_decode(int space, double code, double white_nits) {
+    return gmlp__curve_odd(gmlp__curve_decode, space, code, white_nits);
+}
+
+GMLP_DEF double gmlp_curve_encode(int space, double linear, double white_nits) {
+    return gmlp__curve_odd(gmlp__curve_encode, space, linear, white_nits);
+}
+
+/* Half precision. */
+GMLP_DEF uint16_t gmlp_half_from_float(float v) {
+    uint32_t u, sign, rest;
+    memcpy(&u, &v, 4);
+    sign = u >> 16 & 0x8000u;
+    u &= 0x7fffffffu;
+    if (u > 0x7f800000u) return (uint16_t)(sign | 0x7e00u | (u >> 13 & 0x3ffu)); /* NaN, quiet */
+    if (u >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u);                     /* rounds to 65536 or more */
+    if (u >= 0x38800000u) {                                                      /* normal half */
+        u -= 0x38000000u;
+        return (uint16_t)(sign | ((u + 0xfffu + (u >> 13 & 1)) >> 13));
+    }
+    if (u < 0x33000000u) return (uint16_t)sign; /* below half of the smallest */
+    rest = 126u - (u >> 23);                    /* 14..24 bits go */
+    u = (u & 0x7fffffu) | 0x800000u;
+    return (uint16_t)(sign | ((u + (1u << (rest - 1)) - 1u + (u >> rest & 1)) >> rest));
+}
+
+GMLP_DEF float gmlp_half_to_float(uint16_t v) {
+    const uint32_t sign = (uint32_t)(v & 0x8000u) << 16, e = v >> 10 & 31u, m = v & 0x3ffu;
+    uint32_t u;
+    float f;
+    if (e == 0) { /* m * 2^-24 is exact */
+        f = (float)m * 5.9604644775390625e-8f;
+        memcpy(&u, &f, 4);
+        u |= sign;
+    } else {
+        u = sign | (e == 31 ? 0x7f800000u : (e + 112u) << 23) | m << 13;
+    }
+    memcpy(&f, &u, 4);
+    return f;
+}
+
+/* Values and slopes of polynomials through Chebyshev nodes on [-1/2, 1/2]: Newton's divided
+   differences, multiplied out. terms are for powers of the argument, lowest first. */
+static void gmlp__interpolate(const double *nodes, const double *values, int n, float *terms) {
+    double d[GMLP__POWER_TERMS], p[GMLP__POWER_TERMS];
+    int i, j;
+    for (i = 0; i < n; i++) d[i] = values[i];
+    for (j = 1; j < n; j++)
+        for (i = n - 1; i >= j; i--) d[i] = (d[i] - d[i - 1]) / (nodes[i] - nodes[i - j]);
+    for (i = 0; i < n; i++) p[i] = 0.0;
+    for (j = n - 1; j >= 0; j--) {
+        for (i = n - 1; i > 0; i--) p[i] = p[i - 1] - gmlp__dmul(p[i], nodes[j]);
+        p[0] = d[j] - gmlp__dmul(p[0], nodes[j]);
+    }
+    for (i = 0; i < n; i++) terms[i] = (float)p[i];
+}
+
+/* factor * x^p - offset */
+static void gmlp__curve_power(gmlp__curve *c, double p, double factor) {
+    /* cos(pi (2 i + 1) / 16) / 2 */
+    static const double node[GMLP__POWER_TERMS] = {
+        0.49039264020161522, 0.41573480615127262, 0.27778511650980111, 0.097545161008064134,
+        -0.097545161008064134, -0.27778511650980111, -0.41573480615127262, -0.49039264020161522};
+    double value[GMLP__POWER_TERMS];
+    int i;
+    for (i = 0; i < GMLP__POWER_TERMS; i++) value[i] = gmlp__pow(1.5 + node[i], p);
+    gmlp__interpolate(node, value, GMLP__POWER_TERMS, c->term);
+    for (i = 0; i < 256; i++) {
+        const double v = factor * gmlp__exp2(p * (double)(i - 127));
+        c->octave[i] = v < 3.4028234e38 ? (float)v : 3.4028234e38f;
+    }
+    c->octave[0] = 0.0f; /* zero, and what is next to it */
+    c->kind = GMLP__CURVE_POWER;
+    c->in_scale = 1.0f;
+}
+
+/* f(in_scale * x) * out_scale with in_scale * x from 2^low to 2^high; below, a line to zero. */
+static gmlp_result gmlp__curve_segments(gmlp__curve *c, double (*f)(double), int low, int high, double in_scale,
+                                        double out_scale, const gmlp_alloc *alloc) {
+    /* cos(pi (2 i + 1) / 8) / 2 */
+    static const double node[4] = {0.46193976625564337, 0.19134171618254489, -0.19134171618254489, -0.46193976625564337};
+    const int per_octave = 1 << GMLP__SEGMENT_BITS;
+    double value[4];
+    int e, s, i;
+    c->segment_bytes = (size_t)(high - low) * (size_t)per_octave * 4 * sizeof(float);
+    c->segment = (float *)gmlp__alloc(alloc, c->segment_bytes);
+    if (!c->segment) return GMLP_E_MEMORY;
+    for (e = low; e < high; e++) {
+        const double octave = gmlp__exp2((double)e);
+        for (s = 0; s < per_octave; s++) {
+            for (i = 0; i < 4; i++)
+                value[i] = f(octave * (1.0 + ((double)s + 0.5 + node[i]) / (double)per_octave)) * out_scale;
+            gmlp__interpolate(node, value, 4, c->segment + ((e - low) * per_octave + s) * 4);
+        }
+    }
+    c->kind = GMLP__CURVE_SEGMENTS;
+    c->in_scale = (float)in_scale;
+    c->bottom = (float)gmlp__exp2((double)low);
+    c->top = (float)(gmlp__exp2((double)high) * (1.0 - 1.0 / 16777216.0));
+    c->toe_slope = (float)(f((double)c->bottom) * out_scale) / c->bottom;
+    c->segment_base = (low + 127) * per_octave;
+    return GMLP_OK;
+}
+
+/* Linear light to code (encode) or back, for the kernels. Zeroed before. */
+static gmlp_result gmlp__curve_init(gmlp__curve *c, int space, int encode, double white_nits, const gmlp_alloc *alloc) {
+    const gmlp__gamma *g = gmlp__gamma_of(space);
+    const double pq = white_nits / GMLP__PQ_NITS;
+    memset(c, 0, sizeof *c);
+    if (g) {
+        gmlp__curve_power(c, encode ? g->p : 1.0 / g->p, encode ? g->a : 1.0);
+        c->toe_end = (float)(encode ? g->linear_end : g->code_end);
+        if (g->slope > 0.0) c->toe_slope = (float)(encode ? g->slope : 1.0 / g->slope);
+        if (encode) c->out_offset = (float)(1.0 - g->a);
+        else {
+            c->in_scale = (float)(1.0 / g->a);
+            c->in_offset = (float)((g->a - 1.0) / g->a);
+        }
+        return GMLP_OK;
+    }
+    if (space == GMLP_REC2020_PQ)
+        return encode ? gmlp__curve_segments(c, gmlp__pq_encode, -40, 8, pq, 1.0, alloc)
+                      : gmlp__curve_segments(c, gmlp__pq_decode, -17, 1, 1.0, 1.0 / pq, alloc);
+    if (space == GMLP_REC2020_HLG) /* 12 x: the two parts then meet between octaves */
+        return encode ? gmlp__curve_segments(c, gmlp__hlg_encode, -40, 8, 12.0, 1.0, alloc)
+                      : gmlp__curve_segments(c, gmlp__hlg_decode, -17, 1, 1.0, 1.0, alloc);
+    return GMLP_OK;
+}
+
+static void gmlp__curve_free(gmlp__curve *c, const gmlp_alloc *alloc) {
+    gmlp__free(alloc, c->segment, c->segment_bytes);
+    c->segment = NULL;
+}
+
+/* Row y of a view. */
+static const unsigned char *gmlp__row(const gmlp_image *im, uint32_t y) {
+    const int channels = im->channels ? im->channels : 3;
+    const ptrdiff_t stride = im->stride ? im->stride : (ptrdiff_t)((size_t)im->width * (size_t)channels * gmlp_type_size(im->type));
+    return (const unsigned char *)im->data + (ptrdiff_t)y * stride;
+}
+
+static gmlp_result gmlp__check_image(const gmlp_image *im) {
+    size_t row;
+    if (!im || !im->data || !im->width || !im->height) return GMLP_E_ARGUMENT;
+    if (im->width > GMLP_MAX_SIZE || im->height > GMLP_MAX_SIZE) return GMLP_E_LIMIT;
+    if (im->channels != 0 && im->channels != 3 && im->channels != 4) return GMLP_E_ARGUMENT;
+    if (!gmlp_type_size(im->type) || !gmlp__space_of(im->space)) return GMLP_E_ARGUMENT;
+    row = (size_t)im->width * (im->channels == 4 ? 4u : 3u) * gmlp_type_size(im->type);
+    if (im->stride != 0 && im->stride < (ptrdiff_t)row && im->stride > -(ptrdiff_t)row) return GMLP_E_ARGUMENT;
+    return GMLP_OK;
+}
+
+/* Rows are worked on in portions that stay in the first-level cache and on the stack. */
+#define GMLP__PORTION 256
+
+/* From rows in memory to planes of linear light in the rows' own space. Does not change while it
+   is used, so threads share one. Planes have room for n rounded up to a multiple of 16. */
+typedef struct gmlp__loader {
+    const gmlp__kernels *kernels;
+    gmlp_alloc alloc;
+    int type, channels;
+    int hlg;
+    gmlp__curve curve;         /* code to light */
+    gmlp__curve system_gamma;  /* HLG: display light over scene light */
+    float table[256];          /* U8: every code's light */
+} gmlp__loader;
+
+static double gmlp__white_nits(double white_nits) { return white_nits == 0.0 ? GMLP__WHITE_NITS : white_nits; }
+
+static void gmlp__loader_free(gmlp__loader *l) { gmlp__curve_free(&l->curve, &l->alloc); }
+
+static gmlp_result gmlp__loader_init(gmlp__loader *l, int type, int channels, int space, double white_nits,
+                                     const gmlp__kernels *kernels, const gmlp_alloc *alloc) {
+    gmlp_result result;
+    int i;
+    memset(l, 0, sizeof *l);
+    white_nits = gmlp__white_nits(white_nits);
+    if (!(white_nits > 0.0 && white_nits <= GMLP__PQ_NITS)) return GMLP_E_ARGUMENT;
+    l->kernels = kernels;
+    if (alloc) l->alloc = *alloc;
+    l->type = type;
+    l->channels = channels ? channels : 3;
+    l->hlg = space == GMLP_REC2020_HLG;
+    if (type == GMLP_U8)
+        for (i = 0; i < 256; i++) l->table[i] = (float)gmlp__curve_decode(space, (double)i / 255.0, white_nits);
+    else {
+        result = gmlp__curve_init(&l->curve, space, 0, white_nits, alloc);
+        if (result) return result;
+    }
+    if (l->hlg) gmlp__curve_power(&l->system_gamma, 0.2, GMLP__HLG_NITS / white_nits); /* BT.2100: 1.2 at 1000 cd/m2 */
+    return GMLP_OK;
+}
+
+/* The samples as floats, integers as shares of 1, without any curve but the table's. */
+static void gmlp__load_samples(const gmlp__loader *l, const unsigned char *row, size_t n, float *r, float *g, float *b) {
+    const size_t step = (size_t)l->channels;
+    size_t i;
+    switch (l->type) {
+        case GMLP_U8:
+            for (i = 0; i < n; i++, row += step) {
+                r[i] = l->table[row[0]];
+                g[i] = l->table[row[1]];
+                b[i] = l->table[row[2]];
+            }
+            break;
+        case GMLP_U16:
+            for (i = 0; i < n; i++, row += 2 * step) {
+                uint16_t v[3];
+                memcpy(v, row, 6);
+                r[i] = (float)v[0] * (1.0f / 65535.0f);
+                g[i] = (float)v[1] * (1.0f / 65535.0f);
+                b[i] = (float)v[2] * (1.0f / 65535.0f);
+            }
+            break;
+        case GMLP_HALF:
+            for (i = 0; i < n; i++, row += 2 * step) {
+                uint16_t v[3];
+                memcpy(v, row, 6);
+                r[i] = gmlp_half_to_float(v[0]);
+                g[i] = gmlp_half_to_float(v[1]);
+                b[i] = gmlp_half_to_float(v[2]);
+            }
+            break;
+        default:
+            for (i = 0; i < n; i++, row += 4 * step) {
+                memcpy(r + i, row, 4);
+                memcpy(g + i, row + 4, 4);
+                memcpy(b + i, row + 8, 4);
+            }
+            break;
+    }
+    for (; n % 16; n++) r[n] = g[n] = b[n] = 0.0f; /* the kernels run over the padding */
+}
+
+static void gmlp__load_row(const gmlp__loader *l, const void *row, size_t n, float *r, float *g, float *b) {
+    const unsigned char *p = (const unsigned char *)row;
+    const gmlp__kernels *k = l->kernels;
+    const size_t size = (size_t)l->channels * gmlp_type_size(l->type);
+    size_t i, count, padded;
+    for (i = 0; i < n; i += count) {
+        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
+        padded = (count + 15) & ~(size_t)15;
+        gmlp__load_samples(l, p + i * size, count, r + i, g + i, b + i);
+        if (l->curve.kind != GMLP__CURVE_NONE) {
+            k->curve(&l->curve, r + i, r + i, padded);
+            k->curve(&l->curve, g + i, g + i, padded);
+            k->curve(&l->curve, b + i, b + i, padded);
+        }
+        if (l->hlg) k->system_gamma(&l->system_gamma, r + i, g + i, b + i, padded);
+    }
+}
+
+/* From planes of linear light to rows in memory. As gmlp__loader. */
+typedef struct gmlp__storer {
+    const gmlp__kernels *kernels;
+    gmlp_alloc alloc;
+    int type, channels;
+    int hlg;
+    int truncate;
+    gmlp__curve curve;         /* light to code */
+    gmlp__curve system_gamma;  /* HLG: scene light over display light */
+    float table[257];          /* U8: the least light that has the code; last: none has */
+} gmlp__storer;
+
+static void gmlp__storer_free(gmlp__storer *s) { gmlp__curve_free(&s->curve, &s->alloc); }
+
+static gmlp_result gmlp__storer_init(gmlp__storer *s, int type, int channels, int space, double white_nits,
+                                     const gmlp__kernels *kernels, const gmlp_alloc *alloc, int truncate) {
+    gmlp_result result;
+    int i;
+    memset(s, 0, sizeof *s);
+    white_nits = gmlp__white_nits(white_nits);
+    if (!(white_nits > 0.0 && white_nits <= GMLP__PQ_NITS)) return GMLP_E_ARGUMENT;
+    s->kernels = kernels;
+    if (alloc) s->alloc = *alloc;
+    s->type = type;
+    s->channels = channels ? channels : 3;
+    s->hlg = space == GMLP_REC2020_HLG;
+    s->truncate = truncate != 0;
+    result = gmlp__curve_init(&s->curve, space, 1, white_nits, alloc);
+    if (result) return result;
+    if (type == GMLP_U8) {
+        for (i = 1; i < 256; i++) {
+            const double exact = gmlp__curve_decode(space, ((double)i - (truncate ? 0.0 : 0.5)) / 255.0, white_nits);
+            s->table[i] = (float)exact;
+            /* Truncating, the float next to a code counts as the code, so that codes survive. */
+            if (!truncate && (double)s->table[i] < exact) {
+                uint32_t u;
+                memcpy(&u, &s->table[i], 4);
+                u++;
+                memcpy(&s->table[i], &u, 4);
+            }
+        }
+        s->table[256] = 3.4028234e38f;
+    }
+    if (s->hlg) { /* the inverse of y = h x^0.2 x, by the display's luminance */
+        const double h = GMLP__HLG_NITS / white_nits;
+        gmlp__curve_power(&s->system_gamma, -0.2 / 1.2, gmlp__pow(h, -1.0 / 1.2));
+    }
+    return GMLP_OK;
+}
+
+/* The code of light x (0..1), given the curve's approximate value y: never wrong, because the
+   guess is the code or one below. */
+static unsigned char gmlp__code8(const gmlp__storer *s, float x, float y) {
+    const float guess = y * 255.0f + (s->truncate ? -0.001f : 0.499f);
+    const int code = guess > 0.0f ? (int)guess : 0;
+    return (unsigned char)(code + (x >= s->table[code + 1]));
+}
+
+static void gmlp__store_samples(const gmlp__storer *s, const float *const x[3], const float *const y[3], size_t n,
+                                unsigned char *row) {
+    const size_t step = (size_t)s->channels;
+    const float offset = s->truncate ? 1.0f / 32.0f : 0.5f; /* 16-bit codes survive rounding errors */
+    size_t i;
+    int c;
+    switch (s->type) {
+        case GMLP_U8:
+            for (i = 0; i < n; i++, row += step)
+                for (c = 0; c < 3; c++) row[c] = gmlp__code8(s, x[c][i], y[c][i]);
+            break;
+        case GMLP_U16:
+            for (i = 0; i < n; i++, row += 2 * step)
+                for (c = 0; c < 3; c++) {
+                    const float v = gmlp__fmaf(y[c][i], 65535.0f, offset);
+                    const uint16_t code = (uint16_t)(v < 65535.0f ? v : 65535.0f);
+                    memcpy(row + 2 * c, &code, 2);
+                }
+            break;
+        case GMLP_HALF:
+            for (i = 0; i < n; i++, row += 2 * step)
+                for (c = 0; c < 3; c++) {
+                    const uint16_t half = gmlp_half_from_float(y[c][i]);
+                    memcpy(row + 2 * c, &half, 2);
+                }
+            break;
+        default:
+            for (i = 0; i < n; i++, row += 4 * step)
+                for (c = 0; c < 3; c++) memcpy(row + 4 * c, y[c] + i, 4);
+            break;
+    }
+}
+
+static void gmlp__store_row(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n, void *row) {
+    unsigned char *p = (unsigned char *)row;
+    const gmlp__kernels *k = s->kernels;
+    const size_t size = (size_t)s->channels * gmlp_type_size(s->type);
+    const int integer = s->type == GMLP_U8 || s->type == GMLP_U16;
+    float light[3][GMLP__PORTION], code[3][GMLP__PORTION];
+    const float *plane[3], *x[3], *y[3];
+    size_t i, count, padded;
+    int c;
+    plane[0] = r;
+    plane[1] = g;
+    plane[2] = b;
+    for (c = 0; c < 3; c++) {
+        x[c] = light[c];
+        y[c] = code[c];
+    }
+    for (i = 0; i < n; i += count) {
+        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
+        padded = (count + 15) & ~(size_t)15;
+        for (c = 0; c < 3; c++) {
+            memcpy(light[c], plane[c] + i, count * sizeof(float));
+            memset(light[c] + count, 0, (padded - count) * sizeof(float));
+        }
+        if (s->hlg) k->system_gamma(&s->system_gamma, light[0], light[1], light[2], padded);
+        for (c = 0; c < 3; c++) {
+            if (integer && s->curve.kind != GMLP__CURVE_SEGMENTS) k->clamp(light[c], light[c], padded);
+            k->curve(&s->curve, light[c], code[c], padded);
+            if (integer && s->curve.kind == GMLP__CURVE_SEGMENTS) k->clamp(code[c], code[c], padded);
+        }
+        gmlp__store_samples(s, x, y, count, p + i * size);
+    }
+}
+
+static void gmlp__matrix_row(const gmlp__kernels *k, const float m[9], const float *r, const float *g, const float *b,
+                             float *ro, float *go, float *bo, size_t n) {
+    k->matrix(m, r, g, b, ro, go, bo, (n + 15) & ~(size_t)15);
+}
+
+/* The matrix between two spaces for gmlp__matrix_row. 1 if it is not the identity. */
+static int gmlp__float_matrix(int from, int to, int adaptation, float m[9]) {
+    double d[9];
+    int i, differs = 0;
+    gmlp__space_matrix(gmlp__space_of(from), gmlp__space_of(to), adaptation, d);
+    for (i = 0; i < 9; i++) {
+        m[i] = (float)d[i];
+        differs |= d[i] != (i % 4 ? 0.0 : 1.0);
+    }
+    return differs;
+}
+
+/* Pictures are cut into bands of rows, the same whatever the number of threads. */
+#define GMLP__BAND 64
+
+typedef struct gmlp__conversion {
+    const gmlp_image *src, *dst;
+    gmlp__loader loader;
+    gmlp__storer storer;
+    float matrix[9];
+    int mixes; /* the matrix is not the identity */
+} gmlp__conversion;
+
+static void gmlp__convert_band(void *ctx, size_t band) {
+    const gmlp__conversion *v = (const gmlp__conversion *)ctx;
+    const size_t in = (size_t)v->loader.channels * gmlp_type_size(v->src->type);
+    const size_t out = (size_t)v->storer.channels * gmlp_type_size(v->dst->type);
+    const size_t width = v->src->width, height = v->src->height;
+    float r[GMLP__PORTION], g[GMLP__PORTION], b[GMLP__PORTION];
+    size_t x, y, n;
+    for (y = band * GMLP__BAND; y < height && y < (band + 1) * GMLP__BAND; y++) {
+        const unsigned char *from = gmlp__row(v->src, (uint32_t)y);
+        unsigned char *to = (unsigned char *)gmlp__row(v->dst, (uint32_t)y);
+        for (x = 0; x < width; x += n) {
+            n = width - x < GMLP__PORTION ? width - x : GMLP__PORTION;
+            gmlp__load_row(&v->loader, from + x * in, n, r, g, b);
+            if (v->mixes) gmlp__matrix_row(v->loader.kernels, v->matrix, r, g, b, r, g, b, n);
+            gmlp__store_row(&v->storer, r, g, b, n, to + x * out);
+        }
+    }
+}
+
+/* NULL options mean all zero. */
+static gmlp_result gmlp__resolve_convert(const gmlp_convert_opts *opts, gmlp_convert_opts *o, const gmlp__kernels **kernels) {
+    memset(o, 0, sizeof *o);
+    if (opts) *o = *opts;
+    *kernels = gmlp__select(o->isa);
+    if (!*kernels || (o->adaptation != GMLP_BRADFORD && o->adaptation != GMLP_CAT02)) return GMLP_E_ARGUMENT;
+    return GMLP_OK;
+}
+
+static gmlp_result gmlp__check_pair(const gmlp_image *a, const gmlp_image *b) {
+    gmlp_result result = gmlp__check_image(a);
+    if (!result) result = gmlp__check_image(b);
+    if (!result && (a->width != b->width || a->height != b->height)) result = GMLP_E_ARGUMENT;
+    return result;
+}
+
+GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, const gmlp_convert_opts *opts) {
+    gmlp_convert_opts o;
+    const gmlp__kernels *kernels;
+    gmlp__conversion v;
+    gmlp__fp_state fp;
+    gmlp_result result = gmlp__check_pair(src, dst);
+    if (!result) result = gmlp__resolve_convert(opts, &o, &kernels);
+    if (result) return result;
+    fp = gmlp__fp_enter();
+    v.src = src;
+    v.dst = dst;
+    v.mixes = gmlp__float_matrix(src->space, dst->space, o.adaptation, v.matrix);
+    result = gmlp__loader_init(&v.loader, src->type, src->channels, src->space, o.white_nits, kernels, &o.alloc);
+    if (!result) {
+        result = gmlp__storer_init(&v.storer, dst->type, dst->channels, dst->space, o.white_nits, kernels, &o.alloc, o.truncate);
+        if (!result) {
+            gmlp__run(&o.threads, gmlp__convert_band, &v, (src->height + GMLP__BAND - 1) / GMLP__BAND);
+            gmlp__storer_free(&v.storer);
+        }
+        gmlp__loader_free(&v.loader);
+    }
+    gmlp__fp_leave(fp);
+    return result;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 */
-/* STUB gamut */
+#define GMLP__GAMUT_TOLERANCE 1e-6f
+
+GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin) {
+    const int r = rgb[0], g = rgb[1], b = rgb[2];
+    if (r == g && g == b && (r == 0 || r == 255)) return 0;
+    return r <= margin || g <= margin || b <= margin || r >= 255 - margin || g >= 255 - margin || b >= 255 - margin;
+}
+
+/* Writes the places of the saturated pixels among n and returns how many there are. index has
+   room for n. */
+static size_t gmlp__saturated_row(const unsigned char *rgb, int channels, size_t n, int margin, uint32_t *index) {
+    size_t i, count = 0;
+    for (i = 0; i < n; i++, rgb += channels) {
+        index[count] = (uint32_t)i;
+        count += (size_t)gmlp_is_saturated(rgb, margin);
+    }
+    return count;
+}
+
+static int gmlp__outside(float v) { return !(v >= -GMLP__GAMUT_TOLERANCE && v <= 1.0f + GMLP__GAMUT_TOLERANCE); }
+
+/* The rule on linear sRGB. */
+static int gmlp__is_out_of_gamut(float r, float g, float b) {
+    if (!gmlp__outside(r) && !gmlp__outside(g) && !gmlp__outside(b)) return 0;
+    return !(r < 0.0f && g < 0.0f && b < 0.0f) && !(r > 1.0f && g > 1.0f && b > 1.0f);
+}
+
+/* One walk over a wide picture in bands. What is NULL is not made. */
+typedef struct gmlp__reduction {
+    const gmlp_image *wide, *base;
+    uint8_t *mask;
+    gmlp_gamut_report *reports;  /* one a band */
+    gmlp_soft_clip *extremes;    /* one a band */
+    const gmlp__kernels *kernels;
+    gmlp__loader loader;
+    gmlp__storer storer;
+    float matrix[9];
+    int mixes;
+} gmlp__reduction;
+
+static void gmlp__reduce_band(void *ctx, size_t band) {
+    const gmlp__reduction *v = (const gmlp__reduction *)ctx;
+    const gmlp__kernels *k = v->kernels;
+    const size_t in = (size_t)v->loader.channels * gmlp_type_size(v->wide->type);
+    const size_t width = v->wide->width, height = v->wide->height;
+    gmlp_gamut_report *report = v->reports ? v->reports + band : NULL;
+    gmlp_soft_clip *extremes = v->extremes ? v->extremes + band : NULL;
+    float plane[3][GMLP__PORTION];
+    float *const r = plane[0], *const g = plane[1], *const b = plane[2];
+    uint32_t index[GMLP__PORTION];
+    size_t x, y, i, n, padded;
+    int c;
+    if (report) memset(report, 0, sizeof *report);
+    for (c = 0; extremes && c < 3; c++) {
+        extremes->low[c] = 3.4028234e38f;
+        extremes->high[c] = -3.4028234e38f;
+    }
+    for (y = band * GMLP__BAND; y < height && y < (band + 1) * GMLP__BAND; y++) {
+        const unsigned char *from = gmlp__row(v->wide, (uint32_t)y);
+        for (x = 0; x < width; x += n) {
+            n = width - x < GMLP__PORTION ? width - x : GMLP__PORTION;
+            padded = (n + 15) & ~(size_t)15;
+            gmlp__load_row(&v->loader, from + x * in, n, r, g, b);
+            if (report)
+                for (i = 0; i < n; i++) report->clamped += (uint64_t)(gmlp__outside(r[i]) | gmlp__outside(g[i]) | gmlp__outside(b[i]));
+            for (c = 0; c < 3; c++) k->clamp(plane[c], plane[c], padded);
+            if (v->mixes) gmlp__matrix_row(k, v->matrix, r, g, b, r, g, b, n);
+            if (report)
+                for (i = 0; i < n; i++) report->out_of_gamut += (uint64_t)gmlp__is_out_of_gamut(r[i], g[i], b[i]);
+            if (v->mask) {
+                uint8_t *mask = v->mask + y * width + x;
+                for (i = 0; i < n; i++) mask[i] = (uint8_t)gmlp__is_out_of_gamut(r[i], g[i], b[i]);
+            }
+            for (c = 0; extremes && c < 3; c++) {
+                for (i = 0; i < n; i++) {
+                    if (plane[c][i] < extremes->low[c]) extremes->low[c] = plane[c][i];
+                    if (plane[c][i] > extremes->high[c]) extremes->high[c] = plane[c][i];
+                }
+            }
+            if (v->base) {
+                unsigned char *to = (unsigned char *)gmlp__row(v->base, (uint32_t)y) + x * (size_t)v->storer.channels;
+                gmlp__store_row(&v->storer, r, g, b, n, to);
+                if (report) report->saturated += gmlp__saturated_row(to, v->storer.channels, n, 0, index);
+            }
+        }
+        if (report) report->pixels += width;
+    }
+}
+
+/* Checks, prepares and walks; v holds what is to be made. */
+static gmlp_result gmlp__reduce_all(gmlp__reduction *v, const gmlp_convert_opts *opts) {
+    gmlp_convert_opts o;
+    gmlp__fp_state fp;
+    gmlp_result result = v->base ? gmlp__check_pair(v->wide, v->base) : gmlp__check_image(v->wide);
+    if (!result && v->base && (v->base->type != GMLP_U8 || v->base->space != GMLP_SRGB)) result = GMLP_E_ARGUMENT;
+    if (!result) result = gmlp__resolve_convert(opts, &o, &v->kernels);
+    if (result) return result;
+    fp = gmlp__fp_enter();
+    v->mixes = gmlp__float_matrix(v->wide->space, GMLP_SRGB, o.adaptation, v->matrix);
+    result = gmlp__loader_init(&v->loader, v->wide->type, v->wide->channels, v->wide->space, o.white_nits, v->kernels, &o.alloc);
+    if (!result && v->base)
+        result = gmlp__storer_init(&v->storer, GMLP_U8, v->base->channels, GMLP_SRGB, o.white_nits, v->kernels, &o.alloc, o.truncate);
+    if (!result) gmlp__run(&o.threads, gmlp__reduce_band, v, (v->wide->height + GMLP__BAND - 1) / GMLP__BAND);
+    gmlp__loader_free(&v->loader);
+    gmlp__storer_free(&v->storer);
+    gmlp__fp_leave(fp);
+    return result;
+}
+
+GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base, const gmlp_convert_opts *opts,
+                                 gmlp_gamut_report *report) {
+    const gmlp_alloc *alloc = opts ? &opts->alloc : NULL;
+    gmlp__reduction v;
+    gmlp_result result;
+    size_t bands, i;
+    memset(&v, 0, sizeof v);
+    if (!wide || !base) return GMLP_E_ARGUMENT;
+    v.wide = wide;
+    v.base = base;
+    if (!report) return gmlp__reduce_all(&v, opts);
+    memset(report, 0, sizeof *report);
+    result = gmlp__check_image(wide);
+    if (result) return result;
+    bands = (wide->height + GMLP__BAND - 1) / GMLP__BAND;
+    v.reports = (gmlp_gamut_report *)gmlp__alloc(alloc, bands * sizeof *v.reports);
+    if (!v.reports) return GMLP_E_MEMORY;
+    result = gmlp__reduce_all(&v, opts);
+    for (i = 0; !result && i < bands; i++) {
+        report->pixels += v.reports[i].pixels;
+        report->out_of_gamut += v.reports[i].out_of_gamut;
+        report->saturated += v.reports[i].saturated;
+        report->clamped += v.reports[i].clamped;
+    }
+    gmlp__free(alloc, v.reports, bands * sizeof *v.reports);
+    return result;
+}
+
+GMLP_DEF gmlp_result gmlp_out_of_gamut_mask(const gmlp_image *wide, uint8_t *mask, const gmlp_convert_opts *opts) {
+    gmlp__reduction v;
+    memset(&v, 0, sizeof v);
+    if (!mask) return GMLP_E_ARGUMENT;
+    v.wide = wide;
+    v.mask = mask;
+    return gmlp__reduce_all(&v, opts);
+}
+
+GMLP_DEF gmlp_result gmlp_soft_clip_measure(const gmlp_image *wide, gmlp_soft_clip *out, const gmlp_convert_opts *opts) {
+    const gmlp_alloc *alloc = opts ? &opts->alloc : NULL;
+    gmlp__reduction v;
+    gmlp_result result = gmlp__check_image(wide);
+    size_t bands, i;
+    int c;
+    if (result) return result;
+    if (!out) return GMLP_E_ARGUMENT;
+    memset(&v, 0, sizeof v);
+    v.wide = wide;
+    bands = (wide->height + GMLP__BAND - 1) / GMLP__BAND;
+    v.extremes = (gmlp_soft_clip *)gmlp__alloc(alloc, bands * sizeof *v.extremes);
+    if (!v.extremes) return GMLP_E_MEMORY;
+    result = gmlp__reduce_all(&v, opts);
+    if (!result) {
+        *out = v.extremes[0];
+        for (i = 1; i < bands; i++) {
+            for (c = 0; c < 3; c++) {
+                if (v.extremes[i].low[c] < out->low[c]) out->low[c] = v.extremes[i].low[c];
+                if (v.extremes[i].high[c] > out->high[c]) out->high[c] = v.extremes[i].high[c];
+            }
+        }
+    }
+    gmlp__free(alloc, v.extremes, bands * sizeof *v.extremes);
+    return result;
+}
+
+/* v in [a0,a1] to [b0,b1], in double so that there and back agree to a float's last digits. */
+static float gmlp__stretch(double v, double a0, double a1, double b0, double b1) {
+    return (float)(gmlp__dmul((v - a0) / (a1 - a0), b1 - b0) + b0);
+}
+
+#define GMLP__KNEE_LOW 0.05
+#define GMLP__KNEE_HIGH 0.9
+
+GMLP_DEF float gmlp_soft_clip_apply(const gmlp_soft_clip *s, int channel, float v) {
+    const double low = s->low[channel], high = s->high[channel];
+    if (v > GMLP__KNEE_HIGH && high > 1.0) return gmlp__stretch(v, GMLP__KNEE_HIGH, high, GMLP__KNEE_HIGH, 1.0);
+    if (v < GMLP__KNEE_LOW && low < 0.0) return gmlp__stretch(v, GMLP__KNEE_LOW, low, GMLP__KNEE_LOW, 0.0);
+    return v;
+}
+
+GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v) {
+    const double low = s->low[channel], high = s->high[channel];
+    if (v > GMLP__KNEE_HIGH && high > 1.0) return gmlp__stretch(v, GMLP__KNEE_HIGH, 1.0, GMLP__KNEE_HIGH, high);
+    if (v < GMLP__KNEE_LOW && low < 0.0) return gmlp__stretch(v, GMLP__KNEE_LOW, 0.0, GMLP__KNEE_LOW, low);
+    return v;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>encoding: sinusoidal encoding
@@ -1190,6 +2163,97 @@ static inline float32x4_t gmlp__gather_neon(const float *p, int32x4_t i) {
 
 /* Kernels of >>color. */
 
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(abs)(GMLP__VF x) {
+    return GMLP__V_AS_FLOAT(GMLP__I_AND(GMLP__V_AS_INT(x), GMLP__I_SET1(0x7fffffff)));
+}
+
+/* Gives y the sign that x has; y is not negative. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sign_of)(GMLP__VF y, GMLP__VF x) {
+    return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(y), GMLP__I_AND(GMLP__V_AS_INT(x), GMLP__I_SET1(INT32_MIN))));
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const gmlp__curve *c, GMLP__VF x) {
+    const GMLP__VF a = GMLP__FN(abs)(x);
+    const GMLP__VF u = GMLP__V_FMA(a, GMLP__V_SET1(c->in_scale), GMLP__V_SET1(c->in_offset));
+    const GMLP__VI bits = GMLP__V_AS_INT(u);
+    const GMLP__VF t = GMLP__V_SUB(GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__I_AND(bits, GMLP__I_SET1(0x7fffff)),
+                                                                GMLP__I_SET1(0x3f800000))), GMLP__V_SET1(1.5f));
+    const GMLP__VI e = GMLP__I_AND(GMLP__I_SAR(bits, 23), GMLP__I_SET1(255)); /* inside the table for NaN too */
+    GMLP__VF y = GMLP__V_SET1(c->term[GMLP__POWER_TERMS - 1]);
+    int i;
+    for (i = GMLP__POWER_TERMS - 2; i >= 0; i--) y = GMLP__V_FMA(y, t, GMLP__V_SET1(c->term[i]));
+    y = GMLP__V_FMA(y, GMLP__V_GATHER(c->octave, e), GMLP__V_SET1(c->out_offset));
+    return GMLP__V_LESS(a, GMLP__V_SET1(c->toe_end), GMLP__V_MUL(a, GMLP__V_SET1(c->toe_slope)), y);
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(segments)(const gmlp__curve *c, GMLP__VF x) {
+    const GMLP__VF a = GMLP__V_MUL(GMLP__FN(abs)(x), GMLP__V_SET1(c->in_scale));
+    const GMLP__VF bottom = GMLP__V_SET1(c->bottom);
+    /* NaN becomes bottom here: any place inside the table */
+    const GMLP__VI bits = GMLP__V_AS_INT(GMLP__V_MIN(GMLP__V_MAX(a, bottom), GMLP__V_SET1(c->top)));
+    const GMLP__VI i = GMLP__I_SHL(GMLP__I_SUB(GMLP__I_SAR(bits, 23 - GMLP__SEGMENT_BITS), GMLP__I_SET1(c->segment_base)), 2);
+    const GMLP__VI place = GMLP__I_AND(GMLP__I_SHL(bits, GMLP__SEGMENT_BITS), GMLP__I_SET1(0x7fffff));
+    const GMLP__VF t = GMLP__V_SUB(GMLP__V_AS_FLOAT(GMLP__I_XOR(place, GMLP__I_SET1(0x3f800000))), GMLP__V_SET1(1.5f));
+    GMLP__VF y = GMLP__V_GATHER(c->segment + 3, i);
+    y = GMLP__V_FMA(y, t, GMLP__V_GATHER(c->segment + 2, i));
+    y = GMLP__V_FMA(y, t, GMLP__V_GATHER(c->segment + 1, i));
+    y = GMLP__V_FMA(y, t, GMLP__V_GATHER(c->segment, i));
+    return GMLP__V_LESS(a, bottom, GMLP__V_MUL(a, GMLP__V_SET1(c->toe_slope)), y);
+}
+
+GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n) {
+    /* What is beyond any light, infinity and NaN stay as they are. */
+    const GMLP__VF beyond = GMLP__V_SET1(1.2676506e30f);
+    size_t i;
+    if (c->kind == GMLP__CURVE_POWER) {
+        for (i = 0; i < n; i += GMLP__W) {
+            const GMLP__VF v = GMLP__V_LOAD(x + i), p = GMLP__FN(sign_of)(GMLP__FN(power)(c, v), v);
+            GMLP__V_STORE(y + i, GMLP__V_LESS(GMLP__FN(abs)(v), beyond, p, v));
+        }
+    } else if (c->kind == GMLP__CURVE_SEGMENTS) {
+        for (i = 0; i < n; i += GMLP__W) {
+            const GMLP__VF v = GMLP__V_LOAD(x + i), p = GMLP__FN(sign_of)(GMLP__FN(segments)(c, v), v);
+            GMLP__V_STORE(y + i, GMLP__V_LESS(GMLP__FN(abs)(v), beyond, p, v));
+        }
+    } else if (x != y) memcpy(y, x, n * sizeof *x);
+}
+
+GMLP__TARGET static void GMLP__FN(clamp)(const float *x, float *y, size_t n) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W)
+        GMLP__V_STORE(y + i, GMLP__V_MIN(GMLP__V_MAX(GMLP__V_LOAD(x + i), zero), one));
+}
+
+GMLP__TARGET static void GMLP__FN(matrix)(const float m[9], const float *r, const float *g, const float *b, float *ro,
+                                          float *go, float *bo, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) {
+        const GMLP__VF x = GMLP__V_LOAD(r + i), y = GMLP__V_LOAD(g + i), z = GMLP__V_LOAD(b + i);
+#define GMLP__X(k)                                                                          \
+    GMLP__V_FMA(GMLP__V_SET1(m[k]), x, GMLP__V_FMA(GMLP__V_SET1(m[k + 1]), y,               \
+                GMLP__V_MUL(GMLP__V_SET1(m[k + 2]), z)))
+        GMLP__V_STORE(ro + i, GMLP__X(0));
+        GMLP__V_STORE(go + i, GMLP__X(3));
+        GMLP__V_STORE(bo + i, GMLP__X(6));
+#undef GMLP__X
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f);
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) {
+        const GMLP__VF x = GMLP__V_LOAD(r + i), y = GMLP__V_LOAD(g + i), z = GMLP__V_LOAD(b + i);
+        const GMLP__VF light = GMLP__V_FMA(GMLP__V_SET1(0.2627f), x, GMLP__V_FMA(GMLP__V_SET1(0.6780f), y,
+                                           GMLP__V_MUL(GMLP__V_SET1(0.0593f), z)));
+        const GMLP__VF gain = GMLP__V_LESS(zero, light, GMLP__FN(power)(c, light), zero);
+        GMLP__V_STORE(r + i, GMLP__V_MUL(x, gain));
+        GMLP__V_STORE(g + i, GMLP__V_MUL(y, gain));
+        GMLP__V_STORE(b + i, GMLP__V_MUL(z, gain));
+    }
+}
+
 /* Kernels of >>encoding and >>mlp. */
 
 /* One tile of C: GMLP__ROWS_COUNT rows, one or two vectors wide (two is a constant). */
@@ -1262,6 +2326,7 @@ GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
 
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
+    GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma),
     GMLP__FN(gemm)
 };
 
