@@ -35,25 +35,30 @@ typedef struct metrics_sum {
     uint64_t whole, fraction;
 } metrics_sum;
 
-/* PSNR of what clipping leaves and of what decoding gives back, band by band: begin, then rows
-   for each band, then finish. Bands may run in parallel with an accumulator each, merged
-   afterwards. SDR only. */
-typedef struct metrics_psnr {
+/* PSNR of what clipping leaves and of what decoding gives back, band by band: begin once, rows for
+   each band, finish. Bands may run in parallel, each with sums of its own, zero at first, that are
+   merged afterwards. SDR only. */
+typedef struct metrics_psnr metrics_psnr;
+
+typedef struct metrics_psnr_sums {
     metrics_sum clip, clip_og, decoded, decoded_og;
     uint64_t pixels, out_of_gamut;
-} metrics_psnr;
+} metrics_psnr_sums;
 
 typedef struct metrics_psnr_result {
     double psnr_clip, psnr_clip_og, psnr, psnr_og;
 } metrics_psnr_result;
 
-void metrics_psnr_begin(metrics_psnr *p);
-/* The same rows of the original, of the base and of the decoded picture, each of any type and
-   space. adaptation is the one that the base was made with. 0 or -1 with the reason in error. */
-int metrics_psnr_rows(metrics_psnr *p, const gmlp_image *original, const gmlp_image *base,
-                      const gmlp_image *decoded, int adaptation, char error[256]);
-void metrics_psnr_merge(metrics_psnr *p, const metrics_psnr *other);
-metrics_psnr_result metrics_psnr_finish(const metrics_psnr *p);
+/* Of the images only type, channels and space are read here. adaptation is the one that the base was
+   made with. NULL with the reason in error. */
+metrics_psnr *metrics_psnr_begin(const gmlp_image *original, const gmlp_image *base, const gmlp_image *decoded,
+                                 int adaptation, char error[256]);
+/* The same rows of the three pictures. 0, or -1 with the reason in error. */
+int metrics_psnr_rows(const metrics_psnr *p, const gmlp_image *original, const gmlp_image *base,
+                      const gmlp_image *decoded, metrics_psnr_sums *sums, char error[256]);
+void metrics_psnr_merge(metrics_psnr_sums *sums, const metrics_psnr_sums *other);
+metrics_psnr_result metrics_psnr_finish(const metrics_psnr_sums *sums);
+void metrics_psnr_free(metrics_psnr *p); /* NULL is fine */
 
 /* The pieces, for plots and tests. */
 
@@ -62,7 +67,7 @@ int metrics_is_hdr(const gmlp_image *reference);
 gmlp_image metrics_rows(const gmlp_image *image, uint32_t first, uint32_t rows);
 /* A picture's rows as packed float RGB, clamped to the comparison's range: linear ProPhoto, or
    linear Rec.2020 up to 10 000 cd/m2 if hdr. */
-gmlp_result metrics_linear(const gmlp_image *image, int hdr, int adaptation, float *linear);
+gmlp_result metrics_linear(const gmlp_image *image, int hdr, float *linear);
 /* Linear Rec.2020 to its PQ signal, for HDR. May be in place. */
 gmlp_result metrics_pq(const float *linear, uint32_t width, uint32_t height, float *signal);
 /* 1 = OG; rows of the reference, and the same rows from metrics_linear. */

@@ -228,7 +228,7 @@ static void text(plot *p, double x, double y, const char *s, double size, int al
 
 /* ---- colours ---- */
 
-static void apply(const double m[9], const double v[3], double out[3]) {
+static void transform(const double m[9], const double v[3], double out[3]) {
     int i;
     for (i = 0; i < 3; i++) out[i] = m[3 * i] * v[0] + m[3 * i + 1] * v[1] + m[3 * i + 2] * v[2];
 }
@@ -305,7 +305,7 @@ static gmlp_result make_scale(colour scale[SCALE]) {
             f[c] = f[c] > 6.0 / 29 ? f[c] * f[c] * f[c] : (116 * f[c] - 16) * 27 / 24389;
             f[c] *= white[3 * c] + white[3 * c + 1] + white[3 * c + 2];
         }
-        apply(m, f, linear);
+        transform(m, f, linear);
         scale[i] = coded(linear);
     }
     return GMLP_OK;
@@ -352,12 +352,12 @@ static gmlp_result strips_load(strips *s, uint32_t y, uint32_t *rows) {
     *rows = left < s->rows ? left : s->rows;
     for (i = 0; !result && i < 2; i++) {
         const gmlp_image view = metrics_rows(s->pictures[i], y, *rows);
-        result = metrics_linear(&view, s->hdr, GMLP_BRADFORD, s->linear[i]);
+        result = metrics_linear(&view, s->hdr, s->linear[i]);
     }
     return result;
 }
 
-static int failed(gmlp_result result, char error[256]) {
+static int plot_failed(gmlp_result result, char error[256]) {
     snprintf(error, 256, "cannot draw the plot: %s", gmlp_result_string(result));
     return -1;
 }
@@ -422,7 +422,7 @@ int plot_heatmap(const gmlp_image *reference, const gmlp_image *test, plot *out,
     if (!result) result = make_scale(scale);
     if (!result) result = heat_sums(&s, shrink, columns, sums);
     strips_close(&s);
-    status = result ? failed(result, error) : plot_new(out, shown + 2 * MARGIN, rows * zoom + HEADER + FOOTER, error);
+    status = result ? plot_failed(result, error) : plot_new(out, shown + 2 * MARGIN, rows * zoom + HEADER + FOOTER, error);
     if (!status) {
         for (y = 0; y < rows; y++)
             for (x = 0; x < columns; x++) {
@@ -496,7 +496,7 @@ static colour xy_colour(const double to_srgb[9], double x, double y) {
     v[0] = x;
     v[1] = y;
     v[2] = 1 - x - y;
-    apply(to_srgb, v, linear);
+    transform(to_srgb, v, linear);
     low = fmin(0, fmin(linear[0], fmin(linear[1], linear[2])));
     high = fmax(linear[0], fmax(linear[1], linear[2])) - low;
     linear[0] = (linear[0] - low) / high;
@@ -516,7 +516,7 @@ static gmlp_result triangle(int space, double xy[3][2]) {
         rgb[0] = m[i];
         rgb[1] = m[3 + i];
         rgb[2] = m[6 + i];
-        apply(xyz, rgb, v);
+        transform(xyz, rgb, v);
         xy[i][0] = v[0] / (v[0] + v[1] + v[2]);
         xy[i][1] = v[1] / (v[0] + v[1] + v[2]);
     }
@@ -547,8 +547,8 @@ static gmlp_result xy_counts(strips *s, uint32_t *counts, uint64_t *pixels) {
                 rgb[0] = f[0];
                 rgb[1] = f[1];
                 rgb[2] = f[2];
-                apply(m, rgb, wide);
-                apply(xyz, wide, v);
+                transform(m, rgb, wide);
+                transform(xyz, wide, v);
                 sum = v[0] + v[1] + v[2];
                 if (!(sum > 0)) continue; /* black has no chromaticity */
                 column = (v[0] / sum - XY_X0) * XY_UNIT;
@@ -635,7 +635,7 @@ static void xy_white(const axes *a, double x, double y, const char *name, int al
 
 static void xy_panel(const axes *a, const char *title, const uint32_t *counts, uint32_t most, const double to_srgb[9],
                      double wide[3][2], double narrow[3][2]) {
-    static const colour wide_colour = {1.0, 0.72, 0.30}, narrow_colour = {0.45, 0.80, 1.0};
+    static const colour wide_colour = {1.0, 0.72, 0.30}, narrow_colour = {0.78, 0.82, 0.88};
     double d65[2] = {0.3127, 0.3290}, d50[2] = {0.3457, 0.3585};
     int i;
     gmlp_space_white(GMLP_SRGB, d65);
@@ -643,8 +643,8 @@ static void xy_panel(const axes *a, const char *title, const uint32_t *counts, u
     xy_axes(a);
     xy_locus(a, to_srgb);
     for (i = 0; i < 3; i++) {
-        xy_line(a, wide[i], wide[(i + 1) % 3], 2, wide_colour);
-        xy_line(a, narrow[i], narrow[(i + 1) % 3], 2, narrow_colour);
+        xy_line(a, wide[i], wide[(i + 1) % 3], 1.5, wide_colour);
+        xy_line(a, narrow[i], narrow[(i + 1) % 3], 1.5, narrow_colour);
     }
     xy_points(a, counts, most, to_srgb); /* over the lines, on which clipped pixels come to lie */
     xy_white(a, d50[0], d50[1], "D50", -1);
@@ -672,7 +672,7 @@ int plot_chromaticity(const gmlp_image *reference, const gmlp_image *test, plot 
     if (!result) result = triangle(GMLP_SRGB_LINEAR, narrow);
     if (!result) result = xy_counts(&s, counts, &pixels);
     strips_close(&s);
-    status = result ? failed(result, error)
+    status = result ? plot_failed(result, error)
                     : plot_new(out, 2 * (XY_LEFT + XY_WIDTH) + XY_GAP, XY_TOP + XY_HEIGHT + XY_BOTTOM, error);
     if (!status) {
         for (i = 0; i < 2 * n; i++) most = counts[i] > most ? counts[i] : most;
