@@ -276,6 +276,7 @@ static int convert_to_romm(gmlp_image *image, cmsHPROFILE profile, char reason[R
     gmlp_image result = *image, band;
     float *from, *light;
     uint32_t y, i;
+    gmlp_result status;
     int bad;
     result.type = integer && same_colorants(profile, GMLP_PROPHOTO) ? GMLP_U16 : GMLP_FLOAT;
     result.space = GMLP_PROPHOTO;
@@ -305,8 +306,9 @@ static int convert_to_romm(gmlp_image *image, cmsHPROFILE profile, char reason[R
             row_to_float(image, (const uint8_t *)image->data + (y + i) * from_row, from);
             cmsDoTransform(transform, from, light + (size_t)i * image->width * 3, image->width);
         }
-        bad = gmlp_convert(&band, &to, NULL);
-        if (bad) snprintf(reason, REASON, "%s", gmlp_result_string((gmlp_result)bad));
+        status = gmlp_convert(&band, &to, NULL);
+        if (status) snprintf(reason, REASON, "%s", gmlp_result_string(status));
+        bad = status != GMLP_OK;
     }
     cmsDeleteTransform(transform);
     free(from);
@@ -558,6 +560,7 @@ static int write_all(const char *name, FILE *file, const gmlp_image *image, cons
     picture_sink *s;
     uint8_t *packed;
     uint32_t y;
+    gmlp_result status = GMLP_OK;
     int bad = 0;
     if (path_has_extension(name, "exr")) like.space = picture_linear_space(image->space); /* what EXR readers expect */
     like.channels = 3;
@@ -577,10 +580,10 @@ static int write_all(const char *name, FILE *file, const gmlp_image *image, cons
             row.data = packed;
             view.data = (void *)(uintptr_t)from; /* only read */
             from = packed;
-            bad = gmlp_convert(&view, &row, NULL);
-            if (bad) error_text(error, name, "%s", gmlp_result_string((gmlp_result)bad));
+            status = gmlp_convert(&view, &row, NULL);
+            if (status) error_text(error, name, "%s", gmlp_result_string(status));
         }
-        bad = bad || picture_sink_rows(s, from, 1, error);
+        bad = status || picture_sink_rows(s, from, 1, error);
     }
     free(packed);
     return !s || picture_sink_end(s, bad, error) ? -1 : 0;
