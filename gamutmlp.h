@@ -474,7 +474,46 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
 /* ---------------------------------------------------------------------------------------
    >>blob: the network as bytes; signature; coordinates
 
-   (byte layout: see the table here)
+   Layout of a blob, version 1. Little-endian; float is IEEE 754 single, half is IEEE 754 half.
+
+      offset  bytes
+           0      4  "GMLP"
+           4      1  version, 1
+           5      1  method: gmlp_method
+           6      1  space of the original: gmlp_space
+           7      1  space of the base: 1, sRGB
+           8      1  adaptation: gmlp_adaptation
+           9      1  transpose, 0 or 1
+          10      2  width of the picture trained on, 1..65535
+          12      2  height
+          14      2  width of the base in the file, 1..65535
+          16      2  height
+          18      4  col       four floats, within +-1000000, steps not 0
+          22      4  col_step
+          26      4  row
+          30      4  row_step
+      GMLP_METHOD_NONE ends here with its checksum (38 bytes). GMLP_METHOD_RESIDUAL goes on:
+          34      1  inputs: gmlp_inputs
+          35      1  region: gmlp_region
+          36      1  margin, 0..63
+          37      1  bits of a weight: 2..8, or 32
+          38      1  activation: gmlp_activation
+          39      1  bias: gmlp_bias
+          40      1  width of the hidden layers: 8, 16, 24 ... 128
+          41      5  bands of the five inputs, 0..16, not all 0
+          46     64  signature of the base
+         110         weights
+         end      4  CRC-32 (as in PNG and zlib) of all bytes before it
+
+      Weights of 32 bits: floats in the order of gmlp_mlp's array.
+      Weights of b = 2..8 bits: for every neuron (layer 1, 2, 3) its scale, a positive half; then for
+      every bias a half; then the matrices W1, W2, W3 in the array's order, each weight as a
+      two's-complement number q of b bits, -2^(b-1) unused, one after the other from each byte's
+      least significant bit on; unused bits of the last byte are 0. The weight is q * scale of the
+      neuron it leads to, which is exact in float.
+      With GMLP_BIAS_FIRST only the first layer's biases are stored. No weight is beyond 65504.
+
+   Every version starts with "GMLP" and a version byte and ends with the CRC. There is nothing after it.
 */
 
 /* Bytes that gmlp_blob_write needs; 0 if the net is not valid. */
@@ -703,9 +742,6 @@ static void gmlp__free(const gmlp_alloc *a, void *ptr, size_t size) {
     else GMLP_FREE(ptr);
 }
 
-/* a * b, or 0 if that does not fit; callers take 0 as a failure. */
-static size_t gmlp__mul(size_t a, size_t b) { return b && a > (size_t)-1 / b ? 0 : a * b; }
-
 /* Floating-point state: round to nearest, denormals kept. Set on entry, put back on return. */
 #if defined(GMLP__X64)
 typedef unsigned int gmlp__fp_state;
@@ -914,14 +950,34 @@ typedef struct gmlp__kernels {
     /* rgb *= curve(luminance), the system gamma of HLG */
     void (*system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n);
     void (*gemm)(const gmlp__gemm *g);
-    /* features of one sample: f[2 * bands] = sin, cos of 2^k pi m; may write 15 floats further */
+    /* features of one input: f[0..2*bands-1] = sin, cos of 2^k pi m; may write 15 floats further */
     void (*encode)(float m, size_t bands, float *f);
-    /* x -> sin x, and cos x into d when it is not NULL; n a multiple of 16 */
-    void (*sine)(float *x, float *d, size_t n);
-    void (*adam)(const float *g, float *w, float *m, float *v, size_t n, const float k[8]);
-    /* d[i] += s[i]; n a multiple of 16 */
-    void (*add)(float *d, const float *s, size_t n);
+    /* copies blocks of size[i] floats from row at[n][i] of table i, one after the other, for each of
+       n samples; may write 15 floats further than a sample's end, before the next is written */
+    void (*gather)(const float *const *table, const uint32_t *size, const uint32_t (*at)[GMLP_INPUTS], size_t inputs,
+                   size_t n, float *f, size_t f_row);
+    /* h[n][cols] = line + table 1 [at 1] + ... + table 4 [at 4], added in that order; relu: max(0, h) */
+    void (*lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS], size_t n,
+                   size_t cols, int relu, float *h);
+    /* x = sin x, and c = cos x unless it is NULL; n a multiple of 16 */
+    void (*sine)(float *x, float *c, size_t n);
+    /* x *= y, x += y; n a multiple of 16 */
+    void (*scale)(float *x, const float *y, size_t n);
+    void (*add)(float *x, const float *y, size_t n);
+    /* sum[cols] += each of the rows of d in turn */
+    void (*columns)(const float *d, size_t rows, size_t cols, float *sum);
+    /* one Adam step with constants of gmlp__adam_constants; n a multiple of 16 */
+    void (*adam)(const float *k, const float *g, float *w, float *m, float *v, size_t n);
 } gmlp__kernels;
+
+/* Feature j of the encoding is sin(pi (frequency m + phase)): sine and cosine in turn. */
+static const float gmlp__frequency[2 * GMLP_MAX_BANDS] = {
+    1.0f, 1.0f, 2.0f, 2.0f, 4.0f, 4.0f, 8.0f, 8.0f, 16.0f, 16.0f, 32.0f, 32.0f, 64.0f, 64.0f, 128.0f, 128.0f,
+    256.0f, 256.0f, 512.0f, 512.0f, 1024.0f, 1024.0f, 2048.0f, 2048.0f,
+    4096.0f, 4096.0f, 8192.0f, 8192.0f, 16384.0f, 16384.0f, 32768.0f, 32768.0f};
+static const float gmlp__phase[2 * GMLP_MAX_BANDS] = {
+    0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f,
+    0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f};
 
 #define GMLP__PASS GMLP__PASS_SCALAR
 #define GMLP__PASS_SCALAR 1
@@ -936,9 +992,17 @@ typedef struct gmlp__kernels {
 #undef GMLP__PASS
 #endif
 #ifdef GMLP__HAS_AVX512
+#if defined(__GNUC__) && !defined(__clang__) /* gcc 12 warns about its own intrinsics (bug 105593) */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wsign-conversion" /* its macros at -O0 */
+#endif
 #define GMLP__PASS GMLP__PASS_AVX512
 #include GMLP_HEADER_FILENAME
 #undef GMLP__PASS
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 #endif
 #ifdef GMLP__HAS_NEON
 #define GMLP__PASS GMLP__PASS_NEON
@@ -1923,37 +1987,2415 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
 /* ---------------------------------------------------------------------------------------
    >>encoding: sinusoidal encoding
 */
-/* STUB encoding */
+#define GMLP__PAD(n) (((n) + 15u) & ~(size_t)15u)
+
+/* Features of one sample, input after input; may write 15 floats further. */
+static void gmlp__encode(const gmlp__kernels *k, const uint8_t bands[GMLP_INPUTS], const float *in, float *f) {
+    size_t i;
+    for (i = 0; i < GMLP_INPUTS; i++) {
+        if (bands[i]) k->encode(in[i], bands[i], f);
+        f += 2 * (size_t)bands[i];
+    }
+}
+
+static size_t gmlp__features(const uint8_t bands[GMLP_INPUTS]) {
+    size_t i, n = 0;
+    for (i = 0; i < GMLP_INPUTS; i++) {
+        if (bands[i] > GMLP_MAX_BANDS) return 0;
+        n += 2 * (size_t)bands[i];
+    }
+    return n;
+}
+
+GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *inputs, size_t n, float *features, int isa) {
+    const gmlp__kernels *k = gmlp__select(isa);
+    float row[2 * GMLP_MAX_BANDS * GMLP_INPUTS + 16];
+    const size_t count = bands ? gmlp__features(bands) : 0;
+    gmlp__fp_state fp;
+    size_t i;
+    if (!k || !count || (n && (!inputs || !features))) return GMLP_E_ARGUMENT;
+    fp = gmlp__fp_enter();
+    for (i = 0; i < n; i++) {
+        gmlp__encode(k, bands, inputs + i * GMLP_INPUTS, row);
+        memcpy(features + i * count, row, count * sizeof(float));
+    }
+    gmlp__fp_leave(fp);
+    return GMLP_OK;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>mlp: the network: forward, backward, Adam
 */
-/* STUB mlp */
+/* Inside, layers are padded with zeros to multiples of 16 neurons, which stay zero: their
+   inputs, gradients and moments are all zero. One block of floats holds W1[features][wide],
+   b1[wide], W2[wide][wide], b2[wide], W3 transposed[3][wide], b3[16]. */
+typedef struct gmlp__shape {
+    size_t features, row;   /* row: features padded */
+    size_t width, wide;     /* wide: width padded */
+    size_t b1, w2, b2, w3, b3, count; /* offsets in the block, its size */
+    int sine;
+} gmlp__shape;
+
+GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp) {
+    return mlp ? gmlp__features(mlp->bands) : 0;
+}
+
+GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp) {
+    const size_t f = gmlp_mlp_features(mlp);
+    size_t w;
+    if (!f || mlp->width < 8 || mlp->width > GMLP_MAX_WIDTH || mlp->width % 8) return 0;
+    if (mlp->activation < 0 || mlp->activation > GMLP_SINE || mlp->bias < 0 || mlp->bias > GMLP_BIAS_FIRST) return 0;
+    w = (size_t)mlp->width;
+    return f * w + w + w * w + w + w * 3 + 3;
+}
+
+static void gmlp__shape_of(const gmlp_mlp *mlp, gmlp__shape *s) {
+    s->features = gmlp_mlp_features(mlp);
+    s->row = GMLP__PAD(s->features);
+    s->width = (size_t)mlp->width;
+    s->wide = GMLP__PAD(s->width);
+    s->b1 = s->features * s->wide;
+    s->w2 = s->b1 + s->wide;
+    s->b2 = s->w2 + s->wide * s->wide;
+    s->w3 = s->b2 + s->wide;
+    s->b3 = s->w3 + 3 * s->wide;
+    s->count = s->b3 + 16;
+    s->sine = mlp->activation == GMLP_SINE;
+}
+
+/* Flat weights (the public layout) into a padded block, and back. */
+static void gmlp__pack(const gmlp__shape *s, const float *flat, float *block) {
+    const size_t w = s->width;
+    size_t i, c;
+    memset(block, 0, s->count * sizeof(float));
+    for (i = 0; i < s->features; i++, flat += w) memcpy(block + i * s->wide, flat, w * sizeof(float));
+    memcpy(block + s->b1, flat, w * sizeof(float)), flat += w;
+    for (i = 0; i < w; i++, flat += w) memcpy(block + s->w2 + i * s->wide, flat, w * sizeof(float));
+    memcpy(block + s->b2, flat, w * sizeof(float)), flat += w;
+    for (i = 0; i < w; i++, flat += 3)
+        for (c = 0; c < 3; c++) block[s->w3 + c * s->wide + i] = flat[c];
+    memcpy(block + s->b3, flat, 3 * sizeof(float));
+}
+
+static void gmlp__unpack(const gmlp__shape *s, const float *block, float *flat) {
+    const size_t w = s->width;
+    size_t i, c;
+    for (i = 0; i < s->features; i++, flat += w) memcpy(flat, block + i * s->wide, w * sizeof(float));
+    memcpy(flat, block + s->b1, w * sizeof(float)), flat += w;
+    for (i = 0; i < w; i++, flat += w) memcpy(flat, block + s->w2 + i * s->wide, w * sizeof(float));
+    memcpy(flat, block + s->b2, w * sizeof(float)), flat += w;
+    for (i = 0; i < w; i++, flat += 3)
+        for (c = 0; c < 3; c++) flat[c] = block[s->w3 + c * s->wide + i];
+    memcpy(flat, block + s->b3, 3 * sizeof(float));
+}
+
+/* The two transposes that the products need besides the block: W2 transposed[wide][wide], then
+   W3[wide][16]. */
+static size_t gmlp__transposes_count(const gmlp__shape *s) { return s->wide * s->wide + s->wide * 16; }
+
+static void gmlp__transpose(const gmlp__shape *s, const float *block, float *t) {
+    const float *w2 = block + s->w2, *w3 = block + s->w3;
+    float *t3 = t + s->wide * s->wide;
+    size_t i, j, c;
+    for (i = 0; i < s->wide; i++)
+        for (j = 0; j < s->wide; j++) t[j * s->wide + i] = w2[i * s->wide + j];
+    for (i = 0; i < s->wide; i++)
+        for (c = 0; c < 3; c++) t3[i * 16 + c] = w3[c * s->wide + i];
+}
+
+/* Samples go through the network in chunks whose activations stay in the cache. The chunk's
+   size is not part of the arithmetic: every sum runs over the samples in order. */
+#define GMLP__CHUNK 64u
+#define GMLP__SLACK 8u  /* rows past the last that a matrix kernel may read */
+
+typedef struct gmlp__pass {
+    float *f;          /* [chunk][row]   features */
+    float *h1, *h2;    /* [chunk][wide]  activations */
+    float *c1, *c2;    /* [chunk][wide]  their derivatives (sine only) */
+    float *d1, *d2;    /* [chunk][wide]  gradients */
+    float *out, *d3;   /* [chunk][16]    outputs, their gradients */
+} gmlp__pass;
+
+static size_t gmlp__pass_count(const gmlp__shape *s) {
+    return (GMLP__CHUNK + GMLP__SLACK) * (s->row + 6 * s->wide + 2 * 16) + 16;
+}
+
+/* Lays a pass over zeroed memory of gmlp__pass_count floats. */
+static void gmlp__pass_init(const gmlp__shape *s, float *memory, gmlp__pass *p) {
+    const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * s->wide;
+    p->f = memory;
+    p->h1 = p->f + rows * s->row;
+    p->h2 = p->h1 + layer;
+    p->c1 = p->h2 + layer;
+    p->c2 = p->c1 + layer;
+    p->d1 = p->c2 + layer;
+    p->d2 = p->d1 + layer;
+    p->out = p->d2 + layer;
+    p->d3 = p->out + rows * 16;
+}
+
+static void gmlp__product(const gmlp__kernels *k, const float *a, size_t a_row, size_t a_k, const float *b, size_t b_k,
+                          float *c, size_t c_row, size_t rows, size_t depth, size_t cols, const float *init,
+                          const float *mask, int mode) {
+    gmlp__gemm g;
+    g.a = a;
+    g.a_row = a_row;
+    g.a_k = a_k;
+    g.b = b;
+    g.b_k = b_k;
+    g.c = c;
+    g.c_row = c_row;
+    g.rows = rows;
+    g.k = depth;
+    g.cols = cols;
+    g.init = init;
+    g.mask = mask;
+    g.mode = mode;
+    k->gemm(&g);
+}
+
+/* The second and third layer of n <= GMLP__CHUNK samples, from p->h1 to p->out. */
+static void gmlp__forward_tail(const gmlp__kernels *k, const gmlp__shape *s, const float *block, const float *transposes,
+                               gmlp__pass *p, size_t n, int derivative) {
+    const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_RELU;
+    gmlp__product(k, p->h1, s->wide, 1, block + s->w2, s->wide, p->h2, s->wide, n, s->width, s->wide, block + s->b2, NULL, mode);
+    if (s->sine) k->sine(p->h2, derivative ? p->c2 : NULL, n * s->wide);
+    gmlp__product(k, p->h2, s->wide, 1, transposes + s->wide * s->wide, 16, p->out, 16, n, s->width, 16, block + s->b3, NULL,
+                  GMLP__GEMM_SET);
+}
+
+/* All layers, from p->f to p->out. */
+static void gmlp__forward(const gmlp__kernels *k, const gmlp__shape *s, const float *block, const float *transposes,
+                          gmlp__pass *p, size_t n, int derivative) {
+    const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_RELU;
+    gmlp__product(k, p->f, s->row, 1, block, s->wide, p->h1, s->wide, n, s->features, s->wide, block + s->b1, NULL, mode);
+    if (s->sine) k->sine(p->h1, derivative ? p->c1 : NULL, n * s->wide);
+    gmlp__forward_tail(k, s, block, transposes, p, n, derivative);
+}
+
+/* Adds the gradient of n samples, whose output gradients are in p->d3, to gradient (a block). */
+static void gmlp__backward(const gmlp__kernels *k, const gmlp__shape *s, const float *block, const float *transposes,
+                           gmlp__pass *p, size_t n, float *gradient) {
+    const size_t w = s->wide;
+    const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_MASK;
+    gmlp__product(k, p->d3, 1, 16, p->h2, w, gradient + s->w3, w, 3, n, w, NULL, NULL, GMLP__GEMM_ADD);
+    k->columns(p->d3, n, 16, gradient + s->b3);
+    gmlp__product(k, p->d3, 16, 1, block + s->w3, w, p->d2, w, n, 3, w, NULL, p->h2, mode);
+    if (s->sine) k->scale(p->d2, p->c2, n * w);
+    gmlp__product(k, p->h1, 1, w, p->d2, w, gradient + s->w2, w, s->width, n, w, NULL, NULL, GMLP__GEMM_ADD);
+    k->columns(p->d2, n, w, gradient + s->b2);
+    gmlp__product(k, p->d2, w, 1, transposes, w, p->d1, w, n, s->width, w, NULL, p->h1, mode);
+    if (s->sine) k->scale(p->d1, p->c1, n * w);
+    gmlp__product(k, p->f, 1, s->row, p->d1, w, gradient, w, s->features, n, w, NULL, NULL, GMLP__GEMM_ADD);
+    k->columns(p->d1, n, w, gradient + s->b1);
+}
+
+/* p->d3 = factor * (p->out - target); returns the sum of squared differences. */
+static double gmlp__loss(gmlp__pass *p, const float *targets, size_t n, float factor) {
+    double sum = 0.0;
+    size_t i, c;
+    for (i = 0; i < n; i++)
+        for (c = 0; c < 3; c++) {
+            const float e = p->out[i * 16 + c] - targets[i * 3 + c];
+            p->d3[i * 16 + c] = factor * e;
+            sum += (double)e * (double)e; /* exact product: safe to fuse */
+        }
+    return sum;
+}
+
+/* Random numbers: SplitMix64 (Steele, Lea, Flood, 2014), as a function of a counter. */
+static uint64_t gmlp__random(uint64_t seed, uint64_t counter) {
+    uint64_t z = seed + (counter + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static double gmlp__sqrt(double x) { /* Newton from a bit-level guess; to a few units in the last place */
+    double y;
+    uint64_t u;
+    int i;
+    memcpy(&u, &x, 8);
+    u = (u >> 1) + 0x1ff7a3bea91d9b1bu;
+    memcpy(&y, &u, 8);
+    for (i = 0; i < 5; i++) y = 0.5 * (y + x / y);
+    return y;
+}
+
+GMLP_DEF gmlp_result gmlp_mlp_init(const gmlp_mlp *mlp, uint64_t seed, float last_gain, float *weights) {
+    const size_t count = gmlp_mlp_weights(mlp);
+    size_t f, w, i, n, layer, in, out;
+    uint64_t counter = 0;
+    gmlp__fp_state fp;
+    if (!count || !weights) return GMLP_E_ARGUMENT;
+    fp = gmlp__fp_enter();
+    f = gmlp_mlp_features(mlp);
+    w = (size_t)mlp->width;
+    for (layer = 0; layer < 3; layer++) {
+        double bound;
+        in = layer == 0 ? f : w;
+        out = layer == 2 ? 3 : w;
+        n = in * out;
+        if (layer == 0 && mlp->bias == GMLP_BIAS_FIRST) in++;
+        bound = gmlp__sqrt(6.0 / (double)(in + out));
+        if (layer == 2) bound = gmlp__dmul(bound, (double)last_gain);
+        if (layer == 0 && mlp->bias == GMLP_BIAS_FIRST) n += out;
+        for (i = 0; i < n; i++) {
+            const double u = (double)(gmlp__random(seed, counter++) >> 11) * (1.0 / 4503599627370496.0) - 1.0;
+            *weights++ = (float)gmlp__dmul(bound, u);
+        }
+        if (!(layer == 0 && mlp->bias == GMLP_BIAS_FIRST))
+            for (i = 0; i < out; i++) *weights++ = 0.0f;
+    }
+    gmlp__fp_leave(fp);
+    return GMLP_OK;
+}
+
+/* The network over n samples of inputs. targets NULL: outputs are written; otherwise the gradient
+   and the loss. */
+static gmlp_result gmlp__mlp_run(const gmlp_mlp *mlp, const float *weights, const float *inputs, const float *targets,
+                                 size_t n, float *outputs, double *loss, float *gradient, int isa, const gmlp_alloc *alloc) {
+    const gmlp__kernels *k = gmlp__select(isa);
+    gmlp__shape s;
+    gmlp__pass p;
+    gmlp__fp_state fp;
+    float *memory, *block, *transposes, *sum;
+    double total = 0.0;
+    size_t i, j, m, c, size;
+    if (!k || !gmlp_mlp_weights(mlp) || !weights || (n && !inputs)) return GMLP_E_ARGUMENT;
+    gmlp__shape_of(mlp, &s);
+    size = (2 * s.count + gmlp__transposes_count(&s) + gmlp__pass_count(&s)) * sizeof(float);
+    memory = (float *)gmlp__alloc(alloc, size);
+    if (!memory) return GMLP_E_MEMORY;
+    fp = gmlp__fp_enter();
+    memset(memory, 0, size);
+    block = memory;
+    sum = block + s.count;
+    transposes = sum + s.count;
+    gmlp__pass_init(&s, transposes + gmlp__transposes_count(&s), &p);
+    gmlp__pack(&s, weights, block);
+    gmlp__transpose(&s, block, transposes);
+    for (i = 0; i < n; i += m) {
+        m = n - i < GMLP__CHUNK ? n - i : GMLP__CHUNK;
+        for (j = 0; j < m; j++) gmlp__encode(k, mlp->bands, inputs + (i + j) * GMLP_INPUTS, p.f + j * s.row);
+        gmlp__forward(k, &s, block, transposes, &p, m, targets != NULL);
+        if (targets) {
+            total += gmlp__loss(&p, targets + i * 3, m, (float)(2.0 / (3.0 * (double)n)));
+            gmlp__backward(k, &s, block, transposes, &p, m, sum);
+        } else {
+            for (j = 0; j < m; j++)
+                for (c = 0; c < 3; c++) outputs[(i + j) * 3 + c] = p.out[j * 16 + c];
+        }
+    }
+    if (targets) gmlp__unpack(&s, sum, gradient);
+    if (loss) *loss = n ? total / (3.0 * (double)n) : 0.0;
+    gmlp__fp_leave(fp);
+    gmlp__free(alloc, memory, size);
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_mlp_forward(const gmlp_mlp *mlp, const float *weights, const float *inputs, size_t n,
+                                      float *outputs, int isa, const gmlp_alloc *alloc) {
+    if (n && !outputs) return GMLP_E_ARGUMENT;
+    return gmlp__mlp_run(mlp, weights, inputs, NULL, n, outputs, NULL, NULL, isa, alloc);
+}
+
+GMLP_DEF gmlp_result gmlp_mlp_gradient(const gmlp_mlp *mlp, const float *weights, const float *inputs,
+                                       const float *targets, size_t n, double *loss, float *gradient, int isa,
+                                       const gmlp_alloc *alloc) {
+    if (!targets || !gradient) return GMLP_E_ARGUMENT;
+    return gmlp__mlp_run(mlp, weights, inputs, targets, n, NULL, loss, gradient, isa, alloc);
+}
+
+/* What the kernel needs for one step: moment factors, the step with its bias correction (negative:
+   it is added), the second moment's correction, epsilon. power1 and power2 are beta^step. */
+static void gmlp__adam_constants(const gmlp_adam *a, double power1, double power2, float k[8]) {
+    k[0] = (float)a->beta1;
+    k[1] = (float)(1.0 - a->beta1);
+    k[2] = (float)a->beta2;
+    k[3] = (float)(1.0 - a->beta2);
+    k[4] = (float)(-a->rate / (1.0 - power1));
+    k[5] = (float)(1.0 / gmlp__sqrt(1.0 - power2));
+    k[6] = (float)a->epsilon;
+    k[7] = 0.0f;
+}
+
+GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const float *gradient, float *weights,
+                                    float *m, float *v, size_t n, int isa) {
+    const gmlp__kernels *kernels = gmlp__select(isa);
+    const size_t whole = n & ~(size_t)15u, rest = n - whole;
+    double power1 = 1.0, power2 = 1.0;
+    float k[8], tail[4][16];
+    gmlp__fp_state fp;
+    uint32_t i;
+    if (!kernels || !adam || !step || !gradient || !weights || !m || !v) return GMLP_E_ARGUMENT;
+    if (!(adam->beta1 >= 0.0 && adam->beta1 < 1.0 && adam->beta2 >= 0.0 && adam->beta2 < 1.0)) return GMLP_E_ARGUMENT;
+    fp = gmlp__fp_enter();
+    for (i = 0; i < step && (power1 > 0.0 || power2 > 0.0); i++) {
+        power1 = gmlp__dmul(power1, adam->beta1);
+        power2 = gmlp__dmul(power2, adam->beta2);
+    }
+    gmlp__adam_constants(adam, power1, power2, k);
+    kernels->adam(k, gradient, weights, m, v, whole);
+    if (rest) {
+        memset(tail, 0, sizeof tail);
+        memcpy(tail[0], gradient + whole, rest * sizeof(float));
+        memcpy(tail[1], weights + whole, rest * sizeof(float));
+        memcpy(tail[2], m + whole, rest * sizeof(float));
+        memcpy(tail[3], v + whole, rest * sizeof(float));
+        kernels->adam(k, tail[0], tail[1], tail[2], tail[3], 16);
+        memcpy(weights + whole, tail[1], rest * sizeof(float));
+        memcpy(m + whole, tail[2], rest * sizeof(float));
+        memcpy(v + whole, tail[3], rest * sizeof(float));
+    }
+    gmlp__fp_leave(fp);
+    return GMLP_OK;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>train: training on one picture
 */
-/* STUB train */
+
+static gmlp_result gmlp__quantise(gmlp_net *net); /* >>blob: rounds the weights to what the blob holds */
+
+static float gmlp__clamp01(float v) { return v > 0.0f ? v < 1.0f ? v : 1.0f : 0.0f; } /* NaN: 0 */
+static int gmlp__finite(float v) { return v - v == 0.0f; }
+
+/* A pixel to draw from. */
+typedef struct gmlp__sample {
+    uint32_t at[GMLP_INPUTS];  /* row, column, codes */
+    float target[3];           /* what the network is to give */
+    float color[3];            /* colour inputs, when they are not the codes */
+} gmlp__sample;
+
+/* More distinct pixels than this teach a few thousand weights nothing new. */
+#define GMLP__MAX_SAMPLES (1u << 20)
+#define GMLP__MAX_SHARDS 16u
+
+typedef struct gmlp__trainer {
+    gmlp_net *net;
+    gmlp_train_opts opts;             /* resolved */
+    const gmlp__kernels *kernels;
+    const gmlp_image *base, *wide;
+    gmlp__loader load_base, load_wide;
+    float to_srgb[9], to_wide[9];     /* linear wide -> linear sRGB and back */
+    gmlp__shape shape;
+    /* picture: pixels of the two classes per row, then their ranks; class 0 is what the network
+       is for, class 1 the rest (paper only) */
+    uint64_t (*rank)[2];
+    uint64_t total[2], keep[2];
+    uint64_t *out_of_gamut;
+    int *failed;
+    gmlp__sample *samples;
+    size_t sample_count;
+    /* network */
+    float *block, *m, *v, *transposes;
+    float *gradients, *scratch;       /* one for each shard */
+    double loss[GMLP__MAX_SHARDS];
+    size_t shards;
+    const float *tables[GMLP_INPUTS]; /* features by row, column, code */
+    uint32_t sizes[GMLP_INPUTS];
+    float *table_memory;
+    uint32_t step;
+} gmlp__trainer;
+
+/* Fills every zero field with the preset's value; 0 if a field is out of range. */
+static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
+    static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0};
+    int paper;
+    if (in) *o = *in;
+    else memset(o, 0, sizeof *o);
+    if (o->preset < 0 || o->preset > GMLP_PRESET_PAPER) return 0;
+    paper = o->preset == GMLP_PRESET_PAPER;
+    if (!o->iterations) o->iterations = paper ? 9000 : 2000;
+    if (!o->batch) o->batch = paper ? 65536 : 2048;
+    if (!o->width) o->width = 32;
+    if (!memcmp(o->bands, none, sizeof none)) memset(o->bands, paper ? 12 : 8, sizeof o->bands);
+    if (!o->weight_bits) o->weight_bits = paper ? 32 : 8;
+    if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_COSINE;
+    if (!(o->rate > 0.0)) o->rate = paper ? 5e-3 : 1e-2;
+    if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.99;
+    return o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 &&
+           (o->weight_bits == 32 || (o->weight_bits >= 2 && o->weight_bits <= 8)) &&
+           (o->schedule == GMLP_COSINE || o->schedule == GMLP_CONSTANT) &&
+           (o->adaptation == GMLP_BRADFORD || o->adaptation == GMLP_CAT02);
+}
+
+/* Row planes of one job: base linear, wide linear, wide in linear sRGB, saturated indices, mask. */
+static size_t gmlp__rows_size(uint32_t width) {
+    return GMLP__PAD(width) * (9 * sizeof(float) + sizeof(uint32_t) + 1);
+}
+
+/* Rows of the picture, in bands whose number depends on nothing but the picture. */
+#define GMLP__BANDS 64u
+static uint32_t gmlp__band(uint32_t height, size_t index) {
+    return (uint32_t)((uint64_t)height * index / GMLP__BANDS);
+}
+
+/* One row of both pictures: cls[x] = class of the pixel (2: left out), planes as above. Returns the
+   number of OG pixels. */
+static uint64_t gmlp__classify(const gmlp__trainer *t, uint32_t y, float *planes, unsigned char *cls) {
+    const size_t n = t->base->width, row = GMLP__PAD(n);
+    float *w[3], *q[3];
+    uint32_t *index = (uint32_t *)(void *)(planes + 9 * row);
+    const unsigned char *base = gmlp__row(t->base, y);
+    uint64_t count = 0;
+    size_t i, saturated;
+    for (i = 0; i < 3; i++) {
+        w[i] = planes + (3 + i) * row;
+        q[i] = planes + (6 + i) * row;
+    }
+    gmlp__load_row(&t->load_wide, gmlp__row(t->wide, y), n, w[0], w[1], w[2]);
+    for (i = 0; i < n; i++) {
+        w[0][i] = gmlp__clamp01(w[0][i]);
+        w[1][i] = gmlp__clamp01(w[1][i]);
+        w[2][i] = gmlp__clamp01(w[2][i]);
+    }
+    gmlp__matrix_row(t->kernels, t->to_srgb, w[0], w[1], w[2], q[0], q[1], q[2], n);
+    for (i = 0; i < n; i++) {
+        const int og = gmlp__is_out_of_gamut(q[0][i], q[1][i], q[2][i]);
+        cls[i] = t->net->region == GMLP_REGION_ALL ? (unsigned char)!og : 2;
+        count += (uint64_t)og;
+    }
+    if (t->net->region == GMLP_REGION_SATURATED) {
+        saturated = gmlp__saturated_row(base, t->base->channels ? t->base->channels : 3, n, t->opts.margin, index);
+        for (i = 0; i < saturated; i++) cls[index[i]] = 0;
+    }
+    return count;
+}
+
+static void gmlp__count_job(void *ctx, size_t job) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const size_t size = gmlp__rows_size(t->base->width);
+    uint32_t y;
+    size_t i;
+    float *planes = (float *)gmlp__alloc(&t->opts.alloc, size);
+    unsigned char *cls;
+    t->failed[job] = !planes;
+    if (!planes) return;
+    memset(planes, 0, size);
+    cls = (unsigned char *)(planes + 10 * GMLP__PAD(t->base->width));
+    for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
+        t->out_of_gamut[job] += gmlp__classify(t, y, planes, cls);
+        for (i = 0; i < t->base->width; i++)
+            if (cls[i] < 2) t->rank[y][cls[i]]++;
+    }
+    gmlp__free(&t->opts.alloc, planes, size);
+}
+
+/* Is the pixel of this rank among those kept? Even spacing; *slot is its place. */
+static int gmlp__kept(uint64_t rank, uint64_t keep, uint64_t total, uint64_t *slot) {
+    *slot = rank * keep / total;
+    return (rank + 1) * keep / total > *slot;
+}
+
+static void gmlp__collect_job(void *ctx, size_t job) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const size_t n = t->base->width, row = GMLP__PAD(n), size = gmlp__rows_size(t->base->width);
+    const int channels = t->base->channels ? t->base->channels : 3;
+    float *planes = (float *)gmlp__alloc(&t->opts.alloc, size), *b[3], *w[3];
+    unsigned char *cls;
+    uint32_t y;
+    size_t i, c;
+    t->failed[job] = !planes;
+    if (!planes) return;
+    memset(planes, 0, size);
+    cls = (unsigned char *)(planes + 10 * row);
+    for (c = 0; c < 3; c++) {
+        b[c] = planes + c * row;
+        w[c] = planes + (3 + c) * row;
+    }
+    for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
+        const unsigned char *base = gmlp__row(t->base, y);
+        uint64_t rank[2];
+        gmlp__classify(t, y, planes, cls);
+        gmlp__load_row(&t->load_base, base, n, b[0], b[1], b[2]);
+        gmlp__matrix_row(t->kernels, t->to_wide, b[0], b[1], b[2], b[0], b[1], b[2], n);
+        rank[0] = t->rank[y][0];
+        rank[1] = t->rank[y][1];
+        for (i = 0; i < n; i++) {
+            const unsigned k = cls[i];
+            uint64_t slot;
+            gmlp__sample *s;
+            if (k > 1 || !gmlp__kept(rank[k]++, t->keep[k], t->total[k], &slot)) continue;
+            s = t->samples + (k ? t->keep[0] : 0) + slot;
+            s->at[0] = y;
+            s->at[1] = (uint32_t)i;
+            for (c = 0; c < 3; c++) {
+                s->at[2 + c] = base[i * (size_t)channels + c];
+                s->target[c] = 2.0f * (w[c][i] - b[c][i]);
+                s->color[c] = 2.0f * b[c][i] - 1.0f; /* exact product: safe to fuse */
+            }
+        }
+    }
+    gmlp__free(&t->opts.alloc, planes, size);
+}
+
+/* Counts the classes, chooses what to keep and fills the samples. */
+static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
+    const uint32_t height = t->base->height;
+    int failed[GMLP__BANDS];
+    uint64_t og[GMLP__BANDS], at[2] = {0, 0}, n;
+    gmlp_result result = GMLP_E_MEMORY;
+    size_t i, k, rank_size = (size_t)height * sizeof *t->rank;
+    memset(og, 0, sizeof og);
+    t->failed = failed;
+    t->out_of_gamut = og;
+    t->rank = (uint64_t (*)[2])gmlp__alloc(&t->opts.alloc, rank_size);
+    if (!t->rank) return GMLP_E_MEMORY;
+    memset(t->rank, 0, rank_size);
+    gmlp__run(&t->opts.threads, gmlp__count_job, t, GMLP__BANDS);
+    for (i = 0; i < GMLP__BANDS; i++) {
+        if (failed[i]) goto done;
+        report->out_of_gamut += og[i];
+    }
+    for (i = 0; i < height; i++)
+        for (k = 0; k < 2; k++) {
+            n = t->rank[i][k];
+            t->rank[i][k] = at[k];
+            at[k] += n;
+        }
+    t->total[0] = at[0];
+    t->total[1] = at[1];
+    report->saturated = t->net->region == GMLP_REGION_ALL ? at[0] + at[1] : at[0];
+    if (t->opts.preset == GMLP_PRESET_PAPER) { /* every 5th OG and every 50th other pixel */
+        t->keep[0] = (at[0] + 4) / 5;
+        t->keep[1] = (at[1] + 49) / 50;
+    } else {
+        t->keep[0] = at[0] < GMLP__MAX_SAMPLES ? at[0] : GMLP__MAX_SAMPLES;
+    }
+    t->sample_count = (size_t)(t->keep[0] + t->keep[1]);
+    report->samples = t->sample_count;
+    result = GMLP_OK;
+    if (t->sample_count && report->out_of_gamut) {
+        t->samples = (gmlp__sample *)gmlp__alloc(&t->opts.alloc, t->sample_count * sizeof *t->samples);
+        if (!t->samples) result = GMLP_E_MEMORY;
+        else gmlp__run(&t->opts.threads, gmlp__collect_job, t, GMLP__BANDS);
+        for (i = 0; i < GMLP__BANDS; i++)
+            if (failed[i]) result = GMLP_E_MEMORY;
+    }
+done:
+    gmlp__free(&t->opts.alloc, t->rank, rank_size);
+    return result;
+}
+
+/* Coordinate i of n in [-1, 1], as linspace(-1, 1, n). */
+static float gmlp__coordinate(double i, uint32_t n) {
+    return n > 1 ? (float)(2.0 * i / (double)(n - 1) - 1.0) : -1.0f;
+}
+
+/* Feature tables: by row, by column and, for code inputs, by code. Returns floats; with memory
+   NULL only counts them. */
+static size_t gmlp__feature_tables(gmlp__trainer *t, float *memory) {
+    size_t used = 0, i, j;
+    float *shared = NULL;
+    for (i = 0; i < GMLP_INPUTS; i++) {
+        const uint32_t bands = t->opts.bands[i], size = 2 * bands;
+        const uint32_t n = i == 0 ? t->base->height : i == 1 ? t->base->width : 256u;
+        float *table = memory ? memory + used : NULL;
+        if (i >= 2 && t->net->inputs != GMLP_INPUT_CODES) break;
+        t->sizes[i] = size;
+        if (i > 2 && bands == t->opts.bands[2]) { /* the three channels share one table */
+            t->tables[i] = shared;
+            continue;
+        }
+        if (memory) {
+            for (j = 0; j < n && bands; j++) {
+                const float m = i < 2 ? gmlp__coordinate((double)j, n) : (float)(2.0 * (double)j / 255.0 - 1.0);
+                t->kernels->encode(m, bands, table + j * size);
+            }
+            t->tables[i] = table;
+            if (i == 2) shared = table;
+        }
+        used += (size_t)n * size + 16;
+    }
+    return used;
+}
+
+/* One shard of a step: its samples' gradient, summed in order. */
+static void gmlp__shard_job(void *ctx, size_t shard) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const uint64_t begin = (uint64_t)t->opts.batch * shard / t->shards, end = (uint64_t)t->opts.batch * (shard + 1) / t->shards;
+    const float factor = (float)(2.0 / (3.0 * (double)t->opts.batch));
+    const size_t direct = t->net->inputs == GMLP_INPUT_WIDE;
+    float *gradient = t->gradients + shard * t->shape.count, targets[3 * GMLP__CHUNK];
+    uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
+    gmlp__pass p;
+    double loss = 0.0;
+    uint64_t i;
+    gmlp__pass_init(&t->shape, t->scratch + shard * gmlp__pass_count(&t->shape), &p);
+    memset(gradient, 0, t->shape.count * sizeof(float));
+    for (i = begin; i < end; i += GMLP__CHUNK) {
+        const size_t n = end - i < GMLP__CHUNK ? (size_t)(end - i) : GMLP__CHUNK;
+        size_t j, c;
+        const gmlp__sample *drawn[GMLP__CHUNK];
+        for (j = 0; j < n; j++) {
+            const uint64_t r = gmlp__random(t->opts.seed, (uint64_t)t->step << 32 | (i + j));
+            drawn[j] = t->samples + (size_t)((r >> 32) * t->sample_count >> 32);
+        }
+        for (j = 0; j < n; j++) {
+            memcpy(at[j], drawn[j]->at, sizeof at[j]);
+            memcpy(targets + 3 * j, drawn[j]->target, sizeof drawn[j]->target);
+        }
+        t->kernels->gather(t->tables, t->sizes, (const uint32_t (*)[GMLP_INPUTS])at, direct ? 2 : GMLP_INPUTS, n, p.f, t->shape.row);
+        for (j = 0; direct && j < n; j++) {
+            float *f = p.f + j * t->shape.row + t->sizes[0] + t->sizes[1];
+            for (c = 0; c < 3; c++) {
+                if (t->opts.bands[2 + c]) t->kernels->encode(drawn[j]->color[c], t->opts.bands[2 + c], f);
+                f += 2 * (size_t)t->opts.bands[2 + c];
+            }
+        }
+        gmlp__forward(t->kernels, &t->shape, t->block, t->transposes, &p, n, 1);
+        loss += gmlp__loss(&p, targets, n, factor);
+        gmlp__backward(t->kernels, &t->shape, t->block, t->transposes, &p, n, gradient);
+    }
+    t->loss[shard] = loss;
+}
+
+static double gmlp__cospi(double x) { /* 0 <= x <= 1, to 1e-9: Taylor about the middle */
+    const double t = gmlp__dmul(x - 0.5, 3.141592653589793), u = gmlp__dmul(t, t);
+    double p = -1.0 / 39916800.0;
+    p = gmlp__dmul(p, u) + 1.0 / 362880.0;
+    p = gmlp__dmul(p, u) - 1.0 / 5040.0;
+    p = gmlp__dmul(p, u) + 1.0 / 120.0;
+    p = gmlp__dmul(p, u) - 1.0 / 6.0;
+    return -(gmlp__dmul(gmlp__dmul(p, u), t) + t);
+}
+
+/* Learning rate of a step: 20 steps of warm-up, then half a cosine down to a hundredth. */
+static double gmlp__rate(const gmlp__trainer *t, uint32_t step) {
+    const gmlp_train_opts *o = &t->opts;
+    double rate = o->rate, x;
+    if (o->schedule == GMLP_CONSTANT) return rate;
+    x = (double)step / (double)o->iterations;
+    rate = gmlp__dmul(rate, 0.01 + gmlp__dmul(0.495, 1.0 + gmlp__cospi(x)));
+    return step < 20 ? gmlp__dmul(rate, (double)(step + 1) / 20.0) : rate;
+}
+
+static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
+    gmlp_adam adam;
+    double power1 = 1.0, power2 = 1.0;
+    float k[8];
+    size_t i;
+    adam.beta1 = 0.9;
+    adam.beta2 = t->opts.beta2;
+    adam.epsilon = 1e-8;
+    for (t->step = 0; t->step < t->opts.iterations; t->step++) {
+        if (t->opts.progress && t->opts.progress(t->opts.progress_user, t->step, t->opts.iterations)) return GMLP_E_CANCELLED;
+        gmlp__transpose(&t->shape, t->block, t->transposes);
+        gmlp__run(&t->opts.threads, gmlp__shard_job, t, t->shards);
+        for (i = 1; i < t->shards; i++) {
+            t->kernels->add(t->gradients, t->gradients + i * t->shape.count, t->shape.count);
+            t->loss[0] += t->loss[i];
+        }
+        if (t->net->mlp.bias == GMLP_BIAS_FIRST) {
+            memset(t->gradients + t->shape.b2, 0, t->shape.wide * sizeof(float));
+            memset(t->gradients + t->shape.b3, 0, 16 * sizeof(float));
+        }
+        adam.rate = gmlp__rate(t, t->step);
+        power1 = gmlp__dmul(power1, adam.beta1);
+        power2 = gmlp__dmul(power2, adam.beta2);
+        gmlp__adam_constants(&adam, power1, power2, k);
+        t->kernels->adam(k, t->gradients, t->block, t->m, t->v, t->shape.count);
+    }
+    if (t->opts.progress) t->opts.progress(t->opts.progress_user, t->step, t->opts.iterations);
+    report->iterations = t->step;
+    report->loss = t->loss[0] / (3.0 * (double)t->opts.batch);
+    return GMLP_OK;
+}
+
+/* Gives the trainer its memory, starts the weights, trains, and leaves them in the net. */
+static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
+    gmlp_net *net = t->net;
+    const size_t flat = gmlp_mlp_weights(&net->mlp), tables = gmlp__feature_tables(t, NULL);
+    const size_t count = t->shape.count, pass = gmlp__pass_count(&t->shape);
+    size_t floats, i;
+    float *memory;
+    gmlp_result result;
+    t->shards = (t->opts.batch + 255) / 256;
+    if (t->shards > GMLP__MAX_SHARDS) t->shards = GMLP__MAX_SHARDS;
+    floats = 3 * count + gmlp__transposes_count(&t->shape) + tables + t->shards * (count + pass);
+    net->weights = (float *)gmlp__alloc(&t->opts.alloc, flat * sizeof(float));
+    memory = (float *)gmlp__alloc(&t->opts.alloc, floats * sizeof(float));
+    result = net->weights && memory ? GMLP_OK : GMLP_E_MEMORY;
+    if (!result) {
+        memset(memory, 0, floats * sizeof(float));
+        t->block = memory;
+        t->m = t->block + count;
+        t->v = t->m + count;
+        t->transposes = t->v + count;
+        t->gradients = t->transposes + gmlp__transposes_count(&t->shape);
+        t->scratch = t->gradients + t->shards * count;
+        gmlp__feature_tables(t, t->scratch + t->shards * pass);
+        if (t->opts.start) memcpy(net->weights, t->opts.start->weights, flat * sizeof(float));
+        else result = gmlp_mlp_init(&net->mlp, t->opts.seed, t->opts.preset == GMLP_PRESET_PAPER ? 1.0f : 0.1f, net->weights);
+        gmlp__pack(&t->shape, net->weights, t->block);
+        result = gmlp__optimise(t, report);
+        gmlp__unpack(&t->shape, t->block, net->weights);
+        for (i = 0; i < flat && !result; i++)
+            if (!gmlp__finite(net->weights[i])) result = GMLP_E_WEIGHT;
+        if (!result) result = gmlp__quantise(net);
+    }
+    gmlp__free(&t->opts.alloc, memory, floats * sizeof(float));
+    return result;
+}
+
+GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
+                                gmlp_net *net, gmlp_train_report *report) {
+    gmlp__trainer t;
+    gmlp_train_report unused;
+    gmlp_signature signature;
+    gmlp__fp_state fp;
+    gmlp_result result;
+    int shape_ok;
+    if (!net) return GMLP_E_ARGUMENT;
+    memset(net, 0, sizeof *net);
+    memset(&t, 0, sizeof t);
+    if (!report) report = &unused;
+    memset(report, 0, sizeof *report);
+    if (gmlp__check_image(base) || gmlp__check_image(wide) || base->type != GMLP_U8 || base->space != GMLP_SRGB ||
+        base->width != wide->width || base->height != wide->height || !gmlp__resolve_train(opts, &t.opts))
+        return GMLP_E_ARGUMENT;
+    t.kernels = gmlp__select(t.opts.isa);
+    t.net = net;
+    t.base = base;
+    t.wide = wide;
+    net->method = GMLP_METHOD_RESIDUAL;
+    net->wide_space = wide->space;
+    net->adaptation = t.opts.adaptation;
+    net->inputs = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_INPUT_WIDE : GMLP_INPUT_CODES;
+    net->region = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_REGION_ALL : GMLP_REGION_SATURATED;
+    net->margin = t.opts.margin;
+    net->weight_bits = t.opts.weight_bits;
+    net->mlp.activation = t.opts.activation;
+    net->mlp.bias = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL;
+    net->mlp.width = t.opts.width;
+    memcpy(net->mlp.bands, t.opts.bands, sizeof net->mlp.bands);
+    net->width = net->base_width = base->width;
+    net->height = net->base_height = base->height;
+    net->coords.col_step = net->coords.row_step = 1.0f;
+    net->alloc = t.opts.alloc;
+    shape_ok = gmlp_mlp_weights(&net->mlp) != 0;
+    if (shape_ok && t.opts.start)
+        shape_ok = t.opts.start->weights && !memcmp(&t.opts.start->mlp, &net->mlp, sizeof net->mlp) &&
+                   t.opts.start->inputs == net->inputs;
+    if (!t.kernels || !shape_ok) {
+        memset(net, 0, sizeof *net);
+        return GMLP_E_ARGUMENT;
+    }
+    fp = gmlp__fp_enter();
+    gmlp__shape_of(&net->mlp, &t.shape);
+    gmlp__float_matrix(wide->space, GMLP_SRGB_LINEAR, t.opts.adaptation, t.to_srgb);
+    gmlp__float_matrix(GMLP_SRGB_LINEAR, wide->space, t.opts.adaptation, t.to_wide);
+    result = gmlp__loader_init(&t.load_base, GMLP_U8, base->channels, GMLP_SRGB, 0.0, t.kernels, &t.opts.alloc);
+    if (!result) result = gmlp__loader_init(&t.load_wide, wide->type, wide->channels, wide->space, 0.0, t.kernels, &t.opts.alloc);
+    if (!result) result = gmlp__collect(&t, report);
+    if (!result && (!t.sample_count || !report->out_of_gamut)) net->method = GMLP_METHOD_NONE;
+    else if (!result) result = gmlp__fit(&t, report);
+    if (!result) {
+        gmlp_signature_begin(&signature, base->width, base->height);
+        gmlp_signature_rows(&signature, base, 0);
+        gmlp_signature_finish(&signature, net->signature);
+    }
+    gmlp__free(&t.opts.alloc, t.samples, t.sample_count * sizeof *t.samples);
+    gmlp__loader_free(&t.load_wide);
+    gmlp__loader_free(&t.load_base);
+    if (result) gmlp_net_free(net);
+    gmlp__fp_leave(fp);
+    return result;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>blob: the network as bytes; signature; coordinates
 */
-/* STUB blob */
+GMLP_DEF void gmlp_net_free(gmlp_net *net) {
+    if (!net) return;
+    if (net->weights) gmlp__free(&net->alloc, net->weights, gmlp_mlp_weights(&net->mlp) * sizeof(float));
+    memset(net, 0, sizeof *net);
+}
+
+/* The one place where parsers report. */
+static gmlp_result gmlp__fail(gmlp_error *err, gmlp_result result, size_t offset, const char *text) {
+    if (err) {
+        err->result = result;
+        err->offset = offset;
+        err->text = text;
+    }
+    return result;
+}
+
+/* CRC-32 of ISO 3309, as PNG and zlib have it; crc is 0 at first, then the last value. */
+static uint32_t gmlp__crc32(uint32_t crc, const uint8_t *p, size_t n) {
+    static const uint32_t table[16] = { /* remainders of the 16 values of half a byte */
+        0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u, 0x4db26158u, 0x5005713cu,
+        0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu, 0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu
+    };
+    crc = ~crc;
+    while (n--) {
+        crc ^= *p++;
+        crc = crc >> 4 ^ table[crc & 15];
+        crc = crc >> 4 ^ table[crc & 15];
+    }
+    return ~crc;
+}
+
+/* Reads untrusted bytes. A read past the end gives zeros and sets failed for good. */
+typedef struct gmlp__rd {
+    const uint8_t *p;
+    size_t left;
+    int failed;
+} gmlp__rd;
+
+static uint32_t gmlp__rd_le(gmlp__rd *r, size_t n) {
+    uint32_t v = 0;
+    size_t i;
+    if (r->failed || n > r->left) {
+        r->failed = 1;
+        return 0;
+    }
+    for (i = 0; i < n; i++) v |= (uint32_t)r->p[i] << 8 * i;
+    r->p += n;
+    r->left -= n;
+    return v;
+}
+
+static float gmlp__rd_float(gmlp__rd *r) {
+    uint32_t u = gmlp__rd_le(r, 4);
+    float v;
+    memcpy(&v, &u, 4);
+    return v;
+}
+
+static uint8_t *gmlp__put_le(uint8_t *p, uint32_t v, size_t n) {
+    while (n--) {
+        *p++ = (uint8_t)(v & 255);
+        v >>= 8;
+    }
+    return p;
+}
+
+static uint8_t *gmlp__put_float(uint8_t *p, float v) {
+    uint32_t u;
+    memcpy(&u, &v, 4);
+    return gmlp__put_le(p, u, 4);
+}
+
+enum {
+    GMLP__BLOB_VERSION = 1,
+    GMLP__BLOB_HEAD = 34,  /* bytes that every method has */
+    GMLP__BLOB_NET = 110,  /* bytes before the weights */
+    GMLP__BLOB_CRC = 4
+};
+
+static const float gmlp__weight_limit = 65504.0f; /* the largest half; also keeps every sum in the network finite */
+
+/* The layers in the flat array of weights. */
+typedef struct gmlp__layer {
+    size_t in, out, w, b; /* w, b: where its matrix and its bias start */
+    int bias;             /* the blob holds its bias */
+} gmlp__layer;
+
+static void gmlp__layers(const gmlp_mlp *mlp, gmlp__layer l[3]) {
+    size_t at = 0;
+    int i;
+    for (i = 0; i < 3; i++) {
+        l[i].in = i == 0 ? gmlp_mlp_features(mlp) : (size_t)mlp->width;
+        l[i].out = i == 2 ? 3 : (size_t)mlp->width;
+        l[i].w = at;
+        l[i].b = at + l[i].in * l[i].out;
+        l[i].bias = i == 0 || mlp->bias == GMLP_BIAS_ALL;
+        at = l[i].b + l[i].out;
+    }
+}
+
+/* Bytes of the weights in a blob. The shape is valid, so nothing here can overflow. */
+static size_t gmlp__weights_size(const gmlp_mlp *mlp, int bits) {
+    gmlp__layer l[3];
+    size_t matrix = 0, bias = 0, scales = 0;
+    int i;
+    gmlp__layers(mlp, l);
+    for (i = 0; i < 3; i++) {
+        matrix += l[i].in * l[i].out;
+        bias += l[i].bias ? l[i].out : 0;
+        scales += l[i].out;
+    }
+    if (bits == 32) return (matrix + bias) * 4;
+    return (scales + bias) * 2 + (matrix * (size_t)bits + 7) / 8;
+}
+
+static int gmlp__weight_ok(float v) { return v >= -gmlp__weight_limit && v <= gmlp__weight_limit; }
+
+/* v as a positive finite half, if it is one exactly. */
+static int gmlp__exact_half(double v, uint16_t *half) {
+    if (!(v > 0.0 && v <= (double)gmlp__weight_limit)) return 0;
+    *half = gmlp_half_from_float((float)v);
+    return *half && (double)gmlp_half_to_float(*half) == v;
+}
+
+static int gmlp__nearest(double v) { return v < 0.0 ? -(int)(0.5 - v) : (int)(v + 0.5); }
+
+/* The scale of a neuron whose n weights are already rounded: the largest half of which all are
+   whole multiples up to q_max, 1 if they are all 0. It depends on the weights alone, so a net need not
+   keep it. Returns 0 if there is none. */
+static int gmlp__scale_find(const float *w, size_t n, size_t stride, int q_max, uint16_t *scale) {
+    double max = 0.0, step;
+    size_t i;
+    int k, q;
+    float v;
+    for (i = 0; i < n; i++) {
+        if (!gmlp__weight_ok(w[i * stride])) return 0;
+        step = (double)w[i * stride];
+        if (step < 0.0) step = -step;
+        if (step > max) max = step;
+    }
+    for (k = 1; k <= q_max; k++) {
+        step = max > 0.0 ? max / k : 1.0;
+        if (!gmlp__exact_half(step, scale)) continue;
+        for (i = 0; i < n; i++) {
+            q = gmlp__nearest((double)w[i * stride] / step);
+            v = (float)q * (float)step; /* exact: 7 and 11 bits */
+            if (memcmp(&v, &w[i * stride], sizeof v)) break; /* tells -0 from 0 */
+        }
+        if (i == n) return 1;
+    }
+    return 0;
+}
+
+/* Rounds a neuron's weights to multiples of the half that loses least, out of a few fractions of the
+   one that reaches the largest weight. */
+static void gmlp__neuron_quantise(float *w, size_t n, size_t stride, int q_max) {
+    double max = 0.0, best = -1.0, v, step, error, d;
+    uint16_t half, scale = 1;
+    size_t i;
+    int f, q;
+    for (i = 0; i < n; i++) {
+        v = (double)w[i * stride];
+        if (v < 0.0) v = -v;
+        if (v > max) max = v;
+    }
+    for (f = 32; f >= 16; f--) {
+        half = gmlp_half_from_float((float)(max * f / (32.0 * q_max)));
+        if (!half) half = 1;
+        step = (double)gmlp_half_to_float(half);
+        error = 0.0;
+        for (i = 0; i < n; i++) {
+            v = (double)w[i * stride];
+            q = gmlp__nearest(v / step);
+            q = q > q_max ? q_max : q < -q_max ? -q_max : q;
+            d = v - gmlp__dmul(step, q);
+            error += gmlp__dmul(d, d);
+        }
+        if (best < 0.0 || error < best) {
+            best = error;
+            scale = half;
+        }
+    }
+    step = (double)gmlp_half_to_float(scale);
+    for (i = 0; i < n; i++) {
+        q = gmlp__nearest((double)w[i * stride] / step);
+        q = q > q_max ? q_max : q < -q_max ? -q_max : q;
+        w[i * stride] = (float)q * (float)step;
+    }
+}
+
+/* Rounds net->weights to what a blob of net->weight_bits will hold; weights that are rounded already stay as
+   they are. GMLP_E_WEIGHT if one is not finite or too large; the weights are then of no use. */
+static gmlp_result gmlp__quantise(gmlp_net *net) {
+    gmlp__layer l[3];
+    gmlp__fp_state fp = gmlp__fp_enter();
+    size_t i, j, n = gmlp_mlp_weights(&net->mlp);
+    const int q_max = (1 << ((net->weight_bits - 1) & 7)) - 1;
+    float *w = net->weights;
+    uint16_t scale;
+    int k, ok = 1;
+    for (i = 0; i < n; i++) ok &= gmlp__weight_ok(w[i]);
+    gmlp__layers(&net->mlp, l);
+    for (k = 0; k < 3 && ok; k++) {
+        for (j = 0; j < l[k].out && net->weight_bits != 32; j++) {
+            if (!gmlp__scale_find(w + l[k].w + j, l[k].in, l[k].out, q_max, &scale))
+                gmlp__neuron_quantise(w + l[k].w + j, l[k].in, l[k].out, q_max);
+            w[l[k].b + j] = gmlp_half_to_float(gmlp_half_from_float(w[l[k].b + j]));
+        }
+        for (j = 0; j < l[k].out && !l[k].bias; j++) w[l[k].b + j] = 0.0f;
+    }
+    for (i = 0; i < n; i++) ok &= gmlp__weight_ok(w[i]); /* the largest may have been rounded up */
+    gmlp__fp_leave(fp);
+    return ok ? GMLP_OK : GMLP_E_WEIGHT;
+}
+
+/* 1 if the weights are what a blob can hold. */
+static int gmlp__is_quantised(const gmlp_net *net) {
+    gmlp__layer l[3];
+    const int q_max = (1 << ((net->weight_bits - 1) & 7)) - 1;
+    const float zero = 0.0f;
+    const float *w, *b;
+    float v;
+    uint16_t scale;
+    size_t i, j;
+    int k;
+    gmlp__layers(&net->mlp, l);
+    for (k = 0; k < 3; k++) {
+        w = net->weights + l[k].w;
+        b = net->weights + l[k].b;
+        for (j = 0; j < l[k].out; j++) {
+            if (!gmlp__weight_ok(b[j]) || (!l[k].bias && memcmp(&b[j], &zero, sizeof zero))) return 0;
+            if (net->weight_bits == 32) {
+                for (i = 0; i < l[k].in; i++)
+                    if (!gmlp__weight_ok(w[i * l[k].out + j])) return 0;
+            } else {
+                v = gmlp_half_to_float(gmlp_half_from_float(b[j]));
+                if (memcmp(&v, &b[j], sizeof v) || !gmlp__scale_find(w + j, l[k].in, l[k].out, q_max, &scale)) return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+static int gmlp__coord_ok(float v) { return v >= -1e6f && v <= 1e6f; }
+
+/* Judges every field but the weights; offsets are those of the blob's bytes. */
+static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
+    const int space = net->wide_space;
+#define GMLP__RULE(ok, offset, text) if (!(ok)) return gmlp__fail(err, GMLP_E_FIELD, offset, text)
+    GMLP__RULE(net->method == GMLP_METHOD_NONE || net->method == GMLP_METHOD_RESIDUAL, 5, "the method is unknown");
+    GMLP__RULE((space >= GMLP_SRGB && space <= GMLP_ACESCG) || (space >= GMLP_SRGB_LINEAR && space <= GMLP_REC2020_LINEAR),
+               6, "the colour space of the original is unknown");
+    GMLP__RULE(net->adaptation == GMLP_BRADFORD || net->adaptation == GMLP_CAT02, 8, "the adaptation is unknown");
+    GMLP__RULE(net->coords.transpose == 0 || net->coords.transpose == 1, 9, "the transposition is neither 0 nor 1");
+    GMLP__RULE(net->width - 1 < GMLP_MAX_SIZE, 10, "the trained width is not within 1..65535");
+    GMLP__RULE(net->height - 1 < GMLP_MAX_SIZE, 12, "the trained height is not within 1..65535");
+    GMLP__RULE(net->base_width - 1 < GMLP_MAX_SIZE, 14, "the base's width is not within 1..65535");
+    GMLP__RULE(net->base_height - 1 < GMLP_MAX_SIZE, 16, "the base's height is not within 1..65535");
+    GMLP__RULE(gmlp__coord_ok(net->coords.col), 18, "the first column is not a number within a million");
+    GMLP__RULE(gmlp__coord_ok(net->coords.col_step) && net->coords.col_step != 0.0f, 22,
+               "the column step is 0 or not a number within a million");
+    GMLP__RULE(gmlp__coord_ok(net->coords.row), 26, "the first row is not a number within a million");
+    GMLP__RULE(gmlp__coord_ok(net->coords.row_step) && net->coords.row_step != 0.0f, 30,
+               "the row step is 0 or not a number within a million");
+    if (net->method == GMLP_METHOD_NONE) return GMLP_OK;
+    GMLP__RULE(net->inputs == GMLP_INPUT_CODES || net->inputs == GMLP_INPUT_WIDE, 34, "the kind of inputs is unknown");
+    GMLP__RULE(net->region == GMLP_REGION_SATURATED || net->region == GMLP_REGION_ALL, 35, "the region is unknown");
+    GMLP__RULE(net->margin >= 0 && net->margin <= 63, 36, "the margin is beyond 63");
+    GMLP__RULE((net->weight_bits >= 2 && net->weight_bits <= 8) || net->weight_bits == 32, 37,
+               "the bits of a weight are neither 2..8 nor 32");
+    GMLP__RULE(net->mlp.activation == GMLP_RELU || net->mlp.activation == GMLP_SINE, 38, "the activation is unknown");
+    GMLP__RULE(net->mlp.bias == GMLP_BIAS_ALL || net->mlp.bias == GMLP_BIAS_FIRST, 39, "the kind of bias is unknown");
+    GMLP__RULE(gmlp_mlp_weights(&net->mlp) != 0, 40, "the network's width or bands are not allowed");
+#undef GMLP__RULE
+    return GMLP_OK;
+}
+
+GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net) {
+    if (!net || gmlp__net_check(net, NULL) != GMLP_OK) return 0;
+    if (net->method == GMLP_METHOD_NONE) return GMLP__BLOB_HEAD + GMLP__BLOB_CRC;
+    if (!net->weights || !gmlp__is_quantised(net)) return 0;
+    return GMLP__BLOB_NET + gmlp__weights_size(&net->mlp, net->weight_bits) + GMLP__BLOB_CRC;
+}
+
+/* n <= 8 bits at a bit position, least significant bit first. */
+static void gmlp__bits_put(uint8_t *p, size_t at, int n, int v) {
+    const uint32_t u = ((uint32_t)v & ((1u << n) - 1)) << (at & 7);
+    p[at >> 3] = (uint8_t)(p[at >> 3] | (u & 255));
+    if (u >> 8) p[(at >> 3) + 1] = (uint8_t)(u >> 8);
+}
+
+static int gmlp__bits_get(const uint8_t *p, size_t at, int n) { /* two's complement */
+    uint32_t u = p[at >> 3];
+    if ((at & 7) + (size_t)n > 8) u |= (uint32_t)p[(at >> 3) + 1] << 8;
+    u = u >> (at & 7) & ((1u << n) - 1);
+    return (int)u - (u >> (n - 1) ? 1 << n : 0);
+}
+
+static uint8_t *gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
+    const int bits = net->weight_bits;
+    gmlp__layer l[3];
+    uint16_t scale;
+    uint8_t *scales = p;
+    size_t i, j, at = 0;
+    int k;
+    gmlp__layers(&net->mlp, l);
+    if (bits == 32) {
+        for (k = 0; k < 3; k++) {
+            for (i = 0; i < l[k].in * l[k].out; i++) p = gmlp__put_float(p, net->weights[l[k].w + i]);
+            for (j = 0; j < l[k].out && l[k].bias; j++) p = gmlp__put_float(p, net->weights[l[k].b + j]);
+        }
+        return p;
+    }
+    for (k = 0; k < 3; k++)
+        for (j = 0; j < l[k].out; j++) {
+            scale = 0;
+            gmlp__scale_find(net->weights + l[k].w + j, l[k].in, l[k].out, (1 << (bits - 1)) - 1, &scale);
+            p = gmlp__put_le(p, scale, 2);
+        }
+    for (k = 0; k < 3; k++)
+        for (j = 0; j < l[k].out && l[k].bias; j++) p = gmlp__put_le(p, gmlp_half_from_float(net->weights[l[k].b + j]), 2);
+    for (k = 0; k < 3; k++) {
+        for (i = 0; i < l[k].in; i++)
+            for (j = 0; j < l[k].out; j++, at += (size_t)bits) {
+                const uint8_t *s = scales + 2 * j;
+                const double step = (double)gmlp_half_to_float((uint16_t)(s[0] | s[1] << 8));
+                gmlp__bits_put(p, at, bits, gmlp__nearest((double)net->weights[l[k].w + i * l[k].out + j] / step));
+            }
+        scales += 2 * l[k].out;
+    }
+    return p + (at + 7) / 8;
+}
+
+GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size) {
+    const size_t need = gmlp_blob_size(net);
+    uint8_t *p = (uint8_t *)bytes;
+    int i;
+    if (!need || !bytes || !size) return GMLP_E_ARGUMENT;
+    if (capacity < need) return GMLP_E_BUFFER;
+    memset(p, 0, need);
+    memcpy(p, "GMLP", 4);
+    p[4] = GMLP__BLOB_VERSION;
+    p[5] = (uint8_t)net->method;
+    p[6] = (uint8_t)net->wide_space;
+    p[7] = GMLP_SRGB;
+    p[8] = (uint8_t)net->adaptation;
+    p[9] = (uint8_t)net->coords.transpose;
+    p = gmlp__put_le(p + 10, net->width, 2);
+    p = gmlp__put_le(p, net->height, 2);
+    p = gmlp__put_le(p, net->base_width, 2);
+    p = gmlp__put_le(p, net->base_height, 2);
+    p = gmlp__put_float(p, net->coords.col);
+    p = gmlp__put_float(p, net->coords.col_step);
+    p = gmlp__put_float(p, net->coords.row);
+    p = gmlp__put_float(p, net->coords.row_step);
+    if (net->method != GMLP_METHOD_NONE) {
+        *p++ = (uint8_t)net->inputs;
+        *p++ = (uint8_t)net->region;
+        *p++ = (uint8_t)net->margin;
+        *p++ = (uint8_t)net->weight_bits;
+        *p++ = (uint8_t)net->mlp.activation;
+        *p++ = (uint8_t)net->mlp.bias;
+        *p++ = (uint8_t)net->mlp.width;
+        for (i = 0; i < GMLP_INPUTS; i++) *p++ = net->mlp.bands[i];
+        memcpy(p, net->signature, GMLP_SIGNATURE_SIZE);
+        p = gmlp__weights_write(net, p + GMLP_SIGNATURE_SIZE);
+    }
+    gmlp__put_le(p, gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
+    *size = need;
+    return GMLP_OK;
+}
+
+/* Fills net->weights from r, which holds as many bytes as the shape needs. */
+static gmlp_result gmlp__weights_read(gmlp_net *net, gmlp__rd r, gmlp_error *err) {
+    const int bits = net->weight_bits, lowest = -(1 << ((bits - 1) & 7));
+    gmlp__layer l[3];
+    gmlp__rd scales = r, s;
+    const uint8_t *q_bytes;
+    size_t i, j, at = 0, offset = GMLP__BLOB_NET, q_offset;
+    int k, q;
+    float *w, step;
+    gmlp__layers(&net->mlp, l);
+    if (bits == 32) {
+        for (k = 0; k < 3; k++)
+            for (i = 0; i < (l[k].in + (l[k].bias ? 1u : 0u)) * l[k].out; i++, offset += 4) {
+                w = net->weights + l[k].w + i; /* the bias follows its matrix */
+                *w = gmlp__rd_float(&r);
+                if (!gmlp__weight_ok(*w)) return gmlp__fail(err, GMLP_E_WEIGHT, offset, "a weight is not finite or beyond 65504");
+            }
+        return GMLP_OK;
+    }
+    for (k = 0; k < 3; k++)
+        for (j = 0; j < l[k].out; j++, offset += 2)
+            if (gmlp__rd_le(&r, 2) - 1 >= 0x7bff)
+                return gmlp__fail(err, GMLP_E_WEIGHT, offset, "a scale is not a positive finite number");
+    for (k = 0; k < 3; k++)
+        for (j = 0; j < l[k].out && l[k].bias; j++, offset += 2) {
+            w = net->weights + l[k].b + j;
+            *w = gmlp_half_to_float((uint16_t)gmlp__rd_le(&r, 2));
+            if (!gmlp__weight_ok(*w)) return gmlp__fail(err, GMLP_E_WEIGHT, offset, "a bias is not finite");
+        }
+    q_bytes = r.p;
+    for (k = 0; k < 3; k++) {
+        for (i = 0; i < l[k].in; i++) {
+            s = scales;
+            for (j = 0; j < l[k].out; j++, at += (size_t)bits) {
+                step = gmlp_half_to_float((uint16_t)gmlp__rd_le(&s, 2));
+                q = gmlp__bits_get(q_bytes, at, bits);
+                w = net->weights + l[k].w + i * l[k].out + j;
+                *w = (float)q * step;
+                q_offset = offset + at / 8;
+                if (q == lowest) return gmlp__fail(err, GMLP_E_WEIGHT, q_offset, "a weight has the unused lowest code");
+                if (!gmlp__weight_ok(*w)) return gmlp__fail(err, GMLP_E_WEIGHT, q_offset, "a weight is beyond 65504");
+            }
+        }
+        scales = s;
+    }
+    if ((at & 7) && q_bytes[at >> 3] >> (at & 7))
+        return gmlp__fail(err, GMLP_E_FIELD, offset + at / 8, "the bits after the last weight are not 0");
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net, gmlp_error *err) {
+    const uint8_t *p = (const uint8_t *)bytes;
+    gmlp_result result;
+    gmlp__rd r;
+    gmlp_net n;
+    size_t need = GMLP__BLOB_HEAD, count;
+    int base_space, i;
+    if (net) memset(net, 0, sizeof *net);
+    if (!bytes || !net) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no net given");
+    memset(&n, 0, sizeof n);
+    r.p = p;
+    r.left = size;
+    r.failed = 0;
+    if (memcmp(p, "GMLP", size < 4 ? size : 4)) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is not a GamutMLP blob");
+    gmlp__rd_le(&r, 4);
+    if (gmlp__rd_le(&r, 1) != GMLP__BLOB_VERSION && !r.failed)
+        return gmlp__fail(err, GMLP_E_VERSION, 4, "the blob is of an unknown version");
+    n.method = (int)gmlp__rd_le(&r, 1);
+    n.wide_space = (int)gmlp__rd_le(&r, 1);
+    base_space = (int)gmlp__rd_le(&r, 1);
+    n.adaptation = (int)gmlp__rd_le(&r, 1);
+    n.coords.transpose = (int)gmlp__rd_le(&r, 1);
+    n.width = gmlp__rd_le(&r, 2);
+    n.height = gmlp__rd_le(&r, 2);
+    n.base_width = gmlp__rd_le(&r, 2);
+    n.base_height = gmlp__rd_le(&r, 2);
+    n.coords.col = gmlp__rd_float(&r);
+    n.coords.col_step = gmlp__rd_float(&r);
+    n.coords.row = gmlp__rd_float(&r);
+    n.coords.row_step = gmlp__rd_float(&r);
+    if (n.method == GMLP_METHOD_RESIDUAL) {
+        n.inputs = (int)gmlp__rd_le(&r, 1);
+        n.region = (int)gmlp__rd_le(&r, 1);
+        n.margin = (int)gmlp__rd_le(&r, 1);
+        n.weight_bits = (int)gmlp__rd_le(&r, 1);
+        n.mlp.activation = (int)gmlp__rd_le(&r, 1);
+        n.mlp.bias = (int)gmlp__rd_le(&r, 1);
+        n.mlp.width = (int)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP_INPUTS; i++) n.mlp.bands[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n.signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
+    }
+    if (r.failed) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends within its header");
+    result = gmlp__net_check(&n, err);
+    if (result != GMLP_OK) return result;
+    if (base_space != GMLP_SRGB) return gmlp__fail(err, GMLP_E_FIELD, 7, "the base's colour space is not sRGB");
+    if (n.method == GMLP_METHOD_RESIDUAL) need = GMLP__BLOB_NET + gmlp__weights_size(&n.mlp, n.weight_bits);
+    if (size < need + GMLP__BLOB_CRC) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends too early");
+    if (size > need + GMLP__BLOB_CRC)
+        return gmlp__fail(err, GMLP_E_FORMAT, need + GMLP__BLOB_CRC, "there are bytes after the checksum");
+    r.p = p + need;
+    r.left = GMLP__BLOB_CRC;
+    if (gmlp__rd_le(&r, GMLP__BLOB_CRC) != gmlp__crc32(0, p, need))
+        return gmlp__fail(err, GMLP_E_CORRUPT, need, "the blob's checksum does not match");
+    if (alloc) n.alloc = *alloc;
+    if (n.method == GMLP_METHOD_RESIDUAL) {
+        count = gmlp_mlp_weights(&n.mlp);
+        n.weights = (float *)gmlp__alloc(&n.alloc, count * sizeof(float));
+        if (!n.weights) return gmlp__fail(err, GMLP_E_MEMORY, GMLP__BLOB_NET, "no memory for the weights");
+        memset(n.weights, 0, count * sizeof(float)); /* biases that the blob leaves out are 0 */
+        r.p = p + GMLP__BLOB_NET;
+        r.left = need - GMLP__BLOB_NET;
+        result = gmlp__weights_read(&n, r, err);
+        if (result != GMLP_OK) {
+            gmlp_net_free(&n);
+            return result;
+        }
+    }
+    *net = n;
+    return GMLP_OK;
+}
+
+/* Signature: mean luma of an 8x8 grid. Sums are whole numbers, so the order does not matter. */
+GMLP_DEF void gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height) {
+    memset(s, 0, sizeof *s);
+    s->width = width;
+    s->height = height;
+}
+
+GMLP_DEF void gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y) {
+    const size_t channels = rows->channels == 4 ? 4 : 3, width = s->width < rows->width ? s->width : rows->width;
+    const ptrdiff_t stride = rows->stride ? rows->stride : (ptrdiff_t)(rows->width * channels);
+    const uint8_t *row = (const uint8_t *)rows->data, *p;
+    uint32_t i;
+    size_t cell, x, end, k;
+    for (i = 0; i < rows->height && y + i < s->height; i++, row += stride)
+        for (cell = 0, x = 0; cell < 8; cell++, x = end) {
+            uint32_t r = 0, g = 0, b = 0; /* at most 8192 pixels of 255 */
+            end = ((cell + 1) * s->width + 7) / 8;
+            if (end > width) end = width;
+            if (x >= end) continue;
+            for (p = row + x * channels, k = x; k < end; k++, p += channels) {
+                r += p[0];
+                g += p[1];
+                b += p[2];
+            }
+            k = (size_t)((uint64_t)(y + i) * 8 / s->height) * 8 + cell;
+            s->sum[k] += (uint64_t)54 * r + (uint64_t)183 * g + (uint64_t)19 * b; /* 256 times BT.709 luma */
+            s->count[k] += end - x;
+        }
+}
+
+GMLP_DEF void gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SIGNATURE_SIZE]) {
+    int i;
+    for (i = 0; i < GMLP_SIGNATURE_SIZE; i++)
+        out[i] = (uint8_t)(s->count[i] ? (s->sum[i] + s->count[i] * 128) / (s->count[i] * 256) : 0);
+}
+
+/* Limits: see the measurements beside the declaration. */
+GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const uint8_t b[GMLP_SIGNATURE_SIZE]) {
+    int i, d, max = 0, sum = 0;
+    for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) {
+        d = a[i] > b[i] ? a[i] - b[i] : b[i] - a[i];
+        sum += d;
+        if (d > max) max = d;
+    }
+    return max <= 4 && sum <= 64;
+}
+
+GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s) {
+    uint8_t out[GMLP_SIGNATURE_SIZE];
+    if (net->method == GMLP_METHOD_NONE) return 1;
+    gmlp_signature_finish(s, out);
+    return net->base_width == s->width && net->base_height == s->height && gmlp_signature_match(net->signature, out);
+}
 
 /* ---------------------------------------------------------------------------------------
    >>decode: base picture + network -> wide gamut
 */
-/* STUB decode */
+
+/* The arithmetic of the first layer is defined by tables. With code inputs
+      h = line[row] + T1[column] + T2[red] + T3[green] + T4[blue]
+   where line = b1 + the row's product and each T entry is the product of one input's features
+   with its rows of W1, summed in ascending order. (Turned pictures: line by column of the
+   trained picture.) With wide inputs the first layer is the plain product. */
+struct gmlp_decoder {
+    gmlp_alloc alloc;
+    size_t size;                 /* of this whole block */
+    const gmlp__kernels *kernels;
+    gmlp__loader load;
+    gmlp__storer store;
+    gmlp__shape shape;
+    gmlp_mlp mlp;
+    gmlp_coords coords;
+    uint32_t width, height;      /* of the picture in the file */
+    uint32_t trained[2];         /* rows, columns of the trained picture */
+    int network, inputs, region, margin, same_space;
+    float to_wide[9], to_out[9];
+    float *block, *transposes;
+    const float *tables[GMLP_INPUTS]; /* 1: by column of the file; 2..4: by code */
+};
+
+/* The network coordinates of a file column or row: which input it drives, and its value. */
+static float gmlp__place(const gmlp_decoder *d, int vertical, uint32_t i) {
+    const int row_input = vertical != d->coords.transpose; /* 1: it moves along rows of the trained picture */
+    const double at = row_input ? (double)d->coords.row + gmlp__dmul((double)d->coords.row_step, (double)i)
+                                : (double)d->coords.col + gmlp__dmul((double)d->coords.col_step, (double)i);
+    const float m = gmlp__coordinate(at, d->trained[row_input ? 0 : 1]);
+    return m > 4.0f ? 4.0f : m < -4.0f ? -4.0f : m; /* a hostile transform stays in the encoding's range */
+}
+
+/* out[wide] = init + the product of input i's features at m with its rows of W1. */
+static void gmlp__input_product(const gmlp_decoder *d, size_t i, float m, const float *init, float *out) {
+    float f[2 * GMLP_MAX_BANDS + 16];
+    size_t first = 0, j;
+    for (j = 0; j < i; j++) first += 2 * (size_t)d->mlp.bands[j];
+    if (d->mlp.bands[i]) d->kernels->encode(m, d->mlp.bands[i], f);
+    /* one row of a product; the kernel reads, and ignores, the same row again */
+    gmlp__product(d->kernels, f, 0, 1, d->block + first * d->shape.wide, d->shape.wide, out, d->shape.wide, 1,
+                  2 * (size_t)d->mlp.bands[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
+}
+
+GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts,
+                                         gmlp_decoder **decoder) {
+    gmlp_decode_opts none;
+    gmlp_decoder *d;
+    gmlp__shape shape;
+    gmlp__fp_state fp;
+    gmlp_result result;
+    const gmlp__kernels *kernels;
+    size_t size, tables = 0, i, j;
+    float *memory;
+    if (!net || !decoder) return GMLP_E_ARGUMENT;
+    *decoder = NULL;
+    memset(&none, 0, sizeof none);
+    if (!opts) opts = &none;
+    kernels = gmlp__select(opts->isa);
+    if (space == GMLP_SPACE_NONE) space = net->wide_space;
+    if (!kernels || !gmlp_type_size(type) || !gmlp__space_of(space) || !gmlp__space_of(net->wide_space)) return GMLP_E_ARGUMENT;
+    memset(&shape, 0, sizeof shape);
+    if (net->method == GMLP_METHOD_RESIDUAL) {
+        if (!net->weights || !gmlp_mlp_weights(&net->mlp) || !net->width || !net->height || !net->base_width ||
+            !net->base_height)
+            return GMLP_E_ARGUMENT;
+        gmlp__shape_of(&net->mlp, &shape);
+        tables = net->inputs == GMLP_INPUT_CODES ? ((size_t)net->base_width + 3 * 256) * shape.wide : 0;
+        tables += shape.count + gmlp__transposes_count(&shape);
+    } else if (net->method != GMLP_METHOD_NONE) {
+        return GMLP_E_ARGUMENT;
+    }
+    size = sizeof *d + tables * sizeof(float);
+    d = (gmlp_decoder *)gmlp__alloc(&opts->alloc, size);
+    if (!d) return GMLP_E_MEMORY;
+    fp = gmlp__fp_enter();
+    memset(d, 0, size);
+    d->alloc = opts->alloc;
+    d->size = size;
+    d->kernels = kernels;
+    d->shape = shape;
+    d->mlp = net->mlp;
+    d->coords = net->coords;
+    d->width = net->base_width;
+    d->height = net->base_height;
+    d->trained[0] = net->height;
+    d->trained[1] = net->width;
+    d->network = net->method == GMLP_METHOD_RESIDUAL;
+    d->inputs = net->inputs;
+    d->region = net->region;
+    d->margin = net->margin;
+    gmlp__float_matrix(GMLP_SRGB_LINEAR, net->wide_space, net->adaptation, d->to_wide);
+    d->same_space = !gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
+    result = gmlp__loader_init(&d->load, GMLP_U8, 3, GMLP_SRGB, 0.0, kernels, &d->alloc);
+    if (!result) result = gmlp__storer_init(&d->store, type, 3, space, opts->white_nits, kernels, &d->alloc, 0);
+    if (!result && d->network) {
+        memory = (float *)(void *)(d + 1);
+        d->block = memory;
+        d->transposes = memory + shape.count;
+        memory = d->transposes + gmlp__transposes_count(&shape);
+        gmlp__pack(&shape, net->weights, d->block);
+        gmlp__transpose(&shape, d->block, d->transposes);
+        if (d->inputs == GMLP_INPUT_CODES) {
+            const size_t along = d->coords.transpose ? 0 : 1; /* the input that file columns drive */
+            d->tables[1] = memory;
+            for (j = 0; j < d->width; j++, memory += shape.wide)
+                gmlp__input_product(d, along, gmlp__place(d, 0, (uint32_t)j), NULL, memory);
+            for (i = 2; i < GMLP_INPUTS; i++) {
+                d->tables[i] = memory;
+                for (j = 0; j < 256; j++, memory += shape.wide)
+                    gmlp__input_product(d, i, (float)(2.0 * (double)j / 255.0 - 1.0), NULL, memory);
+            }
+        }
+    }
+    gmlp__fp_leave(fp);
+    if (result) gmlp_decoder_free(d);
+    else *decoder = d;
+    return result;
+}
+
+GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
+    gmlp_alloc alloc;
+    if (!decoder) return;
+    gmlp__loader_free(&decoder->load);
+    gmlp__storer_free(&decoder->store);
+    alloc = decoder->alloc;
+    gmlp__free(&alloc, decoder, decoder->size);
+}
+
+/* Applies the network to the chosen pixels of a row: planes hold the clipped linear wide row. */
+static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, int channels, uint32_t x, uint32_t y,
+                        const uint32_t *index, size_t count, const float *line, gmlp__pass *p, float *const plane[3]) {
+    uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
+    size_t i, j, c;
+    for (i = 0; i < count; i += GMLP__CHUNK) {
+        const size_t n = count - i < GMLP__CHUNK ? count - i : GMLP__CHUNK;
+        const uint32_t *at_x = index + i;
+        if (d->inputs == GMLP_INPUT_CODES) {
+            for (j = 0; j < n; j++) {
+                const unsigned char *rgb = base + (size_t)at_x[j] * (size_t)channels;
+                at[j][1] = x + at_x[j];
+                at[j][2] = rgb[0];
+                at[j][3] = rgb[1];
+                at[j][4] = rgb[2];
+            }
+            d->kernels->lookup(line, d->tables, (const uint32_t (*)[GMLP_INPUTS])at, n, d->shape.wide, !d->shape.sine, p->h1);
+            if (d->shape.sine) d->kernels->sine(p->h1, NULL, n * d->shape.wide);
+            gmlp__forward_tail(d->kernels, &d->shape, d->block, d->transposes, p, n, 0);
+        } else {
+            for (j = 0; j < n; j++) {
+                float in[GMLP_INPUTS];
+                in[d->coords.transpose ? 1 : 0] = gmlp__place(d, 1, y);
+                in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + at_x[j]);
+                for (c = 0; c < 3; c++) in[2 + c] = 2.0f * plane[c][at_x[j]] - 1.0f; /* exact product */
+                gmlp__encode(d->kernels, d->mlp.bands, in, p->f + j * d->shape.row);
+            }
+            gmlp__forward(d->kernels, &d->shape, d->block, d->transposes, p, n, 0);
+        }
+        for (j = 0; j < n; j++)
+            for (c = 0; c < 3; c++) {
+                float *v = &plane[c][at_x[j]];
+                *v = gmlp__clamp01(*v + 0.5f * p->out[j * 16 + c]); /* exact product: safe to fuse */
+            }
+    }
+}
+
+/* Rows first..last-1 of a view whose first pixel is (x, y) in the file. */
+static gmlp_result gmlp__decode_rows(const gmlp_decoder *d, const gmlp_image *base, uint32_t x, uint32_t y,
+                                     const gmlp_image *out, uint32_t first, uint32_t last) {
+    const size_t n = base->width, row = GMLP__PAD(n);
+    const size_t pass = d->network ? gmlp__pass_count(&d->shape) + d->shape.wide : 0;
+    const size_t size = (3 * row + pass) * sizeof(float) + row * sizeof(uint32_t);
+    const int channels = base->channels ? base->channels : 3;
+    float *memory = (float *)gmlp__alloc(&d->alloc, size), *plane[3], *line;
+    uint32_t *index, r;
+    gmlp__loader load = d->load;
+    gmlp__storer store = d->store;
+    gmlp__pass p;
+    if (!memory) return GMLP_E_MEMORY;
+    memset(memory, 0, size);
+    plane[0] = memory;
+    plane[1] = plane[0] + row;
+    plane[2] = plane[1] + row;
+    line = plane[2] + row;
+    index = (uint32_t *)(void *)(memory + 3 * row + pass);
+    if (d->network) gmlp__pass_init(&d->shape, line + d->shape.wide, &p);
+    load.channels = channels;
+    store.channels = out->channels ? out->channels : 3;
+    for (r = first; r < last; r++) {
+        const unsigned char *codes = gmlp__row(base, r);
+        size_t count = 0;
+        gmlp__load_row(&load, codes, n, plane[0], plane[1], plane[2]);
+        gmlp__matrix_row(d->kernels, d->to_wide, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], n);
+        if (d->network) {
+            if (d->region == GMLP_REGION_SATURATED) count = gmlp__saturated_row(codes, channels, n, d->margin, index);
+            else for (; count < n; count++) index[count] = (uint32_t)count;
+            if (count && d->inputs == GMLP_INPUT_CODES)
+                gmlp__input_product(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, y + r), d->block + d->shape.b1, line);
+            gmlp__apply(d, codes, channels, x, y + r, index, count, line, &p, plane);
+        }
+        if (!d->same_space)
+            gmlp__matrix_row(d->kernels, d->to_out, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], n);
+        gmlp__store_row(&store, plane[0], plane[1], plane[2], n, (unsigned char *)gmlp__row(out, r));
+    }
+    gmlp__free(&d->alloc, memory, size);
+    return GMLP_OK;
+}
+
+/* A view of base that the decoder can take at (x, y), and a view to write? */
+static gmlp_result gmlp__check_views(const gmlp_decoder *d, const gmlp_image *base, uint32_t x, uint32_t y, const gmlp_image *out) {
+    gmlp_image typed;
+    if (!base || !out) return GMLP_E_ARGUMENT;
+    typed = *base;
+    typed.space = GMLP_SRGB;
+    if (gmlp__check_image(&typed) || base->type != GMLP_U8) return GMLP_E_ARGUMENT;
+    typed = *out;
+    typed.space = GMLP_SRGB;
+    if (gmlp__check_image(&typed) || out->type != d->store.type) return GMLP_E_ARGUMENT;
+    if (base->width != out->width || base->height != out->height) return GMLP_E_ARGUMENT;
+    if (!d->network) return GMLP_OK;
+    if (x > d->width || base->width > d->width - x || y > d->height || base->height > d->height - y) return GMLP_E_MISMATCH;
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t x, uint32_t y,
+                                       const gmlp_image *out) {
+    gmlp__fp_state fp;
+    gmlp_result result;
+    if (!decoder) return GMLP_E_ARGUMENT;
+    result = gmlp__check_views(decoder, base, x, y, out);
+    if (result) return result;
+    fp = gmlp__fp_enter();
+    result = gmlp__decode_rows(decoder, base, x, y, out, 0, base->height);
+    gmlp__fp_leave(fp);
+    return result;
+}
+
+typedef struct gmlp__decode_job {
+    const gmlp_decoder *decoder;
+    const gmlp_image *base, *out;
+    uint32_t x, y;
+    gmlp_result result[GMLP__BANDS];
+} gmlp__decode_job;
+
+static void gmlp__decode_band(void *ctx, size_t job) {
+    gmlp__decode_job *j = (gmlp__decode_job *)ctx;
+    j->result[job] = gmlp__decode_rows(j->decoder, j->base, j->x, j->y, j->out, gmlp__band(j->base->height, job),
+                                       gmlp__band(j->base->height, job + 1));
+}
+
+GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
+                                 const gmlp_decode_opts *opts) {
+    gmlp_decoder *decoder;
+    gmlp__decode_job job;
+    gmlp_result result;
+    size_t i;
+    if (!base || !out || base->space != GMLP_SRGB) return GMLP_E_ARGUMENT;
+    result = gmlp_decoder_create(net, out->type, out->space, opts, &decoder);
+    if (result) return result;
+    memset(&job, 0, sizeof job);
+    job.decoder = decoder;
+    job.base = base;
+    job.out = out;
+    job.x = opts ? opts->x : 0;
+    job.y = opts ? opts->y : 0;
+    result = gmlp__check_views(decoder, base, job.x, job.y, out);
+    if (!result) gmlp__run(opts ? &opts->threads : NULL, gmlp__decode_band, &job, GMLP__BANDS);
+    for (i = 0; i < GMLP__BANDS && !result; i++) result = job.result[i];
+    gmlp_decoder_free(decoder);
+    return result;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>jpeg: carry a blob in a JPEG file
 */
-/* STUB jpeg */
+/* JPEG segments and PNG chunks are both "parts" here: one walker for each, and one extract, strip and
+   embed for both. */
+typedef struct gmlp__part {
+    size_t start, end;      /* the whole segment or chunk; the last one reaches to the end of the file */
+    const uint8_t *body;    /* of a carrier: blob bytes, base64 text or the XMP packet */
+    size_t size;
+    int carrier;            /* gmlp_carrier, 0: not ours to read */
+    unsigned number, total; /* which piece of a split blob this is, from 1 */
+    int damaged;            /* its own checksum fails */
+    int sealed;             /* XMP that can not be added to */
+    int is_color;           /* says what the colours mean */
+    int is_insert;          /* new metadata may go before it */
+    int has_picture;        /* PNG: an IDAT came by */
+    int last;
+} gmlp__part;
+
+/* A run of bytes. */
+typedef struct gmlp__slice {
+    const uint8_t *p;
+    size_t n;
+} gmlp__slice;
+
+#define GMLP__ID "GamutMLP"      /* with its NUL: what our segments and chunks start with */
+#define GMLP__ID_SIZE 9u
+#define GMLP__JPEG_MAX 65533u    /* bytes of a segment without its length */
+#define GMLP__APP_HEAD 11u       /* identifier, number, total */
+#define GMLP__COM_HEAD 15u       /* "GamutMLP 01/01 " */
+#define GMLP__COM_PIECE ((GMLP__JPEG_MAX - GMLP__COM_HEAD) / 4 * 3)
+#define GMLP__XMP_ID "http://ns.adobe.com/xap/1.0/"
+#define GMLP__XMP_ID_SIZE 29u
+#define GMLP__XMP_PROPERTY "GamutMLP:Blob"
+#define GMLP__XMP_OPEN "<rdf:Description rdf:about=\"\" xmlns:GamutMLP=\"urn:gamutmlp:1#\""
+#define GMLP__XMP_END "</rdf:RDF>"
+
+static const char gmlp__xmp_empty[] =
+    "<?xpacket begin=\"\xEF\xBB\xBF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>"
+    "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">"
+    GMLP__XMP_END "</x:xmpmeta><?xpacket end=\"w\"?>";
+
+static int gmlp__starts(const uint8_t *p, size_t n, const char *with, size_t size) {
+    return n >= size && !memcmp(p, with, size);
+}
+
+static int gmlp__digits(const uint8_t *p, unsigned *v) { /* two decimal digits */
+    if (p[0] < '0' || p[0] > '9' || p[1] < '0' || p[1] > '9') return 0;
+    *v = (unsigned)((p[0] - '0') * 10 + (p[1] - '0'));
+    return 1;
+}
+
+/* Moves to the next segment; all zero starts at the beginning. The scan data and all after it are one. */
+static gmlp_result gmlp__jpeg_next(const uint8_t *p, size_t size, gmlp__part *part, gmlp_error *err) {
+    size_t i = part->end, n;
+    int marker;
+    memset(part, 0, sizeof *part);
+    part->start = i;
+    if (i == 0) {
+        if (!gmlp__starts(p, size, "\xff\xd8", 2)) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is not a JPEG file");
+        part->end = 2;
+        return GMLP_OK;
+    }
+    if (i < size && p[i] != 0xff) return gmlp__fail(err, GMLP_E_FORMAT, i, "a JPEG marker is missing");
+    while (i < size && p[i] == 0xff) i++; /* more than one is fill */
+    if (i == size) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the JPEG file ends before its picture");
+    marker = p[i++];
+    if (marker == 0xda) {
+        part->end = size;
+        part->last = part->is_insert = 1;
+        return GMLP_OK;
+    }
+    if (marker == 0 || marker == 0xd8 || marker == 0xd9)
+        return gmlp__fail(err, GMLP_E_FORMAT, i - 1, "a JPEG marker is out of place");
+    if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd7)) { /* these have no length */
+        part->end = i;
+        part->is_insert = 1;
+        return GMLP_OK;
+    }
+    if (size - i < 2) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the JPEG file ends within a segment");
+    n = (size_t)p[i] << 8 | p[i + 1];
+    if (n < 2) return gmlp__fail(err, GMLP_E_FORMAT, i, "a JPEG segment is shorter than its length field");
+    if (size - i < n) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the JPEG file ends within a segment");
+    part->body = p + i + 2;
+    part->size = n - 2;
+    part->end = i + n;
+    part->is_insert = !((marker >= 0xe0 && marker <= 0xef) || marker == 0xfe);
+    if (marker == 0xe2) {
+        part->is_color = gmlp__starts(part->body, part->size, "ICC_PROFILE", 12);
+        /* Offsets in a multi-picture index count from itself: nothing may come between it and the pictures. */
+        part->is_insert = gmlp__starts(part->body, part->size, "MPF", 4);
+    } else if (marker == 0xe1 && gmlp__starts(part->body, part->size, GMLP__XMP_ID, GMLP__XMP_ID_SIZE)) {
+        part->carrier = GMLP_CARRIER_XMP;
+        part->body += GMLP__XMP_ID_SIZE;
+        part->size -= GMLP__XMP_ID_SIZE;
+    } else if (marker == 0xeb && part->size >= GMLP__APP_HEAD && gmlp__starts(part->body, part->size, GMLP__ID, GMLP__ID_SIZE)) {
+        part->carrier = GMLP_CARRIER_JPEG_APP;
+        part->number = part->body[GMLP__ID_SIZE];
+        part->total = part->body[GMLP__ID_SIZE + 1];
+        part->body += GMLP__APP_HEAD;
+        part->size -= GMLP__APP_HEAD;
+    } else if (marker == 0xfe && part->size >= GMLP__COM_HEAD && gmlp__starts(part->body, part->size, GMLP__ID " ", 9) &&
+               gmlp__digits(part->body + 9, &part->number) && part->body[11] == '/' &&
+               gmlp__digits(part->body + 12, &part->total) && part->body[14] == ' ') {
+        part->carrier = GMLP_CARRIER_JPEG_COM;
+        part->body += GMLP__COM_HEAD;
+        part->size -= GMLP__COM_HEAD;
+    }
+    if (part->carrier && part->carrier != GMLP_CARRIER_XMP && (!part->number || part->number > part->total)) part->damaged = 1;
+    return GMLP_OK;
+}
+
+static gmlp_result gmlp__png_next(const uint8_t *p, size_t size, gmlp__part *part, gmlp_error *err);
+
+static gmlp_result gmlp__part_next(int kind, const uint8_t *p, size_t size, gmlp__part *part, gmlp_error *err) {
+    return kind == GMLP_CONTAINER_JPEG ? gmlp__jpeg_next(p, size, part, err) : gmlp__png_next(p, size, part, err);
+}
+
+/* Base64. */
+static const char gmlp__base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static int gmlp__is_space(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+static int gmlp__base64_value(uint8_t c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* Decodes until something that is neither base64 nor white space; out NULL: only counts. */
+static size_t gmlp__base64_decode(const uint8_t *p, size_t n, uint8_t *out) {
+    uint32_t bits = 0;
+    size_t i, count = 0;
+    int held = 0, v;
+    for (i = 0; i < n; i++) {
+        if (gmlp__is_space(p[i])) continue;
+        v = gmlp__base64_value(p[i]);
+        if (v < 0) break;
+        bits = (bits << 6 | (uint32_t)v) & 0xffff;
+        held += 6;
+        if (held >= 8) {
+            held -= 8;
+            if (out) out[count] = (uint8_t)(bits >> held & 255);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* Our property in an XMP packet: an attribute, as we write it, or an element, as some tools rewrite it. */
+typedef struct gmlp__property {
+    size_t start, end; /* all that belongs to it */
+    gmlp__slice value;
+} gmlp__property;
+
+static int gmlp__xmp_find(const uint8_t *s, size_t n, size_t from, gmlp__property *f) {
+    const size_t name = sizeof GMLP__XMP_PROPERTY - 1, open = sizeof GMLP__XMP_OPEN - 1;
+    const uint8_t *hit;
+    size_t i, j;
+    uint8_t stop;
+    for (i = from ? from : 1; i < n; i++) {
+        hit = (const uint8_t *)memchr(s + i, GMLP__XMP_PROPERTY[0], n - i);
+        if (!hit) return 0;
+        i = (size_t)(hit - s);
+        if (i == from || !gmlp__starts(hit, n - i, GMLP__XMP_PROPERTY, name)) continue;
+        f->start = i - 1;
+        for (j = i + name; j < n && gmlp__is_space(s[j]); j++) {}
+        if (s[i - 1] == '<') {
+            if (j == n || s[j++] != '>') continue;
+            stop = '<';
+        } else {
+            if (!gmlp__is_space(s[i - 1]) || j == n || s[j++] != '=') continue;
+            while (j < n && gmlp__is_space(s[j])) j++;
+            if (j == n || (s[j] != '"' && s[j] != '\'')) continue;
+            stop = s[j++];
+        }
+        f->value.p = s + j;
+        while (j < n && (gmlp__is_space(s[j]) || s[j] == '=' || gmlp__base64_value(s[j]) >= 0)) j++;
+        f->value.n = (size_t)(s + j - f->value.p);
+        if (j == n || s[j++] != stop) continue;
+        if (stop == '<') {
+            if (!gmlp__starts(s + j, n - j, "/" GMLP__XMP_PROPERTY, name + 1)) continue;
+            for (j += name + 1; j < n && gmlp__is_space(s[j]); j++) {}
+            if (j == n || s[j++] != '>') continue;
+        } else if (f->start - from >= open && !memcmp(s + f->start - open, GMLP__XMP_OPEN, open) &&
+                   gmlp__starts(s + j, n - j, "/>", 2)) {
+            f->start -= open; /* the description that we wrote around it */
+            j += 2;
+        }
+        f->end = j;
+        return 1;
+    }
+    return 0;
+}
+
+/* Where a description can be added to a packet: before its last GMLP__XMP_END; n if it has none. */
+static size_t gmlp__xmp_place(const uint8_t *s, size_t n) {
+    const size_t length = sizeof GMLP__XMP_END - 1;
+    size_t i;
+    for (i = n < length ? 0 : n - length + 1; i-- > 0;)
+        if (s[i] == '<' && !memcmp(s + i, GMLP__XMP_END, length)) return i;
+    return n;
+}
+
+/* 1 if a packet that shrinks to size without our property is the one that we add to files without any. */
+static int gmlp__xmp_only(const uint8_t *s, size_t n, size_t size) {
+    const size_t all = sizeof gmlp__xmp_empty - 1, place = gmlp__xmp_place((const uint8_t *)gmlp__xmp_empty, all);
+    return size == all && !memcmp(s, gmlp__xmp_empty, place) && !memcmp(s + n - (all - place), gmlp__xmp_empty + place, all - place);
+}
+
+/* Extracting. */
+
+/* The CRC is at the end of every version, so that newer blobs than this library's can be carried, too. */
+static int gmlp__blob_intact(const uint8_t *p, size_t n) {
+    gmlp__rd r;
+    if (n < GMLP__BLOB_HEAD || n > GMLP_MAX_BLOB || memcmp(p, "GMLP", 4)) return 0;
+    r.p = p + n - GMLP__BLOB_CRC;
+    r.left = GMLP__BLOB_CRC;
+    r.failed = 0;
+    return gmlp__rd_le(&r, GMLP__BLOB_CRC) == gmlp__crc32(0, p, n - GMLP__BLOB_CRC);
+}
+
+/* Joins the pieces of one blob. GMLP_E_CORRUPT if they are not one. */
+static gmlp_result gmlp__join(const gmlp__slice *piece, unsigned count, int is_text, const gmlp_alloc *alloc,
+                              void **blob, size_t *blob_size) {
+    size_t total = 0, n;
+    unsigned i;
+    uint8_t *p;
+    for (i = 0; i < count; i++) {
+        n = is_text ? gmlp__base64_decode(piece[i].p, piece[i].n, NULL) : piece[i].n;
+        if (n > GMLP_MAX_BLOB - total) return GMLP_E_CORRUPT;
+        total += n;
+    }
+    if (total < GMLP__BLOB_HEAD) return GMLP_E_CORRUPT;
+    p = (uint8_t *)gmlp__alloc(alloc, total);
+    if (!p) return GMLP_E_MEMORY;
+    *blob = p;
+    *blob_size = total;
+    for (i = 0; i < count; i++) {
+        if (is_text) p += gmlp__base64_decode(piece[i].p, piece[i].n, p);
+        else {
+            memcpy(p, piece[i].p, piece[i].n);
+            p += piece[i].n;
+        }
+    }
+    if (gmlp__blob_intact((const uint8_t *)*blob, total)) return GMLP_OK;
+    gmlp__free(alloc, *blob, total);
+    *blob = NULL;
+    *blob_size = 0;
+    return GMLP_E_CORRUPT;
+}
+
+/* The first intact blob in one carrier. */
+static gmlp_result gmlp__gather(int kind, const uint8_t *p, size_t size, int carrier, const gmlp_alloc *alloc,
+                                void **blob, size_t *blob_size, gmlp_error *err) {
+    const int is_text = carrier != GMLP_CARRIER_JPEG_APP && carrier != GMLP_CARRIER_PNG_CHUNK;
+    gmlp__slice pieces[256];
+    gmlp__property f;
+    gmlp__part part;
+    unsigned have = 0, total = 0;
+    size_t first = 0, damaged = 0; /* where; 0: nowhere, for no carrier starts a file */
+    gmlp_result result;
+    memset(&part, 0, sizeof part);
+    do {
+        result = gmlp__part_next(kind, p, size, &part, err);
+        if (result != GMLP_OK) return result;
+        if (part.carrier != carrier) continue;
+        f.end = 0;
+        do { /* an XMP packet may hold several */
+            result = GMLP_E_CORRUPT;
+            if (carrier == GMLP_CARRIER_XMP) {
+                if (!gmlp__xmp_find(part.body, part.size, f.end, &f)) break;
+                result = gmlp__join(&f.value, 1, is_text, alloc, blob, blob_size);
+            } else if (!part.damaged) {
+                if (!have) {
+                    memset(pieces, 0, sizeof pieces);
+                    first = part.start;
+                    total = part.total;
+                }
+                if (part.total == total && !pieces[part.number - 1].p) {
+                    pieces[part.number - 1].p = part.body;
+                    pieces[part.number - 1].n = part.size;
+                    have++;
+                }
+                if (have < total) break;
+                result = gmlp__join(pieces, total, is_text, alloc, blob, blob_size);
+                have = 0;
+            }
+            if (result == GMLP_OK) return GMLP_OK;
+            if (result == GMLP_E_MEMORY) return gmlp__fail(err, result, part.start, "no memory for the blob");
+            if (!damaged) damaged = part.start;
+        } while (carrier == GMLP_CARRIER_XMP);
+    } while (!part.last);
+    if (have && !damaged) damaged = first; /* pieces are missing */
+    if (damaged) return gmlp__fail(err, GMLP_E_CORRUPT, damaged, "the file's network is damaged");
+    return gmlp__fail(err, GMLP_E_NOT_FOUND, size, "the file carries no network");
+}
+
+/* The carriers of a container, most exact first. */
+static const int *gmlp__carriers(int kind) {
+    static const int jpeg[4] = {GMLP_CARRIER_JPEG_APP, GMLP_CARRIER_JPEG_COM, GMLP_CARRIER_XMP, 0};
+    static const int png[4] = {GMLP_CARRIER_PNG_CHUNK, GMLP_CARRIER_PNG_TEXT, GMLP_CARRIER_XMP, 0};
+    return kind == GMLP_CONTAINER_JPEG ? jpeg : png;
+}
+
+static gmlp_result gmlp__extract(int kind, const void *file, size_t size, const gmlp_alloc *alloc, void **blob,
+                                 size_t *blob_size, gmlp_error *err) {
+    const int *carrier = gmlp__carriers(kind);
+    gmlp_result result, worst = GMLP_E_NOT_FOUND;
+    gmlp_error e = {GMLP_E_NOT_FOUND, 0, NULL}, why = {GMLP_E_NOT_FOUND, 0, NULL};
+    if (!file || !blob || !blob_size) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no file, or nowhere to put the blob");
+    *blob = NULL;
+    *blob_size = 0;
+    for (; *carrier; carrier++) {
+        result = gmlp__gather(kind, (const uint8_t *)file, size, *carrier, alloc, blob, blob_size, &e);
+        if (result == GMLP_OK) return GMLP_OK;
+        /* What is wrong with the file as a whole says more than what is wrong with a carrier. */
+        if (worst == GMLP_E_NOT_FOUND || (worst == GMLP_E_CORRUPT && result != worst && result != GMLP_E_NOT_FOUND)) {
+            worst = result;
+            why = e;
+        }
+        if (result == GMLP_E_MEMORY) break;
+    }
+    return gmlp__fail(err, worst, why.offset, why.text);
+}
+
+GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_alloc *alloc) {
+    const int kind = gmlp_container_kind(bytes, size);
+    const int *carrier;
+    void *blob = NULL;
+    size_t blob_size = 0;
+    int found = 0;
+    if (kind == GMLP_CONTAINER_NONE) return 0;
+    for (carrier = gmlp__carriers(kind); *carrier; carrier++) {
+        if (gmlp__gather(kind, (const uint8_t *)bytes, size, *carrier, alloc, &blob, &blob_size, NULL) != GMLP_OK) continue;
+        gmlp__free(alloc, blob, blob_size);
+        found |= *carrier;
+    }
+    return found;
+}
+
+GMLP_DEF void gmlp_bytes_free(void *bytes, size_t size, const gmlp_alloc *alloc) { gmlp__free(alloc, bytes, size); }
+
+/* Writing. */
+
+/* Where rewritten files go. Without a write function it only counts. */
+typedef struct gmlp__out {
+    gmlp_writer to;
+    size_t count;
+    int failed;
+    int summing; /* crc follows what is written */
+    uint32_t crc;
+} gmlp__out;
+
+static void gmlp__emit(gmlp__out *o, const void *p, size_t n) {
+    if (!n) return;
+    o->count += n;
+    if (!o->to.write || o->failed) return;
+    if (o->summing) o->crc = gmlp__crc32(o->crc, (const uint8_t *)p, n);
+    o->failed = o->to.write(o->to.user, p, n) != 0;
+}
+
+static void gmlp__put_be(uint8_t *p, uint32_t v, size_t n) {
+    while (n--) {
+        p[n] = (uint8_t)(v & 255);
+        v >>= 8;
+    }
+}
+
+static void gmlp__emit_be32(gmlp__out *o, uint32_t v) {
+    uint8_t b[4];
+    gmlp__put_be(b, v, 4);
+    gmlp__emit(o, b, 4);
+}
+
+static size_t gmlp__base64_size(size_t n) { return (n + 2) / 3 * 4; }
+
+static void gmlp__emit_base64(gmlp__out *o, const uint8_t *p, size_t n) {
+    uint8_t text[1024];
+    size_t used = 0;
+    uint32_t v;
+    while (n) {
+        v = (uint32_t)p[0] << 16 | (n > 1 ? (uint32_t)p[1] << 8 : 0) | (n > 2 ? p[2] : 0u);
+        text[used] = (uint8_t)gmlp__base64[v >> 18];
+        text[used + 1] = (uint8_t)gmlp__base64[v >> 12 & 63];
+        text[used + 2] = (uint8_t)(n > 1 ? gmlp__base64[v >> 6 & 63] : '=');
+        text[used + 3] = (uint8_t)(n > 2 ? gmlp__base64[v & 63] : '=');
+        used += 4;
+        p += n < 3 ? n : 3;
+        n -= n < 3 ? n : 3;
+        if (used == sizeof text || !n) {
+            gmlp__emit(o, text, used);
+            used = 0;
+        }
+    }
+}
+
+/* A segment or chunk around size bytes that the caller then emits. id, if any, comes first and includes its NUL. */
+static void gmlp__emit_jpeg_head(gmlp__out *o, int marker, const char *id, size_t id_size, size_t size) {
+    uint8_t b[4];
+    size += id_size + 2;
+    b[0] = 0xff;
+    b[1] = (uint8_t)marker;
+    gmlp__put_be(b + 2, (uint32_t)size, 2);
+    gmlp__emit(o, b, 4);
+    gmlp__emit(o, id, id_size);
+}
+
+static void gmlp__emit_png_head(gmlp__out *o, const char *type, const char *id, size_t id_size, size_t size) {
+    gmlp__emit_be32(o, (uint32_t)(id_size + size));
+    o->summing = 1;
+    o->crc = 0;
+    gmlp__emit(o, type, 4);
+    gmlp__emit(o, id, id_size);
+}
+
+static void gmlp__emit_png_crc(gmlp__out *o) {
+    o->summing = 0;
+    gmlp__emit_be32(o, o->crc);
+}
+
+/* The sRGB colour space as an ICC profile (version 4.3, 480 bytes): display class, matrix and one parametric
+   curve (IEC 61966-2-1), BT.709 primaries adapted from D65 to D50 with Bradford, in 1/65536. */
+#define GMLP__ICC_SIZE 480u
+static void gmlp__srgb_icc(uint8_t icc[GMLP__ICC_SIZE]) {
+    static const char names[] = "desccprtwtptchadrXYZgXYZbXYZrTRCgTRCbTRC";
+    static const uint16_t places[10][2] = { /* offset, size */
+        {252, 36}, {288, 36}, {324, 20}, {344, 44}, {388, 20}, {408, 20}, {428, 20}, {448, 32}, {448, 32}, {448, 32}
+    };
+    static const int32_t chad[9] = {68674, 1502, -3291, 1939, 64912, -1119, -606, 988, 49262};
+    static const int32_t xyz[4][3] = { /* white, red, green, blue */
+        {63190, 65536, 54061}, {28576, 14581, 912}, {25239, 46983, 6361}, {9375, 3972, 46787}
+    };
+    static const int32_t curve[5] = {157286, 62119, 3417, 5072, 2651}; /* 2.4, 1/1.055, 0.055/1.055, 1/12.92, 0.04045 */
+    static const char *const texts[2] = {"sRGB", "CC0"};
+    size_t i, k, n;
+    memset(icc, 0, GMLP__ICC_SIZE);
+#define GMLP__ICC32(at, v) gmlp__put_be(icc + (at), (uint32_t)(v), 4)
+#define GMLP__ICC16(at, v) gmlp__put_be(icc + (at), (uint32_t)(v), 2)
+    GMLP__ICC32(0, GMLP__ICC_SIZE);
+    GMLP__ICC32(8, 0x04300000);
+    memcpy(icc + 12, "mntrRGB XYZ ", 12);
+    GMLP__ICC16(24, 2026); /* date: 2026-01-01 */
+    GMLP__ICC16(26, 1);
+    GMLP__ICC16(28, 1);
+    memcpy(icc + 36, "acsp", 4);
+    for (i = 0; i < 3; i++) GMLP__ICC32(68 + 4 * i, xyz[0][i]);
+    GMLP__ICC32(128, 10);
+    for (i = 0; i < 10; i++) {
+        memcpy(icc + 132 + 12 * i, names + 4 * i, 4);
+        GMLP__ICC32(136 + 12 * i, places[i][0]);
+        GMLP__ICC32(140 + 12 * i, places[i][1]);
+    }
+    for (k = 0; k < 2; k++) { /* one text in English, UTF-16 */
+        memcpy(icc + 252 + 36 * k, "mluc", 4);
+        n = strlen(texts[k]);
+        GMLP__ICC32(260 + 36 * k, 1);
+        GMLP__ICC32(264 + 36 * k, 12);
+        memcpy(icc + 268 + 36 * k, "enUS", 4);
+        GMLP__ICC32(272 + 36 * k, 2 * n);
+        GMLP__ICC32(276 + 36 * k, 28);
+        for (i = 0; i < n; i++) icc[281 + 36 * k + 2 * i] = (uint8_t)texts[k][i];
+    }
+    memcpy(icc + 344, "sf32", 4);
+    for (i = 0; i < 9; i++) GMLP__ICC32(352 + 4 * i, chad[i]);
+    for (k = 0; k < 4; k++) {
+        n = k ? 368 + 20 * k : 324;
+        memcpy(icc + n, "XYZ ", 4);
+        for (i = 0; i < 3; i++) GMLP__ICC32(n + 8 + 4 * i, xyz[k][i]);
+    }
+    memcpy(icc + 448, "para", 4);
+    GMLP__ICC16(456, 3);
+    for (i = 0; i < 5; i++) GMLP__ICC32(460 + 4 * i, curve[i]);
+#undef GMLP__ICC32
+#undef GMLP__ICC16
+}
+
+static void gmlp__emit_color(gmlp__out *o, int kind) {
+    uint8_t icc[GMLP__ICC_SIZE];
+    if (kind == GMLP_CONTAINER_PNG) {
+        gmlp__emit_png_head(o, "sRGB", "\1", 1, 0); /* relative colorimetric */
+        gmlp__emit_png_crc(o);
+        return;
+    }
+    gmlp__srgb_icc(icc);
+    gmlp__emit_jpeg_head(o, 0xe2, "ICC_PROFILE\0\1\1", 14, sizeof icc);
+    gmlp__emit(o, icc, sizeof icc);
+}
+
+/* A packet without our property, and with it if blob is given and the packet has a place for it. */
+static void gmlp__emit_packet(gmlp__out *o, const uint8_t *s, size_t n, const uint8_t *blob, size_t blob_size) {
+    size_t at = blob ? gmlp__xmp_place(s, n) : n, from = 0, stop;
+    gmlp__property f;
+    int more;
+    f.end = 0;
+    do {
+        more = gmlp__xmp_find(s, n, from, &f);
+        stop = more ? f.start : n;
+        if (at < n && at >= from && at <= stop) {
+            gmlp__emit(o, s + from, at - from);
+            gmlp__emit(o, GMLP__XMP_OPEN " " GMLP__XMP_PROPERTY "=\"", sizeof GMLP__XMP_OPEN + sizeof GMLP__XMP_PROPERTY + 1);
+            gmlp__emit_base64(o, blob, blob_size);
+            gmlp__emit(o, "\"/>", 3);
+            from = at;
+        }
+        gmlp__emit(o, s + from, stop - from);
+        from = f.end;
+    } while (more);
+}
+
+static size_t gmlp__packet_size(const uint8_t *s, size_t n, const uint8_t *blob, size_t blob_size) {
+    gmlp__out o;
+    memset(&o, 0, sizeof o);
+    gmlp__emit_packet(&o, s, n, blob, blob_size);
+    return o.count;
+}
+
+#define GMLP__ITXT_XMP "XML:com.adobe.xmp\0\0\0\0" /* keyword, not compressed, no language, no translation */
+
+static void gmlp__emit_xmp(gmlp__out *o, int kind, const uint8_t *s, size_t n, const uint8_t *blob, size_t blob_size) {
+    const size_t size = gmlp__packet_size(s, n, blob, blob_size);
+    if (kind == GMLP_CONTAINER_JPEG) gmlp__emit_jpeg_head(o, 0xe1, GMLP__XMP_ID, GMLP__XMP_ID_SIZE, size);
+    else gmlp__emit_png_head(o, "iTXt", GMLP__ITXT_XMP, sizeof GMLP__ITXT_XMP, size);
+    gmlp__emit_packet(o, s, n, blob, blob_size);
+    if (kind == GMLP_CONTAINER_PNG) gmlp__emit_png_crc(o);
+}
+
+static void gmlp__emit_jpeg_pieces(gmlp__out *o, int carrier, const uint8_t *blob, size_t size) {
+    const size_t most = carrier == GMLP_CARRIER_JPEG_APP ? GMLP__JPEG_MAX - GMLP__APP_HEAD : GMLP__COM_PIECE;
+    const size_t total = (size + most - 1) / most;
+    size_t i, n;
+    char head[GMLP__COM_HEAD + 1] = GMLP__ID " 00/00 ";
+    for (i = 1; i <= total; i++, blob += n, size -= n) {
+        n = size < most ? size : most;
+        if (carrier == GMLP_CARRIER_JPEG_APP) {
+            head[8] = 0;
+            head[9] = (char)i;
+            head[10] = (char)total;
+            gmlp__emit_jpeg_head(o, 0xeb, head, GMLP__APP_HEAD, n);
+            gmlp__emit(o, blob, n);
+        } else {
+            head[9] = (char)('0' + i / 10);
+            head[10] = (char)('0' + i % 10);
+            head[12] = (char)('0' + total / 10);
+            head[13] = (char)('0' + total % 10);
+            gmlp__emit_jpeg_head(o, 0xfe, head, GMLP__COM_HEAD, gmlp__base64_size(n));
+            gmlp__emit_base64(o, blob, n);
+        }
+    }
+}
+
+static void gmlp__emit_carriers(gmlp__out *o, int kind, int carriers, const uint8_t *blob, size_t size) {
+    if (carriers & GMLP_CARRIER_JPEG_APP) gmlp__emit_jpeg_pieces(o, GMLP_CARRIER_JPEG_APP, blob, size);
+    if (carriers & GMLP_CARRIER_JPEG_COM) gmlp__emit_jpeg_pieces(o, GMLP_CARRIER_JPEG_COM, blob, size);
+    if (carriers & GMLP_CARRIER_PNG_CHUNK) {
+        gmlp__emit_png_head(o, "gmLP", NULL, 0, size);
+        gmlp__emit(o, blob, size);
+        gmlp__emit_png_crc(o);
+    }
+    if (carriers & GMLP_CARRIER_PNG_TEXT) {
+        gmlp__emit_png_head(o, "tEXt", GMLP__ID, GMLP__ID_SIZE, gmlp__base64_size(size));
+        gmlp__emit_base64(o, blob, size);
+        gmlp__emit_png_crc(o);
+    }
+    if (carriers & GMLP_CARRIER_XMP)
+        gmlp__emit_xmp(o, kind, (const uint8_t *)gmlp__xmp_empty, sizeof gmlp__xmp_empty - 1, blob, size);
+}
+
+/* Writes the file without its blobs, and with the given one unless it is NULL. */
+static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const uint8_t *blob, size_t blob_size,
+                                 int carriers, int tag_color, gmlp_writer to, gmlp_error *err) {
+    const uint8_t *p = (const uint8_t *)file, *packet = (const uint8_t *)gmlp__xmp_empty;
+    size_t packet_size = sizeof gmlp__xmp_empty - 1, packet_at = 0, insert_at = 0, n;
+    gmlp__part part;
+    gmlp__out o;
+    gmlp_result result;
+    int sealed = 0;
+    if (!file || !to.write) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no file, or nowhere to write");
+    memset(&o, 0, sizeof o);
+    o.to = to;
+    memset(&part, 0, sizeof part);
+    do { /* first all of the file is read */
+        result = gmlp__part_next(kind, p, size, &part, err);
+        if (result != GMLP_OK) return result;
+        if (part.is_insert && !insert_at) insert_at = part.start;
+        if (part.is_color) tag_color = 0;
+        if (part.carrier == GMLP_CARRIER_XMP && !packet_at) {
+            packet_at = part.start;
+            packet = part.body;
+            packet_size = part.size;
+            sealed = part.sealed;
+        }
+    } while (!part.last);
+    if (carriers & GMLP_CARRIER_XMP) {
+        n = sealed ? 0 : gmlp__packet_size(packet, packet_size, blob, blob_size);
+        if (sealed || gmlp__xmp_place(packet, packet_size) == packet_size ||
+            (kind == GMLP_CONTAINER_JPEG && n > GMLP__JPEG_MAX - GMLP__XMP_ID_SIZE) || n > 0x7fff0000) {
+            carriers &= ~GMLP_CARRIER_XMP;
+            if (!carriers) return gmlp__fail(err, GMLP_E_LIMIT, packet_at, "the XMP packet has no room for the network");
+        }
+    }
+    memset(&part, 0, sizeof part);
+    do {
+        gmlp__part_next(kind, p, size, &part, NULL);
+        if (part.start == insert_at && insert_at) {
+            if (tag_color) gmlp__emit_color(&o, kind);
+            gmlp__emit_carriers(&o, kind, packet_at ? carriers & ~GMLP_CARRIER_XMP : carriers, blob, blob_size);
+            insert_at = 0;
+        }
+        if (part.carrier == GMLP_CARRIER_XMP) {
+            const uint8_t *add = part.start == packet_at && (carriers & GMLP_CARRIER_XMP) ? blob : NULL;
+            n = part.sealed ? part.size : gmlp__packet_size(part.body, part.size, NULL, 0);
+            if (add || n < part.size) {
+                if (add || !gmlp__xmp_only(part.body, part.size, n)) gmlp__emit_xmp(&o, kind, part.body, part.size, add, blob_size);
+                continue;
+            }
+        } else if (part.carrier) continue;
+        gmlp__emit(&o, p + part.start, part.end - part.start);
+    } while (!part.last);
+    return o.failed ? gmlp__fail(err, GMLP_E_WRITE, 0, "the output could not be written") : GMLP_OK;
+}
+
+static gmlp_result gmlp__embed(int kind, const void *file, size_t size, const void *blob, size_t blob_size,
+                               const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err) {
+    const int *c = gmlp__carriers(kind);
+    int carriers = opts && opts->carriers ? opts->carriers : GMLP_CARRIER_JPEG_COM | GMLP_CARRIER_PNG_TEXT | GMLP_CARRIER_XMP;
+    carriers &= c[0] | c[1] | c[2];
+    if (!carriers) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "none of the carriers exists in this kind of file");
+    if (!blob || !gmlp__blob_intact((const uint8_t *)blob, blob_size))
+        return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "what is to be embedded is not an intact blob");
+    return gmlp__rewrite(kind, file, size, (const uint8_t *)blob, blob_size, carriers, !(opts && opts->keep_color), out, err);
+}
+
+GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *blob, size_t blob_size,
+                                     const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err) {
+    return gmlp__embed(GMLP_CONTAINER_JPEG, jpeg, size, blob, blob_size, opts, out, err);
+}
+
+GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
+                                       size_t *blob_size, gmlp_error *err) {
+    return gmlp__extract(GMLP_CONTAINER_JPEG, jpeg, size, alloc, blob, blob_size, err);
+}
+
+GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err) {
+    (void)alloc;
+    return gmlp__rewrite(GMLP_CONTAINER_JPEG, jpeg, size, NULL, 0, 0, 0, out, err);
+}
 
 /* ---------------------------------------------------------------------------------------
    >>png: carry a blob in a PNG file
 */
-/* STUB png */
+static uint32_t gmlp__be32(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* The text of an iTXt chunk with this keyword; NULL if it is another or malformed. */
+static const uint8_t *gmlp__itxt(const uint8_t *p, size_t n, const char *keyword, size_t keyword_size, size_t *size, int *sealed) {
+    const uint8_t *nul, *end = p + n;
+    int i;
+    if (!gmlp__starts(p, n, keyword, keyword_size) || n - keyword_size < 2) return NULL;
+    *sealed = p[keyword_size] != 0; /* compressed */
+    p += keyword_size + 2;
+    for (i = 0; i < 2; i++) { /* language, translated keyword */
+        nul = (const uint8_t *)memchr(p, 0, (size_t)(end - p));
+        if (!nul) return NULL;
+        p = nul + 1;
+    }
+    *size = (size_t)(end - p);
+    return p;
+}
+
+/* Moves to the next chunk; all zero starts at the beginning. IEND and all after it are one. */
+static gmlp_result gmlp__png_next(const uint8_t *p, size_t size, gmlp__part *part, gmlp_error *err) {
+    const size_t i = part->end;
+    const int has_picture = part->has_picture;
+    const uint8_t *type, *text;
+    size_t n;
+    memset(part, 0, sizeof *part);
+    part->start = i;
+    part->number = part->total = 1;
+    part->has_picture = has_picture;
+    if (i == 0) {
+        if (!gmlp__starts(p, size, "\x89PNG\r\n\x1a\n", 8)) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is not a PNG file");
+        part->end = 8;
+        return GMLP_OK;
+    }
+    if (size - i < 12) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the PNG file ends within a chunk");
+    n = gmlp__be32(p + i);
+    if (n > 0x7fffffff) return gmlp__fail(err, GMLP_E_FORMAT, i, "a PNG chunk is longer than allowed");
+    if (size - i - 12 < n) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the PNG file ends within a chunk");
+    type = p + i + 4;
+    part->body = type + 4;
+    part->size = n;
+    part->end = i + 12 + n;
+    part->is_insert = i > 8;
+    if ((i == 8) != !memcmp(type, "IHDR", 4) || (i == 8 && n != 13))
+        return gmlp__fail(err, GMLP_E_FORMAT, i, "a PNG file starts with one header of 13 bytes");
+    if (!memcmp(type, "IDAT", 4)) part->has_picture = 1;
+    else if (!memcmp(type, "IEND", 4)) {
+        if (!part->has_picture) return gmlp__fail(err, GMLP_E_FORMAT, i, "the PNG file has no picture");
+        part->end = size;
+        part->last = 1;
+    } else if (!memcmp(type, "sRGB", 4) || !memcmp(type, "iCCP", 4) || !memcmp(type, "cICP", 4)) part->is_color = 1;
+    else if (!memcmp(type, "gmLP", 4)) part->carrier = GMLP_CARRIER_PNG_CHUNK;
+    else if (!memcmp(type, "tEXt", 4) && gmlp__starts(part->body, n, GMLP__ID, GMLP__ID_SIZE)) {
+        part->carrier = GMLP_CARRIER_PNG_TEXT;
+        part->body += GMLP__ID_SIZE;
+        part->size -= GMLP__ID_SIZE;
+    } else if (!memcmp(type, "iTXt", 4)) {
+        text = gmlp__itxt(part->body, n, GMLP__ID, GMLP__ID_SIZE, &part->size, &part->sealed);
+        if (text) part->carrier = GMLP_CARRIER_PNG_TEXT;
+        else {
+            text = gmlp__itxt(part->body, n, "XML:com.adobe.xmp", 18, &part->size, &part->sealed);
+            if (text) part->carrier = GMLP_CARRIER_XMP;
+        }
+        if (text) part->body = text;
+    }
+    if (part->carrier) part->damaged = gmlp__crc32(0, type, n + 4) != gmlp__be32(type + 4 + n);
+    if (part->damaged && part->carrier == GMLP_CARRIER_XMP) part->carrier = 0; /* not ours to mend */
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
+                                    const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err) {
+    return gmlp__embed(GMLP_CONTAINER_PNG, png, size, blob, blob_size, opts, out, err);
+}
+
+GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_alloc *alloc, void **blob,
+                                      size_t *blob_size, gmlp_error *err) {
+    return gmlp__extract(GMLP_CONTAINER_PNG, png, size, alloc, blob, blob_size, err);
+}
+
+GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err) {
+    (void)alloc;
+    return gmlp__rewrite(GMLP_CONTAINER_PNG, png, size, NULL, 0, 0, 0, out, err);
+}
+
+GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size) {
+    const uint8_t *p = (const uint8_t *)bytes;
+    if (!p) return GMLP_CONTAINER_NONE;
+    if (gmlp__starts(p, size, "\xff\xd8\xff", 3)) return GMLP_CONTAINER_JPEG;
+    return gmlp__starts(p, size, "\x89PNG\r\n\x1a\n", 8) ? GMLP_CONTAINER_PNG : GMLP_CONTAINER_NONE;
+}
+
+GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
+                                const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err) {
+    const int kind = gmlp_container_kind(file, size);
+    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
+    return gmlp__embed(kind, file, size, blob, blob_size, opts, out, err);
+}
+
+GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_alloc *alloc, void **blob,
+                                  size_t *blob_size, gmlp_error *err) {
+    const int kind = gmlp_container_kind(file, size);
+    if (blob) *blob = NULL;
+    if (blob_size) *blob_size = 0;
+    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
+    return gmlp__extract(kind, file, size, alloc, blob, blob_size, err);
+}
+
+GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err) {
+    const int kind = gmlp_container_kind(file, size);
+    (void)alloc;
+    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
+    return gmlp__rewrite(kind, file, size, NULL, 0, 0, 0, out, err);
+}
 
 #ifdef __cplusplus
 }
@@ -2324,10 +4766,108 @@ GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
         for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 0);
 }
 
+/* sin(pi a), |a| < 2^22. Odd polynomial on [-1/2, 1/2], largest absolute error 4e-9 before
+   rounding (least squares iterated towards minimax). */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sinpi)(GMLP__VF a) {
+    const GMLP__VF n = GMLP__V_ROUND(a), r = GMLP__V_SUB(a, n), s = GMLP__V_MUL(r, r);
+    GMLP__VF p = GMLP__V_SET1(0.077220127f);
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(-0.59804517f));
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(2.55003142f));
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(-5.16770697f));
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(3.1415925f));
+    p = GMLP__V_MUL(p, r);
+    return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(p), GMLP__I_SHL(GMLP__V_TO_INT(n), 31)));
+}
+
+GMLP__TARGET static void GMLP__FN(encode)(float m, size_t bands, float *f) {
+    const GMLP__VF x = GMLP__V_SET1(m);
+    size_t j;
+    for (j = 0; j < 2 * bands; j += GMLP__W)
+        GMLP__V_STORE(f + j, GMLP__FN(sinpi)(GMLP__V_FMA(x, GMLP__V_LOAD(gmlp__frequency + j), GMLP__V_LOAD(gmlp__phase + j))));
+}
+
+GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint32_t *size,
+                                          const uint32_t (*at)[GMLP_INPUTS], size_t inputs, size_t n, float *f,
+                                          size_t f_row) {
+    size_t k, i, j;
+    for (k = 0; k < n; k++) {
+        float *d = f + k * f_row;
+        for (i = 0; i < inputs; i++) {
+            const float *t = table[i] + (size_t)at[k][i] * size[i];
+            for (j = 0; j < size[i]; j += GMLP__W) GMLP__V_STORE(d + j, GMLP__V_LOAD(t + j));
+            d += size[i];
+        }
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS],
+                                          size_t n, size_t cols, int relu, float *h) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f);
+    size_t k, j;
+    for (k = 0; k < n; k++) {
+        const float *t1 = table[1] + at[k][1] * cols, *t2 = table[2] + at[k][2] * cols;
+        const float *t3 = table[3] + at[k][3] * cols, *t4 = table[4] + at[k][4] * cols;
+        for (j = 0; j < cols; j += GMLP__W) {
+            GMLP__VF x = GMLP__V_ADD(GMLP__V_LOAD(line + j), GMLP__V_LOAD(t1 + j));
+            x = GMLP__V_ADD(x, GMLP__V_LOAD(t2 + j));
+            x = GMLP__V_ADD(x, GMLP__V_LOAD(t3 + j));
+            x = GMLP__V_ADD(x, GMLP__V_LOAD(t4 + j));
+            if (relu) x = GMLP__V_MAX(x, zero);
+            GMLP__V_STORE(h + k * cols + j, x);
+        }
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(sine)(float *x, float *c, size_t n) {
+    const GMLP__VF limit = GMLP__V_SET1(1048576.0f), low = GMLP__V_SET1(-1048576.0f); /* tames hostile weights */
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) {
+        GMLP__VF a = GMLP__V_MUL(GMLP__V_LOAD(x + j), GMLP__V_SET1(0.318309886f));
+        a = GMLP__V_MIN(GMLP__V_MAX(a, low), limit);
+        GMLP__V_STORE(x + j, GMLP__FN(sinpi)(a));
+        if (c) GMLP__V_STORE(c + j, GMLP__FN(sinpi)(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))));
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(scale)(float *x, const float *y, size_t n) {
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) GMLP__V_STORE(x + j, GMLP__V_MUL(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j)));
+}
+
+GMLP__TARGET static void GMLP__FN(add)(float *x, const float *y, size_t n) {
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) GMLP__V_STORE(x + j, GMLP__V_ADD(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j)));
+}
+
+GMLP__TARGET static void GMLP__FN(columns)(const float *d, size_t rows, size_t cols, float *sum) {
+    size_t r, j;
+    for (j = 0; j < cols; j += GMLP__W) {
+        GMLP__VF s = GMLP__V_LOAD(sum + j);
+        for (r = 0; r < rows; r++) s = GMLP__V_ADD(s, GMLP__V_LOAD(d + r * cols + j));
+        GMLP__V_STORE(sum + j, s);
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(adam)(const float *k, const float *g, float *w, float *m, float *v, size_t n) {
+    const GMLP__VF b1 = GMLP__V_SET1(k[0]), c1 = GMLP__V_SET1(k[1]), b2 = GMLP__V_SET1(k[2]), c2 = GMLP__V_SET1(k[3]);
+    const GMLP__VF step = GMLP__V_SET1(k[4]), root = GMLP__V_SET1(k[5]), epsilon = GMLP__V_SET1(k[6]);
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) {
+        const GMLP__VF gj = GMLP__V_LOAD(g + j);
+        const GMLP__VF mj = GMLP__V_FMA(b1, GMLP__V_LOAD(m + j), GMLP__V_MUL(c1, gj));
+        const GMLP__VF vj = GMLP__V_FMA(b2, GMLP__V_LOAD(v + j), GMLP__V_MUL(GMLP__V_MUL(c2, gj), gj));
+        const GMLP__VF d = GMLP__V_FMA(GMLP__V_SQRT(vj), root, epsilon);
+        GMLP__V_STORE(m + j, mj);
+        GMLP__V_STORE(v + j, vj);
+        GMLP__V_STORE(w + j, GMLP__V_FMA(step, GMLP__V_DIV(mj, d), GMLP__V_LOAD(w + j)));
+    }
+}
+
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma),
-    GMLP__FN(gemm)
+    GMLP__FN(gemm), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
+    GMLP__FN(add), GMLP__FN(columns), GMLP__FN(adam)
 };
 
 #undef GMLP__FN

@@ -53,6 +53,8 @@ picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *
                                 char error[256]);
 int picture_sink_rows(picture_sink *s, const void *rows, uint32_t count, char error[256]);
 int picture_sink_end(picture_sink *s, int failed, char error[256]);
+/* The form of a space without its curve, in which EXR files are written. */
+int picture_linear_space(int space);
 /* NULL, or why a file of this name cannot hold samples of this type. */
 const char *picture_cannot_hold(const char *path, int type);
 

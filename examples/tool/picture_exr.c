@@ -102,8 +102,8 @@ static int exr_pixels(EXRHeader *header, const uint8_t *bytes, size_t size, gmlp
                  GMLP_MAX_SIZE, GMLP_MAX_SIZE);
         return -1;
     }
-    /* Every chunk of at most 32 rows, or 65536 pixels of a tile, has an offset of 8 bytes. */
-    if ((uint64_t)height / 32 > size / 8) {
+    /* a chunk holds at most 32 rows and has an offset of 8 bytes */
+    if (!header->tiled && (uint64_t)height / 32 > size / 8) {
         snprintf(reason, REASON, "EXR: the file is too short for its size in pixels");
         return -1;
     }

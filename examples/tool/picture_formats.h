@@ -40,7 +40,6 @@ struct picture_sink {
     gmlp_image like;
     const char *name;
 };
-/* icc may be NULL. */
 typedef picture_sink *picture_sink_maker(FILE *file, const gmlp_image *like, const picture_write_opts *opts,
                                          const uint8_t *icc, size_t icc_size, char reason[REASON]);
 picture_sink_maker png_sink_open, jpeg_sink_open, tiff_sink_open, exr_sink_open, pnm_sink_open;

@@ -184,7 +184,7 @@ static int jpeg_begin(jpeg_sink *s, const picture_write_opts *opts, const uint8_
     s->jpeg.dct_method = JDCT_ISLOW;
     for (i = 0; i < 3; i++) s->jpeg.comp_info[i].h_samp_factor = s->jpeg.comp_info[i].v_samp_factor = !i && opts->subsample ? 2 : 1;
     jpeg_start_compress(&s->jpeg, TRUE);
-    if (icc) jpeg_write_icc_profile(&s->jpeg, icc, (unsigned int)icc_size);
+    jpeg_write_icc_profile(&s->jpeg, icc, (unsigned int)icc_size);
     return 0;
 }
 

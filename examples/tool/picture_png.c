@@ -217,6 +217,7 @@ static int png_sink_end(picture_sink *base, int failed, char reason[REASON]) {
 static int png_begin(png_sink *s, const uint8_t *icc, size_t icc_size) {
     const uint16_t one = 1;
     const gmlp_image *like = &s->base.like;
+    const int hdr = like->space == GMLP_REC2020_PQ || like->space == GMLP_REC2020_HLG;
     uint8_t cicp[4];
     if (setjmp(png_jmpbuf(s->png))) return -1;
     png_set_write_fn(s->png, s, write_file, flush_file);
@@ -227,10 +228,9 @@ static int png_begin(png_sink *s, const uint8_t *icc, size_t icc_size) {
     png_set_compression_level(s->png, 3);
     png_set_filter(s->png, PNG_FILTER_TYPE_BASE, PNG_FILTER_PAETH);
     if (like->space == GMLP_SRGB) png_set_sRGB_gAMA_and_cHRM(s->png, s->info, PNG_sRGB_INTENT_RELATIVE);
-    else if (icc) png_set_iCCP(s->png, s->info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, icc, (png_uint_32)icc_size);
+    else if (!hdr) png_set_iCCP(s->png, s->info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, icc, (png_uint_32)icc_size);
     png_write_info_before_PLTE(s->png, s->info);
-    if ((like->space == GMLP_REC2020_PQ || like->space == GMLP_REC2020_HLG) && cicp_of_space(like->space, cicp))
-        png_write_chunk(s->png, (png_const_bytep) "cICP", cicp, 4);
+    if (hdr && cicp_of_space(like->space, cicp)) png_write_chunk(s->png, (png_const_bytep)"cICP", cicp, 4);
     png_write_info(s->png, s->info);
     if (like->type == GMLP_U16 && *(const uint8_t *)&one) png_set_swap(s->png);
     return 0;

@@ -1,7 +1,7 @@
+#define _POSIX_C_SOURCE 200809L
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <tiffio.h>
 
@@ -277,6 +277,6 @@ picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_w
     TIFFSetField(s->tiff, TIFFTAG_COMPRESSION, COMPRESSION_LZW);
     TIFFSetField(s->tiff, TIFFTAG_PREDICTOR, integer ? PREDICTOR_HORIZONTAL : PREDICTOR_FLOATINGPOINT);
     TIFFSetField(s->tiff, TIFFTAG_ROWSPERSTRIP, s->row_bytes < 65536 ? (uint32_t)(131072 / s->row_bytes) : 1u);
-    if (icc) TIFFSetField(s->tiff, TIFFTAG_ICCPROFILE, (uint32_t)icc_size, icc);
+    TIFFSetField(s->tiff, TIFFTAG_ICCPROFILE, (uint32_t)icc_size, icc);
     return &s->base;
 }
