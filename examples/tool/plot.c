@@ -275,7 +275,7 @@ enum { SCALE = 256, PATH = 4096 };
 
 static void scale_lab(double t, double lab[3]) {
     const double degree = 3.14159265358979323846 / 180, hue = (285 + 175 * t) * degree;
-    const double chroma = 14 + 20 * t + 46 * sin(180 * degree * pow(t, 0.7));
+    const double chroma = 12 + 16 * t + 46 * sin(180 * degree * pow(t, 0.7));
     lab[0] = 6 + 89 * t;
     lab[1] = chroma * cos(hue);
     lab[2] = chroma * sin(hue);
@@ -295,9 +295,10 @@ static gmlp_result make_scale(colour scale[SCALE]) {
         memcpy(last, lab, sizeof last);
     }
     for (i = 0; i < SCALE; i++) {
+        const double part = length[PATH] * i / (SCALE - 1);
         double f[3], linear[3];
-        while (k < PATH && length[k] * (SCALE - 1) < length[PATH] * i) k++;
-        scale_lab((double)k / PATH, lab);
+        while (k < PATH - 1 && length[k + 1] < part) k++;
+        scale_lab((k + fmin(1, (part - length[k]) / (length[k + 1] - length[k]))) / PATH, lab);
         f[1] = (lab[0] + 16) / 116;
         f[0] = f[1] + lab[1] / 500;
         f[2] = f[1] - lab[2] / 200;
