@@ -255,7 +255,7 @@ static void run_backwards(void *user, void (*job)(void *ctx, size_t index), void
     while (count) job(ctx, --count);
 }
 
-enum { W = 8200, H = 40 }; /* two bands, of 31 rows and 9 */
+enum { W = 8200, H = 34 }; /* two bands, of 31 rows and 3 */
 
 static void pictures(uint16_t *wide, uint8_t *base, uint16_t *decoded) {
     const gmlp_image w = picture_of(wide, W, H, GMLP_U16, GMLP_PROPHOTO), b = picture_of(base, W, H, GMLP_U8, GMLP_SRGB);

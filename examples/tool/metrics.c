@@ -143,15 +143,19 @@ static void row_errors(const float *a, const float *b, const uint8_t *mask, size
 
 /* ---- colour differences ---- */
 
+static double length(double a, double b) {
+    return sqrt(a * a + b * b); /* hypot guards against overflow, which costs time */
+}
+
 /* G. Sharma, W. Wu, E. Dalal, "The CIEDE2000 color-difference formula: implementation notes,
    supplementary test data, and mathematical observations", 2005; equation numbers are theirs. */
 double metrics_delta_e2000(const double lab1[3], const double lab2[3]) {
     const double pi = 3.14159265358979323846, degree = pi / 180.0, pow25_7 = 6103515625.0;
-    const double c_mean = 0.5 * (hypot(lab1[1], lab1[2]) + hypot(lab2[1], lab2[2])); /* 2, 3 */
+    const double c_mean = 0.5 * (length(lab1[1], lab1[2]) + length(lab2[1], lab2[2])); /* 2, 3 */
     const double c3 = c_mean * c_mean * c_mean, c7 = c3 * c3 * c_mean;
     const double g = 0.5 * (1.0 - sqrt(c7 / (c7 + pow25_7))); /* 4 */
     const double a1 = (1.0 + g) * lab1[1], a2 = (1.0 + g) * lab2[1]; /* 5 */
-    const double C1 = hypot(a1, lab1[2]), C2 = hypot(a2, lab2[2]); /* 6 */
+    const double C1 = length(a1, lab1[2]), C2 = length(a2, lab2[2]); /* 6 */
     double h1 = C1 > 0 ? atan2(lab1[2], a1) : 0, h2 = C2 > 0 ? atan2(lab2[2], a2) : 0; /* 7 */
     double dh, h, t, dtheta, C, C7, rc, sl, sc, sh, rt, l50, dl, dc, dH;
     if (h1 < 0) h1 += 2 * pi;
@@ -242,12 +246,11 @@ static void lab_of(const colours *c, const float rgb[3], double lab[3]) {
 static gmlp_result lms_of(const colours *c, const float *linear, uint32_t width, uint32_t height, float *lms) {
     const size_t n = (size_t)width * height;
     size_t i;
+    int k;
     for (i = 0; i < n; i++) {
         double v[3];
         apply(c->lms, linear + 3 * i, v);
-        lms[3 * i] = (float)fmax(0, v[0]);
-        lms[3 * i + 1] = (float)fmax(0, v[1]);
-        lms[3 * i + 2] = (float)fmax(0, v[2]);
+        for (k = 0; k < 3; k++) lms[3 * i + (size_t)k] = v[k] > 0 ? (float)v[k] : 0.0f;
     }
     return metrics_pq(lms, width, height, lms);
 }
@@ -532,8 +535,10 @@ int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const g
 enum { BLOCK = 256 };
 
 typedef struct source {
-    int type, channels, space;
-    float *table;     /* linear light of every code; NULL: rows go through gmlp_convert */
+    int type, space;
+    size_t step;       /* samples from one pixel to the next, as psnr_row sees them */
+    float *table;      /* linear light of every code */
+    int converted;     /* rows go through gmlp_convert first: no table, and not linear floats */
     float prophoto[9]; /* from linear light to linear ProPhoto */
 } source;
 
@@ -593,11 +598,12 @@ metrics_psnr *metrics_psnr_begin(const gmlp_image *original, const gmlp_image *b
     for (i = 0; !result && i < 3; i++) {
         source *s = p->sources + i;
         s->type = images[i]->type;
-        s->channels = images[i]->channels ? images[i]->channels : 3;
         s->space = images[i]->space;
+        s->converted = s->type == GMLP_FLOAT ? !gmlp_space_is_linear(s->space)
+                                             : s->space == GMLP_REC2020_HLG; /* which mixes the channels */
+        s->step = images[i]->channels && !s->converted ? (size_t)images[i]->channels : 3;
         result = float_matrix(s->space, GMLP_PROPHOTO, adaptation, s->prophoto);
-        /* HLG mixes the channels */
-        if (!result && s->type != GMLP_FLOAT && s->space != GMLP_REC2020_HLG) result = source_table(s);
+        if (!result && s->type != GMLP_FLOAT && !s->converted) result = source_table(s);
     }
     if (!result) return p;
     failed(result, error);
@@ -635,7 +641,7 @@ static void mix(const float m[9], const planes *restrict in, planes *restrict ou
 
 /* Linear light of a row's pixels first..first+count; row is in floats where there is no table. */
 static void source_block(const source *s, const void *row, size_t first, int count, planes *out) {
-    const size_t step = s->table ? (size_t)s->channels : 3, start = first * step;
+    const size_t step = s->step, start = first * step;
     const float *table = s->table;
     size_t i, end = (size_t)count;
     int c;
@@ -735,7 +741,7 @@ int metrics_psnr_rows(const metrics_psnr *p, const gmlp_image *original, const g
         for (i = 0; !result && i < 3; i++) {
             const gmlp_image row = metrics_rows(images[i], y, 1);
             rows[i] = row.data;
-            if (!p->sources[i].table) {
+            if (p->sources[i].converted) {
                 float *out = converted + 3 * (size_t)width * (size_t)i;
                 const gmlp_image to = float_image(out, width, 1, linear_space(row.space));
                 result = gmlp_convert(&row, &to, NULL);

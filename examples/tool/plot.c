@@ -149,7 +149,9 @@ static double distance(double x, double y, double x0, double y0, double x1, doub
     const double dx = x1 - x0, dy = y1 - y0, length2 = dx * dx + dy * dy;
     double t = length2 > 0 ? ((x - x0) * dx + (y - y0) * dy) / length2 : 0;
     t = t < 0 ? 0 : t > 1 ? 1 : t;
-    return hypot(x - x0 - t * dx, y - y0 - t * dy);
+    x -= x0 + t * dx;
+    y -= y0 + t * dy;
+    return sqrt(x * x + y * y);
 }
 
 /* How much of a pixel a stroke covers whose middle is so far away. */
@@ -184,7 +186,7 @@ static double glyph_distance(const glyph *g, double x, double y) {
     for (row = 0; row < 9; row++)
         for (column = 0; column < 5; column++) {
             if (!glyph_dot(g, column, row)) continue;
-            best = fmin(best, hypot(x - column, y - row));
+            best = fmin(best, distance(x, y, column, row, column, row));
             for (k = 0; k < 4; k++) {
                 const int dx = steps[k][0], dy = steps[k][1];
                 if (!glyph_dot(g, column + dx, row + dy)) continue;
@@ -207,9 +209,8 @@ static double text_width(const char *s, double size) {
 }
 
 /* size: pixels a dot, so capitals are 7 size high; x: left end, middle or right end by align -1, 0, 1;
-   y: top of the capitals. */
-static void text(plot *p, double x, double y, const char *s, double size, int align, colour c) {
-    const double weight = size < 2.5 ? 1.6 : 0.8 * size;
+   y: top of the capitals; weight: pixels, of the strokes. */
+static void strokes(plot *p, double x, double y, const char *s, double size, int align, double weight, colour c) {
     x -= 0.5 * (align + 1) * text_width(s, size);
     for (; *s; s++) {
         const glyph *g = find_glyph(*s);
@@ -224,6 +225,10 @@ static void text(plot *p, double x, double y, const char *s, double size, int al
             }
         x += (columns - 1 + SPACING) * size;
     }
+}
+
+static void text(plot *p, double x, double y, const char *s, double size, int align, colour c) {
+    strokes(p, x, y, s, size, align, size < 2.5 ? 1.6 : 0.8 * size, c);
 }
 
 /* ---- colours ---- */
@@ -630,8 +635,11 @@ static void xy_points(const axes *a, const uint32_t *counts, uint32_t most, cons
 }
 
 static void xy_white(const axes *a, double x, double y, const char *name, int align) {
-    ring(a->p, xy_x(a, x), xy_y(a, y), 4.5, 1.6, ink);
-    text(a->p, xy_x(a, x) + 11 * -align, xy_y(a, y) - 5, name, 1.6, align, ink);
+    const double at_x = xy_x(a, x), at_y = xy_y(a, y), side = at_x - 11 * align;
+    ring(a->p, at_x, at_y, 4.5, 5, background); /* stands out among points */
+    strokes(a->p, side, at_y - 5, name, 1.6, align, 5, background);
+    ring(a->p, at_x, at_y, 4.5, 1.6, ink);
+    text(a->p, side, at_y - 5, name, 1.6, align, ink);
 }
 
 static void xy_panel(const axes *a, const char *title, const uint32_t *counts, uint32_t most, const double to_srgb[9],
