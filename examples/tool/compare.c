@@ -12,7 +12,7 @@
 #include "pool.h"
 
 typedef struct options {
-    int from, json;
+    int from, from_test, json;
     const char *heatmap, *chromaticity;
     uint64_t threads;
 } options;
@@ -74,7 +74,7 @@ static int compare(const char *const paths[2], const options *o, char error[256]
     if (p) {
         const gmlp_threads threads = pool_threads(p);
         status = 0;
-        for (i = 0; !status && i < 2; i++) status = picture_read(paths[i], o->from, 0, &pictures[i], error);
+        for (i = 0; !status && i < 2; i++) status = picture_read(paths[i], i && o->from_test ? o->from_test : o->from, 0, &pictures[i], error);
         if (!status) status = metrics_compare(reference, test, &threads, &m, error);
     } else {
         snprintf(error, 256, "%s", gmlp_result_string(GMLP_E_MEMORY));
@@ -91,6 +91,7 @@ int cmd_compare(int argc, char **argv) {
     options o = {0};
     const args_option table[] = {
         {"--from", ARG_SPACE, &o.from, "SPACE", "the colour space of both files, whatever they say", 0, 0},
+        {"--from-test", ARG_SPACE, &o.from_test, "SPACE", "the colour space of TEST, if it is another", 0, 0},
         {"--heatmap", ARG_TEXT, &o.heatmap, "OUT.png", "draw the error of every pixel", 0, 0},
         {"--chromaticity", ARG_TEXT, &o.chromaticity, "OUT.png", "draw the out-of-gamut pixels in CIE xy", 0, 0},
         {"--threads", ARG_INT, &o.threads, "N", "threads to work with; default: all processors", 1, 256},
