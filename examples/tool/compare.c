@@ -74,7 +74,10 @@ static int compare(const char *const paths[2], const options *o, char error[256]
     if (p) {
         const gmlp_threads threads = pool_threads(p);
         status = 0;
-        for (i = 0; !status && i < 2; i++) status = picture_read(paths[i], i && o->from_test ? o->from_test : o->from, 0, &pictures[i], error);
+        for (i = 0; !status && i < 2; i++) {
+            const int space = i && o->from_test ? o->from_test : o->from;
+            status = picture_read(paths[i], space, 0, &pictures[i], error);
+        }
         if (!status) status = metrics_compare(reference, test, &threads, &m, error);
     } else {
         snprintf(error, 256, "%s", gmlp_result_string(GMLP_E_MEMORY));
