@@ -9,8 +9,6 @@
 #include "output.h"
 #include "picture_formats.h"
 
-#define BAND 64u /* rows converted at a time */
-
 int image_allocate(gmlp_image *image, char reason[REASON]) {
     const size_t pixel = 3 * gmlp_type_size(image->type);
     if (image->width < 1 || image->height < 1 || image->width > GMLP_MAX_SIZE || image->height > GMLP_MAX_SIZE) {
@@ -233,6 +231,14 @@ static int same_curves(cmsHPROFILE profile, int space) {
     return 1;
 }
 
+/* Other curves on known primaries leave the primaries alone. */
+static int space_of_colorants(cmsHPROFILE profile) {
+    int space;
+    for (space = GMLP_SRGB; space <= GMLP_ACESCG; space++)
+        if (space != GMLP_REC2020_PQ && space != GMLP_REC2020_HLG && same_colorants(profile, space)) return space;
+    return GMLP_SPACE_NONE;
+}
+
 static int space_of_profile(cmsHPROFILE profile) {
     int space;
     if (cmsIsTag(profile, cmsSigcicpTag)) {
@@ -246,85 +252,109 @@ static int space_of_profile(cmsHPROFILE profile) {
             if ((space = space_of_cicp(cicp)) != GMLP_SPACE_NONE) return space;
         }
     }
-    if (!cmsIsMatrixShaper(profile)) return GMLP_SPACE_NONE;
-    for (space = 1; space < 2 * GMLP_LINEAR; space++)
-        if (gmlp_space_name(space) && space != GMLP_REC2020_PQ && space != GMLP_REC2020_HLG && same_colorants(profile, space) &&
-            same_curves(profile, space))
-            return space;
-    return GMLP_SPACE_NONE;
+    if (!cmsIsMatrixShaper(profile) || !(space = space_of_colorants(profile))) return GMLP_SPACE_NONE;
+    if (same_curves(profile, space)) return space;
+    space = picture_linear_space(space);
+    return same_curves(profile, space) ? space : GMLP_SPACE_NONE;
 }
 
 /* Conversion of what is none of the library's spaces. */
 
-static void row_to_float(const gmlp_image *image, const uint8_t *row, float *to) {
-    const size_t n = (size_t)image->width * 3;
-    size_t i;
-    for (i = 0; i < n; i++) {
-        if (image->type == GMLP_U8) to[i] = (float)row[i] / 255.0f;
-        else if (image->type == GMLP_U16) to[i] = (float)((const uint16_t *)(const void *)row)[i] / 65535.0f;
-        else if (image->type == GMLP_HALF) to[i] = gmlp_half_to_float(((const uint16_t *)(const void *)row)[i]);
-        else to[i] = ((const float *)(const void *)row)[i];
+static float sample_at(const gmlp_image *image, size_t i) {
+    const void *p = image->data;
+    switch (image->type) {
+        case GMLP_U8: return (float)((const uint8_t *)p)[i] / 255.0f;
+        case GMLP_U16: return (float)((const uint16_t *)p)[i] / 65535.0f;
+        case GMLP_HALF: return gmlp_half_to_float(((const uint16_t *)p)[i]);
+        default: return ((const float *)p)[i];
     }
 }
 
-/* Into ROMM: 16 bits from integers whose primaries are ROMM's, where nothing can fall outside, else float. */
-static int convert_to_romm(gmlp_image *image, cmsHPROFILE profile, char reason[REASON]) {
+/* Known primaries with other curves, such as ROMM with a pure power: into the curve of that space, channel by channel. */
+static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, char reason[REASON]) {
     const int integer = image->type == GMLP_U8 || image->type == GMLP_U16;
-    const size_t from_row = (size_t)image->width * 3 * gmlp_type_size(image->type);
-    cmsHPROFILE linear = profile_of_space(GMLP_PROPHOTO_LINEAR);
-    cmsHTRANSFORM transform;
-    gmlp_image result = *image, band;
-    float *from, *light;
-    uint32_t y, i;
-    gmlp_result status;
-    int bad;
-    result.type = integer && same_colorants(profile, GMLP_PROPHOTO) ? GMLP_U16 : GMLP_FLOAT;
-    result.space = GMLP_PROPHOTO;
-    transform = linear ? cmsCreateTransform(profile, TYPE_RGB_FLT, linear, TYPE_RGB_FLT, INTENT_RELATIVE_COLORIMETRIC,
-                                            cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE)
-                       : NULL;
-    if (linear) cmsCloseProfile(linear);
-    if (!transform) {
-        snprintf(reason, REASON, "its ICC profile cannot be used; say the colour space with --from");
+    const size_t codes = image->type == GMLP_U8 ? 256 : 65536, n = (size_t)image->width * image->height * 3;
+    const cmsToneCurve *curve[3];
+    gmlp_image result = *image;
+    float *table;
+    size_t i, c;
+    for (c = 0; c < 3; c++) {
+        curve[c] = (const cmsToneCurve *)cmsReadTag(profile, curve_tags[c]);
+        if (curve[c]) continue;
+        snprintf(reason, REASON, "its ICC profile is damaged; say the colour space with --from");
         return -1;
     }
-    from = (float *)malloc((size_t)image->width * 3 * sizeof *from);
-    light = (float *)malloc((size_t)image->width * 3 * BAND * sizeof *light);
-    result.data = NULL;
-    bad = image_allocate(&result, reason);
-    if (!from || !light) snprintf(reason, REASON, "out of memory");
-    bad = bad || !from || !light;
-    for (y = 0; y < image->height && !bad; y += BAND) {
-        gmlp_image to = result;
-        band = result;
-        band.height = to.height = image->height - y < BAND ? image->height - y : BAND;
-        band.data = light;
-        band.type = GMLP_FLOAT;
-        band.space = GMLP_PROPHOTO_LINEAR;
-        to.data = (uint8_t *)result.data + (size_t)y * image->width * 3 * gmlp_type_size(result.type);
-        for (i = 0; i < band.height; i++) {
-            row_to_float(image, (const uint8_t *)image->data + (y + i) * from_row, from);
-            cmsDoTransform(transform, from, light + (size_t)i * image->width * 3, image->width);
-        }
-        status = gmlp_convert(&band, &to, NULL);
-        if (status) snprintf(reason, REASON, "%s", gmlp_result_string(status));
-        bad = status != GMLP_OK;
-    }
-    cmsDeleteTransform(transform);
-    free(from);
-    free(light);
-    if (bad) {
-        free(result.data);
+    table = integer ? (float *)malloc(3 * codes * sizeof *table) : NULL;
+    result.type = integer && !gmlp_space_is_linear(space) ? GMLP_U16 : GMLP_FLOAT;
+    result.space = space;
+    if (integer && !table) snprintf(reason, REASON, "out of memory");
+    if ((integer && !table) || image_allocate(&result, reason)) {
+        free(table);
         return -1;
     }
+    for (c = 0; c < 3 && integer; c++)
+        for (i = 0; i < codes; i++)
+            table[c * codes + i] = (float)gmlp_curve_encode(space, (double)cmsEvalToneCurveFloat(curve[c], (float)i / (float)(codes - 1)), 0);
+    for (i = 0; i < n; i++) {
+        const size_t channel = i % 3;
+        float v;
+        if (image->type == GMLP_U8) v = table[channel * codes + ((const uint8_t *)image->data)[i]];
+        else if (image->type == GMLP_U16) v = table[channel * codes + ((const uint16_t *)image->data)[i]];
+        else v = (float)gmlp_curve_encode(space, (double)cmsEvalToneCurveFloat(curve[channel], sample_at(image, i)), 0);
+        if (result.type == GMLP_FLOAT) ((float *)result.data)[i] = v;
+        else ((uint16_t *)result.data)[i] = (uint16_t)(v > 0 ? v < 1 ? v * 65535 + 0.5f : 65535 : 0);
+    }
+    free(table);
     free(image->data);
     *image = result;
     return 0;
 }
 
+/* All else: into ROMM, in float as colours may lie outside. */
+static int convert_to_romm(gmlp_image *image, cmsHPROFILE profile, char reason[REASON]) {
+    const size_t row = (size_t)image->width * 3;
+    cmsHPROFILE linear = profile_of_space(GMLP_PROPHOTO_LINEAR);
+    cmsHTRANSFORM transform = linear ? cmsCreateTransform(profile, TYPE_RGB_FLT, linear, TYPE_RGB_FLT, INTENT_RELATIVE_COLORIMETRIC,
+                                                          cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE)
+                                     : NULL;
+    gmlp_image result = *image, from, to;
+    gmlp_result status;
+    float *code = (float *)malloc(row * sizeof *code);
+    uint32_t y;
+    size_t i;
+    int bad;
+    if (linear) cmsCloseProfile(linear);
+    result.type = GMLP_FLOAT;
+    bad = !transform || !code || image_allocate(&result, reason);
+    if (!transform) snprintf(reason, REASON, "its ICC profile cannot be used; say the colour space with --from");
+    else if (!code) snprintf(reason, REASON, "out of memory");
+    for (y = 0; y < image->height && !bad; y++) {
+        for (i = 0; i < row; i++) code[i] = sample_at(image, y * row + i);
+        cmsDoTransform(transform, code, (float *)result.data + y * row, image->width);
+    }
+    if (transform) cmsDeleteTransform(transform);
+    free(code);
+    if (bad) return -1;
+    from = to = result;
+    from.space = GMLP_PROPHOTO_LINEAR;
+    to.space = GMLP_PROPHOTO;
+    status = gmlp_convert(&from, &to, NULL);
+    if (status) {
+        snprintf(reason, REASON, "%s", gmlp_result_string(status));
+        free(result.data);
+        return -1;
+    }
+    free(image->data);
+    *image = to;
+    return 0;
+}
+
 static int apply_profile(gmlp_image *image, cmsHPROFILE profile, char reason[REASON]) {
+    int primaries;
     image->space = space_of_profile(profile);
-    return image->space ? 0 : convert_to_romm(image, profile, reason);
+    if (image->space) return 0;
+    primaries = cmsIsMatrixShaper(profile) ? space_of_colorants(profile) : GMLP_SPACE_NONE;
+    return primaries ? convert_curves(image, profile, primaries, reason) : convert_to_romm(image, profile, reason);
 }
 
 static int apply_icc(gmlp_image *image, const picture_color *color, char reason[REASON]) {

@@ -116,6 +116,7 @@ static int exr_pixels(EXRHeader *header, const uint8_t *bytes, size_t size, gmlp
     image->type = half ? GMLP_HALF : GMLP_FLOAT;
     if (image_allocate(image, reason)) return -1;
     InitEXRImage(&exr);
+    exr.num_channels = header->num_channels; /* else a failed load frees no channel */
     if (exr_failed(LoadEXRImageFromMemory(&exr, header, bytes, size, &text), text, reason)) return -1;
     bad = header->tiled ? !exr.tiles : !exr.images || exr.width != width || exr.height != height;
     if (bad) snprintf(reason, REASON, "EXR: the pixels end too early");
@@ -131,11 +132,11 @@ int exr_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_color
     int bad;
     if (exr_failed(ParseEXRVersionFromMemory(&version, bytes, size), NULL, reason)) return -1;
     InitEXRHeader(&header);
-    if (exr_failed(ParseEXRHeaderFromMemory(&header, &version, bytes, size, &text), text, reason)) return -1;
-    bad = exr_pixels(&header, bytes, size, image, reason);
+    bad = exr_failed(ParseEXRHeaderFromMemory(&header, &version, bytes, size, &text), text, reason) ||
+          exr_pixels(&header, bytes, size, image, reason);
     if (!bad) exr_color(&header, color);
     FreeEXRHeader(&header);
-    return bad;
+    return bad ? -1 : 0;
 }
 
 /* Writing: the planes are gathered, as tinyexr writes whole pictures. */

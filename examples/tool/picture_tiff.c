@@ -24,6 +24,15 @@ static void on_tiff_error(thandle_t handle, const char *module, const char *form
     vsnprintf(io->reason + used, (size_t)(REASON - used), format, list);
 }
 
+/* What libtiff cannot read of a tag it leaves out with a warning; a profile must not vanish like that. */
+static void on_tiff_warning(thandle_t handle, const char *module, const char *format, va_list list) {
+    char text[REASON];
+    tiff_io *io = (tiff_io *)handle;
+    (void)module;
+    vsnprintf(text, sizeof text, format, list);
+    if (io && !*io->reason && strstr(text, "IO error")) snprintf(io->reason, REASON, "TIFF: the file ends too early");
+}
+
 static tmsize_t io_read(thandle_t handle, void *to, tmsize_t size) {
     tiff_io *io = (tiff_io *)handle;
     uint64_t n = (uint64_t)size;
@@ -72,6 +81,7 @@ static TIFF *open_io(tiff_io *io, const char *mode, char *reason) {
     TIFFSetErrorHandler(NULL);
     TIFFSetWarningHandler(NULL);
     TIFFSetErrorHandlerExt(on_tiff_error);
+    TIFFSetWarningHandlerExt(on_tiff_warning);
     return TIFFClientOpen("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, NULL, NULL);
 }
 
@@ -203,7 +213,7 @@ int tiff_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_colo
     io.bytes = bytes;
     io.size = size;
     t = open_io(&io, "rm", reason);
-    bad = !t || tiff_picture(t, image, color, reason);
+    bad = !t || *reason || tiff_picture(t, image, color, reason);
     if (t) TIFFClose(t);
     if (bad && !*reason) snprintf(reason, REASON, "TIFF: cannot be read");
     return bad ? -1 : 0;
