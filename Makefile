@@ -3,6 +3,7 @@
 # make fuzz SECONDS=60  every fuzz target for that long each, with clang's libFuzzer
 # make demo             the whole way of one synthetic picture, in build/demo/
 # make bench DATA=dir   the measurements of the README, on your pictures or the synthetic one
+# make pytorch          gradients, preset paper and the speed of a step against PyTorch
 # make clean
 #
 # Packages that are missing are installed first where there is apt-get (scripts/deps.sh).
@@ -100,10 +101,20 @@ $(B)/pictures/scene.png: $(B)/scene
 bench: all $(if $(DATA),,$(B)/pictures/scene.png)
 	@$(B)/gamutmlp bench $(or $(DATA),$(B)/pictures)
 
+# The library against PyTorch, where python3 has torch and numpy (PYTHON=... names another).
+PYTHON = python3
+$(B)/libgamutmlp.so: tests/pytorch.c examples/tool/pool.c $(headers) | $(B)/deps
+	$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) -shared -fPIC $(filter %.c,$^) -o $@ -lpthread
+pytorch: $(B)/libgamutmlp.so all
+	$(B)/scene $(B)/scene.png 640 480
+	$(PYTHON) tests/pytorch.py gradient
+	$(PYTHON) tests/pytorch.py paper $(B)/scene.png
+	$(PYTHON) tests/pytorch.py step
+
 clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all test fuzz demo bench clean FORCE
+.PHONY: all test fuzz demo bench pytorch clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -1,15 +1,19 @@
 #!/usr/bin/env python3
 """The library against PyTorch, which is an independent implementation of the same network.
 
-    tests/pytorch.py LIBRARY gradient          gradients against autograd, in double
-    tests/pytorch.py LIBRARY paper SCENE.ppm   preset paper against the same recipe here, on a crop
-    tests/pytorch.py LIBRARY step              time of one training step, side by side (a ratio)
+    tests/pytorch.py gradient          gradients against autograd, in double
+    tests/pytorch.py paper SCENE.png   preset paper against the same recipe here, on a crop
+    tests/pytorch.py step              time of one training step, side by side (a ratio)
 
-LIBRARY is build/libgamutmlp.so (make build/libgamutmlp.so). SCENE.ppm is a 16-bit ROMM picture.
+Run by "make pytorch", which builds what they need. SCENE.png is a 16-bit ROMM picture.
 """
 import ctypes as C
+import json
+import struct
+import subprocess
 import sys
 import time
+import zlib
 
 import numpy as np
 import torch
@@ -78,12 +82,32 @@ def gradient(lib):
     assert worst < 1e-5, worst
 
 
-def read_ppm(path):
+def read_png(path):
+    """16-bit RGB, not interlaced."""
     data = open(path, "rb").read()
-    magic, w, h, top = data.split(maxsplit=4)[:4]
-    assert magic == b"P6" and top == b"65535"
-    w, h = int(w), int(h)
-    return np.frombuffer(data[-w * h * 6 :], ">u2").reshape(h, w, 3)
+    w, h, depth, kind = struct.unpack(">IIBB", data[16:26])
+    assert (depth, kind) == (16, 2)
+    at, packed = 8, b""
+    while at < len(data):
+        (n,) = struct.unpack(">I", data[at : at + 4])
+        if data[at + 4 : at + 8] == b"IDAT":
+            packed += data[at + 8 : at + 8 + n]
+        at += n + 12
+    rows = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(h, 1 + 6 * w)
+    out = np.zeros((h, 6 * w), np.uint8)
+    for y in range(h):
+        kind, line, up = rows[y, 0], rows[y, 1:].astype(int), out[y - 1].astype(int) if y else np.zeros(6 * w, int)
+        for x in range(0, 6 * w, 6) if kind in (1, 3, 4) else (0,):
+            if kind == 0 or kind == 2:
+                line = line + (up if kind == 2 else 0)
+                break
+            a, c = (line[x - 6 : x], up[x - 6 : x]) if x else (np.zeros(6, int), np.zeros(6, int))
+            b = up[x : x + 6]
+            q = a + b - c
+            paeth = np.where((abs(q - a) <= abs(q - b)) & (abs(q - a) <= abs(q - c)), a, np.where(abs(q - b) <= abs(q - c), b, c))
+            line[x : x + 6] = (line[x : x + 6] + (a if kind == 1 else (a + b) // 2 if kind == 3 else paeth)) & 255
+        out[y] = line & 255
+    return out.view(">u2").reshape(h, w, 3)
 
 
 def romm_decode(v):
@@ -110,7 +134,7 @@ def paper(lib, path, iterations=600, batch=16384):
     """GamutMLP's recipe, the constant-one input included, in PyTorch and here, on the same crop. A constant
     rate leaves the result noisy (about 1 dB from seed to seed, in both), so both start from the same
     weights and draw the same samples."""
-    codes = np.ascontiguousarray(read_ppm(path)[:384, :384].astype(np.uint16))
+    codes = np.ascontiguousarray(read_png(path)[:384, :384].astype(np.uint16))
     h, w = codes.shape[:2]
     base = np.zeros((h, w, 3), np.uint8)
     wide = Image(codes.ctypes.data, w, h, 0, 2, 3, 4)
@@ -184,14 +208,15 @@ def step(lib):
             for _ in range(steps):
                 torch_step()
             theirs = (time.perf_counter() - t) / steps
-            ours = lib.gmlp_test_step(batch, steps * 5)
+            run = subprocess.run(["build/gamutmlp", "bench", ".", "--only", "train", "--threads", "2", "--json"],
+                                 capture_output=True, check=True)
+            ours = json.loads(run.stdout)[f"step_{batch}_seconds"]
             ratios.append((theirs / ours, theirs, ours))
         r, theirs, ours = sorted(ratios)[1]
         print(f"batch {batch:5}: PyTorch {torch.__version__} {1e3 * theirs:7.3f} ms, here {1e3 * ours:7.3f} ms, {r:.1f} times as fast")
 
 
 if __name__ == "__main__":
-    library = C.CDLL(sys.argv[1])
+    library = C.CDLL("build/libgamutmlp.so")
     library.gmlp_mlp_weights.restype = C.c_size_t
-    library.gmlp_test_step.restype = C.c_double
-    {"gradient": gradient, "paper": paper, "step": step}[sys.argv[2]](library, *sys.argv[3:])
+    {"gradient": gradient, "paper": paper, "step": step}[sys.argv[1]](library, *sys.argv[2:])
