@@ -311,10 +311,17 @@ static void half_rows_are_as_the_functions(void **state) {
         assert_int_equal(gmlp_convert(&e, &e2, &o), GMLP_OK);
         for (uint32_t i = 0; i < 65535; i++) {
             const float v = gmlp_half_to_float((uint16_t)i);
+            if (isnan(v)) { /* one NaN for all */
+                const uint32_t nan = 0x7fc00000u;
+                assert_memory_equal(&nan, &wide[i], 4);
+                assert_int_equal(out[i], 0x7e00);
+                continue;
+            }
             assert_memory_equal(&v, &wide[i], 4);
-            assert_int_equal(out[i], gmlp_half_from_float(v));
+            assert_int_equal(out[i], i);
         }
-        for (int i = 0; i < 3 * 700; i++) assert_int_equal(extra_out[i], gmlp_half_from_float(extra[i]));
+        for (int i = 0; i < 3 * 700; i++)
+            assert_int_equal(extra_out[i], isnan(extra[i]) ? 0x7e00 : gmlp_half_from_float(extra[i]));
     }
 }
 
