@@ -253,8 +253,9 @@ GMLP_DEF double gmlp_curve_encode(int space, double linear, double white_nits);
 
 /* Converts a whole view into another of the same size: any space, type, stride. Integer
    destinations are clamped to [0,1] and rounded to the nearest code; half and float keep
-   values outside, and NaN as one same NaN. Relative error of the curves below 2e-6 (PQ and HLG: codes from 1e-5 to 2).
-   Views may be the same memory only if type and channel count are equal. Writes dst. */
+   values outside, and NaN as one same NaN. Relative error of the curves below 2e-6 (PQ and HLG:
+   for codes from 1e-5 to 2). Views may be the same memory only if type and channel count are
+   equal. Writes dst. */
 typedef struct gmlp_convert_opts {
     int adaptation;          /* gmlp_adaptation */
     double white_nits;       /* 0: 203 */

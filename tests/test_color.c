@@ -129,7 +129,7 @@ static void matrices_agree_with_little_cms(void **state) {
         gmlp_space_matrix(pairs[k][0], pairs[k][1], GMLP_BRADFORD, m);
         for (int j = 0; j < 3; j++) {
             const double in[3] = {j == 0, j == 1, j == 2};
-            double out[3];
+            double out[3] = {0};
             cmsDoTransform(t, in, out, 1);
             for (int i = 0; i < 3; i++) close_to(out[i], m[3 * i + j], 3e-4); /* profiles hold 16.16 numbers and a rounded D50 */
         }
