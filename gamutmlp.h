@@ -255,8 +255,9 @@ GMLP_DEF double gmlp_curve_encode(int space, double linear, double white_nits);
 
 /* Converts a whole view into another of the same size: any space, type, stride. Integer
    destinations are clamped to [0,1] and rounded to the nearest code; half and float keep
-   values outside. Relative error of the curves below 2e-6. Views may be the same memory only
-   if type and channel count are equal. Writes dst. */
+   values outside, and NaN as one same NaN. Relative error of the curves below 2e-6 (PQ and HLG:
+   for codes from 1e-5 to 2). Views may be the same memory only if type and channel count are
+   equal. Writes dst. */
 typedef struct gmlp_convert_opts {
     int adaptation;          /* gmlp_adaptation */
     double white_nits;       /* 0: 203 */
@@ -958,7 +959,7 @@ typedef struct gmlp__curve {
 /* One instruction set's kernels. The passes below fill one table each. */
 typedef struct gmlp__kernels {
     /* color. n is a multiple of 16; outputs may be the inputs. unit: x is clamped to [0,1] first,
-       NaN to 0; otherwise infinity and NaN stay */
+       NaN to 0; otherwise infinity stays, and NaN becomes 0x7fc00000 */
     void (*curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit);
     /* to [0,top], NaN to 0 */
     void (*clamp)(const float *x, float *y, size_t n, float top);
@@ -5005,9 +5006,11 @@ GMLP__TARGET static void GMLP__FN(clamp)(const float *x, float *y, size_t n, flo
     for (i = 0; i < n; i += GMLP__W) GMLP__V_STORE(y + i, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), top));
 }
 
-/* Odd; what is beyond any light, infinity and NaN stay. */
+/* Odd; what is beyond any light and infinity stay. NaN becomes one and the same: processors differ
+   in which NaN they hand on. */
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(odd)(GMLP__VF x, GMLP__VF a, GMLP__VF y) {
-    return GMLP__V_LESS(a, GMLP__V_SET1(1.2676506e30f), GMLP__FN(sign_of)(y, x), x);
+    const GMLP__VF beyond = GMLP__V_SET1(1.2676506e30f), nan = GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7fc00000));
+    return GMLP__V_LESS(a, beyond, GMLP__FN(sign_of)(y, x), GMLP__V_LESS(GMLP__V_SET1(1.0f), a, x, nan));
 }
 
 GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit) {
@@ -5034,8 +5037,11 @@ GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, f
         }
     } else if (unit) {
         GMLP__FN(clamp)(x, y, n, 1.0f);
-    } else if (x != y) {
-        memcpy(y, x, n * sizeof *x);
+    } else {
+        for (i = 0; i < n; i += GMLP__W) {
+            const GMLP__VF v = GMLP__V_LOAD(x + i), a = GMLP__FN(abs)(v);
+            GMLP__V_STORE(y + i, GMLP__FN(odd)(v, a, a));
+        }
     }
 }
 
@@ -5103,16 +5109,16 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(from_half)(GMLP__VI h) {
     return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(v), GMLP__I_SHL(GMLP__I_AND(h, GMLP__I_SET1(0x8000)), 16)));
 }
 
-/* As gmlp_half_from_float. Adding 1/2 rounds to the subnormal halves' step. */
+/* As gmlp_half_from_float, but for one NaN only. Adding 1/2 rounds to the subnormal halves' step. */
 GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(to_half)(GMLP__VF v) {
     const GMLP__VF a = GMLP__FN(abs)(v);
     const GMLP__VI bits = GMLP__V_AS_INT(a);
     const GMLP__VI even = GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(1));
     const GMLP__VI normal = GMLP__I_SAR(GMLP__I_ADD(GMLP__I_ADD(bits, GMLP__I_SET1(0xfff - 0x38000000)), even), 13);
     const GMLP__VI small = GMLP__I_SUB(GMLP__V_AS_INT(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))), GMLP__I_SET1(0x3f000000));
-    const GMLP__VI nan = GMLP__I_XOR(GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(0x1ff)), GMLP__I_SET1(0x7e00));
     const GMLP__VF finite = GMLP__V_LESS(a, GMLP__V_SET1(6.103515625e-5f), GMLP__V_AS_FLOAT(small), GMLP__V_AS_FLOAT(normal));
-    const GMLP__VF other = GMLP__V_LESS(GMLP__V_SET1(1.0f), a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7c00)), GMLP__V_AS_FLOAT(nan));
+    const GMLP__VF other = GMLP__V_LESS(GMLP__V_SET1(1.0f), a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7c00)),
+                                        GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7e00)));
     const GMLP__VI h = GMLP__V_AS_INT(GMLP__V_LESS(a, GMLP__V_SET1(65520.0f), finite, other));
     return GMLP__I_XOR(h, GMLP__I_AND(GMLP__I_SAR(GMLP__V_AS_INT(v), 16), GMLP__I_SET1(0x8000)));
 }
