@@ -93,7 +93,9 @@
                              when it was renamed; default "gamutmlp.h"
 */
 #ifndef GMLP_DEF
-#ifdef GMLP_STATIC
+#if defined(GMLP_STATIC) && defined(__GNUC__)
+#define GMLP_DEF static __attribute__((unused))
+#elif defined(GMLP_STATIC)
 #define GMLP_DEF static
 #else
 #define GMLP_DEF extern
@@ -691,6 +693,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc 
 #include <immintrin.h>
 /* clang hides these from immintrin.h when it imitates MSVC; including them again is harmless. */
 #if defined(__clang__) && defined(_MSC_VER)
+#include <smmintrin.h>
 #include <avxintrin.h>
 #include <avx2intrin.h>
 #include <fmaintrin.h>
@@ -704,6 +707,10 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc 
 #endif
 #ifdef GMLP__HAS_NEON
 #include <arm_neon.h>
+#endif
+#if defined(GMLP__ARM64) && defined(_MSC_VER)
+#include <intrin.h>
+#define GMLP__FPCR 0x5a20 /* winnt.h calls it ARM64_FPCR */
 #endif
 #if !defined(GMLP__X64) && !defined(GMLP__ARM64)
 #include <fenv.h>
@@ -747,9 +754,6 @@ static void gmlp__free(const gmlp_alloc *a, void *ptr, size_t size) {
     else GMLP_FREE(ptr);
 }
 
-/* a * b, or 0 if that does not fit; callers take 0 as a failure. */
-static size_t gmlp__mul(size_t a, size_t b) { return b && a > (size_t)-1 / b ? 0 : a * b; }
-
 /* Floating-point state: round to nearest, denormals kept. Set on entry, put back on return. */
 #if defined(GMLP__X64)
 typedef unsigned int gmlp__fp_state;
@@ -771,11 +775,11 @@ static void gmlp__fp_leave(gmlp__fp_state old) { __asm__ __volatile__("msr fpcr,
 #elif defined(GMLP__ARM64)
 typedef int64_t gmlp__fp_state;
 static gmlp__fp_state gmlp__fp_enter(void) {
-    int64_t old = _ReadStatusReg(ARM64_FPCR);
-    _WriteStatusReg(ARM64_FPCR, 0);
+    int64_t old = _ReadStatusReg(GMLP__FPCR);
+    _WriteStatusReg(GMLP__FPCR, 0);
     return old;
 }
-static void gmlp__fp_leave(gmlp__fp_state old) { _WriteStatusReg(ARM64_FPCR, old); }
+static void gmlp__fp_leave(gmlp__fp_state old) { _WriteStatusReg(GMLP__FPCR, old); }
 #else
 typedef fenv_t gmlp__fp_state;
 static gmlp__fp_state gmlp__fp_enter(void) {
@@ -850,7 +854,7 @@ static float gmlp__fmaf(float a, float b, float c) {
 }
 
 /* Instruction sets. */
-#ifdef GMLP__X64
+#ifdef GMLP__HAS_AVX2
 static void gmlp__cpuid(uint32_t leaf, uint32_t r[4]) {
 #if defined(_MSC_VER) && !defined(__clang__)
     int v[4], i;
@@ -933,6 +937,10 @@ typedef struct gmlp__gemm {
    POWER is exact up to rounding: octave[exponent] * polynomial(mantissa), which is x^p by parts.
    SEGMENTS, for PQ and HLG, has one cubic for each 32nd of an octave. */
 enum { GMLP__CURVE_NONE, GMLP__CURVE_POWER, GMLP__CURVE_SEGMENTS };
+/* Light this far outside [0,1] still counts as inside. */
+#define GMLP__GAMUT_TOLERANCE 1e-6f
+/* The curves' error at most, in 8-bit codes, with room to spare. */
+#define GMLP__CODE8_ERROR (1.0f / 4096.0f)
 enum { GMLP__POWER_TERMS = 8, GMLP__SEGMENT_BITS = 5 };
 typedef struct gmlp__curve {
     int kind;
@@ -949,23 +957,58 @@ typedef struct gmlp__curve {
 
 /* One instruction set's kernels. The passes below fill one table each. */
 typedef struct gmlp__kernels {
-    /* color. Planes and n are padded to multiples of 16; outputs may be the inputs. */
-    void (*curve)(const gmlp__curve *c, const float *x, float *y, size_t n);
-    /* to [0,1], NaN to 0 */
-    void (*clamp)(const float *x, float *y, size_t n);
+    /* color. n is a multiple of 16; outputs may be the inputs. unit: x is clamped to [0,1] first,
+       NaN to 0; otherwise infinity and NaN stay */
+    void (*curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit);
+    /* to [0,top], NaN to 0 */
+    void (*clamp)(const float *x, float *y, size_t n, float top);
     void (*matrix)(const float m[9], const float *r, const float *g, const float *b, float *ro, float *go, float *bo,
                    size_t n);
     /* rgb *= curve(luminance), the system gamma of HLG */
     void (*system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n);
+    /* packed three-channel pixels to planes: by a table of 256, as shares of 65535, from half */
+    void (*load8)(const unsigned char *rgb, const float *table, float *r, float *g, float *b, size_t n);
+    void (*load16)(const unsigned char *rgb, float *r, float *g, float *b, size_t n);
+    void (*load_half)(const unsigned char *rgb, float *r, float *g, float *b, size_t n);
+    /* and back. 8 bits: y * 255 + offset, rounded; where that is in doubt light x decides, with the
+       table of each code's least light. 16 bits: y * 65535 + offset, rounded */
+    void (*store8)(const float *const x[3], const float *const y[3], const float *table, float offset, unsigned char *rgb,
+                   size_t n);
+    void (*store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n);
+    void (*store_half)(const float *const y[3], unsigned char *rgb, size_t n);
+    /* flag = 1 or 0 for each pixel: with a channel outside [0,1] or NaN; out of gamut. n <= 2^20;
+       both return the sum */
+    float (*outside)(const float *r, const float *g, const float *b, float *flag, size_t n);
+    float (*out_of_gamut)(const float *r, const float *g, const float *b, float *flag, size_t n);
     void (*gemm)(const gmlp__gemm *g);
-    /* features of one sample: f[2 * bands] = sin, cos of 2^k pi m; may write 15 floats further */
+    /* features of one input: f[0..2*bands-1] = sin, cos of 2^k pi m; may write 15 floats further */
     void (*encode)(float m, size_t bands, float *f);
-    /* x -> sin x, and cos x into d when it is not NULL; n a multiple of 16 */
-    void (*sine)(float *x, float *d, size_t n);
-    void (*adam)(const float *g, float *w, float *m, float *v, size_t n, const float k[8]);
-    /* d[i] += s[i]; n a multiple of 16 */
-    void (*add)(float *d, const float *s, size_t n);
+    /* copies blocks of size[i] floats from row at[n][i] of table i, one after the other, for each of
+       n samples; may write 15 floats further than a sample's end, before the next is written */
+    void (*gather)(const float *const *table, const uint32_t *size, const uint32_t (*at)[GMLP_INPUTS], size_t inputs,
+                   size_t n, float *f, size_t f_row);
+    /* h[n][cols] = line + table 1 [at 1] + ... + table 4 [at 4], added in that order; relu: max(0, h) */
+    void (*lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS], size_t n,
+                   size_t cols, int relu, float *h);
+    /* x = sin x, and c = cos x unless it is NULL; n a multiple of 16 */
+    void (*sine)(float *x, float *c, size_t n);
+    /* x *= y, x += y; n a multiple of 16 */
+    void (*scale)(float *x, const float *y, size_t n);
+    void (*add)(float *x, const float *y, size_t n);
+    /* sum[cols] += each of the rows of d in turn */
+    void (*columns)(const float *d, size_t rows, size_t cols, float *sum);
+    /* one Adam step with constants of gmlp__adam_constants; n a multiple of 16 */
+    void (*adam)(const float *k, const float *g, float *w, float *m, float *v, size_t n);
 } gmlp__kernels;
+
+/* Feature j of the encoding is sin(pi (frequency m + phase)): sine and cosine in turn. */
+static const float gmlp__frequency[2 * GMLP_MAX_BANDS] = {
+    1.0f, 1.0f, 2.0f, 2.0f, 4.0f, 4.0f, 8.0f, 8.0f, 16.0f, 16.0f, 32.0f, 32.0f, 64.0f, 64.0f, 128.0f, 128.0f,
+    256.0f, 256.0f, 512.0f, 512.0f, 1024.0f, 1024.0f, 2048.0f, 2048.0f,
+    4096.0f, 4096.0f, 8192.0f, 8192.0f, 16384.0f, 16384.0f, 32768.0f, 32768.0f};
+static const float gmlp__phase[2 * GMLP_MAX_BANDS] = {
+    0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f,
+    0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f};
 
 #define GMLP__PASS GMLP__PASS_SCALAR
 #define GMLP__PASS_SCALAR 1
@@ -980,9 +1023,17 @@ typedef struct gmlp__kernels {
 #undef GMLP__PASS
 #endif
 #ifdef GMLP__HAS_AVX512
+#if defined(__GNUC__) && !defined(__clang__) /* gcc 12 warns about its own intrinsics (bug 105593) */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wsign-conversion" /* its macros at -O0 */
+#endif
 #define GMLP__PASS GMLP__PASS_AVX512
 #include GMLP_HEADER_FILENAME
 #undef GMLP__PASS
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 #endif
 #ifdef GMLP__HAS_NEON
 #define GMLP__PASS GMLP__PASS_NEON
@@ -1485,9 +1536,9 @@ static gmlp_result gmlp__loader_init(gmlp__loader *l, int type, int channels, in
     l->type = type;
     l->channels = channels ? channels : 3;
     l->hlg = space == GMLP_REC2020_HLG;
-    if (type == GMLP_U8)
+    if (type == GMLP_U8) {
         for (i = 0; i < 256; i++) l->table[i] = (float)gmlp__curve_decode(space, (double)i / 255.0, white_nits);
-    else {
+    } else {
         result = gmlp__curve_init(&l->curve, space, 0, white_nits, alloc);
         if (result) return result;
     }
@@ -1495,62 +1546,51 @@ static gmlp_result gmlp__loader_init(gmlp__loader *l, int type, int channels, in
     return GMLP_OK;
 }
 
-/* The samples as floats, integers as shares of 1, without any curve but the table's. */
-static void gmlp__load_samples(const gmlp__loader *l, const unsigned char *row, size_t n, float *r, float *g, float *b) {
-    const size_t step = (size_t)l->channels;
+/* Copies the three colours of n pixels between rows and packed memory. */
+static void gmlp__copy_pixels(unsigned char *to, size_t to_step, const unsigned char *from, size_t from_step, size_t pixel, size_t n) {
+    for (; n; n--, to += to_step, from += from_step) memcpy(to, from, pixel);
+}
+
+/* n is up to GMLP__PORTION, and a multiple of 16 or less than 16. */
+static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, size_t n, float *r, float *g, float *b) {
+    const gmlp__kernels *k = l->kernels;
+    const size_t sample = gmlp_type_size(l->type), padded = (n + 15) & ~(size_t)15;
+    unsigned char packed[GMLP__PORTION * 3 * 4];
     size_t i;
+    if (l->channels == 4 || n < padded) {
+        gmlp__copy_pixels(packed, 3 * sample, row, (size_t)l->channels * sample, 3 * sample, n);
+        memset(packed + n * 3 * sample, 0, (padded - n) * 3 * sample);
+        row = packed;
+    }
     switch (l->type) {
-        case GMLP_U8:
-            for (i = 0; i < n; i++, row += step) {
-                r[i] = l->table[row[0]];
-                g[i] = l->table[row[1]];
-                b[i] = l->table[row[2]];
-            }
-            break;
-        case GMLP_U16:
-            for (i = 0; i < n; i++, row += 2 * step) {
-                uint16_t v[3];
-                memcpy(v, row, 6);
-                r[i] = (float)v[0] * (1.0f / 65535.0f);
-                g[i] = (float)v[1] * (1.0f / 65535.0f);
-                b[i] = (float)v[2] * (1.0f / 65535.0f);
-            }
-            break;
-        case GMLP_HALF:
-            for (i = 0; i < n; i++, row += 2 * step) {
-                uint16_t v[3];
-                memcpy(v, row, 6);
-                r[i] = gmlp_half_to_float(v[0]);
-                g[i] = gmlp_half_to_float(v[1]);
-                b[i] = gmlp_half_to_float(v[2]);
-            }
-            break;
+        case GMLP_U8: k->load8(row, l->table, r, g, b, padded); break;
+        case GMLP_U16: k->load16(row, r, g, b, padded); break;
+        case GMLP_HALF: k->load_half(row, r, g, b, padded); break;
         default:
-            for (i = 0; i < n; i++, row += 4 * step) {
+            for (i = 0; i < padded; i++, row += 12) {
                 memcpy(r + i, row, 4);
                 memcpy(g + i, row + 4, 4);
                 memcpy(b + i, row + 8, 4);
             }
             break;
     }
-    for (; n % 16; n++) r[n] = g[n] = b[n] = 0.0f; /* the kernels run over the padding */
+    if (l->curve.kind != GMLP__CURVE_NONE) {
+        k->curve(&l->curve, r, r, padded, l->type == GMLP_U16);
+        k->curve(&l->curve, g, g, padded, l->type == GMLP_U16);
+        k->curve(&l->curve, b, b, padded, l->type == GMLP_U16);
+    }
+    if (l->hlg) k->system_gamma(&l->system_gamma, r, g, b, padded);
 }
 
+/* The next portion of n pixels that are left: whole groups of 16 first, then the rest. */
+static size_t gmlp__portion(size_t n) { return n >= GMLP__PORTION ? GMLP__PORTION : n >= 16 ? n & ~(size_t)15 : n; }
+
 static void gmlp__load_row(const gmlp__loader *l, const void *row, size_t n, float *r, float *g, float *b) {
-    const unsigned char *p = (const unsigned char *)row;
-    const gmlp__kernels *k = l->kernels;
     const size_t size = (size_t)l->channels * gmlp_type_size(l->type);
-    size_t i, count, padded;
+    size_t i, count;
     for (i = 0; i < n; i += count) {
-        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
-        padded = (count + 15) & ~(size_t)15;
-        gmlp__load_samples(l, p + i * size, count, r + i, g + i, b + i);
-        if (l->curve.kind != GMLP__CURVE_NONE) {
-            k->curve(&l->curve, r + i, r + i, padded);
-            k->curve(&l->curve, g + i, g + i, padded);
-            k->curve(&l->curve, b + i, b + i, padded);
-        }
-        if (l->hlg) k->system_gamma(&l->system_gamma, r + i, g + i, b + i, padded);
+        count = gmlp__portion(n - i);
+        gmlp__load_portion(l, (const unsigned char *)row + i * size, count, r + i, g + i, b + i);
     }
 }
 
@@ -1604,77 +1644,63 @@ static gmlp_result gmlp__storer_init(gmlp__storer *s, int type, int channels, in
     return GMLP_OK;
 }
 
-/* The code of light x (0..1), given the curve's approximate value y: never wrong, because the
-   guess is the code or one below. */
-static unsigned char gmlp__code8(const gmlp__storer *s, float x, float y) {
-    const float guess = y * 255.0f + (s->truncate ? -0.001f : 0.499f);
-    const int code = guess > 0.0f ? (int)guess : 0;
-    return (unsigned char)(code + (x >= s->table[code + 1]));
-}
-
-static void gmlp__store_samples(const gmlp__storer *s, const float *const x[3], const float *const y[3], size_t n,
+/* As gmlp__load_portion. */
+static void gmlp__store_portion(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n,
                                 unsigned char *row) {
-    const size_t step = (size_t)s->channels;
-    const float offset = s->truncate ? 1.0f / 32.0f : 0.5f; /* 16-bit codes survive rounding errors */
+    const gmlp__kernels *k = s->kernels;
+    const size_t sample = gmlp_type_size(s->type), padded = (n + 15) & ~(size_t)15;
+    const int integer = s->type == GMLP_U8 || s->type == GMLP_U16;
+    /* PQ and HLG take light above 1 and end elsewhere */
+    const int unit = integer && s->curve.kind != GMLP__CURVE_SEGMENTS;
+    float light[3][GMLP__PORTION], code[3][GMLP__PORTION];
+    unsigned char packed[GMLP__PORTION * 3 * 4], *out = row;
+    const float *x[3], *y[3];
     size_t i;
     int c;
+    x[0] = r;
+    x[1] = g;
+    x[2] = b;
+    for (c = 0; c < 3; c++) {
+        if (s->hlg || n < padded) { /* needs its own copy */
+            memcpy(light[c], x[c], n * sizeof(float));
+            memset(light[c] + n, 0, (padded - n) * sizeof(float));
+            x[c] = light[c];
+        }
+        y[c] = code[c];
+    }
+    if (s->hlg) k->system_gamma(&s->system_gamma, light[0], light[1], light[2], padded);
+    for (c = 0; c < 3; c++) {
+        if (s->type == GMLP_U8) { /* the table's last entry is above any clamped light */
+            k->clamp(x[c], light[c], padded, unit ? 1.0f : 1e30f);
+            x[c] = light[c];
+        }
+        k->curve(&s->curve, x[c], code[c], padded, unit);
+        if (integer && !unit) k->clamp(code[c], code[c], padded, 1.0f);
+    }
+    if (s->channels == 4 || n < padded) out = packed;
     switch (s->type) {
-        case GMLP_U8:
-            for (i = 0; i < n; i++, row += step)
-                for (c = 0; c < 3; c++) row[c] = gmlp__code8(s, x[c][i], y[c][i]);
+        case GMLP_U8: k->store8(x, y, s->table, s->truncate ? -0.5f : 0.0f, out, padded); break;
+        case GMLP_U16: /* truncating, a 32nd of a code up, so that codes survive the curve's error */
+            k->store16(y, s->truncate ? -0.46875f : 0.0f, out, padded);
             break;
-        case GMLP_U16:
-            for (i = 0; i < n; i++, row += 2 * step)
-                for (c = 0; c < 3; c++) {
-                    const float v = gmlp__fmaf(y[c][i], 65535.0f, offset);
-                    const uint16_t code = (uint16_t)(v < 65535.0f ? v : 65535.0f);
-                    memcpy(row + 2 * c, &code, 2);
-                }
-            break;
-        case GMLP_HALF:
-            for (i = 0; i < n; i++, row += 2 * step)
-                for (c = 0; c < 3; c++) {
-                    const uint16_t half = gmlp_half_from_float(y[c][i]);
-                    memcpy(row + 2 * c, &half, 2);
-                }
-            break;
+        case GMLP_HALF: k->store_half(y, out, padded); break;
         default:
-            for (i = 0; i < n; i++, row += 4 * step)
-                for (c = 0; c < 3; c++) memcpy(row + 4 * c, y[c] + i, 4);
+            for (i = 0; i < padded; i++) {
+                memcpy(out + 12 * i, y[0] + i, 4);
+                memcpy(out + 12 * i + 4, y[1] + i, 4);
+                memcpy(out + 12 * i + 8, y[2] + i, 4);
+            }
             break;
     }
+    if (out == packed) gmlp__copy_pixels(row, (size_t)s->channels * sample, packed, 3 * sample, 3 * sample, n);
 }
 
 static void gmlp__store_row(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n, void *row) {
-    unsigned char *p = (unsigned char *)row;
-    const gmlp__kernels *k = s->kernels;
     const size_t size = (size_t)s->channels * gmlp_type_size(s->type);
-    const int integer = s->type == GMLP_U8 || s->type == GMLP_U16;
-    float light[3][GMLP__PORTION], code[3][GMLP__PORTION];
-    const float *plane[3], *x[3], *y[3];
-    size_t i, count, padded;
-    int c;
-    plane[0] = r;
-    plane[1] = g;
-    plane[2] = b;
-    for (c = 0; c < 3; c++) {
-        x[c] = light[c];
-        y[c] = code[c];
-    }
+    size_t i, count;
     for (i = 0; i < n; i += count) {
-        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
-        padded = (count + 15) & ~(size_t)15;
-        for (c = 0; c < 3; c++) {
-            memcpy(light[c], plane[c] + i, count * sizeof(float));
-            memset(light[c] + count, 0, (padded - count) * sizeof(float));
-        }
-        if (s->hlg) k->system_gamma(&s->system_gamma, light[0], light[1], light[2], padded);
-        for (c = 0; c < 3; c++) {
-            if (integer && s->curve.kind != GMLP__CURVE_SEGMENTS) k->clamp(light[c], light[c], padded);
-            k->curve(&s->curve, light[c], code[c], padded);
-            if (integer && s->curve.kind == GMLP__CURVE_SEGMENTS) k->clamp(code[c], code[c], padded);
-        }
-        gmlp__store_samples(s, x, y, count, p + i * size);
+        count = gmlp__portion(n - i);
+        gmlp__store_portion(s, r + i, g + i, b + i, count, (unsigned char *)row + i * size);
     }
 }
 
@@ -1769,31 +1795,52 @@ GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, 
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 */
-#define GMLP__GAMUT_TOLERANCE 1e-6f
-
 GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin) {
     const int r = rgb[0], g = rgb[1], b = rgb[2];
     if (r == g && g == b && (r == 0 || r == 255)) return 0;
     return r <= margin || g <= margin || b <= margin || r >= 255 - margin || g >= 255 - margin || b >= 255 - margin;
 }
 
+/* The rule on linear sRGB, as the kernel out_of_gamut has it. */
+static int gmlp__is_out_of_gamut(float r, float g, float b) {
+    const float low = -GMLP__GAMUT_TOLERANCE, high = 1.0f + GMLP__GAMUT_TOLERANCE;
+    if (r > low && r < high && g > low && g < high && b > low && b < high) return 0;
+    return !(r < 0.0f && g < 0.0f && b < 0.0f) && !(r > 1.0f && g > 1.0f && b > 1.0f);
+}
+
+/* Whether some pixel of 8 has a code within margin (0..63) of 0 or 255; spare says which bytes are
+   no colour. Folding 255..128 onto 0..127 makes it one comparison, a carry into the top bit. */
+static int gmlp__near_limits(const unsigned char *rgb, int channels, uint64_t carry, uint64_t spare) {
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t all = ones << 7, v;
+    int i;
+    for (i = 0; i < channels; i++) {
+        memcpy(&v, rgb + 8 * i, 8);
+        v ^= (v >> 7 & ones) * 255u;
+        all &= (v + carry) | spare;
+    }
+    return all != ones << 7;
+}
+
 /* Writes the places of the saturated pixels among n and returns how many there are. index has
    room for n. */
 static size_t gmlp__saturated_row(const unsigned char *rgb, int channels, size_t n, int margin, uint32_t *index) {
-    size_t i, count = 0;
-    for (i = 0; i < n; i++, rgb += channels) {
-        index[count] = (uint32_t)i;
-        count += (size_t)gmlp_is_saturated(rgb, margin);
+    static const unsigned char fourth[8] = {0, 0, 0, 0x80, 0, 0, 0, 0x80};
+    const uint64_t carry = (uint64_t)(127 - margin) * 0x0101010101010101u;
+    uint64_t spare = 0;
+    size_t i = 0, count = 0, end;
+    if (channels == 4) memcpy(&spare, fourth, 8);
+    while (i < n) {
+        if (n - i >= 8 && !gmlp__near_limits(rgb + i * (size_t)channels, channels, carry, spare)) {
+            i += 8;
+            continue;
+        }
+        for (end = n - i < 8 ? n : i + 8; i < end; i++) {
+            index[count] = (uint32_t)i;
+            count += (size_t)gmlp_is_saturated(rgb + i * (size_t)channels, margin);
+        }
     }
     return count;
-}
-
-static int gmlp__outside(float v) { return !(v >= -GMLP__GAMUT_TOLERANCE && v <= 1.0f + GMLP__GAMUT_TOLERANCE); }
-
-/* The rule on linear sRGB. */
-static int gmlp__is_out_of_gamut(float r, float g, float b) {
-    if (!gmlp__outside(r) && !gmlp__outside(g) && !gmlp__outside(b)) return 0;
-    return !(r < 0.0f && g < 0.0f && b < 0.0f) && !(r > 1.0f && g > 1.0f && b > 1.0f);
 }
 
 /* One walk over a wide picture in bands. What is NULL is not made. */
@@ -1816,7 +1863,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
     const size_t width = v->wide->width, height = v->wide->height;
     gmlp_gamut_report *report = v->reports ? v->reports + band : NULL;
     gmlp_soft_clip *extremes = v->extremes ? v->extremes + band : NULL;
-    float plane[3][GMLP__PORTION];
+    float plane[3][GMLP__PORTION], flag[GMLP__PORTION];
     float *const r = plane[0], *const g = plane[1], *const b = plane[2];
     uint32_t index[GMLP__PORTION];
     size_t x, y, i, n, padded;
@@ -1832,15 +1879,15 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
             n = width - x < GMLP__PORTION ? width - x : GMLP__PORTION;
             padded = (n + 15) & ~(size_t)15;
             gmlp__load_row(&v->loader, from + x * in, n, r, g, b);
-            if (report)
-                for (i = 0; i < n; i++) report->clamped += (uint64_t)(gmlp__outside(r[i]) | gmlp__outside(g[i]) | gmlp__outside(b[i]));
-            for (c = 0; c < 3; c++) k->clamp(plane[c], plane[c], padded);
+            /* padding is black: inside */
+            if (report) report->clamped += (uint64_t)k->outside(r, g, b, flag, padded);
+            for (c = 0; c < 3; c++) k->clamp(plane[c], plane[c], padded, 1.0f);
             if (v->mixes) gmlp__matrix_row(k, v->matrix, r, g, b, r, g, b, n);
-            if (report)
-                for (i = 0; i < n; i++) report->out_of_gamut += (uint64_t)gmlp__is_out_of_gamut(r[i], g[i], b[i]);
+            if (report) report->out_of_gamut += (uint64_t)k->out_of_gamut(r, g, b, flag, padded);
             if (v->mask) {
                 uint8_t *mask = v->mask + y * width + x;
-                for (i = 0; i < n; i++) mask[i] = (uint8_t)gmlp__is_out_of_gamut(r[i], g[i], b[i]);
+                k->out_of_gamut(r, g, b, flag, padded);
+                for (i = 0; i < n; i++) mask[i] = (uint8_t)flag[i];
             }
             for (c = 0; extremes && c < 3; c++) {
                 for (i = 0; i < n; i++) {
@@ -1967,17 +2014,823 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
 /* ---------------------------------------------------------------------------------------
    >>encoding: sinusoidal encoding
 */
-/* STUB encoding */
+#define GMLP__PAD(n) (((n) + 15u) & ~(size_t)15u)
+
+/* Features of one sample, input after input; may write 15 floats further. */
+static void gmlp__encode(const gmlp__kernels *k, const uint8_t bands[GMLP_INPUTS], const float *in, float *f) {
+    size_t i;
+    for (i = 0; i < GMLP_INPUTS; i++) {
+        if (bands[i]) k->encode(in[i], bands[i], f);
+        f += 2 * (size_t)bands[i];
+    }
+}
+
+static size_t gmlp__features(const uint8_t bands[GMLP_INPUTS]) {
+    size_t i, n = 0;
+    for (i = 0; i < GMLP_INPUTS; i++) {
+        if (bands[i] > GMLP_MAX_BANDS) return 0;
+        n += 2 * (size_t)bands[i];
+    }
+    return n;
+}
+
+GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *inputs, size_t n, float *features, int isa) {
+    const gmlp__kernels *k = gmlp__select(isa);
+    float row[2 * GMLP_MAX_BANDS * GMLP_INPUTS + 16];
+    const size_t count = bands ? gmlp__features(bands) : 0;
+    gmlp__fp_state fp;
+    size_t i;
+    if (!k || !count || (n && (!inputs || !features))) return GMLP_E_ARGUMENT;
+    fp = gmlp__fp_enter();
+    for (i = 0; i < n; i++) {
+        gmlp__encode(k, bands, inputs + i * GMLP_INPUTS, row);
+        memcpy(features + i * count, row, count * sizeof(float));
+    }
+    gmlp__fp_leave(fp);
+    return GMLP_OK;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>mlp: the network: forward, backward, Adam
 */
-/* STUB mlp */
+/* Inside, layers are padded with zeros to multiples of 16 neurons, which stay zero: their
+   inputs, gradients and moments are all zero. One block of floats holds W1[features][wide],
+   b1[wide], W2[wide][wide], b2[wide], W3 transposed[3][wide], b3[16]. */
+typedef struct gmlp__shape {
+    size_t features, row;   /* row: features padded */
+    size_t width, wide;     /* wide: width padded */
+    size_t b1, w2, b2, w3, b3, count; /* offsets in the block, its size */
+    int sine;
+} gmlp__shape;
+
+GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp) {
+    return mlp ? gmlp__features(mlp->bands) : 0;
+}
+
+GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp) {
+    const size_t f = gmlp_mlp_features(mlp);
+    size_t w;
+    if (!f || mlp->width < 8 || mlp->width > GMLP_MAX_WIDTH || mlp->width % 8) return 0;
+    if (mlp->activation < 0 || mlp->activation > GMLP_SINE || mlp->bias < 0 || mlp->bias > GMLP_BIAS_FIRST) return 0;
+    w = (size_t)mlp->width;
+    return f * w + w + w * w + w + w * 3 + 3;
+}
+
+static void gmlp__shape_of(const gmlp_mlp *mlp, gmlp__shape *s) {
+    s->features = gmlp_mlp_features(mlp);
+    s->row = GMLP__PAD(s->features);
+    s->width = (size_t)mlp->width;
+    s->wide = GMLP__PAD(s->width);
+    s->b1 = s->features * s->wide;
+    s->w2 = s->b1 + s->wide;
+    s->b2 = s->w2 + s->wide * s->wide;
+    s->w3 = s->b2 + s->wide;
+    s->b3 = s->w3 + 3 * s->wide;
+    s->count = s->b3 + 16;
+    s->sine = mlp->activation == GMLP_SINE;
+}
+
+/* Flat weights (the public layout) into a padded block, and back. */
+static void gmlp__pack(const gmlp__shape *s, const float *flat, float *block) {
+    const size_t w = s->width;
+    size_t i, c;
+    memset(block, 0, s->count * sizeof(float));
+    for (i = 0; i < s->features; i++, flat += w) memcpy(block + i * s->wide, flat, w * sizeof(float));
+    memcpy(block + s->b1, flat, w * sizeof(float)), flat += w;
+    for (i = 0; i < w; i++, flat += w) memcpy(block + s->w2 + i * s->wide, flat, w * sizeof(float));
+    memcpy(block + s->b2, flat, w * sizeof(float)), flat += w;
+    for (i = 0; i < w; i++, flat += 3)
+        for (c = 0; c < 3; c++) block[s->w3 + c * s->wide + i] = flat[c];
+    memcpy(block + s->b3, flat, 3 * sizeof(float));
+}
+
+static void gmlp__unpack(const gmlp__shape *s, const float *block, float *flat) {
+    const size_t w = s->width;
+    size_t i, c;
+    for (i = 0; i < s->features; i++, flat += w) memcpy(flat, block + i * s->wide, w * sizeof(float));
+    memcpy(flat, block + s->b1, w * sizeof(float)), flat += w;
+    for (i = 0; i < w; i++, flat += w) memcpy(flat, block + s->w2 + i * s->wide, w * sizeof(float));
+    memcpy(flat, block + s->b2, w * sizeof(float)), flat += w;
+    for (i = 0; i < w; i++, flat += 3)
+        for (c = 0; c < 3; c++) flat[c] = block[s->w3 + c * s->wide + i];
+    memcpy(flat, block + s->b3, 3 * sizeof(float));
+}
+
+/* The two transposes that the products need besides the block: W2 transposed[wide][wide], then
+   W3[wide][16]. */
+static size_t gmlp__transposes_count(const gmlp__shape *s) { return s->wide * s->wide + s->wide * 16; }
+
+static void gmlp__transpose(const gmlp__shape *s, const float *block, float *t) {
+    const float *w2 = block + s->w2, *w3 = block + s->w3;
+    float *t3 = t + s->wide * s->wide;
+    size_t i, j, c;
+    for (i = 0; i < s->wide; i++)
+        for (j = 0; j < s->wide; j++) t[j * s->wide + i] = w2[i * s->wide + j];
+    for (i = 0; i < s->wide; i++)
+        for (c = 0; c < 3; c++) t3[i * 16 + c] = w3[c * s->wide + i];
+}
+
+/* Samples go through the network in chunks whose activations stay in the cache. The chunk's
+   size is not part of the arithmetic: every sum runs over the samples in order. */
+#define GMLP__CHUNK 64u
+#define GMLP__SLACK 8u  /* rows past the last that a matrix kernel may read */
+
+typedef struct gmlp__pass {
+    float *f;          /* [chunk][row]   features */
+    float *h1, *h2;    /* [chunk][wide]  activations */
+    float *c1, *c2;    /* [chunk][wide]  their derivatives (sine only) */
+    float *d1, *d2;    /* [chunk][wide]  gradients */
+    float *out, *d3;   /* [chunk][16]    outputs, their gradients */
+} gmlp__pass;
+
+static size_t gmlp__pass_count(const gmlp__shape *s) {
+    return (GMLP__CHUNK + GMLP__SLACK) * (s->row + 6 * s->wide + 2 * 16) + 16;
+}
+
+/* Lays a pass over zeroed memory of gmlp__pass_count floats. */
+static void gmlp__pass_init(const gmlp__shape *s, float *memory, gmlp__pass *p) {
+    const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * s->wide;
+    p->f = memory;
+    p->h1 = p->f + rows * s->row;
+    p->h2 = p->h1 + layer;
+    p->c1 = p->h2 + layer;
+    p->c2 = p->c1 + layer;
+    p->d1 = p->c2 + layer;
+    p->d2 = p->d1 + layer;
+    p->out = p->d2 + layer;
+    p->d3 = p->out + rows * 16;
+}
+
+static void gmlp__product(const gmlp__kernels *k, const float *a, size_t a_row, size_t a_k, const float *b, size_t b_k,
+                          float *c, size_t c_row, size_t rows, size_t depth, size_t cols, const float *init,
+                          const float *mask, int mode) {
+    gmlp__gemm g;
+    g.a = a;
+    g.a_row = a_row;
+    g.a_k = a_k;
+    g.b = b;
+    g.b_k = b_k;
+    g.c = c;
+    g.c_row = c_row;
+    g.rows = rows;
+    g.k = depth;
+    g.cols = cols;
+    g.init = init;
+    g.mask = mask;
+    g.mode = mode;
+    k->gemm(&g);
+}
+
+/* The second and third layer of n <= GMLP__CHUNK samples, from p->h1 to p->out. */
+static void gmlp__forward_tail(const gmlp__kernels *k, const gmlp__shape *s, const float *block, const float *transposes,
+                               gmlp__pass *p, size_t n, int derivative) {
+    const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_RELU;
+    gmlp__product(k, p->h1, s->wide, 1, block + s->w2, s->wide, p->h2, s->wide, n, s->width, s->wide, block + s->b2, NULL, mode);
+    if (s->sine) k->sine(p->h2, derivative ? p->c2 : NULL, n * s->wide);
+    gmlp__product(k, p->h2, s->wide, 1, transposes + s->wide * s->wide, 16, p->out, 16, n, s->width, 16, block + s->b3, NULL,
+                  GMLP__GEMM_SET);
+}
+
+/* All layers, from p->f to p->out. */
+static void gmlp__forward(const gmlp__kernels *k, const gmlp__shape *s, const float *block, const float *transposes,
+                          gmlp__pass *p, size_t n, int derivative) {
+    const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_RELU;
+    gmlp__product(k, p->f, s->row, 1, block, s->wide, p->h1, s->wide, n, s->features, s->wide, block + s->b1, NULL, mode);
+    if (s->sine) k->sine(p->h1, derivative ? p->c1 : NULL, n * s->wide);
+    gmlp__forward_tail(k, s, block, transposes, p, n, derivative);
+}
+
+/* Adds the gradient of n samples, whose output gradients are in p->d3, to gradient (a block). */
+static void gmlp__backward(const gmlp__kernels *k, const gmlp__shape *s, const float *block, const float *transposes,
+                           gmlp__pass *p, size_t n, float *gradient) {
+    const size_t w = s->wide;
+    const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_MASK;
+    gmlp__product(k, p->d3, 1, 16, p->h2, w, gradient + s->w3, w, 3, n, w, NULL, NULL, GMLP__GEMM_ADD);
+    k->columns(p->d3, n, 16, gradient + s->b3);
+    gmlp__product(k, p->d3, 16, 1, block + s->w3, w, p->d2, w, n, 3, w, NULL, p->h2, mode);
+    if (s->sine) k->scale(p->d2, p->c2, n * w);
+    gmlp__product(k, p->h1, 1, w, p->d2, w, gradient + s->w2, w, s->width, n, w, NULL, NULL, GMLP__GEMM_ADD);
+    k->columns(p->d2, n, w, gradient + s->b2);
+    gmlp__product(k, p->d2, w, 1, transposes, w, p->d1, w, n, s->width, w, NULL, p->h1, mode);
+    if (s->sine) k->scale(p->d1, p->c1, n * w);
+    gmlp__product(k, p->f, 1, s->row, p->d1, w, gradient, w, s->features, n, w, NULL, NULL, GMLP__GEMM_ADD);
+    k->columns(p->d1, n, w, gradient + s->b1);
+}
+
+/* p->d3 = factor * (p->out - target); returns the sum of squared differences. */
+static double gmlp__loss(gmlp__pass *p, const float *targets, size_t n, float factor) {
+    double sum = 0.0;
+    size_t i, c;
+    for (i = 0; i < n; i++)
+        for (c = 0; c < 3; c++) {
+            const float e = p->out[i * 16 + c] - targets[i * 3 + c];
+            p->d3[i * 16 + c] = factor * e;
+            sum += (double)e * (double)e; /* exact product: safe to fuse */
+        }
+    return sum;
+}
+
+/* Random numbers: SplitMix64 (Steele, Lea, Flood, 2014), as a function of a counter. */
+static uint64_t gmlp__random(uint64_t seed, uint64_t counter) {
+    uint64_t z = seed + (counter + 1) * 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static double gmlp__sqrt(double x) { /* Newton from a bit-level guess; to a few units in the last place */
+    double y;
+    uint64_t u;
+    int i;
+    memcpy(&u, &x, 8);
+    u = (u >> 1) + 0x1ff7a3bea91d9b1bu;
+    memcpy(&y, &u, 8);
+    for (i = 0; i < 5; i++) y = 0.5 * (y + x / y);
+    return y;
+}
+
+GMLP_DEF gmlp_result gmlp_mlp_init(const gmlp_mlp *mlp, uint64_t seed, float last_gain, float *weights) {
+    const size_t count = gmlp_mlp_weights(mlp);
+    size_t f, w, i, n, layer, in, out;
+    uint64_t counter = 0;
+    gmlp__fp_state fp;
+    if (!count || !weights) return GMLP_E_ARGUMENT;
+    fp = gmlp__fp_enter();
+    f = gmlp_mlp_features(mlp);
+    w = (size_t)mlp->width;
+    for (layer = 0; layer < 3; layer++) {
+        double bound;
+        in = layer == 0 ? f : w;
+        out = layer == 2 ? 3 : w;
+        n = in * out;
+        if (layer == 0 && mlp->bias == GMLP_BIAS_FIRST) in++;
+        bound = gmlp__sqrt(6.0 / (double)(in + out));
+        if (layer == 2) bound = gmlp__dmul(bound, (double)last_gain);
+        if (layer == 0 && mlp->bias == GMLP_BIAS_FIRST) n += out;
+        for (i = 0; i < n; i++) {
+            const double u = (double)(gmlp__random(seed, counter++) >> 11) * (1.0 / 4503599627370496.0) - 1.0;
+            *weights++ = (float)gmlp__dmul(bound, u);
+        }
+        if (!(layer == 0 && mlp->bias == GMLP_BIAS_FIRST))
+            for (i = 0; i < out; i++) *weights++ = 0.0f;
+    }
+    gmlp__fp_leave(fp);
+    return GMLP_OK;
+}
+
+/* The network over n samples of inputs. targets NULL: outputs are written; otherwise the gradient
+   and the loss. */
+static gmlp_result gmlp__mlp_run(const gmlp_mlp *mlp, const float *weights, const float *inputs, const float *targets,
+                                 size_t n, float *outputs, double *loss, float *gradient, int isa, const gmlp_alloc *alloc) {
+    const gmlp__kernels *k = gmlp__select(isa);
+    gmlp__shape s;
+    gmlp__pass p;
+    gmlp__fp_state fp;
+    float *memory, *block, *transposes, *sum;
+    double total = 0.0;
+    size_t i, j, m, c, size;
+    if (!k || !gmlp_mlp_weights(mlp) || !weights || (n && !inputs)) return GMLP_E_ARGUMENT;
+    gmlp__shape_of(mlp, &s);
+    size = (2 * s.count + gmlp__transposes_count(&s) + gmlp__pass_count(&s)) * sizeof(float);
+    memory = (float *)gmlp__alloc(alloc, size);
+    if (!memory) return GMLP_E_MEMORY;
+    fp = gmlp__fp_enter();
+    memset(memory, 0, size);
+    block = memory;
+    sum = block + s.count;
+    transposes = sum + s.count;
+    gmlp__pass_init(&s, transposes + gmlp__transposes_count(&s), &p);
+    gmlp__pack(&s, weights, block);
+    gmlp__transpose(&s, block, transposes);
+    for (i = 0; i < n; i += m) {
+        m = n - i < GMLP__CHUNK ? n - i : GMLP__CHUNK;
+        for (j = 0; j < m; j++) gmlp__encode(k, mlp->bands, inputs + (i + j) * GMLP_INPUTS, p.f + j * s.row);
+        gmlp__forward(k, &s, block, transposes, &p, m, targets != NULL);
+        if (targets) {
+            total += gmlp__loss(&p, targets + i * 3, m, (float)(2.0 / (3.0 * (double)n)));
+            gmlp__backward(k, &s, block, transposes, &p, m, sum);
+        } else {
+            for (j = 0; j < m; j++)
+                for (c = 0; c < 3; c++) outputs[(i + j) * 3 + c] = p.out[j * 16 + c];
+        }
+    }
+    if (targets) gmlp__unpack(&s, sum, gradient);
+    if (loss) *loss = n ? total / (3.0 * (double)n) : 0.0;
+    gmlp__fp_leave(fp);
+    gmlp__free(alloc, memory, size);
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_mlp_forward(const gmlp_mlp *mlp, const float *weights, const float *inputs, size_t n,
+                                      float *outputs, int isa, const gmlp_alloc *alloc) {
+    if (n && !outputs) return GMLP_E_ARGUMENT;
+    return gmlp__mlp_run(mlp, weights, inputs, NULL, n, outputs, NULL, NULL, isa, alloc);
+}
+
+GMLP_DEF gmlp_result gmlp_mlp_gradient(const gmlp_mlp *mlp, const float *weights, const float *inputs,
+                                       const float *targets, size_t n, double *loss, float *gradient, int isa,
+                                       const gmlp_alloc *alloc) {
+    if (!targets || !gradient) return GMLP_E_ARGUMENT;
+    return gmlp__mlp_run(mlp, weights, inputs, targets, n, NULL, loss, gradient, isa, alloc);
+}
+
+/* What the kernel needs for one step: moment factors, the step with its bias correction (negative:
+   it is added), the second moment's correction, epsilon. power1 and power2 are beta^step. */
+static void gmlp__adam_constants(const gmlp_adam *a, double power1, double power2, float k[8]) {
+    k[0] = (float)a->beta1;
+    k[1] = (float)(1.0 - a->beta1);
+    k[2] = (float)a->beta2;
+    k[3] = (float)(1.0 - a->beta2);
+    k[4] = (float)(-a->rate / (1.0 - power1));
+    k[5] = (float)(1.0 / gmlp__sqrt(1.0 - power2));
+    k[6] = (float)a->epsilon;
+    k[7] = 0.0f;
+}
+
+GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const float *gradient, float *weights,
+                                    float *m, float *v, size_t n, int isa) {
+    const gmlp__kernels *kernels = gmlp__select(isa);
+    const size_t whole = n & ~(size_t)15u, rest = n - whole;
+    double power1 = 1.0, power2 = 1.0;
+    float k[8], tail[4][16];
+    gmlp__fp_state fp;
+    uint32_t i;
+    if (!kernels || !adam || !step || !gradient || !weights || !m || !v) return GMLP_E_ARGUMENT;
+    if (!(adam->beta1 >= 0.0 && adam->beta1 < 1.0 && adam->beta2 >= 0.0 && adam->beta2 < 1.0)) return GMLP_E_ARGUMENT;
+    fp = gmlp__fp_enter();
+    for (i = 0; i < step && (power1 > 0.0 || power2 > 0.0); i++) {
+        power1 = gmlp__dmul(power1, adam->beta1);
+        power2 = gmlp__dmul(power2, adam->beta2);
+    }
+    gmlp__adam_constants(adam, power1, power2, k);
+    kernels->adam(k, gradient, weights, m, v, whole);
+    if (rest) {
+        memset(tail, 0, sizeof tail);
+        memcpy(tail[0], gradient + whole, rest * sizeof(float));
+        memcpy(tail[1], weights + whole, rest * sizeof(float));
+        memcpy(tail[2], m + whole, rest * sizeof(float));
+        memcpy(tail[3], v + whole, rest * sizeof(float));
+        kernels->adam(k, tail[0], tail[1], tail[2], tail[3], 16);
+        memcpy(weights + whole, tail[1], rest * sizeof(float));
+        memcpy(m + whole, tail[2], rest * sizeof(float));
+        memcpy(v + whole, tail[3], rest * sizeof(float));
+    }
+    gmlp__fp_leave(fp);
+    return GMLP_OK;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>train: training on one picture
 */
-/* STUB train */
+
+static gmlp_result gmlp__quantise(gmlp_net *net); /* >>blob: rounds the weights to what the blob holds */
+
+static float gmlp__clamp01(float v) { return v > 0.0f ? v < 1.0f ? v : 1.0f : 0.0f; } /* NaN: 0 */
+static int gmlp__finite(float v) { return v - v == 0.0f; }
+
+/* A pixel to draw from. */
+typedef struct gmlp__sample {
+    uint32_t at[GMLP_INPUTS];  /* row, column, codes */
+    float target[3];           /* what the network is to give */
+    float color[3];            /* colour inputs, when they are not the codes */
+} gmlp__sample;
+
+/* More distinct pixels than this teach a few thousand weights nothing new. */
+#define GMLP__MAX_SAMPLES (1u << 20)
+#define GMLP__MAX_SHARDS 16u
+
+typedef struct gmlp__trainer {
+    gmlp_net *net;
+    gmlp_train_opts opts;             /* resolved */
+    const gmlp__kernels *kernels;
+    const gmlp_image *base, *wide;
+    gmlp__loader load_base, load_wide;
+    float to_srgb[9], to_wide[9];     /* linear wide -> linear sRGB and back */
+    gmlp__shape shape;
+    /* picture: pixels of the two classes per row, then their ranks; class 0 is what the network
+       is for, class 1 the rest (paper only) */
+    uint64_t (*rank)[2];
+    uint64_t total[2], keep[2];
+    uint64_t *out_of_gamut;
+    int *failed;
+    gmlp__sample *samples;
+    size_t sample_count;
+    /* network */
+    float *block, *m, *v, *transposes;
+    float *gradients, *scratch;       /* one for each shard */
+    double loss[GMLP__MAX_SHARDS];
+    size_t shards;
+    const float *tables[GMLP_INPUTS]; /* features by row, column, code */
+    uint32_t sizes[GMLP_INPUTS];
+    float *table_memory;
+    uint32_t step;
+} gmlp__trainer;
+
+/* Fills every zero field with the preset's value; 0 if a field is out of range. */
+static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
+    static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0};
+    int paper;
+    if (in) *o = *in;
+    else memset(o, 0, sizeof *o);
+    if (o->preset < 0 || o->preset > GMLP_PRESET_PAPER) return 0;
+    paper = o->preset == GMLP_PRESET_PAPER;
+    if (!o->iterations) o->iterations = paper ? 9000 : 2000;
+    if (!o->batch) o->batch = paper ? 65536 : 2048;
+    if (!o->width) o->width = 32;
+    if (!memcmp(o->bands, none, sizeof none)) memset(o->bands, paper ? 12 : 8, sizeof o->bands);
+    if (!o->weight_bits) o->weight_bits = paper ? 32 : 8;
+    if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_COSINE;
+    if (!(o->rate > 0.0)) o->rate = paper ? 5e-3 : 1e-2;
+    if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.99;
+    return o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 &&
+           (o->weight_bits == 32 || (o->weight_bits >= 2 && o->weight_bits <= 8)) &&
+           (o->schedule == GMLP_COSINE || o->schedule == GMLP_CONSTANT) &&
+           (o->adaptation == GMLP_BRADFORD || o->adaptation == GMLP_CAT02);
+}
+
+/* Row planes of one job: base linear, wide linear, wide in linear sRGB, saturated indices, mask. */
+static size_t gmlp__rows_size(uint32_t width) {
+    return GMLP__PAD(width) * (9 * sizeof(float) + sizeof(uint32_t) + 1);
+}
+
+/* Rows of the picture, in bands whose number depends on nothing but the picture. */
+#define GMLP__BANDS 64u
+static uint32_t gmlp__band(uint32_t height, size_t index) {
+    return (uint32_t)((uint64_t)height * index / GMLP__BANDS);
+}
+
+/* One row of both pictures: cls[x] = class of the pixel (2: left out), planes as above. Returns the
+   number of OG pixels. */
+static uint64_t gmlp__classify(const gmlp__trainer *t, uint32_t y, float *planes, unsigned char *cls) {
+    const size_t n = t->base->width, row = GMLP__PAD(n);
+    float *w[3], *q[3];
+    uint32_t *index = (uint32_t *)(void *)(planes + 9 * row);
+    const unsigned char *base = gmlp__row(t->base, y);
+    uint64_t count = 0;
+    size_t i, saturated;
+    for (i = 0; i < 3; i++) {
+        w[i] = planes + (3 + i) * row;
+        q[i] = planes + (6 + i) * row;
+    }
+    gmlp__load_row(&t->load_wide, gmlp__row(t->wide, y), n, w[0], w[1], w[2]);
+    for (i = 0; i < n; i++) {
+        w[0][i] = gmlp__clamp01(w[0][i]);
+        w[1][i] = gmlp__clamp01(w[1][i]);
+        w[2][i] = gmlp__clamp01(w[2][i]);
+    }
+    gmlp__matrix_row(t->kernels, t->to_srgb, w[0], w[1], w[2], q[0], q[1], q[2], n);
+    for (i = 0; i < n; i++) {
+        const int og = gmlp__is_out_of_gamut(q[0][i], q[1][i], q[2][i]);
+        cls[i] = t->net->region == GMLP_REGION_ALL ? (unsigned char)!og : 2;
+        count += (uint64_t)og;
+    }
+    if (t->net->region == GMLP_REGION_SATURATED) {
+        saturated = gmlp__saturated_row(base, t->base->channels ? t->base->channels : 3, n, t->opts.margin, index);
+        for (i = 0; i < saturated; i++) cls[index[i]] = 0;
+    }
+    return count;
+}
+
+static void gmlp__count_job(void *ctx, size_t job) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const size_t size = gmlp__rows_size(t->base->width);
+    uint32_t y;
+    size_t i;
+    float *planes = (float *)gmlp__alloc(&t->opts.alloc, size);
+    unsigned char *cls;
+    t->failed[job] = !planes;
+    if (!planes) return;
+    memset(planes, 0, size);
+    cls = (unsigned char *)(planes + 10 * GMLP__PAD(t->base->width));
+    for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
+        t->out_of_gamut[job] += gmlp__classify(t, y, planes, cls);
+        for (i = 0; i < t->base->width; i++)
+            if (cls[i] < 2) t->rank[y][cls[i]]++;
+    }
+    gmlp__free(&t->opts.alloc, planes, size);
+}
+
+/* Is the pixel of this rank among those kept? Even spacing; *slot is its place. */
+static int gmlp__kept(uint64_t rank, uint64_t keep, uint64_t total, uint64_t *slot) {
+    *slot = rank * keep / total;
+    return (rank + 1) * keep / total > *slot;
+}
+
+static void gmlp__collect_job(void *ctx, size_t job) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const size_t n = t->base->width, row = GMLP__PAD(n), size = gmlp__rows_size(t->base->width);
+    const int channels = t->base->channels ? t->base->channels : 3;
+    float *planes = (float *)gmlp__alloc(&t->opts.alloc, size), *b[3], *w[3];
+    unsigned char *cls;
+    uint32_t y;
+    size_t i, c;
+    t->failed[job] = !planes;
+    if (!planes) return;
+    memset(planes, 0, size);
+    cls = (unsigned char *)(planes + 10 * row);
+    for (c = 0; c < 3; c++) {
+        b[c] = planes + c * row;
+        w[c] = planes + (3 + c) * row;
+    }
+    for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
+        const unsigned char *base = gmlp__row(t->base, y);
+        uint64_t rank[2];
+        gmlp__classify(t, y, planes, cls);
+        gmlp__load_row(&t->load_base, base, n, b[0], b[1], b[2]);
+        gmlp__matrix_row(t->kernels, t->to_wide, b[0], b[1], b[2], b[0], b[1], b[2], n);
+        rank[0] = t->rank[y][0];
+        rank[1] = t->rank[y][1];
+        for (i = 0; i < n; i++) {
+            const unsigned k = cls[i];
+            uint64_t slot;
+            gmlp__sample *s;
+            if (k > 1 || !gmlp__kept(rank[k]++, t->keep[k], t->total[k], &slot)) continue;
+            s = t->samples + (k ? t->keep[0] : 0) + slot;
+            s->at[0] = y;
+            s->at[1] = (uint32_t)i;
+            for (c = 0; c < 3; c++) {
+                s->at[2 + c] = base[i * (size_t)channels + c];
+                s->target[c] = 2.0f * (w[c][i] - b[c][i]);
+                s->color[c] = 2.0f * b[c][i] - 1.0f; /* exact product: safe to fuse */
+            }
+        }
+    }
+    gmlp__free(&t->opts.alloc, planes, size);
+}
+
+/* Counts the classes, chooses what to keep and fills the samples. */
+static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
+    const uint32_t height = t->base->height;
+    int failed[GMLP__BANDS];
+    uint64_t og[GMLP__BANDS], at[2] = {0, 0}, n;
+    gmlp_result result = GMLP_E_MEMORY;
+    size_t i, k, rank_size = (size_t)height * sizeof *t->rank;
+    memset(og, 0, sizeof og);
+    t->failed = failed;
+    t->out_of_gamut = og;
+    t->rank = (uint64_t (*)[2])gmlp__alloc(&t->opts.alloc, rank_size);
+    if (!t->rank) return GMLP_E_MEMORY;
+    memset(t->rank, 0, rank_size);
+    gmlp__run(&t->opts.threads, gmlp__count_job, t, GMLP__BANDS);
+    for (i = 0; i < GMLP__BANDS; i++) {
+        if (failed[i]) goto done;
+        report->out_of_gamut += og[i];
+    }
+    for (i = 0; i < height; i++)
+        for (k = 0; k < 2; k++) {
+            n = t->rank[i][k];
+            t->rank[i][k] = at[k];
+            at[k] += n;
+        }
+    t->total[0] = at[0];
+    t->total[1] = at[1];
+    report->saturated = t->net->region == GMLP_REGION_ALL ? at[0] + at[1] : at[0];
+    if (t->opts.preset == GMLP_PRESET_PAPER) { /* every 5th OG and every 50th other pixel */
+        t->keep[0] = (at[0] + 4) / 5;
+        t->keep[1] = (at[1] + 49) / 50;
+    } else {
+        t->keep[0] = at[0] < GMLP__MAX_SAMPLES ? at[0] : GMLP__MAX_SAMPLES;
+    }
+    t->sample_count = (size_t)(t->keep[0] + t->keep[1]);
+    report->samples = t->sample_count;
+    result = GMLP_OK;
+    if (t->sample_count && report->out_of_gamut) {
+        t->samples = (gmlp__sample *)gmlp__alloc(&t->opts.alloc, t->sample_count * sizeof *t->samples);
+        if (!t->samples) result = GMLP_E_MEMORY;
+        else gmlp__run(&t->opts.threads, gmlp__collect_job, t, GMLP__BANDS);
+        for (i = 0; i < GMLP__BANDS; i++)
+            if (failed[i]) result = GMLP_E_MEMORY;
+    }
+done:
+    gmlp__free(&t->opts.alloc, t->rank, rank_size);
+    return result;
+}
+
+/* Coordinate i of n in [-1, 1], as linspace(-1, 1, n). */
+static float gmlp__coordinate(double i, uint32_t n) {
+    return n > 1 ? (float)(2.0 * i / (double)(n - 1) - 1.0) : -1.0f;
+}
+
+/* Feature tables: by row, by column and, for code inputs, by code. Returns floats; with memory
+   NULL only counts them. */
+static size_t gmlp__feature_tables(gmlp__trainer *t, float *memory) {
+    size_t used = 0, i, j;
+    float *shared = NULL;
+    for (i = 0; i < GMLP_INPUTS; i++) {
+        const uint32_t bands = t->opts.bands[i], size = 2 * bands;
+        const uint32_t n = i == 0 ? t->base->height : i == 1 ? t->base->width : 256u;
+        float *table = memory ? memory + used : NULL;
+        if (i >= 2 && t->net->inputs != GMLP_INPUT_CODES) break;
+        t->sizes[i] = size;
+        if (i > 2 && bands == t->opts.bands[2]) { /* the three channels share one table */
+            t->tables[i] = shared;
+            continue;
+        }
+        if (memory) {
+            for (j = 0; j < n && bands; j++) {
+                const float m = i < 2 ? gmlp__coordinate((double)j, n) : (float)(2.0 * (double)j / 255.0 - 1.0);
+                t->kernels->encode(m, bands, table + j * size);
+            }
+            t->tables[i] = table;
+            if (i == 2) shared = table;
+        }
+        used += (size_t)n * size + 16;
+    }
+    return used;
+}
+
+/* One shard of a step: its samples' gradient, summed in order. */
+static void gmlp__shard_job(void *ctx, size_t shard) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const uint64_t begin = (uint64_t)t->opts.batch * shard / t->shards, end = (uint64_t)t->opts.batch * (shard + 1) / t->shards;
+    const float factor = (float)(2.0 / (3.0 * (double)t->opts.batch));
+    const size_t direct = t->net->inputs == GMLP_INPUT_WIDE;
+    float *gradient = t->gradients + shard * t->shape.count, targets[3 * GMLP__CHUNK];
+    uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
+    gmlp__pass p;
+    double loss = 0.0;
+    uint64_t i;
+    gmlp__pass_init(&t->shape, t->scratch + shard * gmlp__pass_count(&t->shape), &p);
+    memset(gradient, 0, t->shape.count * sizeof(float));
+    for (i = begin; i < end; i += GMLP__CHUNK) {
+        const size_t n = end - i < GMLP__CHUNK ? (size_t)(end - i) : GMLP__CHUNK;
+        size_t j, c;
+        const gmlp__sample *drawn[GMLP__CHUNK];
+        for (j = 0; j < n; j++) {
+            const uint64_t r = gmlp__random(t->opts.seed, (uint64_t)t->step << 32 | (i + j));
+            drawn[j] = t->samples + (size_t)((r >> 32) * t->sample_count >> 32);
+        }
+        for (j = 0; j < n; j++) {
+            memcpy(at[j], drawn[j]->at, sizeof at[j]);
+            memcpy(targets + 3 * j, drawn[j]->target, sizeof drawn[j]->target);
+        }
+        t->kernels->gather(t->tables, t->sizes, (const uint32_t (*)[GMLP_INPUTS])at, direct ? 2 : GMLP_INPUTS, n, p.f, t->shape.row);
+        for (j = 0; direct && j < n; j++) {
+            float *f = p.f + j * t->shape.row + t->sizes[0] + t->sizes[1];
+            for (c = 0; c < 3; c++) {
+                if (t->opts.bands[2 + c]) t->kernels->encode(drawn[j]->color[c], t->opts.bands[2 + c], f);
+                f += 2 * (size_t)t->opts.bands[2 + c];
+            }
+        }
+        gmlp__forward(t->kernels, &t->shape, t->block, t->transposes, &p, n, 1);
+        loss += gmlp__loss(&p, targets, n, factor);
+        gmlp__backward(t->kernels, &t->shape, t->block, t->transposes, &p, n, gradient);
+    }
+    t->loss[shard] = loss;
+}
+
+static double gmlp__cospi(double x) { /* 0 <= x <= 1, to 1e-9: Taylor about the middle */
+    const double t = gmlp__dmul(x - 0.5, 3.141592653589793), u = gmlp__dmul(t, t);
+    double p = -1.0 / 39916800.0;
+    p = gmlp__dmul(p, u) + 1.0 / 362880.0;
+    p = gmlp__dmul(p, u) - 1.0 / 5040.0;
+    p = gmlp__dmul(p, u) + 1.0 / 120.0;
+    p = gmlp__dmul(p, u) - 1.0 / 6.0;
+    return -(gmlp__dmul(gmlp__dmul(p, u), t) + t);
+}
+
+/* Learning rate of a step: 20 steps of warm-up, then half a cosine down to a hundredth. */
+static double gmlp__rate(const gmlp__trainer *t, uint32_t step) {
+    const gmlp_train_opts *o = &t->opts;
+    double rate = o->rate, x;
+    if (o->schedule == GMLP_CONSTANT) return rate;
+    x = (double)step / (double)o->iterations;
+    rate = gmlp__dmul(rate, 0.01 + gmlp__dmul(0.495, 1.0 + gmlp__cospi(x)));
+    return step < 20 ? gmlp__dmul(rate, (double)(step + 1) / 20.0) : rate;
+}
+
+static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
+    gmlp_adam adam;
+    double power1 = 1.0, power2 = 1.0;
+    float k[8];
+    size_t i;
+    adam.beta1 = 0.9;
+    adam.beta2 = t->opts.beta2;
+    adam.epsilon = 1e-8;
+    for (t->step = 0; t->step < t->opts.iterations; t->step++) {
+        if (t->opts.progress && t->opts.progress(t->opts.progress_user, t->step, t->opts.iterations)) return GMLP_E_CANCELLED;
+        gmlp__transpose(&t->shape, t->block, t->transposes);
+        gmlp__run(&t->opts.threads, gmlp__shard_job, t, t->shards);
+        for (i = 1; i < t->shards; i++) {
+            t->kernels->add(t->gradients, t->gradients + i * t->shape.count, t->shape.count);
+            t->loss[0] += t->loss[i];
+        }
+        if (t->net->mlp.bias == GMLP_BIAS_FIRST) {
+            memset(t->gradients + t->shape.b2, 0, t->shape.wide * sizeof(float));
+            memset(t->gradients + t->shape.b3, 0, 16 * sizeof(float));
+        }
+        adam.rate = gmlp__rate(t, t->step);
+        power1 = gmlp__dmul(power1, adam.beta1);
+        power2 = gmlp__dmul(power2, adam.beta2);
+        gmlp__adam_constants(&adam, power1, power2, k);
+        t->kernels->adam(k, t->gradients, t->block, t->m, t->v, t->shape.count);
+    }
+    if (t->opts.progress) t->opts.progress(t->opts.progress_user, t->step, t->opts.iterations);
+    report->iterations = t->step;
+    report->loss = t->loss[0] / (3.0 * (double)t->opts.batch);
+    return GMLP_OK;
+}
+
+/* Gives the trainer its memory, starts the weights, trains, and leaves them in the net. */
+static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
+    gmlp_net *net = t->net;
+    const size_t flat = gmlp_mlp_weights(&net->mlp), tables = gmlp__feature_tables(t, NULL);
+    const size_t count = t->shape.count, pass = gmlp__pass_count(&t->shape);
+    size_t floats, i;
+    float *memory;
+    gmlp_result result;
+    t->shards = (t->opts.batch + 255) / 256;
+    if (t->shards > GMLP__MAX_SHARDS) t->shards = GMLP__MAX_SHARDS;
+    floats = 3 * count + gmlp__transposes_count(&t->shape) + tables + t->shards * (count + pass);
+    net->weights = (float *)gmlp__alloc(&t->opts.alloc, flat * sizeof(float));
+    memory = (float *)gmlp__alloc(&t->opts.alloc, floats * sizeof(float));
+    result = net->weights && memory ? GMLP_OK : GMLP_E_MEMORY;
+    if (!result) {
+        memset(memory, 0, floats * sizeof(float));
+        t->block = memory;
+        t->m = t->block + count;
+        t->v = t->m + count;
+        t->transposes = t->v + count;
+        t->gradients = t->transposes + gmlp__transposes_count(&t->shape);
+        t->scratch = t->gradients + t->shards * count;
+        gmlp__feature_tables(t, t->scratch + t->shards * pass);
+        if (t->opts.start) memcpy(net->weights, t->opts.start->weights, flat * sizeof(float));
+        else result = gmlp_mlp_init(&net->mlp, t->opts.seed, t->opts.preset == GMLP_PRESET_PAPER ? 1.0f : 0.1f, net->weights);
+        gmlp__pack(&t->shape, net->weights, t->block);
+        result = gmlp__optimise(t, report);
+        gmlp__unpack(&t->shape, t->block, net->weights);
+        for (i = 0; i < flat && !result; i++)
+            if (!gmlp__finite(net->weights[i])) result = GMLP_E_WEIGHT;
+        if (!result) result = gmlp__quantise(net);
+    }
+    gmlp__free(&t->opts.alloc, memory, floats * sizeof(float));
+    return result;
+}
+
+GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
+                                gmlp_net *net, gmlp_train_report *report) {
+    gmlp__trainer t;
+    gmlp_train_report unused;
+    gmlp_signature signature;
+    gmlp__fp_state fp;
+    gmlp_result result;
+    int shape_ok;
+    if (!net) return GMLP_E_ARGUMENT;
+    memset(net, 0, sizeof *net);
+    memset(&t, 0, sizeof t);
+    if (!report) report = &unused;
+    memset(report, 0, sizeof *report);
+    if (gmlp__check_image(base) || gmlp__check_image(wide) || base->type != GMLP_U8 || base->space != GMLP_SRGB ||
+        base->width != wide->width || base->height != wide->height || !gmlp__resolve_train(opts, &t.opts))
+        return GMLP_E_ARGUMENT;
+    t.kernels = gmlp__select(t.opts.isa);
+    t.net = net;
+    t.base = base;
+    t.wide = wide;
+    net->method = GMLP_METHOD_RESIDUAL;
+    net->wide_space = wide->space;
+    net->adaptation = t.opts.adaptation;
+    net->inputs = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_INPUT_WIDE : GMLP_INPUT_CODES;
+    net->region = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_REGION_ALL : GMLP_REGION_SATURATED;
+    net->margin = t.opts.margin;
+    net->weight_bits = t.opts.weight_bits;
+    net->mlp.activation = t.opts.activation;
+    net->mlp.bias = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL;
+    net->mlp.width = t.opts.width;
+    memcpy(net->mlp.bands, t.opts.bands, sizeof net->mlp.bands);
+    net->width = net->base_width = base->width;
+    net->height = net->base_height = base->height;
+    net->coords.col_step = net->coords.row_step = 1.0f;
+    net->alloc = t.opts.alloc;
+    shape_ok = gmlp_mlp_weights(&net->mlp) != 0;
+    if (shape_ok && t.opts.start)
+        shape_ok = t.opts.start->weights && !memcmp(&t.opts.start->mlp, &net->mlp, sizeof net->mlp) &&
+                   t.opts.start->inputs == net->inputs;
+    if (!t.kernels || !shape_ok) {
+        memset(net, 0, sizeof *net);
+        return GMLP_E_ARGUMENT;
+    }
+    fp = gmlp__fp_enter();
+    gmlp__shape_of(&net->mlp, &t.shape);
+    gmlp__float_matrix(wide->space, GMLP_SRGB_LINEAR, t.opts.adaptation, t.to_srgb);
+    gmlp__float_matrix(GMLP_SRGB_LINEAR, wide->space, t.opts.adaptation, t.to_wide);
+    result = gmlp__loader_init(&t.load_base, GMLP_U8, base->channels, GMLP_SRGB, 0.0, t.kernels, &t.opts.alloc);
+    if (!result) result = gmlp__loader_init(&t.load_wide, wide->type, wide->channels, wide->space, 0.0, t.kernels, &t.opts.alloc);
+    if (!result) result = gmlp__collect(&t, report);
+    if (!result && (!t.sample_count || !report->out_of_gamut)) net->method = GMLP_METHOD_NONE;
+    else if (!result) result = gmlp__fit(&t, report);
+    if (!result) {
+        gmlp_signature_begin(&signature, base->width, base->height);
+        gmlp_signature_rows(&signature, base, 0);
+        gmlp_signature_finish(&signature, net->signature);
+    }
+    gmlp__free(&t.opts.alloc, t.samples, t.sample_count * sizeof *t.samples);
+    gmlp__loader_free(&t.load_wide);
+    gmlp__loader_free(&t.load_base);
+    if (result) gmlp_net_free(net);
+    gmlp__fp_leave(fp);
+    return result;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>blob: the network as bytes; signature; coordinates
@@ -2533,7 +3386,276 @@ GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s) {
 /* ---------------------------------------------------------------------------------------
    >>decode: base picture + network -> wide gamut
 */
-/* STUB decode */
+
+/* The arithmetic of the first layer is defined by tables. With code inputs
+      h = line[row] + T1[column] + T2[red] + T3[green] + T4[blue]
+   where line = b1 + the row's product and each T entry is the product of one input's features
+   with its rows of W1, summed in ascending order. (Turned pictures: line by column of the
+   trained picture.) With wide inputs the first layer is the plain product. */
+struct gmlp_decoder {
+    gmlp_alloc alloc;
+    size_t size;                 /* of this whole block */
+    const gmlp__kernels *kernels;
+    gmlp__loader load;
+    gmlp__storer store;
+    gmlp__shape shape;
+    gmlp_mlp mlp;
+    gmlp_coords coords;
+    uint32_t width, height;      /* of the picture in the file */
+    uint32_t trained[2];         /* rows, columns of the trained picture */
+    int network, inputs, region, margin, same_space;
+    float to_wide[9], to_out[9];
+    float *block, *transposes;
+    const float *tables[GMLP_INPUTS]; /* 1: by column of the file; 2..4: by code */
+};
+
+/* The network coordinates of a file column or row: which input it drives, and its value. */
+static float gmlp__place(const gmlp_decoder *d, int vertical, uint32_t i) {
+    const int row_input = vertical != d->coords.transpose; /* 1: it moves along rows of the trained picture */
+    const double at = row_input ? (double)d->coords.row + gmlp__dmul((double)d->coords.row_step, (double)i)
+                                : (double)d->coords.col + gmlp__dmul((double)d->coords.col_step, (double)i);
+    const float m = gmlp__coordinate(at, d->trained[row_input ? 0 : 1]);
+    return m > 4.0f ? 4.0f : m < -4.0f ? -4.0f : m; /* a hostile transform stays in the encoding's range */
+}
+
+/* out[wide] = init + the product of input i's features at m with its rows of W1. */
+static void gmlp__input_product(const gmlp_decoder *d, size_t i, float m, const float *init, float *out) {
+    float f[2 * GMLP_MAX_BANDS + 16];
+    size_t first = 0, j;
+    for (j = 0; j < i; j++) first += 2 * (size_t)d->mlp.bands[j];
+    if (d->mlp.bands[i]) d->kernels->encode(m, d->mlp.bands[i], f);
+    /* one row of a product; the kernel reads, and ignores, the same row again */
+    gmlp__product(d->kernels, f, 0, 1, d->block + first * d->shape.wide, d->shape.wide, out, d->shape.wide, 1,
+                  2 * (size_t)d->mlp.bands[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
+}
+
+GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts,
+                                         gmlp_decoder **decoder) {
+    gmlp_decode_opts none;
+    gmlp_decoder *d;
+    gmlp__shape shape;
+    gmlp__fp_state fp;
+    gmlp_result result;
+    const gmlp__kernels *kernels;
+    size_t size, tables = 0, i, j;
+    float *memory;
+    if (!net || !decoder) return GMLP_E_ARGUMENT;
+    *decoder = NULL;
+    memset(&none, 0, sizeof none);
+    if (!opts) opts = &none;
+    kernels = gmlp__select(opts->isa);
+    if (space == GMLP_SPACE_NONE) space = net->wide_space;
+    if (!kernels || !gmlp_type_size(type) || !gmlp__space_of(space) || !gmlp__space_of(net->wide_space)) return GMLP_E_ARGUMENT;
+    memset(&shape, 0, sizeof shape);
+    if (net->method == GMLP_METHOD_RESIDUAL) {
+        if (!net->weights || !gmlp_mlp_weights(&net->mlp) || !net->width || !net->height || !net->base_width ||
+            !net->base_height)
+            return GMLP_E_ARGUMENT;
+        gmlp__shape_of(&net->mlp, &shape);
+        tables = net->inputs == GMLP_INPUT_CODES ? ((size_t)net->base_width + 3 * 256) * shape.wide : 0;
+        tables += shape.count + gmlp__transposes_count(&shape);
+    } else if (net->method != GMLP_METHOD_NONE) {
+        return GMLP_E_ARGUMENT;
+    }
+    size = sizeof *d + tables * sizeof(float);
+    d = (gmlp_decoder *)gmlp__alloc(&opts->alloc, size);
+    if (!d) return GMLP_E_MEMORY;
+    fp = gmlp__fp_enter();
+    memset(d, 0, size);
+    d->alloc = opts->alloc;
+    d->size = size;
+    d->kernels = kernels;
+    d->shape = shape;
+    d->mlp = net->mlp;
+    d->coords = net->coords;
+    d->width = net->base_width;
+    d->height = net->base_height;
+    d->trained[0] = net->height;
+    d->trained[1] = net->width;
+    d->network = net->method == GMLP_METHOD_RESIDUAL;
+    d->inputs = net->inputs;
+    d->region = net->region;
+    d->margin = net->margin;
+    gmlp__float_matrix(GMLP_SRGB_LINEAR, net->wide_space, net->adaptation, d->to_wide);
+    d->same_space = !gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
+    result = gmlp__loader_init(&d->load, GMLP_U8, 3, GMLP_SRGB, 0.0, kernels, &d->alloc);
+    if (!result) result = gmlp__storer_init(&d->store, type, 3, space, opts->white_nits, kernels, &d->alloc, 0);
+    if (!result && d->network) {
+        memory = (float *)(void *)(d + 1);
+        d->block = memory;
+        d->transposes = memory + shape.count;
+        memory = d->transposes + gmlp__transposes_count(&shape);
+        gmlp__pack(&shape, net->weights, d->block);
+        gmlp__transpose(&shape, d->block, d->transposes);
+        if (d->inputs == GMLP_INPUT_CODES) {
+            const size_t along = d->coords.transpose ? 0 : 1; /* the input that file columns drive */
+            d->tables[1] = memory;
+            for (j = 0; j < d->width; j++, memory += shape.wide)
+                gmlp__input_product(d, along, gmlp__place(d, 0, (uint32_t)j), NULL, memory);
+            for (i = 2; i < GMLP_INPUTS; i++) {
+                d->tables[i] = memory;
+                for (j = 0; j < 256; j++, memory += shape.wide)
+                    gmlp__input_product(d, i, (float)(2.0 * (double)j / 255.0 - 1.0), NULL, memory);
+            }
+        }
+    }
+    gmlp__fp_leave(fp);
+    if (result) gmlp_decoder_free(d);
+    else *decoder = d;
+    return result;
+}
+
+GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
+    gmlp_alloc alloc;
+    if (!decoder) return;
+    gmlp__loader_free(&decoder->load);
+    gmlp__storer_free(&decoder->store);
+    alloc = decoder->alloc;
+    gmlp__free(&alloc, decoder, decoder->size);
+}
+
+/* Applies the network to the chosen pixels of a row: planes hold the clipped linear wide row. */
+static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, int channels, uint32_t x, uint32_t y,
+                        const uint32_t *index, size_t count, const float *line, gmlp__pass *p, float *const plane[3]) {
+    uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
+    size_t i, j, c;
+    for (i = 0; i < count; i += GMLP__CHUNK) {
+        const size_t n = count - i < GMLP__CHUNK ? count - i : GMLP__CHUNK;
+        const uint32_t *at_x = index + i;
+        if (d->inputs == GMLP_INPUT_CODES) {
+            for (j = 0; j < n; j++) {
+                const unsigned char *rgb = base + (size_t)at_x[j] * (size_t)channels;
+                at[j][1] = x + at_x[j];
+                at[j][2] = rgb[0];
+                at[j][3] = rgb[1];
+                at[j][4] = rgb[2];
+            }
+            d->kernels->lookup(line, d->tables, (const uint32_t (*)[GMLP_INPUTS])at, n, d->shape.wide, !d->shape.sine, p->h1);
+            if (d->shape.sine) d->kernels->sine(p->h1, NULL, n * d->shape.wide);
+            gmlp__forward_tail(d->kernels, &d->shape, d->block, d->transposes, p, n, 0);
+        } else {
+            for (j = 0; j < n; j++) {
+                float in[GMLP_INPUTS];
+                in[d->coords.transpose ? 1 : 0] = gmlp__place(d, 1, y);
+                in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + at_x[j]);
+                for (c = 0; c < 3; c++) in[2 + c] = 2.0f * plane[c][at_x[j]] - 1.0f; /* exact product */
+                gmlp__encode(d->kernels, d->mlp.bands, in, p->f + j * d->shape.row);
+            }
+            gmlp__forward(d->kernels, &d->shape, d->block, d->transposes, p, n, 0);
+        }
+        for (j = 0; j < n; j++)
+            for (c = 0; c < 3; c++) {
+                float *v = &plane[c][at_x[j]];
+                *v = gmlp__clamp01(*v + 0.5f * p->out[j * 16 + c]); /* exact product: safe to fuse */
+            }
+    }
+}
+
+/* Rows first..last-1 of a view whose first pixel is (x, y) in the file. */
+static gmlp_result gmlp__decode_rows(const gmlp_decoder *d, const gmlp_image *base, uint32_t x, uint32_t y,
+                                     const gmlp_image *out, uint32_t first, uint32_t last) {
+    const size_t n = base->width, row = GMLP__PAD(n);
+    const size_t pass = d->network ? gmlp__pass_count(&d->shape) + d->shape.wide : 0;
+    const size_t size = (3 * row + pass) * sizeof(float) + row * sizeof(uint32_t);
+    const int channels = base->channels ? base->channels : 3;
+    float *memory = (float *)gmlp__alloc(&d->alloc, size), *plane[3], *line;
+    uint32_t *index, r;
+    gmlp__loader load = d->load;
+    gmlp__storer store = d->store;
+    gmlp__pass p;
+    if (!memory) return GMLP_E_MEMORY;
+    memset(memory, 0, size);
+    plane[0] = memory;
+    plane[1] = plane[0] + row;
+    plane[2] = plane[1] + row;
+    line = plane[2] + row;
+    index = (uint32_t *)(void *)(memory + 3 * row + pass);
+    if (d->network) gmlp__pass_init(&d->shape, line + d->shape.wide, &p);
+    load.channels = channels;
+    store.channels = out->channels ? out->channels : 3;
+    for (r = first; r < last; r++) {
+        const unsigned char *codes = gmlp__row(base, r);
+        size_t count = 0;
+        gmlp__load_row(&load, codes, n, plane[0], plane[1], plane[2]);
+        gmlp__matrix_row(d->kernels, d->to_wide, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], n);
+        if (d->network) {
+            if (d->region == GMLP_REGION_SATURATED) count = gmlp__saturated_row(codes, channels, n, d->margin, index);
+            else for (; count < n; count++) index[count] = (uint32_t)count;
+            if (count && d->inputs == GMLP_INPUT_CODES)
+                gmlp__input_product(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, y + r), d->block + d->shape.b1, line);
+            gmlp__apply(d, codes, channels, x, y + r, index, count, line, &p, plane);
+        }
+        if (!d->same_space)
+            gmlp__matrix_row(d->kernels, d->to_out, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], n);
+        gmlp__store_row(&store, plane[0], plane[1], plane[2], n, (unsigned char *)gmlp__row(out, r));
+    }
+    gmlp__free(&d->alloc, memory, size);
+    return GMLP_OK;
+}
+
+/* A view of base that the decoder can take at (x, y), and a view to write? */
+static gmlp_result gmlp__check_views(const gmlp_decoder *d, const gmlp_image *base, uint32_t x, uint32_t y, const gmlp_image *out) {
+    gmlp_image typed;
+    if (!base || !out) return GMLP_E_ARGUMENT;
+    typed = *base;
+    typed.space = GMLP_SRGB;
+    if (gmlp__check_image(&typed) || base->type != GMLP_U8) return GMLP_E_ARGUMENT;
+    typed = *out;
+    typed.space = GMLP_SRGB;
+    if (gmlp__check_image(&typed) || out->type != d->store.type) return GMLP_E_ARGUMENT;
+    if (base->width != out->width || base->height != out->height) return GMLP_E_ARGUMENT;
+    if (!d->network) return GMLP_OK;
+    if (x > d->width || base->width > d->width - x || y > d->height || base->height > d->height - y) return GMLP_E_MISMATCH;
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t x, uint32_t y,
+                                       const gmlp_image *out) {
+    gmlp__fp_state fp;
+    gmlp_result result;
+    if (!decoder) return GMLP_E_ARGUMENT;
+    result = gmlp__check_views(decoder, base, x, y, out);
+    if (result) return result;
+    fp = gmlp__fp_enter();
+    result = gmlp__decode_rows(decoder, base, x, y, out, 0, base->height);
+    gmlp__fp_leave(fp);
+    return result;
+}
+
+typedef struct gmlp__decode_job {
+    const gmlp_decoder *decoder;
+    const gmlp_image *base, *out;
+    uint32_t x, y;
+    gmlp_result result[GMLP__BANDS];
+} gmlp__decode_job;
+
+static void gmlp__decode_band(void *ctx, size_t job) {
+    gmlp__decode_job *j = (gmlp__decode_job *)ctx;
+    j->result[job] = gmlp__decode_rows(j->decoder, j->base, j->x, j->y, j->out, gmlp__band(j->base->height, job),
+                                       gmlp__band(j->base->height, job + 1));
+}
+
+GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
+                                 const gmlp_decode_opts *opts) {
+    gmlp_decoder *decoder;
+    gmlp__decode_job job;
+    gmlp_result result;
+    size_t i;
+    if (!base || !out || base->space != GMLP_SRGB) return GMLP_E_ARGUMENT;
+    result = gmlp_decoder_create(net, out->type, out->space, opts, &decoder);
+    if (result) return result;
+    memset(&job, 0, sizeof job);
+    job.decoder = decoder;
+    job.base = base;
+    job.out = out;
+    job.x = opts ? opts->x : 0;
+    job.y = opts ? opts->y : 0;
+    result = gmlp__check_views(decoder, base, job.x, job.y, out);
+    if (!result) gmlp__run(opts ? &opts->threads : NULL, gmlp__decode_band, &job, GMLP__BANDS);
+    for (i = 0; i < GMLP__BANDS && !result; i++) result = job.result[i];
+    gmlp_decoder_free(decoder);
+    return result;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>jpeg: carry a blob in a JPEG file
@@ -3494,6 +4616,10 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc 
       V_TO_INT V_FROM_INT      convert (nearest even, |a| < 2^31)
       V_AS_INT V_AS_FLOAT      the same bits
       I_LOAD I_SET1 I_ADD I_SUB I_AND I_XOR I_SHL(a,n) I_SAR(a,n)   n constant; SAR arithmetic
+      V_LOOK16(p,i)            p[i & 15], lane by lane
+      V_ANY_LESS(a,b)          nonzero if a < b in some lane
+      take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
+      put8 put16 (p,r,g,b)     the other way; values fit
 */
 #ifdef GMLP__PASS
 
@@ -3529,8 +4655,24 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc 
 #define GMLP__I_XOR(a, b) ((a) ^ (b))
 #define GMLP__I_SHL(a, n) ((int32_t)((uint32_t)(a) << (n)))
 #define GMLP__I_SAR(a, n) ((a) >> (n))
+#define GMLP__V_LOOK16(p, i) ((p)[(i) & 15])
+#define GMLP__V_ANY_LESS(a, b) ((a) < (b))
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3)
 #define GMLP__ROWS_COUNT 4
+
+static int32_t gmlp__take16_scalar(const unsigned char *p, int c) { uint16_t v; memcpy(&v, p + 2 * c, 2); return v; }
+static void gmlp__put8_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b) {
+    p[0] = (unsigned char)r;
+    p[1] = (unsigned char)g;
+    p[2] = (unsigned char)b;
+}
+static void gmlp__put16_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b) {
+    uint16_t v[3];
+    v[0] = (uint16_t)r;
+    v[1] = (uint16_t)g;
+    v[2] = (uint16_t)b;
+    memcpy(p, v, 6);
+}
 
 /* The scalar pass needs four operations that C has no operator for. */
 static float gmlp__sqrtf(float a) {
@@ -3591,8 +4733,45 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) _mm256_xor_si256(a, b)
 #define GMLP__I_SHL(a, n) _mm256_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm256_srai_epi32(a, n)
+#define GMLP__V_ANY_LESS(a, b) _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ))
+#define GMLP__V_LOOK16(p, i)                                                                  \
+    _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(p), i),                         \
+                     _mm256_permutevar8x32_ps(_mm256_loadu_ps((p) + 8), i),                   \
+                     _mm256_castsi256_ps(_mm256_slli_epi32(i, 28)))
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #define GMLP__ROWS_COUNT 6
+
+/* 16-bit sample k of packed pixels lies in 32-bit word k / 2. */
+GMLP__TARGET GMLP__INLINE __m256i gmlp__take16_avx2(const unsigned char *p, int c) {
+    const __m256i k = _mm256_add_epi32(_mm256_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21), _mm256_set1_epi32(c));
+    const __m256i word = _mm256_srli_epi32(k, 1);
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    const __m256i w = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(p + 32)));
+    const __m256i both = _mm256_blendv_epi8(_mm256_permutevar8x32_epi32(v, word), _mm256_permutevar8x32_epi32(w, word),
+                                            _mm256_cmpgt_epi32(word, _mm256_set1_epi32(7)));
+    return _mm256_and_si256(_mm256_srlv_epi32(both, _mm256_slli_epi32(_mm256_and_si256(k, _mm256_set1_epi32(1)), 4)),
+                            _mm256_set1_epi32(65535));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put8_avx2(unsigned char *p, __m256i r, __m256i g, __m256i b) {
+    const __m256i v = _mm256_or_si256(_mm256_or_si256(r, _mm256_slli_epi32(g, 8)), _mm256_slli_epi32(b, 16));
+    const __m256i lo = _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 6, 6));
+    const __m256i hi = _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(1, 2, 3, 5, 6, 7, 7, 7));
+    const __m256i w = _mm256_or_si256(_mm256_srlv_epi32(lo, _mm256_setr_epi32(0, 8, 16, 0, 8, 16, 0, 0)),
+                                      _mm256_sllv_epi32(hi, _mm256_setr_epi32(24, 16, 8, 24, 16, 8, 0, 0)));
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(w));
+    _mm_storel_epi64((__m128i *)(void *)(p + 16), _mm256_extracti128_si256(w, 1));
+}
+/* Words are in turn r,g of an even pixel, its b with the next r, that pixel's g,b. */
+GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m256i g, __m256i b) {
+    const __m256i rg = _mm256_or_si256(r, _mm256_slli_epi32(g, 16)), gb = _mm256_or_si256(g, _mm256_slli_epi32(b, 16));
+    const __m256i br = _mm256_or_si256(b, _mm256_srli_epi64(r, 16)), outer = _mm256_blend_epi32(rg, gb, 0xaa);
+    const __m256i v = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(outer, _mm256_setr_epi32(0, 0, 1, 2, 0, 3, 4, 0)),
+                                         _mm256_permutevar8x32_epi32(br, _mm256_setr_epi32(0, 0, 0, 0, 2, 0, 0, 4)), 0x92);
+    const __m256i w = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(outer, _mm256_setr_epi32(5, 6, 0, 7, 0, 0, 0, 0)),
+                                         _mm256_permutevar8x32_epi32(br, _mm256_setr_epi32(0, 0, 6, 0, 0, 0, 0, 0)), 0x04);
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
+    _mm_storeu_si128((__m128i *)(void *)(p + 32), _mm256_castsi256_si128(w));
+}
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
 #define GMLP__FN(name) gmlp__##name##_avx512
@@ -3630,8 +4809,63 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) _mm512_xor_si512(a, b)
 #define GMLP__I_SHL(a, n) _mm512_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm512_srai_epi32(a, n)
+#define GMLP__V_LOOK16(p, i) _mm512_permutexvar_ps(i, _mm512_loadu_ps(p))
+#define GMLP__V_ANY_LESS(a, b) (_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
+
+/* p[i] of a table of 256 held in registers: each step halves the candidates by a bit of i. */
+#define GMLP__LOOK256
+typedef struct gmlp__table256 {
+    __m512 t[16];
+} gmlp__table256;
+GMLP__TARGET GMLP__INLINE __m512 gmlp__look256(const gmlp__table256 *p, __m512i i) {
+    const __mmask16 b5 = _mm512_test_epi32_mask(i, _mm512_set1_epi32(32));
+    const __mmask16 b6 = _mm512_test_epi32_mask(i, _mm512_set1_epi32(64));
+    const __mmask16 b7 = _mm512_test_epi32_mask(i, _mm512_set1_epi32(128));
+#define GMLP__X(k) _mm512_permutex2var_ps(p->t[k], i, p->t[k + 1])
+    const __m512 v0 = _mm512_mask_blend_ps(b5, GMLP__X(0), GMLP__X(2)), v1 = _mm512_mask_blend_ps(b5, GMLP__X(4), GMLP__X(6));
+    const __m512 v2 = _mm512_mask_blend_ps(b5, GMLP__X(8), GMLP__X(10)), v3 = _mm512_mask_blend_ps(b5, GMLP__X(12), GMLP__X(14));
+#undef GMLP__X
+    return _mm512_mask_blend_ps(b7, _mm512_mask_blend_ps(b6, v0, v1), _mm512_mask_blend_ps(b6, v2, v3));
+}
+
+/* Byte k of packed pixels lies in 32-bit word k / 4, 16-bit sample k in word k / 2. */
+GMLP__TARGET GMLP__INLINE __m512i gmlp__take8_avx512(const unsigned char *p, int c) {
+    const __m512i k = _mm512_add_epi32(_mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 42, 45),
+                                       _mm512_set1_epi32(c));
+    const __m512i v = _mm512_maskz_loadu_epi32(0x0fff, p);
+    return _mm512_and_si512(_mm512_srlv_epi32(_mm512_permutexvar_epi32(_mm512_srli_epi32(k, 2), v),
+                                              _mm512_slli_epi32(_mm512_and_si512(k, _mm512_set1_epi32(3)), 3)),
+                            _mm512_set1_epi32(255));
+}
+GMLP__TARGET GMLP__INLINE __m512i gmlp__take16_avx512(const unsigned char *p, int c) {
+    const __m512i k = _mm512_add_epi32(_mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 42, 45),
+                                       _mm512_set1_epi32(c));
+    const __m512i v = _mm512_loadu_si512(p), w = _mm512_maskz_loadu_epi32(0x00ff, p + 64);
+    return _mm512_and_si512(_mm512_srlv_epi32(_mm512_permutex2var_epi32(v, _mm512_srli_epi32(k, 1), w),
+                                              _mm512_slli_epi32(_mm512_and_si512(k, _mm512_set1_epi32(1)), 4)),
+                            _mm512_set1_epi32(65535));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put8_avx512(unsigned char *p, __m512i r, __m512i g, __m512i b) {
+    const __m512i v = _mm512_or_si512(_mm512_or_si512(r, _mm512_slli_epi32(g, 8)), _mm512_slli_epi32(b, 16));
+    const __m512i i = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 14, 14, 14, 14);
+    const __m512i shift = _mm512_setr_epi32(0, 8, 16, 0, 8, 16, 0, 8, 16, 0, 8, 16, 0, 0, 0, 0);
+    const __m512i lo = _mm512_permutexvar_epi32(i, v);
+    const __m512i hi = _mm512_permutexvar_epi32(_mm512_add_epi32(i, _mm512_set1_epi32(1)), v);
+    _mm512_mask_storeu_epi32(p, 0x0fff, _mm512_or_si512(_mm512_srlv_epi32(lo, shift),
+                                                        _mm512_sllv_epi32(hi, _mm512_sub_epi32(_mm512_set1_epi32(24), shift))));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, __m512i g, __m512i b) {
+    const __m512i rg = _mm512_or_si512(r, _mm512_slli_epi32(g, 16));
+    const __m512i outer = _mm512_mask_or_epi32(rg, 0xaaaa, g, _mm512_slli_epi32(b, 16));
+    const __m512i br = _mm512_or_si512(b, _mm512_srli_epi64(r, 16));
+    _mm512_storeu_si512(p, _mm512_permutex2var_epi32(outer,
+        _mm512_setr_epi32(0, 16, 1, 2, 18, 3, 4, 20, 5, 6, 22, 7, 8, 24, 9, 10), br));
+    _mm512_mask_storeu_epi32(p + 64, 0x00ff, _mm512_permutex2var_epi32(outer,
+        _mm512_setr_epi32(26, 11, 12, 28, 13, 14, 30, 15, 0, 0, 0, 0, 0, 0, 0, 0), br));
+}
+
 
 #elif GMLP__PASS == GMLP__PASS_NEON
 #define GMLP__FN(name) gmlp__##name##_neon
@@ -3652,7 +4886,7 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__V_FMA(a, b, c) vfmaq_f32(c, a, b)
 #define GMLP__V_ROUND(a) vrndnq_f32(a)
 #define GMLP__V_LESS(a, b, x, y) vbslq_f32(vcltq_f32(a, b), x, y)
-#define GMLP__V_GATHER(p, i) gmlp__gather_neon(p, i)
+#define GMLP__V_GATHER(p, i) gmlp__gather4_neon(p, i)
 #define GMLP__V_TO_INT(a) vcvtnq_s32_f32(a)
 #define GMLP__V_FROM_INT(a) vcvtq_f32_s32(a)
 #define GMLP__V_AS_INT(a) vreinterpretq_s32_f32(a)
@@ -3665,14 +4899,40 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) veorq_s32(a, b)
 #define GMLP__I_SHL(a, n) vshlq_n_s32(a, n)
 #define GMLP__I_SAR(a, n) vshrq_n_s32(a, n)
+#define GMLP__V_LOOK16(p, i) gmlp__look16_neon(p, i)
+#define GMLP__V_ANY_LESS(a, b) (vmaxvq_u32(vcltq_f32(a, b)) != 0)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
-static inline float32x4_t gmlp__gather_neon(const float *p, int32x4_t i) {
+static inline float32x4_t gmlp__gather4_neon(const float *p, int32x4_t i) {
     float v[4];
     int32_t k[4];
     vst1q_s32(k, i);
     v[0] = p[k[0]]; v[1] = p[k[1]]; v[2] = p[k[2]]; v[3] = p[k[3]];
     return vld1q_f32(v);
+}
+static inline float32x4_t gmlp__look16_neon(const float *p, int32x4_t i) {
+    const uint8x16x4_t table = vld1q_u8_x4((const uint8_t *)(const void *)p);
+    const uint32x4_t k = vandq_u32(vreinterpretq_u32_s32(i), vdupq_n_u32(15));
+    const uint32x4_t bytes = vaddq_u32(vmulq_n_u32(k, 0x04040404u), vdupq_n_u32(0x03020100u));
+    return vreinterpretq_f32_u8(vqtbl4q_u8(table, vreinterpretq_u8_u32(bytes)));
+}
+static inline int32x4_t gmlp__take16_neon(const unsigned char *p, int c) {
+    const uint16x4x3_t v = vld3_u16((const uint16_t *)(const void *)p);
+    return vreinterpretq_s32_u32(vmovl_u16(v.val[c]));
+}
+static inline void gmlp__put8_neon(unsigned char *p, int32x4_t r, int32x4_t g, int32x4_t b) {
+    const uint8_t order[16] = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0};
+    const int32x4_t v = vorrq_s32(vorrq_s32(r, vshlq_n_s32(g, 8)), vshlq_n_s32(b, 16));
+    uint8_t out[16];
+    vst1q_u8(out, vqtbl1q_u8(vreinterpretq_u8_s32(v), vld1q_u8(order)));
+    memcpy(p, out, 12);
+}
+static inline void gmlp__put16_neon(unsigned char *p, int32x4_t r, int32x4_t g, int32x4_t b) {
+    uint16x4x3_t v;
+    v.val[0] = vmovn_u32(vreinterpretq_u32_s32(r));
+    v.val[1] = vmovn_u32(vreinterpretq_u32_s32(g));
+    v.val[2] = vmovn_u32(vreinterpretq_u32_s32(b));
+    vst3_u16((uint16_t *)(void *)p, v);
 }
 #endif
 
@@ -3687,22 +4947,51 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sign_of)(GMLP__VF y, GMLP__VF x) {
     return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(y), GMLP__I_AND(GMLP__V_AS_INT(x), GMLP__I_SET1(INT32_MIN))));
 }
 
-GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const gmlp__curve *c, GMLP__VF x) {
-    const GMLP__VF a = GMLP__FN(abs)(x);
-    const GMLP__VF u = GMLP__V_FMA(a, GMLP__V_SET1(c->in_scale), GMLP__V_SET1(c->in_offset));
-    const GMLP__VI bits = GMLP__V_AS_INT(u);
+/* A POWER curve in registers. */
+typedef struct GMLP__FN(power_terms) {
+    GMLP__VF in_scale, in_offset, toe_end, toe_slope, out_offset, t0, t1, t2, t3, t4, t5, t6, t7;
+    const float *octave;
+} GMLP__FN(power_terms);
+
+GMLP__TARGET GMLP__INLINE GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp__curve *c) {
+    GMLP__FN(power_terms) p;
+    p.in_scale = GMLP__V_SET1(c->in_scale);
+    p.in_offset = GMLP__V_SET1(c->in_offset);
+    p.toe_end = GMLP__V_SET1(c->toe_end);
+    p.toe_slope = GMLP__V_SET1(c->toe_slope);
+    p.out_offset = GMLP__V_SET1(c->out_offset);
+    p.t0 = GMLP__V_SET1(c->term[0]);
+    p.t1 = GMLP__V_SET1(c->term[1]);
+    p.t2 = GMLP__V_SET1(c->term[2]);
+    p.t3 = GMLP__V_SET1(c->term[3]);
+    p.t4 = GMLP__V_SET1(c->term[4]);
+    p.t5 = GMLP__V_SET1(c->term[5]);
+    p.t6 = GMLP__V_SET1(c->term[6]);
+    p.t7 = GMLP__V_SET1(c->term[7]);
+    p.octave = c->octave;
+    return p;
+}
+
+/* a is not negative. near: it is not above 1 either, and the toe reaches 2^-15. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const GMLP__FN(power_terms) *p, GMLP__VF a, const int near) {
+    const GMLP__VF u = GMLP__V_FMA(a, p->in_scale, p->in_offset);
+    const GMLP__VI bits = GMLP__V_AS_INT(u), e = GMLP__I_SAR(bits, 23);
     const GMLP__VF t = GMLP__V_SUB(GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__I_AND(bits, GMLP__I_SET1(0x7fffff)),
                                                                 GMLP__I_SET1(0x3f800000))), GMLP__V_SET1(1.5f));
-    const GMLP__VI e = GMLP__I_AND(GMLP__I_SAR(bits, 23), GMLP__I_SET1(255)); /* inside the table for NaN too */
-    GMLP__VF y = GMLP__V_SET1(c->term[GMLP__POWER_TERMS - 1]);
-    int i;
-    for (i = GMLP__POWER_TERMS - 2; i >= 0; i--) y = GMLP__V_FMA(y, t, GMLP__V_SET1(c->term[i]));
-    y = GMLP__V_FMA(y, GMLP__V_GATHER(c->octave, e), GMLP__V_SET1(c->out_offset));
-    return GMLP__V_LESS(a, GMLP__V_SET1(c->toe_end), GMLP__V_MUL(a, GMLP__V_SET1(c->toe_slope)), y);
+    GMLP__VF y = GMLP__V_FMA(p->t7, t, p->t6);
+    y = GMLP__V_FMA(y, t, p->t5);
+    y = GMLP__V_FMA(y, t, p->t4);
+    y = GMLP__V_FMA(y, t, p->t3);
+    y = GMLP__V_FMA(y, t, p->t2);
+    y = GMLP__V_FMA(y, t, p->t1);
+    y = GMLP__V_FMA(y, t, p->t0);
+    y = GMLP__V_FMA(y, near ? GMLP__V_LOOK16(p->octave + 112, e) /* masked: inside the table even for NaN */
+                            : GMLP__V_GATHER(p->octave, GMLP__I_AND(e, GMLP__I_SET1(255))), p->out_offset);
+    return GMLP__V_LESS(a, p->toe_end, GMLP__V_MUL(a, p->toe_slope), y);
 }
 
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(segments)(const gmlp__curve *c, GMLP__VF x) {
-    const GMLP__VF a = GMLP__V_MUL(GMLP__FN(abs)(x), GMLP__V_SET1(c->in_scale));
+    const GMLP__VF a = GMLP__V_MUL(x, GMLP__V_SET1(c->in_scale));
     const GMLP__VF bottom = GMLP__V_SET1(c->bottom);
     /* NaN becomes bottom here: any place inside the table */
     const GMLP__VI bits = GMLP__V_AS_INT(GMLP__V_MIN(GMLP__V_MAX(a, bottom), GMLP__V_SET1(c->top)));
@@ -3716,28 +5005,47 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(segments)(const gmlp__curve *c, GMLP
     return GMLP__V_LESS(a, bottom, GMLP__V_MUL(a, GMLP__V_SET1(c->toe_slope)), y);
 }
 
-GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n) {
-    /* What is beyond any light, infinity and NaN stay as they are. */
-    const GMLP__VF beyond = GMLP__V_SET1(1.2676506e30f);
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(clamped)(GMLP__VF x, float top) {
+    return GMLP__V_MIN(GMLP__V_MAX(x, GMLP__V_SET1(0.0f)), GMLP__V_SET1(top));
+}
+
+GMLP__TARGET static void GMLP__FN(clamp)(const float *x, float *y, size_t n, float top) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) GMLP__V_STORE(y + i, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), top));
+}
+
+/* Odd; what is beyond any light, infinity and NaN stay. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(odd)(GMLP__VF x, GMLP__VF a, GMLP__VF y) {
+    return GMLP__V_LESS(a, GMLP__V_SET1(1.2676506e30f), GMLP__FN(sign_of)(y, x), x);
+}
+
+GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit) {
     size_t i;
     if (c->kind == GMLP__CURVE_POWER) {
-        for (i = 0; i < n; i += GMLP__W) {
-            const GMLP__VF v = GMLP__V_LOAD(x + i), p = GMLP__FN(sign_of)(GMLP__FN(power)(c, v), v);
-            GMLP__V_STORE(y + i, GMLP__V_LESS(GMLP__FN(abs)(v), beyond, p, v));
+        const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
+        if (unit && c->toe_end >= 1.0f / 32768.0f) {
+            for (i = 0; i < n; i += GMLP__W)
+                GMLP__V_STORE(y + i, GMLP__FN(power)(&p, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f), 1));
+        } else if (unit) {
+            for (i = 0; i < n; i += GMLP__W)
+                GMLP__V_STORE(y + i, GMLP__FN(power)(&p, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f), 0));
+        } else {
+            for (i = 0; i < n; i += GMLP__W) {
+                const GMLP__VF v = GMLP__V_LOAD(x + i), a = GMLP__FN(abs)(v);
+                GMLP__V_STORE(y + i, GMLP__FN(odd)(v, a, GMLP__FN(power)(&p, a, 0)));
+            }
         }
     } else if (c->kind == GMLP__CURVE_SEGMENTS) {
         for (i = 0; i < n; i += GMLP__W) {
-            const GMLP__VF v = GMLP__V_LOAD(x + i), p = GMLP__FN(sign_of)(GMLP__FN(segments)(c, v), v);
-            GMLP__V_STORE(y + i, GMLP__V_LESS(GMLP__FN(abs)(v), beyond, p, v));
+            const GMLP__VF v = unit ? GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f) : GMLP__V_LOAD(x + i);
+            const GMLP__VF a = GMLP__FN(abs)(v);
+            GMLP__V_STORE(y + i, GMLP__FN(odd)(v, a, GMLP__FN(segments)(c, a)));
         }
-    } else if (x != y) memcpy(y, x, n * sizeof *x);
-}
-
-GMLP__TARGET static void GMLP__FN(clamp)(const float *x, float *y, size_t n) {
-    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
-    size_t i;
-    for (i = 0; i < n; i += GMLP__W)
-        GMLP__V_STORE(y + i, GMLP__V_MIN(GMLP__V_MAX(GMLP__V_LOAD(x + i), zero), one));
+    } else if (unit) {
+        GMLP__FN(clamp)(x, y, n, 1.0f);
+    } else if (x != y) {
+        memcpy(y, x, n * sizeof *x);
+    }
 }
 
 GMLP__TARGET static void GMLP__FN(matrix)(const float m[9], const float *r, const float *g, const float *b, float *ro,
@@ -3756,18 +5064,164 @@ GMLP__TARGET static void GMLP__FN(matrix)(const float m[9], const float *r, cons
 }
 
 GMLP__TARGET static void GMLP__FN(system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n) {
+    const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
     const GMLP__VF zero = GMLP__V_SET1(0.0f);
     size_t i;
     for (i = 0; i < n; i += GMLP__W) {
         const GMLP__VF x = GMLP__V_LOAD(r + i), y = GMLP__V_LOAD(g + i), z = GMLP__V_LOAD(b + i);
         const GMLP__VF light = GMLP__V_FMA(GMLP__V_SET1(0.2627f), x, GMLP__V_FMA(GMLP__V_SET1(0.6780f), y,
                                            GMLP__V_MUL(GMLP__V_SET1(0.0593f), z)));
-        const GMLP__VF gain = GMLP__V_LESS(zero, light, GMLP__FN(power)(c, light), zero);
+        const GMLP__VF gain = GMLP__V_LESS(zero, light, GMLP__FN(power)(&p, GMLP__V_MAX(light, zero), 0), zero);
         GMLP__V_STORE(r + i, GMLP__V_MUL(x, gain));
         GMLP__V_STORE(g + i, GMLP__V_MUL(y, gain));
         GMLP__V_STORE(b + i, GMLP__V_MUL(z, gain));
     }
 }
+
+GMLP__TARGET static void GMLP__FN(load8)(const unsigned char *rgb, const float *table, float *r, float *g, float *b,
+                                         size_t n) {
+    size_t i;
+#ifdef GMLP__LOOK256
+    gmlp__table256 t;
+    for (i = 0; i < 16; i++) t.t[i] = GMLP__V_LOAD(table + 16 * i);
+    for (i = 0; i < n; i += GMLP__W, rgb += 3 * GMLP__W) {
+        GMLP__V_STORE(r + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, 0)));
+        GMLP__V_STORE(g + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, 1)));
+        GMLP__V_STORE(b + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, 2)));
+    }
+#else /* plain loads: faster than gather instructions */
+    for (i = 0; i < n; i++, rgb += 3) {
+        r[i] = table[rgb[0]];
+        g[i] = table[rgb[1]];
+        b[i] = table[rgb[2]];
+    }
+#endif
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(share16)(GMLP__VI code) {
+    return GMLP__V_MUL(GMLP__V_FROM_INT(code), GMLP__V_SET1(1.0f / 65535.0f));
+}
+
+/* The exponent is off by 112 after the shift; the product puts it right for subnormals too. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(from_half)(GMLP__VI h) {
+    const GMLP__VI bits = GMLP__I_SHL(GMLP__I_AND(h, GMLP__I_SET1(0x7fff)), 13);
+    const GMLP__VF small = GMLP__V_AS_FLOAT(bits);
+    const GMLP__VF v = GMLP__V_LESS(small, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x0f800000)),
+                                    GMLP__V_MUL(small, GMLP__V_SET1(5.192296858534828e33f)),
+                                    GMLP__V_AS_FLOAT(GMLP__I_ADD(bits, GMLP__I_SET1(0x70000000))));
+    return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(v), GMLP__I_SHL(GMLP__I_AND(h, GMLP__I_SET1(0x8000)), 16)));
+}
+
+/* As gmlp_half_from_float. Adding 1/2 rounds to the subnormal halves' step. */
+GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(to_half)(GMLP__VF v) {
+    const GMLP__VF a = GMLP__FN(abs)(v);
+    const GMLP__VI bits = GMLP__V_AS_INT(a);
+    const GMLP__VI even = GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(1));
+    const GMLP__VI normal = GMLP__I_SAR(GMLP__I_ADD(GMLP__I_ADD(bits, GMLP__I_SET1(0xfff - 0x38000000)), even), 13);
+    const GMLP__VI small = GMLP__I_SUB(GMLP__V_AS_INT(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))), GMLP__I_SET1(0x3f000000));
+    const GMLP__VI nan = GMLP__I_XOR(GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(0x1ff)), GMLP__I_SET1(0x7e00));
+    const GMLP__VF finite = GMLP__V_LESS(a, GMLP__V_SET1(6.103515625e-5f), GMLP__V_AS_FLOAT(small), GMLP__V_AS_FLOAT(normal));
+    const GMLP__VF other = GMLP__V_LESS(GMLP__V_SET1(1.0f), a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7c00)), GMLP__V_AS_FLOAT(nan));
+    const GMLP__VI h = GMLP__V_AS_INT(GMLP__V_LESS(a, GMLP__V_SET1(65520.0f), finite, other));
+    return GMLP__I_XOR(h, GMLP__I_AND(GMLP__I_SAR(GMLP__V_AS_INT(v), 16), GMLP__I_SET1(0x8000)));
+}
+
+#define GMLP__X(name, convert)                                                                              \
+    GMLP__TARGET static void GMLP__FN(name)(const unsigned char *rgb, float *r, float *g, float *b, size_t n) { \
+        size_t i;                                                                                           \
+        for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W) {                                              \
+            GMLP__V_STORE(r + i, GMLP__FN(convert)(GMLP__FN(take16)(rgb, 0)));                              \
+            GMLP__V_STORE(g + i, GMLP__FN(convert)(GMLP__FN(take16)(rgb, 1)));                              \
+            GMLP__V_STORE(b + i, GMLP__FN(convert)(GMLP__FN(take16)(rgb, 2)));                              \
+        }                                                                                                   \
+    }
+GMLP__X(load16, share16)
+GMLP__X(load_half, from_half)
+#undef GMLP__X
+
+/* How far v is from the middle between two integers. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(undecided)(GMLP__VF v) {
+    return GMLP__V_SUB(GMLP__V_SET1(0.5f), GMLP__FN(abs)(GMLP__V_SUB(v, GMLP__V_ROUND(v))));
+}
+
+/* The code by the table: the guess taken down by more than its error is right or one too low. */
+GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(code8)(GMLP__VF x, GMLP__VF v, const float *table) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f);
+    const GMLP__VI code = GMLP__V_TO_INT(GMLP__V_MAX(GMLP__V_SUB(v, GMLP__V_SET1(GMLP__CODE8_ERROR)), zero));
+    return GMLP__I_ADD(code, GMLP__V_AS_INT(GMLP__V_LESS(x, GMLP__V_GATHER(table + 1, code), zero,
+                                                         GMLP__V_AS_FLOAT(GMLP__I_SET1(1)))));
+}
+
+GMLP__TARGET static void GMLP__FN(store8)(const float *const x[3], const float *const y[3], const float *table,
+                                          float offset, unsigned char *rgb, size_t n) {
+    const GMLP__VF scale = GMLP__V_SET1(255.0f), shift = GMLP__V_SET1(offset), error = GMLP__V_SET1(GMLP__CODE8_ERROR);
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, rgb += 3 * GMLP__W) {
+        const GMLP__VF u = GMLP__V_FMA(GMLP__V_LOAD(y[0] + i), scale, shift);
+        const GMLP__VF v = GMLP__V_FMA(GMLP__V_LOAD(y[1] + i), scale, shift);
+        const GMLP__VF w = GMLP__V_FMA(GMLP__V_LOAD(y[2] + i), scale, shift);
+        const GMLP__VF least = GMLP__V_MIN(GMLP__FN(undecided)(u), GMLP__V_MIN(GMLP__FN(undecided)(v), GMLP__FN(undecided)(w)));
+        if (GMLP__V_ANY_LESS(least, error))
+            GMLP__FN(put8)(rgb, GMLP__FN(code8)(GMLP__V_LOAD(x[0] + i), u, table),
+                           GMLP__FN(code8)(GMLP__V_LOAD(x[1] + i), v, table),
+                           GMLP__FN(code8)(GMLP__V_LOAD(x[2] + i), w, table));
+        else
+            GMLP__FN(put8)(rgb, GMLP__V_TO_INT(u), GMLP__V_TO_INT(v), GMLP__V_TO_INT(w));
+    }
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(code16)(GMLP__VF y, float offset) {
+    return GMLP__V_TO_INT(GMLP__V_FMA(y, GMLP__V_SET1(65535.0f), GMLP__V_SET1(offset)));
+}
+
+GMLP__TARGET static void GMLP__FN(store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W)
+        GMLP__FN(put16)(rgb, GMLP__FN(code16)(GMLP__V_LOAD(y[0] + i), offset),
+                        GMLP__FN(code16)(GMLP__V_LOAD(y[1] + i), offset),
+                        GMLP__FN(code16)(GMLP__V_LOAD(y[2] + i), offset));
+}
+
+GMLP__TARGET static void GMLP__FN(store_half)(const float *const y[3], unsigned char *rgb, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W)
+        GMLP__FN(put16)(rgb, GMLP__FN(to_half)(GMLP__V_LOAD(y[0] + i)), GMLP__FN(to_half)(GMLP__V_LOAD(y[1] + i)),
+                        GMLP__FN(to_half)(GMLP__V_LOAD(y[2] + i)));
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_outside)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
+    const GMLP__VF low = GMLP__V_SET1(-GMLP__GAMUT_TOLERANCE), high = GMLP__V_SET1(1.0f + GMLP__GAMUT_TOLERANCE);
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    GMLP__VF in = GMLP__V_LESS(r, high, GMLP__V_LESS(low, r, one, zero), zero); /* NaN is not */
+    in = GMLP__V_LESS(g, high, GMLP__V_LESS(low, g, in, zero), zero);
+    in = GMLP__V_LESS(b, high, GMLP__V_LESS(low, b, in, zero), zero);
+    return GMLP__V_SUB(one, in);
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_out_of_gamut)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    const GMLP__VF least = GMLP__V_MIN(r, GMLP__V_MIN(g, b)), most = GMLP__V_MAX(r, GMLP__V_MAX(g, b));
+    /* all below 0, or all above 1: not by the paper's rule */
+    return GMLP__V_LESS(most, zero, zero, GMLP__V_LESS(one, least, zero, GMLP__FN(flag_outside)(r, g, b)));
+}
+
+#define GMLP__X(name)                                                                                            \
+    GMLP__TARGET static float GMLP__FN(name)(const float *r, const float *g, const float *b, float *flag, size_t n) { \
+        GMLP__VF sum = GMLP__V_SET1(0.0f);                                                                       \
+        float lane[GMLP__W], total = 0.0f;                                                                       \
+        size_t i;                                                                                                \
+        for (i = 0; i < n; i += GMLP__W) {                                                                       \
+            const GMLP__VF f = GMLP__FN(flag_##name)(GMLP__V_LOAD(r + i), GMLP__V_LOAD(g + i), GMLP__V_LOAD(b + i)); \
+            GMLP__V_STORE(flag + i, f);                                                                          \
+            sum = GMLP__V_ADD(sum, f);                                                                           \
+        }                                                                                                        \
+        GMLP__V_STORE(lane, sum);                                                                                \
+        for (i = 0; i < GMLP__W; i++) total += lane[i]; /* small integers: exact in any order */                 \
+        return total;                                                                                            \
+    }
+GMLP__X(outside)
+GMLP__X(out_of_gamut)
+#undef GMLP__X
 
 /* Kernels of >>encoding and >>mlp. */
 
@@ -3839,10 +5293,110 @@ GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
         for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 0);
 }
 
+/* sin(pi a), |a| < 2^22. Odd polynomial on [-1/2, 1/2], largest absolute error 4e-9 before
+   rounding (least squares iterated towards minimax). */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sinpi)(GMLP__VF a) {
+    const GMLP__VF n = GMLP__V_ROUND(a), r = GMLP__V_SUB(a, n), s = GMLP__V_MUL(r, r);
+    GMLP__VF p = GMLP__V_SET1(0.077220127f);
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(-0.59804517f));
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(2.55003142f));
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(-5.16770697f));
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(3.1415925f));
+    p = GMLP__V_MUL(p, r);
+    return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(p), GMLP__I_SHL(GMLP__V_TO_INT(n), 31)));
+}
+
+GMLP__TARGET static void GMLP__FN(encode)(float m, size_t bands, float *f) {
+    const GMLP__VF x = GMLP__V_SET1(m);
+    size_t j;
+    for (j = 0; j < 2 * bands; j += GMLP__W)
+        GMLP__V_STORE(f + j, GMLP__FN(sinpi)(GMLP__V_FMA(x, GMLP__V_LOAD(gmlp__frequency + j), GMLP__V_LOAD(gmlp__phase + j))));
+}
+
+GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint32_t *size,
+                                          const uint32_t (*at)[GMLP_INPUTS], size_t inputs, size_t n, float *f,
+                                          size_t f_row) {
+    size_t k, i, j;
+    for (k = 0; k < n; k++) {
+        float *d = f + k * f_row;
+        for (i = 0; i < inputs; i++) {
+            const float *t = table[i] + (size_t)at[k][i] * size[i];
+            for (j = 0; j < size[i]; j += GMLP__W) GMLP__V_STORE(d + j, GMLP__V_LOAD(t + j));
+            d += size[i];
+        }
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS],
+                                          size_t n, size_t cols, int relu, float *h) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f);
+    size_t k, j;
+    for (k = 0; k < n; k++) {
+        const float *t1 = table[1] + at[k][1] * cols, *t2 = table[2] + at[k][2] * cols;
+        const float *t3 = table[3] + at[k][3] * cols, *t4 = table[4] + at[k][4] * cols;
+        for (j = 0; j < cols; j += GMLP__W) {
+            GMLP__VF x = GMLP__V_ADD(GMLP__V_LOAD(line + j), GMLP__V_LOAD(t1 + j));
+            x = GMLP__V_ADD(x, GMLP__V_LOAD(t2 + j));
+            x = GMLP__V_ADD(x, GMLP__V_LOAD(t3 + j));
+            x = GMLP__V_ADD(x, GMLP__V_LOAD(t4 + j));
+            if (relu) x = GMLP__V_MAX(x, zero);
+            GMLP__V_STORE(h + k * cols + j, x);
+        }
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(sine)(float *x, float *c, size_t n) {
+    const GMLP__VF limit = GMLP__V_SET1(1048576.0f), low = GMLP__V_SET1(-1048576.0f); /* tames hostile weights */
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) {
+        GMLP__VF a = GMLP__V_MUL(GMLP__V_LOAD(x + j), GMLP__V_SET1(0.318309886f));
+        a = GMLP__V_MIN(GMLP__V_MAX(a, low), limit);
+        GMLP__V_STORE(x + j, GMLP__FN(sinpi)(a));
+        if (c) GMLP__V_STORE(c + j, GMLP__FN(sinpi)(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))));
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(scale)(float *x, const float *y, size_t n) {
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) GMLP__V_STORE(x + j, GMLP__V_MUL(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j)));
+}
+
+GMLP__TARGET static void GMLP__FN(add)(float *x, const float *y, size_t n) {
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) GMLP__V_STORE(x + j, GMLP__V_ADD(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j)));
+}
+
+GMLP__TARGET static void GMLP__FN(columns)(const float *d, size_t rows, size_t cols, float *sum) {
+    size_t r, j;
+    for (j = 0; j < cols; j += GMLP__W) {
+        GMLP__VF s = GMLP__V_LOAD(sum + j);
+        for (r = 0; r < rows; r++) s = GMLP__V_ADD(s, GMLP__V_LOAD(d + r * cols + j));
+        GMLP__V_STORE(sum + j, s);
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(adam)(const float *k, const float *g, float *w, float *m, float *v, size_t n) {
+    const GMLP__VF b1 = GMLP__V_SET1(k[0]), c1 = GMLP__V_SET1(k[1]), b2 = GMLP__V_SET1(k[2]), c2 = GMLP__V_SET1(k[3]);
+    const GMLP__VF step = GMLP__V_SET1(k[4]), root = GMLP__V_SET1(k[5]), epsilon = GMLP__V_SET1(k[6]);
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) {
+        const GMLP__VF gj = GMLP__V_LOAD(g + j);
+        const GMLP__VF mj = GMLP__V_FMA(b1, GMLP__V_LOAD(m + j), GMLP__V_MUL(c1, gj));
+        const GMLP__VF vj = GMLP__V_FMA(b2, GMLP__V_LOAD(v + j), GMLP__V_MUL(GMLP__V_MUL(c2, gj), gj));
+        const GMLP__VF d = GMLP__V_FMA(GMLP__V_SQRT(vj), root, epsilon);
+        GMLP__V_STORE(m + j, mj);
+        GMLP__V_STORE(v + j, vj);
+        GMLP__V_STORE(w + j, GMLP__V_FMA(step, GMLP__V_DIV(mj, d), GMLP__V_LOAD(w + j)));
+    }
+}
+
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
-    GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma),
-    GMLP__FN(gemm)
+    GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
+    GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half),
+    GMLP__FN(outside), GMLP__FN(out_of_gamut),
+    GMLP__FN(gemm), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
+    GMLP__FN(add), GMLP__FN(columns), GMLP__FN(adam)
 };
 
 #undef GMLP__FN
@@ -3876,6 +5430,9 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__I_XOR
 #undef GMLP__I_SHL
 #undef GMLP__I_SAR
+#undef GMLP__LOOK256
+#undef GMLP__V_LOOK16
+#undef GMLP__V_ANY_LESS
 #undef GMLP__ROWS
 #undef GMLP__ROWS_COUNT
 #endif /* GMLP__PASS */

@@ -1,0 +1,288 @@
+/* >>encoding and >>mlp: against double references, central differences, and across instruction sets. */
+#define GAMUTMLP_IMPLEMENTATION
+#include "gamutmlp.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#define PI 3.14159265358979323846
+
+static const int isas[] = {GMLP_ISA_SCALAR, GMLP_ISA_AVX2, GMLP_ISA_AVX512, GMLP_ISA_NEON};
+
+/* The network in double, straight from its definition. */
+static size_t ref_encode(const uint8_t bands[5], const float *in, double *f) {
+    size_t n = 0;
+    for (int i = 0; i < 5; i++)
+        for (int k = 0; k < bands[i]; k++) {
+            f[n++] = sin(ldexp(PI * in[i], k));
+            f[n++] = cos(ldexp(PI * in[i], k));
+        }
+    return n;
+}
+
+static double ref_act(int activation, double z) { return activation == GMLP_SINE ? sin(z) : z > 0 ? z : 0; }
+
+/* Outputs of one sample for weights given in double. */
+static void ref_forward(const gmlp_mlp *m, const double *w, const float *in, double out[3]) {
+    double f[160], h1[128], h2[128];
+    const size_t n = ref_encode(m->bands, in, f), v = (size_t)m->width;
+    const double *w1 = w, *b1 = w1 + n * v, *w2 = b1 + v, *b2 = w2 + v * v, *w3 = b2 + v, *b3 = w3 + 3 * v;
+    for (size_t j = 0; j < v; j++) {
+        double z = b1[j];
+        for (size_t i = 0; i < n; i++) z += f[i] * w1[i * v + j];
+        h1[j] = ref_act(m->activation, z);
+    }
+    for (size_t j = 0; j < v; j++) {
+        double z = b2[j];
+        for (size_t i = 0; i < v; i++) z += h1[i] * w2[i * v + j];
+        h2[j] = ref_act(m->activation, z);
+    }
+    for (size_t c = 0; c < 3; c++) {
+        out[c] = b3[c];
+        for (size_t i = 0; i < v; i++) out[c] += h2[i] * w3[i * 3 + c];
+    }
+}
+
+static double ref_loss(const gmlp_mlp *m, const double *w, const float *in, const float *target, size_t n) {
+    double sum = 0, out[3];
+    for (size_t i = 0; i < n; i++) {
+        ref_forward(m, w, in + 5 * i, out);
+        for (int c = 0; c < 3; c++) sum += (out[c] - target[3 * i + (size_t)c]) * (out[c] - target[3 * i + (size_t)c]);
+    }
+    return sum / (3.0 * (double)n);
+}
+
+static uint32_t rng_state;
+static float rnd(void) { /* -1..1 */
+    rng_state = rng_state * 1664525u + 1013904223u;
+    return (float)((double)(rng_state >> 8) / 8388608.0 - 1.0);
+}
+
+static gmlp_mlp shape(int width, int k0, int k1, int k2, int k3, int k4, int activation, int bias) {
+    gmlp_mlp m;
+    memset(&m, 0, sizeof m);
+    m.width = width;
+    m.activation = activation;
+    m.bias = bias;
+    m.bands[0] = (uint8_t)k0, m.bands[1] = (uint8_t)k1, m.bands[2] = (uint8_t)k2, m.bands[3] = (uint8_t)k3, m.bands[4] = (uint8_t)k4;
+    return m;
+}
+
+static void encoding_matches_equation_4(void **state) {
+    (void)state;
+    const uint8_t bands[5] = {12, 0, 3, 16, 1};
+    float in[5 * 50], f[50 * 64];
+    double ref[64];
+    for (int i = 0; i < 250; i++) in[i] = rnd();
+    for (int i = 0; i < 5; i++) in[i] = i % 2 ? 1.0f : -1.0f;
+    for (size_t k = 0; k < 4; k++) {
+        if (!gmlp_isa_available(isas[k])) continue;
+        assert_int_equal(gmlp_encode(bands, in, 50, f, isas[k]), GMLP_OK);
+        for (int s = 0; s < 50; s++) {
+            const size_t n = ref_encode(bands, in + 5 * s, ref);
+            assert_int_equal(n, 64);
+            for (size_t j = 0; j < n; j++) assert_true(fabs(f[(size_t)s * n + j] - ref[j]) < 1e-6);
+        }
+    }
+}
+
+/* The vector sine is the same function everywhere, and close to libm's far outside [-1,1] too. */
+static void sine_is_accurate(void **state) {
+    (void)state;
+    float x[160], c[160], y[160];
+    for (size_t k = 0; k < 4; k++) {
+        if (!gmlp_isa_available(isas[k])) continue;
+        const gmlp__kernels *kernels = gmlp__select(isas[k]);
+        for (int i = 0; i < 160; i++) y[i] = x[i] = ((float)i - 80.0f) * 0.37f;
+        kernels->sine(x, c, 160);
+        for (int i = 0; i < 160; i++) {
+            assert_true(fabs(x[i] - sin((double)y[i])) < 4e-6);
+            assert_true(fabs(c[i] - cos((double)y[i])) < 4e-6);
+        }
+        x[0] = 3e38f, x[1] = -3e38f, x[2] = NAN, x[3] = INFINITY;
+        kernels->sine(x, NULL, 16);
+        for (int i = 0; i < 4; i++) assert_true(x[i] >= -1.0f && x[i] <= 1.0f);
+    }
+}
+
+static void check_shape(gmlp_mlp m, size_t n) {
+    const size_t count = gmlp_mlp_weights(&m);
+    float *w = malloc(count * 4), *g = malloc(count * 4), *g0 = malloc(count * 4), *in = malloc(n * 20), *t = malloc(n * 12);
+    float *out = malloc(n * 12), *out0 = malloc(n * 12);
+    double *wd = malloc(count * 8), loss, loss0 = 0;
+    int first = 1;
+    assert_int_equal(gmlp_mlp_init(&m, 7, 1.0f, w), GMLP_OK);
+    for (size_t i = 0; i < count; i++) { /* biases too */
+        if (w[i] == 0.0f) w[i] = 0.1f * rnd();
+        wd[i] = w[i];
+    }
+    for (size_t i = 0; i < 5 * n; i++) in[i] = rnd();
+    for (size_t i = 0; i < 3 * n; i++) t[i] = rnd();
+    for (size_t k = 0; k < 4; k++) {
+        if (!gmlp_isa_available(isas[k])) continue;
+        assert_int_equal(gmlp_mlp_forward(&m, w, in, n, out, isas[k], NULL), GMLP_OK);
+        assert_int_equal(gmlp_mlp_gradient(&m, w, in, t, n, &loss, g, isas[k], NULL), GMLP_OK);
+        if (first) {
+            for (size_t i = 0; i < n; i++) {
+                double ref[3];
+                ref_forward(&m, wd, in + 5 * i, ref);
+                for (size_t c = 0; c < 3; c++) assert_true(fabs(out[3 * i + c] - ref[c]) < 2e-5);
+            }
+            assert_true(fabs(loss - ref_loss(&m, wd, in, t, n)) < 1e-5);
+            /* central differences in double, on weights spread over all layers */
+            for (size_t i = 0; i < count; i += count / 97 + 1) {
+                const double h = 1e-6, keep = wd[i];
+                wd[i] = keep + h;
+                double up = ref_loss(&m, wd, in, t, n);
+                wd[i] = keep - h;
+                double down = ref_loss(&m, wd, in, t, n);
+                wd[i] = keep;
+                assert_true(fabs((up - down) / (2 * h) - g[i]) < 1e-5);
+            }
+            for (size_t i = count - 3; i < count; i++) {
+                const double h = 1e-6, keep = wd[i];
+                wd[i] = keep + h;
+                double up = ref_loss(&m, wd, in, t, n);
+                wd[i] = keep - h;
+                double down = ref_loss(&m, wd, in, t, n);
+                wd[i] = keep;
+                assert_true(fabs((up - down) / (2 * h) - g[i]) < 1e-5);
+            }
+            memcpy(g0, g, count * 4);
+            memcpy(out0, out, n * 12);
+            loss0 = loss;
+            first = 0;
+        } else {
+            assert_memory_equal(g, g0, count * 4);
+            assert_memory_equal(out, out0, n * 12);
+            assert_true(memcmp(&loss, &loss0, 8) == 0);
+        }
+    }
+    free(w), free(g), free(g0), free(in), free(t), free(out), free(out0), free(wd);
+}
+
+static void forward_and_gradient(void **state) {
+    (void)state;
+    check_shape(shape(32, 8, 8, 8, 8, 8, GMLP_RELU, GMLP_BIAS_ALL), 100);
+    check_shape(shape(32, 12, 12, 12, 12, 12, GMLP_RELU, GMLP_BIAS_FIRST), 65);
+    check_shape(shape(8, 1, 0, 2, 3, 0, GMLP_RELU, GMLP_BIAS_ALL), 1);
+    check_shape(shape(24, 3, 3, 3, 3, 3, GMLP_SINE, GMLP_BIAS_ALL), 67);
+    check_shape(shape(48, 5, 6, 7, 2, 1, GMLP_RELU, GMLP_BIAS_ALL), 63);
+    check_shape(shape(128, 16, 16, 4, 4, 4, GMLP_RELU, GMLP_BIAS_ALL), 9);
+    check_shape(shape(16, 0, 0, 6, 6, 6, GMLP_SINE, GMLP_BIAS_FIRST), 64);
+}
+
+static void adam_matches_algorithm_1(void **state) {
+    (void)state;
+    enum { N = 37 };
+    float g[N], w[N], m[N], v[N], first[N];
+    double wd[N], md[N], vd[N];
+    const gmlp_adam a = {1e-2, 0.9, 0.99, 1e-8};
+    int any = 0;
+    for (size_t k = 0; k < 4; k++) {
+        if (!gmlp_isa_available(isas[k])) continue;
+        rng_state = 5;
+        for (int i = 0; i < N; i++) {
+            w[i] = rnd(), m[i] = v[i] = 0;
+            wd[i] = w[i], md[i] = vd[i] = 0;
+        }
+        for (uint32_t step = 1; step <= 20; step++) {
+            for (int i = 0; i < N; i++) {
+                g[i] = rnd();
+                md[i] = a.beta1 * md[i] + (1 - a.beta1) * g[i];
+                vd[i] = a.beta2 * vd[i] + (1 - a.beta2) * g[i] * g[i];
+                wd[i] -= a.rate * (md[i] / (1 - pow(a.beta1, step))) / (sqrt(vd[i] / (1 - pow(a.beta2, step))) + a.epsilon);
+            }
+            assert_int_equal(gmlp_adam_step(&a, step, g, w, m, v, N, isas[k]), GMLP_OK);
+            for (int i = 0; i < N; i++) assert_true(fabs(w[i] - wd[i]) < 2e-6);
+        }
+        if (any++) assert_memory_equal(w, first, sizeof w);
+        else memcpy(first, w, sizeof w);
+    }
+}
+
+/* The portable fused multiply-add and square root are the correctly rounded ones. */
+static void portable_operations_are_exact(void **state) {
+    (void)state;
+    rng_state = 99;
+    for (int i = 0; i < 300000; i++) {
+        float a = ldexpf(rnd(), (int)(rng_state % 60) - 30), b = ldexpf(rnd(), (int)(rng_state % 40) - 20);
+        float c = ldexpf(rnd(), (int)(rng_state % 80) - 40);
+        if (i % 3 == 0) c = -(a * b); /* cancellation */
+        if (i % 7 == 0) c = ldexpf(1.0f, (int)(rng_state % 30)) * (1 + 0x1p-23f);
+        const float r = gmlp__fmaf(a, b, c), e = fmaf(a, b, c);
+        assert_memory_equal(&r, &e, 4);
+        const float s = gmlp__sqrtf(fabsf(a)), q = sqrtf(fabsf(a));
+        assert_memory_equal(&s, &q, 4);
+        const float x = ldexpf(a, 3), n = gmlp__roundf(x), m = rintf(x);
+        if (fabsf(x) < 4194304.0f) assert_memory_equal(&n, &m, 4);
+    }
+    assert_true(isnan(gmlp__fmaf(INFINITY, 0.0f, 1.0f)));
+    assert_true(isinf(gmlp__fmaf(3e38f, 10.0f, 1.0f)));
+    assert_true(gmlp__fmaf(INFINITY, 1.0f, 1.0f) > 0);
+    assert_true(gmlp__sqrtf(0.0f) == 0.0f);
+}
+
+static void weights_follow_xavier(void **state) {
+    (void)state;
+    gmlp_mlp m = shape(32, 8, 8, 8, 8, 8, GMLP_RELU, GMLP_BIAS_ALL);
+    float w[4000], again[4000];
+    assert_int_equal(gmlp_mlp_weights(&m), 80 * 32 + 32 + 32 * 32 + 32 + 96 + 3);
+    assert_int_equal(gmlp_mlp_init(&m, 3, 0.1f, w), GMLP_OK);
+    assert_int_equal(gmlp_mlp_init(&m, 3, 0.1f, again), GMLP_OK);
+    assert_memory_equal(w, again, gmlp_mlp_weights(&m) * 4);
+    const double bound = sqrt(6.0 / 112.0);
+    double sum = 0, square = 0, top = 0;
+    for (int i = 0; i < 2560; i++) {
+        sum += w[i], square += (double)w[i] * w[i];
+        if (fabs(w[i]) > top) top = fabs(w[i]);
+    }
+    assert_true(top <= bound && top > 0.99 * bound);
+    assert_true(fabs(sum / 2560) < bound * 0.04);
+    assert_true(fabs(square / 2560 - bound * bound / 3) < bound * bound * 0.02);
+    for (int i = 2560; i < 2592; i++) assert_true(w[i] == 0.0f);
+    /* the paper's network: 4992 weights that train, one row of them the constant-one input */
+    m = shape(32, 12, 12, 12, 12, 12, GMLP_RELU, GMLP_BIAS_FIRST);
+    float *p = malloc(gmlp_mlp_weights(&m) * 4);
+    assert_int_equal(gmlp_mlp_weights(&m) - 35, 4992);
+    assert_int_equal(gmlp_mlp_init(&m, 3, 1.0f, p), GMLP_OK);
+    assert_true(p[120 * 32] != 0.0f && p[121 * 32 - 1] != 0.0f);
+    free(p);
+}
+
+static void wrong_shapes_are_refused(void **state) {
+    (void)state;
+    gmlp_mlp m = shape(32, 8, 8, 8, 8, 8, 0, 0);
+    float x[8] = {0};
+    m.width = 12;
+    assert_int_equal(gmlp_mlp_weights(&m), 0);
+    m.width = 136;
+    assert_int_equal(gmlp_mlp_weights(&m), 0);
+    m.width = 0;
+    assert_int_equal(gmlp_mlp_weights(&m), 0);
+    m.width = 32, m.bands[3] = 17;
+    assert_int_equal(gmlp_mlp_weights(&m), 0);
+    assert_int_equal(gmlp_mlp_features(&m), 0);
+    memset(m.bands, 0, 5);
+    assert_int_equal(gmlp_mlp_weights(&m), 0);
+    assert_int_equal(gmlp_mlp_forward(&m, x, x, 1, x, 0, NULL), GMLP_E_ARGUMENT);
+    m = shape(32, 8, 8, 8, 8, 8, 2, 0);
+    assert_int_equal(gmlp_mlp_weights(&m), 0);
+    m = shape(32, 8, 8, 8, 8, 8, 0, 2);
+    assert_int_equal(gmlp_mlp_weights(&m), 0);
+    assert_int_equal(gmlp_mlp_weights(NULL), 0);
+    m = shape(8, 1, 1, 1, 1, 1, 0, 0);
+    assert_int_equal(gmlp_mlp_forward(&m, x, NULL, 0, NULL, 99, NULL), GMLP_E_ARGUMENT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(encoding_matches_equation_4), cmocka_unit_test(sine_is_accurate),
+        cmocka_unit_test(forward_and_gradient),        cmocka_unit_test(adam_matches_algorithm_1),
+        cmocka_unit_test(portable_operations_are_exact), cmocka_unit_test(weights_follow_xavier),
+        cmocka_unit_test(wrong_shapes_are_refused),
+    };
+    return cmocka_run_group_tests_name("mlp", tests, NULL, NULL);
+}
