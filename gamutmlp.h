@@ -518,7 +518,7 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
    Every version starts with "GMLP" and a version byte and ends with the CRC. There is nothing after it.
 */
 
-/* Bytes that gmlp_blob_write needs; 0 if the net is not valid. */
+/* Bytes that gmlp_blob_write needs; 0 if the net is not valid or its weights are not rounded to weight_bits. */
 GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
 /* Writes the blob; *size gets its length. GMLP_E_BUFFER if capacity is too small. */
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
