@@ -512,14 +512,14 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
       Weights of b = 2..8 bits: for every neuron (layer 1, 2, 3) its scale, a positive half; then for
       every bias a half; then the matrices W1, W2, W3 in the array's order, each weight as a
       two's-complement number q of b bits, -2^(b-1) unused, one after the other from each byte's
-      least significant bit on; unused bits of the last byte are 0. The weight is q * scale of the
-      neuron it leads to, which is exact in float.
+      least significant bit on; they always fill whole bytes. The weight is q * scale of the neuron it
+      leads to, which is exact in float.
       With GMLP_BIAS_FIRST only the first layer's biases are stored. No weight is beyond 65504.
 
    Every version starts with "GMLP" and a version byte and ends with the CRC. There is nothing after it.
 */
 
-/* Bytes that gmlp_blob_write needs; 0 if the net is not valid. */
+/* Bytes that gmlp_blob_write needs; 0 if the net is not valid or its weights are not rounded to weight_bits. */
 GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
 /* Writes the blob; *size gets its length. GMLP_E_BUFFER if capacity is too small. */
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
@@ -2948,7 +2948,7 @@ static size_t gmlp__weights_size(const gmlp_mlp *mlp, int bits) {
         scales += l[i].out;
     }
     if (bits == 32) return (matrix + bias) * 4;
-    return (scales + bias) * 2 + (matrix * (size_t)bits + 7) / 8;
+    return (scales + bias) * 2 + matrix / 8 * (size_t)bits; /* the width is a multiple of 8 */
 }
 
 static int gmlp__weight_ok(float v) { return v >= -gmlp__weight_limit && v <= gmlp__weight_limit; }
@@ -3166,7 +3166,7 @@ static uint8_t *gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
             }
         scales += 2 * l[k].out;
     }
-    return p + (at + 7) / 8;
+    return p + at / 8;
 }
 
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size) {
@@ -3253,8 +3253,6 @@ static gmlp_result gmlp__weights_read(gmlp_net *net, gmlp__rd r, gmlp_error *err
         }
         scales = s;
     }
-    if ((at & 7) && q_bytes[at >> 3] >> (at & 7))
-        return gmlp__fail(err, GMLP_E_FIELD, offset + at / 8, "the bits after the last weight are not 0");
     return GMLP_OK;
 }
 
@@ -3693,6 +3691,7 @@ typedef struct gmlp__slice {
 #define GMLP__COM_PIECE ((GMLP__JPEG_MAX - GMLP__COM_HEAD) / 4 * 3)
 #define GMLP__XMP_ID "http://ns.adobe.com/xap/1.0/"
 #define GMLP__XMP_ID_SIZE 29u
+#define GMLP__ITXT_XMP "XML:com.adobe.xmp\0\0\0\0" /* keyword, not compressed, no language, no translation */
 #define GMLP__XMP_PROPERTY "GamutMLP:Blob"
 #define GMLP__XMP_OPEN "<rdf:Description rdf:about=\"\" xmlns:GamutMLP=\"urn:gamutmlp:1#\""
 #define GMLP__XMP_END "</rdf:RDF>"
@@ -3724,8 +3723,12 @@ static gmlp_result gmlp__jpeg_next(const uint8_t *p, size_t size, gmlp__part *pa
         return GMLP_OK;
     }
     if (i < size && p[i] != 0xff) return gmlp__fail(err, GMLP_E_FORMAT, i, "a JPEG marker is missing");
-    while (i < size && p[i] == 0xff) i++; /* more than one is fill */
+    while (i < size && p[i] == 0xff) i++;
     if (i == size) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the JPEG file ends before its picture");
+    if (i - part->start > 1) { /* fill bytes are a part of their own */
+        part->end = i - 1;
+        return GMLP_OK;
+    }
     marker = p[i++];
     if (marker == 0xda) {
         part->end = size;
@@ -3864,12 +3867,6 @@ static size_t gmlp__xmp_place(const uint8_t *s, size_t n) {
     for (i = n < length ? 0 : n - length + 1; i-- > 0;)
         if (s[i] == '<' && !memcmp(s + i, GMLP__XMP_END, length)) return i;
     return n;
-}
-
-/* 1 if a packet that shrinks to size without our property is the one that we add to files without any. */
-static int gmlp__xmp_only(const uint8_t *s, size_t n, size_t size) {
-    const size_t all = sizeof gmlp__xmp_empty - 1, place = gmlp__xmp_place((const uint8_t *)gmlp__xmp_empty, all);
-    return size == all && !memcmp(s, gmlp__xmp_empty, place) && !memcmp(s + n - (all - place), gmlp__xmp_empty + place, all - place);
 }
 
 /* Extracting. */
@@ -4194,12 +4191,19 @@ static size_t gmlp__packet_size(const uint8_t *s, size_t n, const uint8_t *blob,
     return o.count;
 }
 
-#define GMLP__ITXT_XMP "XML:com.adobe.xmp\0\0\0\0" /* keyword, not compressed, no language, no translation */
+/* 1 if a packet is one that we added to a file without any. */
+static int gmlp__xmp_only(const uint8_t *s, size_t n) {
+    const size_t all = sizeof gmlp__xmp_empty - 1, place = gmlp__xmp_place((const uint8_t *)gmlp__xmp_empty, all);
+    return n > all && !memcmp(s, gmlp__xmp_empty, place) && !memcmp(s + n - (all - place), gmlp__xmp_empty + place, all - place) &&
+           gmlp__packet_size(s, n, NULL, 0) == all;
+}
 
-static void gmlp__emit_xmp(gmlp__out *o, int kind, const uint8_t *s, size_t n, const uint8_t *blob, size_t blob_size) {
+/* id: what comes before the packet in its segment or chunk. */
+static void gmlp__emit_xmp(gmlp__out *o, int kind, const char *id, size_t id_size, const uint8_t *s, size_t n,
+                           const uint8_t *blob, size_t blob_size) {
     const size_t size = gmlp__packet_size(s, n, blob, blob_size);
-    if (kind == GMLP_CONTAINER_JPEG) gmlp__emit_jpeg_head(o, 0xe1, GMLP__XMP_ID, GMLP__XMP_ID_SIZE, size);
-    else gmlp__emit_png_head(o, "iTXt", GMLP__ITXT_XMP, sizeof GMLP__ITXT_XMP, size);
+    if (kind == GMLP_CONTAINER_JPEG) gmlp__emit_jpeg_head(o, 0xe1, id, id_size, size);
+    else gmlp__emit_png_head(o, "iTXt", id, id_size, size);
     gmlp__emit_packet(o, s, n, blob, blob_size);
     if (kind == GMLP_CONTAINER_PNG) gmlp__emit_png_crc(o);
 }
@@ -4242,7 +4246,9 @@ static void gmlp__emit_carriers(gmlp__out *o, int kind, int carriers, const uint
         gmlp__emit_png_crc(o);
     }
     if (carriers & GMLP_CARRIER_XMP)
-        gmlp__emit_xmp(o, kind, (const uint8_t *)gmlp__xmp_empty, sizeof gmlp__xmp_empty - 1, blob, size);
+        gmlp__emit_xmp(o, kind, kind == GMLP_CONTAINER_JPEG ? GMLP__XMP_ID : GMLP__ITXT_XMP,
+                       kind == GMLP_CONTAINER_JPEG ? GMLP__XMP_ID_SIZE : sizeof GMLP__ITXT_XMP,
+                       (const uint8_t *)gmlp__xmp_empty, sizeof gmlp__xmp_empty - 1, blob, size);
 }
 
 /* Writes the file without its blobs, and with the given one unless it is NULL. */
@@ -4263,7 +4269,8 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
         if (result != GMLP_OK) return result;
         if (part.is_insert && !insert_at) insert_at = part.start;
         if (part.is_color) tag_color = 0;
-        if (part.carrier == GMLP_CARRIER_XMP && !packet_at) {
+        if (part.carrier == GMLP_CARRIER_XMP && !packet_at &&
+            (part.packed || !gmlp__xmp_only(part.body, part.size))) { /* our own is made anew */
             packet_at = part.start;
             packet = part.body;
             packet_size = part.size;
@@ -4290,7 +4297,9 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
             const uint8_t *add = part.start == packet_at && (carriers & GMLP_CARRIER_XMP) ? blob : NULL;
             n = part.packed ? part.size : gmlp__packet_size(part.body, part.size, NULL, 0);
             if (add || n < part.size) {
-                if (add || !gmlp__xmp_only(part.body, part.size, n)) gmlp__emit_xmp(&o, kind, part.body, part.size, add, blob_size);
+                const uint8_t *id = p + part.start + (kind == GMLP_CONTAINER_JPEG ? 4 : 8);
+                if (add || !gmlp__xmp_only(part.body, part.size))
+                    gmlp__emit_xmp(&o, kind, (const char *)id, (size_t)(part.body - id), part.body, part.size, add, blob_size);
                 continue;
             }
         } else if (part.carrier) continue;
