@@ -1,0 +1,42 @@
+#include "carried.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "output.h"
+
+int carried_open(const char *path, carried *c, char error[256]) {
+    gmlp_error why;
+    gmlp_result status;
+    void *blob;
+    memset(c, 0, sizeof *c);
+    memset(&why, 0, sizeof why);
+    if (file_read(path, &c->bytes, &c->size, error)) return -1;
+    c->container = gmlp_container_kind(c->bytes, c->size);
+    if (!c->container) {
+        error_text(error, path, "is neither a JPEG nor a PNG file, so it carries no network");
+        return -1;
+    }
+    status = gmlp_extract(c->bytes, c->size, NULL, &blob, &c->blob_size, &why);
+    if (status == GMLP_E_NOT_FOUND) {
+        error_text(error, path, "carries no network. Either 'gamutmlp encode' did not make it, or a program that "
+                                "drops metadata saved it; take the file as encode wrote it");
+        return -1;
+    }
+    if (status) {
+        error_text(error, path, "%s (at byte %llu)", why.text ? why.text : gmlp_result_string(status), (unsigned long long)why.offset);
+        return -1;
+    }
+    status = gmlp_blob_read(blob, c->blob_size, NULL, &c->net, &why);
+    gmlp_bytes_free(blob, c->blob_size, NULL);
+    if (!status) return 0;
+    error_text(error, path, "the network in it cannot be read: %s (at byte %llu of it)", why.text ? why.text : gmlp_result_string(status),
+               (unsigned long long)why.offset);
+    return -1;
+}
+
+void carried_free(carried *c) {
+    free(c->bytes);
+    gmlp_net_free(&c->net);
+    memset(c, 0, sizeof *c);
+}

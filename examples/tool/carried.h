@@ -1,0 +1,21 @@
+/* A file that should carry a network: its bytes and the network taken out. */
+#ifndef CARRIED_H
+#define CARRIED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gamutmlp.h"
+
+typedef struct carried {
+    uint8_t *bytes; /* the file; NULL if it could not be read */
+    size_t size, blob_size;
+    int container;  /* gmlp_container */
+    gmlp_net net;
+} carried;
+
+/* 0, or -1 and a text that says what is wrong and what to do; c then holds what was got so far. */
+int carried_open(const char *path, carried *c, char error[256]);
+void carried_free(carried *c);
+
+#endif

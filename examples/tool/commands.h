@@ -1,0 +1,12 @@
+/* The subcommands. argv[0] is the subcommand's name; the result is the program's exit status:
+   0 done, 1 the work failed, 2 wrong usage. Each lives in the file of its name. */
+#ifndef COMMANDS_H
+#define COMMANDS_H
+
+int cmd_encode(int argc, char **argv);
+int cmd_decode(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_compare(int argc, char **argv);
+int cmd_strip(int argc, char **argv);
+
+#endif

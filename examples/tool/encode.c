@@ -1,0 +1,374 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "args.h"
+#include "commands.h"
+#include "output.h"
+#include "picture.h"
+#include "pool.h"
+
+typedef struct encode_options {
+    int preset, from, adaptation, truncate, json;
+    uint64_t quality, iterations, seed, threads;
+    const char *carriers;
+} encode_options;
+
+/* What encoding makes, in order; freed together. */
+typedef struct encoding {
+    const char *in, *out;
+    encode_options o;
+    int container, carriers;
+    pool *workers;
+    picture wide;            /* the original */
+    picture base;            /* the pixels that a decoder will see */
+    uint8_t *file;           /* the base as a file */
+    size_t file_size;
+    gmlp_gamut_report gamut;
+    gmlp_net net;
+    gmlp_train_report training;
+    double train_seconds;
+    uint8_t *blob;
+    size_t blob_size;
+    uint64_t out_size;
+} encoding;
+
+/* Quality: squared error against the original in linear ProPhoto, peak 1. */
+
+typedef struct quality {
+    double psnr_clip, psnr_clip_og, psnr, psnr_og;
+} quality;
+
+typedef struct band_sums {
+    double all[2], og[2]; /* of the base alone, of the decoded */
+    uint64_t og_pixels;
+    gmlp_result status;
+} band_sums;
+
+typedef struct measuring {
+    const encoding *e;
+    const gmlp_decoder *decoder;
+    band_sums *bands;
+} measuring;
+
+#define BAND 16u
+
+static gmlp_image rows_of(const gmlp_image *image, uint32_t y, uint32_t rows) {
+    gmlp_image v = *image;
+    v.data = (uint8_t *)image->data + (size_t)y * image->width * 3 * gmlp_type_size(image->type);
+    v.height = rows;
+    return v;
+}
+
+static void add_errors(const float *reference, const float *test, const uint8_t *mask, size_t pixels, double *all, double *og) {
+    size_t i;
+    int c;
+    for (i = 0; i < pixels; i++) {
+        double sum = 0;
+        for (c = 0; c < 3; c++) {
+            const float r = reference[3 * i + (size_t)c], t = test[3 * i + (size_t)c];
+            const double d = (double)(r < 0 ? 0 : r > 1 ? 1 : r) - (double)(t < 0 ? 0 : t > 1 ? 1 : t);
+            sum += d * d;
+        }
+        *all += sum;
+        if (mask[i]) *og += sum;
+    }
+}
+
+static void measure_band(void *user, size_t index) {
+    const measuring *m = (const measuring *)user;
+    const gmlp_image *whole = &m->e->wide.image;
+    band_sums *s = &m->bands[index];
+    const uint32_t y = (uint32_t)index * BAND, rows = whole->height - y < BAND ? whole->height - y : BAND;
+    const size_t pixels = (size_t)whole->width * rows;
+    const gmlp_image wide = rows_of(whole, y, rows), base = rows_of(&m->e->base.image, y, rows);
+    float *memory = (float *)malloc(pixels * 6 * sizeof *memory);
+    uint8_t *mask = (uint8_t *)malloc(pixels);
+    gmlp_convert_opts opts;
+    gmlp_image reference, test;
+    size_t i;
+    memset(&opts, 0, sizeof opts);
+    opts.adaptation = m->e->net.adaptation;
+    s->status = GMLP_E_MEMORY;
+    if (memory && mask) {
+        reference = base;
+        reference.data = memory;
+        reference.type = GMLP_FLOAT;
+        reference.space = GMLP_PROPHOTO_LINEAR;
+        test = reference;
+        test.data = memory + 3 * pixels;
+        s->status = gmlp_convert(&wide, &reference, &opts);
+        if (!s->status) s->status = gmlp_out_of_gamut_mask(&wide, mask, &opts);
+        if (!s->status) s->status = gmlp_convert(&base, &test, &opts);
+        if (!s->status) add_errors(memory, memory + 3 * pixels, mask, pixels, &s->all[0], &s->og[0]);
+        if (!s->status) s->status = gmlp_decoder_rows(m->decoder, &base, 0, y, &test);
+        if (!s->status) add_errors(memory, memory + 3 * pixels, mask, pixels, &s->all[1], &s->og[1]);
+        for (i = 0; i < pixels && !s->status; i++) s->og_pixels += mask[i];
+    }
+    free(memory);
+    free(mask);
+}
+
+/* Infinite when nothing differs, not a number when there is nothing. */
+static double psnr(double sum, uint64_t pixels) {
+    if (!pixels) return NAN;
+    return sum > 0 ? -10 * log10(sum / (3 * (double)pixels)) : INFINITY;
+}
+
+static gmlp_result measure(const encoding *e, quality *q) {
+    const size_t bands = (e->wide.image.height + BAND - 1) / BAND;
+    const gmlp_threads threads = pool_threads(e->workers);
+    const uint64_t pixels = (uint64_t)e->wide.image.width * e->wide.image.height;
+    gmlp_decoder *decoder;
+    gmlp_result status;
+    measuring m;
+    band_sums sum;
+    size_t i;
+    status = gmlp_decoder_create(&e->net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, NULL, &decoder);
+    if (status) return status;
+    m.e = e;
+    m.decoder = decoder;
+    m.bands = (band_sums *)calloc(bands, sizeof *m.bands);
+    if (m.bands) threads.run(threads.user, measure_band, &m, bands);
+    else status = GMLP_E_MEMORY;
+    memset(&sum, 0, sizeof sum);
+    for (i = 0; i < bands && !status; i++) {
+        const band_sums *b = &m.bands[i];
+        status = b->status;
+        sum.all[0] += b->all[0];
+        sum.all[1] += b->all[1];
+        sum.og[0] += b->og[0];
+        sum.og[1] += b->og[1];
+        sum.og_pixels += b->og_pixels;
+    }
+    q->psnr_clip = psnr(sum.all[0], pixels);
+    q->psnr = psnr(sum.all[1], pixels);
+    q->psnr_clip_og = psnr(sum.og[0], sum.og_pixels);
+    q->psnr_og = psnr(sum.og[1], sum.og_pixels);
+    free(m.bands);
+    gmlp_decoder_free(decoder);
+    return status;
+}
+
+/* The steps. */
+
+static int make_base(encoding *e) {
+    const gmlp_image *wide = &e->wide.image;
+    gmlp_image *base = &e->base.image;
+    gmlp_convert_opts opts;
+    picture_write_opts write;
+    char error[256];
+    gmlp_result status;
+    memset(&opts, 0, sizeof opts);
+    opts.adaptation = e->o.adaptation;
+    opts.truncate = e->o.truncate;
+    opts.threads = pool_threads(e->workers);
+    memset(&write, 0, sizeof write);
+    write.quality = (int)e->o.quality;
+    *base = *wide;
+    base->type = GMLP_U8;
+    base->space = GMLP_SRGB;
+    base->data = malloc((size_t)wide->width * wide->height * 3);
+    status = base->data ? gmlp_reduce(wide, base, &opts, &e->gamut) : GMLP_E_MEMORY;
+    if (status) return fail("encode", "%s: %s", e->in, gmlp_result_string(status));
+    if (picture_encode_memory(e->container, base, &write, &e->file, &e->file_size, error)) return fail("encode", "%s", error);
+    if (e->container == GMLP_CONTAINER_JPEG) { /* train on what compression left */
+        picture_free(&e->base);
+        if (picture_read_memory(e->file, e->file_size, e->out, GMLP_SRGB, &e->base, error)) return fail("encode", "%s", error);
+    }
+    return 0;
+}
+
+static int on_progress(void *user, uint32_t step, uint32_t steps) {
+    progress_show((progress *)user, step, steps);
+    return 0;
+}
+
+static int train(encoding *e) {
+    const double start = seconds_now();
+    gmlp_train_opts opts;
+    progress bar;
+    gmlp_net trained;
+    gmlp_result status;
+    memset(&opts, 0, sizeof opts);
+    opts.preset = e->o.preset;
+    opts.margin = e->container == GMLP_CONTAINER_JPEG ? GMLP_MARGIN_JPEG : 0;
+    opts.adaptation = e->o.adaptation;
+    opts.seed = e->o.seed;
+    opts.iterations = (uint32_t)e->o.iterations;
+    opts.threads = pool_threads(e->workers);
+    opts.progress = on_progress;
+    opts.progress_user = &bar;
+    progress_begin(&bar, "training");
+    status = gmlp_train(&e->base.image, &e->wide.image, &opts, &trained, &e->training);
+    progress_end(&bar);
+    e->train_seconds = seconds_now() - start;
+    if (status) return fail("encode", "training on %s: %s", e->in, gmlp_result_string(status));
+    e->blob_size = gmlp_blob_size(&trained);
+    e->blob = (uint8_t *)malloc(e->blob_size);
+    status = e->blob ? gmlp_blob_write(&trained, e->blob, e->blob_size, &e->blob_size) : GMLP_E_MEMORY;
+    gmlp_net_free(&trained);
+    /* from here on, what a reader of the file gets */
+    if (!status) status = gmlp_blob_read(e->blob, e->blob_size, NULL, &e->net, NULL);
+    return status ? fail("encode", "%s: %s", e->in, gmlp_result_string(status)) : 0;
+}
+
+static int write_file(encoding *e) {
+    gmlp_embed_opts opts;
+    gmlp_error why;
+    output o;
+    char error[256];
+    memset(&opts, 0, sizeof opts);
+    opts.carriers = e->carriers;
+    if (output_open(&o, e->out, error)) return fail("encode", "%s", error);
+    if (gmlp_embed(e->file, e->file_size, e->blob, e->blob_size, &opts, output_writer(&o), &why)) {
+        if (why.result == GMLP_E_WRITE) output_commit(&o, error); /* knows the reason */
+        else error_text(error, e->out, "%s", why.text);
+        output_discard(&o);
+        return fail("encode", "%s", error);
+    }
+    e->out_size = (uint64_t)ftell(o.file);
+    return output_commit(&o, error) ? fail("encode", "%s", error) : 0;
+}
+
+/* What it says. */
+
+static void report_json(const encoding *e, const quality *q, double total) {
+    const double pixels = (double)e->gamut.pixels;
+    json j;
+    json_begin(&j, stdout);
+    json_integer(&j, "width", e->wide.image.width);
+    json_integer(&j, "height", e->wide.image.height);
+    json_text(&j, "space", gmlp_space_name(e->wide.image.space));
+    json_text(&j, "space_from", e->wide.space_from);
+    json_number(&j, "out_of_gamut", (double)e->gamut.out_of_gamut / pixels);
+    json_number(&j, "saturated", (double)e->training.saturated / pixels);
+    json_number(&j, "clamped", (double)e->gamut.clamped / pixels);
+    json_integer(&j, "file_bytes", e->out_size);
+    json_integer(&j, "blob_bytes", e->blob_size);
+    json_integer(&j, "metadata_bytes", e->out_size - e->file_size);
+    json_integer(&j, "iterations", e->training.iterations);
+    json_number(&j, "train_seconds", e->train_seconds);
+    json_number(&j, "total_seconds", total);
+    json_integer(&j, "peak_rss_bytes", peak_rss_bytes());
+    json_number(&j, "psnr_clip", q->psnr_clip);
+    json_number(&j, "psnr_clip_og", q->psnr_clip_og);
+    json_number(&j, "psnr", q->psnr);
+    json_number(&j, "psnr_og", q->psnr_og);
+    json_end(&j);
+}
+
+static void print_psnr(double v) {
+    if (isfinite(v)) printf("%12.2f dB", v);
+    else printf("%15s", isnan(v) ? "-" : "exact");
+}
+
+static void report_text(const encoding *e, const quality *q, double total) {
+    const double pixels = (double)e->gamut.pixels;
+    printf("%s: %u x %u, %s (%s)\n", e->in, e->wide.image.width, e->wide.image.height, gmlp_space_name(e->wide.image.space),
+           e->wide.space_from);
+    printf("  outside sRGB    %.2f %% of the pixels\n", 100 * (double)e->gamut.out_of_gamut / pixels);
+    if (e->gamut.clamped)
+        printf("  clamped         %.2f %% lay outside what %s can hold\n", 100 * (double)e->gamut.clamped / pixels,
+               gmlp_space_name(e->wide.image.space));
+    printf("%s: %llu bytes\n", e->out, (unsigned long long)e->out_size);
+    printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)(e->out_size - e->file_size),
+           (unsigned long long)e->blob_size);
+    if (e->net.method == GMLP_METHOD_NONE) printf("  nothing was lost, so there was nothing to train\n");
+    else {
+        printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations, e->train_seconds, total);
+        printf("\nPSNR in linear ProPhoto       all pixels   out of gamut\n  as plain sRGB         ");
+        print_psnr(q->psnr_clip);
+        print_psnr(q->psnr_clip_og);
+        printf("\n  with the network      ");
+        print_psnr(q->psnr);
+        print_psnr(q->psnr_og);
+        printf("\n");
+    }
+    printf("\nEvery viewer opens %s as sRGB. The wide gamut comes back with\n  gamutmlp decode %s wide.tif\n", e->out, e->out);
+}
+
+/* The command line. */
+
+static int carriers_from_text(const char *text, int *carriers) {
+    static const struct {
+        const char *name;
+        int bit;
+    } known[] = { { "app", GMLP_CARRIER_JPEG_APP }, { "com", GMLP_CARRIER_JPEG_COM }, { "xmp", GMLP_CARRIER_XMP },
+                  { "chunk", GMLP_CARRIER_PNG_CHUNK }, { "text", GMLP_CARRIER_PNG_TEXT } };
+    size_t i, n;
+    for (*carriers = 0; *text; text += n + (text[n] == ',')) {
+        n = strcspn(text, ",");
+        for (i = 0; i < sizeof known / sizeof *known; i++)
+            if (strlen(known[i].name) == n && !memcmp(known[i].name, text, n)) break;
+        if (i == sizeof known / sizeof *known) return -1;
+        *carriers |= known[i].bit;
+    }
+    return *carriers ? 0 : -1;
+}
+
+static int encode(encoding *e) {
+    const double start = seconds_now();
+    quality q;
+    char error[256];
+    gmlp_result status;
+    if (picture_read(e->in, e->o.from, 0, &e->wide, error)) return fail("encode", "%s", error);
+    if (!strcmp(e->wide.space_from, "assumed"))
+        fprintf(stderr, "gamutmlp encode: note: %s does not say its colour space; %s assumed (--from tells it)\n", e->in,
+                gmlp_space_name(e->wide.image.space));
+    e->workers = pool_create((int)e->o.threads);
+    if (!e->workers) return fail("encode", "out of memory");
+    if (make_base(e) || train(e) || write_file(e)) return 1;
+    status = measure(e, &q);
+    if (status) return fail("encode", "%s is written, but measuring it: %s", e->out, gmlp_result_string(status));
+    if (e->o.json) report_json(e, &q, seconds_now() - start);
+    else report_text(e, &q, seconds_now() - start);
+    return 0;
+}
+
+int cmd_encode(int argc, char **argv) {
+    encoding e;
+    const args_option options[] = {
+        { "--preset", ARG_CHOICE, &e.o.preset, "default|paper", "default: at most 4 KB; paper: as published, 20 KB, slow", 0, 0 },
+        { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95)", 1, 100 },
+        { "--from", ARG_SPACE, &e.o.from, "SPACE", "what the numbers are, whatever the file says", 0, 0 },
+        { "--iterations", ARG_INT, &e.o.iterations, "N", "training steps (the preset's)", 1, 10000000 },
+        { "--seed", ARG_INT, &e.o.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
+        { "--threads", ARG_INT, &e.o.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
+        { "--adaptation", ARG_CHOICE, &e.o.adaptation, "bradford|cat02", "how white points are joined (bradford)", 0, 0 },
+        { "--floor", ARG_FLAG, &e.o.truncate, NULL, "round 8-bit codes down, as the paper's code does", 0, 0 },
+        { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0, 0 },
+        { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
+        { NULL, 0, NULL, NULL, NULL, 0, 0 }
+    };
+    const args_command command = {
+        "encode", "IN OUT.{jpg,png}",
+        "Writes the wide-gamut picture IN (PNG, TIFF, EXR, PPM, JPEG) as an ordinary 8-bit sRGB file and\n"
+        "puts a small network into its metadata, trained on this picture, from which 'gamutmlp decode'\n"
+        "restores the colours that sRGB cannot hold.",
+        "  gamutmlp encode photo_prophoto.tif photo.jpg --quality 95\n"
+        "  gamutmlp encode render.exr render.png --from acescg --json",
+        options, 2
+    };
+    const char *names[2];
+    int status;
+    memset(&e, 0, sizeof e);
+    status = args_parse(&command, argc, argv, names);
+    if (status != ARGS_GO_ON) return status;
+    e.in = names[0];
+    e.out = names[1];
+    if (path_has_extension(e.out, "png")) e.container = GMLP_CONTAINER_PNG;
+    else if (path_has_extension(e.out, "jpg") || path_has_extension(e.out, "jpeg")) e.container = GMLP_CONTAINER_JPEG;
+    else return args_wrong(&command, "%s: the output's name must end in .jpg or .png", e.out);
+    if (e.o.quality && e.container == GMLP_CONTAINER_PNG) return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");
+    if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
+        return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
+    status = encode(&e);
+    pool_free(e.workers);
+    picture_free(&e.wide);
+    picture_free(&e.base);
+    gmlp_net_free(&e.net);
+    free(e.file);
+    free(e.blob);
+    return status;
+}

@@ -1,0 +1,3 @@
+/* The one file of the tool that holds the library. */
+#define GAMUTMLP_IMPLEMENTATION
+#include "gamutmlp.h"

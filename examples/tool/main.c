@@ -1,0 +1,53 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "output.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *about;
+} commands[] = {
+    { "encode", cmd_encode, "wide-gamut picture in, sRGB JPEG or PNG out, with the network that undoes it" },
+    { "decode", cmd_decode, "such a file in, the wide gamut out (PNG, TIFF, EXR)" },
+    { "inspect", cmd_inspect, "what a file carries, and whether it is intact and belongs to these pixels" },
+    { "compare", cmd_compare, "how far one picture is from another, in numbers and maps" },
+    { "strip", cmd_strip, "the picture without the network" },
+};
+#define COUNT (sizeof commands / sizeof *commands)
+
+static void print_help(FILE *to) {
+    size_t i;
+    fprintf(to, "gamutmlp: wide gamut in an ordinary sRGB file, by a small network\n\nusage:\n");
+    for (i = 0; i < COUNT; i++) fprintf(to, "  gamutmlp %-8s %s\n", commands[i].name, commands[i].about);
+    fprintf(to, "\n'gamutmlp COMMAND --help' explains one and shows an example. The main job:\n"
+                "  gamutmlp encode photo.tif photo.jpg     # opens everywhere\n"
+                "  gamutmlp decode photo.jpg wide.tif      # 16 bit, the original's colours\n");
+}
+
+int main(int argc, char **argv) {
+    size_t i;
+    if (argc < 2) {
+        print_help(stderr);
+        return 2;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help(stdout);
+        return 0;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        const int v = gmlp_version();
+        printf("gamutmlp %d.%d.%d (%s)\n", v / 10000, v / 100 % 100, v % 100, gmlp_isa_name(GMLP_ISA_AUTO));
+        return 0;
+    }
+    output_catch_signals();
+    for (i = 0; i < COUNT; i++)
+        if (!strcmp(argv[1], commands[i].name)) {
+            const int status = commands[i].run(argc - 1, argv + 1);
+            if (fflush(stdout) || ferror(stdout)) return fail(argv[1], "standard output cannot be written");
+            return status;
+        }
+    fprintf(stderr, "gamutmlp: unknown command '%s'\nTry 'gamutmlp --help'.\n", argv[1]);
+    return 2;
+}

@@ -1,0 +1,658 @@
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lcms2.h>
+
+#include "output.h"
+#include "picture_formats.h"
+
+int image_allocate(gmlp_image *image, char reason[REASON]) {
+    const size_t pixel = 3 * gmlp_type_size(image->type);
+    if (image->width < 1 || image->height < 1 || image->width > GMLP_MAX_SIZE || image->height > GMLP_MAX_SIZE) {
+        snprintf(reason, REASON, "%u x %u pixels; 1 x 1 to %u x %u are supported", image->width, image->height, GMLP_MAX_SIZE,
+                 GMLP_MAX_SIZE);
+        return -1;
+    }
+    image->stride = 0;
+    image->channels = 3;
+    image->data = (size_t)image->width > (size_t)-1 / pixel / image->height ? NULL
+                : malloc((size_t)image->width * image->height * pixel);
+    if (!image->data) snprintf(reason, REASON, "%u x %u pixels are too many for the memory", image->width, image->height);
+    return image->data ? 0 : -1;
+}
+
+int picture_keep_icc(picture_color *color, const void *bytes, size_t size) {
+    if (!size) return 0;
+    color->icc = (uint8_t *)malloc(size);
+    if (!color->icc) return -1;
+    memcpy(color->icc, bytes, size);
+    color->icc_size = size;
+    return 0;
+}
+
+void write_reason(char reason[REASON]) {
+    snprintf(reason, REASON, "cannot be written: %s", errno ? strerror(errno) : "a write failed");
+}
+
+/* Colour spaces as files name them. */
+
+static const struct {
+    int space;
+    uint8_t primaries, transfer;
+} cicp_table[] = { /* ITU-T H.273; the first entry of a space is the one written */
+    { GMLP_SRGB, 1, 13 },         { GMLP_SRGB_LINEAR, 1, 8 },  { GMLP_P3, 12, 13 },         { GMLP_P3_LINEAR, 12, 8 },
+    { GMLP_REC2020, 9, 14 },      { GMLP_REC2020, 9, 15 },     { GMLP_REC2020, 9, 1 },      { GMLP_REC2020, 9, 6 },
+    { GMLP_REC2020_LINEAR, 9, 8 }, { GMLP_REC2020_PQ, 9, 16 }, { GMLP_REC2020_HLG, 9, 18 }
+};
+#define CICP_COUNT (sizeof cicp_table / sizeof *cicp_table)
+
+int cicp_of_space(int space, uint8_t cicp[4]) {
+    size_t i;
+    for (i = 0; i < CICP_COUNT; i++)
+        if (cicp_table[i].space == space) {
+            cicp[0] = cicp_table[i].primaries;
+            cicp[1] = cicp_table[i].transfer;
+            cicp[2] = 0; /* RGB */
+            cicp[3] = 1; /* full range */
+            return 1;
+        }
+    return 0;
+}
+
+int space_of_cicp(const uint8_t cicp[4]) {
+    size_t i;
+    for (i = 0; i < CICP_COUNT; i++)
+        if (cicp_table[i].primaries == cicp[0] && cicp_table[i].transfer == cicp[1] && cicp[2] == 0 && cicp[3] == 1)
+            return cicp_table[i].space;
+    return GMLP_SPACE_NONE;
+}
+
+void xy_of_space(int space, double xy[8]) {
+    double m[9];
+    int c;
+    gmlp_space_to_xyz(space, m);
+    for (c = 0; c < 3; c++) {
+        const double sum = m[c] + m[3 + c] + m[6 + c];
+        xy[2 * c] = m[c] / sum;
+        xy[2 * c + 1] = m[3 + c] / sum;
+    }
+    gmlp_space_white(space, xy + 6);
+}
+
+static const char *title_of_space(int space) {
+    switch (space) {
+        case GMLP_SRGB: return "sRGB";
+        case GMLP_P3: return "Display P3";
+        case GMLP_ADOBERGB: return "Adobe RGB (1998) compatible";
+        case GMLP_PROPHOTO: return "ProPhoto RGB (ROMM)";
+        case GMLP_REC2020: return "Rec.2020";
+        case GMLP_REC2020_PQ: return "Rec.2020 PQ";
+        case GMLP_REC2020_HLG: return "Rec.2020 HLG";
+        case GMLP_ACES: return "ACES2065-1";
+        case GMLP_ACESCG: return "ACEScg";
+        case GMLP_SRGB_LINEAR: return "Linear sRGB";
+        case GMLP_P3_LINEAR: return "Linear P3";
+        case GMLP_ADOBERGB_LINEAR: return "Linear Adobe RGB (1998) compatible";
+        case GMLP_PROPHOTO_LINEAR: return "Linear ProPhoto RGB (ROMM)";
+        case GMLP_REC2020_LINEAR: return "Linear Rec.2020";
+        default: return "RGB";
+    }
+}
+
+static cmsToneCurve *curve_of_space(int space) {
+    static const double srgb[5] = { 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045 };
+    static const double romm[5] = { 1.8, 1, 0, 1 / 16.0, 1 / 32.0 };
+    static const double alpha = 1.09929682680944, beta = 0.018053968510807;
+    const double rec2020[5] = { 1 / 0.45, 1 / alpha, (alpha - 1) / alpha, 1 / 4.5, 4.5 * beta };
+    float table[4096];
+    int i;
+    switch (space) {
+        case GMLP_SRGB: case GMLP_P3: return cmsBuildParametricToneCurve(NULL, 4, srgb);
+        case GMLP_ADOBERGB: return cmsBuildGamma(NULL, 563.0 / 256);
+        case GMLP_PROPHOTO: return cmsBuildParametricToneCurve(NULL, 4, romm);
+        case GMLP_REC2020: return cmsBuildParametricToneCurve(NULL, 4, rec2020);
+        case GMLP_REC2020_PQ: case GMLP_REC2020_HLG: /* up to the peak; the cicp tag is exact */
+            for (i = 0; i < 4096; i++)
+                table[i] = (float)(gmlp_curve_decode(space, i / 4095.0, 0) / gmlp_curve_decode(space, 1, 0));
+            return cmsBuildTabulatedToneCurveFloat(NULL, 4096, table);
+        default: return cmsBuildGamma(NULL, 1);
+    }
+}
+
+static cmsHPROFILE profile_of_xy(const double xy[8], cmsToneCurve *curve) {
+    cmsCIExyY white;
+    cmsCIExyYTRIPLE rgb;
+    cmsToneCurve *curves[3];
+    white.x = xy[6];
+    white.y = xy[7];
+    rgb.Red.x = xy[0];
+    rgb.Red.y = xy[1];
+    rgb.Green.x = xy[2];
+    rgb.Green.y = xy[3];
+    rgb.Blue.x = xy[4];
+    rgb.Blue.y = xy[5];
+    white.Y = rgb.Red.Y = rgb.Green.Y = rgb.Blue.Y = 1;
+    curves[0] = curves[1] = curves[2] = curve;
+    return curve ? cmsCreateRGBProfile(&white, &rgb, curves) : NULL;
+}
+
+static cmsHPROFILE profile_of_space(int space) {
+    cmsToneCurve *curve = curve_of_space(space);
+    cmsHPROFILE p;
+    double xy[8];
+    xy_of_space(space, xy);
+    p = profile_of_xy(xy, curve);
+    cmsFreeToneCurve(curve);
+    return p;
+}
+
+/* An ICC profile's bytes; NULL when out of memory. The caller frees. */
+static uint8_t *icc_of_space(int space, size_t *size) {
+    static const uint8_t date[12] = { 7, 234, 0, 1, 0, 1 }; /* fixed, so that equal pictures are equal files */
+    cmsHPROFILE p = profile_of_space(space);
+    cmsMLU *title = cmsMLUalloc(NULL, 1);
+    cmsUInt32Number n = 0;
+    uint8_t *bytes = NULL;
+    uint8_t cicp[4];
+    int good = p && title && cmsMLUsetASCII(title, "en", "US", title_of_space(space)) &&
+               cmsWriteTag(p, cmsSigProfileDescriptionTag, title);
+    if (good && (space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG) && cicp_of_space(space, cicp)) {
+        cmsVideoSignalType v;
+        v.ColourPrimaries = cicp[0];
+        v.TransferCharacteristics = cicp[1];
+        v.MatrixCoefficients = cicp[2];
+        v.VideoFullRangeFlag = cicp[3];
+        good = cmsWriteTag(p, cmsSigcicpTag, &v);
+    }
+    if (good && cmsSaveProfileToMem(p, NULL, &n) && (bytes = (uint8_t *)malloc(n)) != NULL) {
+        if (cmsSaveProfileToMem(p, bytes, &n) && n >= 128) memcpy(bytes + 24, date, 12);
+        else {
+            free(bytes);
+            bytes = NULL;
+        }
+    }
+    if (title) cmsMLUfree(title);
+    if (p) cmsCloseProfile(p);
+    *size = n;
+    return bytes;
+}
+
+/* What a profile means. */
+
+/* A grey profile's curve with sRGB's primaries: the same picture, as grey became R = G = B. */
+static cmsHPROFILE profile_of_grey(cmsHPROFILE grey) {
+    double xy[8];
+    const cmsToneCurve *curve = (const cmsToneCurve *)cmsReadTag(grey, cmsSigGrayTRCTag);
+    cmsToneCurve *own = curve ? cmsDupToneCurve(curve) : NULL;
+    cmsHPROFILE p;
+    xy_of_space(GMLP_SRGB, xy);
+    p = profile_of_xy(xy, own);
+    if (own) cmsFreeToneCurve(own);
+    return p;
+}
+
+static const cmsTagSignature curve_tags[3] = { cmsSigRedTRCTag, cmsSigGreenTRCTag, cmsSigBlueTRCTag };
+static const cmsTagSignature colorant_tags[3] = { cmsSigRedColorantTag, cmsSigGreenColorantTag, cmsSigBlueColorantTag };
+
+static int same_colorants(cmsHPROFILE profile, int space) {
+    double to_romm[9], romm_to_xyz[9];
+    int c, i, k;
+    if (gmlp_space_matrix(space, GMLP_PROPHOTO, GMLP_BRADFORD, to_romm) || gmlp_space_to_xyz(GMLP_PROPHOTO, romm_to_xyz)) return 0;
+    for (c = 0; c < 3; c++) {
+        const cmsCIEXYZ *tag = (const cmsCIEXYZ *)cmsReadTag(profile, colorant_tags[c]);
+        double has[3];
+        if (!tag) return 0;
+        has[0] = tag->X;
+        has[1] = tag->Y;
+        has[2] = tag->Z;
+        for (i = 0; i < 3; i++) {
+            double sum = 0; /* ROMM's white is D50, as the profile's */
+            for (k = 0; k < 3; k++) sum += romm_to_xyz[3 * i + k] * to_romm[3 * k + c];
+            if (!(fabs(sum - has[i]) < 0.002)) return 0;
+        }
+    }
+    return 1;
+}
+
+/* The tolerance is in light: enough for tables of 16 bits, not for a pure power instead of ROMM's toe. */
+static int same_curves(cmsHPROFILE profile, int space) {
+    int c, i;
+    for (c = 0; c < 3; c++) {
+        const cmsToneCurve *curve = (const cmsToneCurve *)cmsReadTag(profile, curve_tags[c]);
+        if (!curve) return 0;
+        for (i = 0; i <= 512; i++) {
+            const double code = i / 512.0;
+            if (!(fabs((double)cmsEvalToneCurveFloat(curve, (float)code) - gmlp_curve_decode(space, code, 0)) < 1e-4)) return 0;
+        }
+    }
+    return 1;
+}
+
+/* Other curves on known primaries leave the primaries alone. */
+static int space_of_colorants(cmsHPROFILE profile) {
+    int space;
+    for (space = GMLP_SRGB; space <= GMLP_ACESCG; space++)
+        if (space != GMLP_REC2020_PQ && space != GMLP_REC2020_HLG && same_colorants(profile, space)) return space;
+    return GMLP_SPACE_NONE;
+}
+
+static int space_of_profile(cmsHPROFILE profile) {
+    int space;
+    if (cmsIsTag(profile, cmsSigcicpTag)) {
+        const cmsVideoSignalType *v = (const cmsVideoSignalType *)cmsReadTag(profile, cmsSigcicpTag);
+        uint8_t cicp[4];
+        if (v) {
+            cicp[0] = v->ColourPrimaries;
+            cicp[1] = v->TransferCharacteristics;
+            cicp[2] = v->MatrixCoefficients;
+            cicp[3] = v->VideoFullRangeFlag;
+            if ((space = space_of_cicp(cicp)) != GMLP_SPACE_NONE) return space;
+        }
+    }
+    if (!cmsIsMatrixShaper(profile) || !(space = space_of_colorants(profile))) return GMLP_SPACE_NONE;
+    if (same_curves(profile, space)) return space;
+    space = picture_linear_space(space);
+    return same_curves(profile, space) ? space : GMLP_SPACE_NONE;
+}
+
+/* Conversion of what is none of the library's spaces. */
+
+static float sample_at(const gmlp_image *image, size_t i) {
+    const void *p = image->data;
+    switch (image->type) {
+        case GMLP_U8: return (float)((const uint8_t *)p)[i] / 255.0f;
+        case GMLP_U16: return (float)((const uint16_t *)p)[i] / 65535.0f;
+        case GMLP_HALF: return gmlp_half_to_float(((const uint16_t *)p)[i]);
+        default: return ((const float *)p)[i];
+    }
+}
+
+/* Known primaries with other curves, such as ROMM with a pure power: into the curve of that space, channel by channel. */
+static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, char reason[REASON]) {
+    const int integer = image->type == GMLP_U8 || image->type == GMLP_U16;
+    const size_t codes = image->type == GMLP_U8 ? 256 : 65536, n = (size_t)image->width * image->height * 3;
+    const cmsToneCurve *curve[3];
+    gmlp_image result = *image;
+    float *table;
+    size_t i, c;
+    for (c = 0; c < 3; c++) {
+        curve[c] = (const cmsToneCurve *)cmsReadTag(profile, curve_tags[c]);
+        if (curve[c]) continue;
+        snprintf(reason, REASON, "its ICC profile is damaged; say the colour space with --from");
+        return -1;
+    }
+    table = integer ? (float *)malloc(3 * codes * sizeof *table) : NULL;
+    result.type = integer && !gmlp_space_is_linear(space) ? GMLP_U16 : GMLP_FLOAT;
+    result.space = space;
+    if (integer && !table) snprintf(reason, REASON, "out of memory");
+    if ((integer && !table) || image_allocate(&result, reason)) {
+        free(table);
+        return -1;
+    }
+    for (c = 0; c < 3 && integer; c++)
+        for (i = 0; i < codes; i++)
+            table[c * codes + i] = (float)gmlp_curve_encode(space, (double)cmsEvalToneCurveFloat(curve[c], (float)i / (float)(codes - 1)), 0);
+    for (i = 0; i < n; i++) {
+        const size_t channel = i % 3;
+        float v;
+        if (image->type == GMLP_U8) v = table[channel * codes + ((const uint8_t *)image->data)[i]];
+        else if (image->type == GMLP_U16) v = table[channel * codes + ((const uint16_t *)image->data)[i]];
+        else v = (float)gmlp_curve_encode(space, (double)cmsEvalToneCurveFloat(curve[channel], sample_at(image, i)), 0);
+        if (result.type == GMLP_FLOAT) ((float *)result.data)[i] = v;
+        else ((uint16_t *)result.data)[i] = (uint16_t)(v > 0 ? v < 1 ? v * 65535 + 0.5f : 65535 : 0);
+    }
+    free(table);
+    free(image->data);
+    *image = result;
+    return 0;
+}
+
+/* All else: into ROMM, in float as colours may lie outside. */
+static int convert_to_romm(gmlp_image *image, cmsHPROFILE profile, char reason[REASON]) {
+    const size_t row = (size_t)image->width * 3;
+    cmsHPROFILE linear = profile_of_space(GMLP_PROPHOTO_LINEAR);
+    cmsHTRANSFORM transform = linear ? cmsCreateTransform(profile, TYPE_RGB_FLT, linear, TYPE_RGB_FLT, INTENT_RELATIVE_COLORIMETRIC,
+                                                          cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE)
+                                     : NULL;
+    gmlp_image result = *image, from, to;
+    gmlp_result status;
+    float *code = (float *)malloc(row * sizeof *code);
+    uint32_t y;
+    size_t i;
+    int bad;
+    if (linear) cmsCloseProfile(linear);
+    result.type = GMLP_FLOAT;
+    bad = !transform || !code || image_allocate(&result, reason);
+    if (!transform) snprintf(reason, REASON, "its ICC profile cannot be used; say the colour space with --from");
+    else if (!code) snprintf(reason, REASON, "out of memory");
+    for (y = 0; y < image->height && !bad; y++) {
+        for (i = 0; i < row; i++) code[i] = sample_at(image, y * row + i);
+        cmsDoTransform(transform, code, (float *)result.data + y * row, image->width);
+    }
+    if (transform) cmsDeleteTransform(transform);
+    free(code);
+    if (bad) return -1;
+    from = to = result;
+    from.space = GMLP_PROPHOTO_LINEAR;
+    to.space = GMLP_PROPHOTO;
+    status = gmlp_convert(&from, &to, NULL);
+    if (status) {
+        snprintf(reason, REASON, "%s", gmlp_result_string(status));
+        free(result.data);
+        return -1;
+    }
+    free(image->data);
+    *image = to;
+    return 0;
+}
+
+static int apply_profile(gmlp_image *image, cmsHPROFILE profile, char reason[REASON]) {
+    int primaries;
+    image->space = space_of_profile(profile);
+    if (image->space) return 0;
+    primaries = cmsIsMatrixShaper(profile) ? space_of_colorants(profile) : GMLP_SPACE_NONE;
+    return primaries ? convert_curves(image, profile, primaries, reason) : convert_to_romm(image, profile, reason);
+}
+
+static int apply_icc(gmlp_image *image, const picture_color *color, char reason[REASON]) {
+    cmsHPROFILE p = cmsOpenProfileFromMem(color->icc, (cmsUInt32Number)color->icc_size);
+    int bad;
+    if (p && cmsGetColorSpace(p) == cmsSigGrayData) {
+        cmsHPROFILE grey = p;
+        p = profile_of_grey(grey);
+        cmsCloseProfile(grey);
+    }
+    if (!p || cmsGetColorSpace(p) != cmsSigRgbData) {
+        snprintf(reason, REASON, "its ICC profile is %s; say the colour space with --from", p ? "not of RGB" : "damaged");
+        if (p) cmsCloseProfile(p);
+        return -1;
+    }
+    bad = apply_profile(image, p, reason);
+    cmsCloseProfile(p);
+    return bad;
+}
+
+static int apply_gamma(gmlp_image *image, const picture_color *color, char reason[REASON]) {
+    double xy[8];
+    cmsToneCurve *curve;
+    cmsHPROFILE p;
+    int bad, c, is_srgb = 1;
+    xy_of_space(GMLP_SRGB, xy);
+    for (c = 0; c < 8; c++) is_srgb &= !color->has_xy || fabs(xy[c] - color->xy[c]) < 0.002;
+    if (is_srgb && fabs(color->gamma - 2.2) < 0.01) { /* how writers without an sRGB chunk say sRGB */
+        image->space = GMLP_SRGB;
+        return 0;
+    }
+    curve = cmsBuildGamma(NULL, color->gamma);
+    p = profile_of_xy(color->has_xy ? color->xy : xy, curve);
+    if (curve) cmsFreeToneCurve(curve);
+    if (!p) {
+        snprintf(reason, REASON, "its chromaticities make no colour space; say it with --from");
+        return -1;
+    }
+    bad = apply_profile(image, p, reason);
+    cmsCloseProfile(p);
+    return bad;
+}
+
+static int decide_space(picture *p, const picture_color *color, int from_space, char reason[REASON]) {
+    gmlp_image *image = &p->image;
+    if (from_space) {
+        p->space_from = "--from";
+        image->space = from_space;
+    } else if (color->cicp) {
+        p->space_from = "cICP";
+        image->space = color->cicp;
+    } else if (color->icc) {
+        p->space_from = "ICC profile";
+        return apply_icc(image, color, reason);
+    } else if (color->srgb) {
+        p->space_from = "sRGB chunk";
+        image->space = GMLP_SRGB;
+    } else if (color->gamma > 0) {
+        p->space_from = image->type == GMLP_U8 || image->type == GMLP_U16 ? "gAMA chunk" : color->has_xy ? "chromaticities" : "assumed";
+        return apply_gamma(image, color, reason);
+    } else {
+        p->space_from = "assumed";
+        image->space = GMLP_SRGB;
+    }
+    return 0;
+}
+
+/* Reading. */
+
+typedef struct format {
+    picture_load *load;
+    picture_rows *(*rows_open)(const uint8_t *bytes, size_t size, char reason[REASON]);
+} format;
+
+static format find_format(const uint8_t *b, size_t size) {
+    format f = { NULL, NULL };
+    if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
+        f.load = png_load;
+        f.rows_open = png_rows_open;
+    } else if (size >= 3 && !memcmp(b, "\377\330\377", 3)) {
+        f.load = jpeg_load;
+        f.rows_open = jpeg_rows_open;
+    } else if (size >= 4 && (!memcmp(b, "II*\0", 4) || !memcmp(b, "MM\0*", 4) || !memcmp(b, "II+\0", 4) || !memcmp(b, "MM\0+", 4)))
+        f.load = tiff_load;
+    else if (size >= 4 && !memcmp(b, "v/1\001", 4)) f.load = exr_load;
+    else if (size >= 3 && b[0] == 'P' && (b[1] == '5' || b[1] == '6') && strchr(" \t\r\n#", b[2]) && b[2]) f.load = pnm_load;
+    return f;
+}
+
+int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out, char error[256]) {
+    const format f = find_format((const uint8_t *)bytes, size);
+    picture_color color;
+    char reason[REASON] = "cannot be read";
+    int bad;
+    memset(out, 0, sizeof *out);
+    memset(&color, 0, sizeof color);
+    if (!f.load) {
+        error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
+        return -1;
+    }
+    bad = f.load((const uint8_t *)bytes, size, &out->image, &color, reason) || decide_space(out, &color, from_space, reason);
+    free(color.icc);
+    if (!bad) return 0;
+    error_text(error, name, "%s", reason);
+    picture_free(out);
+    return -1;
+}
+
+int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]) {
+    uint8_t *bytes;
+    size_t size;
+    int bad;
+    memset(out, 0, sizeof *out);
+    if (file_read(path, &bytes, &size, error)) return -1;
+    bad = picture_read_memory(bytes, size, path, from_space, out, error);
+    if (bad || !keep_file) free(bytes);
+    else {
+        out->file = bytes;
+        out->file_size = size;
+    }
+    return bad;
+}
+
+void picture_free(picture *p) {
+    free(p->image.data);
+    free(p->file);
+    memset(p, 0, sizeof *p);
+}
+
+picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, uint32_t *width, uint32_t *height, char error[256]) {
+    const format f = find_format((const uint8_t *)bytes, size);
+    char reason[REASON] = "is not a PNG or JPEG picture";
+    picture_rows *r = f.rows_open ? f.rows_open((const uint8_t *)bytes, size, reason) : NULL;
+    if (!r) {
+        error_text(error, name, "%s", reason);
+        return NULL;
+    }
+    r->name = name;
+    *width = r->width;
+    *height = r->height;
+    return r;
+}
+
+int picture_rows_read(picture_rows *r, void *rows, uint32_t count, char error[256]) {
+    char reason[REASON] = "cannot be read";
+    if (!r->read(r, (uint8_t *)rows, count, reason)) return 0;
+    error_text(error, r->name, "%s", reason);
+    return -1;
+}
+
+void picture_rows_close(picture_rows *r) {
+    if (r) r->close(r);
+}
+
+/* Writing. */
+
+#define TYPE(t) (1 << (t))
+static const struct {
+    const char *extension;
+    picture_sink_maker *open;
+    int types;
+    const char *holds;
+} sinks[] = {
+    { "png", png_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), "8 or 16 bit" },
+    { "jpg", jpeg_sink_open, TYPE(GMLP_U8), "8 bit" },
+    { "jpeg", jpeg_sink_open, TYPE(GMLP_U8), "8 bit" },
+    { "tif", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_HALF) | TYPE(GMLP_FLOAT), "any" },
+    { "tiff", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_HALF) | TYPE(GMLP_FLOAT), "any" },
+    { "exr", exr_sink_open, TYPE(GMLP_HALF) | TYPE(GMLP_FLOAT), "half or float" },
+    { "ppm", pnm_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), "8 or 16 bit" }
+};
+#define SINK_COUNT (sizeof sinks / sizeof *sinks)
+
+static size_t find_sink(const char *path) {
+    size_t i;
+    for (i = 0; i < SINK_COUNT && !path_has_extension(path, sinks[i].extension); i++) {}
+    return i;
+}
+
+const char *picture_cannot_hold(const char *path, int type) {
+    static char text[128];
+    const size_t i = find_sink(path);
+    if (i == SINK_COUNT) return "the name must end in .png, .jpg, .tif, .exr or .ppm";
+    if (sinks[i].types & TYPE(type)) return NULL;
+    snprintf(text, sizeof text, "a .%s file holds %s samples", sinks[i].extension, sinks[i].holds);
+    return text;
+}
+
+picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *like, const picture_write_opts *opts, char error[256]) {
+    static const picture_write_opts defaults = { 0, 0 };
+    const char *cannot = picture_cannot_hold(path, like->type);
+    char reason[REASON] = "";
+    picture_sink *s;
+    uint8_t *icc;
+    size_t icc_size;
+    if (cannot) {
+        error_text(error, path, "%s", cannot);
+        return NULL;
+    }
+    icc = icc_of_space(like->space, &icc_size);
+    if (!icc) {
+        error_text(error, path, "out of memory");
+        return NULL;
+    }
+    s = sinks[find_sink(path)].open(file, like, opts ? opts : &defaults, icc, icc_size, reason);
+    free(icc);
+    if (s) s->name = path;
+    else error_text(error, path, "%s", reason);
+    return s;
+}
+
+int picture_sink_rows(picture_sink *s, const void *rows, uint32_t count, char error[256]) {
+    char reason[REASON] = "cannot be written";
+    if (!s->rows(s, (const uint8_t *)rows, count, reason)) return 0;
+    error_text(error, s->name, "%s", reason);
+    return -1;
+}
+
+int picture_sink_end(picture_sink *s, int failed, char error[256]) {
+    const char *name = s->name;
+    char reason[REASON] = "cannot be written";
+    if (!s->end(s, failed, reason)) return 0;
+    if (!failed) error_text(error, name, "%s", reason);
+    return -1;
+}
+
+/* A whole picture into a file of name's kind. */
+static int write_all(const char *name, FILE *file, const gmlp_image *image, const picture_write_opts *opts, char error[256]) {
+    gmlp_image like = *image, row, view;
+    const size_t size = gmlp_type_size(image->type);
+    const int channels = image->channels ? image->channels : 3;
+    const ptrdiff_t stride = image->stride ? image->stride : (ptrdiff_t)((size_t)image->width * (size_t)channels * size);
+    picture_sink *s;
+    uint8_t *packed;
+    uint32_t y;
+    gmlp_result status = GMLP_OK;
+    int bad = 0;
+    if (path_has_extension(name, "exr")) like.space = picture_linear_space(image->space); /* what EXR readers expect */
+    like.channels = 3;
+    like.stride = 0;
+    packed = (uint8_t *)malloc((size_t)image->width * 3 * size);
+    if (!packed) {
+        error_text(error, name, "out of memory");
+        return -1;
+    }
+    s = picture_sink_open(name, file, &like, opts, error);
+    for (y = 0; y < image->height && s && !bad; y++) {
+        const void *from = (const uint8_t *)image->data + (ptrdiff_t)y * stride;
+        if (channels != 3 || like.space != image->space) {
+            row = like;
+            view = *image;
+            row.height = view.height = 1;
+            row.data = packed;
+            view.data = (void *)(uintptr_t)from; /* only read */
+            from = packed;
+            status = gmlp_convert(&view, &row, NULL);
+            if (status) error_text(error, name, "%s", gmlp_result_string(status));
+        }
+        bad = status || picture_sink_rows(s, from, 1, error);
+    }
+    free(packed);
+    return !s || picture_sink_end(s, bad, error) ? -1 : 0;
+}
+
+int picture_linear_space(int space) {
+    if (space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG) return GMLP_REC2020_LINEAR;
+    return gmlp_space_is_linear(space) ? space : space | GMLP_LINEAR;
+}
+
+int picture_write(const char *path, const gmlp_image *image, const picture_write_opts *opts, char error[256]) {
+    output o;
+    const char *cannot = picture_cannot_hold(path, image->type);
+    if (cannot) {
+        error_text(error, path, "%s", cannot);
+        return -1;
+    }
+    if (output_open(&o, path, error)) return -1;
+    if (!write_all(path, o.file, image, opts, error)) return output_commit(&o, error);
+    output_discard(&o);
+    return -1;
+}
+
+int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes, size_t *size,
+                          char error[256]) {
+    const char *name = container == GMLP_CONTAINER_PNG ? "the PNG.png" : "the JPEG.jpg";
+    char *buffer = NULL;
+    FILE *file = open_memstream(&buffer, size);
+    int bad;
+    if (!file) {
+        error_text(error, name, "out of memory");
+        return -1;
+    }
+    bad = write_all(name, file, image, opts, error);
+    if (fclose(file) && !bad) {
+        error_text(error, name, "out of memory");
+        bad = -1;
+    }
+    if (bad) free(buffer);
+    else *bytes = (uint8_t *)buffer;
+    return bad;
+}

@@ -1,0 +1,61 @@
+/* Picture files: what is on disk to pixels in memory and back, with what the numbers mean. */
+#ifndef PICTURE_H
+#define PICTURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "gamutmlp.h"
+
+typedef struct picture {
+    gmlp_image image;       /* pixels, owned; 3 channels, packed */
+    const char *space_from; /* what said the colour space: "--from", "cICP", "ICC profile", "sRGB chunk",
+                               "gAMA chunk", "chromaticities", "assumed" */
+    uint8_t *file;          /* the file's bytes, owned, when keep_file was asked */
+    size_t file_size;
+} picture;
+
+/* Reads PNG, JPEG, TIFF, EXR and PPM by content; grey and palettes become RGB, alpha is dropped.
+   from_space: GMLP_SPACE_NONE, or what the numbers are whatever the file says. A profile that is
+   none of the library's spaces is converted to ROMM with Little-CMS. 0, or -1 and a text that names file and
+   reason. */
+int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]);
+int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out, char error[256]);
+void picture_free(picture *p);
+
+typedef struct picture_write_opts {
+    int quality;   /* JPEG; 0: 95 */
+    int subsample; /* JPEG; 0: 4:4:4, 1: 4:2:0 */
+} picture_write_opts;
+
+/* Writes by the name's extension: PNG (8, 16 bit), TIFF (8, 16 bit, half, float), EXR (half, float), JPEG (8 bit),
+   PPM (8, 16 bit). The file says its space: an ICC profile, an sRGB or cICP chunk, chromaticities. opts may be NULL. */
+int picture_write(const char *path, const gmlp_image *image, const picture_write_opts *opts, char error[256]);
+/* JPEG or PNG (gmlp_container) into memory; the caller frees. */
+int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes,
+                          size_t *size, char error[256]);
+
+/* The same row by row. */
+
+/* 8-bit RGB rows of a PNG or JPEG in memory, from the top on; bytes must stay. Interlaced and
+   progressive files take memory for the whole picture. */
+typedef struct picture_rows picture_rows;
+picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, uint32_t *width, uint32_t *height,
+                                char error[256]);
+int picture_rows_read(picture_rows *r, void *rows, uint32_t count, char error[256]);
+void picture_rows_close(picture_rows *r);
+
+/* Packed rows of 3 channels into a file; like says size, type and space, its data is not used. An EXR is
+   gathered in memory. picture_sink_end must follow on success as on failure; its result counts. */
+typedef struct picture_sink picture_sink;
+picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *like, const picture_write_opts *opts,
+                                char error[256]);
+int picture_sink_rows(picture_sink *s, const void *rows, uint32_t count, char error[256]);
+int picture_sink_end(picture_sink *s, int failed, char error[256]);
+/* The form of a space without its curve, in which EXR files are written. */
+int picture_linear_space(int space);
+/* NULL, or why a file of this name cannot hold samples of this type. */
+const char *picture_cannot_hold(const char *path, int type);
+
+#endif
