@@ -46,7 +46,7 @@ $(B)/deps-test: | $(B)/deps
 tests := $(basename $(notdir $(wildcard tests/test_*.c)))
 empty :=
 tool_headers := $(subst $(empty) $(empty),|,$(notdir $(wildcard examples/tool/*.h)))
-tool_tests := $(basename $(notdir $(shell grep -lE 'include ".*\b($(or $(tool_headers),none))"' $(wildcard tests/test_*.c) /dev/null)))
+tool_tests := $(basename $(notdir $(shell grep -lE 'include "(examples/tool/)?($(or $(tool_headers),none))"' $(wildcard tests/test_*.c) /dev/null)))
 lib_tests := $(basename $(notdir $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib|tiffio|tinyexr)\.h>' $(wildcard tests/test_*.c) /dev/null)))
 fuzz := $(filter-out fuzz_main,$(basename $(notdir $(wildcard fuzz/fuzz_*.c))))
 scripts := $(wildcard tests/test_*.sh)

@@ -1,7 +1,7 @@
 /* >>decode: against the definition in double, and every way to take a part of a picture. */
 #define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
-#include "tests/picture.h"
+#include "tests/synthetic.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* >>train: training on whole pictures. */
 #define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
-#include "tests/picture.h"
+#include "tests/synthetic.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Small wide-gamut pictures for the tests: smooth saturated colours over a grey ground, 16-bit ROMM. */
-#ifndef TESTS_PICTURE_H
-#define TESTS_PICTURE_H
+#ifndef TESTS_SYNTHETIC_H
+#define TESTS_SYNTHETIC_H
 
 /* data holds width * height * 3; seed changes colours and places. */
 static void test_picture(uint16_t *data, uint32_t width, uint32_t height, uint32_t seed) {

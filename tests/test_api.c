@@ -1,0 +1,320 @@
+/* What every part of the interface shares: results, types, instruction sets, memory, arguments. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static int default_allocations; /* through GMLP_MALLOC, which a caller's hooks must replace */
+static void *counted_malloc(size_t size) {
+    default_allocations++;
+    return malloc(size);
+}
+#define GMLP_MALLOC(size) counted_malloc(size)
+#define GMLP_FREE(ptr) free(ptr)
+#define GAMUTMLP_IMPLEMENTATION
+#include "gamutmlp.h"
+
+static void test_result_strings(void **state) {
+    int i, j;
+    (void)state;
+    assert_string_equal(gmlp_result_string(GMLP_OK), "success");
+    for (i = 0; i < GMLP_RESULT_COUNT; i++) {
+        assert_true(strlen(gmlp_result_string((gmlp_result)i)) > 5);
+        for (j = 0; j < i; j++)
+            assert_string_not_equal(gmlp_result_string((gmlp_result)i), gmlp_result_string((gmlp_result)j));
+    }
+    assert_string_equal(gmlp_result_string(GMLP_RESULT_COUNT), "unknown result");
+    assert_int_equal(GMLP_E_MISMATCH, 14); /* values are stable */
+}
+
+static void test_version(void **state) {
+    (void)state;
+    assert_int_equal(gmlp_version(), GMLP_VERSION_MAJOR * 10000 + GMLP_VERSION_MINOR * 100 + GMLP_VERSION_PATCH);
+    assert_true(gmlp_version() >= 100);
+}
+
+static void test_type_sizes(void **state) {
+    (void)state;
+    assert_int_equal(gmlp_type_size(GMLP_U8), 1);
+    assert_int_equal(gmlp_type_size(GMLP_U16), 2);
+    assert_int_equal(gmlp_type_size(GMLP_HALF), 2);
+    assert_int_equal(gmlp_type_size(GMLP_FLOAT), 4);
+    assert_int_equal(gmlp_type_size(0), 0);
+    assert_int_equal(gmlp_type_size(5), 0);
+    assert_int_equal(gmlp_type_size(-1), 0);
+}
+
+static void test_instruction_sets(void **state) {
+    int isa, named = 0;
+    (void)state;
+    assert_true(gmlp_isa_available(GMLP_ISA_AUTO));
+    assert_true(gmlp_isa_available(GMLP_ISA_SCALAR));
+    assert_false(gmlp_isa_available(-1));
+    assert_false(gmlp_isa_available(5));
+    assert_string_equal(gmlp_isa_name(GMLP_ISA_SCALAR), "scalar");
+    assert_string_equal(gmlp_isa_name(99), "unknown");
+    for (isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++)
+        named += gmlp_isa_available(isa) && !strcmp(gmlp_isa_name(isa), gmlp_isa_name(GMLP_ISA_AUTO));
+    assert_int_equal(named, 1);
+#if defined(__x86_64__) && defined(__GNUC__) /* the compiler's own look at the processor */
+    assert_int_equal(gmlp_isa_available(GMLP_ISA_AVX2), !!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")));
+    assert_int_equal(gmlp_isa_available(GMLP_ISA_AVX512), !!__builtin_cpu_supports("avx512f"));
+    assert_false(gmlp_isa_available(GMLP_ISA_NEON));
+#elif defined(__aarch64__)
+    assert_true(gmlp_isa_available(GMLP_ISA_NEON));
+    assert_false(gmlp_isa_available(GMLP_ISA_AVX2));
+#endif
+}
+
+/* A small picture, and the whole way: reduce, train, blob, embed, extract, read, decode. */
+enum { W = 24, H = 16 };
+static uint16_t wide_pixels[W * H * 3], out_pixels[W * H * 3];
+static uint8_t base_pixels[W * H * 3];
+
+static gmlp_image view(void *data, int type, int space) {
+    gmlp_image i;
+    memset(&i, 0, sizeof i);
+    i.data = data;
+    i.width = W;
+    i.height = H;
+    i.type = type;
+    i.space = space;
+    return i;
+}
+
+static gmlp_image wide_view(void) {
+    uint32_t x, y;
+    for (y = 0; y < H; y++)
+        for (x = 0; x < W; x++) {
+            uint16_t *p = wide_pixels + (y * W + x) * 3;
+            p[0] = (uint16_t)(x * 2700u);
+            p[1] = (uint16_t)(y * 4000u);
+            p[2] = (uint16_t)((x + y) * 1000u);
+        }
+    return view(wide_pixels, GMLP_U16, GMLP_PROPHOTO);
+}
+
+/* 1x1 grey PNG made with zlib: signature, IHDR, IDAT, IEND. */
+static const uint8_t png[] = {
+    0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0, 0x3a, 0x7e,
+    0x9b, 0x55, 0, 0, 0, 10, 'I', 'D', 'A', 'T', 0x78, 0x9c, 0x63, 0x60, 0, 0, 0, 2, 0, 1, 0x48, 0xaf, 0xa4, 0x71, 0, 0, 0, 0,
+    'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
+
+typedef struct sink { uint8_t bytes[65536]; size_t size; size_t capacity; } sink;
+
+static int to_sink(void *user, const void *bytes, size_t size) {
+    sink *s = (sink *)user;
+    if (size > s->capacity - s->size) return 1;
+    memcpy(s->bytes + s->size, bytes, size);
+    s->size += size;
+    return 0;
+}
+
+static gmlp_result whole_way(const gmlp_alloc *alloc, sink *file) {
+    gmlp_image wide = wide_view(), base = view(base_pixels, GMLP_U8, GMLP_SRGB), out = view(out_pixels, GMLP_U16, 0);
+    gmlp_convert_opts convert;
+    gmlp_train_opts train;
+    gmlp_embed_opts embed;
+    gmlp_decode_opts decode;
+    gmlp_writer writer;
+    gmlp_net net, again;
+    gmlp_result result;
+    static uint8_t bytes[8192];
+    void *blob = NULL;
+    size_t size;
+    memset(&convert, 0, sizeof convert);
+    memset(&train, 0, sizeof train);
+    memset(&embed, 0, sizeof embed);
+    memset(&decode, 0, sizeof decode);
+    convert.alloc = train.alloc = embed.alloc = decode.alloc = *alloc;
+    train.iterations = 2;
+    train.batch = 16;
+    train.width = 8;
+    writer.user = file;
+    writer.write = to_sink;
+    result = gmlp_reduce(&wide, &base, &convert, NULL);
+    if (result) return result;
+    memset(&net, 0xa5, sizeof net);
+    result = gmlp_train(&base, &wide, &train, &net, NULL);
+    if (result) { /* on failure the net is zeroed */
+        static const gmlp_net zero;
+        assert_null(net.weights);
+        assert_int_equal(net.mlp.width, zero.mlp.width);
+        return result;
+    }
+    result = gmlp_blob_write(&net, bytes, sizeof bytes, &size);
+    gmlp_net_free(&net);
+    assert_null(net.weights);
+    if (!result) result = gmlp_png_embed(png, sizeof png, bytes, size, &embed, writer, NULL);
+    if (result) return result;
+    result = gmlp_png_extract(file->bytes, file->size, alloc, &blob, &size, NULL);
+    if (result) return result;
+    result = gmlp_blob_read(blob, size, alloc, &again, NULL);
+    gmlp_bytes_free(blob, size, alloc);
+    if (result) return result;
+    result = gmlp_decode(&again, &base, &out, &decode);
+    gmlp_net_free(&again);
+    return result;
+}
+
+/* Hooks that remember each block's size in front of it, and fail at the wanted call. */
+typedef struct ledger { size_t blocks, bytes, calls, fail_at; } ledger;
+enum { FRONT = 64 };
+
+static void *ledger_alloc(void *user, size_t size) {
+    ledger *l = (ledger *)user;
+    unsigned char *p;
+    if (++l->calls == l->fail_at) return NULL;
+    p = (unsigned char *)malloc(size + FRONT);
+    if (!p) return NULL;
+    memcpy(p, &size, sizeof size);
+    l->blocks++;
+    l->bytes += size;
+    return p + FRONT;
+}
+
+static void ledger_free(void *user, void *ptr, size_t size) {
+    ledger *l = (ledger *)user;
+    unsigned char *p = (unsigned char *)ptr - FRONT;
+    size_t was;
+    memcpy(&was, p, sizeof was);
+    assert_int_equal(size, was); /* free is told what alloc was asked for */
+    l->blocks--;
+    l->bytes -= size;
+    free(p);
+}
+
+static void test_memory_hooks(void **state) {
+    static sink file;
+    ledger l;
+    gmlp_alloc alloc;
+    size_t calls, k;
+    (void)state;
+    memset(&l, 0, sizeof l);
+    alloc.user = &l;
+    alloc.alloc = ledger_alloc;
+    alloc.free = ledger_free;
+    default_allocations = 0;
+    file.capacity = sizeof file.bytes;
+    file.size = 0;
+    assert_int_equal(whole_way(&alloc, &file), GMLP_OK);
+    assert_int_equal(default_allocations, 0);
+    assert_int_equal(l.blocks, 0);
+    assert_int_equal(l.bytes, 0);
+    assert_true(l.calls >= 4);
+    /* each allocation fails once: a clean error, nothing kept */
+    calls = l.calls;
+    for (k = 1; k <= calls; k++) {
+        memset(&l, 0, sizeof l);
+        l.fail_at = k;
+        file.size = 0;
+        assert_int_equal(whole_way(&alloc, &file), GMLP_E_MEMORY);
+        assert_int_equal(l.blocks, 0);
+    }
+    assert_int_equal(default_allocations, 0);
+}
+
+static void test_writer_failure(void **state) {
+    static const gmlp_alloc none;
+    static sink file;
+    (void)state;
+    file.capacity = file.size = 0;
+    assert_int_equal(whole_way(&none, &file), GMLP_E_WRITE);
+    file.capacity = 100; /* later, in the middle of the file */
+    assert_int_equal(whole_way(&none, &file), GMLP_E_WRITE);
+}
+
+static int cancel_at_third(void *user, uint32_t step, uint32_t steps) {
+    uint32_t *seen = (uint32_t *)user;
+    assert_int_equal(steps, 10);
+    assert_true(step <= steps);
+    return ++*seen == 3;
+}
+
+static void test_cancel(void **state) {
+    gmlp_image wide = wide_view(), base = view(base_pixels, GMLP_U8, GMLP_SRGB);
+    gmlp_train_opts train;
+    gmlp_net net;
+    uint32_t seen = 0;
+    (void)state;
+    memset(&train, 0, sizeof train);
+    train.iterations = 10;
+    train.batch = 16;
+    train.progress = cancel_at_third;
+    train.progress_user = &seen;
+    assert_int_equal(gmlp_reduce(&wide, &base, NULL, NULL), GMLP_OK);
+    memset(&net, 0xa5, sizeof net);
+    assert_int_equal(gmlp_train(&base, &wide, &train, &net, NULL), GMLP_E_CANCELLED);
+    assert_int_equal(seen, 3);
+    assert_null(net.weights);
+    assert_int_equal(net.width, 0);
+}
+
+/* Views that no function may touch. */
+static void test_bad_views(void **state) {
+    gmlp_image good = wide_view(), base = view(base_pixels, GMLP_U8, GMLP_SRGB), bad;
+    gmlp_net net;
+    gmlp_result expected;
+    int i;
+    (void)state;
+    assert_int_equal(gmlp_reduce(&good, &base, NULL, NULL), GMLP_OK);
+    for (i = 0; i < 10; i++) {
+        bad = good;
+        switch (i) {
+            case 0: bad.data = NULL; break;
+            case 1: bad.width = 0; break;
+            case 2: bad.height = 0; break;
+            case 3: bad.width = 65536; break;
+            case 4: bad.height = 65536; break;
+            case 5: bad.type = 0; break;
+            case 6: bad.type = 5; break;
+            case 7: bad.channels = 2; break;
+            case 8: bad.channels = 5; break;
+            default: bad.space = 1000; break;
+        }
+        expected = i == 3 || i == 4 ? GMLP_E_LIMIT : GMLP_E_ARGUMENT;
+        assert_int_equal(gmlp_reduce(&bad, &base, NULL, NULL), expected);
+        assert_int_equal(gmlp_convert(&bad, &good, NULL), expected);
+        assert_int_equal(gmlp_convert(&good, &bad, NULL), expected);
+        assert_int_equal(gmlp_train(&base, &bad, NULL, &net, NULL), GMLP_E_ARGUMENT);
+        assert_null(net.weights);
+    }
+    assert_int_equal(gmlp_reduce(NULL, &base, NULL, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_reduce(&good, NULL, NULL, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_reduce(&good, &good, NULL, NULL), GMLP_E_ARGUMENT); /* a base is 8-bit sRGB */
+    bad = base;
+    bad.width--;
+    assert_int_equal(gmlp_reduce(&good, &bad, NULL, NULL), GMLP_E_ARGUMENT); /* another size */
+}
+
+static void test_bad_instruction_set(void **state) {
+#ifdef __aarch64__
+    const int missing = GMLP_ISA_AVX2;
+#else
+    const int missing = GMLP_ISA_NEON;
+#endif
+    gmlp_image wide = wide_view(), base = view(base_pixels, GMLP_U8, GMLP_SRGB);
+    gmlp_convert_opts convert;
+    gmlp_train_opts train;
+    gmlp_net net;
+    (void)state;
+    memset(&convert, 0, sizeof convert);
+    memset(&train, 0, sizeof train);
+    convert.isa = train.isa = missing;
+    assert_int_equal(gmlp_reduce(&wide, &base, &convert, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_convert(&wide, &base, &convert), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_train(&base, &wide, &train, &net, NULL), GMLP_E_ARGUMENT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_result_strings), cmocka_unit_test(test_version),
+        cmocka_unit_test(test_type_sizes),     cmocka_unit_test(test_instruction_sets),
+        cmocka_unit_test(test_memory_hooks),   cmocka_unit_test(test_writer_failure),
+        cmocka_unit_test(test_cancel),         cmocka_unit_test(test_bad_views),
+        cmocka_unit_test(test_bad_instruction_set),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
