@@ -31,6 +31,7 @@ typedef struct encoding {
     double train_seconds;
     uint8_t *blob;
     size_t blob_size;
+    output output;
     uint64_t out_size;
 } encoding;
 
@@ -166,19 +167,15 @@ static int train(encoding *e) {
 static int write_file(encoding *e) {
     gmlp_embed_opts opts;
     gmlp_error why;
-    output o;
+    gmlp_result status;
     char error[256];
     memset(&opts, 0, sizeof opts);
+    memset(&why, 0, sizeof why);
     opts.carriers = e->carriers;
-    if (output_open(&o, e->out, error)) return fail("encode", "%s", error);
-    if (gmlp_embed(e->file, e->file_size, e->blob, e->blob_size, &opts, output_writer(&o), &why)) {
-        if (why.result == GMLP_E_WRITE) output_commit(&o, error); /* knows the reason */
-        else error_text(error, e->out, "%s", why.text);
-        output_discard(&o);
-        return fail("encode", "%s", error);
-    }
-    e->out_size = (uint64_t)ftell(o.file);
-    return output_commit(&o, error) ? fail("encode", "%s", error) : 0;
+    status = gmlp_embed(e->file, e->file_size, e->blob, e->blob_size, &opts, output_writer(&e->output), &why);
+    if (status && status != GMLP_E_WRITE) return fail("encode", "%s: %s", e->out, why.text ? why.text : gmlp_result_string(status));
+    if (!status) e->out_size = (uint64_t)ftell(e->output.file);
+    return output_commit(&e->output, error) ? fail("encode", "%s", error) : 0; /* knows why a write failed */
 }
 
 /* What it says. */
@@ -267,6 +264,7 @@ static int encode(encoding *e) {
                 gmlp_space_name(e->wide.image.space));
     e->workers = pool_create((int)e->o.threads);
     if (!e->workers) return fail("encode", "out of memory");
+    if (output_open(&e->output, e->out, error)) return fail("encode", "%s", error); /* before the long part */
     if (make_base(e) || train(e) || write_file(e)) return 1;
     if (measure(e, &q, error)) return fail("encode", "the file is written, but cannot be measured: %s", error);
     if (e->o.json) report_json(e, &q, seconds_now() - start);
@@ -312,6 +310,7 @@ int cmd_encode(int argc, char **argv) {
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
         return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
     status = encode(&e);
+    output_discard(&e.output);
     pool_free(e.workers);
     picture_free(&e.wide);
     picture_free(&e.base);
