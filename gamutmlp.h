@@ -93,7 +93,9 @@
                              when it was renamed; default "gamutmlp.h"
 */
 #ifndef GMLP_DEF
-#ifdef GMLP_STATIC
+#if defined(GMLP_STATIC) && defined(__GNUC__)
+#define GMLP_DEF static __attribute__((unused))
+#elif defined(GMLP_STATIC)
 #define GMLP_DEF static
 #else
 #define GMLP_DEF extern
@@ -526,8 +528,9 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
 
 /* The signature of a base picture: feed its rows (GMLP_U8, 3 or 4 channels) in any order and any
    portions, each row once, then finish. It recognises the picture after lossless rewriting,
-   another decoder's rounding, and recompression at quality 90 or better; not after a crop,
-   a resize or a turn. */
+   another decoder's rounding, and recompression at quality 90 or better (the latter not below about
+   40 pixels a side); not after a crop, a resize or a turn. 8x8 cells of mean luma; a picture of fewer
+   than 8 columns or rows leaves cells empty, which are 0. */
 typedef struct gmlp_signature {
     uint32_t width, height;
     uint64_t sum[GMLP_SIGNATURE_SIZE];
@@ -574,13 +577,17 @@ GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder);
    >>jpeg: carry a blob in a JPEG file
 */
 
-/* Where a blob is put; several may be combined, and reading tries all. 0: the default set. */
+/* Where a blob is put; several may be combined, and reading tries all. 0: the default set, chosen by what
+   tools leave alive (tests/survival.sh): in a JPEG file the comment and XMP, since jpegtran keeps only
+   the one and libvips only the other; in a PNG file the text chunk, which all of them keep. The
+   binary carriers are a quarter smaller but are dropped more often. XMP that is already there is
+   added to; where it has no room (a JPEG packet ends at 64 KB) that carrier is left out. */
 typedef enum gmlp_carrier {
     GMLP_CARRIER_JPEG_APP = 1,   /* APP11 segments, binary, split when longer than 64 KB */
     GMLP_CARRIER_JPEG_COM = 2,   /* a comment, base64 text */
     GMLP_CARRIER_XMP = 4,        /* a property of the XMP packet, base64 text (JPEG and PNG) */
     GMLP_CARRIER_PNG_CHUNK = 8,  /* a gmLP chunk, binary */
-    GMLP_CARRIER_PNG_TEXT = 16   /* a text chunk, base64 */
+    GMLP_CARRIER_PNG_TEXT = 16   /* a text chunk, base64; read also when a tool has compressed it */
 } gmlp_carrier;
 
 typedef struct gmlp_embed_opts {
@@ -686,6 +693,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc 
 #include <immintrin.h>
 /* clang hides these from immintrin.h when it imitates MSVC; including them again is harmless. */
 #if defined(__clang__) && defined(_MSC_VER)
+#include <smmintrin.h>
 #include <avxintrin.h>
 #include <avx2intrin.h>
 #include <fmaintrin.h>
@@ -699,6 +707,10 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc 
 #endif
 #ifdef GMLP__HAS_NEON
 #include <arm_neon.h>
+#endif
+#if defined(GMLP__ARM64) && defined(_MSC_VER)
+#include <intrin.h>
+#define GMLP__FPCR 0x5a20 /* winnt.h calls it ARM64_FPCR */
 #endif
 #if !defined(GMLP__X64) && !defined(GMLP__ARM64)
 #include <fenv.h>
@@ -763,11 +775,11 @@ static void gmlp__fp_leave(gmlp__fp_state old) { __asm__ __volatile__("msr fpcr,
 #elif defined(GMLP__ARM64)
 typedef int64_t gmlp__fp_state;
 static gmlp__fp_state gmlp__fp_enter(void) {
-    int64_t old = _ReadStatusReg(ARM64_FPCR);
-    _WriteStatusReg(ARM64_FPCR, 0);
+    int64_t old = _ReadStatusReg(GMLP__FPCR);
+    _WriteStatusReg(GMLP__FPCR, 0);
     return old;
 }
-static void gmlp__fp_leave(gmlp__fp_state old) { _WriteStatusReg(ARM64_FPCR, old); }
+static void gmlp__fp_leave(gmlp__fp_state old) { _WriteStatusReg(GMLP__FPCR, old); }
 #else
 typedef fenv_t gmlp__fp_state;
 static gmlp__fp_state gmlp__fp_enter(void) {
@@ -842,7 +854,7 @@ static float gmlp__fmaf(float a, float b, float c) {
 }
 
 /* Instruction sets. */
-#ifdef GMLP__X64
+#ifdef GMLP__HAS_AVX2
 static void gmlp__cpuid(uint32_t leaf, uint32_t r[4]) {
 #if defined(_MSC_VER) && !defined(__clang__)
     int v[4], i;
@@ -925,6 +937,10 @@ typedef struct gmlp__gemm {
    POWER is exact up to rounding: octave[exponent] * polynomial(mantissa), which is x^p by parts.
    SEGMENTS, for PQ and HLG, has one cubic for each 32nd of an octave. */
 enum { GMLP__CURVE_NONE, GMLP__CURVE_POWER, GMLP__CURVE_SEGMENTS };
+/* Light this far outside [0,1] still counts as inside. */
+#define GMLP__GAMUT_TOLERANCE 1e-6f
+/* The curves' error at most, in 8-bit codes, with room to spare. */
+#define GMLP__CODE8_ERROR (1.0f / 4096.0f)
 enum { GMLP__POWER_TERMS = 8, GMLP__SEGMENT_BITS = 5 };
 typedef struct gmlp__curve {
     int kind;
@@ -941,14 +957,29 @@ typedef struct gmlp__curve {
 
 /* One instruction set's kernels. The passes below fill one table each. */
 typedef struct gmlp__kernels {
-    /* color. Planes and n are padded to multiples of 16; outputs may be the inputs. */
-    void (*curve)(const gmlp__curve *c, const float *x, float *y, size_t n);
-    /* to [0,1], NaN to 0 */
-    void (*clamp)(const float *x, float *y, size_t n);
+    /* color. n is a multiple of 16; outputs may be the inputs. unit: x is clamped to [0,1] first,
+       NaN to 0; otherwise infinity and NaN stay */
+    void (*curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit);
+    /* to [0,top], NaN to 0 */
+    void (*clamp)(const float *x, float *y, size_t n, float top);
     void (*matrix)(const float m[9], const float *r, const float *g, const float *b, float *ro, float *go, float *bo,
                    size_t n);
     /* rgb *= curve(luminance), the system gamma of HLG */
     void (*system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n);
+    /* packed three-channel pixels to planes: by a table of 256, as shares of 65535, from half */
+    void (*load8)(const unsigned char *rgb, const float *table, float *r, float *g, float *b, size_t n);
+    void (*load16)(const unsigned char *rgb, float *r, float *g, float *b, size_t n);
+    void (*load_half)(const unsigned char *rgb, float *r, float *g, float *b, size_t n);
+    /* and back. 8 bits: y * 255 + offset, rounded; where that is in doubt light x decides, with the
+       table of each code's least light. 16 bits: y * 65535 + offset, rounded */
+    void (*store8)(const float *const x[3], const float *const y[3], const float *table, float offset, unsigned char *rgb,
+                   size_t n);
+    void (*store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n);
+    void (*store_half)(const float *const y[3], unsigned char *rgb, size_t n);
+    /* flag = 1 or 0 for each pixel: with a channel outside [0,1] or NaN; out of gamut. n <= 2^20;
+       both return the sum */
+    float (*outside)(const float *r, const float *g, const float *b, float *flag, size_t n);
+    float (*out_of_gamut)(const float *r, const float *g, const float *b, float *flag, size_t n);
     void (*gemm)(const gmlp__gemm *g);
     /* features of one input: f[0..2*bands-1] = sin, cos of 2^k pi m; may write 15 floats further */
     void (*encode)(float m, size_t bands, float *f);
@@ -1505,9 +1536,9 @@ static gmlp_result gmlp__loader_init(gmlp__loader *l, int type, int channels, in
     l->type = type;
     l->channels = channels ? channels : 3;
     l->hlg = space == GMLP_REC2020_HLG;
-    if (type == GMLP_U8)
+    if (type == GMLP_U8) {
         for (i = 0; i < 256; i++) l->table[i] = (float)gmlp__curve_decode(space, (double)i / 255.0, white_nits);
-    else {
+    } else {
         result = gmlp__curve_init(&l->curve, space, 0, white_nits, alloc);
         if (result) return result;
     }
@@ -1515,62 +1546,51 @@ static gmlp_result gmlp__loader_init(gmlp__loader *l, int type, int channels, in
     return GMLP_OK;
 }
 
-/* The samples as floats, integers as shares of 1, without any curve but the table's. */
-static void gmlp__load_samples(const gmlp__loader *l, const unsigned char *row, size_t n, float *r, float *g, float *b) {
-    const size_t step = (size_t)l->channels;
+/* Copies the three colours of n pixels between rows and packed memory. */
+static void gmlp__copy_pixels(unsigned char *to, size_t to_step, const unsigned char *from, size_t from_step, size_t pixel, size_t n) {
+    for (; n; n--, to += to_step, from += from_step) memcpy(to, from, pixel);
+}
+
+/* n is up to GMLP__PORTION, and a multiple of 16 or less than 16. */
+static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, size_t n, float *r, float *g, float *b) {
+    const gmlp__kernels *k = l->kernels;
+    const size_t sample = gmlp_type_size(l->type), padded = (n + 15) & ~(size_t)15;
+    unsigned char packed[GMLP__PORTION * 3 * 4];
     size_t i;
+    if (l->channels == 4 || n < padded) {
+        gmlp__copy_pixels(packed, 3 * sample, row, (size_t)l->channels * sample, 3 * sample, n);
+        memset(packed + n * 3 * sample, 0, (padded - n) * 3 * sample);
+        row = packed;
+    }
     switch (l->type) {
-        case GMLP_U8:
-            for (i = 0; i < n; i++, row += step) {
-                r[i] = l->table[row[0]];
-                g[i] = l->table[row[1]];
-                b[i] = l->table[row[2]];
-            }
-            break;
-        case GMLP_U16:
-            for (i = 0; i < n; i++, row += 2 * step) {
-                uint16_t v[3];
-                memcpy(v, row, 6);
-                r[i] = (float)v[0] * (1.0f / 65535.0f);
-                g[i] = (float)v[1] * (1.0f / 65535.0f);
-                b[i] = (float)v[2] * (1.0f / 65535.0f);
-            }
-            break;
-        case GMLP_HALF:
-            for (i = 0; i < n; i++, row += 2 * step) {
-                uint16_t v[3];
-                memcpy(v, row, 6);
-                r[i] = gmlp_half_to_float(v[0]);
-                g[i] = gmlp_half_to_float(v[1]);
-                b[i] = gmlp_half_to_float(v[2]);
-            }
-            break;
+        case GMLP_U8: k->load8(row, l->table, r, g, b, padded); break;
+        case GMLP_U16: k->load16(row, r, g, b, padded); break;
+        case GMLP_HALF: k->load_half(row, r, g, b, padded); break;
         default:
-            for (i = 0; i < n; i++, row += 4 * step) {
+            for (i = 0; i < padded; i++, row += 12) {
                 memcpy(r + i, row, 4);
                 memcpy(g + i, row + 4, 4);
                 memcpy(b + i, row + 8, 4);
             }
             break;
     }
-    for (; n % 16; n++) r[n] = g[n] = b[n] = 0.0f; /* the kernels run over the padding */
+    if (l->curve.kind != GMLP__CURVE_NONE) {
+        k->curve(&l->curve, r, r, padded, l->type == GMLP_U16);
+        k->curve(&l->curve, g, g, padded, l->type == GMLP_U16);
+        k->curve(&l->curve, b, b, padded, l->type == GMLP_U16);
+    }
+    if (l->hlg) k->system_gamma(&l->system_gamma, r, g, b, padded);
 }
 
+/* The next portion of n pixels that are left: whole groups of 16 first, then the rest. */
+static size_t gmlp__portion(size_t n) { return n >= GMLP__PORTION ? GMLP__PORTION : n >= 16 ? n & ~(size_t)15 : n; }
+
 static void gmlp__load_row(const gmlp__loader *l, const void *row, size_t n, float *r, float *g, float *b) {
-    const unsigned char *p = (const unsigned char *)row;
-    const gmlp__kernels *k = l->kernels;
     const size_t size = (size_t)l->channels * gmlp_type_size(l->type);
-    size_t i, count, padded;
+    size_t i, count;
     for (i = 0; i < n; i += count) {
-        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
-        padded = (count + 15) & ~(size_t)15;
-        gmlp__load_samples(l, p + i * size, count, r + i, g + i, b + i);
-        if (l->curve.kind != GMLP__CURVE_NONE) {
-            k->curve(&l->curve, r + i, r + i, padded);
-            k->curve(&l->curve, g + i, g + i, padded);
-            k->curve(&l->curve, b + i, b + i, padded);
-        }
-        if (l->hlg) k->system_gamma(&l->system_gamma, r + i, g + i, b + i, padded);
+        count = gmlp__portion(n - i);
+        gmlp__load_portion(l, (const unsigned char *)row + i * size, count, r + i, g + i, b + i);
     }
 }
 
@@ -1624,77 +1644,63 @@ static gmlp_result gmlp__storer_init(gmlp__storer *s, int type, int channels, in
     return GMLP_OK;
 }
 
-/* The code of light x (0..1), given the curve's approximate value y: never wrong, because the
-   guess is the code or one below. */
-static unsigned char gmlp__code8(const gmlp__storer *s, float x, float y) {
-    const float guess = y * 255.0f + (s->truncate ? -0.001f : 0.499f);
-    const int code = guess > 0.0f ? (int)guess : 0;
-    return (unsigned char)(code + (x >= s->table[code + 1]));
-}
-
-static void gmlp__store_samples(const gmlp__storer *s, const float *const x[3], const float *const y[3], size_t n,
+/* As gmlp__load_portion. */
+static void gmlp__store_portion(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n,
                                 unsigned char *row) {
-    const size_t step = (size_t)s->channels;
-    const float offset = s->truncate ? 1.0f / 32.0f : 0.5f; /* 16-bit codes survive rounding errors */
+    const gmlp__kernels *k = s->kernels;
+    const size_t sample = gmlp_type_size(s->type), padded = (n + 15) & ~(size_t)15;
+    const int integer = s->type == GMLP_U8 || s->type == GMLP_U16;
+    /* PQ and HLG take light above 1 and end elsewhere */
+    const int unit = integer && s->curve.kind != GMLP__CURVE_SEGMENTS;
+    float light[3][GMLP__PORTION], code[3][GMLP__PORTION];
+    unsigned char packed[GMLP__PORTION * 3 * 4], *out = row;
+    const float *x[3], *y[3];
     size_t i;
     int c;
+    x[0] = r;
+    x[1] = g;
+    x[2] = b;
+    for (c = 0; c < 3; c++) {
+        if (s->hlg || n < padded) { /* needs its own copy */
+            memcpy(light[c], x[c], n * sizeof(float));
+            memset(light[c] + n, 0, (padded - n) * sizeof(float));
+            x[c] = light[c];
+        }
+        y[c] = code[c];
+    }
+    if (s->hlg) k->system_gamma(&s->system_gamma, light[0], light[1], light[2], padded);
+    for (c = 0; c < 3; c++) {
+        if (s->type == GMLP_U8) { /* the table's last entry is above any clamped light */
+            k->clamp(x[c], light[c], padded, unit ? 1.0f : 1e30f);
+            x[c] = light[c];
+        }
+        k->curve(&s->curve, x[c], code[c], padded, unit);
+        if (integer && !unit) k->clamp(code[c], code[c], padded, 1.0f);
+    }
+    if (s->channels == 4 || n < padded) out = packed;
     switch (s->type) {
-        case GMLP_U8:
-            for (i = 0; i < n; i++, row += step)
-                for (c = 0; c < 3; c++) row[c] = gmlp__code8(s, x[c][i], y[c][i]);
+        case GMLP_U8: k->store8(x, y, s->table, s->truncate ? -0.5f : 0.0f, out, padded); break;
+        case GMLP_U16: /* truncating, a 32nd of a code up, so that codes survive the curve's error */
+            k->store16(y, s->truncate ? -0.46875f : 0.0f, out, padded);
             break;
-        case GMLP_U16:
-            for (i = 0; i < n; i++, row += 2 * step)
-                for (c = 0; c < 3; c++) {
-                    const float v = gmlp__fmaf(y[c][i], 65535.0f, offset);
-                    const uint16_t code = (uint16_t)(v < 65535.0f ? v : 65535.0f);
-                    memcpy(row + 2 * c, &code, 2);
-                }
-            break;
-        case GMLP_HALF:
-            for (i = 0; i < n; i++, row += 2 * step)
-                for (c = 0; c < 3; c++) {
-                    const uint16_t half = gmlp_half_from_float(y[c][i]);
-                    memcpy(row + 2 * c, &half, 2);
-                }
-            break;
+        case GMLP_HALF: k->store_half(y, out, padded); break;
         default:
-            for (i = 0; i < n; i++, row += 4 * step)
-                for (c = 0; c < 3; c++) memcpy(row + 4 * c, y[c] + i, 4);
+            for (i = 0; i < padded; i++) {
+                memcpy(out + 12 * i, y[0] + i, 4);
+                memcpy(out + 12 * i + 4, y[1] + i, 4);
+                memcpy(out + 12 * i + 8, y[2] + i, 4);
+            }
             break;
     }
+    if (out == packed) gmlp__copy_pixels(row, (size_t)s->channels * sample, packed, 3 * sample, 3 * sample, n);
 }
 
 static void gmlp__store_row(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n, void *row) {
-    unsigned char *p = (unsigned char *)row;
-    const gmlp__kernels *k = s->kernels;
     const size_t size = (size_t)s->channels * gmlp_type_size(s->type);
-    const int integer = s->type == GMLP_U8 || s->type == GMLP_U16;
-    float light[3][GMLP__PORTION], code[3][GMLP__PORTION];
-    const float *plane[3], *x[3], *y[3];
-    size_t i, count, padded;
-    int c;
-    plane[0] = r;
-    plane[1] = g;
-    plane[2] = b;
-    for (c = 0; c < 3; c++) {
-        x[c] = light[c];
-        y[c] = code[c];
-    }
+    size_t i, count;
     for (i = 0; i < n; i += count) {
-        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
-        padded = (count + 15) & ~(size_t)15;
-        for (c = 0; c < 3; c++) {
-            memcpy(light[c], plane[c] + i, count * sizeof(float));
-            memset(light[c] + count, 0, (padded - count) * sizeof(float));
-        }
-        if (s->hlg) k->system_gamma(&s->system_gamma, light[0], light[1], light[2], padded);
-        for (c = 0; c < 3; c++) {
-            if (integer && s->curve.kind != GMLP__CURVE_SEGMENTS) k->clamp(light[c], light[c], padded);
-            k->curve(&s->curve, light[c], code[c], padded);
-            if (integer && s->curve.kind == GMLP__CURVE_SEGMENTS) k->clamp(code[c], code[c], padded);
-        }
-        gmlp__store_samples(s, x, y, count, p + i * size);
+        count = gmlp__portion(n - i);
+        gmlp__store_portion(s, r + i, g + i, b + i, count, (unsigned char *)row + i * size);
     }
 }
 
@@ -1789,31 +1795,52 @@ GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, 
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 */
-#define GMLP__GAMUT_TOLERANCE 1e-6f
-
 GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin) {
     const int r = rgb[0], g = rgb[1], b = rgb[2];
     if (r == g && g == b && (r == 0 || r == 255)) return 0;
     return r <= margin || g <= margin || b <= margin || r >= 255 - margin || g >= 255 - margin || b >= 255 - margin;
 }
 
+/* The rule on linear sRGB, as the kernel out_of_gamut has it. */
+static int gmlp__is_out_of_gamut(float r, float g, float b) {
+    const float low = -GMLP__GAMUT_TOLERANCE, high = 1.0f + GMLP__GAMUT_TOLERANCE;
+    if (r > low && r < high && g > low && g < high && b > low && b < high) return 0;
+    return !(r < 0.0f && g < 0.0f && b < 0.0f) && !(r > 1.0f && g > 1.0f && b > 1.0f);
+}
+
+/* Whether some pixel of 8 has a code within margin (0..63) of 0 or 255; spare says which bytes are
+   no colour. Folding 255..128 onto 0..127 makes it one comparison, a carry into the top bit. */
+static int gmlp__near_limits(const unsigned char *rgb, int channels, uint64_t carry, uint64_t spare) {
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t all = ones << 7, v;
+    int i;
+    for (i = 0; i < channels; i++) {
+        memcpy(&v, rgb + 8 * i, 8);
+        v ^= (v >> 7 & ones) * 255u;
+        all &= (v + carry) | spare;
+    }
+    return all != ones << 7;
+}
+
 /* Writes the places of the saturated pixels among n and returns how many there are. index has
    room for n. */
 static size_t gmlp__saturated_row(const unsigned char *rgb, int channels, size_t n, int margin, uint32_t *index) {
-    size_t i, count = 0;
-    for (i = 0; i < n; i++, rgb += channels) {
-        index[count] = (uint32_t)i;
-        count += (size_t)gmlp_is_saturated(rgb, margin);
+    static const unsigned char fourth[8] = {0, 0, 0, 0x80, 0, 0, 0, 0x80};
+    const uint64_t carry = (uint64_t)(127 - margin) * 0x0101010101010101u;
+    uint64_t spare = 0;
+    size_t i = 0, count = 0, end;
+    if (channels == 4) memcpy(&spare, fourth, 8);
+    while (i < n) {
+        if (n - i >= 8 && !gmlp__near_limits(rgb + i * (size_t)channels, channels, carry, spare)) {
+            i += 8;
+            continue;
+        }
+        for (end = n - i < 8 ? n : i + 8; i < end; i++) {
+            index[count] = (uint32_t)i;
+            count += (size_t)gmlp_is_saturated(rgb + i * (size_t)channels, margin);
+        }
     }
     return count;
-}
-
-static int gmlp__outside(float v) { return !(v >= -GMLP__GAMUT_TOLERANCE && v <= 1.0f + GMLP__GAMUT_TOLERANCE); }
-
-/* The rule on linear sRGB. */
-static int gmlp__is_out_of_gamut(float r, float g, float b) {
-    if (!gmlp__outside(r) && !gmlp__outside(g) && !gmlp__outside(b)) return 0;
-    return !(r < 0.0f && g < 0.0f && b < 0.0f) && !(r > 1.0f && g > 1.0f && b > 1.0f);
 }
 
 /* One walk over a wide picture in bands. What is NULL is not made. */
@@ -1836,7 +1863,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
     const size_t width = v->wide->width, height = v->wide->height;
     gmlp_gamut_report *report = v->reports ? v->reports + band : NULL;
     gmlp_soft_clip *extremes = v->extremes ? v->extremes + band : NULL;
-    float plane[3][GMLP__PORTION];
+    float plane[3][GMLP__PORTION], flag[GMLP__PORTION];
     float *const r = plane[0], *const g = plane[1], *const b = plane[2];
     uint32_t index[GMLP__PORTION];
     size_t x, y, i, n, padded;
@@ -1852,15 +1879,15 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
             n = width - x < GMLP__PORTION ? width - x : GMLP__PORTION;
             padded = (n + 15) & ~(size_t)15;
             gmlp__load_row(&v->loader, from + x * in, n, r, g, b);
-            if (report)
-                for (i = 0; i < n; i++) report->clamped += (uint64_t)(gmlp__outside(r[i]) | gmlp__outside(g[i]) | gmlp__outside(b[i]));
-            for (c = 0; c < 3; c++) k->clamp(plane[c], plane[c], padded);
+            /* padding is black: inside */
+            if (report) report->clamped += (uint64_t)k->outside(r, g, b, flag, padded);
+            for (c = 0; c < 3; c++) k->clamp(plane[c], plane[c], padded, 1.0f);
             if (v->mixes) gmlp__matrix_row(k, v->matrix, r, g, b, r, g, b, n);
-            if (report)
-                for (i = 0; i < n; i++) report->out_of_gamut += (uint64_t)gmlp__is_out_of_gamut(r[i], g[i], b[i]);
+            if (report) report->out_of_gamut += (uint64_t)k->out_of_gamut(r, g, b, flag, padded);
             if (v->mask) {
                 uint8_t *mask = v->mask + y * width + x;
-                for (i = 0; i < n; i++) mask[i] = (uint8_t)gmlp__is_out_of_gamut(r[i], g[i], b[i]);
+                k->out_of_gamut(r, g, b, flag, padded);
+                for (i = 0; i < n; i++) mask[i] = (uint8_t)flag[i];
             }
             for (c = 0; extremes && c < 3; c++) {
                 for (i = 0; i < n; i++) {
@@ -3337,7 +3364,10 @@ GMLP_DEF void gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SI
         out[i] = (uint8_t)(s->count[i] ? (s->sum[i] + s->count[i] * 128) / (s->count[i] * 256) : 0);
 }
 
-/* Limits: see the measurements beside the declaration. */
+/* The limits lie between what was measured on 13 photographs of 1000 and 160 pixels: recompression at quality
+   90 to 95, with and without chroma subsampling, twice over, moved no cell by more than 2 nor all by
+   more than 40 together; turns, flips, a crop of 3 % scaled back and a shift of 2 % moved one
+   by 5 and all by 118 at least. At 40 pixels recompression comes to 5 and 98. */
 GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const uint8_t b[GMLP_SIGNATURE_SIZE]) {
     int i, d, max = 0, sum = 0;
     for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) {
@@ -3345,7 +3375,7 @@ GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const ui
         sum += d;
         if (d > max) max = d;
     }
-    return max <= 4 && sum <= 64;
+    return max <= 4 && sum <= 80;
 }
 
 GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s) {
@@ -3641,7 +3671,7 @@ typedef struct gmlp__part {
     int carrier;            /* gmlp_carrier, 0: not ours to read */
     unsigned number, total; /* which piece of a split blob this is, from 1 */
     int damaged;            /* its own checksum fails */
-    int sealed;             /* XMP that can not be added to */
+    int packed;             /* PNG: the text is compressed */
     int is_color;           /* says what the colours mean */
     int is_insert;          /* new metadata may go before it */
     int has_picture;        /* PNG: an IDAT came by */
@@ -3742,6 +3772,7 @@ static gmlp_result gmlp__jpeg_next(const uint8_t *p, size_t size, gmlp__part *pa
 }
 
 static gmlp_result gmlp__png_next(const uint8_t *p, size_t size, gmlp__part *part, gmlp_error *err);
+static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t capacity);
 
 static gmlp_result gmlp__part_next(int kind, const uint8_t *p, size_t size, gmlp__part *part, gmlp_error *err) {
     return kind == GMLP_CONTAINER_JPEG ? gmlp__jpeg_next(p, size, part, err) : gmlp__png_next(p, size, part, err);
@@ -3882,6 +3913,20 @@ static gmlp_result gmlp__join(const gmlp__slice *piece, unsigned count, int is_t
     return GMLP_E_CORRUPT;
 }
 
+/* The same for one compressed text. Nothing that holds a network shrinks to a sixteenth. */
+static gmlp_result gmlp__join_packed(const gmlp__slice *piece, const gmlp_alloc *alloc, void **blob, size_t *blob_size) {
+    const size_t capacity = piece->n < GMLP_MAX_BLOB / 8 ? piece->n * 16 : 2 * (size_t)GMLP_MAX_BLOB;
+    uint8_t *text = capacity ? (uint8_t *)gmlp__alloc(alloc, capacity) : NULL;
+    gmlp__slice whole;
+    gmlp_result result;
+    if (!text) return capacity ? GMLP_E_MEMORY : GMLP_E_CORRUPT;
+    whole.p = text;
+    whole.n = gmlp__inflate(piece->p, piece->n, text, capacity);
+    result = gmlp__join(&whole, 1, 1, alloc, blob, blob_size);
+    gmlp__free(alloc, text, capacity);
+    return result;
+}
+
 /* The first intact blob in one carrier. */
 static gmlp_result gmlp__gather(int kind, const uint8_t *p, size_t size, int carrier, const gmlp_alloc *alloc,
                                 void **blob, size_t *blob_size, gmlp_error *err) {
@@ -3915,7 +3960,8 @@ static gmlp_result gmlp__gather(int kind, const uint8_t *p, size_t size, int car
                     have++;
                 }
                 if (have < total) break;
-                result = gmlp__join(pieces, total, is_text, alloc, blob, blob_size);
+                result = part.packed ? gmlp__join_packed(pieces, alloc, blob, blob_size)
+                                     : gmlp__join(pieces, total, is_text, alloc, blob, blob_size);
                 have = 0;
             }
             if (result == GMLP_OK) return GMLP_OK;
@@ -4206,7 +4252,7 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
     gmlp__part part;
     gmlp__out o;
     gmlp_result result;
-    int sealed = 0;
+    int packed = 0;
     if (!file || !to.write) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no file, or nowhere to write");
     memset(&o, 0, sizeof o);
     o.to = to;
@@ -4220,12 +4266,12 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
             packet_at = part.start;
             packet = part.body;
             packet_size = part.size;
-            sealed = part.sealed;
+            packed = part.packed;
         }
     } while (!part.last);
     if (carriers & GMLP_CARRIER_XMP) {
-        n = sealed ? 0 : gmlp__packet_size(packet, packet_size, blob, blob_size);
-        if (sealed || gmlp__xmp_place(packet, packet_size) == packet_size ||
+        n = packed ? 0 : gmlp__packet_size(packet, packet_size, blob, blob_size);
+        if (packed || gmlp__xmp_place(packet, packet_size) == packet_size ||
             (kind == GMLP_CONTAINER_JPEG && n > GMLP__JPEG_MAX - GMLP__XMP_ID_SIZE) || n > 0x7fff0000) {
             carriers &= ~GMLP_CARRIER_XMP;
             if (!carriers) return gmlp__fail(err, GMLP_E_LIMIT, packet_at, "the XMP packet has no room for the network");
@@ -4241,7 +4287,7 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
         }
         if (part.carrier == GMLP_CARRIER_XMP) {
             const uint8_t *add = part.start == packet_at && (carriers & GMLP_CARRIER_XMP) ? blob : NULL;
-            n = part.sealed ? part.size : gmlp__packet_size(part.body, part.size, NULL, 0);
+            n = part.packed ? part.size : gmlp__packet_size(part.body, part.size, NULL, 0);
             if (add || n < part.size) {
                 if (add || !gmlp__xmp_only(part.body, part.size, n)) gmlp__emit_xmp(&o, kind, part.body, part.size, add, blob_size);
                 continue;
@@ -4255,7 +4301,8 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
 static gmlp_result gmlp__embed(int kind, const void *file, size_t size, const void *blob, size_t blob_size,
                                const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err) {
     const int *c = gmlp__carriers(kind);
-    int carriers = opts && opts->carriers ? opts->carriers : GMLP_CARRIER_JPEG_COM | GMLP_CARRIER_PNG_TEXT | GMLP_CARRIER_XMP;
+    int carriers = opts && opts->carriers ? opts->carriers
+                 : kind == GMLP_CONTAINER_JPEG ? GMLP_CARRIER_JPEG_COM | GMLP_CARRIER_XMP : GMLP_CARRIER_PNG_TEXT;
     carriers &= c[0] | c[1] | c[2];
     if (!carriers) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "none of the carriers exists in this kind of file");
     if (!blob || !gmlp__blob_intact((const uint8_t *)blob, blob_size))
@@ -4281,16 +4328,150 @@ GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_a
 /* ---------------------------------------------------------------------------------------
    >>png: carry a blob in a PNG file
 */
+/* Inflate (RFC 1950, 1951), for text chunks that other programs compressed. */
+typedef struct gmlp__bits {
+    gmlp__rd in;
+    uint32_t held;
+    int count;
+} gmlp__bits;
+
+static uint32_t gmlp__bits_take(gmlp__bits *b, int n) { /* n <= 13 */
+    uint32_t v;
+    while (b->count < n) {
+        b->held |= gmlp__rd_le(&b->in, 1) << b->count;
+        b->count += 8;
+    }
+    v = b->held & ((1u << n) - 1);
+    b->held >>= n;
+    b->count -= n;
+    return v;
+}
+
+/* A canonical Huffman code: how many codes of each length, and the symbols in order. */
+typedef struct gmlp__huffman {
+    uint16_t count[16];
+    uint16_t symbol[288];
+} gmlp__huffman;
+
+static int gmlp__huffman_build(gmlp__huffman *h, const uint8_t *lengths, unsigned n) {
+    uint16_t at[16];
+    unsigned i;
+    int left = 1;
+    memset(h->count, 0, sizeof h->count);
+    for (i = 0; i < n; i++) h->count[lengths[i]]++;
+    h->count[0] = 0;
+    at[0] = at[1] = 0;
+    for (i = 1; i < 16; i++) {
+        left = 2 * left - h->count[i];
+        if (left < 0) return 0; /* more codes than there is room for */
+        if (i < 15) at[i + 1] = (uint16_t)(at[i] + h->count[i]);
+    }
+    for (i = 0; i < n; i++)
+        if (lengths[i]) h->symbol[at[lengths[i]]++] = (uint16_t)i;
+    return 1;
+}
+
+static unsigned gmlp__huffman_take(const gmlp__huffman *h, gmlp__bits *b) { /* 999: no such code */
+    unsigned code = 0, first = 0, index = 0;
+    int length;
+    for (length = 1; length < 16; length++) {
+        code = code << 1 | gmlp__bits_take(b, 1);
+        first <<= 1;
+        if (code - first < h->count[length]) return h->symbol[index + code - first];
+        index += h->count[length];
+        first += h->count[length];
+    }
+    return 999;
+}
+
+/* The two codes of a dynamic block. */
+static int gmlp__inflate_codes(gmlp__bits *b, gmlp__huffman *literal, gmlp__huffman *distance) {
+    static const uint8_t order[19] = {16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15};
+    uint8_t lengths[320];
+    const unsigned literals = gmlp__bits_take(b, 5) + 257, distances = gmlp__bits_take(b, 5) + 1;
+    const unsigned all = literals + distances, given = gmlp__bits_take(b, 4) + 4;
+    unsigned i, s, repeat;
+    uint8_t value;
+    if (literals > 286) return 0;
+    memset(lengths, 0, sizeof lengths);
+    for (i = 0; i < given; i++) lengths[order[i]] = (uint8_t)gmlp__bits_take(b, 3);
+    if (!gmlp__huffman_build(literal, lengths, 19)) return 0;
+    for (i = 0; i < all;) {
+        s = gmlp__huffman_take(literal, b);
+        if (s > 18 || (s == 16 && !i)) return 0;
+        value = (uint8_t)(s < 16 ? s : s == 16 ? lengths[i - 1] : 0);
+        repeat = s < 16 ? 1 : s == 16 ? 3 + gmlp__bits_take(b, 2) : s == 17 ? 3 + gmlp__bits_take(b, 3) : 11 + gmlp__bits_take(b, 7);
+        if (repeat > all - i) return 0;
+        while (repeat--) lengths[i++] = value;
+    }
+    return gmlp__huffman_build(literal, lengths, literals) && gmlp__huffman_build(distance, lengths + literals, distances);
+}
+
+/* A zlib stream; returns the bytes written, 0 if it is malformed or does not fit. The Adler checksum is not
+   looked at: a blob has its own. */
+static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t capacity) {
+    gmlp__huffman literal, distance;
+    gmlp__bits b;
+    uint8_t lengths[288];
+    size_t at = 0, back;
+    unsigned last, type, s, length, i;
+    int extra;
+    memset(&b, 0, sizeof b);
+    b.in.p = p;
+    b.in.left = n;
+    if ((gmlp__bits_take(&b, 8) & 15) != 8 || (gmlp__bits_take(&b, 8) & 32)) return 0; /* deflate, no dictionary */
+    do {
+        last = gmlp__bits_take(&b, 1);
+        type = gmlp__bits_take(&b, 2);
+        if (type == 3 || b.in.failed) return 0;
+        if (type == 0) { /* stored */
+            b.held = 0;
+            b.count = 0;
+            length = gmlp__rd_le(&b.in, 2);
+            s = gmlp__rd_le(&b.in, 2);
+            if (b.in.failed || (length ^ s) != 0xffff || length > capacity - at || length > b.in.left) return 0;
+            memcpy(out + at, b.in.p, length);
+            b.in.p += length;
+            b.in.left -= length;
+            at += length;
+            continue;
+        }
+        if (type == 1) {
+            for (i = 0; i < 288; i++) lengths[i] = (uint8_t)(i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8);
+            gmlp__huffman_build(&literal, lengths, 288);
+            memset(lengths, 5, 30);
+            gmlp__huffman_build(&distance, lengths, 30);
+        } else if (!gmlp__inflate_codes(&b, &literal, &distance)) return 0;
+        while ((s = gmlp__huffman_take(&literal, &b)) != 256) {
+            if (s > 285 || b.in.failed || at == capacity) return 0;
+            if (s < 256) {
+                out[at++] = (uint8_t)s;
+                continue;
+            }
+            s -= 257; /* lengths 3..258, in groups of four with one more extra bit each */
+            extra = s < 8 || s == 28 ? 0 : (int)(s / 4) - 1;
+            length = s < 8 ? 3 + s : s == 28 ? 258 : 3 + ((4 + s % 4) << extra) + gmlp__bits_take(&b, extra);
+            s = gmlp__huffman_take(&distance, &b); /* distances 1..32768, in groups of two */
+            if (s > 29) return 0;
+            extra = s < 4 ? 0 : (int)(s / 2) - 1;
+            back = s < 4 ? 1 + s : 1 + ((2 + s % 2) << extra) + gmlp__bits_take(&b, extra);
+            if (back > at || length > capacity - at) return 0;
+            for (; length; length--, at++) out[at] = out[at - back];
+        }
+    } while (!last);
+    return b.in.failed ? 0 : at;
+}
+
 static uint32_t gmlp__be32(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 /* The text of an iTXt chunk with this keyword; NULL if it is another or malformed. */
-static const uint8_t *gmlp__itxt(const uint8_t *p, size_t n, const char *keyword, size_t keyword_size, size_t *size, int *sealed) {
+static const uint8_t *gmlp__itxt(const uint8_t *p, size_t n, const char *keyword, size_t keyword_size, size_t *size, int *packed) {
     const uint8_t *nul, *end = p + n;
     int i;
     if (!gmlp__starts(p, n, keyword, keyword_size) || n - keyword_size < 2) return NULL;
-    *sealed = p[keyword_size] != 0; /* compressed */
+    *packed = p[keyword_size] != 0;
     p += keyword_size + 2;
     for (i = 0; i < 2; i++) { /* language, translated keyword */
         nul = (const uint8_t *)memchr(p, 0, (size_t)(end - p));
@@ -4338,11 +4519,16 @@ static gmlp_result gmlp__png_next(const uint8_t *p, size_t size, gmlp__part *par
         part->carrier = GMLP_CARRIER_PNG_TEXT;
         part->body += GMLP__ID_SIZE;
         part->size -= GMLP__ID_SIZE;
+    } else if (!memcmp(type, "zTXt", 4) && n > GMLP__ID_SIZE && gmlp__starts(part->body, n, GMLP__ID, GMLP__ID_SIZE)) {
+        part->carrier = GMLP_CARRIER_PNG_TEXT; /* ImageMagick and libvips write tEXt so */
+        part->packed = 1;
+        part->body += GMLP__ID_SIZE + 1;
+        part->size -= GMLP__ID_SIZE + 1;
     } else if (!memcmp(type, "iTXt", 4)) {
-        text = gmlp__itxt(part->body, n, GMLP__ID, GMLP__ID_SIZE, &part->size, &part->sealed);
+        text = gmlp__itxt(part->body, n, GMLP__ID, GMLP__ID_SIZE, &part->size, &part->packed);
         if (text) part->carrier = GMLP_CARRIER_PNG_TEXT;
         else {
-            text = gmlp__itxt(part->body, n, "XML:com.adobe.xmp", 18, &part->size, &part->sealed);
+            text = gmlp__itxt(part->body, n, "XML:com.adobe.xmp", 18, &part->size, &part->packed);
             if (text) part->carrier = GMLP_CARRIER_XMP;
         }
         if (text) part->body = text;
@@ -4421,6 +4607,10 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc 
       V_TO_INT V_FROM_INT      convert (nearest even, |a| < 2^31)
       V_AS_INT V_AS_FLOAT      the same bits
       I_LOAD I_SET1 I_ADD I_SUB I_AND I_XOR I_SHL(a,n) I_SAR(a,n)   n constant; SAR arithmetic
+      V_LOOK16(p,i)            p[i & 15], lane by lane
+      V_ANY_LESS(a,b)          nonzero if a < b in some lane
+      take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
+      put8 put16 (p,r,g,b)     the other way; values fit
 */
 #ifdef GMLP__PASS
 
@@ -4456,8 +4646,24 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc 
 #define GMLP__I_XOR(a, b) ((a) ^ (b))
 #define GMLP__I_SHL(a, n) ((int32_t)((uint32_t)(a) << (n)))
 #define GMLP__I_SAR(a, n) ((a) >> (n))
+#define GMLP__V_LOOK16(p, i) ((p)[(i) & 15])
+#define GMLP__V_ANY_LESS(a, b) ((a) < (b))
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3)
 #define GMLP__ROWS_COUNT 4
+
+static int32_t gmlp__take16_scalar(const unsigned char *p, int c) { uint16_t v; memcpy(&v, p + 2 * c, 2); return v; }
+static void gmlp__put8_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b) {
+    p[0] = (unsigned char)r;
+    p[1] = (unsigned char)g;
+    p[2] = (unsigned char)b;
+}
+static void gmlp__put16_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b) {
+    uint16_t v[3];
+    v[0] = (uint16_t)r;
+    v[1] = (uint16_t)g;
+    v[2] = (uint16_t)b;
+    memcpy(p, v, 6);
+}
 
 /* The scalar pass needs four operations that C has no operator for. */
 static float gmlp__sqrtf(float a) {
@@ -4518,8 +4724,45 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) _mm256_xor_si256(a, b)
 #define GMLP__I_SHL(a, n) _mm256_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm256_srai_epi32(a, n)
+#define GMLP__V_ANY_LESS(a, b) _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ))
+#define GMLP__V_LOOK16(p, i)                                                                  \
+    _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(p), i),                         \
+                     _mm256_permutevar8x32_ps(_mm256_loadu_ps((p) + 8), i),                   \
+                     _mm256_castsi256_ps(_mm256_slli_epi32(i, 28)))
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #define GMLP__ROWS_COUNT 6
+
+/* 16-bit sample k of packed pixels lies in 32-bit word k / 2. */
+GMLP__TARGET GMLP__INLINE __m256i gmlp__take16_avx2(const unsigned char *p, int c) {
+    const __m256i k = _mm256_add_epi32(_mm256_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21), _mm256_set1_epi32(c));
+    const __m256i word = _mm256_srli_epi32(k, 1);
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
+    const __m256i w = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(p + 32)));
+    const __m256i both = _mm256_blendv_epi8(_mm256_permutevar8x32_epi32(v, word), _mm256_permutevar8x32_epi32(w, word),
+                                            _mm256_cmpgt_epi32(word, _mm256_set1_epi32(7)));
+    return _mm256_and_si256(_mm256_srlv_epi32(both, _mm256_slli_epi32(_mm256_and_si256(k, _mm256_set1_epi32(1)), 4)),
+                            _mm256_set1_epi32(65535));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put8_avx2(unsigned char *p, __m256i r, __m256i g, __m256i b) {
+    const __m256i v = _mm256_or_si256(_mm256_or_si256(r, _mm256_slli_epi32(g, 8)), _mm256_slli_epi32(b, 16));
+    const __m256i lo = _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 6, 6));
+    const __m256i hi = _mm256_permutevar8x32_epi32(v, _mm256_setr_epi32(1, 2, 3, 5, 6, 7, 7, 7));
+    const __m256i w = _mm256_or_si256(_mm256_srlv_epi32(lo, _mm256_setr_epi32(0, 8, 16, 0, 8, 16, 0, 0)),
+                                      _mm256_sllv_epi32(hi, _mm256_setr_epi32(24, 16, 8, 24, 16, 8, 0, 0)));
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_castsi256_si128(w));
+    _mm_storel_epi64((__m128i *)(void *)(p + 16), _mm256_extracti128_si256(w, 1));
+}
+/* Words are in turn r,g of an even pixel, its b with the next r, that pixel's g,b. */
+GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m256i g, __m256i b) {
+    const __m256i rg = _mm256_or_si256(r, _mm256_slli_epi32(g, 16)), gb = _mm256_or_si256(g, _mm256_slli_epi32(b, 16));
+    const __m256i br = _mm256_or_si256(b, _mm256_srli_epi64(r, 16)), outer = _mm256_blend_epi32(rg, gb, 0xaa);
+    const __m256i v = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(outer, _mm256_setr_epi32(0, 0, 1, 2, 0, 3, 4, 0)),
+                                         _mm256_permutevar8x32_epi32(br, _mm256_setr_epi32(0, 0, 0, 0, 2, 0, 0, 4)), 0x92);
+    const __m256i w = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(outer, _mm256_setr_epi32(5, 6, 0, 7, 0, 0, 0, 0)),
+                                         _mm256_permutevar8x32_epi32(br, _mm256_setr_epi32(0, 0, 6, 0, 0, 0, 0, 0)), 0x04);
+    _mm256_storeu_si256((__m256i *)(void *)p, v);
+    _mm_storeu_si128((__m128i *)(void *)(p + 32), _mm256_castsi256_si128(w));
+}
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
 #define GMLP__FN(name) gmlp__##name##_avx512
@@ -4557,8 +4800,63 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) _mm512_xor_si512(a, b)
 #define GMLP__I_SHL(a, n) _mm512_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm512_srai_epi32(a, n)
+#define GMLP__V_LOOK16(p, i) _mm512_permutexvar_ps(i, _mm512_loadu_ps(p))
+#define GMLP__V_ANY_LESS(a, b) (_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
+
+/* p[i] of a table of 256 held in registers: each step halves the candidates by a bit of i. */
+#define GMLP__LOOK256
+typedef struct gmlp__table256 {
+    __m512 t[16];
+} gmlp__table256;
+GMLP__TARGET GMLP__INLINE __m512 gmlp__look256(const gmlp__table256 *p, __m512i i) {
+    const __mmask16 b5 = _mm512_test_epi32_mask(i, _mm512_set1_epi32(32));
+    const __mmask16 b6 = _mm512_test_epi32_mask(i, _mm512_set1_epi32(64));
+    const __mmask16 b7 = _mm512_test_epi32_mask(i, _mm512_set1_epi32(128));
+#define GMLP__X(k) _mm512_permutex2var_ps(p->t[k], i, p->t[k + 1])
+    const __m512 v0 = _mm512_mask_blend_ps(b5, GMLP__X(0), GMLP__X(2)), v1 = _mm512_mask_blend_ps(b5, GMLP__X(4), GMLP__X(6));
+    const __m512 v2 = _mm512_mask_blend_ps(b5, GMLP__X(8), GMLP__X(10)), v3 = _mm512_mask_blend_ps(b5, GMLP__X(12), GMLP__X(14));
+#undef GMLP__X
+    return _mm512_mask_blend_ps(b7, _mm512_mask_blend_ps(b6, v0, v1), _mm512_mask_blend_ps(b6, v2, v3));
+}
+
+/* Byte k of packed pixels lies in 32-bit word k / 4, 16-bit sample k in word k / 2. */
+GMLP__TARGET GMLP__INLINE __m512i gmlp__take8_avx512(const unsigned char *p, int c) {
+    const __m512i k = _mm512_add_epi32(_mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 42, 45),
+                                       _mm512_set1_epi32(c));
+    const __m512i v = _mm512_maskz_loadu_epi32(0x0fff, p);
+    return _mm512_and_si512(_mm512_srlv_epi32(_mm512_permutexvar_epi32(_mm512_srli_epi32(k, 2), v),
+                                              _mm512_slli_epi32(_mm512_and_si512(k, _mm512_set1_epi32(3)), 3)),
+                            _mm512_set1_epi32(255));
+}
+GMLP__TARGET GMLP__INLINE __m512i gmlp__take16_avx512(const unsigned char *p, int c) {
+    const __m512i k = _mm512_add_epi32(_mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 42, 45),
+                                       _mm512_set1_epi32(c));
+    const __m512i v = _mm512_loadu_si512(p), w = _mm512_maskz_loadu_epi32(0x00ff, p + 64);
+    return _mm512_and_si512(_mm512_srlv_epi32(_mm512_permutex2var_epi32(v, _mm512_srli_epi32(k, 1), w),
+                                              _mm512_slli_epi32(_mm512_and_si512(k, _mm512_set1_epi32(1)), 4)),
+                            _mm512_set1_epi32(65535));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put8_avx512(unsigned char *p, __m512i r, __m512i g, __m512i b) {
+    const __m512i v = _mm512_or_si512(_mm512_or_si512(r, _mm512_slli_epi32(g, 8)), _mm512_slli_epi32(b, 16));
+    const __m512i i = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 14, 14, 14, 14);
+    const __m512i shift = _mm512_setr_epi32(0, 8, 16, 0, 8, 16, 0, 8, 16, 0, 8, 16, 0, 0, 0, 0);
+    const __m512i lo = _mm512_permutexvar_epi32(i, v);
+    const __m512i hi = _mm512_permutexvar_epi32(_mm512_add_epi32(i, _mm512_set1_epi32(1)), v);
+    _mm512_mask_storeu_epi32(p, 0x0fff, _mm512_or_si512(_mm512_srlv_epi32(lo, shift),
+                                                        _mm512_sllv_epi32(hi, _mm512_sub_epi32(_mm512_set1_epi32(24), shift))));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, __m512i g, __m512i b) {
+    const __m512i rg = _mm512_or_si512(r, _mm512_slli_epi32(g, 16));
+    const __m512i outer = _mm512_mask_or_epi32(rg, 0xaaaa, g, _mm512_slli_epi32(b, 16));
+    const __m512i br = _mm512_or_si512(b, _mm512_srli_epi64(r, 16));
+    _mm512_storeu_si512(p, _mm512_permutex2var_epi32(outer,
+        _mm512_setr_epi32(0, 16, 1, 2, 18, 3, 4, 20, 5, 6, 22, 7, 8, 24, 9, 10), br));
+    _mm512_mask_storeu_epi32(p + 64, 0x00ff, _mm512_permutex2var_epi32(outer,
+        _mm512_setr_epi32(26, 11, 12, 28, 13, 14, 30, 15, 0, 0, 0, 0, 0, 0, 0, 0), br));
+}
+
 
 #elif GMLP__PASS == GMLP__PASS_NEON
 #define GMLP__FN(name) gmlp__##name##_neon
@@ -4579,7 +4877,7 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__V_FMA(a, b, c) vfmaq_f32(c, a, b)
 #define GMLP__V_ROUND(a) vrndnq_f32(a)
 #define GMLP__V_LESS(a, b, x, y) vbslq_f32(vcltq_f32(a, b), x, y)
-#define GMLP__V_GATHER(p, i) gmlp__gather_neon(p, i)
+#define GMLP__V_GATHER(p, i) gmlp__gather4_neon(p, i)
 #define GMLP__V_TO_INT(a) vcvtnq_s32_f32(a)
 #define GMLP__V_FROM_INT(a) vcvtq_f32_s32(a)
 #define GMLP__V_AS_INT(a) vreinterpretq_s32_f32(a)
@@ -4592,14 +4890,40 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) veorq_s32(a, b)
 #define GMLP__I_SHL(a, n) vshlq_n_s32(a, n)
 #define GMLP__I_SAR(a, n) vshrq_n_s32(a, n)
+#define GMLP__V_LOOK16(p, i) gmlp__look16_neon(p, i)
+#define GMLP__V_ANY_LESS(a, b) (vmaxvq_u32(vcltq_f32(a, b)) != 0)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
-static inline float32x4_t gmlp__gather_neon(const float *p, int32x4_t i) {
+static inline float32x4_t gmlp__gather4_neon(const float *p, int32x4_t i) {
     float v[4];
     int32_t k[4];
     vst1q_s32(k, i);
     v[0] = p[k[0]]; v[1] = p[k[1]]; v[2] = p[k[2]]; v[3] = p[k[3]];
     return vld1q_f32(v);
+}
+static inline float32x4_t gmlp__look16_neon(const float *p, int32x4_t i) {
+    const uint8x16x4_t table = vld1q_u8_x4((const uint8_t *)(const void *)p);
+    const uint32x4_t k = vandq_u32(vreinterpretq_u32_s32(i), vdupq_n_u32(15));
+    const uint32x4_t bytes = vaddq_u32(vmulq_n_u32(k, 0x04040404u), vdupq_n_u32(0x03020100u));
+    return vreinterpretq_f32_u8(vqtbl4q_u8(table, vreinterpretq_u8_u32(bytes)));
+}
+static inline int32x4_t gmlp__take16_neon(const unsigned char *p, int c) {
+    const uint16x4x3_t v = vld3_u16((const uint16_t *)(const void *)p);
+    return vreinterpretq_s32_u32(vmovl_u16(v.val[c]));
+}
+static inline void gmlp__put8_neon(unsigned char *p, int32x4_t r, int32x4_t g, int32x4_t b) {
+    const uint8_t order[16] = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0};
+    const int32x4_t v = vorrq_s32(vorrq_s32(r, vshlq_n_s32(g, 8)), vshlq_n_s32(b, 16));
+    uint8_t out[16];
+    vst1q_u8(out, vqtbl1q_u8(vreinterpretq_u8_s32(v), vld1q_u8(order)));
+    memcpy(p, out, 12);
+}
+static inline void gmlp__put16_neon(unsigned char *p, int32x4_t r, int32x4_t g, int32x4_t b) {
+    uint16x4x3_t v;
+    v.val[0] = vmovn_u32(vreinterpretq_u32_s32(r));
+    v.val[1] = vmovn_u32(vreinterpretq_u32_s32(g));
+    v.val[2] = vmovn_u32(vreinterpretq_u32_s32(b));
+    vst3_u16((uint16_t *)(void *)p, v);
 }
 #endif
 
@@ -4614,22 +4938,51 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sign_of)(GMLP__VF y, GMLP__VF x) {
     return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(y), GMLP__I_AND(GMLP__V_AS_INT(x), GMLP__I_SET1(INT32_MIN))));
 }
 
-GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const gmlp__curve *c, GMLP__VF x) {
-    const GMLP__VF a = GMLP__FN(abs)(x);
-    const GMLP__VF u = GMLP__V_FMA(a, GMLP__V_SET1(c->in_scale), GMLP__V_SET1(c->in_offset));
-    const GMLP__VI bits = GMLP__V_AS_INT(u);
+/* A POWER curve in registers. */
+typedef struct GMLP__FN(power_terms) {
+    GMLP__VF in_scale, in_offset, toe_end, toe_slope, out_offset, t0, t1, t2, t3, t4, t5, t6, t7;
+    const float *octave;
+} GMLP__FN(power_terms);
+
+GMLP__TARGET GMLP__INLINE GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp__curve *c) {
+    GMLP__FN(power_terms) p;
+    p.in_scale = GMLP__V_SET1(c->in_scale);
+    p.in_offset = GMLP__V_SET1(c->in_offset);
+    p.toe_end = GMLP__V_SET1(c->toe_end);
+    p.toe_slope = GMLP__V_SET1(c->toe_slope);
+    p.out_offset = GMLP__V_SET1(c->out_offset);
+    p.t0 = GMLP__V_SET1(c->term[0]);
+    p.t1 = GMLP__V_SET1(c->term[1]);
+    p.t2 = GMLP__V_SET1(c->term[2]);
+    p.t3 = GMLP__V_SET1(c->term[3]);
+    p.t4 = GMLP__V_SET1(c->term[4]);
+    p.t5 = GMLP__V_SET1(c->term[5]);
+    p.t6 = GMLP__V_SET1(c->term[6]);
+    p.t7 = GMLP__V_SET1(c->term[7]);
+    p.octave = c->octave;
+    return p;
+}
+
+/* a is not negative. near: it is not above 1 either, and the toe reaches 2^-15. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const GMLP__FN(power_terms) *p, GMLP__VF a, const int near) {
+    const GMLP__VF u = GMLP__V_FMA(a, p->in_scale, p->in_offset);
+    const GMLP__VI bits = GMLP__V_AS_INT(u), e = GMLP__I_SAR(bits, 23);
     const GMLP__VF t = GMLP__V_SUB(GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__I_AND(bits, GMLP__I_SET1(0x7fffff)),
                                                                 GMLP__I_SET1(0x3f800000))), GMLP__V_SET1(1.5f));
-    const GMLP__VI e = GMLP__I_AND(GMLP__I_SAR(bits, 23), GMLP__I_SET1(255)); /* inside the table for NaN too */
-    GMLP__VF y = GMLP__V_SET1(c->term[GMLP__POWER_TERMS - 1]);
-    int i;
-    for (i = GMLP__POWER_TERMS - 2; i >= 0; i--) y = GMLP__V_FMA(y, t, GMLP__V_SET1(c->term[i]));
-    y = GMLP__V_FMA(y, GMLP__V_GATHER(c->octave, e), GMLP__V_SET1(c->out_offset));
-    return GMLP__V_LESS(a, GMLP__V_SET1(c->toe_end), GMLP__V_MUL(a, GMLP__V_SET1(c->toe_slope)), y);
+    GMLP__VF y = GMLP__V_FMA(p->t7, t, p->t6);
+    y = GMLP__V_FMA(y, t, p->t5);
+    y = GMLP__V_FMA(y, t, p->t4);
+    y = GMLP__V_FMA(y, t, p->t3);
+    y = GMLP__V_FMA(y, t, p->t2);
+    y = GMLP__V_FMA(y, t, p->t1);
+    y = GMLP__V_FMA(y, t, p->t0);
+    y = GMLP__V_FMA(y, near ? GMLP__V_LOOK16(p->octave + 112, e) /* masked: inside the table even for NaN */
+                            : GMLP__V_GATHER(p->octave, GMLP__I_AND(e, GMLP__I_SET1(255))), p->out_offset);
+    return GMLP__V_LESS(a, p->toe_end, GMLP__V_MUL(a, p->toe_slope), y);
 }
 
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(segments)(const gmlp__curve *c, GMLP__VF x) {
-    const GMLP__VF a = GMLP__V_MUL(GMLP__FN(abs)(x), GMLP__V_SET1(c->in_scale));
+    const GMLP__VF a = GMLP__V_MUL(x, GMLP__V_SET1(c->in_scale));
     const GMLP__VF bottom = GMLP__V_SET1(c->bottom);
     /* NaN becomes bottom here: any place inside the table */
     const GMLP__VI bits = GMLP__V_AS_INT(GMLP__V_MIN(GMLP__V_MAX(a, bottom), GMLP__V_SET1(c->top)));
@@ -4643,28 +4996,47 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(segments)(const gmlp__curve *c, GMLP
     return GMLP__V_LESS(a, bottom, GMLP__V_MUL(a, GMLP__V_SET1(c->toe_slope)), y);
 }
 
-GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n) {
-    /* What is beyond any light, infinity and NaN stay as they are. */
-    const GMLP__VF beyond = GMLP__V_SET1(1.2676506e30f);
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(clamped)(GMLP__VF x, float top) {
+    return GMLP__V_MIN(GMLP__V_MAX(x, GMLP__V_SET1(0.0f)), GMLP__V_SET1(top));
+}
+
+GMLP__TARGET static void GMLP__FN(clamp)(const float *x, float *y, size_t n, float top) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) GMLP__V_STORE(y + i, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), top));
+}
+
+/* Odd; what is beyond any light, infinity and NaN stay. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(odd)(GMLP__VF x, GMLP__VF a, GMLP__VF y) {
+    return GMLP__V_LESS(a, GMLP__V_SET1(1.2676506e30f), GMLP__FN(sign_of)(y, x), x);
+}
+
+GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit) {
     size_t i;
     if (c->kind == GMLP__CURVE_POWER) {
-        for (i = 0; i < n; i += GMLP__W) {
-            const GMLP__VF v = GMLP__V_LOAD(x + i), p = GMLP__FN(sign_of)(GMLP__FN(power)(c, v), v);
-            GMLP__V_STORE(y + i, GMLP__V_LESS(GMLP__FN(abs)(v), beyond, p, v));
+        const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
+        if (unit && c->toe_end >= 1.0f / 32768.0f) {
+            for (i = 0; i < n; i += GMLP__W)
+                GMLP__V_STORE(y + i, GMLP__FN(power)(&p, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f), 1));
+        } else if (unit) {
+            for (i = 0; i < n; i += GMLP__W)
+                GMLP__V_STORE(y + i, GMLP__FN(power)(&p, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f), 0));
+        } else {
+            for (i = 0; i < n; i += GMLP__W) {
+                const GMLP__VF v = GMLP__V_LOAD(x + i), a = GMLP__FN(abs)(v);
+                GMLP__V_STORE(y + i, GMLP__FN(odd)(v, a, GMLP__FN(power)(&p, a, 0)));
+            }
         }
     } else if (c->kind == GMLP__CURVE_SEGMENTS) {
         for (i = 0; i < n; i += GMLP__W) {
-            const GMLP__VF v = GMLP__V_LOAD(x + i), p = GMLP__FN(sign_of)(GMLP__FN(segments)(c, v), v);
-            GMLP__V_STORE(y + i, GMLP__V_LESS(GMLP__FN(abs)(v), beyond, p, v));
+            const GMLP__VF v = unit ? GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f) : GMLP__V_LOAD(x + i);
+            const GMLP__VF a = GMLP__FN(abs)(v);
+            GMLP__V_STORE(y + i, GMLP__FN(odd)(v, a, GMLP__FN(segments)(c, a)));
         }
-    } else if (x != y) memcpy(y, x, n * sizeof *x);
-}
-
-GMLP__TARGET static void GMLP__FN(clamp)(const float *x, float *y, size_t n) {
-    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
-    size_t i;
-    for (i = 0; i < n; i += GMLP__W)
-        GMLP__V_STORE(y + i, GMLP__V_MIN(GMLP__V_MAX(GMLP__V_LOAD(x + i), zero), one));
+    } else if (unit) {
+        GMLP__FN(clamp)(x, y, n, 1.0f);
+    } else if (x != y) {
+        memcpy(y, x, n * sizeof *x);
+    }
 }
 
 GMLP__TARGET static void GMLP__FN(matrix)(const float m[9], const float *r, const float *g, const float *b, float *ro,
@@ -4683,18 +5055,164 @@ GMLP__TARGET static void GMLP__FN(matrix)(const float m[9], const float *r, cons
 }
 
 GMLP__TARGET static void GMLP__FN(system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n) {
+    const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
     const GMLP__VF zero = GMLP__V_SET1(0.0f);
     size_t i;
     for (i = 0; i < n; i += GMLP__W) {
         const GMLP__VF x = GMLP__V_LOAD(r + i), y = GMLP__V_LOAD(g + i), z = GMLP__V_LOAD(b + i);
         const GMLP__VF light = GMLP__V_FMA(GMLP__V_SET1(0.2627f), x, GMLP__V_FMA(GMLP__V_SET1(0.6780f), y,
                                            GMLP__V_MUL(GMLP__V_SET1(0.0593f), z)));
-        const GMLP__VF gain = GMLP__V_LESS(zero, light, GMLP__FN(power)(c, light), zero);
+        const GMLP__VF gain = GMLP__V_LESS(zero, light, GMLP__FN(power)(&p, GMLP__V_MAX(light, zero), 0), zero);
         GMLP__V_STORE(r + i, GMLP__V_MUL(x, gain));
         GMLP__V_STORE(g + i, GMLP__V_MUL(y, gain));
         GMLP__V_STORE(b + i, GMLP__V_MUL(z, gain));
     }
 }
+
+GMLP__TARGET static void GMLP__FN(load8)(const unsigned char *rgb, const float *table, float *r, float *g, float *b,
+                                         size_t n) {
+    size_t i;
+#ifdef GMLP__LOOK256
+    gmlp__table256 t;
+    for (i = 0; i < 16; i++) t.t[i] = GMLP__V_LOAD(table + 16 * i);
+    for (i = 0; i < n; i += GMLP__W, rgb += 3 * GMLP__W) {
+        GMLP__V_STORE(r + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, 0)));
+        GMLP__V_STORE(g + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, 1)));
+        GMLP__V_STORE(b + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, 2)));
+    }
+#else /* plain loads: faster than gather instructions */
+    for (i = 0; i < n; i++, rgb += 3) {
+        r[i] = table[rgb[0]];
+        g[i] = table[rgb[1]];
+        b[i] = table[rgb[2]];
+    }
+#endif
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(share16)(GMLP__VI code) {
+    return GMLP__V_MUL(GMLP__V_FROM_INT(code), GMLP__V_SET1(1.0f / 65535.0f));
+}
+
+/* The exponent is off by 112 after the shift; the product puts it right for subnormals too. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(from_half)(GMLP__VI h) {
+    const GMLP__VI bits = GMLP__I_SHL(GMLP__I_AND(h, GMLP__I_SET1(0x7fff)), 13);
+    const GMLP__VF small = GMLP__V_AS_FLOAT(bits);
+    const GMLP__VF v = GMLP__V_LESS(small, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x0f800000)),
+                                    GMLP__V_MUL(small, GMLP__V_SET1(5.192296858534828e33f)),
+                                    GMLP__V_AS_FLOAT(GMLP__I_ADD(bits, GMLP__I_SET1(0x70000000))));
+    return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(v), GMLP__I_SHL(GMLP__I_AND(h, GMLP__I_SET1(0x8000)), 16)));
+}
+
+/* As gmlp_half_from_float. Adding 1/2 rounds to the subnormal halves' step. */
+GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(to_half)(GMLP__VF v) {
+    const GMLP__VF a = GMLP__FN(abs)(v);
+    const GMLP__VI bits = GMLP__V_AS_INT(a);
+    const GMLP__VI even = GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(1));
+    const GMLP__VI normal = GMLP__I_SAR(GMLP__I_ADD(GMLP__I_ADD(bits, GMLP__I_SET1(0xfff - 0x38000000)), even), 13);
+    const GMLP__VI small = GMLP__I_SUB(GMLP__V_AS_INT(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))), GMLP__I_SET1(0x3f000000));
+    const GMLP__VI nan = GMLP__I_XOR(GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(0x1ff)), GMLP__I_SET1(0x7e00));
+    const GMLP__VF finite = GMLP__V_LESS(a, GMLP__V_SET1(6.103515625e-5f), GMLP__V_AS_FLOAT(small), GMLP__V_AS_FLOAT(normal));
+    const GMLP__VF other = GMLP__V_LESS(GMLP__V_SET1(1.0f), a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7c00)), GMLP__V_AS_FLOAT(nan));
+    const GMLP__VI h = GMLP__V_AS_INT(GMLP__V_LESS(a, GMLP__V_SET1(65520.0f), finite, other));
+    return GMLP__I_XOR(h, GMLP__I_AND(GMLP__I_SAR(GMLP__V_AS_INT(v), 16), GMLP__I_SET1(0x8000)));
+}
+
+#define GMLP__X(name, convert)                                                                              \
+    GMLP__TARGET static void GMLP__FN(name)(const unsigned char *rgb, float *r, float *g, float *b, size_t n) { \
+        size_t i;                                                                                           \
+        for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W) {                                              \
+            GMLP__V_STORE(r + i, GMLP__FN(convert)(GMLP__FN(take16)(rgb, 0)));                              \
+            GMLP__V_STORE(g + i, GMLP__FN(convert)(GMLP__FN(take16)(rgb, 1)));                              \
+            GMLP__V_STORE(b + i, GMLP__FN(convert)(GMLP__FN(take16)(rgb, 2)));                              \
+        }                                                                                                   \
+    }
+GMLP__X(load16, share16)
+GMLP__X(load_half, from_half)
+#undef GMLP__X
+
+/* How far v is from the middle between two integers. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(undecided)(GMLP__VF v) {
+    return GMLP__V_SUB(GMLP__V_SET1(0.5f), GMLP__FN(abs)(GMLP__V_SUB(v, GMLP__V_ROUND(v))));
+}
+
+/* The code by the table: the guess taken down by more than its error is right or one too low. */
+GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(code8)(GMLP__VF x, GMLP__VF v, const float *table) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f);
+    const GMLP__VI code = GMLP__V_TO_INT(GMLP__V_MAX(GMLP__V_SUB(v, GMLP__V_SET1(GMLP__CODE8_ERROR)), zero));
+    return GMLP__I_ADD(code, GMLP__V_AS_INT(GMLP__V_LESS(x, GMLP__V_GATHER(table + 1, code), zero,
+                                                         GMLP__V_AS_FLOAT(GMLP__I_SET1(1)))));
+}
+
+GMLP__TARGET static void GMLP__FN(store8)(const float *const x[3], const float *const y[3], const float *table,
+                                          float offset, unsigned char *rgb, size_t n) {
+    const GMLP__VF scale = GMLP__V_SET1(255.0f), shift = GMLP__V_SET1(offset), error = GMLP__V_SET1(GMLP__CODE8_ERROR);
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, rgb += 3 * GMLP__W) {
+        const GMLP__VF u = GMLP__V_FMA(GMLP__V_LOAD(y[0] + i), scale, shift);
+        const GMLP__VF v = GMLP__V_FMA(GMLP__V_LOAD(y[1] + i), scale, shift);
+        const GMLP__VF w = GMLP__V_FMA(GMLP__V_LOAD(y[2] + i), scale, shift);
+        const GMLP__VF least = GMLP__V_MIN(GMLP__FN(undecided)(u), GMLP__V_MIN(GMLP__FN(undecided)(v), GMLP__FN(undecided)(w)));
+        if (GMLP__V_ANY_LESS(least, error))
+            GMLP__FN(put8)(rgb, GMLP__FN(code8)(GMLP__V_LOAD(x[0] + i), u, table),
+                           GMLP__FN(code8)(GMLP__V_LOAD(x[1] + i), v, table),
+                           GMLP__FN(code8)(GMLP__V_LOAD(x[2] + i), w, table));
+        else
+            GMLP__FN(put8)(rgb, GMLP__V_TO_INT(u), GMLP__V_TO_INT(v), GMLP__V_TO_INT(w));
+    }
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(code16)(GMLP__VF y, float offset) {
+    return GMLP__V_TO_INT(GMLP__V_FMA(y, GMLP__V_SET1(65535.0f), GMLP__V_SET1(offset)));
+}
+
+GMLP__TARGET static void GMLP__FN(store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W)
+        GMLP__FN(put16)(rgb, GMLP__FN(code16)(GMLP__V_LOAD(y[0] + i), offset),
+                        GMLP__FN(code16)(GMLP__V_LOAD(y[1] + i), offset),
+                        GMLP__FN(code16)(GMLP__V_LOAD(y[2] + i), offset));
+}
+
+GMLP__TARGET static void GMLP__FN(store_half)(const float *const y[3], unsigned char *rgb, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W)
+        GMLP__FN(put16)(rgb, GMLP__FN(to_half)(GMLP__V_LOAD(y[0] + i)), GMLP__FN(to_half)(GMLP__V_LOAD(y[1] + i)),
+                        GMLP__FN(to_half)(GMLP__V_LOAD(y[2] + i)));
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_outside)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
+    const GMLP__VF low = GMLP__V_SET1(-GMLP__GAMUT_TOLERANCE), high = GMLP__V_SET1(1.0f + GMLP__GAMUT_TOLERANCE);
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    GMLP__VF in = GMLP__V_LESS(r, high, GMLP__V_LESS(low, r, one, zero), zero); /* NaN is not */
+    in = GMLP__V_LESS(g, high, GMLP__V_LESS(low, g, in, zero), zero);
+    in = GMLP__V_LESS(b, high, GMLP__V_LESS(low, b, in, zero), zero);
+    return GMLP__V_SUB(one, in);
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_out_of_gamut)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    const GMLP__VF least = GMLP__V_MIN(r, GMLP__V_MIN(g, b)), most = GMLP__V_MAX(r, GMLP__V_MAX(g, b));
+    /* all below 0, or all above 1: not by the paper's rule */
+    return GMLP__V_LESS(most, zero, zero, GMLP__V_LESS(one, least, zero, GMLP__FN(flag_outside)(r, g, b)));
+}
+
+#define GMLP__X(name)                                                                                            \
+    GMLP__TARGET static float GMLP__FN(name)(const float *r, const float *g, const float *b, float *flag, size_t n) { \
+        GMLP__VF sum = GMLP__V_SET1(0.0f);                                                                       \
+        float lane[GMLP__W], total = 0.0f;                                                                       \
+        size_t i;                                                                                                \
+        for (i = 0; i < n; i += GMLP__W) {                                                                       \
+            const GMLP__VF f = GMLP__FN(flag_##name)(GMLP__V_LOAD(r + i), GMLP__V_LOAD(g + i), GMLP__V_LOAD(b + i)); \
+            GMLP__V_STORE(flag + i, f);                                                                          \
+            sum = GMLP__V_ADD(sum, f);                                                                           \
+        }                                                                                                        \
+        GMLP__V_STORE(lane, sum);                                                                                \
+        for (i = 0; i < GMLP__W; i++) total += lane[i]; /* small integers: exact in any order */                 \
+        return total;                                                                                            \
+    }
+GMLP__X(outside)
+GMLP__X(out_of_gamut)
+#undef GMLP__X
 
 /* Kernels of >>encoding and >>mlp. */
 
@@ -4865,7 +5383,9 @@ GMLP__TARGET static void GMLP__FN(adam)(const float *k, const float *g, float *w
 
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
-    GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma),
+    GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
+    GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half),
+    GMLP__FN(outside), GMLP__FN(out_of_gamut),
     GMLP__FN(gemm), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
     GMLP__FN(add), GMLP__FN(columns), GMLP__FN(adam)
 };
@@ -4901,6 +5421,9 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__I_XOR
 #undef GMLP__I_SHL
 #undef GMLP__I_SAR
+#undef GMLP__LOOK256
+#undef GMLP__V_LOOK16
+#undef GMLP__V_ANY_LESS
 #undef GMLP__ROWS
 #undef GMLP__ROWS_COUNT
 #endif /* GMLP__PASS */

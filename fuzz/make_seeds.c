@@ -1,0 +1,166 @@
+/* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/ and png/. */
+#define GAMUTMLP_IMPLEMENTATION
+#include "gamutmlp.h"
+#include <png.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <jpeglib.h>
+
+static const char *folder;
+
+static FILE *create(const char *kind, const char *name) {
+    char path[1024];
+    FILE *f;
+    snprintf(path, sizeof path, "%s/%s/%s", folder, kind, name);
+    f = fopen(path, "wb");
+    if (!f) {
+        perror(path);
+        exit(1);
+    }
+    return f;
+}
+
+static void save(const char *kind, const char *name, const void *p, size_t n) {
+    FILE *f = create(kind, name);
+    if (fwrite(p, 1, n, f) != n || fclose(f)) exit(1);
+}
+
+static int to_file(void *user, const void *p, size_t n) { return fwrite(p, 1, n, (FILE *)user) != n; }
+
+static size_t make_blob(uint8_t *out, size_t capacity, int method, int bits, int bias) {
+    gmlp_net net;
+    size_t size = 0, i, n;
+    uint32_t seed = 7;
+    memset(&net, 0, sizeof net);
+    net.method = method;
+    net.wide_space = GMLP_PROPHOTO;
+    net.weight_bits = bits;
+    net.mlp.bias = bias;
+    net.mlp.width = 8;
+    net.mlp.bands[0] = net.mlp.bands[1] = net.mlp.bands[2] = 1;
+    net.width = net.base_width = 40;
+    net.height = net.base_height = 30;
+    net.coords.col_step = net.coords.row_step = 1;
+    n = gmlp_mlp_weights(&net.mlp);
+    net.weights = (float *)malloc(n * sizeof(float));
+    for (i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        net.weights[i] = (float)(int32_t)seed / 4294967296.0f;
+    }
+    if (gmlp__quantise(&net) != GMLP_OK || gmlp_blob_write(&net, out, capacity, &size) != GMLP_OK) exit(1);
+    gmlp_net_free(&net);
+    return size;
+}
+
+static void embed(const char *kind, const char *name, const void *file, size_t size, const uint8_t *blob, size_t n, int carriers) {
+    gmlp_embed_opts opts;
+    gmlp_writer w;
+    memset(&opts, 0, sizeof opts);
+    opts.carriers = carriers;
+    w.user = create(kind, name);
+    w.write = to_file;
+    if (gmlp_embed(file, size, blob, n, &opts, w, NULL) != GMLP_OK || fclose((FILE *)w.user)) exit(1);
+}
+
+static void jpeg_seeds(const uint8_t *blob, size_t n) {
+    static const char xmp[] = "http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF "
+        "xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"></rdf:RDF></x:xmpmeta>";
+    struct jpeg_compress_struct c;
+    struct jpeg_error_mgr e;
+    unsigned char row[24] = {0, 50, 100, 150, 200, 250}, *p = NULL;
+    unsigned long size = 0;
+    JSAMPROW rows = row;
+    c.err = jpeg_std_error(&e);
+    jpeg_create_compress(&c);
+    jpeg_mem_dest(&c, &p, &size);
+    c.image_width = c.image_height = 8;
+    c.input_components = 3;
+    c.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&c);
+    c.optimize_coding = TRUE;
+    jpeg_start_compress(&c, TRUE);
+    jpeg_write_marker(&c, 0xe1, (const JOCTET *)xmp, sizeof xmp - 1);
+    jpeg_write_marker(&c, 0xe2, (const JOCTET *)"MPF\0II*\0\10\0\0\0", 12);
+    jpeg_write_marker(&c, 0xfe, (const JOCTET *)"a comment", 9);
+    while (c.next_scanline < 8) jpeg_write_scanlines(&c, &rows, 1);
+    jpeg_finish_compress(&c);
+    save("jpeg", "plain", p, size);
+    embed("jpeg", "app", p, size, blob, n, GMLP_CARRIER_JPEG_APP);
+    embed("jpeg", "com", p, size, blob, n, GMLP_CARRIER_JPEG_COM);
+    embed("jpeg", "xmp", p, size, blob, n, GMLP_CARRIER_XMP);
+    jpeg_destroy_compress(&c);
+    free(p);
+}
+
+static void png_write_memory(png_structp png, png_bytep p, size_t n) {
+    uint8_t **at = (uint8_t **)png_get_io_ptr(png);
+    memcpy(*at, p, n);
+    *at += n;
+}
+
+static void png_seeds(const uint8_t *blob, size_t n) {
+    static const char xmp[] = "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF "
+        "xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"></rdf:RDF></x:xmpmeta>";
+    static char text[8192];
+    uint8_t file[16384], *at;
+    unsigned char row[3] = {1, 2, 3};
+    png_text t[3];
+    gmlp__out o;
+    int kind;
+    memset(&o, 0, sizeof o);
+    for (kind = 0; kind < 3; kind++) { /* plain; compressed tEXt; XMP, compressed iTXt */
+        png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+        png_infop info = png_create_info_struct(png);
+        static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        size_t i;
+        for (i = 0; i + 3 <= n; i += 3) { /* the blob's tail may be cut: only structure counts */
+            uint32_t v = (uint32_t)blob[i] << 16 | (uint32_t)blob[i + 1] << 8 | blob[i + 2];
+            text[i / 3 * 4] = digits[v >> 18];
+            text[i / 3 * 4 + 1] = digits[v >> 12 & 63];
+            text[i / 3 * 4 + 2] = digits[v >> 6 & 63];
+            text[i / 3 * 4 + 3] = digits[v & 63];
+        }
+        at = file;
+        png_set_write_fn(png, &at, png_write_memory, NULL);
+        png_set_IHDR(png, info, 1, 1, 8, PNG_COLOR_TYPE_RGB, 0, 0, 0);
+        memset(t, 0, sizeof t);
+        t[0].compression = kind == 1 ? PNG_TEXT_COMPRESSION_zTXt : PNG_ITXT_COMPRESSION_zTXt;
+        t[0].key = (char *)"GamutMLP";
+        t[0].text = text;
+        t[1].compression = PNG_ITXT_COMPRESSION_NONE;
+        t[1].key = (char *)"XML:com.adobe.xmp";
+        t[1].text = (char *)xmp;
+        if (kind) png_set_text(png, info, t, kind);
+        png_write_info(png, info);
+        png_write_row(png, row);
+        png_write_end(png, info);
+        png_destroy_write_struct(&png, &info);
+        save("png", kind == 0 ? "plain" : kind == 1 ? "ztxt" : "itxt", file, (size_t)(at - file));
+        if (kind) continue;
+        embed("png", "chunk", file, (size_t)(at - file), blob, n, GMLP_CARRIER_PNG_CHUNK);
+        embed("png", "text", file, (size_t)(at - file), blob, n, GMLP_CARRIER_PNG_TEXT);
+        embed("png", "xmp", file, (size_t)(at - file), blob, n, GMLP_CARRIER_XMP);
+    }
+}
+
+int main(int argc, char **argv) {
+    uint8_t blob[4096];
+    char name[32];
+    size_t n;
+    int bits;
+    if (argc != 2) return 2;
+    folder = argv[1];
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_NONE, 8, GMLP_BIAS_ALL);
+    save("blob", "none", blob, n);
+    for (bits = 2; bits <= 32; bits = bits == 8 ? 32 : bits + 3) {
+        snprintf(name, sizeof name, "bits%d", bits);
+        n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, bits, GMLP_BIAS_ALL);
+        save("blob", name, blob, n);
+    }
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 7, GMLP_BIAS_FIRST);
+    save("blob", "first", blob, n);
+    jpeg_seeds(blob, n);
+    png_seeds(blob, n);
+    return 0;
+}

@@ -1,0 +1,3 @@
+/* The implementation as C99. */
+#define GAMUTMLP_IMPLEMENTATION
+#include "gamutmlp.h"

@@ -1,0 +1,109 @@
+#!/bin/sh
+# Compiles the header in the ways people use it, every warning an error; one "ok" line a check.
+#   check.sh gcc|clang   with that compiler        check.sh targets   for other systems
+#   check.sh bytes       the same results from every build
+cd "$(dirname "$0")" || exit 1
+out=../../build/compile/$1
+mkdir -p "$out/renamed"
+cp ../../gamutmlp.h "$out/renamed/wide.h"
+warnings="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wundef -Werror"
+failed=0
+
+check() { # check NAME COMMAND...
+    name=$1
+    shift
+    if text=$("$@" 2>&1); then echo "ok $name"
+    else
+        echo "not ok $name: $*"
+        printf '%s\n' "$text" | head -8
+        failed=1
+    fi
+}
+
+# Exported is what the header declares, no more; used is the memory and string part of the C library.
+symbols() {
+    sed '/^#endif .* GAMUTMLP_H/q' ../../gamutmlp.h | grep '^GMLP_DEF' | grep -o 'gmlp_[a-z0-9_]*(' | tr -d '(' |
+        sort >"$out/declared"
+    nm -g --defined-only "$1" | awk '{ print $3 }' | sort | diff "$out/declared" - || return 1
+    ! nm -u "$1" | awk '{ print $2 }' | grep -vE '^(mem|str|bcmp$|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail$)' | grep -vE "$2"
+}
+absent() { ! nm "$1" | grep -E "$2"; }
+macros() { # the declarations define no macro outside the library's names
+    printf '#include <stddef.h>\n#include <stdint.h>\n' >"$out/without.c"
+    { cat "$out/without.c"; echo '#include "gamutmlp.h"'; } >"$out/with.c"
+    "$1" -I../.. -dM -E "$out/without.c" | sort >"$out/without"
+    "$1" -I../.. -dM -E "$out/with.c" | sort >"$out/with"
+    ! comm -13 "$out/without" "$out/with" | grep -vE '^#define (GMLP_|GAMUTMLP_H)'
+}
+
+compiler() {
+    cc=$1
+    for language in c c++; do
+        case $language in
+        c) old="-std=c99" new="-std=gnu17" file=c99.c ;;
+        c++) old="-std=c++11" new="-std=gnu++17" file=cxx11.cpp ;;
+        esac
+        what="$cc $old"
+        build="$cc -x $language $old $warnings -I../.. -I$out"
+        check "$what: implementation" $build -O2 -c "$file" -o "$out/$language.o"
+        check "$what: exports and needs" symbols "$out/$language.o" '^(malloc|free)$'
+        check "$what: declarations, twice" $build -c user.c -o "$out/$language-user.o"
+        check "$what: GMLP_STATIC" $build static.c -o "$out/static"
+        check "$what: GMLP_STATIC runs" "$out/static"
+        check "$what: GMLP_MALLOC" $build -c malloc.c -o "$out/malloc.o"
+        check "$what: GMLP_MALLOC takes no other" symbols "$out/malloc.o" '^my_(malloc|free)$'
+        check "$what: GMLP_HEADER_FILENAME" $build -fsyntax-only renamed.c
+        check "$what: GMLP_NO_SIMD" $build -DGMLP_NO_SIMD -c "$file" -o "$out/no_simd.o"
+        check "$what: GMLP_NO_SIMD has no vector code" absent "$out/no_simd.o" '_(avx2|avx512|neon)$'
+        check "$what: GMLP_NO_AVX512" $build -DGMLP_NO_AVX512 -c "$file" -o "$out/no_avx512.o"
+        check "$what: GMLP_NO_AVX512 has none" absent "$out/no_avx512.o" '_avx512$'
+        check "$cc $new: implementation" $cc -x $language $new $warnings -I../.. -fsyntax-only "$file"
+    done
+    for a in c c++; do for b in c c++; do
+        check "$cc: $a implementation, $b user" $cc "$out/$a.o" "$out/$b-user.o" -o "$out/linked"
+        check "$cc: $a implementation, $b user runs" "$out/linked"
+    done; done
+    check "$cc: macros" macros "$cc"
+}
+
+# Systems that are not here: syntax only, with stubs for the C library's headers.
+targets() {
+    for target in aarch64-linux-gnu aarch64-pc-windows-msvc x86_64-pc-windows-msvc x86_64-apple-macos arm64-apple-macos \
+        i686-linux-gnu riscv64-linux-gnu s390x-linux-gnu; do
+        for language in "c -std=c99" "c++ -std=c++11"; do
+            check "$target ${language#* }" clang -target "$target" -x $language $warnings -I../.. \
+                -ffreestanding -nostdlibinc -isystem stubs -fsyntax-only c99.c
+        done
+    done
+}
+
+# The same bytes from every build. Another processor's code runs under qemu where that is installed.
+bytes() {
+    first=
+    same "" gcc -std=c99 -O2
+    same "" gcc -std=c99 -O0 -DGMLP_NO_SIMD
+    same "" gcc -std=gnu11 -O3 -march=native -ffp-contract=fast
+    same "" gcc -x c++ -std=c++11 -O2
+    same "" clang -std=c99 -O2
+    same "" clang -O3 -march=native -ffp-contract=fast
+    if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null; then
+        same qemu-aarch64 aarch64-linux-gnu-gcc -O2 -static
+        same qemu-aarch64 aarch64-linux-gnu-gcc -O2 -static -DGMLP_NO_SIMD
+    else echo "skipped: aarch64-linux-gnu-gcc or qemu-aarch64 is missing"
+    fi
+}
+same() { # same RUNNER COMPILER...
+    runner=$1
+    shift
+    check "$*" "$@" -I../.. fingerprint.c -o "$out/fingerprint"
+    print=$($runner "$out/fingerprint" 2>&1)
+    first=${first:-$print}
+    check "$*: $print" test "$print" = "$first"
+}
+
+case $1 in
+gcc | clang) compiler "$1" ;;
+targets) targets ;;
+bytes) bytes ;;
+esac
+exit "$failed"

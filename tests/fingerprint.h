@@ -1,0 +1,99 @@
+/* All that the library computes from one small picture, as bytes: they must be the same for every
+   instruction set, thread count, rounding mode, tiling, compiler and processor. Include after the
+   implementation. */
+#include <stdlib.h>
+#include <string.h>
+
+#define PICTURE_W 61u
+#define PICTURE_H 37u
+#define PICTURE_PIXELS (PICTURE_W * PICTURE_H)
+
+typedef struct fingerprint {
+    gmlp_result result;             /* of the first call that failed */
+    gmlp_gamut_report report;
+    uint8_t codes[PICTURE_PIXELS * 3];
+    uint8_t blob[3][8192];          /* default, sine, paper */
+    size_t blob_size[3];
+    uint16_t wide16[3][PICTURE_PIXELS * 3];
+    float wide32[PICTURE_PIXELS * 3];
+    uint16_t pq_half[PICTURE_PIXELS * 3];
+    uint8_t mask[PICTURE_PIXELS];
+    double loss[3];
+} fingerprint;
+
+/* Saturated gradients with some noise, in ProPhoto; integers only. */
+static void make_picture(uint16_t *p) {
+    uint32_t x, y, r = 1;
+    for (y = 0; y < PICTURE_H; y++)
+        for (x = 0; x < PICTURE_W; x++, p += 3) {
+            r = r * 1664525u + 1013904223u;
+            p[0] = (uint16_t)(x * 1000u + (r >> 22));
+            p[1] = (uint16_t)(60000u - y * 1500u + (r >> 23));
+            p[2] = (uint16_t)((x * 37u + y * 53u) % 97u * 400u + (r >> 24));
+        }
+}
+
+static fingerprint *make_fingerprint(int isa, gmlp_threads threads) {
+    static uint16_t pixels[PICTURE_PIXELS * 3];
+    fingerprint *f = (fingerprint *)calloc(1, sizeof *f);
+    gmlp_image wide, base, out;
+    gmlp_convert_opts convert;
+    int i;
+    if (!f) abort();
+    make_picture(pixels);
+    memset(&wide, 0, sizeof wide);
+    wide.data = pixels;
+    wide.width = PICTURE_W;
+    wide.height = PICTURE_H;
+    wide.type = GMLP_U16;
+    wide.space = GMLP_PROPHOTO;
+    base = out = wide;
+    base.data = f->codes;
+    base.type = GMLP_U8;
+    base.space = GMLP_SRGB;
+    memset(&convert, 0, sizeof convert);
+    convert.isa = isa;
+    convert.threads = threads;
+    f->result = gmlp_reduce(&wide, &base, &convert, &f->report);
+    if (!f->result) f->result = gmlp_out_of_gamut_mask(&wide, f->mask, &convert);
+    out.data = f->pq_half;
+    out.type = GMLP_HALF;
+    out.space = GMLP_REC2020_PQ;
+    if (!f->result) f->result = gmlp_convert(&wide, &out, &convert);
+    for (i = 0; i < 3 && !f->result; i++) {
+        gmlp_train_opts train;
+        gmlp_train_report report;
+        gmlp_decode_opts decode;
+        gmlp_net net, again;
+        memset(&train, 0, sizeof train);
+        train.preset = i == 2 ? GMLP_PRESET_PAPER : GMLP_PRESET_DEFAULT;
+        train.activation = i == 1 ? GMLP_SINE : GMLP_RELU;
+        train.iterations = 6;
+        train.batch = 200;
+        train.width = 16;
+        if (i == 2) memset(train.bands, 6, sizeof train.bands);
+        train.isa = isa;
+        train.threads = threads;
+        f->result = gmlp_train(&base, &wide, &train, &net, &report);
+        if (f->result) break;
+        f->loss[i] = report.loss;
+        f->result = gmlp_blob_write(&net, f->blob[i], sizeof f->blob[i], &f->blob_size[i]);
+        gmlp_net_free(&net);
+        if (!f->result) f->result = gmlp_blob_read(f->blob[i], f->blob_size[i], NULL, &again, NULL);
+        if (f->result) break;
+        memset(&decode, 0, sizeof decode);
+        decode.isa = isa;
+        decode.threads = threads;
+        out = wide;
+        out.data = f->wide16[i];
+        f->result = gmlp_decode(&again, &base, &out, &decode);
+        if (i == 0 && !f->result) {
+            out.data = f->wide32;
+            out.type = GMLP_FLOAT;
+            out.space = GMLP_P3_LINEAR;
+            f->result = gmlp_decode(&again, &base, &out, &decode);
+        }
+        gmlp_net_free(&again);
+    }
+    return f;
+}

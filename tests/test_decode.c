@@ -1,0 +1,300 @@
+/* >>decode: against the definition in double, and every way to take a part of a picture. */
+#define GAMUTMLP_IMPLEMENTATION
+#include "gamutmlp.h"
+#include "tests/picture.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+enum { W = 61, H = 37, N = W * H };
+
+static uint16_t wide_data[N * 3];
+static uint8_t base_data[N * 3];
+static gmlp_image wide = {wide_data, W, H, 0, GMLP_U16, 3, GMLP_PROPHOTO};
+static gmlp_image base = {base_data, W, H, 0, GMLP_U8, 3, GMLP_SRGB};
+
+static gmlp_net trained(int preset, int activation, int width, int margin) {
+    gmlp_train_opts opts = {0};
+    gmlp_net net;
+    test_picture(wide_data, W, H, 4);
+    assert_int_equal(gmlp_reduce(&wide, &base, NULL, NULL), GMLP_OK);
+    opts.preset = preset;
+    opts.activation = activation;
+    opts.width = width;
+    opts.margin = margin;
+    opts.iterations = 40;
+    opts.batch = 128;
+    assert_int_equal(gmlp_train(&base, &wide, &opts, &net, NULL), GMLP_OK);
+    assert_int_equal(net.method, GMLP_METHOD_RESIDUAL);
+    return net;
+}
+
+/* linear wide of pixel (x, y), from the definition */
+static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double out[3]) {
+    const uint8_t *rgb = base_data + 3 * ((size_t)y * W + x);
+    double m[9], in[5], f[160], h1[128], h2[128], linear[3];
+    size_t n = 0, v = (size_t)net->mlp.width;
+    gmlp_space_matrix(GMLP_SRGB_LINEAR, net->wide_space, net->adaptation, m);
+    for (int c = 0; c < 3; c++) linear[c] = gmlp_curve_decode(GMLP_SRGB, rgb[c] / 255.0, 0);
+    for (int c = 0; c < 3; c++) out[c] = m[3 * c] * linear[0] + m[3 * c + 1] * linear[1] + m[3 * c + 2] * linear[2];
+    if (net->region == GMLP_REGION_SATURATED && !gmlp_is_saturated(rgb, net->margin)) return;
+    in[0] = 2.0 * y / (H - 1) - 1;
+    in[1] = 2.0 * x / (W - 1) - 1;
+    for (int c = 0; c < 3; c++) in[2 + c] = net->inputs == GMLP_INPUT_CODES ? 2.0 * rgb[c] / 255 - 1 : 2 * out[c] - 1;
+    for (int i = 0; i < 5; i++)
+        for (int k = 0; k < net->mlp.bands[i]; k++) {
+            f[n++] = sin(ldexp(3.14159265358979323846 * in[i], k));
+            f[n++] = cos(ldexp(3.14159265358979323846 * in[i], k));
+        }
+    const float *w1 = net->weights, *b1 = w1 + n * v, *w2 = b1 + v, *b2 = w2 + v * v, *w3 = b2 + v, *b3 = w3 + 3 * v;
+    for (size_t j = 0; j < v; j++) {
+        double z = b1[j];
+        for (size_t i = 0; i < n; i++) z += f[i] * w1[i * v + j];
+        h1[j] = net->mlp.activation ? sin(z) : z > 0 ? z : 0;
+    }
+    for (size_t j = 0; j < v; j++) {
+        double z = b2[j];
+        for (size_t i = 0; i < v; i++) z += h1[i] * w2[i * v + j];
+        h2[j] = net->mlp.activation ? sin(z) : z > 0 ? z : 0;
+    }
+    for (size_t c = 0; c < 3; c++) {
+        double o = b3[c];
+        for (size_t i = 0; i < v; i++) o += h2[i] * w3[i * 3 + c];
+        out[c] += o / 2;
+        out[c] = out[c] < 0 ? 0 : out[c] > 1 ? 1 : out[c];
+    }
+}
+
+static void check_against_reference(gmlp_net net, double tolerance) {
+    static float out[N * 3];
+    const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++) {
+        gmlp_decode_opts opts = {0};
+        opts.isa = isa;
+        if (!gmlp_isa_available(isa)) continue;
+        assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
+        for (uint32_t y = 0; y < H; y++)
+            for (uint32_t x = 0; x < W; x++) {
+                double ref[3];
+                reference(&net, x, y, ref);
+                for (uint32_t c = 0; c < 3; c++) assert_true(fabs(ref[c] - out[3 * (y * W + x) + c]) < tolerance);
+            }
+    }
+    gmlp_net_free(&net);
+}
+
+static void decodes_what_the_network_says(void **state) {
+    (void)state;
+    check_against_reference(trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 32, 0), 2e-6);
+    check_against_reference(trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 8, 8), 2e-6);
+    check_against_reference(trained(GMLP_PRESET_DEFAULT, GMLP_SINE, 24, 0), 4e-6);
+    /* codes enter through a float product here: the highest of 12 bands multiplies its rounding by 2048 pi */
+    check_against_reference(trained(GMLP_PRESET_PAPER, GMLP_RELU, 32, 0), 3e-3);
+}
+
+/* Pixels that the network is not for: the code's exact inverse, to the nearest 16-bit code. */
+static void unsaturated_pixels_are_exact(void **state) {
+    (void)state;
+    static uint16_t out[N * 3];
+    gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 16, 0);
+    const gmlp_image view = {out, W, H, 0, GMLP_U16, 3, GMLP_SPACE_NONE};
+    double m[9];
+    int seen = 0;
+    assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_OK);
+    gmlp_space_matrix(GMLP_SRGB_LINEAR, GMLP_PROPHOTO, 0, m);
+    for (int i = 0; i < N; i++) {
+        const uint8_t *rgb = base_data + 3 * i;
+        double linear[3];
+        if (gmlp_is_saturated(rgb, 0)) continue;
+        seen++;
+        for (int c = 0; c < 3; c++) linear[c] = gmlp_curve_decode(GMLP_SRGB, rgb[c] / 255.0, 0);
+        for (int c = 0; c < 3; c++) {
+            const double v = m[3 * c] * linear[0] + m[3 * c + 1] * linear[1] + m[3 * c + 2] * linear[2];
+            const double code = gmlp_curve_encode(GMLP_PROPHOTO, v, 0) * 65535;
+            assert_true(fabs(out[3 * i + c] - code) <= 0.55);
+        }
+    }
+    assert_true(seen > 500);
+    gmlp_net_free(&net);
+}
+
+static void parts_equal_the_whole(void **state) {
+    (void)state;
+    static uint16_t whole[N * 3], part[N * 4 + 8];
+    gmlp_image all = {whole, W, H, 0, GMLP_U16, 3, GMLP_SPACE_NONE};
+    for (int preset = 0; preset < 2; preset++) {
+        gmlp_net net = trained(preset, GMLP_RELU, 16, 0);
+        const uint32_t crops[][4] = {{0, 0, W, H}, {5, 7, 1, 1}, {W - 1, H - 1, 1, 1}, {13, 0, 33, H}, {0, 9, W, 17}};
+        assert_int_equal(gmlp_decode(&net, &base, &all, NULL), GMLP_OK);
+        for (size_t k = 0; k < 5; k++)
+            for (int channels = 3; channels <= 4; channels++) {
+                const uint32_t x = crops[k][0], y = crops[k][1], w = crops[k][2], h = crops[k][3];
+                gmlp_image from = base, to = {part, w, h, 0, GMLP_U16, channels, GMLP_SPACE_NONE};
+                gmlp_decode_opts opts = {0};
+                from.data = base_data + 3 * (y * W + x);
+                from.stride = 3 * W;
+                from.width = w, from.height = h;
+                opts.x = x, opts.y = y;
+                memset(part, 0x5a, sizeof part);
+                assert_int_equal(gmlp_decode(&net, &from, &to, &opts), GMLP_OK);
+                for (uint32_t r = 0; r < h; r++)
+                    for (uint32_t c = 0; c < w; c++) {
+                        const uint16_t *p = part + (size_t)channels * (r * w + c);
+                        assert_memory_equal(p, whole + 3 * ((y + r) * W + x + c), 6);
+                        if (channels == 4) assert_int_equal(p[3], 0x5a5a);
+                    }
+            }
+        /* row by row, from the last to the first, through one decoder */
+        gmlp_decoder *decoder;
+        assert_int_equal(gmlp_decoder_create(&net, GMLP_U16, GMLP_SPACE_NONE, NULL, &decoder), GMLP_OK);
+        gmlp_net_free(&net); /* the decoder keeps what it needs */
+        for (uint32_t r = H; r-- > 0;) {
+            gmlp_image from = base, to = all;
+            from.data = base_data + 3 * r * W;
+            to.data = part;
+            from.height = to.height = 1;
+            assert_int_equal(gmlp_decoder_rows(decoder, &from, 0, r, &to), GMLP_OK);
+            assert_memory_equal(part, whole + 3 * r * W, 6 * W);
+        }
+        gmlp_decoder_free(decoder);
+    }
+}
+
+/* A turned, mirrored or cropped file with the matching transform decodes to the same colours. */
+static void coordinates_follow_the_picture(void **state) {
+    (void)state;
+    static float whole[N * 3], turned[N * 3];
+    static uint8_t codes[N * 3];
+    for (int preset = 0; preset < 2; preset++) {
+        gmlp_net net = trained(preset, GMLP_RELU, 16, 0), moved = net;
+        gmlp_image all = {whole, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+        assert_int_equal(gmlp_decode(&net, &base, &all, NULL), GMLP_OK);
+        /* a quarter turn to the right: file (c, r) shows picture column r, row H-1-c */
+        gmlp_image file = {codes, H, W, 0, GMLP_U8, 3, GMLP_SRGB}, out = {turned, H, W, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+        for (uint32_t r = 0; r < W; r++)
+            for (uint32_t c = 0; c < H; c++) memcpy(codes + 3 * (r * H + c), base_data + 3 * ((H - 1 - c) * W + r), 3);
+        moved.base_width = H, moved.base_height = W;
+        moved.coords.transpose = 1;
+        moved.coords.col = 0, moved.coords.col_step = 1;
+        moved.coords.row = H - 1, moved.coords.row_step = -1;
+        assert_int_equal(gmlp_decode(&moved, &file, &out, NULL), GMLP_OK);
+        for (uint32_t r = 0; r < W; r++)
+            for (uint32_t c = 0; c < H; c++)
+                for (uint32_t k = 0; k < 3; k++) /* the sum's order differs: row and column change places */
+                    assert_true(fabsf(turned[3 * (r * H + c) + k] - whole[3 * ((H - 1 - c) * W + r) + k]) < 1e-5f);
+        /* a crop that lost 3 columns and 2 rows */
+        file.width = out.width = moved.base_width = W - 3;
+        file.height = out.height = moved.base_height = H - 2;
+        file.data = base_data + 3 * (2 * W + 3);
+        file.stride = 3 * W;
+        moved.coords = net.coords;
+        moved.coords.col = 3, moved.coords.row = 2;
+        assert_int_equal(gmlp_decode(&moved, &file, &out, NULL), GMLP_OK);
+        for (uint32_t r = 0; r < H - 2; r++)
+            assert_memory_equal(turned + 3 * r * (W - 3), whole + 3 * ((r + 2) * W + 3), 12 * (W - 3));
+        gmlp_net_free(&net);
+    }
+}
+
+static void other_spaces_and_types(void **state) {
+    (void)state;
+    static float linear[N * 3], want[N * 3], got[N * 3];
+    static uint16_t half[N * 3];
+    gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 16, 0);
+    gmlp_image a = {linear, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR}, b = {want, W, H, 0, GMLP_FLOAT, 3, 0};
+    assert_int_equal(gmlp_decode(&net, &base, &a, NULL), GMLP_OK);
+    for (int space = GMLP_SRGB; space <= GMLP_ACESCG; space++) {
+        gmlp_image g = {got, W, H, 0, GMLP_FLOAT, 3, space};
+        b.space = space;
+        assert_int_equal(gmlp_convert(&a, &b, NULL), GMLP_OK);
+        assert_int_equal(gmlp_decode(&net, &base, &g, NULL), GMLP_OK);
+        for (int i = 0; i < N * 3; i++) assert_true(fabsf(got[i] - want[i]) < 1e-5f * (1 + fabsf(want[i])));
+    }
+    gmlp_image h = {half, W, H, 0, GMLP_HALF, 3, GMLP_PROPHOTO_LINEAR};
+    assert_int_equal(gmlp_decode(&net, &base, &h, NULL), GMLP_OK);
+    for (int i = 0; i < N * 3; i++) assert_int_equal(half[i], gmlp_half_from_float(linear[i]));
+    gmlp_net_free(&net);
+}
+
+static void views_outside_are_refused(void **state) {
+    (void)state;
+    static uint16_t out[N * 3];
+    gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 8, 0), none;
+    gmlp_image view = {out, W, H, 0, GMLP_U16, 3, 0}, small = base;
+    gmlp_decode_opts opts = {0};
+    opts.x = 1;
+    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_MISMATCH);
+    opts.x = 0, opts.y = 0xffffffffu;
+    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_MISMATCH);
+    small.height--;
+    assert_int_equal(gmlp_decode(&net, &small, &view, NULL), GMLP_E_ARGUMENT);
+    view.type = GMLP_U8 + 100;
+    assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_E_ARGUMENT);
+    view.type = GMLP_U16;
+    assert_int_equal(gmlp_decode(&net, &view, &view, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_decode(NULL, &base, &view, NULL), GMLP_E_ARGUMENT);
+    memset(&none, 0, sizeof none);
+    assert_int_equal(gmlp_decode(&none, &base, &view, NULL), GMLP_E_ARGUMENT); /* no space to go to */
+    view.space = GMLP_P3;
+    none.wide_space = GMLP_PROPHOTO;
+    assert_int_equal(gmlp_decode(&none, &base, &view, NULL), GMLP_OK);
+    gmlp_net_free(&net);
+}
+
+/* Weights of any size give colours, not numbers that are none. */
+static void hostile_weights_stay_in_range(void **state) {
+    (void)state;
+    static float out[N * 3];
+    const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    for (int activation = 0; activation < 2; activation++) {
+        gmlp_net net = trained(GMLP_PRESET_DEFAULT, activation, 16, 20);
+        for (size_t i = 0; i < gmlp_mlp_weights(&net.mlp); i++) net.weights[i] = i % 2 ? 6e4f : -6e4f;
+        net.coords.col = 1e6f, net.coords.row_step = -1e6f;
+        for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++) {
+            gmlp_decode_opts opts = {0};
+            opts.isa = isa;
+            if (!gmlp_isa_available(isa)) continue;
+            assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
+            for (int i = 0; i < N * 3; i++) assert_true(out[i] >= -1e-6f && out[i] <= 1.0f + 1e-6f);
+        }
+        gmlp_net_free(&net);
+    }
+}
+
+static size_t allocations_left;
+static void *limited_alloc(void *user, size_t size) {
+    (void)user;
+    return allocations_left ? allocations_left--, malloc(size) : NULL;
+}
+static void limited_free(void *user, void *ptr, size_t size) { (void)user, (void)size, free(ptr); }
+
+static void every_allocation_may_fail(void **state) {
+    (void)state;
+    static uint16_t out[N * 3];
+    gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 8, 0);
+    const gmlp_image view = {out, W, H, 0, GMLP_U16, 3, GMLP_REC2020_HLG};
+    gmlp_decode_opts opts = {0};
+    gmlp_result result = GMLP_E_MEMORY;
+    size_t k;
+    opts.alloc.alloc = limited_alloc;
+    opts.alloc.free = limited_free;
+    for (k = 0; k < 1000 && result; k++) {
+        allocations_left = k;
+        result = gmlp_decode(&net, &base, &view, &opts);
+        if (result) assert_int_equal(result, GMLP_E_MEMORY);
+    }
+    assert_true(k > 2 && k < 1000);
+    gmlp_net_free(&net);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decodes_what_the_network_says), cmocka_unit_test(unsaturated_pixels_are_exact),
+        cmocka_unit_test(parts_equal_the_whole),         cmocka_unit_test(coordinates_follow_the_picture),
+        cmocka_unit_test(other_spaces_and_types),        cmocka_unit_test(views_outside_are_refused),
+        cmocka_unit_test(hostile_weights_stay_in_range), cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
+}
