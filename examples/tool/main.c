@@ -14,6 +14,7 @@ static const struct {
     { "inspect", cmd_inspect, "what a file carries, and whether it is intact and belongs to these pixels" },
     { "compare", cmd_compare, "how far one picture is from another, in numbers and maps" },
     { "strip", cmd_strip, "the picture without the network" },
+    { "bench", cmd_bench, "what all this gives and costs, measured on this machine" },
 };
 #define COUNT (sizeof commands / sizeof *commands)
 
