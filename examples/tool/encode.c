@@ -216,7 +216,7 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
            e->wide.space_from);
     printf("  outside sRGB    %.2f %% of the pixels\n", 100 * (double)e->gamut.out_of_gamut / pixels);
     if (e->gamut.clamped)
-        printf("  clamped         %.2f %% lay outside what %s can hold\n", 100 * (double)e->gamut.clamped / pixels,
+        printf("  clamped         %.2f %% of the pixels, brighter than white or outside %s\n", 100 * (double)e->gamut.clamped / pixels,
                gmlp_space_name(e->wide.image.space));
     printf("%s: %llu bytes\n", e->out, (unsigned long long)e->out_size);
     printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)(e->out_size - e->file_size),
