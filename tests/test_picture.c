@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "output.h" /* before cmocka, which has a macro called fail */
-#include "picture.h"
+#include "examples/tool/output.h" /* before cmocka, which has a macro called fail */
+#include "examples/tool/picture.h"
 #include <cmocka.h>
 
 #include <jpeglib.h>
@@ -19,7 +19,6 @@
 #include <png.h>
 #include <tiffio.h>
 #include <tinyexr.h>
-
 
 static char folder[] = "/tmp/test_picture_XXXXXX";
 

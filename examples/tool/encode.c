@@ -4,6 +4,7 @@
 
 #include "args.h"
 #include "commands.h"
+#include "metrics.h"
 #include "output.h"
 #include "picture.h"
 #include "pool.h"
@@ -30,124 +31,74 @@ typedef struct encoding {
     double train_seconds;
     uint8_t *blob;
     size_t blob_size;
+    output output;
     uint64_t out_size;
 } encoding;
 
-/* Quality: squared error against the original in linear ProPhoto, peak 1. */
+/* Quality, measured on what a reader of the file decodes. */
 
-typedef struct quality {
-    double psnr_clip, psnr_clip_og, psnr, psnr_og;
-} quality;
-
-typedef struct band_sums {
-    double all[2], og[2]; /* of the base alone, of the decoded */
-    uint64_t og_pixels;
-    gmlp_result status;
-} band_sums;
+#define BAND 16u
 
 typedef struct measuring {
     const encoding *e;
     const gmlp_decoder *decoder;
-    band_sums *bands;
+    const metrics_psnr *psnr;
+    metrics_psnr_sums *sums; /* one a band, and a text if it failed */
+    char (*errors)[256];
 } measuring;
-
-#define BAND 16u
-
-static gmlp_image rows_of(const gmlp_image *image, uint32_t y, uint32_t rows) {
-    gmlp_image v = *image;
-    v.data = (uint8_t *)image->data + (size_t)y * image->width * 3 * gmlp_type_size(image->type);
-    v.height = rows;
-    return v;
-}
-
-static void add_errors(const float *reference, const float *test, const uint8_t *mask, size_t pixels, double *all, double *og) {
-    size_t i;
-    int c;
-    for (i = 0; i < pixels; i++) {
-        double sum = 0;
-        for (c = 0; c < 3; c++) {
-            const float r = reference[3 * i + (size_t)c], t = test[3 * i + (size_t)c];
-            const double d = (double)(r < 0 ? 0 : r > 1 ? 1 : r) - (double)(t < 0 ? 0 : t > 1 ? 1 : t);
-            sum += d * d;
-        }
-        *all += sum;
-        if (mask[i]) *og += sum;
-    }
-}
 
 static void measure_band(void *user, size_t index) {
     const measuring *m = (const measuring *)user;
     const gmlp_image *whole = &m->e->wide.image;
-    band_sums *s = &m->bands[index];
     const uint32_t y = (uint32_t)index * BAND, rows = whole->height - y < BAND ? whole->height - y : BAND;
-    const size_t pixels = (size_t)whole->width * rows;
-    const gmlp_image wide = rows_of(whole, y, rows), base = rows_of(&m->e->base.image, y, rows);
-    float *memory = (float *)malloc(pixels * 6 * sizeof *memory);
-    uint8_t *mask = (uint8_t *)malloc(pixels);
-    gmlp_convert_opts opts;
-    gmlp_image reference, test;
-    size_t i;
-    memset(&opts, 0, sizeof opts);
-    opts.adaptation = m->e->net.adaptation;
-    s->status = GMLP_E_MEMORY;
-    if (memory && mask) {
-        reference = base;
-        reference.data = memory;
-        reference.type = GMLP_FLOAT;
-        reference.space = GMLP_PROPHOTO_LINEAR;
-        test = reference;
-        test.data = memory + 3 * pixels;
-        s->status = gmlp_convert(&wide, &reference, &opts);
-        if (!s->status) s->status = gmlp_out_of_gamut_mask(&wide, mask, &opts);
-        if (!s->status) s->status = gmlp_convert(&base, &test, &opts);
-        if (!s->status) add_errors(memory, memory + 3 * pixels, mask, pixels, &s->all[0], &s->og[0]);
-        if (!s->status) s->status = gmlp_decoder_rows(m->decoder, &base, 0, y, &test);
-        if (!s->status) add_errors(memory, memory + 3 * pixels, mask, pixels, &s->all[1], &s->og[1]);
-        for (i = 0; i < pixels && !s->status; i++) s->og_pixels += mask[i];
-    }
-    free(memory);
-    free(mask);
+    const gmlp_image wide = metrics_rows(whole, y, rows), base = metrics_rows(&m->e->base.image, y, rows);
+    gmlp_image decoded = base;
+    gmlp_result status = GMLP_E_MEMORY;
+    decoded.stride = 0;
+    decoded.type = GMLP_FLOAT;
+    decoded.space = GMLP_PROPHOTO_LINEAR;
+    decoded.data = malloc((size_t)base.width * rows * 3 * sizeof(float));
+    if (decoded.data) status = gmlp_decoder_rows(m->decoder, &base, 0, y, &decoded);
+    if (status) error_text(m->errors[index], m->e->out, "%s", gmlp_result_string(status));
+    else metrics_psnr_rows(m->psnr, &wide, &base, &decoded, &m->sums[index], m->errors[index]);
+    free(decoded.data);
 }
 
-/* Infinite when nothing differs, not a number when there is nothing. */
-static double psnr(double sum, uint64_t pixels) {
-    if (!pixels) return NAN;
-    return sum > 0 ? -10 * log10(sum / (3 * (double)pixels)) : INFINITY;
-}
-
-static gmlp_result measure(const encoding *e, quality *q) {
+static int measure(const encoding *e, metrics_psnr_result *result, char error[256]) {
     const size_t bands = (e->wide.image.height + BAND - 1) / BAND;
     const gmlp_threads threads = pool_threads(e->workers);
-    const uint64_t pixels = (uint64_t)e->wide.image.width * e->wide.image.height;
-    gmlp_decoder *decoder;
-    gmlp_result status;
+    gmlp_image like = e->base.image;
+    gmlp_decoder *decoder = NULL;
+    metrics_psnr *psnr;
+    metrics_psnr_sums all;
     measuring m;
-    band_sums sum;
     size_t i;
-    status = gmlp_decoder_create(&e->net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, NULL, &decoder);
-    if (status) return status;
-    m.e = e;
-    m.decoder = decoder;
-    m.bands = (band_sums *)calloc(bands, sizeof *m.bands);
-    if (m.bands) threads.run(threads.user, measure_band, &m, bands);
-    else status = GMLP_E_MEMORY;
-    memset(&sum, 0, sizeof sum);
-    for (i = 0; i < bands && !status; i++) {
-        const band_sums *b = &m.bands[i];
-        status = b->status;
-        sum.all[0] += b->all[0];
-        sum.all[1] += b->all[1];
-        sum.og[0] += b->og[0];
-        sum.og[1] += b->og[1];
-        sum.og_pixels += b->og_pixels;
+    gmlp_result status = gmlp_decoder_create(&e->net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, NULL, &decoder);
+    m.sums = (metrics_psnr_sums *)calloc(bands, sizeof *m.sums);
+    m.errors = (char (*)[256])calloc(bands, sizeof *m.errors);
+    like.type = GMLP_FLOAT;
+    like.space = GMLP_PROPHOTO_LINEAR;
+    psnr = metrics_psnr_begin(&e->wide.image, &e->base.image, &like, e->net.adaptation, error);
+    if (!status && (!m.sums || !m.errors)) status = GMLP_E_MEMORY;
+    if (status) error_text(error, e->out, "%s", gmlp_result_string(status));
+    else if (psnr) {
+        error[0] = 0;
+        m.e = e;
+        m.decoder = decoder;
+        m.psnr = psnr;
+        threads.run(threads.user, measure_band, &m, bands);
+        memset(&all, 0, sizeof all);
+        for (i = 0; i < bands; i++) {
+            if (*m.errors[i] && !*error) memcpy(error, m.errors[i], 256);
+            metrics_psnr_merge(&all, &m.sums[i]);
+        }
+        *result = metrics_psnr_finish(&all);
     }
-    q->psnr_clip = psnr(sum.all[0], pixels);
-    q->psnr = psnr(sum.all[1], pixels);
-    q->psnr_clip_og = psnr(sum.og[0], sum.og_pixels);
-    q->psnr_og = psnr(sum.og[1], sum.og_pixels);
-    free(m.bands);
+    metrics_psnr_free(psnr);
     gmlp_decoder_free(decoder);
-    return status;
+    free(m.sums);
+    free(m.errors);
+    return *error ? -1 : 0;
 }
 
 /* The steps. */
@@ -216,24 +167,20 @@ static int train(encoding *e) {
 static int write_file(encoding *e) {
     gmlp_embed_opts opts;
     gmlp_error why;
-    output o;
+    gmlp_result status;
     char error[256];
     memset(&opts, 0, sizeof opts);
+    memset(&why, 0, sizeof why);
     opts.carriers = e->carriers;
-    if (output_open(&o, e->out, error)) return fail("encode", "%s", error);
-    if (gmlp_embed(e->file, e->file_size, e->blob, e->blob_size, &opts, output_writer(&o), &why)) {
-        if (why.result == GMLP_E_WRITE) output_commit(&o, error); /* knows the reason */
-        else error_text(error, e->out, "%s", why.text);
-        output_discard(&o);
-        return fail("encode", "%s", error);
-    }
-    e->out_size = (uint64_t)ftell(o.file);
-    return output_commit(&o, error) ? fail("encode", "%s", error) : 0;
+    status = gmlp_embed(e->file, e->file_size, e->blob, e->blob_size, &opts, output_writer(&e->output), &why);
+    if (status && status != GMLP_E_WRITE) return fail("encode", "%s: %s", e->out, why.text ? why.text : gmlp_result_string(status));
+    if (!status) e->out_size = (uint64_t)ftell(e->output.file);
+    return output_commit(&e->output, error) ? fail("encode", "%s", error) : 0; /* knows why a write failed */
 }
 
 /* What it says. */
 
-static void report_json(const encoding *e, const quality *q, double total) {
+static void report_json(const encoding *e, const metrics_psnr_result *q, double total) {
     const double pixels = (double)e->gamut.pixels;
     json j;
     json_begin(&j, stdout);
@@ -263,13 +210,13 @@ static void print_psnr(double v) {
     else printf("%15s", isnan(v) ? "-" : "exact");
 }
 
-static void report_text(const encoding *e, const quality *q, double total) {
+static void report_text(const encoding *e, const metrics_psnr_result *q, double total) {
     const double pixels = (double)e->gamut.pixels;
     printf("%s: %u x %u, %s (%s)\n", e->in, e->wide.image.width, e->wide.image.height, gmlp_space_name(e->wide.image.space),
            e->wide.space_from);
     printf("  outside sRGB    %.2f %% of the pixels\n", 100 * (double)e->gamut.out_of_gamut / pixels);
     if (e->gamut.clamped)
-        printf("  clamped         %.2f %% lay outside what %s can hold\n", 100 * (double)e->gamut.clamped / pixels,
+        printf("  clamped         %.2f %% of the pixels, brighter than white or outside %s\n", 100 * (double)e->gamut.clamped / pixels,
                gmlp_space_name(e->wide.image.space));
     printf("%s: %llu bytes\n", e->out, (unsigned long long)e->out_size);
     printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)(e->out_size - e->file_size),
@@ -309,18 +256,17 @@ static int carriers_from_text(const char *text, int *carriers) {
 
 static int encode(encoding *e) {
     const double start = seconds_now();
-    quality q;
+    metrics_psnr_result q;
     char error[256];
-    gmlp_result status;
     if (picture_read(e->in, e->o.from, 0, &e->wide, error)) return fail("encode", "%s", error);
     if (!strcmp(e->wide.space_from, "assumed"))
         fprintf(stderr, "gamutmlp encode: note: %s does not say its colour space; %s assumed (--from tells it)\n", e->in,
                 gmlp_space_name(e->wide.image.space));
     e->workers = pool_create((int)e->o.threads);
     if (!e->workers) return fail("encode", "out of memory");
+    if (output_open(&e->output, e->out, error)) return fail("encode", "%s", error); /* before the long part */
     if (make_base(e) || train(e) || write_file(e)) return 1;
-    status = measure(e, &q);
-    if (status) return fail("encode", "%s is written, but measuring it: %s", e->out, gmlp_result_string(status));
+    if (measure(e, &q, error)) return fail("encode", "the file is written, but cannot be measured: %s", error);
     if (e->o.json) report_json(e, &q, seconds_now() - start);
     else report_text(e, &q, seconds_now() - start);
     return 0;
@@ -364,6 +310,7 @@ int cmd_encode(int argc, char **argv) {
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
         return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
     status = encode(&e);
+    output_discard(&e.output);
     pool_free(e.workers);
     picture_free(&e.wide);
     picture_free(&e.base);

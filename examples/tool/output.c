@@ -268,7 +268,7 @@ uint64_t peak_rss_bytes(void) {
 
 void progress_begin(progress *p, const char *label) {
     p->label = label;
-    p->start = seconds_now();
+    p->start = p->first = 0;
     p->shown = -1;
     p->on = isatty(STDERR_FILENO);
 }
@@ -279,13 +279,17 @@ void progress_show(progress *p, double done, double all) {
     int filled;
     if (!p->on) return;
     now = seconds_now();
+    if (p->shown < 0) { /* what came before the first call is preparation */
+        p->start = now;
+        p->first = done;
+    }
     if (now - p->shown < 0.1) return;
     p->shown = now;
     spent = now - p->start;
     filled = all > 0 ? (int)(BAR * done / all) : 0;
     fprintf(stderr, "\r%s [%.*s%*s] %3.0f %%", p->label, filled, "##############################", BAR - filled, "",
             all > 0 ? 100 * done / all : 0.0);
-    if (done > 0 && spent > 0.3) fprintf(stderr, ", %.0f s left  ", spent * (all - done) / done);
+    if (done > p->first && spent > 0.3) fprintf(stderr, ", %.0f s left  ", spent * (all - done) / (done - p->first));
 }
 
 void progress_end(progress *p) {

@@ -59,7 +59,7 @@ int fail(const char *name, const char *format, ...)
 /* A bar on stderr with the time left, when that is a terminal; else nothing. */
 typedef struct progress {
     const char *label;
-    double start, shown;
+    double start, first, shown;
     int on;
 } progress;
 void progress_begin(progress *p, const char *label);

@@ -224,9 +224,9 @@ static int png_begin(png_sink *s, const uint8_t *icc, size_t icc_size) {
     png_set_user_limits(s->png, GMLP_MAX_SIZE, GMLP_MAX_SIZE);
     png_set_IHDR(s->png, s->info, like->width, like->height, like->type == GMLP_U16 ? 16 : 8, PNG_COLOR_TYPE_RGB,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-    /* Photographs gain little from more search, and it takes several times as long. */
-    png_set_compression_level(s->png, 3);
-    png_set_filter(s->png, PNG_FILTER_TYPE_BASE, PNG_FILTER_PAETH);
+    /* On photographs zlib's usual level 6 takes 2 (16 bit) to 6 (8 bit) times as long for 3 to 13 % of the size. */
+    png_set_compression_level(s->png, 2);
+    png_set_filter(s->png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
     if (like->space == GMLP_SRGB) png_set_sRGB_gAMA_and_cHRM(s->png, s->info, PNG_sRGB_INTENT_RELATIVE);
     else if (!hdr) png_set_iCCP(s->png, s->info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, icc, (png_uint_32)icc_size);
     png_write_info_before_PLTE(s->png, s->info);

@@ -1,0 +1,248 @@
+#!/bin/sh
+# The command-line tool from end to end: the main job, what it says, and every way to go wrong.
+# Prints "ok" and "not ok" lines. GAMUTMLP and SCENE name the programs.
+tool=${GAMUTMLP:-build/gamutmlp}
+scene=${SCENE:-build/scene}
+case $tool in /*) ;; *) tool=$PWD/$tool ;; esac
+case $scene in /*) ;; *) scene=$PWD/$scene ;; esac
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+passed=0
+failed=0
+
+ok() { passed=$((passed + 1)); echo "ok $*"; }
+not_ok() { failed=$((failed + 1)); echo "not ok $*"; sed 's/^/# /' out err 2>/dev/null; }
+is() { # is NAME COMMAND...: the command succeeds
+    name=$1; shift
+    if "$@"; then ok "$name"; else not_ok "$name"; fi
+}
+# says STATUS PATTERN ARGS...: the tool's exit status and its messages. A failure prints no result.
+says() {
+    want=$1; pattern=$2; shift 2
+    "$tool" "$@" >out 2>err </dev/null; status=$?
+    if [ $status -ne "$want" ]; then not_ok "$* (exit $status, not $want)"
+    elif ! grep -qe "$pattern" err; then not_ok "$* (no '$pattern')"
+    elif [ "$want" -ne 0 ] && [ -s out ]; then not_ok "$* (a result in spite of the failure)"
+    elif [ -n "$(find . -name '*.tmp')" ]; then not_ok "$* (leaves a temporary file)"
+    else ok "$* -> $want, $pattern"; fi
+}
+# does ARGS...: the tool succeeds, and says nothing on stderr
+does() {
+    "$tool" "$@" >out 2>err </dev/null; status=$?
+    if [ $status -ne 0 ] || [ -s err ]; then not_ok "$* (exit $status)"; else ok "$*"; fi
+}
+value() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^,\"]*\).*/\1/p" out; }
+above() { awk "BEGIN { exit !($1 > $2) }"; }
+valid_json() { if command -v python3 >/dev/null; then python3 -m json.tool <out >/dev/null; else grep -q '^}' out; fi; }
+has_keys() { for key in "$@"; do grep -q "\"$key\":" out || return 1; done; }
+have() { command -v "$1" >/dev/null || { echo "# no $1: a check is left out"; return 1; }; }
+
+"$scene" wide.png 160 120 || exit 1
+"$scene" other.png 160 120 7 || exit 1
+from="--from prophoto"
+
+# The main job.
+for kind in png jpg; do
+    does encode wide.png base.$kind $from --iterations 300 --json
+    is "encode $kind: JSON" valid_json
+    is "encode $kind: keys" has_keys width height out_of_gamut saturated blob_bytes metadata_bytes iterations train_seconds \
+        total_seconds peak_rss_bytes psnr_clip psnr_clip_og psnr psnr_og
+    is "encode $kind: the network helps" above "$(value psnr_og)" "$(value psnr_clip_og) + 3"
+    is "encode $kind: at most 4096 bytes" above 4097 "$(value blob_bytes)"
+    is "encode $kind: shares are fractions" above 1 "$(value out_of_gamut)"
+    is "encode $kind: iterations" [ "$(value iterations)" = 300 ]
+    said=$(value psnr_og)
+    does inspect base.$kind
+    does inspect base.$kind --json
+    is "inspect $kind: JSON" valid_json
+    is "inspect $kind: belongs" [ "$(value belongs)" = true ]
+    is "inspect $kind: space" [ "$(value space)" = prophoto ]
+    for out in wide.tif wide.exr wide_out.png; do
+        does decode base.$kind $out --json
+        is "decode $kind to $out: JSON" valid_json
+        is "decode $kind to $out: keys" has_keys width height seconds megapixels_per_second peak_rss_bytes
+        does compare wide.png $out --from-test prophoto$([ $out = wide.exr ] && echo -linear) $from --json
+        is "compare: keys" has_keys psnr psnr_og rmse rmse_og ssim delta_e2000_mean delta_e2000_p95 delta_e_itp_mean out_of_gamut
+        is "decode $kind to $out gives what encode measured" above 0.1 "sqrt(($(value psnr_og) - $said) ^ 2)"
+    done
+done
+says 0 "srgb assumed" encode wide.png plain.png --iterations 1   # no --from: the picture says nothing, and a note says so
+does encode wide.png base.png $from --iterations 300
+is "the summary names the next step" grep -q "gamutmlp decode base.png" out
+does decode base.png a.exr --depth float --to acescg
+does decode base.png b.tif --depth half --to p3
+does compare a.exr b.tif
+does decode base.png whole.png
+does compare wide.png whole.png $from --heatmap heat.png --chromaticity xy.png
+is "the maps are there" [ -s heat.png -a -s xy.png ]
+
+# The same bytes each time, on any number of threads.
+does encode wide.png a.jpg $from --iterations 50 --threads 1 --seed 5
+does encode wide.png b.jpg $from --iterations 50 --threads 3 --seed 5
+does encode wide.png c.jpg $from --iterations 50 --threads 3 --seed 6
+is "encode: same seed, same file" cmp -s a.jpg b.jpg
+is "encode: another seed, another file" [ "$(cmp -s a.jpg c.jpg; echo $?)" = 1 ]
+does decode a.jpg a.png --threads 1
+does decode a.jpg b.png --threads 5
+is "decode: same file on any threads" cmp -s a.png b.png
+does decode a.jpg b.png --crop 0,0,160,120
+is "decode: a crop of everything is everything" cmp -s a.png b.png
+does decode a.jpg b.png --crop 31,45,70,61
+if have convert; then
+    convert a.png -crop 70x61+31+45 +repage -depth 16 want.png
+    convert b.png -depth 16 got.png
+    is "decode: a crop is a part of the whole" [ "$(convert want.png rgb:- | cksum)" = "$(convert got.png rgb:- | cksum)" ]
+fi
+does decode a.jpg b.png --crop 159,119,1,1
+
+# Stripping.
+does strip base.png bare.png
+does compare base.png bare.png --json
+is "strip leaves the pixels" [ "$(value psnr)" = null ]
+says 1 "carries no network" inspect bare.png
+says 1 "carries no network" decode bare.png x.tif
+does strip bare.png again.png
+is "strip says that there was nothing" grep -q "no network" out
+is "strip of nothing copies" cmp -s bare.png again.png
+
+# Files in their own place, odd names, links, permissions.
+cp wide.png same.png
+does encode same.png same.png $from --iterations 10
+does strip same.png same.png
+does encode wide.png "a b'ü\$.jpg" $from --iterations 10
+does decode "a b'ü\$.jpg" "c d.tif"
+does encode $from --iterations=10 -- wide.png -dash.png
+does decode -- -dash.png -dash.tif
+ln -s target.png link.png
+: >target.png; chmod 600 target.png
+does encode wide.png link.png $from --iterations 10
+is "a link stays a link" [ -L link.png -a -s target.png ]
+is "permissions stay" [ "$(ls -l target.png | cut -c1-10)" = -rw------- ]
+long=$(printf 'n%.0s' $(seq 240))
+does encode wide.png "$long.png" $from --iterations 10
+
+# Small and plain pictures.
+printf 'P6 1 1 65535\n\377\377\000\000\000\000' >one.ppm
+does encode one.ppm one.png $from --iterations 10
+does decode one.png one.tif
+printf 'P5 3 2 255\n\000\100\200\377\001\376' >grey.pgm
+does encode grey.pgm grey.jpg --from srgb --json
+is "grey is inside sRGB" [ "$(value out_of_gamut)" = 0 ]
+is "no out-of-gamut pixel, no number" [ "$(value psnr_og)" = null ]
+does decode grey.jpg grey.exr
+does inspect grey.jpg
+
+# Wrong usage: 2, and a message that names what is wrong.
+says 2 "usage" # no arguments
+says 2 "unknown command 'encod'" encod a b
+says 2 "unknown option '--qualty'" encode wide.png x.jpg --qualty 5
+says 2 "'--quality'\|--quality needs a value" encode wide.png x.jpg --quality
+says 2 "whole number from 1 to 100, not '0'" encode wide.png x.jpg --quality 0
+says 2 "whole number from 1 to 100, not '9x'" encode wide.png x.jpg --quality=9x
+says 2 "\-\-quality is for JPEG" encode wide.png x.png --quality 90
+says 2 "not '-1'" encode wide.png x.jpg --seed -1
+says 2 "not '99999999999999999999'" encode wide.png x.jpg --seed 99999999999999999999
+says 2 "unknown preset 'best'; known are default|paper" encode wide.png x.jpg --preset best
+says 2 "unknown colour space 'foo'; known are srgb, p3" encode wide.png x.jpg --from foo
+says 2 "unknown adaptation" encode wide.png x.jpg --adaptation none
+says 2 "\-\-carriers" encode wide.png x.jpg --carriers app,nowhere
+says 2 "\-\-json takes no value" encode wide.png x.jpg --json=1
+says 2 "must end in .jpg or .png" encode wide.png x.tif
+says 2 "must end in .png, .tif or .exr" decode base.png x.jpg
+says 2 "holds 8 or 16 bit" decode base.png x.png --depth half
+says 2 "holds half or float" decode base.png x.exr --depth 16
+says 2 "unknown depth '8'" decode base.png x.tif --depth 8
+says 2 "\-\-crop takes X,Y,W,H" decode base.png x.tif --crop 1,2,3
+says 2 "\-\-crop takes X,Y,W,H" decode base.png x.tif --crop 0,0,0,5
+says 2 "outside the picture, which is 160 x 120" decode base.png x.tif --crop 100,100,61,20
+says 2 "'-' (standard input or output) is not supported" encode - x.jpg
+says 2 "a file name is missing" encode wide.png
+says 2 "no file names" strip
+says 2 "one name too many: 'c'" inspect a c
+says 2 "empty" inspect ""
+for sub in encode decode inspect compare strip; do
+    does $sub --help
+    is "$sub --help shows an example" grep -q "^  gamutmlp $sub " out
+done
+does --help
+does --version
+is "the version" grep -q "^gamutmlp [0-9]*\.[0-9]*\.[0-9]* " out
+
+# Work that fails: 1, nothing written, and what was there stays.
+mkdir folder
+echo kept >kept.png
+says 1 "missing.png: No such file" encode missing.png kept.png
+says 1 "folder: is a folder" encode folder kept.png
+says 1 "kept.png: is not a PNG" encode kept.png x.png
+says 1 "cannot be written: No such file" encode wide.png nowhere/x.png $from --iterations 1
+says 1 "dir.png: is a folder" encode wide.png "$(mkdir dir.png; echo dir.png)" $from --iterations 1
+ln -s /dev/null null.png
+says 1 "not an ordinary file" encode wide.png null.png $from --iterations 1
+head -c 3000 base.png >cut.png
+head -c 3000 a.jpg >cut.jpg
+for cut in cut.png cut.jpg; do
+    says 1 "^gamutmlp encode: $cut: " encode $cut kept.png
+    says 1 "^gamutmlp decode: $cut: " decode $cut kept.png
+    says 1 "^gamutmlp strip: $cut: " strip $cut kept.png
+done
+: >empty.jpg
+says 1 "neither a JPEG nor a PNG" decode empty.jpg kept.png
+says 1 "is empty" encode empty.jpg kept.png
+says 1 "neither a JPEG nor a PNG" decode wide.tif kept.png
+says 1 "neither a JPEG nor a PNG" strip one.ppm kept.png
+is "what was there stays" [ "$(cat kept.png)" = kept ]
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir closed && chmod 555 closed
+    says 1 "Permission denied" encode wide.png closed/x.png $from --iterations 1
+fi
+(ulimit -f 8; "$tool" decode base.png kept.png >out 2>err); status=$?
+is "a full disk: exit 1" [ $status -eq 1 ]
+is "a full disk: said" grep -q "kept.png: cannot be written: File too large" err
+(ulimit -f 8; "$tool" encode wide.png kept.png $from --iterations 1 >out 2>err); status=$?
+is "a full disk while encoding: exit 1" [ $status -eq 1 ]
+is "a full disk while encoding: said" grep -q "kept.png: cannot be written: File too large" err
+is "a full disk: what was there stays" [ "$(cat kept.png)" = kept ]
+is "a full disk: no rest" [ -z "$(find . -name '*.tmp')" ]
+if [ -c /dev/full ]; then
+    "$tool" inspect base.png >/dev/full 2>err; status=$?
+    is "standard output that cannot be written: exit 1" [ $status -eq 1 ]
+fi
+
+# Pictures that were changed after encoding.
+if have jpegtran; then
+    jpegtran -copy all -flip horizontal a.jpg >flipped.jpg
+    says 0 "does not belong to these pixels" decode flipped.jpg x.tif
+    "$tool" decode flipped.jpg x.tif --json >out 2>err
+    is "decode says so in JSON" [ "$(value belongs)" = false ]
+    "$tool" inspect flipped.jpg --json >out 2>err; status=$?
+    is "inspect: exit 1" [ $status -eq 1 ]
+    is "inspect: JSON" valid_json
+    is "inspect: not these pixels" [ "$(value belongs)" = false -a "$(value intact)" = false ]
+    jpegtran -copy all -crop 96x64+0+0 a.jpg >cropped.jpg
+    says 1 "is 96 x 64, but its network is for 160 x 120" decode cropped.jpg x.tif
+    jpegtran -copy all -progressive a.jpg >progressive.jpg
+    does decode progressive.jpg b.png
+    is "a progressive JPEG gives the same" cmp -s a.png b.png
+fi
+
+# A signal removes the unfinished file.
+ends_clean() { # NAME ARGS...: is stopped when its temporary file is there
+    name=$1; shift
+    echo kept >kept.png
+    "$tool" "$@" >out 2>err &
+    pid=$!
+    while kill -0 $pid 2>/dev/null && [ -z "$(find . -name '*.tmp')" ]; do :; done
+    kill -TERM $pid 2>/dev/null
+    wait $pid; status=$?
+    is "SIGTERM ends $name" [ $status -eq 143 ]
+    is "$name: SIGTERM leaves no rest" [ -z "$(find . -name '*.tmp')" ]
+    is "$name: what was there stays" [ "$(cat kept.png)" = kept ]
+}
+"$scene" large.png 1600 1200
+"$tool" encode large.png large.jpg $from --iterations 1 >out 2>err
+ends_clean encode encode wide.png kept.png $from --iterations 1000000
+ends_clean decode decode large.jpg kept.png
+
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
