@@ -934,14 +934,10 @@ typedef struct gmlp__gemm {
     int mode;          /* ADD: the chain starts from C itself */
 } gmlp__gemm;
 
-/* A curve as the float kernels evaluate it, odd in x. For |x| in one octave after the other
-   POWER is exact up to rounding: octave[exponent] * polynomial(mantissa), which is x^p by parts.
-   SEGMENTS, for PQ and HLG, has one cubic for each 32nd of an octave. */
+/* A curve as the float kernels evaluate it, odd in x. POWER: u^p, from the parts of a float as
+   octave[exponent] * polynomial(mantissa). SEGMENTS, for PQ and HLG: a cubic for each 32nd of an
+   octave. */
 enum { GMLP__CURVE_NONE, GMLP__CURVE_POWER, GMLP__CURVE_SEGMENTS };
-/* Light this far outside [0,1] still counts as inside. */
-#define GMLP__GAMUT_TOLERANCE 1e-6f
-/* The curves' error at most, in 8-bit codes, with room to spare. */
-#define GMLP__CODE8_ERROR (1.0f / 4096.0f)
 enum { GMLP__POWER_TERMS = 8, GMLP__SEGMENT_BITS = 5 };
 typedef struct gmlp__curve {
     int kind;
@@ -955,6 +951,11 @@ typedef struct gmlp__curve {
     float bottom, top;              /* SEGMENTS: first and last u; above, the last value stays */
     int32_t segment_base;           /* of bottom */
 } gmlp__curve;
+
+/* Light this far outside [0,1] still counts as inside. */
+#define GMLP__GAMUT_TOLERANCE 1e-6f
+/* The curves' error at most, in 8-bit codes, with room to spare. */
+#define GMLP__CODE8_ERROR (1.0f / 4096.0f)
 
 /* One instruction set's kernels. The passes below fill one table each. */
 typedef struct gmlp__kernels {
@@ -1199,7 +1200,7 @@ static void gmlp__xyz_of_xy(const double xy[2], double xyz[3]) {
 static void gmlp__space_to_xyz(const gmlp__space *s, double m[9]) {
     double p[9], inverse[9], white[3], scale[3];
     int i;
-    for (i = 0; i < 3; i++) { /* not gmlp__xyz_of_xy: y of AP0's green is 1, but other y may be 0 */
+    for (i = 0; i < 3; i++) { /* any scale will do here, so no division by y */
         p[i] = s->xy[2 * i];
         p[3 + i] = s->xy[2 * i + 1];
         p[6 + i] = 1.0 - s->xy[2 * i] - s->xy[2 * i + 1];
@@ -1395,8 +1396,8 @@ GMLP_DEF float gmlp_half_to_float(uint16_t v) {
     return f;
 }
 
-/* Values and slopes of polynomials through Chebyshev nodes on [-1/2, 1/2]: Newton's divided
-   differences, multiplied out. terms are for powers of the argument, lowest first. */
+/* The polynomial through n values at nodes, by Newton's divided differences, multiplied out: terms
+   are for powers of the argument, lowest first. */
 static void gmlp__interpolate(const double *nodes, const double *values, int n, float *terms) {
     double d[GMLP__POWER_TERMS], p[GMLP__POWER_TERMS];
     int i, j;
@@ -1411,7 +1412,7 @@ static void gmlp__interpolate(const double *nodes, const double *values, int n, 
     for (i = 0; i < n; i++) terms[i] = (float)p[i];
 }
 
-/* factor * x^p - offset */
+/* factor * x^p */
 static void gmlp__curve_power(gmlp__curve *c, double p, double factor) {
     /* cos(pi (2 i + 1) / 16) / 2 */
     static const double node[GMLP__POWER_TERMS] = {
