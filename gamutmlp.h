@@ -460,7 +460,7 @@ typedef struct gmlp_train_opts {
 } gmlp_train_opts;
 
 typedef struct gmlp_train_report {
-    uint64_t out_of_gamut;   /* OG pixels */
+    uint64_t out_of_gamut;   /* OG pixels; 0 also when no pixel is saturated */
     uint64_t saturated;      /* pixels that the network is applied to */
     uint64_t samples;        /* distinct pixels kept to draw from */
     uint32_t iterations;     /* steps done */
@@ -1803,13 +1803,6 @@ GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin) {
     return r <= margin || g <= margin || b <= margin || r >= 255 - margin || g >= 255 - margin || b >= 255 - margin;
 }
 
-/* The rule on linear sRGB, as the kernel out_of_gamut has it. */
-static int gmlp__is_out_of_gamut(float r, float g, float b) {
-    const float low = -GMLP__GAMUT_TOLERANCE, high = 1.0f + GMLP__GAMUT_TOLERANCE;
-    if (r > low && r < high && g > low && g < high && b > low && b < high) return 0;
-    return !(r < 0.0f && g < 0.0f && b < 0.0f) && !(r > 1.0f && g > 1.0f && b > 1.0f);
-}
-
 /* Whether some pixel of 8 has a code within margin (0..63) of 0 or 255; spare says which bytes are
    no colour. Folding 255..128 onto 0..127 makes it one comparison, a carry into the top bit. */
 static int gmlp__near_limits(const unsigned char *rgb, int channels, uint64_t carry, uint64_t spare) {
@@ -2409,8 +2402,8 @@ typedef struct gmlp__trainer {
     gmlp__loader load_base, load_wide;
     float to_srgb[9], to_wide[9];     /* linear wide -> linear sRGB and back */
     gmlp__shape shape;
-    /* picture: pixels of the two classes per row, then their ranks; class 0 is what the network
-       is for, class 1 the rest (paper only) */
+    /* picture: candidates of two classes per row, then their ranks; with GMLP_REGION_ALL class 0 is
+       OG and class 1 the rest */
     uint64_t (*rank)[2];
     uint64_t total[2], keep[2];
     uint64_t *out_of_gamut;
@@ -2450,9 +2443,30 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
            (o->adaptation == GMLP_BRADFORD || o->adaptation == GMLP_CAT02);
 }
 
-/* Row planes of one job: base linear, wide linear, wide in linear sRGB, saturated indices, mask. */
+/* One row of both pictures. Planes are padded to multiples of 16. */
+typedef struct gmlp__rows {
+    float *base[3];   /* linear wide of the base: what clipping left */
+    float *wide[3];   /* linear wide of the original */
+    float *srgb[3];   /* linear sRGB of the original */
+    float *og;        /* 1: out of gamut */
+    uint32_t *index;  /* of pixels */
+} gmlp__rows;
+
 static size_t gmlp__rows_size(uint32_t width) {
-    return GMLP__PAD(width) * (9 * sizeof(float) + sizeof(uint32_t) + 1);
+    return GMLP__PAD(width) * (10 * sizeof(float) + sizeof(uint32_t));
+}
+
+/* Lays rows over zeroed memory. */
+static void gmlp__rows_init(gmlp__rows *r, float *memory, uint32_t width) {
+    const size_t row = GMLP__PAD(width);
+    size_t c;
+    for (c = 0; c < 3; c++) {
+        r->base[c] = memory + c * row;
+        r->wide[c] = memory + (3 + c) * row;
+        r->srgb[c] = memory + (6 + c) * row;
+    }
+    r->og = memory + 9 * row;
+    r->index = (uint32_t *)(void *)(memory + 10 * row);
 }
 
 /* Rows of the picture, in bands whose number depends on nothing but the picture. */
@@ -2461,55 +2475,44 @@ static uint32_t gmlp__band(uint32_t height, size_t index) {
     return (uint32_t)((uint64_t)height * index / GMLP__BANDS);
 }
 
-/* One row of both pictures: cls[x] = class of the pixel (2: left out), planes as above. Returns the
-   number of OG pixels. */
-static uint64_t gmlp__classify(const gmlp__trainer *t, uint32_t y, float *planes, unsigned char *cls) {
-    const size_t n = t->base->width, row = GMLP__PAD(n);
-    float *w[3], *q[3];
-    uint32_t *index = (uint32_t *)(void *)(planes + 9 * row);
-    const unsigned char *base = gmlp__row(t->base, y);
-    uint64_t count = 0;
-    size_t i, saturated;
-    for (i = 0; i < 3; i++) {
-        w[i] = planes + (3 + i) * row;
-        q[i] = planes + (6 + i) * row;
-    }
-    gmlp__load_row(&t->load_wide, gmlp__row(t->wide, y), n, w[0], w[1], w[2]);
-    for (i = 0; i < n; i++) {
-        w[0][i] = gmlp__clamp01(w[0][i]);
-        w[1][i] = gmlp__clamp01(w[1][i]);
-        w[2][i] = gmlp__clamp01(w[2][i]);
-    }
-    gmlp__matrix_row(t->kernels, t->to_srgb, w[0], w[1], w[2], q[0], q[1], q[2], n);
-    for (i = 0; i < n; i++) {
-        const int og = gmlp__is_out_of_gamut(q[0][i], q[1][i], q[2][i]);
-        cls[i] = t->net->region == GMLP_REGION_ALL ? (unsigned char)!og : 2;
-        count += (uint64_t)og;
-    }
-    if (t->net->region == GMLP_REGION_SATURATED) {
-        saturated = gmlp__saturated_row(base, t->base->channels ? t->base->channels : 3, n, t->opts.margin, index);
-        for (i = 0; i < saturated; i++) cls[index[i]] = 0;
-    }
-    return count;
+/* Row y of the original, and which of its pixels are OG: how many. */
+static uint64_t gmlp__wide_row(const gmlp__trainer *t, uint32_t y, gmlp__rows *r) {
+    const size_t n = t->wide->width, padded = GMLP__PAD(n);
+    size_t c;
+    gmlp__load_row(&t->load_wide, gmlp__row(t->wide, y), n, r->wide[0], r->wide[1], r->wide[2]);
+    for (c = 0; c < 3; c++) t->kernels->clamp(r->wide[c], r->wide[c], padded, 1.0f);
+    gmlp__matrix_row(t->kernels, t->to_srgb, r->wide[0], r->wide[1], r->wide[2], r->srgb[0], r->srgb[1], r->srgb[2], n);
+    return (uint64_t)t->kernels->out_of_gamut(r->srgb[0], r->srgb[1], r->srgb[2], r->og, padded);
+}
+
+/* The pixels of row y that samples may come from. */
+static size_t gmlp__candidates(const gmlp__trainer *t, uint32_t y, uint32_t *index) {
+    const size_t n = t->base->width;
+    size_t i;
+    if (t->net->region == GMLP_REGION_SATURATED)
+        return gmlp__saturated_row(gmlp__row(t->base, y), t->load_base.channels, n, t->opts.margin, index);
+    for (i = 0; i < n; i++) index[i] = (uint32_t)i;
+    return n;
 }
 
 static void gmlp__count_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     const size_t size = gmlp__rows_size(t->base->width);
+    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
+    gmlp__rows r;
     uint32_t y;
-    size_t i;
-    float *planes = (float *)gmlp__alloc(&t->opts.alloc, size);
-    unsigned char *cls;
-    t->failed[job] = !planes;
-    if (!planes) return;
-    memset(planes, 0, size);
-    cls = (unsigned char *)(planes + 10 * GMLP__PAD(t->base->width));
+    t->failed[job] = !memory;
+    if (!memory) return;
+    memset(memory, 0, size);
+    gmlp__rows_init(&r, memory, t->base->width);
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
-        t->out_of_gamut[job] += gmlp__classify(t, y, planes, cls);
-        for (i = 0; i < t->base->width; i++)
-            if (cls[i] < 2) t->rank[y][cls[i]]++;
+        t->rank[y][0] = gmlp__candidates(t, y, r.index);
+        if (t->net->region == GMLP_REGION_ALL) {
+            t->rank[y][0] = gmlp__wide_row(t, y, &r);
+            t->rank[y][1] = t->base->width - t->rank[y][0];
+        }
     }
-    gmlp__free(&t->opts.alloc, planes, size);
+    gmlp__free(&t->opts.alloc, memory, size);
 }
 
 /* Is the pixel of this rank among those kept? Even spacing; *slot is its place. */
@@ -2520,44 +2523,41 @@ static int gmlp__kept(uint64_t rank, uint64_t keep, uint64_t total, uint64_t *sl
 
 static void gmlp__collect_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t n = t->base->width, row = GMLP__PAD(n), size = gmlp__rows_size(t->base->width);
-    const int channels = t->base->channels ? t->base->channels : 3;
-    float *planes = (float *)gmlp__alloc(&t->opts.alloc, size), *b[3], *w[3];
-    unsigned char *cls;
+    const size_t size = gmlp__rows_size(t->base->width);
+    const size_t channels = (size_t)t->load_base.channels;
+    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
+    gmlp__rows r;
     uint32_t y;
-    size_t i, c;
-    t->failed[job] = !planes;
-    if (!planes) return;
-    memset(planes, 0, size);
-    cls = (unsigned char *)(planes + 10 * row);
-    for (c = 0; c < 3; c++) {
-        b[c] = planes + c * row;
-        w[c] = planes + (3 + c) * row;
-    }
+    size_t i, c, count;
+    t->failed[job] = !memory;
+    if (!memory) return;
+    memset(memory, 0, size);
+    gmlp__rows_init(&r, memory, t->base->width);
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
-        const unsigned char *base = gmlp__row(t->base, y);
+        const unsigned char *codes = gmlp__row(t->base, y);
         uint64_t rank[2];
-        gmlp__classify(t, y, planes, cls);
-        gmlp__load_row(&t->load_base, base, n, b[0], b[1], b[2]);
-        gmlp__matrix_row(t->kernels, t->to_wide, b[0], b[1], b[2], b[0], b[1], b[2], n);
         rank[0] = t->rank[y][0];
         rank[1] = t->rank[y][1];
-        for (i = 0; i < n; i++) {
-            const unsigned k = cls[i];
+        t->out_of_gamut[job] += gmlp__wide_row(t, y, &r);
+        gmlp__load_row(&t->load_base, codes, t->base->width, r.base[0], r.base[1], r.base[2]);
+        gmlp__matrix_row(t->kernels, t->to_wide, r.base[0], r.base[1], r.base[2], r.base[0], r.base[1], r.base[2], t->base->width);
+        count = gmlp__candidates(t, y, r.index);
+        for (i = 0; i < count; i++) {
+            const size_t x = r.index[i], k = t->net->region == GMLP_REGION_ALL && r.og[x] == 0.0f;
             uint64_t slot;
             gmlp__sample *s;
-            if (k > 1 || !gmlp__kept(rank[k]++, t->keep[k], t->total[k], &slot)) continue;
+            if (!gmlp__kept(rank[k]++, t->keep[k], t->total[k], &slot)) continue;
             s = t->samples + (k ? t->keep[0] : 0) + slot;
             s->at[0] = y;
-            s->at[1] = (uint32_t)i;
+            s->at[1] = (uint32_t)x;
             for (c = 0; c < 3; c++) {
-                s->at[2 + c] = base[i * (size_t)channels + c];
-                s->target[c] = 2.0f * (w[c][i] - b[c][i]);
-                s->color[c] = 2.0f * b[c][i] - 1.0f; /* exact product: safe to fuse */
+                s->at[2 + c] = codes[x * channels + c];
+                s->target[c] = 2.0f * (r.wide[c][x] - r.base[c][x]);
+                s->color[c] = 2.0f * r.base[c][x] - 1.0f; /* exact product: safe to fuse */
             }
         }
     }
-    gmlp__free(&t->opts.alloc, planes, size);
+    gmlp__free(&t->opts.alloc, memory, size);
 }
 
 /* Counts the classes, chooses what to keep and fills the samples. */
@@ -2574,10 +2574,8 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
     if (!t->rank) return GMLP_E_MEMORY;
     memset(t->rank, 0, rank_size);
     gmlp__run(&t->opts.threads, gmlp__count_job, t, GMLP__BANDS);
-    for (i = 0; i < GMLP__BANDS; i++) {
+    for (i = 0; i < GMLP__BANDS; i++)
         if (failed[i]) goto done;
-        report->out_of_gamut += og[i];
-    }
     for (i = 0; i < height; i++)
         for (k = 0; k < 2; k++) {
             n = t->rank[i][k];
@@ -2595,14 +2593,16 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
     }
     t->sample_count = (size_t)(t->keep[0] + t->keep[1]);
     report->samples = t->sample_count;
-    result = GMLP_OK;
-    if (t->sample_count && report->out_of_gamut) {
+    if (t->sample_count) {
         t->samples = (gmlp__sample *)gmlp__alloc(&t->opts.alloc, t->sample_count * sizeof *t->samples);
-        if (!t->samples) result = GMLP_E_MEMORY;
-        else gmlp__run(&t->opts.threads, gmlp__collect_job, t, GMLP__BANDS);
-        for (i = 0; i < GMLP__BANDS; i++)
-            if (failed[i]) result = GMLP_E_MEMORY;
+        if (!t->samples) goto done;
+        gmlp__run(&t->opts.threads, gmlp__collect_job, t, GMLP__BANDS);
+        for (i = 0; i < GMLP__BANDS; i++) {
+            if (failed[i]) goto done;
+            report->out_of_gamut += og[i];
+        }
     }
+    result = GMLP_OK;
 done:
     gmlp__free(&t->opts.alloc, t->rank, rank_size);
     return result;
