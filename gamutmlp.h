@@ -594,7 +594,6 @@ typedef enum gmlp_carrier {
 typedef struct gmlp_embed_opts {
     int carriers;            /* gmlp_carrier bits; 0: the default of the container */
     int keep_color;          /* do not tag an untagged file as sRGB */
-    gmlp_alloc alloc;
 } gmlp_embed_opts;
 
 /* Writes the file with the blob in its metadata. An older blob is replaced; the compressed picture
@@ -608,7 +607,7 @@ GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *
 GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
                                        size_t *blob_size, gmlp_error *err);
 /* Writes the file without any blob; everything else stays. */
-GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, gmlp_writer out, gmlp_error *err);
 
 /* Which carriers hold an intact blob: gmlp_carrier bits. For JPEG and PNG. */
 GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_alloc *alloc);
@@ -623,7 +622,7 @@ GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *bl
                                     const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_alloc *alloc, void **blob,
                                       size_t *blob_size, gmlp_error *err);
-GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, gmlp_writer out, gmlp_error *err);
 
 /* JPEG or PNG by content: embed, extract and strip of whichever it is; GMLP_E_FORMAT otherwise. */
 typedef enum gmlp_container { GMLP_CONTAINER_NONE = 0, GMLP_CONTAINER_JPEG = 1, GMLP_CONTAINER_PNG = 2 } gmlp_container;
@@ -632,7 +631,7 @@ GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob,
                                 const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_alloc *alloc, void **blob,
                                   size_t *blob_size, gmlp_error *err);
-GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, gmlp_error *err);
 
 #ifdef __cplusplus
 }
@@ -4331,8 +4330,7 @@ GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp
     return gmlp__extract(GMLP_CONTAINER_JPEG, jpeg, size, alloc, blob, blob_size, err);
 }
 
-GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err) {
-    (void)alloc;
+GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, gmlp_writer out, gmlp_error *err) {
     return gmlp__rewrite(GMLP_CONTAINER_JPEG, jpeg, size, NULL, 0, 0, 0, out, err);
 }
 
@@ -4559,8 +4557,7 @@ GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_a
     return gmlp__extract(GMLP_CONTAINER_PNG, png, size, alloc, blob, blob_size, err);
 }
 
-GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err) {
-    (void)alloc;
+GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, gmlp_writer out, gmlp_error *err) {
     return gmlp__rewrite(GMLP_CONTAINER_PNG, png, size, NULL, 0, 0, 0, out, err);
 }
 
@@ -4587,9 +4584,8 @@ GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_allo
     return gmlp__extract(kind, file, size, alloc, blob, blob_size, err);
 }
 
-GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_alloc *alloc, gmlp_writer out, gmlp_error *err) {
+GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, gmlp_error *err) {
     const int kind = gmlp_container_kind(file, size);
-    (void)alloc;
     if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
     return gmlp__rewrite(kind, file, size, NULL, 0, 0, 0, out, err);
 }

@@ -70,7 +70,7 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
     gmlp_bytes_free(found, found_size, NULL);
 
     w = into(&stripped);
-    result = gmlp_strip(data, size, NULL, w, &err);
+    result = gmlp_strip(data, size, w, &err);
     if (result != GMLP_OK) {
         CHECK(!stripped.p);
         return;
@@ -92,7 +92,7 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
             gmlp_bytes_free(found, found_size, NULL);
             if (!contains(data, size, "GamutMLP:Blob")) { /* a forged property may join up with its neighbours */
                 w = into(&again);
-                CHECK(gmlp_strip(embedded.p, embedded.n, NULL, w, &err) == GMLP_OK);
+                CHECK(gmlp_strip(embedded.p, embedded.n, w, &err) == GMLP_OK);
                 CHECK(again.n == stripped.n && !memcmp(again.p, stripped.p, again.n));
                 free(again.p);
             }

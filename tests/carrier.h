@@ -67,7 +67,7 @@ static gmlp_result embed_result(const buffer *file, const buffer *blob, int carr
 
 static buffer strip(const buffer *file) {
     buffer out;
-    assert_int_equal(gmlp_strip(file->p, file->n, NULL, writer_to(&out), NULL), GMLP_OK);
+    assert_int_equal(gmlp_strip(file->p, file->n, writer_to(&out), NULL), GMLP_OK);
     return out;
 }
 
@@ -228,7 +228,7 @@ static void check_flips(const buffer *file, const buffer *blob) {
             assert_memory_equal(found, blob->p, size);
             gmlp_bytes_free(found, size, NULL);
         }
-        if (gmlp_strip(b.p, b.n, NULL, writer_to(&out), NULL) == GMLP_OK) assert_true(out.n <= b.n);
+        if (gmlp_strip(b.p, b.n, writer_to(&out), NULL) == GMLP_OK) assert_true(out.n <= b.n);
         else assert_null(out.p);
         drop(&out);
         b.p[i] ^= (uint8_t)(1 << i % 8);

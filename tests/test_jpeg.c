@@ -423,7 +423,7 @@ static void test_truncated(void **state) {
     for (n = 0; n <= scan; n++) {
         uint8_t *cut = (uint8_t *)malloc(n ? n : 1);
         memcpy(cut, out.p, n);
-        result = gmlp_jpeg_strip(cut, n, NULL, writer_to(&none), NULL);
+        result = gmlp_jpeg_strip(cut, n, writer_to(&none), NULL);
         assert_null(none.p);
         assert_int_equal(result, n < 2 ? GMLP_E_FORMAT : GMLP_E_TRUNCATED);
         result = extract_result(cut, n, &offset);

@@ -116,7 +116,7 @@ static int inspect(const char *path, int as_json, findings *f) {
         size_t bare = 0;
         counter.user = &bare;
         counter.write = count_bytes;
-        if (!gmlp_strip(f->file.bytes, f->file.size, NULL, counter, NULL)) f->metadata_bytes = f->file.size - bare;
+        if (!gmlp_strip(f->file.bytes, f->file.size, counter, NULL)) f->metadata_bytes = f->file.size - bare;
         carriers_text(gmlp_carriers_present(f->file.bytes, f->file.size, NULL), f->carriers);
         f->belongs = belongs_to_pixels(path, &f->file, &f->width, &f->height, error);
         if (f->belongs < 0) problem = error;

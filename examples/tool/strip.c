@@ -22,7 +22,7 @@ static int strip(const char *in, const char *out) {
         free(bytes);
         return fail("strip", "%s", error);
     }
-    status = gmlp_strip(bytes, size, NULL, output_writer(&o), &why);
+    status = gmlp_strip(bytes, size, output_writer(&o), &why);
     free(bytes);
     if (status) {
         if (status == GMLP_E_WRITE) output_commit(&o, error); /* knows the reason */
