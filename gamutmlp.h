@@ -671,6 +671,12 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #define GMLP__UNUSED __attribute__((unused))
 #endif
 
+#if defined(__GNUC__)
+#define GMLP__PREFETCH(p) __builtin_prefetch(p)
+#else
+#define GMLP__PREFETCH(p) ((void)(p))
+#endif
+
 #if defined(__x86_64__) || defined(_M_X64)
 #define GMLP__X64
 #endif
@@ -985,7 +991,7 @@ typedef struct gmlp__kernels {
     /* features of one input: f[0..2*bands-1] = sin, cos of 2^k pi m; may write 15 floats further */
     void (*encode)(float m, size_t bands, float *f);
     /* copies blocks of size[i] floats from row at[n][i] of table i, one after the other, for each of
-       n samples; may write 15 floats further than a sample's end, before the next is written */
+       n samples; may write 15 floats past each block, before the next block is written */
     void (*gather)(const float *const *table, const uint32_t *size, const uint32_t (*at)[GMLP_INPUTS], size_t inputs,
                    size_t n, float *f, size_t f_row);
     /* h[n][cols] = line + table 1 [at 1] + ... + table 4 [at 4], added in that order; relu: max(0, h) */
@@ -996,6 +1002,8 @@ typedef struct gmlp__kernels {
     /* x *= y, x += y; n a multiple of 16 */
     void (*scale)(float *x, const float *y, size_t n);
     void (*add)(float *x, const float *y, size_t n);
+    /* d = factor * (x - y); n a multiple of 16 */
+    void (*error)(const float *x, const float *y, float factor, float *d, size_t n);
     /* sum[cols] += each of the rows of d in turn */
     void (*columns)(const float *d, size_t rows, size_t cols, float *sum);
     /* one Adam step with constants of gmlp__adam_constants; n a multiple of 16 */
@@ -2134,11 +2142,11 @@ typedef struct gmlp__pass {
     float *h1, *h2;    /* [chunk][wide]  activations */
     float *c1, *c2;    /* [chunk][wide]  their derivatives (sine only) */
     float *d1, *d2;    /* [chunk][wide]  gradients */
-    float *out, *d3;   /* [chunk][16]    outputs, their gradients */
+    float *out, *target, *d3; /* [chunk][16] outputs, what they should be, their gradients */
 } gmlp__pass;
 
 static size_t gmlp__pass_count(const gmlp__shape *s) {
-    return (GMLP__CHUNK + GMLP__SLACK) * (s->row + 6 * s->wide + 2 * 16) + 16;
+    return (GMLP__CHUNK + GMLP__SLACK) * (s->row + 6 * s->wide + 3 * 16) + 16;
 }
 
 /* Lays a pass over zeroed memory of gmlp__pass_count floats. */
@@ -2152,7 +2160,8 @@ static void gmlp__pass_init(const gmlp__shape *s, float *memory, gmlp__pass *p) 
     p->d1 = p->c2 + layer;
     p->d2 = p->d1 + layer;
     p->out = p->d2 + layer;
-    p->d3 = p->out + rows * 16;
+    p->target = p->out + rows * 16;
+    p->d3 = p->target + rows * 16;
 }
 
 static void gmlp__product(const gmlp__kernels *k, const float *a, size_t a_row, size_t a_k, const float *b, size_t b_k,
@@ -2211,17 +2220,13 @@ static void gmlp__backward(const gmlp__kernels *k, const gmlp__shape *s, const f
     k->columns(p->d1, n, w, gradient + s->b1);
 }
 
-/* p->d3 = factor * (p->out - target); returns the sum of squared differences. */
-static double gmlp__loss(gmlp__pass *p, const float *targets, size_t n, float factor) {
+/* The sum of squared differences from the gradients of the outputs, factor * (p->out - p->target). */
+static double gmlp__loss(const gmlp__pass *p, size_t n, float factor) {
     double sum = 0.0;
     size_t i, c;
     for (i = 0; i < n; i++)
-        for (c = 0; c < 3; c++) {
-            const float e = p->out[i * 16 + c] - targets[i * 3 + c];
-            p->d3[i * 16 + c] = factor * e;
-            sum += (double)e * (double)e; /* exact product: safe to fuse */
-        }
-    return sum;
+        for (c = 0; c < 3; c++) sum += (double)p->d3[i * 16 + c] * (double)p->d3[i * 16 + c]; /* exact: safe to fuse */
+    return sum / ((double)factor * (double)factor);
 }
 
 /* Random numbers: SplitMix64 (Steele, Lea, Flood, 2014), as a function of a counter. */
@@ -2282,6 +2287,7 @@ static gmlp_result gmlp__mlp_run(const gmlp_mlp *mlp, const float *weights, cons
     gmlp__fp_state fp;
     float *memory, *block, *transposes, *sum;
     double total = 0.0;
+    const float factor = (float)(2.0 / (3.0 * (double)(n ? n : 1)));
     size_t i, j, m, c, size;
     if (!k || !gmlp_mlp_weights(mlp) || !weights || (n && !inputs)) return GMLP_E_ARGUMENT;
     gmlp__shape_of(mlp, &s);
@@ -2301,7 +2307,9 @@ static gmlp_result gmlp__mlp_run(const gmlp_mlp *mlp, const float *weights, cons
         for (j = 0; j < m; j++) gmlp__encode(k, mlp->bands, inputs + (i + j) * GMLP_INPUTS, p.f + j * s.row);
         gmlp__forward(k, &s, block, transposes, &p, m, targets != NULL);
         if (targets) {
-            total += gmlp__loss(&p, targets + i * 3, m, (float)(2.0 / (3.0 * (double)n)));
+            for (j = 0; j < m; j++) memcpy(p.target + j * 16, targets + (i + j) * 3, 3 * sizeof(float));
+            k->error(p.out, p.target, factor, p.d3, m * 16);
+            total += gmlp__loss(&p, m, factor);
             gmlp__backward(k, &s, block, transposes, &p, m, sum);
         } else {
             for (j = 0; j < m; j++)
@@ -2382,9 +2390,10 @@ static gmlp_result gmlp__quantise(gmlp_net *net); /* >>blob: rounds the weights 
 static float gmlp__clamp01(float v) { return v > 0.0f ? v < 1.0f ? v : 1.0f : 0.0f; } /* NaN: 0 */
 static int gmlp__finite(float v) { return v - v == 0.0f; }
 
-/* A pixel to draw from. */
+/* A pixel to draw from: 32 bytes. */
 typedef struct gmlp__sample {
-    uint32_t at[GMLP_INPUTS];  /* row, column, codes */
+    uint16_t row, column;
+    uint8_t code[4];           /* the fourth is padding */
     float target[3];           /* what the network is to give */
     float color[3];            /* colour inputs, when they are not the codes */
 } gmlp__sample;
@@ -2547,16 +2556,27 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             gmlp__sample *s;
             if (!gmlp__kept(rank[k]++, t->keep[k], t->total[k], &slot)) continue;
             s = t->samples + (k ? t->keep[0] : 0) + slot;
-            s->at[0] = y;
-            s->at[1] = (uint32_t)x;
+            s->row = (uint16_t)y;
+            s->column = (uint16_t)x;
             for (c = 0; c < 3; c++) {
-                s->at[2 + c] = codes[x * channels + c];
+                s->code[c] = codes[x * channels + c];
                 s->target[c] = 2.0f * (r.wide[c][x] - r.base[c][x]);
                 s->color[c] = 2.0f * r.base[c][x] - 1.0f; /* exact product: safe to fuse */
             }
         }
     }
     gmlp__free(&t->opts.alloc, memory, size);
+}
+
+/* A random order (Fisher and Yates), so that training can take samples as they lie. */
+static void gmlp__shuffle(gmlp__trainer *t) {
+    size_t i, j;
+    for (i = t->sample_count; i > 1; i--) {
+        const gmlp__sample last = t->samples[i - 1];
+        j = (size_t)((gmlp__random(~t->opts.seed, i) >> 32) * i >> 32);
+        t->samples[i - 1] = t->samples[j];
+        t->samples[j] = last;
+    }
 }
 
 /* Counts the classes, chooses what to keep and fills the samples. */
@@ -2601,6 +2621,7 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
             report->out_of_gamut += og[i];
         }
     }
+    if (t->opts.preset != GMLP_PRESET_PAPER) gmlp__shuffle(t);
     result = GMLP_OK;
 done:
     gmlp__free(&t->opts.alloc, t->rank, rank_size);
@@ -2640,41 +2661,59 @@ static size_t gmlp__feature_tables(gmlp__trainer *t, float *memory) {
     return used;
 }
 
+/* Samples begin..end-1 of this step, at most GMLP__CHUNK: the next ones of the shuffled order; with
+   preset paper drawn with replacement, and on their way into the cache. */
+static size_t gmlp__draw(const gmlp__trainer *t, uint64_t begin, uint64_t end, const gmlp__sample *drawn[GMLP__CHUNK]) {
+    const size_t n = end - begin < GMLP__CHUNK ? (size_t)(end - begin) : GMLP__CHUNK;
+    size_t j, at = (size_t)(((uint64_t)t->step * t->opts.batch + begin) % t->sample_count);
+    for (j = 0; j < n; j++) {
+        if (t->opts.preset == GMLP_PRESET_PAPER) {
+            const uint64_t r = gmlp__random(t->opts.seed, (uint64_t)t->step << 32 | (begin + j));
+            at = (size_t)((r >> 32) * t->sample_count >> 32);
+            GMLP__PREFETCH(t->samples + at);
+        }
+        drawn[j] = t->samples + at;
+        at = at + 1 < t->sample_count ? at + 1 : 0;
+    }
+    return n;
+}
+
 /* One shard of a step: its samples' gradient, summed in order. */
 static void gmlp__shard_job(void *ctx, size_t shard) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     const uint64_t begin = (uint64_t)t->opts.batch * shard / t->shards, end = (uint64_t)t->opts.batch * (shard + 1) / t->shards;
     const float factor = (float)(2.0 / (3.0 * (double)t->opts.batch));
-    const size_t direct = t->net->inputs == GMLP_INPUT_WIDE;
-    float *gradient = t->gradients + shard * t->shape.count, targets[3 * GMLP__CHUNK];
+    const int direct = t->net->inputs == GMLP_INPUT_WIDE;
+    const gmlp__sample *drawn[GMLP__CHUNK];
+    float *gradient = t->gradients + shard * t->shape.count;
     uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
     gmlp__pass p;
     double loss = 0.0;
     uint64_t i;
+    size_t n, next;
     gmlp__pass_init(&t->shape, t->scratch + shard * gmlp__pass_count(&t->shape), &p);
     memset(gradient, 0, t->shape.count * sizeof(float));
-    for (i = begin; i < end; i += GMLP__CHUNK) {
-        const size_t n = end - i < GMLP__CHUNK ? (size_t)(end - i) : GMLP__CHUNK;
+    n = gmlp__draw(t, begin, end, drawn);
+    for (i = begin; i < end; i += n, n = next) {
         size_t j, c;
-        const gmlp__sample *drawn[GMLP__CHUNK];
         for (j = 0; j < n; j++) {
-            const uint64_t r = gmlp__random(t->opts.seed, (uint64_t)t->step << 32 | (i + j));
-            drawn[j] = t->samples + (size_t)((r >> 32) * t->sample_count >> 32);
-        }
-        for (j = 0; j < n; j++) {
-            memcpy(at[j], drawn[j]->at, sizeof at[j]);
-            memcpy(targets + 3 * j, drawn[j]->target, sizeof drawn[j]->target);
+            at[j][0] = drawn[j]->row;
+            at[j][1] = drawn[j]->column;
+            for (c = 0; c < 3; c++) {
+                at[j][2 + c] = drawn[j]->code[c];
+                p.target[j * 16 + c] = drawn[j]->target[c];
+            }
         }
         t->kernels->gather(t->tables, t->sizes, (const uint32_t (*)[GMLP_INPUTS])at, direct ? 2 : GMLP_INPUTS, n, p.f, t->shape.row);
         for (j = 0; direct && j < n; j++) {
             float *f = p.f + j * t->shape.row + t->sizes[0] + t->sizes[1];
-            for (c = 0; c < 3; c++) {
+            for (c = 0; c < 3; f += 2 * (size_t)t->opts.bands[2 + c], c++)
                 if (t->opts.bands[2 + c]) t->kernels->encode(drawn[j]->color[c], t->opts.bands[2 + c], f);
-                f += 2 * (size_t)t->opts.bands[2 + c];
-            }
         }
+        next = gmlp__draw(t, i + n, end, drawn);
         gmlp__forward(t->kernels, &t->shape, t->block, t->transposes, &p, n, 1);
-        loss += gmlp__loss(&p, targets, n, factor);
+        t->kernels->error(p.out, p.target, factor, p.d3, n * 16);
+        if (t->step + 1 == t->opts.iterations) loss += gmlp__loss(&p, n, factor);
         gmlp__backward(t->kernels, &t->shape, t->block, t->transposes, &p, n, gradient);
     }
     t->loss[shard] = loss;
@@ -5320,14 +5359,11 @@ GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint3
                                           const uint32_t (*at)[GMLP_INPUTS], size_t inputs, size_t n, float *f,
                                           size_t f_row) {
     size_t k, i, j;
-    for (k = 0; k < n; k++) {
-        float *d = f + k * f_row;
-        for (i = 0; i < inputs; i++) {
+    for (i = 0; i < inputs; f += size[i++])
+        for (k = 0; k < n; k++) {
             const float *t = table[i] + (size_t)at[k][i] * size[i];
-            for (j = 0; j < size[i]; j += GMLP__W) GMLP__V_STORE(d + j, GMLP__V_LOAD(t + j));
-            d += size[i];
+            for (j = 0; j < size[i]; j += GMLP__W) GMLP__V_STORE(f + k * f_row + j, GMLP__V_LOAD(t + j));
         }
-    }
 }
 
 GMLP__TARGET static void GMLP__FN(lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS],
@@ -5369,6 +5405,13 @@ GMLP__TARGET static void GMLP__FN(add)(float *x, const float *y, size_t n) {
     for (j = 0; j < n; j += GMLP__W) GMLP__V_STORE(x + j, GMLP__V_ADD(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j)));
 }
 
+GMLP__TARGET static void GMLP__FN(error)(const float *x, const float *y, float factor, float *d, size_t n) {
+    const GMLP__VF f = GMLP__V_SET1(factor);
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W)
+        GMLP__V_STORE(d + j, GMLP__V_MUL(f, GMLP__V_SUB(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j))));
+}
+
 GMLP__TARGET static void GMLP__FN(columns)(const float *d, size_t rows, size_t cols, float *sum) {
     size_t r, j;
     for (j = 0; j < cols; j += GMLP__W) {
@@ -5399,7 +5442,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half),
     GMLP__FN(outside), GMLP__FN(out_of_gamut),
     GMLP__FN(gemm), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
-    GMLP__FN(add), GMLP__FN(columns), GMLP__FN(adam)
+    GMLP__FN(add), GMLP__FN(error), GMLP__FN(columns), GMLP__FN(adam)
 };
 
 #undef GMLP__FN
