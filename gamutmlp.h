@@ -1004,6 +1004,8 @@ typedef struct gmlp__kernels {
     void (*add)(float *x, const float *y, size_t n);
     /* d = factor * (x - y); n a multiple of 16 */
     void (*error)(const float *x, const float *y, float factor, float *d, size_t n);
+    /* p[at[i]] = p[at[i]] + out[16 i], clamped to [0,1] (NaN: 0); at ascends */
+    void (*correct)(const float *out, const uint32_t *at, size_t n, float *p);
     /* sum[cols] += each of the rows of d in turn */
     void (*columns)(const float *d, size_t rows, size_t cols, float *sum);
     /* one Adam step with constants of gmlp__adam_constants; n a multiple of 16 */
@@ -1018,6 +1020,9 @@ static const float gmlp__frequency[2 * GMLP_MAX_BANDS] = {
 static const float gmlp__phase[2 * GMLP_MAX_BANDS] = {
     0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f,
     0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f};
+
+/* The first column of 16 rows of 16. */
+static const int32_t gmlp__times16[16] = {0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240};
 
 #define GMLP__PASS GMLP__PASS_SCALAR
 #define GMLP__PASS_SCALAR 1
@@ -1804,11 +1809,14 @@ GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, 
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 */
-GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin) {
-    const int r = rgb[0], g = rgb[1], b = rgb[2];
-    if (r == g && g == b && (r == 0 || r == 255)) return 0;
-    return r <= margin || g <= margin || b <= margin || r >= 255 - margin || g >= 255 - margin || b >= 255 - margin;
+/* Without a branch: in saturated areas nothing could predict one. */
+GMLP__INLINE int gmlp__saturated(const unsigned char *rgb, int margin) {
+    const int r = rgb[0], g = rgb[1], b = rgb[2], rg_min = r < g ? r : g, rg_max = r < g ? g : r;
+    const int least = rg_min < b ? rg_min : b, most = rg_max < b ? b : rg_max;
+    return ((least <= margin) | (most >= 255 - margin)) & (most != 0) & (least != 255);
 }
+
+GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin) { return gmlp__saturated(rgb, margin); }
 
 /* Whether some pixel of 8 has a code within margin (0..63) of 0 or 255; spare says which bytes are
    no colour. Folding 255..128 onto 0..127 makes it one comparison, a carry into the top bit. */
@@ -1839,7 +1847,7 @@ static size_t gmlp__saturated_row(const unsigned char *rgb, int channels, size_t
         }
         for (end = n - i < 8 ? n : i + 8; i < end; i++) {
             index[count] = (uint32_t)i;
-            count += (size_t)gmlp_is_saturated(rgb + i * (size_t)channels, margin);
+            count += (size_t)gmlp__saturated(rgb + i * (size_t)channels, margin);
         }
     }
     return count;
@@ -2387,7 +2395,6 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
 
 static gmlp_result gmlp__quantise(gmlp_net *net); /* >>blob: rounds the weights to what the blob holds */
 
-static float gmlp__clamp01(float v) { return v > 0.0f ? v < 1.0f ? v : 1.0f : 0.0f; } /* NaN: 0 */
 static int gmlp__finite(float v) { return v - v == 0.0f; }
 
 /* A pixel to draw from: 32 bytes. */
@@ -3526,6 +3533,7 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
         d->transposes = memory + shape.count;
         memory = d->transposes + gmlp__transposes_count(&shape);
         gmlp__pack(&shape, net->weights, d->block);
+        for (j = shape.w3; j < shape.count; j++) d->block[j] *= 0.5f; /* the residual is half the output */
         gmlp__transpose(&shape, d->block, d->transposes);
         if (d->inputs == GMLP_INPUT_CODES) {
             const size_t along = d->coords.transpose ? 0 : 1; /* the input that file columns drive */
@@ -3583,11 +3591,7 @@ static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, int ch
             }
             gmlp__forward(d->kernels, &d->shape, d->block, d->transposes, p, n, 0);
         }
-        for (j = 0; j < n; j++)
-            for (c = 0; c < 3; c++) {
-                float *v = &plane[c][at_x[j]];
-                *v = gmlp__clamp01(*v + 0.5f * p->out[j * 16 + c]); /* exact product: safe to fuse */
-            }
+        for (c = 0; c < 3; c++) d->kernels->correct(p->out + c, at_x, n, plane[c]);
     }
 }
 
@@ -5412,6 +5416,24 @@ GMLP__TARGET static void GMLP__FN(error)(const float *x, const float *y, float f
         GMLP__V_STORE(d + j, GMLP__V_MUL(f, GMLP__V_SUB(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j))));
 }
 
+GMLP__TARGET static void GMLP__FN(correct)(const float *out, const uint32_t *at, size_t n, float *p) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    const GMLP__VI step = GMLP__I_LOAD(gmlp__times16);
+    size_t i = 0, end;
+    while (i < n) {
+        if (n - i >= GMLP__W && at[i + GMLP__W - 1] - at[i] == GMLP__W - 1) { /* neighbours */
+            const GMLP__VF v = GMLP__V_ADD(GMLP__V_LOAD(p + at[i]), GMLP__V_GATHER(out + 16 * i, step));
+            GMLP__V_STORE(p + at[i], GMLP__V_MIN(GMLP__V_MAX(v, zero), one));
+            i += GMLP__W;
+            continue;
+        }
+        for (end = n - i < GMLP__W ? n : i + GMLP__W; i < end; i++) {
+            const float v = p[at[i]] + out[16 * i];
+            p[at[i]] = v > 0.0f ? v < 1.0f ? v : 1.0f : 0.0f;
+        }
+    }
+}
+
 GMLP__TARGET static void GMLP__FN(columns)(const float *d, size_t rows, size_t cols, float *sum) {
     size_t r, j;
     for (j = 0; j < cols; j += GMLP__W) {
@@ -5442,7 +5464,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half),
     GMLP__FN(outside), GMLP__FN(out_of_gamut),
     GMLP__FN(gemm), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
-    GMLP__FN(add), GMLP__FN(error), GMLP__FN(columns), GMLP__FN(adam)
+    GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam)
 };
 
 #undef GMLP__FN
