@@ -156,10 +156,10 @@ static uint8_t *icc_of_space(int space, size_t *size) {
     cmsMLU *title = cmsMLUalloc(NULL, 1);
     cmsUInt32Number n = 0;
     uint8_t *bytes = NULL;
-    uint8_t cicp[4];
     int good = p && title && cmsMLUsetASCII(title, "en", "US", title_of_space(space)) &&
                cmsWriteTag(p, cmsSigProfileDescriptionTag, title);
 #if LCMS_VERSION >= 2140 /* older ones do not know the cicp tag */
+    uint8_t cicp[4];
     if (good && (space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG) && cicp_of_space(space, cicp)) {
         cmsVideoSignalType v;
         v.ColourPrimaries = cicp[0];
