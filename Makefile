@@ -74,7 +74,7 @@ $(foreach v,plain asan msan,$(eval $(call variant,$(v))))
 
 $(B)/replay/%: fuzz/%.c fuzz/fuzz_main.c $(headers) | $(B)/deps-test
 	@mkdir -p $(@D)
-	$(CC) -std=c99 -O1 -g $(address) $(CPPFLAGS) $(filter-out %.h,$^) -o $@
+	$(cc_asan) -std=c99 $(flags_asan) $(CPPFLAGS) $(filter-out %.h,$^) -o $@
 $(B)/log/replay-%.log: $(B)/replay/% FORCE
 	@scripts/logged.sh $@ $< $(wildcard $(patsubst fuzz_%,fuzz/seeds/%,$*) $(patsubst fuzz_%,fuzz/regress/%,$*))
 $(B)/log/compile-%.log: FORCE | $(B)/deps-test

@@ -705,10 +705,8 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #include <fmaintrin.h>
 #include <avx512fintrin.h>
 #endif
-#if defined(_MSC_VER)
+#if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
-#else
-#include <cpuid.h>
 #endif
 #endif
 #ifdef GMLP__HAS_NEON
@@ -867,7 +865,7 @@ static void gmlp__cpuid(uint32_t leaf, uint32_t r[4]) {
     __cpuidex(v, (int)leaf, 0);
     for (i = 0; i < 4; i++) r[i] = (uint32_t)v[i];
 #else
-    __cpuid_count(leaf, 0, r[0], r[1], r[2], r[3]);
+    __asm__ __volatile__("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
 #endif
 }
 

@@ -116,7 +116,6 @@ static gmlp_result whole_way(const gmlp_alloc *alloc, sink *file) {
     gmlp_image wide = wide_view(), base = view(base_pixels, GMLP_U8, GMLP_SRGB), out = view(out_pixels, GMLP_U16, 0);
     gmlp_convert_opts convert;
     gmlp_train_opts train;
-    gmlp_embed_opts embed;
     gmlp_decode_opts decode;
     gmlp_writer writer;
     gmlp_net net, again;
@@ -126,9 +125,8 @@ static gmlp_result whole_way(const gmlp_alloc *alloc, sink *file) {
     size_t size;
     memset(&convert, 0, sizeof convert);
     memset(&train, 0, sizeof train);
-    memset(&embed, 0, sizeof embed);
     memset(&decode, 0, sizeof decode);
-    convert.alloc = train.alloc = embed.alloc = decode.alloc = *alloc;
+    convert.alloc = train.alloc = decode.alloc = *alloc;
     train.iterations = 2;
     train.batch = 16;
     train.width = 8;
@@ -147,7 +145,7 @@ static gmlp_result whole_way(const gmlp_alloc *alloc, sink *file) {
     result = gmlp_blob_write(&net, bytes, sizeof bytes, &size);
     gmlp_net_free(&net);
     assert_null(net.weights);
-    if (!result) result = gmlp_png_embed(png, sizeof png, bytes, size, &embed, writer, NULL);
+    if (!result) result = gmlp_png_embed(png, sizeof png, bytes, size, NULL, writer, NULL);
     if (result) return result;
     result = gmlp_png_extract(file->bytes, file->size, alloc, &blob, &size, NULL);
     if (result) return result;

@@ -156,9 +156,10 @@ static uint8_t *icc_of_space(int space, size_t *size) {
     cmsMLU *title = cmsMLUalloc(NULL, 1);
     cmsUInt32Number n = 0;
     uint8_t *bytes = NULL;
-    uint8_t cicp[4];
     int good = p && title && cmsMLUsetASCII(title, "en", "US", title_of_space(space)) &&
                cmsWriteTag(p, cmsSigProfileDescriptionTag, title);
+#if LCMS_VERSION >= 2140 /* older ones do not know the cicp tag */
+    uint8_t cicp[4];
     if (good && (space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG) && cicp_of_space(space, cicp)) {
         cmsVideoSignalType v;
         v.ColourPrimaries = cicp[0];
@@ -167,6 +168,7 @@ static uint8_t *icc_of_space(int space, size_t *size) {
         v.VideoFullRangeFlag = cicp[3];
         good = cmsWriteTag(p, cmsSigcicpTag, &v);
     }
+#endif
     if (good && cmsSaveProfileToMem(p, NULL, &n) && (bytes = (uint8_t *)malloc(n)) != NULL) {
         if (cmsSaveProfileToMem(p, bytes, &n) && n >= 128) memcpy(bytes + 24, date, 12);
         else {
@@ -241,6 +243,7 @@ static int space_of_colorants(cmsHPROFILE profile) {
 
 static int space_of_profile(cmsHPROFILE profile) {
     int space;
+#if LCMS_VERSION >= 2140
     if (cmsIsTag(profile, cmsSigcicpTag)) {
         const cmsVideoSignalType *v = (const cmsVideoSignalType *)cmsReadTag(profile, cmsSigcicpTag);
         uint8_t cicp[4];
@@ -252,6 +255,7 @@ static int space_of_profile(cmsHPROFILE profile) {
             if ((space = space_of_cicp(cicp)) != GMLP_SPACE_NONE) return space;
         }
     }
+#endif
     if (!cmsIsMatrixShaper(profile) || !(space = space_of_colorants(profile))) return GMLP_SPACE_NONE;
     if (same_curves(profile, space)) return space;
     space = picture_linear_space(space);

@@ -25,7 +25,7 @@ symbols() {
     sed '/^#endif .* GAMUTMLP_H/q' ../../gamutmlp.h | grep '^GMLP_DEF' | grep -o 'gmlp_[a-z0-9_]*(' | tr -d '(' |
         sort >"$out/declared"
     nm -g --defined-only "$1" | awk '{ print $3 }' | sort | diff "$out/declared" - || return 1
-    ! nm -u "$1" | awk '{ print $2 }' | grep -vE '^(mem|str|bcmp$|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail$)' | grep -vE "$2"
+    ! nm -u "$1" | awk '{ print $2 }' | grep -vE '^((__)?(mem|str)|bcmp$|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail$)' | grep -vE "$2"
 }
 absent() { ! nm "$1" | grep -E "$2"; }
 macros() { # the declarations define no macro outside the library's names
