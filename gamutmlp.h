@@ -2666,8 +2666,8 @@ static size_t gmlp__feature_tables(gmlp__trainer *t, float *memory) {
     return used;
 }
 
-/* Samples begin..end-1 of this step, at most GMLP__CHUNK: the next ones of the shuffled order; with
-   preset paper drawn with replacement, and on their way into the cache. */
+/* Samples begin..end-1 of this step, at most GMLP__CHUNK, on their way into the cache: the next ones of
+   the shuffled order; with preset paper drawn with replacement. */
 static size_t gmlp__draw(const gmlp__trainer *t, uint64_t begin, uint64_t end, const gmlp__sample *drawn[GMLP__CHUNK]) {
     const size_t n = end - begin < GMLP__CHUNK ? (size_t)(end - begin) : GMLP__CHUNK;
     size_t j, at = (size_t)(((uint64_t)t->step * t->opts.batch + begin) % t->sample_count);
@@ -2675,9 +2675,9 @@ static size_t gmlp__draw(const gmlp__trainer *t, uint64_t begin, uint64_t end, c
         if (t->opts.preset == GMLP_PRESET_PAPER) {
             const uint64_t r = gmlp__random(t->opts.seed, (uint64_t)t->step << 32 | (begin + j));
             at = (size_t)((r >> 32) * t->sample_count >> 32);
-            GMLP__PREFETCH(t->samples + at);
         }
         drawn[j] = t->samples + at;
+        GMLP__PREFETCH(drawn[j]);
         at = at + 1 < t->sample_count ? at + 1 : 0;
     }
     return n;
