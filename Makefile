@@ -4,6 +4,7 @@
 # make demo             the whole way of one synthetic picture, in build/demo/
 # make bench DATA=dir   the measurements of the README, on your pictures or the synthetic one
 # make pytorch          gradients, preset paper and the speed of a step against PyTorch
+# make survival         which carriers live through which tools, as a table
 # make clean
 #
 # Packages that are missing are installed first where there is apt-get (scripts/deps.sh).
@@ -110,6 +111,11 @@ pytorch: $(B)/libgamutmlp.so all
 	$(PYTHON) tests/pytorch.py gradient
 	$(PYTHON) tests/pytorch.py paper $(B)/scene.png
 	$(PYTHON) tests/pytorch.py step
+
+$(B)/survival: tests/survival.c $(headers) | $(B)/deps
+	$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $< -o $@
+survival: $(B)/survival
+	@tests/survival.sh $<
 
 clean:
 	rm -rf $(B)

@@ -149,6 +149,9 @@ static cmsHPROFILE profile_of_space(int space) {
     return p;
 }
 
+/* Written and read as bytes, for Little-CMS knows this tag only from 2.14 on. */
+#define CICP_TAG ((cmsTagSignature)0x63696370)
+
 /* An ICC profile's bytes; NULL when out of memory. The caller frees. */
 static uint8_t *icc_of_space(int space, size_t *size) {
     static const uint8_t date[12] = { 7, 234, 0, 1, 0, 1 }; /* fixed, so that equal pictures are equal files */
@@ -156,19 +159,11 @@ static uint8_t *icc_of_space(int space, size_t *size) {
     cmsMLU *title = cmsMLUalloc(NULL, 1);
     cmsUInt32Number n = 0;
     uint8_t *bytes = NULL;
+    uint8_t cicp[12] = { 'c', 'i', 'c', 'p' };
     int good = p && title && cmsMLUsetASCII(title, "en", "US", title_of_space(space)) &&
                cmsWriteTag(p, cmsSigProfileDescriptionTag, title);
-#if LCMS_VERSION >= 2140 /* older ones do not know the cicp tag */
-    uint8_t cicp[4];
-    if (good && (space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG) && cicp_of_space(space, cicp)) {
-        cmsVideoSignalType v;
-        v.ColourPrimaries = cicp[0];
-        v.TransferCharacteristics = cicp[1];
-        v.MatrixCoefficients = cicp[2];
-        v.VideoFullRangeFlag = cicp[3];
-        good = cmsWriteTag(p, cmsSigcicpTag, &v);
-    }
-#endif
+    if (good && (space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG) && cicp_of_space(space, cicp + 8))
+        good = cmsWriteRawTag(p, CICP_TAG, cicp, sizeof cicp);
     if (good && cmsSaveProfileToMem(p, NULL, &n) && (bytes = (uint8_t *)malloc(n)) != NULL) {
         if (cmsSaveProfileToMem(p, bytes, &n) && n >= 128) memcpy(bytes + 24, date, 12);
         else {
@@ -242,20 +237,10 @@ static int space_of_colorants(cmsHPROFILE profile) {
 }
 
 static int space_of_profile(cmsHPROFILE profile) {
+    uint8_t cicp[12];
     int space;
-#if LCMS_VERSION >= 2140
-    if (cmsIsTag(profile, cmsSigcicpTag)) {
-        const cmsVideoSignalType *v = (const cmsVideoSignalType *)cmsReadTag(profile, cmsSigcicpTag);
-        uint8_t cicp[4];
-        if (v) {
-            cicp[0] = v->ColourPrimaries;
-            cicp[1] = v->TransferCharacteristics;
-            cicp[2] = v->MatrixCoefficients;
-            cicp[3] = v->VideoFullRangeFlag;
-            if ((space = space_of_cicp(cicp)) != GMLP_SPACE_NONE) return space;
-        }
-    }
-#endif
+    if (cmsReadRawTag(profile, CICP_TAG, cicp, sizeof cicp) == sizeof cicp && (space = space_of_cicp(cicp + 8)) != GMLP_SPACE_NONE)
+        return space;
     if (!cmsIsMatrixShaper(profile) || !(space = space_of_colorants(profile))) return GMLP_SPACE_NONE;
     if (same_curves(profile, space)) return space;
     space = picture_linear_space(space);
