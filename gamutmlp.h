@@ -358,7 +358,7 @@ GMLP_DEF gmlp_result gmlp_mlp_forward(const gmlp_mlp *mlp, const float *weights,
                                       float *outputs, int isa, const gmlp_alloc *alloc);
 
 /* Mean squared error over n samples and 3 channels, and its gradient by every weight, in the
-   weights' layout. loss may be NULL. */
+   weights' layout (0 for b2 and b3 with GMLP_BIAS_FIRST). loss may be NULL. */
 GMLP_DEF gmlp_result gmlp_mlp_gradient(const gmlp_mlp *mlp, const float *weights, const float *inputs,
                                        const float *targets, size_t n, double *loss, float *gradient, int isa,
                                        const gmlp_alloc *alloc);
@@ -2068,7 +2068,7 @@ typedef struct gmlp__shape {
     size_t features, row;   /* row: features padded */
     size_t width, wide;     /* wide: width padded */
     size_t b1, w2, b2, w3, b3, count; /* offsets in the block, its size */
-    int sine;
+    int sine, late_biases;            /* late: b2 and b3 train */
 } gmlp__shape;
 
 GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp) {
@@ -2096,6 +2096,7 @@ static void gmlp__shape_of(const gmlp_mlp *mlp, gmlp__shape *s) {
     s->b3 = s->w3 + 3 * s->wide;
     s->count = s->b3 + 16;
     s->sine = mlp->activation == GMLP_SINE;
+    s->late_biases = mlp->bias == GMLP_BIAS_ALL;
 }
 
 /* Flat weights (the public layout) into a padded block, and back. */
@@ -2215,11 +2216,11 @@ static void gmlp__backward(const gmlp__kernels *k, const gmlp__shape *s, const f
     const size_t w = s->wide;
     const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_MASK;
     gmlp__product(k, p->d3, 1, 16, p->h2, w, gradient + s->w3, w, 3, n, w, NULL, NULL, GMLP__GEMM_ADD);
-    k->columns(p->d3, n, 16, gradient + s->b3);
+    if (s->late_biases) k->columns(p->d3, n, 16, gradient + s->b3);
     gmlp__product(k, p->d3, 16, 1, block + s->w3, w, p->d2, w, n, 3, w, NULL, p->h2, mode);
     if (s->sine) k->scale(p->d2, p->c2, n * w);
     gmlp__product(k, p->h1, 1, w, p->d2, w, gradient + s->w2, w, s->width, n, w, NULL, NULL, GMLP__GEMM_ADD);
-    k->columns(p->d2, n, w, gradient + s->b2);
+    if (s->late_biases) k->columns(p->d2, n, w, gradient + s->b2);
     gmlp__product(k, p->d2, w, 1, transposes, w, p->d1, w, n, s->width, w, NULL, p->h1, mode);
     if (s->sine) k->scale(p->d1, p->c1, n * w);
     gmlp__product(k, p->f, 1, s->row, p->d1, w, gradient, w, s->features, n, w, NULL, NULL, GMLP__GEMM_ADD);
@@ -2427,6 +2428,7 @@ typedef struct gmlp__trainer {
     float *block, *m, *v, *transposes;
     float *gradients, *scratch;       /* one for each shard */
     double loss[GMLP__MAX_SHARDS];
+    float adam[8];
     size_t shards;
     const float *tables[GMLP_INPUTS]; /* features by row, column, code */
     uint32_t sizes[GMLP_INPUTS];
@@ -2744,10 +2746,20 @@ static double gmlp__rate(const gmlp__trainer *t, uint32_t step) {
     return step < 20 ? gmlp__dmul(rate, (double)(step + 1) / 20.0) : rate;
 }
 
+/* A part of the weights: its gradient from all shards, in order, and Adam. */
+#define GMLP__PARTS 4u
+static void gmlp__update_job(void *ctx, size_t part) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const size_t blocks = t->shape.count / 16, from = blocks * part / GMLP__PARTS * 16;
+    const size_t n = blocks * (part + 1) / GMLP__PARTS * 16 - from;
+    size_t i;
+    for (i = 1; i < t->shards; i++) t->kernels->add(t->gradients + from, t->gradients + i * t->shape.count + from, n);
+    t->kernels->adam(t->adam, t->gradients + from, t->block + from, t->m + from, t->v + from, n);
+}
+
 static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
     gmlp_adam adam;
     double power1 = 1.0, power2 = 1.0;
-    float k[8];
     size_t i;
     adam.beta1 = 0.9;
     adam.beta2 = t->opts.beta2;
@@ -2756,23 +2768,16 @@ static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
         if (t->opts.progress && t->opts.progress(t->opts.progress_user, t->step, t->opts.iterations)) return GMLP_E_CANCELLED;
         gmlp__transpose(&t->shape, t->block, t->transposes);
         gmlp__run(&t->opts.threads, gmlp__shard_job, t, t->shards);
-        for (i = 1; i < t->shards; i++) {
-            t->kernels->add(t->gradients, t->gradients + i * t->shape.count, t->shape.count);
-            t->loss[0] += t->loss[i];
-        }
-        if (t->net->mlp.bias == GMLP_BIAS_FIRST) {
-            memset(t->gradients + t->shape.b2, 0, t->shape.wide * sizeof(float));
-            memset(t->gradients + t->shape.b3, 0, 16 * sizeof(float));
-        }
         adam.rate = gmlp__rate(t, t->step);
         power1 = gmlp__dmul(power1, adam.beta1);
         power2 = gmlp__dmul(power2, adam.beta2);
-        gmlp__adam_constants(&adam, power1, power2, k);
-        t->kernels->adam(k, t->gradients, t->block, t->m, t->v, t->shape.count);
+        gmlp__adam_constants(&adam, power1, power2, t->adam);
+        gmlp__run(&t->opts.threads, gmlp__update_job, t, GMLP__PARTS);
     }
     if (t->opts.progress) t->opts.progress(t->opts.progress_user, t->step, t->opts.iterations);
     report->iterations = t->step;
-    report->loss = t->loss[0] / (3.0 * (double)t->opts.batch);
+    for (i = 0; i < t->shards; i++) report->loss += t->loss[i];
+    report->loss /= 3.0 * (double)t->opts.batch;
     return GMLP_OK;
 }
 
@@ -5362,10 +5367,8 @@ GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint3
                                           size_t f_row) {
     size_t k, i, j;
     for (i = 0; i < inputs; f += size[i++])
-        for (k = 0; k < n; k++) {
-            const float *t = table[i] + (size_t)at[k][i] * size[i];
-            for (j = 0; j < size[i]; j += GMLP__W) GMLP__V_STORE(f + k * f_row + j, GMLP__V_LOAD(t + j));
-        }
+        for (j = 0; j < size[i]; j += GMLP__W)
+            for (k = 0; k < n; k++) GMLP__V_STORE(f + k * f_row + j, GMLP__V_LOAD(table[i] + (size_t)at[k][i] * size[i] + j));
 }
 
 GMLP__TARGET static void GMLP__FN(lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS],

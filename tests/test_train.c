@@ -127,8 +127,6 @@ static void one_step_is_gradient_and_adam(void **state) {
     assert_int_equal(gmlp_mlp_init(&net.mlp, 11, 1.0f, weights), GMLP_OK);
     assert_int_equal(gmlp_mlp_gradient(&net.mlp, weights, in, target, batch, &loss, g, 0, NULL), GMLP_OK);
     assert_true(fabs(loss - report.loss) < 1e-6 * loss);
-    for (size_t i = 0; i < count; i++) /* b2 and b3 do not exist in this recipe */
-        if ((i >= 121 * 32 + 32 * 32 && i < 121 * 32 + 33 * 32) || i >= count - 3) g[i] = 0;
     assert_int_equal(gmlp_adam_step(&adam, 1, g, weights, m, v, count, 0), GMLP_OK);
     for (size_t i = 0; i < count; i++) /* a gradient near 0 may move either way in the first step */
         if (fabsf(g[i]) > 1e-6f || g[i] == 0) assert_true(fabsf(weights[i] - net.weights[i]) < 2e-5f);
