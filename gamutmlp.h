@@ -2789,7 +2789,7 @@ static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
     size_t floats, i;
     float *memory;
     gmlp_result result;
-    t->shards = (t->opts.batch + 255) / 256;
+    t->shards = (t->opts.batch + 511) / 512;
     if (t->shards > GMLP__MAX_SHARDS) t->shards = GMLP__MAX_SHARDS;
     floats = 3 * count + gmlp__transposes_count(&t->shape) + tables + t->shards * (count + pass);
     net->weights = (float *)gmlp__alloc(&t->opts.alloc, flat * sizeof(float));
@@ -5447,11 +5447,15 @@ GMLP__TARGET static void GMLP__FN(columns)(const float *d, size_t rows, size_t c
 GMLP__TARGET static void GMLP__FN(adam)(const float *k, const float *g, float *w, float *m, float *v, size_t n) {
     const GMLP__VF b1 = GMLP__V_SET1(k[0]), c1 = GMLP__V_SET1(k[1]), b2 = GMLP__V_SET1(k[2]), c2 = GMLP__V_SET1(k[3]);
     const GMLP__VF step = GMLP__V_SET1(k[4]), root = GMLP__V_SET1(k[5]), epsilon = GMLP__V_SET1(k[6]);
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), tiny = GMLP__V_SET1(1e-30f);
     size_t j;
     for (j = 0; j < n; j += GMLP__W) {
         const GMLP__VF gj = GMLP__V_LOAD(g + j);
-        const GMLP__VF mj = GMLP__V_FMA(b1, GMLP__V_LOAD(m + j), GMLP__V_MUL(c1, gj));
-        const GMLP__VF vj = GMLP__V_FMA(b2, GMLP__V_LOAD(v + j), GMLP__V_MUL(GMLP__V_MUL(c2, gj), gj));
+        GMLP__VF mj = GMLP__V_FMA(b1, GMLP__V_LOAD(m + j), GMLP__V_MUL(c1, gj));
+        GMLP__VF vj = GMLP__V_FMA(b2, GMLP__V_LOAD(v + j), GMLP__V_MUL(GMLP__V_MUL(c2, gj), gj));
+        /* moments of weights without a gradient would decay into denormals, which are slow */
+        mj = GMLP__V_LESS(GMLP__V_MAX(mj, GMLP__V_SUB(zero, mj)), tiny, zero, mj);
+        vj = GMLP__V_LESS(vj, tiny, zero, vj);
         const GMLP__VF d = GMLP__V_FMA(GMLP__V_SQRT(vj), root, epsilon);
         GMLP__V_STORE(m + j, mj);
         GMLP__V_STORE(v + j, vj);

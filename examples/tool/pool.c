@@ -79,10 +79,11 @@ static int take(pool *p, int i) {
     }
 }
 
-/* The shares in turn, from one's own on. */
+/* The shares in turn, from one's own on; nothing before one's own is open. */
 static int take_all(pool *p, int own) {
     const int all = LOAD(p->workers) + 1;
     int i, any = 0;
+    if ((LOAD(p->shares[own].ticket) & 0xffffffffu) == CLOSED) return 0;
     for (i = 0; i < all; i++) any |= take(p, (own + i) % all);
     return any;
 }
