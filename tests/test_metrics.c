@@ -373,7 +373,7 @@ static const uint8_t *at(const plot *p, uint32_t x, uint32_t y) {
 /* Steps of the colour scale: equal in CIE Lab, as far as sRGB's 8 bits show, and ever lighter. */
 static void colour_scale(void **state) {
     colour scale[SCALE];
-    double first = 0, lightness = -1, rgb[3], lab[3], last[3];
+    double first = 0, lightness = -1, rgb[3], lab[3], last[3] = {0, 0, 0};
     colours c;
     double m[9], wide[9];
     int i, k;
