@@ -423,8 +423,11 @@ typedef struct gmlp_net {
 GMLP_DEF void gmlp_net_free(gmlp_net *net);
 
 typedef enum gmlp_preset {
-    GMLP_PRESET_DEFAULT = 0, /* at most 4096 bytes, saturated pixels only */
-    GMLP_PRESET_PAPER = 1    /* the published code's network and training; float32, about 20 KB */
+    GMLP_PRESET_DEFAULT = 0, /* at most 4 KB; saturated pixels only, as all but PAPER */
+    GMLP_PRESET_PAPER = 1,   /* the published code's network and training; float32, about 20 KB */
+    GMLP_PRESET_FAST = 2,    /* at most 4 KB, a tenth of the training */
+    GMLP_PRESET_HIGH = 3,    /* at most 10 KB */
+    GMLP_PRESET_MAX = 4      /* at most 23 KB */
 } gmlp_preset;
 
 typedef enum gmlp_schedule { GMLP_COSINE = 1, GMLP_CONSTANT = 2 } gmlp_schedule;
@@ -2438,15 +2441,19 @@ typedef struct gmlp__trainer {
 
 /* Fills every zero field with the preset's value; 0 if a field is out of range. */
 static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
+    static const struct {
+        uint32_t iterations, batch;
+        int width;
+    } presets[] = {{2000, 2048, 32}, {9000, 65536, 32}, {400, 1024, 32}, {4000, 2048, 64}, {4000, 2048, 112}};
     static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0};
     int paper;
     if (in) *o = *in;
     else memset(o, 0, sizeof *o);
-    if (o->preset < 0 || o->preset > GMLP_PRESET_PAPER) return 0;
+    if (o->preset < 0 || o->preset > GMLP_PRESET_MAX) return 0;
     paper = o->preset == GMLP_PRESET_PAPER;
-    if (!o->iterations) o->iterations = paper ? 9000 : 2000;
-    if (!o->batch) o->batch = paper ? 65536 : 2048;
-    if (!o->width) o->width = 32;
+    if (!o->iterations) o->iterations = presets[o->preset].iterations;
+    if (!o->batch) o->batch = presets[o->preset].batch;
+    if (!o->width) o->width = presets[o->preset].width;
     if (!memcmp(o->bands, none, sizeof none)) memset(o->bands, paper ? 12 : 8, sizeof o->bands);
     if (!o->weight_bits) o->weight_bits = paper ? 32 : 8;
     if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_COSINE;

@@ -143,7 +143,7 @@ says 2 "whole number from 1 to 100, not '9x'" encode wide.png x.jpg --quality=9x
 says 2 "\-\-quality is for JPEG" encode wide.png x.png --quality 90
 says 2 "not '-1'" encode wide.png x.jpg --seed -1
 says 2 "not '99999999999999999999'" encode wide.png x.jpg --seed 99999999999999999999
-says 2 "unknown preset 'best'; known are default|paper" encode wide.png x.jpg --preset best
+says 2 "unknown preset 'best'; known are default|fast|high|max|paper" encode wide.png x.jpg --preset best
 says 2 "unknown colour space 'foo'; known are srgb, p3" encode wide.png x.jpg --from foo
 says 2 "unknown adaptation" encode wide.png x.jpg --adaptation none
 says 2 "\-\-carriers" encode wide.png x.jpg --carriers app,nowhere

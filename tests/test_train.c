@@ -154,6 +154,26 @@ static void paper_preset_is_the_papers(void **state) {
     free_scene(&s);
 }
 
+/* What each preset's blob may take, with weights that no shorter form could hold. */
+static void presets_keep_their_sizes(void **state) {
+    (void)state;
+    const int presets[] = {GMLP_PRESET_FAST, GMLP_PRESET_DEFAULT, GMLP_PRESET_HIGH, GMLP_PRESET_MAX};
+    const size_t most[] = {4096, 4096, 10240, 23552};
+    scene s = make_scene(40, 30, 3);
+    for (int i = 0; i < 4; i++) {
+        gmlp_train_opts opts = {0};
+        gmlp_net net;
+        opts.preset = presets[i];
+        opts.iterations = 2;
+        opts.batch = 64;
+        assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_OK);
+        assert_int_equal(net.region, GMLP_REGION_SATURATED);
+        assert_true(gmlp_blob_size(&net) <= most[i] && gmlp_blob_size(&net) > most[i] * 9 / 10);
+        gmlp_net_free(&net);
+    }
+    free_scene(&s);
+}
+
 /* Every size from 1x1 on, and pictures of one colour. */
 static void small_and_plain_pictures(void **state) {
     (void)state;
@@ -314,6 +334,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_recovers_the_colours), cmocka_unit_test(one_step_is_gradient_and_adam),
         cmocka_unit_test(paper_preset_is_the_papers),    cmocka_unit_test(small_and_plain_pictures),
+        cmocka_unit_test(presets_keep_their_sizes),
         cmocka_unit_test(nothing_lost_nothing_trained),  cmocka_unit_test(progress_can_cancel),
         cmocka_unit_test(every_allocation_may_fail),     cmocka_unit_test(a_start_is_where_training_starts),
         cmocka_unit_test(wrong_arguments),               cmocka_unit_test(schedule),

@@ -273,9 +273,11 @@ static int encode(encoding *e) {
 }
 
 int cmd_encode(int argc, char **argv) {
+    static const int presets[] = { GMLP_PRESET_DEFAULT, GMLP_PRESET_FAST, GMLP_PRESET_HIGH, GMLP_PRESET_MAX, GMLP_PRESET_PAPER };
     encoding e;
+    int preset = 0;
     const args_option options[] = {
-        { "--preset", ARG_CHOICE, &e.o.preset, "default|paper", "default: at most 4 KB; paper: as published, 20 KB, slow", 0, 0 },
+        { "--preset", ARG_CHOICE, &preset, "default|fast|high|max|paper", "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95)", 1, 100 },
         { "--from", ARG_SPACE, &e.o.from, "SPACE", "what the numbers are, whatever the file says", 0, 0 },
         { "--iterations", ARG_INT, &e.o.iterations, "N", "training steps (the preset's)", 1, 10000000 },
@@ -301,6 +303,7 @@ int cmd_encode(int argc, char **argv) {
     memset(&e, 0, sizeof e);
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
+    e.o.preset = presets[preset];
     e.in = names[0];
     e.out = names[1];
     if (path_has_extension(e.out, "png")) e.container = GMLP_CONTAINER_PNG;
