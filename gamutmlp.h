@@ -2435,7 +2435,6 @@ typedef struct gmlp__trainer {
     size_t shards;
     const float *tables[GMLP_INPUTS]; /* features by row, column, code */
     uint32_t sizes[GMLP_INPUTS];
-    float *table_memory;
     uint32_t step;
 } gmlp__trainer;
 
