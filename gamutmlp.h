@@ -131,7 +131,8 @@ extern "C" {
     X(11, GMLP_E_FIELD, "a field holds a value that is not allowed")                      \
     X(12, GMLP_E_LIMIT, "a size is beyond the limits")                                    \
     X(13, GMLP_E_WEIGHT, "a weight is not a finite number")                               \
-    X(14, GMLP_E_MISMATCH, "the network belongs to a picture of another size")
+    X(14, GMLP_E_MISMATCH, "the network belongs to a picture of another size")                \
+    X(15, GMLP_E_TARGET, "no network within the budget reaches the quality asked for")
 
 #define GMLP__ENUM(value, name, text) name = value,
 typedef enum gmlp_result { GMLP_RESULTS(GMLP__ENUM) GMLP_RESULT_COUNT } gmlp_result;
@@ -402,6 +403,12 @@ typedef enum gmlp_method {
     GMLP_METHOD_RESIDUAL = 1 /* GamutMLP: linear wide = clipped + output / 2 */
 } gmlp_method;
 
+/* How a blob holds the weights. */
+typedef enum gmlp_coding {
+    GMLP_CODING_STEPS = 1,   /* whole multiples of one step a layer, entropy coded */
+    GMLP_CODING_FLOATS = 2   /* as they are */
+} gmlp_coding;
+
 typedef struct gmlp_net {
     int method;              /* gmlp_method */
     int wide_space;          /* gmlp_space of the original */
@@ -409,13 +416,14 @@ typedef struct gmlp_net {
     int inputs;              /* gmlp_inputs */
     int region;              /* gmlp_region */
     int margin;              /* of the saturated mask, 0..63 */
-    int weight_bits;         /* 2..8: quantised, a scale for each output; 32: float */
+    int coding;              /* gmlp_coding */
+    float steps[3];          /* GMLP_CODING_STEPS: of each layer's weights and biases, above 0 */
     gmlp_mlp mlp;
     uint32_t width, height;             /* the picture it was trained on */
     uint32_t base_width, base_height;   /* the picture in the file (the same unless edited) */
     gmlp_coords coords;
     uint8_t signature[GMLP_SIGNATURE_SIZE]; /* of the base in the file */
-    float *weights;          /* gmlp_mlp_weights(&mlp) floats, owned; already rounded to weight_bits */
+    float *weights;          /* gmlp_mlp_weights(&mlp) floats, owned; what a blob of this coding holds */
     gmlp_alloc alloc;        /* what owns them */
 } gmlp_net;
 
@@ -430,6 +438,9 @@ typedef enum gmlp_preset {
     GMLP_PRESET_MAX = 4      /* at most 23 KB */
 } gmlp_preset;
 
+/* How the weights are trained. Muon (Jordan et al., 2024) steps along the orthogonal factor of the momentum's
+   matrix, for W1 and W2; Adam trains W3 and the biases then. About twice as fast as Adam alone. */
+typedef enum gmlp_optimizer { GMLP_ADAM = 1, GMLP_MUON = 2 } gmlp_optimizer;
 typedef enum gmlp_schedule { GMLP_COSINE = 1, GMLP_CONSTANT = 2 } gmlp_schedule;
 
 /* Margin of the saturated mask for a base that is a decoded JPEG: compression moves clipped
@@ -450,10 +461,15 @@ typedef struct gmlp_train_opts {
     int width;               /* of the hidden layers */
     uint8_t bands[GMLP_INPUTS]; /* all zero: the preset's */
     int activation;          /* gmlp_activation */
-    int weight_bits;         /* 2..8 or 32 */
+    uint32_t budget;         /* the blob's size at most, 512..65536 bytes; without width the widest
+                                network is taken that keeps about 5 bits a weight. Not with PAPER */
+    double target_psnr;      /* dB: the smallest blob within budget (without: 32 KB) that gives the OG
+                                pixels back so well; width is then chosen too */
+    int optimizer;           /* gmlp_optimizer */
     int schedule;            /* gmlp_schedule */
     double rate;             /* Adam's learning rate */
-    double beta2;
+    double matrix_rate;      /* Muon's: the length of a step in each singular direction of W1 and W2 */
+    double beta2;            /* Adam's */
     const gmlp_net *start;   /* start from these weights (same shape) instead of random ones */
     int isa;
     gmlp_threads threads;
@@ -468,23 +484,25 @@ typedef struct gmlp_train_report {
     uint64_t samples;        /* distinct pixels kept to draw from */
     uint32_t iterations;     /* steps done */
     double loss;             /* mean squared error of the last step's batch, in the net's scale */
+    double psnr_og;          /* with target_psnr: of the OG pixels, from the samples and the blob's weights; else 0 */
 } gmlp_train_report;
 
 /* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB, the pixels that the
    decoder will see (of a JPEG: the decoded ones). wide: the original, any type and space, same size.
    Both are only read. On success net owns its weights: gmlp_net_free. If no pixel of wide is out
-   of gamut the method is GMLP_METHOD_NONE and nothing is trained. On failure net is zeroed. */
+   of gamut the method is GMLP_METHOD_NONE and nothing is trained. If no network reaches target_psnr the result is
+   GMLP_E_TARGET, and report->psnr_og says how far the largest came. On failure net is zeroed. */
 GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
                                 gmlp_net *net, gmlp_train_report *report);
 
 /* ---------------------------------------------------------------------------------------
    >>blob: the network as bytes; signature; coordinates
 
-   Layout of a blob, version 1. Little-endian; float is IEEE 754 single, half is IEEE 754 half.
+   Layout of a blob, version 2. Little-endian; float is IEEE 754 single.
 
       offset  bytes
            0      4  "GMLP"
-           4      1  version, 1
+           4      1  version, 2
            5      1  method: gmlp_method
            6      1  space of the original: gmlp_space
            7      1  space of the base: 1, sRGB
@@ -502,7 +520,7 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
           34      1  inputs: gmlp_inputs
           35      1  region: gmlp_region
           36      1  margin, 0..63
-          37      1  bits of a weight: 2..8, or 32
+          37      1  coding: gmlp_coding
           38      1  activation: gmlp_activation
           39      1  bias: gmlp_bias
           40      1  width of the hidden layers: 8, 16, 24 ... 128
@@ -511,18 +529,26 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
          110         weights
          end      4  CRC-32 (as in PNG and zlib) of all bytes before it
 
-      Weights of 32 bits: floats in the order of gmlp_mlp's array.
-      Weights of b = 2..8 bits: for every neuron (layer 1, 2, 3) its scale, a positive half; then for
-      every bias a half; then the matrices W1, W2, W3 in the array's order, each weight as a
-      two's-complement number q of b bits, -2^(b-1) unused, one after the other from each byte's
-      least significant bit on; they always fill whole bytes. The weight is q * scale of the neuron it
-      leads to, which is exact in float.
-      With GMLP_BIAS_FIRST only the first layer's biases are stored. No weight is beyond 65504.
+      The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is
+      beyond 65504.
+      GMLP_CODING_FLOATS: floats.
+      GMLP_CODING_STEPS: the steps of the three layers, positive finite floats, then one stream of bits: each
+      weight is a whole number q times its layer's step, rounded to float, |q| <= 32767. Let k be the
+      place of the highest one in |q| + 1: first come k ones and, unless k is 15, a zero; then the k bits below that
+      highest one, from the upper one down; then, unless q is 0, a one if q is negative. Each bit is coded with a chance p / 65536
+      of being one: 1/2 for the sign and for all but the upper two of the k bits; the others have
+      models of their own in each layer: one for every place among the first ones, one for the upper of the k bits for
+      every k, one for the next for every k and upper bit. A model starts at p = 32768, n = 0; after a
+      bit p moves by (65535 or 0, less p) * 2 / (2 n + 3), cut towards 0, and n grows up to 127.
+      The coder keeps an interval low..high of 32-bit numbers, at first all. With p within
+      64..65472 the middle is low + ((high - low) * p >> 16); a one takes low..middle, a zero the rest;
+      leading bytes that low and high share are written and shifted out, low filled with 0 and high
+      with 255. At the end comes one byte, that of high; a reader supplies zeros after it.
 
    Every version starts with "GMLP" and a version byte and ends with the CRC. There is nothing after it.
 */
 
-/* Bytes that gmlp_blob_write needs; 0 if the net is not valid or its weights are not rounded to weight_bits. */
+/* Bytes that gmlp_blob_write needs; 0 if the net is not valid or its weights are not what its coding holds. */
 GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
 /* Writes the blob; *size gets its length. GMLP_E_BUFFER if capacity is too small. */
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
@@ -1011,6 +1037,13 @@ typedef struct gmlp__kernels {
     void (*columns)(const float *d, size_t rows, size_t cols, float *sum);
     /* one Adam step with constants of gmlp__adam_constants; n a multiple of 16 */
     void (*adam)(const float *k, const float *g, float *w, float *m, float *v, size_t n);
+    /* momentum with a look ahead: m = factor m + g, u = factor m + g; n a multiple of 16 */
+    void (*momentum)(float factor, const float *g, float *m, float *u, size_t n);
+    /* y = factor x; y += factor x; n a multiple of 16 */
+    void (*times)(float factor, const float *x, float *y, size_t n);
+    void (*add_times)(float factor, const float *x, float *y, size_t n);
+    /* y = the multiple of step next to x, at most limit of them; n a multiple of 16 */
+    void (*to_steps)(float step, float limit, const float *x, float *y, size_t n);
 } gmlp__kernels;
 
 /* Feature j of the encoding is sin(pi (frequency m + phase)): sine and cosine in turn. */
@@ -2395,14 +2428,20 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
    >>train: training on one picture
 */
 
-static gmlp_result gmlp__quantise(gmlp_net *net); /* >>blob: rounds the weights to what the blob holds */
+/* >>blob */
+#define GMLP__LARGEST 32767 /* of a weight, in steps */
+static void gmlp__steps_choose(gmlp_net *net, float *scratch, uint32_t budget);
+static void gmlp__steps_round(gmlp_net *net);
+static size_t gmlp__blob_bytes(const gmlp_net *net);
+static int gmlp__weights_ok(const gmlp_net *net);
 
 static int gmlp__finite(float v) { return v - v == 0.0f; }
 
 /* A pixel to draw from: 32 bytes. */
 typedef struct gmlp__sample {
     uint16_t row, column;
-    uint8_t code[4];           /* the fourth is padding */
+    uint8_t code[3];
+    uint8_t out_of_gamut;
     float target[3];           /* what the network is to give */
     float color[3];            /* colour inputs, when they are not the codes */
 } gmlp__sample;
@@ -2424,13 +2463,19 @@ typedef struct gmlp__trainer {
     uint64_t (*rank)[2];
     uint64_t total[2], keep[2];
     uint64_t *out_of_gamut;
+    double *rest, rest_error;         /* squared error of OG pixels that the network is not for */
     int *failed;
     gmlp__sample *samples;
     size_t sample_count;
     /* network */
     float *block, *m, *v, *transposes;
+    float *rounded;                   /* the block as steps have it, once they are chosen; what samples go through */
     float *gradients, *scratch;       /* one for each shard */
+    float *muon[2];                   /* scratch of gmlp__muon, for W1 and for W2 */
+    float muon_rate;
+    int rounding;
     double loss[GMLP__MAX_SHARDS];
+    uint32_t steps_before, steps_all; /* of other networks on the way to target_psnr; of all, for progress */
     float adam[8];
     size_t shards;
     const float *tables[GMLP_INPUTS]; /* features by row, column, code */
@@ -2438,28 +2483,50 @@ typedef struct gmlp__trainer {
     uint32_t step;
 } gmlp__trainer;
 
+#define GMLP__MOST_BUDGET 65536u
+#define GMLP__TARGET_BUDGET 32768u /* with target_psnr and without budget */
+
+/* The widest network whose weights leave about 5 bits each of a budget. */
+static int gmlp__width_for(uint32_t budget, const uint8_t bands[GMLP_INPUTS]) {
+    gmlp_mlp mlp;
+    memset(&mlp, 0, sizeof mlp);
+    memcpy(mlp.bands, bands, sizeof mlp.bands);
+    for (mlp.width = GMLP_MAX_WIDTH; mlp.width > 8; mlp.width -= 8)
+        if (gmlp_mlp_weights(&mlp) * 5 / 8 + 128 <= budget) break;
+    return mlp.width;
+}
+
 /* Fills every zero field with the preset's value; 0 if a field is out of range. */
 static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
     static const struct {
-        uint32_t iterations, batch;
+        uint32_t iterations, batch, budget;
         int width;
-    } presets[] = {{2000, 2048, 32}, {9000, 65536, 32}, {400, 1024, 32}, {4000, 2048, 64}, {4000, 2048, 112}};
+        uint8_t bands[GMLP_INPUTS];
+    } presets[] = {{1000, 2048, 4096, 40, {8, 8, 4, 4, 4}},
+                   {9000, 65536, 0, 32, {12, 12, 12, 12, 12}},
+                   {400, 1024, 4096, 32, {8, 8, 4, 4, 4}},
+                   {2500, 2048, 10240, 80, {9, 9, 4, 4, 4}},
+                   {3000, 2048, 23552, 120, {9, 9, 4, 4, 4}}};
     static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0};
     int paper;
     if (in) *o = *in;
     else memset(o, 0, sizeof *o);
     if (o->preset < 0 || o->preset > GMLP_PRESET_MAX) return 0;
     paper = o->preset == GMLP_PRESET_PAPER;
+    if (paper && (o->budget || o->target_psnr > 0.0)) return 0;
     if (!o->iterations) o->iterations = presets[o->preset].iterations;
     if (!o->batch) o->batch = presets[o->preset].batch;
-    if (!o->width) o->width = presets[o->preset].width;
-    if (!memcmp(o->bands, none, sizeof none)) memset(o->bands, paper ? 12 : 8, sizeof o->bands);
-    if (!o->weight_bits) o->weight_bits = paper ? 32 : 8;
+    if (!memcmp(o->bands, none, sizeof none)) memcpy(o->bands, presets[o->preset].bands, sizeof o->bands);
+    if (!o->width) o->width = o->budget ? gmlp__width_for(o->budget, o->bands) : presets[o->preset].width;
+    if (!o->budget) o->budget = o->target_psnr > 0.0 ? GMLP__TARGET_BUDGET : presets[o->preset].budget;
+    if (!o->optimizer) o->optimizer = paper ? GMLP_ADAM : GMLP_MUON;
     if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_COSINE;
-    if (!(o->rate > 0.0)) o->rate = paper ? 5e-3 : 1e-2;
+    if (!(o->rate > 0.0)) o->rate = o->optimizer == GMLP_MUON || paper ? 5e-3 : 1e-2;
+    if (!(o->matrix_rate > 0.0)) o->matrix_rate = 2e-2;
     if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.99;
-    return o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 &&
-           (o->weight_bits == 32 || (o->weight_bits >= 2 && o->weight_bits <= 8)) &&
+    return o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 && o->matrix_rate < 1e3 &&
+           (paper || (o->budget >= 512 && o->budget <= GMLP__MOST_BUDGET)) &&
+           (o->optimizer == GMLP_ADAM || o->optimizer == GMLP_MUON) &&
            (o->schedule == GMLP_COSINE || o->schedule == GMLP_CONSTANT) &&
            (o->adaptation == GMLP_BRADFORD || o->adaptation == GMLP_CAT02);
 }
@@ -2542,6 +2609,21 @@ static int gmlp__kept(uint64_t rank, uint64_t keep, uint64_t total, uint64_t *sl
     return (rank + 1) * keep / total > *slot;
 }
 
+/* What clipping leaves on the OG pixels of a row that are not among the first count of r->index. */
+static double gmlp__rest_error(const gmlp__rows *r, size_t n, size_t count) {
+    double sum = 0.0;
+    size_t i, x, c;
+    for (i = 0, x = 0; x < n; x++) {
+        if (i < count && r->index[i] == x) i++;
+        else if (r->og[x] != 0.0f)
+            for (c = 0; c < 3; c++) {
+                const double d = (double)(r->wide[c][x] - r->base[c][x]);
+                sum += gmlp__dmul(d, d);
+            }
+    }
+    return sum;
+}
+
 static void gmlp__collect_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     const size_t size = gmlp__rows_size(t->base->width);
@@ -2563,6 +2645,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
         gmlp__load_row(&t->load_base, codes, t->base->width, r.base[0], r.base[1], r.base[2]);
         gmlp__matrix_row(t->kernels, t->to_wide, r.base[0], r.base[1], r.base[2], r.base[0], r.base[1], r.base[2], t->base->width);
         count = gmlp__candidates(t, y, r.index);
+        if (t->opts.target_psnr > 0.0) t->rest[job] += gmlp__rest_error(&r, t->base->width, count);
         for (i = 0; i < count; i++) {
             const size_t x = r.index[i], k = t->net->region == GMLP_REGION_ALL && r.og[x] == 0.0f;
             uint64_t slot;
@@ -2571,6 +2654,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             s = t->samples + (k ? t->keep[0] : 0) + slot;
             s->row = (uint16_t)y;
             s->column = (uint16_t)x;
+            s->out_of_gamut = r.og[x] != 0.0f;
             for (c = 0; c < 3; c++) {
                 s->code[c] = codes[x * channels + c];
                 s->target[c] = 2.0f * (r.wide[c][x] - r.base[c][x]);
@@ -2597,11 +2681,14 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
     const uint32_t height = t->base->height;
     int failed[GMLP__BANDS];
     uint64_t og[GMLP__BANDS], at[2] = {0, 0}, n;
+    double rest[GMLP__BANDS];
     gmlp_result result = GMLP_E_MEMORY;
     size_t i, k, rank_size = (size_t)height * sizeof *t->rank;
     memset(og, 0, sizeof og);
+    memset(rest, 0, sizeof rest);
     t->failed = failed;
     t->out_of_gamut = og;
+    t->rest = rest;
     t->rank = (uint64_t (*)[2])gmlp__alloc(&t->opts.alloc, rank_size);
     if (!t->rank) return GMLP_E_MEMORY;
     memset(t->rank, 0, rank_size);
@@ -2632,6 +2719,7 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
         for (i = 0; i < GMLP__BANDS; i++) {
             if (failed[i]) goto done;
             report->out_of_gamut += og[i];
+            t->rest_error += rest[i];
         }
     }
     if (t->opts.preset != GMLP_PRESET_PAPER) gmlp__shuffle(t);
@@ -2724,10 +2812,10 @@ static void gmlp__shard_job(void *ctx, size_t shard) {
                 if (t->opts.bands[2 + c]) t->kernels->encode(drawn[j]->color[c], t->opts.bands[2 + c], f);
         }
         next = gmlp__draw(t, i + n, end, drawn);
-        gmlp__forward(t->kernels, &t->shape, t->block, t->transposes, &p, n, 1);
+        gmlp__forward(t->kernels, &t->shape, t->rounding ? t->rounded : t->block, t->transposes, &p, n, 1);
         t->kernels->error(p.out, p.target, factor, p.d3, n * 16);
         if (t->step + 1 == t->opts.iterations) loss += gmlp__loss(&p, n, factor);
-        gmlp__backward(t->kernels, &t->shape, t->block, t->transposes, &p, n, gradient);
+        gmlp__backward(t->kernels, &t->shape, t->rounding ? t->rounded : t->block, t->transposes, &p, n, gradient);
     }
     t->loss[shard] = loss;
 }
@@ -2752,15 +2840,94 @@ static double gmlp__rate(const gmlp__trainer *t, uint32_t step) {
     return step < 20 ? gmlp__dmul(rate, (double)(step + 1) / 20.0) : rate;
 }
 
-/* A part of the weights: its gradient from all shards, in order, and Adam. */
-#define GMLP__PARTS 4u
+/* Muon's direction: the orthogonal factor of x[rows][row] (of rows x cols, row = cols padded with zeros),
+   written over it. Newton and Schulz's iteration X = a X + b X A + c X A^2, A = X^T X, drives all singular
+   values towards 1; its coefficients are those of Amsel, Persson, Musco, Gower ("The Polar Express", 2025), divided by
+   1.01, 1.01^3, 1.01^5. scratch: gmlp__polar_count floats. */
+#define GMLP__POLAR_STEPS 3
+static size_t gmlp__polar_count(size_t rows, size_t row) { return (rows + GMLP__SLACK) * row + 2 * (row + GMLP__SLACK) * row; }
+
+static void gmlp__polar(const gmlp__kernels *k, float *x, size_t rows, size_t cols, size_t row, float *scratch) {
+    static const float coefficient[GMLP__POLAR_STEPS][3] = {
+        {8.205160f, -22.901934f, 16.460724f}, {4.066395f, -2.861232f, 0.518400f}, {3.909595f, -2.823353f, 0.526395f}};
+    float *y = scratch, *a = y + (rows + GMLP__SLACK) * row, *p = a + (row + GMLP__SLACK) * row;
+    double trace = 0.0;
+    size_t i, n;
+    memset(a, 0, 2 * (row + GMLP__SLACK) * row * sizeof(float));
+    for (n = 0; n < GMLP__POLAR_STEPS; n++) {
+        const float *f = coefficient[n];
+        gmlp__product(k, x, 1, row, x, row, a, row, cols, rows, row, NULL, NULL, GMLP__GEMM_SET);
+        if (n == 0) { /* the squared length of all of x: no singular value is above 1 then */
+            for (i = 0; i < cols; i++) trace += (double)a[i * row + i];
+            if (!(trace > 1e-30)) return;
+            k->times((float)(1.0 / trace), a, a, cols * row);
+            k->times((float)(1.0 / gmlp__sqrt(trace)), x, x, rows * row);
+        }
+        k->times(f[1] / f[2], a, p, cols * row);
+        gmlp__product(k, a, row, 1, a, row, p, row, cols, cols, row, NULL, NULL, GMLP__GEMM_ADD);
+        k->times(f[0] / f[2], x, y, rows * row);
+        gmlp__product(k, x, row, 1, p, row, y, row, rows, cols, row, NULL, NULL, GMLP__GEMM_ADD);
+        k->times(f[2], y, x, rows * row);
+    }
+}
+
+/* One Muon step on w[rows][wide]; a matrix with fewer rows than columns is turned, which is cheaper. */
+static size_t gmlp__muon_count(size_t rows, size_t wide) {
+    const size_t turned = GMLP__PAD(rows);
+    const size_t a = gmlp__polar_count(rows, wide) + (rows + GMLP__SLACK) * wide, b = gmlp__polar_count(wide, turned) + (wide + GMLP__SLACK) * turned;
+    return (a > b ? a : b) + rows * wide;
+}
+
+static void gmlp__muon(const gmlp__trainer *t, const float *g, float *m, float *w, size_t rows, size_t cols, size_t wide, float *scratch) {
+    const size_t turned = GMLP__PAD(rows);
+    float *u = scratch, *x = u + rows * wide;
+    size_t i, j;
+    t->kernels->momentum(0.95f, g, m, u, rows * wide);
+    if (rows < cols) {
+        memset(x, 0, (wide + GMLP__SLACK) * turned * sizeof(float));
+        for (i = 0; i < rows; i++)
+            for (j = 0; j < cols; j++) x[j * turned + i] = u[i * wide + j];
+        gmlp__polar(t->kernels, x, cols, rows, turned, x + (wide + GMLP__SLACK) * turned);
+        for (i = 0; i < rows; i++)
+            for (j = 0; j < cols; j++) u[i * wide + j] = x[j * turned + i];
+    } else {
+        memcpy(x, u, rows * wide * sizeof(float));
+        gmlp__polar(t->kernels, x, rows, cols, wide, x + (rows + GMLP__SLACK) * wide);
+        memcpy(u, x, rows * wide * sizeof(float));
+    }
+    t->kernels->add_times(-t->muon_rate, u, w, rows * wide);
+}
+
+/* The first layer, or the other two: the gradient from all shards, in order, and a step of the optimiser. */
+#define GMLP__PARTS 2u
 static void gmlp__update_job(void *ctx, size_t part) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t blocks = t->shape.count / 16, from = blocks * part / GMLP__PARTS * 16;
-    const size_t n = blocks * (part + 1) / GMLP__PARTS * 16 - from;
-    size_t i;
-    for (i = 1; i < t->shards; i++) t->kernels->add(t->gradients + from, t->gradients + i * t->shape.count + from, n);
-    t->kernels->adam(t->adam, t->gradients + from, t->block + from, t->m + from, t->v + from, n);
+    const gmlp__shape *s = &t->shape;
+    const gmlp__kernels *k = t->kernels;
+    float *g = t->gradients;
+    size_t from = part ? s->w2 : 0, to = part ? s->count : s->w2, i;
+    for (i = 1; i < t->shards; i++) k->add(g + from, t->gradients + i * s->count + from, to - from);
+    if (t->opts.optimizer == GMLP_MUON) {
+        const size_t rows = part ? s->width : s->features;
+        gmlp__muon(t, g + from, t->m + from, t->block + from, rows, s->width, s->wide, t->muon[part]);
+        from += rows * s->wide;
+    }
+    k->adam(t->adam, g + from, t->block + from, t->m + from, t->v + from, to - from);
+    if (t->rounding) {
+        const float *steps = t->net->steps;
+        const float limit = GMLP__LARGEST;
+        if (!part) k->to_steps(steps[0], limit, t->block, t->rounded, s->w2);
+        else {
+            k->to_steps(steps[1], limit, t->block + s->w2, t->rounded + s->w2, s->w3 - s->w2);
+            k->to_steps(steps[2], limit, t->block + s->w3, t->rounded + s->w3, s->count - s->w3);
+        }
+    }
+}
+
+/* The last quarter of the steps sees the weights as the blob will hold them, so that they settle where rounding
+   does least harm; their own, unrounded values are what a step moves. */
+static uint32_t gmlp__first_rounded(const gmlp__trainer *t) {
+    return t->net->coding == GMLP_CODING_STEPS ? t->opts.iterations - t->opts.iterations / 4 : t->opts.iterations;
 }
 
 static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
@@ -2770,34 +2937,106 @@ static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
     adam.beta1 = 0.9;
     adam.beta2 = t->opts.beta2;
     adam.epsilon = 1e-8;
+    t->rounding = 0;
     for (t->step = 0; t->step < t->opts.iterations; t->step++) {
-        if (t->opts.progress && t->opts.progress(t->opts.progress_user, t->step, t->opts.iterations)) return GMLP_E_CANCELLED;
-        gmlp__transpose(&t->shape, t->block, t->transposes);
+        if (t->opts.progress && t->opts.progress(t->opts.progress_user, t->steps_before + t->step, t->steps_all)) return GMLP_E_CANCELLED;
+        if (t->step == gmlp__first_rounded(t)) {
+            gmlp__unpack(&t->shape, t->block, t->net->weights);
+            gmlp__steps_choose(t->net, t->rounded, t->opts.budget - t->opts.budget / 128);
+            t->rounding = 1;
+            gmlp__steps_round(t->net);
+            gmlp__pack(&t->shape, t->net->weights, t->rounded);
+        }
+        gmlp__transpose(&t->shape, t->rounding ? t->rounded : t->block, t->transposes);
         gmlp__run(&t->opts.threads, gmlp__shard_job, t, t->shards);
         adam.rate = gmlp__rate(t, t->step);
+        t->muon_rate = (float)gmlp__dmul(adam.rate / t->opts.rate, t->opts.matrix_rate);
         power1 = gmlp__dmul(power1, adam.beta1);
         power2 = gmlp__dmul(power2, adam.beta2);
         gmlp__adam_constants(&adam, power1, power2, t->adam);
         gmlp__run(&t->opts.threads, gmlp__update_job, t, GMLP__PARTS);
     }
-    if (t->opts.progress) t->opts.progress(t->opts.progress_user, t->step, t->opts.iterations);
-    report->iterations = t->step;
-    for (i = 0; i < t->shards; i++) report->loss += t->loss[i];
+    t->steps_before += t->step;
+    report->iterations = t->steps_before;
+    for (i = 0, report->loss = 0.0; i < t->shards; i++) report->loss += t->loss[i];
     report->loss /= 3.0 * (double)t->opts.batch;
     return GMLP_OK;
 }
 
-/* Gives the trainer its memory, starts the weights, trains, and leaves them in the net. */
+/* The squared error that the net leaves on the OG samples of a shard. */
+static void gmlp__measure_job(void *ctx, size_t shard) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const size_t begin = t->sample_count * shard / t->shards, end = t->sample_count * (shard + 1) / t->shards;
+    uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
+    gmlp__pass p;
+    double sum = 0.0;
+    size_t i, j, c, n;
+    gmlp__pass_init(&t->shape, t->scratch + shard * gmlp__pass_count(&t->shape), &p);
+    for (i = begin; i < end; i += n) {
+        const gmlp__sample *s = t->samples + i;
+        n = end - i < GMLP__CHUNK ? end - i : GMLP__CHUNK;
+        for (j = 0; j < n; j++) {
+            at[j][0] = s[j].row;
+            at[j][1] = s[j].column;
+            for (c = 0; c < 3; c++) at[j][2 + c] = s[j].code[c];
+        }
+        t->kernels->gather(t->tables, t->sizes, (const uint32_t (*)[GMLP_INPUTS])at, GMLP_INPUTS, n, p.f, t->shape.row);
+        gmlp__forward(t->kernels, &t->shape, t->block, t->transposes, &p, n, 0);
+        for (j = 0; j < n; j++)
+            for (c = 0; c < 3 && s[j].out_of_gamut; c++) {
+                const double base = ((double)s[j].color[c] + 1.0) * 0.5, wide = base + (double)s[j].target[c] * 0.5; /* exact halves */
+                double got = base + (double)p.out[j * 16 + c] * 0.5;
+                got = got > 0.0 ? got < 1.0 ? got : 1.0 : 0.0;
+                sum += gmlp__dmul(got - wide, got - wide);
+            }
+    }
+    t->loss[shard] = sum;
+}
+
+/* PSNR of the OG pixels with the net's weights as they are; of more pixels than samples are kept, by the samples. */
+static double gmlp__measure(gmlp__trainer *t, const gmlp_train_report *report) {
+    double sum = 0.0;
+    size_t i;
+    gmlp__pack(&t->shape, t->net->weights, t->block);
+    gmlp__transpose(&t->shape, t->block, t->transposes);
+    gmlp__run(&t->opts.threads, gmlp__measure_job, t, t->shards);
+    for (i = 0; i < t->shards; i++) sum += t->loss[i];
+    sum = gmlp__dmul(sum, (double)t->total[0] / (double)t->keep[0]) + t->rest_error;
+    return sum > 0.0 ? -3.0102999566398120 * gmlp__log2(sum / (3.0 * (double)report->out_of_gamut)) : 1e3;
+}
+
+/* Rounds the trained weights to what a blob within the budget holds. */
+static gmlp_result gmlp__settle(gmlp__trainer *t) {
+    gmlp_net *net = t->net;
+    const size_t size = gmlp_mlp_weights(&net->mlp) * sizeof(float);
+    int chosen = t->rounding;
+    for (;; chosen = 0) {
+        if (!chosen) gmlp__steps_choose(net, t->rounded, t->opts.budget);
+        memcpy(t->rounded, net->weights, size);
+        gmlp__steps_round(net);
+        if (gmlp__blob_bytes(net) <= t->opts.budget) return GMLP_OK;
+        if (!chosen) return GMLP_E_ARGUMENT; /* too wide for any steps */
+        memcpy(net->weights, t->rounded, size);
+    }
+}
+
+/* Gives the trainer its memory, starts the weights, trains, and leaves them in the net as its blob will hold them. */
 static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
     gmlp_net *net = t->net;
     const size_t flat = gmlp_mlp_weights(&net->mlp), tables = gmlp__feature_tables(t, NULL);
-    const size_t count = t->shape.count, pass = gmlp__pass_count(&t->shape);
-    size_t floats, i;
+    size_t count, pass, muon[2] = {0, 0}, floats, i;
     float *memory;
     gmlp_result result;
+    gmlp__shape_of(&net->mlp, &t->shape);
+    count = t->shape.count;
+    pass = gmlp__pass_count(&t->shape);
     t->shards = (t->opts.batch + 511) / 512;
     if (t->shards > GMLP__MAX_SHARDS) t->shards = GMLP__MAX_SHARDS;
-    floats = 3 * count + gmlp__transposes_count(&t->shape) + tables + t->shards * (count + pass);
+    if (t->opts.optimizer == GMLP_MUON) {
+        muon[0] = gmlp__muon_count(t->shape.features, t->shape.wide);
+        muon[1] = gmlp__muon_count(t->shape.width, t->shape.wide);
+    }
+    floats = 4 * count + gmlp__transposes_count(&t->shape) + tables + t->shards * (count + pass) + muon[0] + muon[1];
     net->weights = (float *)gmlp__alloc(&t->opts.alloc, flat * sizeof(float));
     memory = (float *)gmlp__alloc(&t->opts.alloc, floats * sizeof(float));
     result = net->weights && memory ? GMLP_OK : GMLP_E_MEMORY;
@@ -2806,21 +3045,66 @@ static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
         t->block = memory;
         t->m = t->block + count;
         t->v = t->m + count;
-        t->transposes = t->v + count;
-        t->gradients = t->transposes + gmlp__transposes_count(&t->shape);
+        t->rounded = t->v + count;
+        t->transposes = t->rounded + count;
+        t->muon[0] = t->transposes + gmlp__transposes_count(&t->shape);
+        t->muon[1] = t->muon[0] + muon[0];
+        t->gradients = t->muon[1] + muon[1];
         t->scratch = t->gradients + t->shards * count;
         gmlp__feature_tables(t, t->scratch + t->shards * pass);
         if (t->opts.start) memcpy(net->weights, t->opts.start->weights, flat * sizeof(float));
         else result = gmlp_mlp_init(&net->mlp, t->opts.seed, t->opts.preset == GMLP_PRESET_PAPER ? 1.0f : 0.1f, net->weights);
         gmlp__pack(&t->shape, net->weights, t->block);
-        result = gmlp__optimise(t, report);
+        if (!result) result = gmlp__optimise(t, report);
         gmlp__unpack(&t->shape, t->block, net->weights);
         for (i = 0; i < flat && !result; i++)
             if (!gmlp__finite(net->weights[i])) result = GMLP_E_WEIGHT;
-        if (!result) result = gmlp__quantise(net);
+        if (!result && net->coding == GMLP_CODING_STEPS) result = gmlp__settle(t);
+        if (!result && !gmlp__weights_ok(net)) result = GMLP_E_WEIGHT;
+        if (!result && t->opts.target_psnr > 0.0) report->psnr_og = gmlp__measure(t, report);
     }
     gmlp__free(&t->opts.alloc, memory, floats * sizeof(float));
     return result;
+}
+
+/* The smallest of a ladder of budgets, each a quarter above the one before, that reaches the target. */
+#define GMLP__LADDER 32
+static gmlp_result gmlp__search(gmlp__trainer *t, gmlp_train_report *report) {
+    uint32_t budget[GMLP__LADDER];
+    gmlp_net best = *t->net, fixed = *t->net;
+    double best_psnr = 0.0;
+    gmlp_result result = GMLP_OK;
+    int low = 0, high = 0, i, rounds = 1;
+    budget[0] = t->opts.budget;
+    while (high < GMLP__LADDER - 1 && budget[high] > 1280) budget[high + 1] = budget[high] - budget[high] / 5, high++;
+    for (i = high; i; i /= 2) rounds++;
+    t->steps_all = t->opts.iterations * (uint32_t)rounds;
+    /* budgets fall with the index: the largest first, then by halves towards the last that still reaches */
+    for (i = 0; low <= high; i = (low + high + 1) / 2) {
+        t->opts.budget = budget[i];
+        *t->net = fixed;
+        t->net->mlp.width = gmlp__width_for(budget[i], t->opts.bands);
+        result = gmlp__fit(t, report);
+        if (result) break;
+        if (report->psnr_og >= t->opts.target_psnr) {
+            gmlp_net_free(&best);
+            best = *t->net;
+            best_psnr = report->psnr_og;
+            low = i + 1;
+        } else {
+            gmlp_net_free(t->net);
+            if (i == 0) result = GMLP_E_TARGET;
+            high = i - 1;
+        }
+        if (result) break;
+    }
+    if (result) {
+        gmlp_net_free(&best);
+        return result;
+    }
+    *t->net = best;
+    report->psnr_og = best_psnr;
+    return GMLP_OK;
 }
 
 GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
@@ -2849,7 +3133,7 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
     net->inputs = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_INPUT_WIDE : GMLP_INPUT_CODES;
     net->region = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_REGION_ALL : GMLP_REGION_SATURATED;
     net->margin = t.opts.margin;
-    net->weight_bits = t.opts.weight_bits;
+    net->coding = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_CODING_FLOATS : GMLP_CODING_STEPS;
     net->mlp.activation = t.opts.activation;
     net->mlp.bias = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL;
     net->mlp.width = t.opts.width;
@@ -2858,7 +3142,8 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
     net->height = net->base_height = base->height;
     net->coords.col_step = net->coords.row_step = 1.0f;
     net->alloc = t.opts.alloc;
-    shape_ok = gmlp_mlp_weights(&net->mlp) != 0;
+    t.steps_all = t.opts.iterations;
+    shape_ok = gmlp_mlp_weights(&net->mlp) != 0 && !(t.opts.start && t.opts.target_psnr > 0.0);
     if (shape_ok && t.opts.start)
         shape_ok = t.opts.start->weights && !memcmp(&t.opts.start->mlp, &net->mlp, sizeof net->mlp) &&
                    t.opts.start->inputs == net->inputs;
@@ -2867,14 +3152,13 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
         return GMLP_E_ARGUMENT;
     }
     fp = gmlp__fp_enter();
-    gmlp__shape_of(&net->mlp, &t.shape);
     gmlp__float_matrix(wide->space, GMLP_SRGB_LINEAR, t.opts.adaptation, t.to_srgb);
     gmlp__float_matrix(GMLP_SRGB_LINEAR, wide->space, t.opts.adaptation, t.to_wide);
     result = gmlp__loader_init(&t.load_base, GMLP_U8, base->channels, GMLP_SRGB, 0.0, t.kernels, &t.opts.alloc);
     if (!result) result = gmlp__loader_init(&t.load_wide, wide->type, wide->channels, wide->space, 0.0, t.kernels, &t.opts.alloc);
     if (!result) result = gmlp__collect(&t, report);
     if (!result && (!t.sample_count || !report->out_of_gamut)) net->method = GMLP_METHOD_NONE;
-    else if (!result) result = gmlp__fit(&t, report);
+    else if (!result) result = t.opts.target_psnr > 0.0 ? gmlp__search(&t, report) : gmlp__fit(&t, report);
     if (!result) {
         gmlp_signature_begin(&signature, base->width, base->height);
         gmlp_signature_rows(&signature, base, 0);
@@ -2964,7 +3248,7 @@ static uint8_t *gmlp__put_float(uint8_t *p, float v) {
 }
 
 enum {
-    GMLP__BLOB_VERSION = 1,
+    GMLP__BLOB_VERSION = 2,
     GMLP__BLOB_HEAD = 34,  /* bytes that every method has */
     GMLP__BLOB_NET = 110,  /* bytes before the weights */
     GMLP__BLOB_CRC = 4
@@ -2991,145 +3275,196 @@ static void gmlp__layers(const gmlp_mlp *mlp, gmlp__layer l[3]) {
     }
 }
 
-/* Bytes of the weights in a blob. The shape is valid, so nothing here can overflow. */
-static size_t gmlp__weights_size(const gmlp_mlp *mlp, int bits) {
-    gmlp__layer l[3];
-    size_t matrix = 0, bias = 0, scales = 0;
-    int i;
-    gmlp__layers(mlp, l);
-    for (i = 0; i < 3; i++) {
-        matrix += l[i].in * l[i].out;
-        bias += l[i].bias ? l[i].out : 0;
-        scales += l[i].out;
-    }
-    if (bits == 32) return (matrix + bias) * 4;
-    return (scales + bias) * 2 + matrix / 8 * (size_t)bits; /* the width is a multiple of 8 */
-}
-
 static int gmlp__weight_ok(float v) { return v >= -gmlp__weight_limit && v <= gmlp__weight_limit; }
 
-/* v as a positive finite half, if it is one exactly. */
-static int gmlp__exact_half(double v, uint16_t *half) {
-    if (!(v > 0.0 && v <= (double)gmlp__weight_limit)) return 0;
-    *half = gmlp_half_from_float((float)v);
-    return *half && (double)gmlp_half_to_float(*half) == v;
+/* A binary arithmetic coder, for writing and reading: the same code walks through the weights either
+   way, and the layout in the manual is what it does. Whole numbers only. */
+typedef struct gmlp__model {
+    uint16_t p, n; /* chance of a one in 65536ths, less what it has not learnt yet; bits seen */
+} gmlp__model;
+
+typedef struct gmlp__coder {
+    int reading;
+    uint32_t low, high, value;
+    uint8_t *out;        /* writing; NULL: only counts */
+    const uint8_t *in;   /* reading */
+    size_t at, size;     /* of in or out */
+} gmlp__coder;
+
+enum {
+    GMLP__LARGEST_LOG = 15,                         /* of |q| + 1 */
+    GMLP__UPPER = GMLP__LARGEST_LOG,                /* models: of the ones, of the upper bit, of the next */
+    GMLP__NEXT = GMLP__UPPER + GMLP__LARGEST_LOG + 1,
+    GMLP__MODELS = GMLP__NEXT + 2 * (GMLP__LARGEST_LOG + 1)
+};
+
+static void gmlp__coder_byte(gmlp__coder *c) {
+    if (c->reading) c->value = c->value << 8 | (c->at < c->size ? c->in[c->at] : 0u);
+    else if (c->out) c->out[c->at] = (uint8_t)(c->high >> 24);
+    c->at++;
+}
+
+static void gmlp__coder_init(gmlp__coder *c, int reading, uint8_t *out, const uint8_t *in, size_t size) {
+    memset(c, 0, sizeof *c);
+    c->reading = reading;
+    c->out = out;
+    c->in = in;
+    c->size = size;
+    c->high = 0xffffffffu;
+    while (reading && c->at < 4) gmlp__coder_byte(c);
+}
+
+/* Writes bit, or gives the one that is read. model NULL: as likely as not. */
+static unsigned gmlp__coder_bit(gmlp__coder *c, gmlp__model *model, unsigned bit) {
+    const uint32_t p = model ? model->p < 64 ? 64 : model->p > 65472 ? 65472 : model->p : 32768;
+    const uint32_t middle = c->low + (uint32_t)((uint64_t)(c->high - c->low) * p >> 16);
+    if (c->reading) bit = c->value <= middle;
+    if (bit) c->high = middle;
+    else c->low = middle + 1;
+    if (model) {
+        model->p = (uint16_t)(model->p + ((bit ? 65535 : 0) - model->p) * 2 / (2 * model->n + 3));
+        if (model->n < 127) model->n++;
+    }
+    while (!((c->low ^ c->high) >> 24)) {
+        gmlp__coder_byte(c);
+        c->low <<= 8;
+        c->high = c->high << 8 | 255u;
+    }
+    return bit;
+}
+
+/* Writes q, or gives the one that is read; |q| may then be up to 65534. */
+static int gmlp__coder_number(gmlp__coder *c, gmlp__model m[GMLP__MODELS], int q) {
+    const uint32_t size = (uint32_t)(q < 0 ? -q : q) + 1;
+    uint32_t v = 1;
+    int k = 0, i;
+    while (k < GMLP__LARGEST_LOG && gmlp__coder_bit(c, &m[k], size >> (k + 1) != 0)) k++;
+    for (i = k - 1; i >= 0; i--) {
+        gmlp__model *model = i == k - 1 ? &m[GMLP__UPPER + k] : i == k - 2 ? &m[GMLP__NEXT + 2 * k + (int)(v & 1)] : NULL;
+        v = v << 1 | gmlp__coder_bit(c, model, size >> i & 1);
+    }
+    return v == 1 ? 0 : gmlp__coder_bit(c, NULL, q < 0) ? 1 - (int)v : (int)v - 1;
 }
 
 static int gmlp__nearest(double v) { return v < 0.0 ? -(int)(0.5 - v) : (int)(v + 0.5); }
 
-/* The scale of a neuron whose n weights are already rounded: the largest half of which all are
-   whole multiples up to q_max, 1 if they are all 0. It depends on the weights alone, so a net need not
-   keep it. Returns 0 if there is none. */
-static int gmlp__scale_find(const float *w, size_t n, size_t stride, int q_max, uint16_t *scale) {
-    double max = 0.0, step;
-    size_t i;
-    int k, q;
-    float v;
-    for (i = 0; i < n; i++) {
-        if (!gmlp__weight_ok(w[i * stride])) return 0;
-        step = (double)w[i * stride];
-        if (step < 0.0) step = -step;
-        if (step > max) max = step;
-    }
-    for (k = 1; k <= q_max; k++) {
-        step = max > 0.0 ? max / k : 1.0;
-        if (!gmlp__exact_half(step, scale)) continue;
-        for (i = 0; i < n; i++) {
-            q = gmlp__nearest((double)w[i * stride] / step);
-            v = (float)q * (float)step; /* exact: 7 and 11 bits */
-            if (memcmp(&v, &w[i * stride], sizeof v)) break; /* tells -0 from 0 */
-        }
-        if (i == n) return 1;
-    }
-    return 0;
+/* The whole number that v is of steps, and whether it is one. */
+static int gmlp__multiple(float v, float step, int *q) {
+    float again;
+    const double n = (double)v / (double)step;
+    *q = n >= -GMLP__LARGEST && n <= GMLP__LARGEST ? gmlp__nearest(n) : 0;
+    again = (float)*q * step;
+    return !memcmp(&again, &v, sizeof v); /* tells -0 from 0, and NaN from all */
 }
 
-/* Rounds a neuron's weights to multiples of the half that loses least, out of a few fractions of the
-   one that reaches the largest weight. */
-static void gmlp__neuron_quantise(float *w, size_t n, size_t stride, int q_max) {
-    double max = 0.0, best = -1.0, v, step, error, d;
-    uint16_t half, scale = 1;
-    size_t i;
-    int f, q;
-    for (i = 0; i < n; i++) {
-        v = (double)w[i * stride];
-        if (v < 0.0) v = -v;
-        if (v > max) max = v;
-    }
-    for (f = 32; f >= 16; f--) {
-        half = gmlp_half_from_float((float)(max * f / (32.0 * q_max)));
-        if (!half) half = 1;
-        step = (double)gmlp_half_to_float(half);
-        error = 0.0;
-        for (i = 0; i < n; i++) {
-            v = (double)w[i * stride];
-            q = gmlp__nearest(v / step);
-            q = q > q_max ? q_max : q < -q_max ? -q_max : q;
-            d = v - gmlp__dmul(step, q);
-            error += gmlp__dmul(d, d);
-        }
-        if (best < 0.0 || error < best) {
-            best = error;
-            scale = half;
-        }
-    }
-    step = (double)gmlp_half_to_float(scale);
-    for (i = 0; i < n; i++) {
-        q = gmlp__nearest((double)w[i * stride] / step);
-        q = q > q_max ? q_max : q < -q_max ? -q_max : q;
-        w[i * stride] = (float)q * (float)step;
-    }
-}
+/* How many weights of layer l a blob holds, and where the layer starts in the flat array. */
+static size_t gmlp__layer_count(const gmlp__layer *l) { return (l->in + (l->bias ? 1u : 0u)) * l->out; }
 
-/* Rounds net->weights to what a blob of net->weight_bits will hold; weights that are rounded already stay as
-   they are. GMLP_E_WEIGHT if one is not finite or too large; the weights are then of no use. */
-static gmlp_result gmlp__quantise(gmlp_net *net) {
+/* All weights through the coder: from the net, or into it. Reading, 0 if a number is too large. */
+static int gmlp__coder_weights(gmlp__coder *c, const gmlp_net *net) {
     gmlp__layer l[3];
-    gmlp__fp_state fp = gmlp__fp_enter();
-    size_t i, j, n = gmlp_mlp_weights(&net->mlp);
-    const int q_max = (1 << ((net->weight_bits - 1) & 7)) - 1;
-    float *w = net->weights;
-    uint16_t scale;
-    int k, ok = 1;
-    for (i = 0; i < n; i++) ok &= gmlp__weight_ok(w[i]);
+    gmlp__model m[GMLP__MODELS];
+    size_t i;
+    int k, j, q = 0;
     gmlp__layers(&net->mlp, l);
-    for (k = 0; k < 3 && ok; k++) {
-        for (j = 0; j < l[k].out && net->weight_bits != 32; j++) {
-            if (!gmlp__scale_find(w + l[k].w + j, l[k].in, l[k].out, q_max, &scale))
-                gmlp__neuron_quantise(w + l[k].w + j, l[k].in, l[k].out, q_max);
-            w[l[k].b + j] = gmlp_half_to_float(gmlp_half_from_float(w[l[k].b + j]));
+    for (k = 0; k < 3; k++) {
+        for (j = 0; j < GMLP__MODELS; j++) {
+            m[j].p = 32768;
+            m[j].n = 0;
         }
-        for (j = 0; j < l[k].out && !l[k].bias; j++) w[l[k].b + j] = 0.0f;
+        for (i = 0; i < gmlp__layer_count(&l[k]); i++) {
+            float *w = net->weights + l[k].w + i;
+            if (!c->reading) gmlp__multiple(*w, net->steps[k], &q);
+            q = gmlp__coder_number(c, m, q);
+            if (c->reading && (q > GMLP__LARGEST || q < -GMLP__LARGEST)) return 0;
+            if (c->reading) *w = (float)q * net->steps[k];
+        }
     }
-    for (i = 0; i < n; i++) ok &= gmlp__weight_ok(w[i]); /* the largest may have been rounded up */
-    gmlp__fp_leave(fp);
-    return ok ? GMLP_OK : GMLP_E_WEIGHT;
+    if (!c->reading) gmlp__coder_byte(c); /* high's first byte, then zeros: within low..high, since low's is less */
+    return 1;
 }
 
-/* 1 if the weights are what a blob can hold. */
-static int gmlp__is_quantised(const gmlp_net *net) {
+/* Bytes of the weights in a blob. The net is valid. */
+static size_t gmlp__weights_size(const gmlp_net *net) {
     gmlp__layer l[3];
-    const int q_max = (1 << ((net->weight_bits - 1) & 7)) - 1;
-    const float zero = 0.0f;
-    const float *w, *b;
-    float v;
-    uint16_t scale;
-    size_t i, j;
+    gmlp__coder c;
+    if (net->coding == GMLP_CODING_STEPS) {
+        gmlp__coder_init(&c, 0, NULL, NULL, 0);
+        gmlp__coder_weights(&c, net);
+        return 12 + c.at;
+    }
+    gmlp__layers(&net->mlp, l);
+    return 4 * (gmlp__layer_count(&l[0]) + gmlp__layer_count(&l[1]) + gmlp__layer_count(&l[2]));
+}
+
+/* Bytes of a net's blob. */
+static size_t gmlp__blob_bytes(const gmlp_net *net) { return GMLP__BLOB_NET + gmlp__weights_size(net) + GMLP__BLOB_CRC; }
+
+/* The step of a layer relative to its weights' root mean square. An error in W3 shows directly, and it has
+   few weights, so it gets smaller ones; the figures were tried, not derived. */
+static const double gmlp__step_share[3] = {1.0, 1.0, 0.3};
+
+/* Sets the steps to size times the layers' own. */
+static void gmlp__steps_set(gmlp_net *net, double size) {
+    gmlp__layer l[3];
+    double sum;
+    size_t i;
     int k;
     gmlp__layers(&net->mlp, l);
     for (k = 0; k < 3; k++) {
-        w = net->weights + l[k].w;
-        b = net->weights + l[k].b;
-        for (j = 0; j < l[k].out; j++) {
-            if (!gmlp__weight_ok(b[j]) || (!l[k].bias && memcmp(&b[j], &zero, sizeof zero))) return 0;
-            if (net->weight_bits == 32) {
-                for (i = 0; i < l[k].in; i++)
-                    if (!gmlp__weight_ok(w[i * l[k].out + j])) return 0;
-            } else {
-                v = gmlp_half_to_float(gmlp_half_from_float(b[j]));
-                if (memcmp(&v, &b[j], sizeof v) || !gmlp__scale_find(w + j, l[k].in, l[k].out, q_max, &scale)) return 0;
-            }
+        for (i = 0, sum = 0.0; i < l[k].in * l[k].out; i++) sum += (double)net->weights[l[k].w + i] * (double)net->weights[l[k].w + i]; /* exact product */
+        sum = gmlp__sqrt(sum / (double)(l[k].in * l[k].out) + 1e-30);
+        net->steps[k] = (float)gmlp__dmul(gmlp__dmul(sum, gmlp__step_share[k]), size);
+    }
+}
+
+/* Rounds the weights to their layers' steps. */
+static void gmlp__steps_round(gmlp_net *net) {
+    gmlp__layer l[3];
+    double v;
+    size_t i;
+    int k;
+    gmlp__layers(&net->mlp, l);
+    for (k = 0; k < 3; k++)
+        for (i = 0; i < (l[k].in + 1) * l[k].out; i++) {
+            v = (double)net->weights[l[k].w + i] / (double)net->steps[k];
+            v = v > (double)GMLP__LARGEST ? (double)GMLP__LARGEST : v < -(double)GMLP__LARGEST ? -(double)GMLP__LARGEST : v;
+            net->weights[l[k].w + i] = (float)gmlp__nearest(v) * net->steps[k];
         }
+}
+
+/* The smallest steps, out of some, with which the net's blob keeps to budget; the weights stay. */
+static void gmlp__steps_choose(gmlp_net *net, float *scratch, uint32_t budget) {
+    const size_t size = gmlp_mlp_weights(&net->mlp) * sizeof(float);
+    double low = 1.0 / 64, high = 4.0, middle; /* the finest is enough for anything, the coarsest is next to nothing */
+    int i;
+    memcpy(scratch, net->weights, size);
+    for (i = 0, middle = low; i < 10; i++, middle = gmlp__sqrt(gmlp__dmul(low, high))) {
+        gmlp__steps_set(net, middle);
+        gmlp__steps_round(net);
+        if (gmlp__blob_bytes(net) <= budget) high = middle;
+        else low = middle;
+        memcpy(net->weights, scratch, size);
+        if (high <= low) break;
+    }
+    gmlp__steps_set(net, high);
+}
+
+static int gmlp__step_ok(float v) { return v > 1e-30f && v <= gmlp__weight_limit; }
+
+/* 1 if the weights are what a blob can hold. */
+static int gmlp__weights_ok(const gmlp_net *net) {
+    gmlp__layer l[3];
+    const float zero = 0.0f;
+    size_t i;
+    int k, q;
+    gmlp__layers(&net->mlp, l);
+    for (k = 0; k < 3; k++) {
+        const float *w = net->weights + l[k].w;
+        for (i = 0; i < gmlp__layer_count(&l[k]); i++)
+            if (!gmlp__weight_ok(w[i]) || (net->coding == GMLP_CODING_STEPS && !gmlp__multiple(w[i], net->steps[k], &q))) return 0;
+        for (; i < (l[k].in + 1) * l[k].out; i++)
+            if (memcmp(&w[i], &zero, sizeof zero)) return 0;
     }
     return 1;
 }
@@ -3139,6 +3474,7 @@ static int gmlp__coord_ok(float v) { return v >= -1e6f && v <= 1e6f; }
 /* Judges every field but the weights; offsets are those of the blob's bytes. */
 static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
     const int space = net->wide_space;
+    int k;
 #define GMLP__RULE(ok, offset, text) if (!(ok)) return gmlp__fail(err, GMLP_E_FIELD, offset, text)
     GMLP__RULE(net->method == GMLP_METHOD_NONE || net->method == GMLP_METHOD_RESIDUAL, 5, "the method is unknown");
     GMLP__RULE((space >= GMLP_SRGB && space <= GMLP_ACESCG) || (space >= GMLP_SRGB_LINEAR && space <= GMLP_REC2020_LINEAR),
@@ -3159,11 +3495,12 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
     GMLP__RULE(net->inputs == GMLP_INPUT_CODES || net->inputs == GMLP_INPUT_WIDE, 34, "the kind of inputs is unknown");
     GMLP__RULE(net->region == GMLP_REGION_SATURATED || net->region == GMLP_REGION_ALL, 35, "the region is unknown");
     GMLP__RULE(net->margin >= 0 && net->margin <= 63, 36, "the margin is beyond 63");
-    GMLP__RULE((net->weight_bits >= 2 && net->weight_bits <= 8) || net->weight_bits == 32, 37,
-               "the bits of a weight are neither 2..8 nor 32");
+    GMLP__RULE(net->coding == GMLP_CODING_STEPS || net->coding == GMLP_CODING_FLOATS, 37, "the coding of the weights is unknown");
     GMLP__RULE(net->mlp.activation == GMLP_RELU || net->mlp.activation == GMLP_SINE, 38, "the activation is unknown");
     GMLP__RULE(net->mlp.bias == GMLP_BIAS_ALL || net->mlp.bias == GMLP_BIAS_FIRST, 39, "the kind of bias is unknown");
     GMLP__RULE(gmlp_mlp_weights(&net->mlp) != 0, 40, "the network's width or bands are not allowed");
+    for (k = 0; k < 3 && net->coding == GMLP_CODING_STEPS; k++)
+        GMLP__RULE(gmlp__step_ok(net->steps[k]), GMLP__BLOB_NET + 4 * (size_t)k, "a layer's step is not a positive finite number");
 #undef GMLP__RULE
     return GMLP_OK;
 }
@@ -3171,57 +3508,24 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
 GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net) {
     if (!net || gmlp__net_check(net, NULL) != GMLP_OK) return 0;
     if (net->method == GMLP_METHOD_NONE) return GMLP__BLOB_HEAD + GMLP__BLOB_CRC;
-    if (!net->weights || !gmlp__is_quantised(net)) return 0;
-    return GMLP__BLOB_NET + gmlp__weights_size(&net->mlp, net->weight_bits) + GMLP__BLOB_CRC;
+    if (!net->weights || !gmlp__weights_ok(net)) return 0;
+    return gmlp__blob_bytes(net);
 }
 
-/* n <= 8 bits at a bit position, least significant bit first. */
-static void gmlp__bits_put(uint8_t *p, size_t at, int n, int v) {
-    const uint32_t u = ((uint32_t)v & ((1u << n) - 1)) << (at & 7);
-    p[at >> 3] = (uint8_t)(p[at >> 3] | (u & 255));
-    if (u >> 8) p[(at >> 3) + 1] = (uint8_t)(u >> 8);
-}
-
-static int gmlp__bits_get(const uint8_t *p, size_t at, int n) { /* two's complement */
-    uint32_t u = p[at >> 3];
-    if ((at & 7) + (size_t)n > 8) u |= (uint32_t)p[(at >> 3) + 1] << 8;
-    u = u >> (at & 7) & ((1u << n) - 1);
-    return (int)u - (u >> (n - 1) ? 1 << n : 0);
-}
-
-static uint8_t *gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
-    const int bits = net->weight_bits;
+static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
     gmlp__layer l[3];
-    uint16_t scale;
-    uint8_t *scales = p;
-    size_t i, j, at = 0;
+    gmlp__coder c;
+    size_t i;
     int k;
+    if (net->coding == GMLP_CODING_STEPS) {
+        for (k = 0; k < 3; k++) p = gmlp__put_float(p, net->steps[k]);
+        gmlp__coder_init(&c, 0, p, NULL, 0);
+        gmlp__coder_weights(&c, net);
+        return;
+    }
     gmlp__layers(&net->mlp, l);
-    if (bits == 32) {
-        for (k = 0; k < 3; k++) {
-            for (i = 0; i < l[k].in * l[k].out; i++) p = gmlp__put_float(p, net->weights[l[k].w + i]);
-            for (j = 0; j < l[k].out && l[k].bias; j++) p = gmlp__put_float(p, net->weights[l[k].b + j]);
-        }
-        return p;
-    }
     for (k = 0; k < 3; k++)
-        for (j = 0; j < l[k].out; j++) {
-            scale = 0;
-            gmlp__scale_find(net->weights + l[k].w + j, l[k].in, l[k].out, (1 << (bits - 1)) - 1, &scale);
-            p = gmlp__put_le(p, scale, 2);
-        }
-    for (k = 0; k < 3; k++)
-        for (j = 0; j < l[k].out && l[k].bias; j++) p = gmlp__put_le(p, gmlp_half_from_float(net->weights[l[k].b + j]), 2);
-    for (k = 0; k < 3; k++) {
-        for (i = 0; i < l[k].in; i++)
-            for (j = 0; j < l[k].out; j++, at += (size_t)bits) {
-                const uint8_t *s = scales + 2 * j;
-                const double step = (double)gmlp_half_to_float((uint16_t)(s[0] | s[1] << 8));
-                gmlp__bits_put(p, at, bits, gmlp__nearest((double)net->weights[l[k].w + i * l[k].out + j] / step));
-            }
-        scales += 2 * l[k].out;
-    }
-    return p + at / 8;
+        for (i = 0; i < gmlp__layer_count(&l[k]); i++) p = gmlp__put_float(p, net->weights[l[k].w + i]);
 }
 
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size) {
@@ -3250,64 +3554,47 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
         *p++ = (uint8_t)net->inputs;
         *p++ = (uint8_t)net->region;
         *p++ = (uint8_t)net->margin;
-        *p++ = (uint8_t)net->weight_bits;
+        *p++ = (uint8_t)net->coding;
         *p++ = (uint8_t)net->mlp.activation;
         *p++ = (uint8_t)net->mlp.bias;
         *p++ = (uint8_t)net->mlp.width;
         for (i = 0; i < GMLP_INPUTS; i++) *p++ = net->mlp.bands[i];
         memcpy(p, net->signature, GMLP_SIGNATURE_SIZE);
-        p = gmlp__weights_write(net, p + GMLP_SIGNATURE_SIZE);
+        gmlp__weights_write(net, p + GMLP_SIGNATURE_SIZE);
     }
-    gmlp__put_le(p, gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
+    gmlp__put_le((uint8_t *)bytes + need - GMLP__BLOB_CRC, gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
     *size = need;
     return GMLP_OK;
 }
 
-/* Fills net->weights from r, which holds as many bytes as the shape needs. */
-static gmlp_result gmlp__weights_read(gmlp_net *net, gmlp__rd r, gmlp_error *err) {
-    const int bits = net->weight_bits, lowest = -(1 << ((bits - 1) & 7));
+/* Fills net->weights, which are 0, from the size bytes at p, the steps behind them. */
+static gmlp_result gmlp__weights_read(gmlp_net *net, const uint8_t *p, size_t size, gmlp_error *err) {
     gmlp__layer l[3];
-    gmlp__rd scales = r, s;
-    const uint8_t *q_bytes;
-    size_t i, j, at = 0, offset = GMLP__BLOB_NET, q_offset;
-    int k, q;
-    float *w, step;
+    gmlp__coder c;
+    gmlp__rd r;
+    size_t i, k, offset = GMLP__BLOB_NET;
     gmlp__layers(&net->mlp, l);
-    if (bits == 32) {
+    if (net->coding == GMLP_CODING_FLOATS) {
+        r.p = p;
+        r.left = size;
+        r.failed = 0;
         for (k = 0; k < 3; k++)
-            for (i = 0; i < (l[k].in + (l[k].bias ? 1u : 0u)) * l[k].out; i++, offset += 4) {
-                w = net->weights + l[k].w + i; /* the bias follows its matrix */
-                *w = gmlp__rd_float(&r);
-                if (!gmlp__weight_ok(*w)) return gmlp__fail(err, GMLP_E_WEIGHT, offset, "a weight is not finite or beyond 65504");
+            for (i = 0; i < gmlp__layer_count(&l[k]); i++, offset += 4) {
+                net->weights[l[k].w + i] = gmlp__rd_float(&r);
+                if (!gmlp__weight_ok(net->weights[l[k].w + i]))
+                    return gmlp__fail(err, GMLP_E_WEIGHT, offset, "a weight is not finite or beyond 65504");
             }
         return GMLP_OK;
     }
+    gmlp__coder_init(&c, 1, NULL, p + 12, size - 12);
+    if (!gmlp__coder_weights(&c, net))
+        return gmlp__fail(err, GMLP_E_WEIGHT, offset + 12 + (c.at < c.size ? c.at : c.size), "a weight's number is beyond 32767");
+    /* it holds four bytes from the start on, where the writer gave one at the end */
+    if (c.at != c.size + 3)
+        return gmlp__fail(err, GMLP_E_FORMAT, offset + size, c.at < c.size + 3 ? "there are bytes after the weights" : "the weights end too early");
     for (k = 0; k < 3; k++)
-        for (j = 0; j < l[k].out; j++, offset += 2)
-            if (gmlp__rd_le(&r, 2) - 1 >= 0x7bff)
-                return gmlp__fail(err, GMLP_E_WEIGHT, offset, "a scale is not a positive finite number");
-    for (k = 0; k < 3; k++)
-        for (j = 0; j < l[k].out && l[k].bias; j++, offset += 2) {
-            w = net->weights + l[k].b + j;
-            *w = gmlp_half_to_float((uint16_t)gmlp__rd_le(&r, 2));
-            if (!gmlp__weight_ok(*w)) return gmlp__fail(err, GMLP_E_WEIGHT, offset, "a bias is not finite");
-        }
-    q_bytes = r.p;
-    for (k = 0; k < 3; k++) {
-        for (i = 0; i < l[k].in; i++) {
-            s = scales;
-            for (j = 0; j < l[k].out; j++, at += (size_t)bits) {
-                step = gmlp_half_to_float((uint16_t)gmlp__rd_le(&s, 2));
-                q = gmlp__bits_get(q_bytes, at, bits);
-                w = net->weights + l[k].w + i * l[k].out + j;
-                *w = (float)q * step;
-                q_offset = offset + at / 8;
-                if (q == lowest) return gmlp__fail(err, GMLP_E_WEIGHT, q_offset, "a weight has the unused lowest code");
-                if (!gmlp__weight_ok(*w)) return gmlp__fail(err, GMLP_E_WEIGHT, q_offset, "a weight is beyond 65504");
-            }
-        }
-        scales = s;
-    }
+        for (i = 0; i < gmlp__layer_count(&l[k]); i++)
+            if (!gmlp__weight_ok(net->weights[l[k].w + i])) return gmlp__fail(err, GMLP_E_WEIGHT, offset + 4 * k, "a weight is beyond 65504");
     return GMLP_OK;
 }
 
@@ -3345,18 +3632,22 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
         n.inputs = (int)gmlp__rd_le(&r, 1);
         n.region = (int)gmlp__rd_le(&r, 1);
         n.margin = (int)gmlp__rd_le(&r, 1);
-        n.weight_bits = (int)gmlp__rd_le(&r, 1);
+        n.coding = (int)gmlp__rd_le(&r, 1);
         n.mlp.activation = (int)gmlp__rd_le(&r, 1);
         n.mlp.bias = (int)gmlp__rd_le(&r, 1);
         n.mlp.width = (int)gmlp__rd_le(&r, 1);
         for (i = 0; i < GMLP_INPUTS; i++) n.mlp.bands[i] = (uint8_t)gmlp__rd_le(&r, 1);
         for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n.signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; i < 3 && n.coding == GMLP_CODING_STEPS; i++) n.steps[i] = gmlp__rd_float(&r);
     }
     if (r.failed) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends within its header");
     result = gmlp__net_check(&n, err);
     if (result != GMLP_OK) return result;
     if (base_space != GMLP_SRGB) return gmlp__fail(err, GMLP_E_FIELD, 7, "the base's colour space is not sRGB");
-    if (n.method == GMLP_METHOD_RESIDUAL) need = GMLP__BLOB_NET + gmlp__weights_size(&n.mlp, n.weight_bits);
+    if (n.method == GMLP_METHOD_RESIDUAL) { /* coded weights reach to the checksum, whatever their number */
+        need = GMLP__BLOB_NET + (n.coding == GMLP_CODING_STEPS ? 13 : gmlp__weights_size(&n));
+        if (n.coding == GMLP_CODING_STEPS && size > need + GMLP__BLOB_CRC) need = size - GMLP__BLOB_CRC;
+    }
     if (size < need + GMLP__BLOB_CRC) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends too early");
     if (size > need + GMLP__BLOB_CRC)
         return gmlp__fail(err, GMLP_E_FORMAT, need + GMLP__BLOB_CRC, "there are bytes after the checksum");
@@ -3370,9 +3661,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
         n.weights = (float *)gmlp__alloc(&n.alloc, count * sizeof(float));
         if (!n.weights) return gmlp__fail(err, GMLP_E_MEMORY, GMLP__BLOB_NET, "no memory for the weights");
         memset(n.weights, 0, count * sizeof(float)); /* biases that the blob leaves out are 0 */
-        r.p = p + GMLP__BLOB_NET;
-        r.left = need - GMLP__BLOB_NET;
-        result = gmlp__weights_read(&n, r, err);
+        result = gmlp__weights_read(&n, p + GMLP__BLOB_NET, need - GMLP__BLOB_NET, err);
         if (result != GMLP_OK) {
             gmlp_net_free(&n);
             return result;
@@ -5469,13 +5758,45 @@ GMLP__TARGET static void GMLP__FN(adam)(const float *k, const float *g, float *w
     }
 }
 
+GMLP__TARGET static void GMLP__FN(momentum)(float factor, const float *g, float *m, float *u, size_t n) {
+    const GMLP__VF f = GMLP__V_SET1(factor);
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) {
+        const GMLP__VF gj = GMLP__V_LOAD(g + j), mj = GMLP__V_FMA(f, GMLP__V_LOAD(m + j), gj);
+        GMLP__V_STORE(m + j, mj);
+        GMLP__V_STORE(u + j, GMLP__V_FMA(f, mj, gj));
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(times)(float factor, const float *x, float *y, size_t n) {
+    const GMLP__VF f = GMLP__V_SET1(factor);
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) GMLP__V_STORE(y + j, GMLP__V_MUL(f, GMLP__V_LOAD(x + j)));
+}
+
+GMLP__TARGET static void GMLP__FN(add_times)(float factor, const float *x, float *y, size_t n) {
+    const GMLP__VF f = GMLP__V_SET1(factor);
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) GMLP__V_STORE(y + j, GMLP__V_FMA(f, GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j)));
+}
+
+GMLP__TARGET static void GMLP__FN(to_steps)(float step, float limit, const float *x, float *y, size_t n) {
+    const GMLP__VF s = GMLP__V_SET1(step), most = GMLP__V_SET1(limit), least = GMLP__V_SET1(-limit), zero = GMLP__V_SET1(0.0f);
+    size_t j;
+    for (j = 0; j < n; j += GMLP__W) {
+        const GMLP__VF q = GMLP__V_MIN(GMLP__V_MAX(GMLP__V_DIV(GMLP__V_LOAD(x + j), s), least), most);
+        GMLP__V_STORE(y + j, GMLP__V_MUL(GMLP__V_ADD(GMLP__V_ROUND(q), zero), s)); /* + 0: no -0 */
+    }
+}
+
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
     GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half),
     GMLP__FN(outside), GMLP__FN(out_of_gamut),
     GMLP__FN(gemm), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
-    GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam)
+    GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam),
+    GMLP__FN(momentum), GMLP__FN(times), GMLP__FN(add_times), GMLP__FN(to_steps)
 };
 
 #undef GMLP__FN

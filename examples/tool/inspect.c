@@ -76,7 +76,7 @@ static void report_json(const findings *f, const char *problem) {
         json_text(&j, "adaptation", net->adaptation == GMLP_CAT02 ? "cat02" : "bradford");
         json_integer(&j, "network_width", net->weights ? (uint64_t)net->mlp.width : 0);
         json_integer(&j, "weights", net->weights ? gmlp_mlp_weights(&net->mlp) : 0);
-        json_integer(&j, "weight_bits", net->weights ? (uint64_t)net->weight_bits : 0);
+        json_text(&j, "coding", !net->weights ? NULL : net->coding == GMLP_CODING_STEPS ? "steps" : "floats");
         json_integer(&j, "margin", (uint64_t)net->margin);
         json_integer(&j, "width", net->base_width);
         json_integer(&j, "height", net->base_height);
@@ -98,8 +98,8 @@ static void report_text(const findings *f, const char *path) {
            net->adaptation == GMLP_CAT02 ? "CAT02" : "Bradford");
     if (net->method == GMLP_METHOD_NONE) printf("  network         none: nothing was outside sRGB\n");
     else {
-        printf("  network         2 layers of %d, K = %d,%d,%d,%d,%d, %s, %llu weights of %d bits\n", net->mlp.width, k[0], k[1], k[2], k[3], k[4],
-               net->mlp.activation == GMLP_SINE ? "sine" : "ReLU", (unsigned long long)gmlp_mlp_weights(&net->mlp), net->weight_bits);
+        printf("  network         2 layers of %d, K = %d,%d,%d,%d,%d, %s, %llu weights, %.1f bits each\n", net->mlp.width, k[0], k[1], k[2], k[3], k[4],
+               net->mlp.activation == GMLP_SINE ? "sine" : "ReLU", (unsigned long long)gmlp_mlp_weights(&net->mlp), 8.0 * (double)f->file.blob_size / (double)gmlp_mlp_weights(&net->mlp));
         if (net->region == GMLP_REGION_ALL) printf("  applied to      all pixels\n");
         else printf("  applied to      pixels with a code of 0-%d or %d-255\n", net->margin, 255 - net->margin);
     }
