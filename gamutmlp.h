@@ -441,11 +441,10 @@ typedef enum gmlp_preset {
 /* How the weights are trained. Muon (Jordan et al., 2024) steps along the orthogonal factor of the momentum's
    matrix, for W1 and W2; Adam trains W3 and the biases then. About twice as fast as Adam alone. */
 typedef enum gmlp_optimizer { GMLP_ADAM = 1, GMLP_MUON = 2 } gmlp_optimizer;
-typedef enum gmlp_schedule { GMLP_COSINE = 1, GMLP_CONSTANT = 2 } gmlp_schedule;
-
-/* Margin of the saturated mask for a base that is a decoded JPEG: compression moves clipped
-   codes inwards (codes 0-8 and 247-255 hold 99.5 % of the OG pixels at quality 95, 4:4:4). */
-#define GMLP_MARGIN_JPEG 8
+typedef enum gmlp_schedule {
+    GMLP_FALLING = 1,        /* level for half of the steps, then straight down to a hundredth */
+    GMLP_CONSTANT = 2
+} gmlp_schedule;
 
 /* Called between steps. Return nonzero to cancel. Runs on the caller's thread. */
 typedef int (*gmlp_progress)(void *user, uint32_t step, uint32_t steps);
@@ -453,7 +452,8 @@ typedef int (*gmlp_progress)(void *user, uint32_t step, uint32_t steps);
 /* Zero in a field means the preset's value. */
 typedef struct gmlp_train_opts {
     int preset;              /* gmlp_preset */
-    int margin;              /* GMLP_MARGIN_JPEG for a decoded JPEG; 0 for a lossless base */
+    int margin;              /* of the saturated mask, 1..63; 0: as much as the base needs. That is 0 for a lossless
+                                one; a JPEG's compression moves clipped codes inwards, by 5 to 60 codes */
     int adaptation;          /* as given to gmlp_reduce */
     uint64_t seed;
     uint32_t iterations;
@@ -2101,7 +2101,7 @@ GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *
    inputs, gradients and moments are all zero. One block of floats holds W1[features][wide],
    b1[wide], W2[wide][wide], b2[wide], W3 transposed[3][wide], b3[16]. */
 typedef struct gmlp__shape {
-    size_t features, row;   /* row: features padded */
+    size_t features, row;   /* row: of one sample's features, padded */
     size_t width, wide;     /* wide: width padded */
     size_t b1, w2, b2, w3, b3, count; /* offsets in the block, its size */
     int sine, late_biases;            /* late: b2 and b3 train */
@@ -2122,7 +2122,7 @@ GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp) {
 
 static void gmlp__shape_of(const gmlp_mlp *mlp, gmlp__shape *s) {
     s->features = gmlp_mlp_features(mlp);
-    s->row = GMLP__PAD(s->features);
+    s->row = GMLP__PAD(s->features + 15); /* a sample's last features are written a whole vector at a time */
     s->width = (size_t)mlp->width;
     s->wide = GMLP__PAD(s->width);
     s->b1 = s->features * s->wide;
@@ -2520,14 +2520,14 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
     if (!o->width) o->width = o->budget ? gmlp__width_for(o->budget, o->bands) : presets[o->preset].width;
     if (!o->budget) o->budget = o->target_psnr > 0.0 ? GMLP__TARGET_BUDGET : presets[o->preset].budget;
     if (!o->optimizer) o->optimizer = paper ? GMLP_ADAM : GMLP_MUON;
-    if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_COSINE;
+    if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_FALLING;
     if (!(o->rate > 0.0)) o->rate = o->optimizer == GMLP_MUON || paper ? 5e-3 : 1e-2;
-    if (!(o->matrix_rate > 0.0)) o->matrix_rate = 2e-2;
-    if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.99;
+    if (!(o->matrix_rate > 0.0)) o->matrix_rate = 2.3e-2;
+    if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.97;
     return o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 && o->matrix_rate < 1e3 &&
            (paper || (o->budget >= 512 && o->budget <= GMLP__MOST_BUDGET)) &&
            (o->optimizer == GMLP_ADAM || o->optimizer == GMLP_MUON) &&
-           (o->schedule == GMLP_COSINE || o->schedule == GMLP_CONSTANT) &&
+           (o->schedule == GMLP_FALLING || o->schedule == GMLP_CONSTANT) &&
            (o->adaptation == GMLP_BRADFORD || o->adaptation == GMLP_CAT02);
 }
 
@@ -2571,6 +2571,13 @@ static uint64_t gmlp__wide_row(const gmlp__trainer *t, uint32_t y, gmlp__rows *r
     for (c = 0; c < 3; c++) t->kernels->clamp(r->wide[c], r->wide[c], padded, 1.0f);
     gmlp__matrix_row(t->kernels, t->to_srgb, r->wide[0], r->wide[1], r->wide[2], r->srgb[0], r->srgb[1], r->srgb[2], n);
     return (uint64_t)t->kernels->out_of_gamut(r->srgb[0], r->srgb[1], r->srgb[2], r->og, padded);
+}
+
+/* Row y of the base in the original's space. */
+static void gmlp__base_row(const gmlp__trainer *t, uint32_t y, gmlp__rows *r) {
+    float *const *p = r->base;
+    gmlp__load_row(&t->load_base, gmlp__row(t->base, y), t->base->width, p[0], p[1], p[2]);
+    gmlp__matrix_row(t->kernels, t->to_wide, p[0], p[1], p[2], p[0], p[1], p[2], t->base->width);
 }
 
 /* The pixels of row y that samples may come from. */
@@ -2642,8 +2649,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
         rank[0] = t->rank[y][0];
         rank[1] = t->rank[y][1];
         t->out_of_gamut[job] += gmlp__wide_row(t, y, &r);
-        gmlp__load_row(&t->load_base, codes, t->base->width, r.base[0], r.base[1], r.base[2]);
-        gmlp__matrix_row(t->kernels, t->to_wide, r.base[0], r.base[1], r.base[2], r.base[0], r.base[1], r.base[2], t->base->width);
+        gmlp__base_row(t, y, &r);
         count = gmlp__candidates(t, y, r.index);
         if (t->opts.target_psnr > 0.0) t->rest[job] += gmlp__rest_error(&r, t->base->width, count);
         for (i = 0; i < count; i++) {
@@ -2676,14 +2682,78 @@ static void gmlp__shuffle(gmlp__trainer *t) {
     }
 }
 
+/* How much squared error of OG pixels would stay outside the mask at each margin, from about 128 rows. */
+#define GMLP__MARGINS 64
+static void gmlp__margin_job(void *ctx, size_t job) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const uint32_t height = t->base->height, step = 1 + height / 128;
+    const size_t size = gmlp__rows_size(t->base->width), channels = (size_t)t->load_base.channels;
+    double *error = t->rest + job * (GMLP__MARGINS + 1);
+    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
+    gmlp__rows r;
+    uint32_t y;
+    size_t x, c;
+    t->failed[job] = !memory;
+    if (!memory) return;
+    memset(memory, 0, size);
+    gmlp__rows_init(&r, memory, t->base->width);
+    for (y = gmlp__band(height, job); y < gmlp__band(height, job + 1); y++) {
+        const unsigned char *codes = gmlp__row(t->base, y);
+        if (y % step) continue;
+        if (!gmlp__wide_row(t, y, &r)) continue;
+        gmlp__base_row(t, y, &r);
+        for (x = 0; x < t->base->width; x++) {
+            double sum = 0.0;
+            int needed = GMLP__MARGINS;
+            if (r.og[x] == 0.0f) continue;
+            for (c = 0; c < 3; c++) {
+                const int code = codes[x * channels + c], away = code < 128 ? code : 255 - code;
+                const double d = (double)(r.wide[c][x] - r.base[c][x]);
+                if (away < needed) needed = away;
+                sum += gmlp__dmul(d, d);
+            }
+            error[needed] += sum;
+        }
+    }
+    gmlp__free(&t->opts.alloc, memory, size);
+}
+
+/* The margin that leaves at most a 200th of that error outside: a network takes away 9 of 10 parts of it, so
+   what stays outside then weighs little. */
+static gmlp_result gmlp__choose_margin(gmlp__trainer *t, int *margin) {
+    const size_t size = GMLP__BANDS * (GMLP__MARGINS + 1) * sizeof(double);
+    int failed[GMLP__BANDS];
+    double all = 0.0, inside = 0.0;
+    gmlp_result result = GMLP_OK;
+    size_t i;
+    t->failed = failed;
+    t->rest = (double *)gmlp__alloc(&t->opts.alloc, size);
+    if (!t->rest) return GMLP_E_MEMORY;
+    memset(t->rest, 0, size);
+    gmlp__run(&t->opts.threads, gmlp__margin_job, t, GMLP__BANDS);
+    for (i = 0; i < GMLP__BANDS; i++)
+        if (failed[i]) result = GMLP_E_MEMORY;
+    for (i = 0; i < GMLP__BANDS * (GMLP__MARGINS + 1); i++) all += t->rest[i];
+    for (*margin = 0; *margin < GMLP__MARGINS - 1; ++*margin) {
+        for (i = 0; i < GMLP__BANDS; i++) inside += t->rest[i * (GMLP__MARGINS + 1) + (size_t)*margin];
+        if (inside >= gmlp__dmul(all, 0.995)) break;
+    }
+    gmlp__free(&t->opts.alloc, t->rest, size);
+    return result;
+}
+
 /* Counts the classes, chooses what to keep and fills the samples. */
 static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
     const uint32_t height = t->base->height;
     int failed[GMLP__BANDS];
     uint64_t og[GMLP__BANDS], at[2] = {0, 0}, n;
     double rest[GMLP__BANDS];
-    gmlp_result result = GMLP_E_MEMORY;
+    gmlp_result result = GMLP_OK;
     size_t i, k, rank_size = (size_t)height * sizeof *t->rank;
+    if (t->net->region == GMLP_REGION_SATURATED && !t->opts.margin) result = gmlp__choose_margin(t, &t->opts.margin);
+    if (result) return result;
+    t->net->margin = t->opts.margin;
+    result = GMLP_E_MEMORY;
     memset(og, 0, sizeof og);
     memset(rest, 0, sizeof rest);
     t->failed = failed;
@@ -2820,24 +2890,14 @@ static void gmlp__shard_job(void *ctx, size_t shard) {
     t->loss[shard] = loss;
 }
 
-static double gmlp__cospi(double x) { /* 0 <= x <= 1, to 1e-9: Taylor about the middle */
-    const double t = gmlp__dmul(x - 0.5, 3.141592653589793), u = gmlp__dmul(t, t);
-    double p = -1.0 / 39916800.0;
-    p = gmlp__dmul(p, u) + 1.0 / 362880.0;
-    p = gmlp__dmul(p, u) - 1.0 / 5040.0;
-    p = gmlp__dmul(p, u) + 1.0 / 120.0;
-    p = gmlp__dmul(p, u) - 1.0 / 6.0;
-    return -(gmlp__dmul(gmlp__dmul(p, u), t) + t);
-}
-
-/* Learning rate of a step: 20 steps of warm-up, then half a cosine down to a hundredth. */
+/* Learning rate of a step: five steps of warm-up, level for half of them, then straight down to a hundredth. */
 static double gmlp__rate(const gmlp__trainer *t, uint32_t step) {
     const gmlp_train_opts *o = &t->opts;
-    double rate = o->rate, x;
+    const double left = 2.0 * (double)(o->iterations - step) / (double)o->iterations;
+    double rate = o->rate;
     if (o->schedule == GMLP_CONSTANT) return rate;
-    x = (double)step / (double)o->iterations;
-    rate = gmlp__dmul(rate, 0.01 + gmlp__dmul(0.495, 1.0 + gmlp__cospi(x)));
-    return step < 20 ? gmlp__dmul(rate, (double)(step + 1) / 20.0) : rate;
+    if (left < 1.0) rate = gmlp__dmul(rate, 0.01 + gmlp__dmul(0.99, left));
+    return step < 5 ? gmlp__dmul(rate, (double)(step + 1) / 5.0) : rate;
 }
 
 /* Muon's direction: the orthogonal factor of x[rows][row] (of rows x cols, row = cols padded with zeros),
@@ -2882,7 +2942,7 @@ static void gmlp__muon(const gmlp__trainer *t, const float *g, float *m, float *
     const size_t turned = GMLP__PAD(rows);
     float *u = scratch, *x = u + rows * wide;
     size_t i, j;
-    t->kernels->momentum(0.95f, g, m, u, rows * wide);
+    t->kernels->momentum(0.9f, g, m, u, rows * wide);
     if (rows < cols) {
         memset(x, 0, (wide + GMLP__SLACK) * turned * sizeof(float));
         for (i = 0; i < rows; i++)
@@ -3053,7 +3113,7 @@ static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
         t->scratch = t->gradients + t->shards * count;
         gmlp__feature_tables(t, t->scratch + t->shards * pass);
         if (t->opts.start) memcpy(net->weights, t->opts.start->weights, flat * sizeof(float));
-        else result = gmlp_mlp_init(&net->mlp, t->opts.seed, t->opts.preset == GMLP_PRESET_PAPER ? 1.0f : 0.1f, net->weights);
+        else result = gmlp_mlp_init(&net->mlp, t->opts.seed, t->opts.preset == GMLP_PRESET_PAPER ? 1.0f : 0.01f, net->weights);
         gmlp__pack(&t->shape, net->weights, t->block);
         if (!result) result = gmlp__optimise(t, report);
         gmlp__unpack(&t->shape, t->block, net->weights);
@@ -3132,7 +3192,6 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
     net->adaptation = t.opts.adaptation;
     net->inputs = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_INPUT_WIDE : GMLP_INPUT_CODES;
     net->region = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_REGION_ALL : GMLP_REGION_SATURATED;
-    net->margin = t.opts.margin;
     net->coding = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_CODING_FLOATS : GMLP_CODING_STEPS;
     net->mlp.activation = t.opts.activation;
     net->mlp.bias = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL;

@@ -143,7 +143,6 @@ static int train(encoding *e) {
     gmlp_result status;
     memset(&opts, 0, sizeof opts);
     opts.preset = e->o.preset;
-    opts.margin = e->container == GMLP_CONTAINER_JPEG ? GMLP_MARGIN_JPEG : 0;
     opts.adaptation = e->o.adaptation;
     opts.seed = e->o.seed;
     opts.iterations = (uint32_t)e->o.iterations;
