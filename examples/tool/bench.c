@@ -44,13 +44,14 @@ int cmd_bench(int argc, char **argv) {
     size_t json_size = 0;
     int status, only = 0;
     const char *counts = "1200";
-    uint64_t threads = 0, quality = 0, siren_steps = 4000;
+    uint64_t threads = 0, quality = 0, iterations = 0, siren_steps = 4000;
     const args_option options[] = {
         { "--only", ARG_CHOICE, &only, SECTION_NAMES, "one part", 0, 0 },
         { "--plot", ARG_TEXT, &b.plot, "OUT.svg", "draw part rate", 0, 0 },
         { "--quality", ARG_INT, &quality, "Q", "base: a JPEG of this quality, decoded (a lossless base)", 1, 100 },
         { "--subsample", ARG_CHOICE, &b.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
         { "--paper-iterations", ARG_TEXT, &counts, "N,N...", "of preset paper; the best of them counts (1200)", 0, 0 },
+        { "--iterations", ARG_INT, &iterations, "N", "of the other presets, for a quick look (theirs)", 1, 10000000 },
         { "--paper", ARG_FLAG, &b.paper, NULL, "the comparisons of the GamutMLP paper instead", 0, 0 },
         { "--start32", ARG_TEXT, &b.start[0], "BLOB", "with --paper: a network of preset paper to start from", 0, 0 },
         { "--start64", ARG_TEXT, &b.start[1], "BLOB", "likewise, 64 wide", 0, 0 },
@@ -85,6 +86,7 @@ int cmd_bench(int argc, char **argv) {
     qsort(b.counts, b.count, sizeof *b.counts, by_count);
     b.subsample = b.subsample > 0;
     b.quality = (int)quality;
+    b.iterations = (uint32_t)iterations;
     b.siren_steps = (uint32_t)siren_steps;
     b.folder = names[0];
     b.workers = pool_create((int)threads);

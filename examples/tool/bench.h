@@ -18,6 +18,7 @@ typedef struct bench {
     int quality, subsample;             /* of a JPEG base; quality 0: a lossless one */
     uint32_t counts[BENCH_MAX_COUNTS];  /* iterations of preset paper, ascending */
     size_t count;
+    uint32_t iterations;                /* of the other presets; 0: theirs */
     const char *start[2];               /* blobs from which networks of 32 and 64 start */
     uint32_t siren_steps;
     pool *workers;

@@ -121,8 +121,8 @@ int bench_soft_clip(const bench *b, bench_subject *s, bench_outcome *o) {
 }
 
 /* ProPhoto-Sampled (H. Le, M. Afifi, M. S. Brown, CIC 2020): pixels of the original on a uniform grid, 16 bits a
-   channel, which costs no positions; the reader fits a polynomial to them. 135 KB are 150 x 150 of them. One
-   polynomial is for the saturated pixels and one for the others: better than one for all. */
+   channel, which costs no positions; the reader fits a polynomial to them, which takes every pixel of the base
+   to the original. 135 KB are 150 x 150 of them. */
 
 enum { SAMPLES = 22500, SAMPLE_BYTES = 6 };
 
@@ -130,41 +130,26 @@ int bench_sampled(const bench *b, bench_subject *s, bench_outcome *o) {
     const uint32_t width = s->wide.image.width, height = s->wide.image.height;
     const double spacing = fmax(sqrt((double)s->pixels / SAMPLES), 1);
     const uint32_t columns = (uint32_t)fmax(1, width / spacing), rows = (uint32_t)fmax(1, height / spacing);
-    const uint8_t *codes = (const uint8_t *)s->base.image.data;
     const size_t count = (size_t)columns * rows;
-    float *from[2], *to[2];
-    size_t n[2] = { 0, 0 };
-    polynomial p[2];
-    int k, failed = 0;
+    float *from = (float *)malloc(3 * count * sizeof(float)), *to = (float *)malloc(3 * count * sizeof(float));
+    polynomial p;
+    int failed = !from || !to;
     (void)b;
     nothing_spent(o);
     o->bytes = count * SAMPLE_BYTES;
-    for (k = 0; k < 2; k++) {
-        from[k] = (float *)malloc(3 * count * sizeof(float));
-        to[k] = (float *)malloc(3 * count * sizeof(float));
-        failed |= !from[k] || !to[k];
-    }
     for (size_t i = 0; i < count && !failed; i++) {
         const size_t x = (2 * (i % columns) + 1) * width / (2 * columns), y = (2 * (i / columns) + 1) * height / (2 * rows);
-        const size_t at = y * width + x;
-        k = gmlp_is_saturated(codes + 3 * at, s->margin);
-        for (int c = 0; c < 3; c++) {
-            const double code = gmlp_curve_encode(GMLP_PROPHOTO, s->original[3 * at + (size_t)c], 0);
-            from[k][3 * n[k] + (size_t)c] = s->clipped[3 * at + (size_t)c];
-            to[k][3 * n[k] + (size_t)c] = (float)gmlp_curve_decode(GMLP_PROPHOTO, floor(code * 65535 + 0.5) / 65535, 0);
+        for (size_t c = 0; c < 3; c++) {
+            const size_t at = 3 * (y * width + x) + c;
+            const double code = floor(65535 * gmlp_curve_encode(GMLP_PROPHOTO, s->original[at], 0) + 0.5);
+            from[3 * i + c] = s->clipped[at];
+            to[3 * i + c] = (float)gmlp_curve_decode(GMLP_PROPHOTO, code / 65535, 0);
         }
-        n[k]++;
     }
-    for (k = 0; k < 2 && !failed; k++) failed = polynomial_fit(&p[k], from[k], to[k], n[k]);
-    for (size_t i = 0; i < s->pixels && !failed; i++) {
-        k = gmlp_is_saturated(codes + 3 * i, s->margin);
-        if (n[k]) polynomial_apply(&p[k], s->clipped + 3 * i, s->result + 3 * i);
-        else memcpy(s->result + 3 * i, s->clipped + 3 * i, 3 * sizeof(float));
-    }
-    for (k = 0; k < 2; k++) {
-        free(from[k]);
-        free(to[k]);
-    }
+    if (!failed) failed = polynomial_fit(&p, from, to, count);
+    for (size_t i = 0; i < s->pixels && !failed; i++) polynomial_apply(&p, s->clipped + 3 * i, s->result + 3 * i);
+    free(from);
+    free(to);
     return finish(s, failed ? GMLP_E_MEMORY : GMLP_OK, o);
 }
 
@@ -179,7 +164,7 @@ static void coordinates(const bench_subject *s, size_t pixel, float xy[2]) {
 
 typedef struct siren_memory {
     float weights[SIREN_WEIGHTS], gradient[SIREN_WEIGHTS], m[SIREN_WEIGHTS], v[SIREN_WEIGHTS];
-    float xy[SIREN_BATCH][2], targets[SIREN_BATCH][3];
+    float xy[SIREN_BATCH * 2], targets[SIREN_BATCH * 3];
 } siren_memory;
 
 static gmlp_result siren_fit(const bench *b, const bench_subject *s, bench_work *w, siren_memory *t) {
@@ -193,10 +178,10 @@ static gmlp_result siren_fit(const bench *b, const bench_subject *s, bench_work 
             size_t pixel;
             state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
             pixel = (size_t)((state >> 32) * s->pixels >> 32);
-            coordinates(s, pixel, t->xy[i]);
-            for (size_t k = 0; k < 3; k++) t->targets[i][k] = 2 * (s->original[3 * pixel + k] - s->clipped[3 * pixel + k]);
+            coordinates(s, pixel, t->xy + 2 * i);
+            for (size_t k = 0; k < 3; k++) t->targets[3 * i + k] = 2 * (s->original[3 * pixel + k] - s->clipped[3 * pixel + k]);
         }
-        result = siren_gradient(t->weights, t->xy[0], t->targets[0], SIREN_BATCH, &loss, t->gradient, &b->run);
+        result = siren_gradient(t->weights, t->xy, t->targets, SIREN_BATCH, &loss, t->gradient, &b->run);
         if (!result) result = gmlp_adam_step(&adam, step, t->gradient, t->weights, t->m, t->v, SIREN_WEIGHTS, GMLP_ISA_AUTO);
         bench_work_show(w, step / (double)b->siren_steps);
     }
@@ -207,9 +192,9 @@ static gmlp_result siren_give_back(const bench *b, bench_subject *s, siren_memor
     gmlp_result result = GMLP_OK;
     for (size_t first = 0; first < s->pixels && !result; first += SIREN_BATCH) {
         const size_t n = s->pixels - first < SIREN_BATCH ? s->pixels - first : SIREN_BATCH;
-        for (size_t i = 0; i < n; i++) coordinates(s, first + i, t->xy[i]);
-        result = siren_forward(t->weights, t->xy[0], n, t->targets[0], &b->run);
-        for (size_t i = 0; i < 3 * n; i++) s->result[3 * first + i] = s->clipped[3 * first + i] + t->targets[0][i] / 2;
+        for (size_t i = 0; i < n; i++) coordinates(s, first + i, t->xy + 2 * i);
+        result = siren_forward(t->weights, t->xy, n, t->targets, &b->run);
+        for (size_t i = 0; i < 3 * n; i++) s->result[3 * first + i] = s->clipped[3 * first + i] + t->targets[i] / 2;
     }
     return result;
 }

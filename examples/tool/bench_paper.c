@@ -51,6 +51,7 @@ static int measure(table *t, const row *r, bench_subject *s, bench_outcome *o) {
     gmlp_train_opts opts;
     memset(&opts, 0, sizeof opts);
     opts.preset = r->preset;
+    opts.iterations = t->b->iterations;
     switch (r->kind) {
         case CLIP: return bench_clip(t->b, s, o);
         case SOFT_CLIP: return bench_soft_clip(t->b, s, o);
@@ -190,7 +191,7 @@ static void introduction(const table *t) {
     if (b->quality) fprintf(f, "JPEG, quality %d, %s, decoded.\n", b->quality, b->subsample ? "4:2:0" : "4:4:4");
     else fprintf(f, "8-bit sRGB, lossless.\n");
     fprintf(f, "Left out: networks trained on other pictures (pix2pix, pix2pixHD, ASAPNet, GamutNet).\n"
-               "ProPhoto-Sampled: 16-bit pixels on a uniform grid; two polynomials of degree 4, for saturated pixels and for others.\n"
+               "ProPhoto-Sampled: 16-bit pixels on a uniform grid; a polynomial of degree 4, linear to linear.\n"
                "SIREN (small): 2-128-128-3, sine activations, Adam 1e-4, %u steps of 8192 pixels.\n"
                "MLP: preset paper at several widths;", (unsigned)b->siren_steps);
     if (b->count > 1) fprintf(f, " the best OG PSNR of");

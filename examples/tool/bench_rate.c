@@ -46,6 +46,7 @@ static int measure(rates *r, bench_subject *s, bench_outcome *o, bench_outcome *
     for (size_t i = 0; i < bench_preset_count; i++) {
         bench_work_part(&r->work, BENCH_OTHER_WORK);
         opts.preset = bench_presets[i].preset;
+        opts.iterations = b->iterations;
         if (bench_network(b, s, &opts, &r->work, &o[PRESETS + i])) return 1;
     }
     bench_work_part(&r->work, BENCH_OTHER_WORK);
@@ -215,13 +216,13 @@ static void plot(const rates *r, FILE *file) {
     chart_panel p[2 * BENCH_SETS];
     char names[BENCH_MAX_COUNTS][24], title[96] = "What comes back from a lossless sRGB base";
     size_t n = 0;
-    for (size_t i = 0; i < r->b->count; i++) snprintf(names[i], sizeof names[i], "%u iterations", (unsigned)r->b->counts[i]);
+    for (size_t i = 0; i < r->b->count; i++) snprintf(names[i], sizeof names[i], "paper, %u", (unsigned)r->b->counts[i]);
     if (r->b->quality)
         snprintf(title, sizeof title, "What comes back from a JPEG of quality %d, %s", r->b->quality, r->b->subsample ? "4:2:0" : "4:4:4");
     for (int s = 0; s < BENCH_SETS; s++)
         for (int unit = CHART_BYTES; unit <= CHART_SECONDS && r->list.set[s]; unit++)
             panel(r, &p[n++], r->list.set[s], unit, r->set[s], r->counts[s], names);
-    chart_write(file, title, "Solid: pixels out of the sRGB gamut. Dashed: all pixels. Linear ProPhoto, mean of the pictures.", p, n, 2);
+    chart_write(file, title, "Solid: pixels out of the sRGB gamut. Dashed: all pixels. Linear ProPhoto, mean of the pictures. A soft clip changes what every viewer shows.", p, n, 2);
 }
 
 static int all_pictures(rates *r) {

@@ -136,7 +136,8 @@ static void draw_series(FILE *f, const chart_series *s, const axes *a) {
     }
     for (i = 0; i < n; i++) {
         const double x = at_x(a, s->x[order[i]]), y = at_y(a, s->y[order[i]]);
-        fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"%s\"/>\n", x, y, colour);
+        fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.2\" fill=\"%s\" stroke=\"%s\" stroke-width=\"1.6\"/>\n", x, y,
+                s->dashed ? "none" : colour, colour);
         if (s->label[order[i]]) text(f, x + 7, y + 13, "start", colour, 11, s->label[order[i]]);
     }
 }
@@ -147,7 +148,7 @@ static void legend(FILE *f, const chart_panel *panel, double x, double y) {
         if (!s->name) continue;
         line(f, x, y - 4, x + 22, y - 4, colours[s->colour], 2, 1, "");
         text(f, x + 28, y, "start", ink, 13, s->name);
-        x += 44 + 7.2 * (double)strlen(s->name);
+        x += 44 + 6.6 * (double)strlen(s->name);
     }
 }
 
