@@ -411,6 +411,51 @@ static void jpeg_base_is_what_a_decoder_sees(void **state) {
     unload(&c, &lossless);
 }
 
+/* The paper's comparisons from given networks; two steps of everything. */
+static void starts_are_taken_and_checked(void **state) {
+    const folder *f = (const folder *)*state;
+    char start[64], *json = NULL;
+    size_t size;
+    bench_subject s;
+    bench b;
+    load(&b, f, 0, &s);
+    snprintf(start, sizeof start, "%s/start", f->name);
+    for (int width = 32; width <= 64; width += 32) {
+        gmlp_train_opts opts;
+        uint8_t bytes[65536];
+        gmlp_net net;
+        FILE *file;
+        memset(&opts, 0, sizeof opts);
+        opts.preset = GMLP_PRESET_PAPER;
+        opts.width = width;
+        opts.iterations = 1;
+        opts.batch = 64;
+        assert_int_equal(gmlp_train(&s.base.image, &s.wide.image, &opts, &net, NULL), GMLP_OK);
+        assert_int_equal(gmlp_blob_write(&net, bytes, sizeof bytes, &size), GMLP_OK);
+        gmlp_net_free(&net);
+        file = fopen(start, "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(bytes, 1, size, file), size);
+        assert_int_equal(fclose(file), 0);
+        b.folder = f->name;
+        b.count = 1;
+        b.counts[0] = b.iterations = b.siren_steps = 2;
+        b.start[0] = start;
+        b.table = fopen("/dev/null", "w");
+        assert_non_null(b.table);
+        json_begin(&b.j, open_memstream(&json, &size));
+        assert_int_equal(bench_paper(&b), width != 32);
+        json_end(&b.j);
+        fclose(b.j.file);
+        fclose(b.table);
+        assert_int_equal(strstr(json, "mean_psnr_og_mlp_32_meta") != NULL, width == 32);
+        assert_null(strstr(json, "mlp_64_meta"));
+        free(json);
+    }
+    unlink(start);
+    unload(&b, &s);
+}
+
 static void folders_of_pictures(void **state) {
     const folder *f = (const folder *)*state;
     bench_list l;
@@ -507,6 +552,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(methods_score_as_compare_does, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(best_of_the_iteration_counts, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(jpeg_base_is_what_a_decoder_sees, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(starts_are_taken_and_checked, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(folders_of_pictures, folder_make, folder_remove),
         cmocka_unit_test(means_leave_out_what_is_not_a_number),
         cmocka_unit_test(charts_are_whole),

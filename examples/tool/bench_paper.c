@@ -172,14 +172,17 @@ static int read_start(const char *path, int width, gmlp_net *net) {
     size_t size;
     gmlp_error why;
     char error[256];
+    int bands_differ = 0;
     gmlp_result result;
     memset(&why, 0, sizeof why);
     if (file_read(path, &bytes, &size, error)) return fail("bench", "%s", error);
     result = gmlp_blob_read(bytes, size, NULL, net, &why);
     free(bytes);
     if (result) return fail("bench", "%s: %s", path, why.text ? why.text : gmlp_result_string(result));
-    if (net->method != GMLP_METHOD_RESIDUAL || net->inputs != GMLP_INPUT_WIDE || net->mlp.width != width || net->mlp.bias != GMLP_BIAS_FIRST)
-        return fail("bench", "%s: is not a network of preset paper of width %d", path, width);
+    for (int k = 0; k < GMLP_INPUTS; k++) bands_differ |= net->mlp.bands[k] != BANDS;
+    if (net->method != GMLP_METHOD_RESIDUAL || net->inputs != GMLP_INPUT_WIDE || net->mlp.activation != GMLP_RELU ||
+        net->mlp.bias != GMLP_BIAS_FIRST || net->mlp.width != width || bands_differ)
+        return fail("bench", "%s: is not a network of preset paper, %d wide", path, width);
     return 0;
 }
 
