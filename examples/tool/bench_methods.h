@@ -19,7 +19,7 @@ typedef struct bench_preset {
 extern const bench_preset bench_presets[];
 extern const size_t bench_preset_count;
 
-/* Progress over parts of different length; work is counted in FLOP, roughly. */
+/* Progress over parts of different length; work is counted in the library's FLOP. */
 typedef struct bench_work {
     const char *label;
     double done, part, all;
@@ -31,10 +31,11 @@ void bench_work_show(bench_work *w, double fraction);
 void bench_work_pause(bench_work *w); /* takes the bar away, so that lines can be printed */
 void bench_work_end(bench_work *w);
 
-/* What a part costs. */
+/* What a part costs, roughly. */
 double bench_paper_work(int width, uint32_t iterations);
 double bench_siren_work(uint32_t steps);
-#define BENCH_OTHER_WORK 1e11
+#define BENCH_LOAD_WORK 3e10   /* reading a picture; what takes no training */
+#define BENCH_PRESET_WORK 3e11 /* one of bench_presets; the search for a residual as JPEG */
 
 /* 0, or 1 after a message. */
 int bench_clip(const bench *b, bench_subject *s, bench_outcome *o);

@@ -57,7 +57,7 @@ static int measure(table *t, const row *r, bench_subject *s, bench_outcome *o) {
         case SOFT_CLIP: return bench_soft_clip(t->b, s, o);
         case SAMPLED: return bench_sampled(t->b, s, o);
         case SIREN: bench_work_part(&t->work, bench_siren_work(t->b->siren_steps)); return bench_siren(t->b, s, &t->work, o);
-        case PRESET: bench_work_part(&t->work, BENCH_OTHER_WORK); return bench_network(t->b, s, &opts, &t->work, o);
+        case PRESET: bench_work_part(&t->work, BENCH_PRESET_WORK); return bench_network(t->b, s, &opts, &t->work, o);
         default: break;
     }
     opts.preset = GMLP_PRESET_PAPER;
@@ -72,9 +72,9 @@ static int measure(table *t, const row *r, bench_subject *s, bench_outcome *o) {
 
 static double work_of(const table *t, const row *r) {
     const bench *b = t->b;
-    double work = BENCH_OTHER_WORK; /* reading the picture */
+    double work = BENCH_LOAD_WORK;
     if (r->kind == SIREN) work += bench_siren_work(b->siren_steps);
-    else if (r->kind == PRESET) work += BENCH_OTHER_WORK;
+    else if (r->kind == PRESET) work += BENCH_PRESET_WORK;
     else if (r->kind == META) work += bench_paper_work(r->width, b->counts[0]);
     else if (r->kind == NETWORK)
         for (size_t i = 0; i < b->count; i++) work += bench_paper_work(r->width, b->counts[i]);
@@ -103,7 +103,7 @@ static int print(table *t, row *r) {
         bench_outcome o;
         bench_subject s;
         int failed;
-        bench_work_part(&t->work, BENCH_OTHER_WORK);
+        bench_work_part(&t->work, BENCH_LOAD_WORK);
         failed = bench_subject_load(t->b, t->list.entry[i].path, &s) || measure(t, r, &s, &o);
         bench_subject_free(&s);
         if (failed) {

@@ -41,15 +41,15 @@ static int measure(rates *r, bench_subject *s, bench_outcome *o, bench_outcome *
     size_t bytes[BUDGETS];
     gmlp_train_opts opts;
     memset(&opts, 0, sizeof opts);
-    bench_work_part(&r->work, BENCH_OTHER_WORK);
+    bench_work_part(&r->work, BENCH_LOAD_WORK);
     if (bench_clip(b, s, &o[CLIP]) || bench_soft_clip(b, s, &o[SOFT])) return 1;
     for (size_t i = 0; i < bench_preset_count; i++) {
-        bench_work_part(&r->work, BENCH_OTHER_WORK);
+        bench_work_part(&r->work, BENCH_PRESET_WORK);
         opts.preset = bench_presets[i].preset;
         opts.iterations = b->iterations;
         if (bench_network(b, s, &opts, &r->work, &o[PRESETS + i])) return 1;
     }
-    bench_work_part(&r->work, BENCH_OTHER_WORK);
+    bench_work_part(&r->work, BENCH_PRESET_WORK);
     for (size_t i = 0; i < BUDGETS; i++) bytes[i] = budgets[i].bytes;
     if (bench_residual(s, bytes, BUDGETS, o + r->jpegs)) return 1;
     opts.preset = GMLP_PRESET_PAPER;
@@ -57,7 +57,7 @@ static int measure(rates *r, bench_subject *s, bench_outcome *o, bench_outcome *
 }
 
 static double work_of(const bench *b) {
-    double work = (3.0 + (double)bench_preset_count) * BENCH_OTHER_WORK;
+    double work = 2 * BENCH_LOAD_WORK + (1 + (double)bench_preset_count) * BENCH_PRESET_WORK;
     for (size_t i = 0; i < b->count; i++) work += bench_paper_work(32, b->counts[i]);
     return work;
 }
@@ -190,7 +190,7 @@ static void point(chart_series *s, const bench_mean *m, int unit, int what, cons
 
 static void panel(const rates *r, chart_panel *p, const char *set, int unit, const bench_mean *m, const bench_mean *counts, char names[][24]) {
     memset(p, 0, sizeof *p);
-    snprintf(p->title, sizeof p->title, "%s%s%zu pictures", set, *set ? ", " : "", m[CLIP].pictures);
+    snprintf(p->title, sizeof p->title, "%s%s%zu picture%s", set, *set ? ", " : "", m[CLIP].pictures, m[CLIP].pictures == 1 ? "" : "s");
     p->x_title = unit == CHART_BYTES ? "bytes beside the sRGB picture" : "seconds of training";
     p->y_title = "PSNR, dB";
     p->unit = unit;
@@ -234,7 +234,7 @@ static int all_pictures(rates *r) {
         bench_subject s;
         char name[64];
         int failed;
-        bench_work_part(&r->work, BENCH_OTHER_WORK);
+        bench_work_part(&r->work, BENCH_LOAD_WORK);
         failed = bench_subject_load(r->b, e->path, &s) || measure(r, &s, o, counts);
         bench_subject_free(&s);
         bench_work_pause(&r->work);

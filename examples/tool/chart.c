@@ -148,7 +148,7 @@ static void legend(FILE *f, const chart_panel *panel, double x, double y) {
         if (!s->name) continue;
         line(f, x, y - 4, x + 22, y - 4, colours[s->colour], 2, 1, "");
         text(f, x + 28, y, "start", ink, 13, s->name);
-        x += 44 + 6.6 * (double)strlen(s->name);
+        x += 54 + 6.6 * (double)strlen(s->name);
     }
 }
 
