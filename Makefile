@@ -2,7 +2,7 @@
 # make test             everything that is checked; ends with "N passed, N failed"
 # make fuzz SECONDS=60  every fuzz target for that long each, with clang's libFuzzer
 # make demo             the whole way of one synthetic picture, in build/demo/
-# make bench DATA=dir   the measurements of the README, on your pictures or the synthetic one
+# make bench DATA=dir   the measurements of the README, on your pictures or the synthetic one; build/rate.svg
 # make pytorch          gradients, preset paper and the speed of a step against PyTorch
 # make survival         which carriers live through which tools, as a table
 # make clean
@@ -100,7 +100,7 @@ $(B)/pictures/scene.png: $(B)/scene
 	@mkdir -p $(@D)
 	$< $@ 4000 3000
 bench: all $(if $(DATA),,$(B)/pictures/scene.png)
-	@$(B)/gamutmlp bench $(or $(DATA),$(B)/pictures)
+	@$(B)/gamutmlp bench $(or $(DATA),$(B)/pictures) --plot $(B)/rate.svg
 
 # The library against PyTorch, where python3 has torch and numpy (PYTHON=... names another).
 PYTHON = python3

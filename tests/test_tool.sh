@@ -122,6 +122,31 @@ is "permissions stay" [ "$(ls -l target.png | cut -c1-10)" = -rw------- ]
 long=$(printf 'n%.0s' $(seq 240))
 does encode wide.png "$long.png" $from --iterations 10
 
+# The bench, on one small picture with few steps.
+mkdir photographs photographs/scene && cp wide.png photographs/ && cp wide.png photographs/scene/wide_prophoto.png
+does bench photographs --only rate --iterations 20 --paper-iterations 3,2 --plot rate.svg
+is "bench: a row a picture" [ "$(grep -c '^| wide_prophoto |' out)" = 1 ]
+is "bench: every row has the same columns" [ "$(grep '^|' out | tr -cd '|\n' | sort -u | wc -l)" = 1 ]
+is "bench: each iteration count has its line" [ "$(grep -c 'with [23] iterations' out)" = 2 ]
+is "bench: the plot is there" grep -q "^</svg>" rate.svg
+if have xmllint; then is "bench: the plot is XML" xmllint --noout rate.svg; fi
+rm -r photographs/scene
+does bench photographs --only rate --iterations 20 --paper-iterations 2 --quality 90 --subsample 420
+is "bench: says its base" grep -q "JPEG, quality 90, 4:2:0" out
+"$tool" bench photographs --only rate --iterations 20 --paper-iterations 2 --json >out 2>err; status=$?
+is "bench --json" [ $status -eq 0 ]
+is "bench: JSON" valid_json
+is "bench: keys" has_keys pictures pictures_default_ahead mean_psnr_clip mean_psnr_og_default mean_psnr_og_paper bytes_jpeg_2_kb mean_train_seconds_max
+is "bench: blobs keep to their bound" above 4097 "$(value bytes_default)"
+is "bench: JPEGs keep to theirs" above 2049 "$(value bytes_jpeg_2_kb)"
+"$tool" bench --paper photographs --iterations 20 --paper-iterations 2 --siren-steps 2 --json >out 2>err; status=$?
+is "bench --paper" [ $status -eq 0 ]
+is "bench --paper: JSON" valid_json
+is "bench --paper: keys" has_keys pictures mean_psnr_clip mean_psnr_og_soft_clip mean_rmse_sampled mean_rmse_og_siren mean_psnr_og_mlp_64 \
+    mean_psnr_og_mlp_32_xy mean_psnr_og_mlp_16 bytes_mlp_128 mean_train_seconds_default
+is "bench --paper: three tables" [ "$(grep -c '^| method |' err)" = 3 ]
+is "bench --paper: what is left out" grep -q "no --start32 is given" err
+
 # Small and plain pictures.
 printf 'P6 1 1 65535\n\377\377\000\000\000\000' >one.ppm
 does encode one.ppm one.png $from --iterations 10
@@ -156,12 +181,18 @@ says 2 "unknown depth '8'" decode base.png x.tif --depth 8
 says 2 "\-\-crop takes X,Y,W,H" decode base.png x.tif --crop 1,2,3
 says 2 "\-\-crop takes X,Y,W,H" decode base.png x.tif --crop 0,0,0,5
 says 2 "outside the picture, which is 160 x 120" decode base.png x.tif --crop 100,100,61,20
+says 2 "\-\-paper-iterations takes up to 8 whole numbers" bench photographs --paper-iterations 1200,
+says 2 "\-\-paper-iterations takes up to 8 whole numbers" bench photographs --paper-iterations 0
+says 2 "\-\-subsample is for a JPEG base" bench photographs --subsample 420
+says 2 "\-\-start32 and --start64 go with --paper" bench photographs --start32 x
+says 2 "\-\-paper goes without" bench --paper photographs --only rate
+says 2 "\-\-plot draws part rate" bench photographs --only train --plot x.svg
 says 2 "'-' (standard input or output) is not supported" encode - x.jpg
 says 2 "a file name is missing" encode wide.png
 says 2 "no file names" strip
 says 2 "one name too many: 'c'" inspect a c
 says 2 "empty" inspect ""
-for sub in encode decode inspect compare strip; do
+for sub in encode decode inspect compare strip bench; do
     does $sub --help
     is "$sub --help shows an example" grep -q "^  gamutmlp $sub " out
 done
@@ -172,6 +203,9 @@ is "the version" grep -q "^gamutmlp [0-9]*\.[0-9]*\.[0-9]* " out
 # Work that fails: 1, nothing written, and what was there stays.
 mkdir folder
 echo kept >kept.png
+says 1 "nowhere: no pictures" bench nowhere --only rate --json
+says 1 "kept.png: " bench --paper photographs --start32 kept.png --json
+says 1 "cannot be written: No such file" bench photographs --only rate --plot nowhere/rate.svg --json
 says 1 "missing.png: No such file" encode missing.png kept.png
 says 1 "folder: is a folder" encode folder kept.png
 says 1 "kept.png: is not a PNG" encode kept.png x.png
