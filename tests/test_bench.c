@@ -397,7 +397,7 @@ static void jpeg_base_is_what_a_decoder_sees(void **state) {
     picture decoded;
     load(&c, (const folder *)*state, 0, &lossless);
     load(&b, (const folder *)*state, 75, &s);
-    assert_int_equal(s.margin, GMLP_MARGIN_JPEG);
+    assert_in_range(s.margin, 1, 63);
     assert_int_equal(lossless.margin, 0);
     memset(&write, 0, sizeof write);
     write.quality = 75;

@@ -68,6 +68,15 @@ static int take_value(const args_command *command, const args_option *o, const c
             *(uint64_t *)o->target = v;
             break;
         }
+        case ARG_NUMBER: {
+            char *end;
+            const double v = strtod(text, &end);
+            if (end == text || *end || !(v >= (double)o->low && v <= (double)o->high))
+                return args_wrong(command, "%s takes a number from %llu to %llu, not '%s'", o->name, (unsigned long long)o->low,
+                                  (unsigned long long)o->high, text);
+            *(double *)o->target = v;
+            break;
+        }
         case ARG_CHOICE: {
             int index = choice_index(o->value, text);
             if (index < 0) return args_wrong(command, "%s: unknown %s '%s'; known are %s", o->name, o->name + 2, text, o->value);
@@ -98,7 +107,7 @@ int args_parse(const args_command *command, int argc, char **argv, const char **
             if (!strcmp(arg, "-"))
                 return args_wrong(command, "'-' (standard input or output) is not supported; give a file name");
             if (!*arg) return args_wrong(command, "a file name is empty");
-            if (found == command->operands) return args_wrong(command, "one name too many: '%s'", arg);
+            if (found == command->operands && !command->count) return args_wrong(command, "one name too many: '%s'", arg);
             operands[found++] = arg;
             continue;
         }
@@ -128,5 +137,6 @@ int args_parse(const args_command *command, int argc, char **argv, const char **
     if (found < command->operands)
         return args_wrong(command, "%s; usage: gamutmlp %s %s", found ? "a file name is missing" : "no file names given",
                           command->name, command->synopsis);
+    if (command->count) *command->count = found;
     return ARGS_GO_ON;
 }

@@ -7,6 +7,7 @@
 enum {
     ARG_FLAG,   /* int: 1 when given */
     ARG_INT,    /* uint64_t within low..high */
+    ARG_NUMBER, /* double within low..high */
     ARG_TEXT,   /* const char *: not empty */
     ARG_CHOICE, /* int: index into the words of value, which are separated by | */
     ARG_SPACE   /* int: gmlp_space from its name */
@@ -28,11 +29,12 @@ typedef struct args_command {
     const char *example;        /* lines, each indented by two spaces */
     const args_option *options; /* ends with a NULL name; --help is understood always */
     int operands;               /* how many file names there must be */
+    int *count;                 /* NULL, or there may be more, and this gets their number */
 } args_command;
 
 #define ARGS_GO_ON (-1)
 
-/* Reads argv[1..]; operands[0..] get the file names. Returns ARGS_GO_ON, or the exit status: 0 after
+/* Reads argv[1..]; operands[0..] get the file names (with count there must be room for argc). Returns ARGS_GO_ON, or the exit status: 0 after
    --help, 2 after a message on stderr that names the option. */
 int args_parse(const args_command *command, int argc, char **argv, const char **operands);
 

@@ -71,7 +71,7 @@ int cmd_bench(int argc, char **argv) {
         "  gamutmlp bench photographs --only rate --quality 90 --subsample 420 --paper-iterations 1200,9000\n"
         "  gamutmlp bench --paper photographs\n"
         "  gamutmlp bench photographs --only train --json",
-        options, 1
+        options, 1, NULL
     };
     const char *names[1];
     memset(&b, 0, sizeof b);

@@ -224,7 +224,6 @@ int bench_network(const bench *b, bench_subject *s, const gmlp_train_opts *opts,
     gmlp_result result;
     gmlp_net net;
     timing clock;
-    train.margin = s->margin;
     train.threads = b->run;
     train.progress = on_step;
     train.progress_user = w;

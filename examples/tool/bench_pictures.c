@@ -134,12 +134,26 @@ int bench_subject_base(const bench *b, const gmlp_image *from, picture *base, ch
     return status;
 }
 
+/* The margin that the library chooses for these pictures, for the other methods that work on saturated pixels. */
+static gmlp_result find_margin(const bench *b, bench_subject *s) {
+    gmlp_train_opts opts;
+    gmlp_net net;
+    gmlp_result result;
+    memset(&opts, 0, sizeof opts);
+    opts.width = 8;
+    opts.iterations = opts.batch = 1;
+    opts.threads = b->run;
+    result = gmlp_train(&s->base.image, &s->wide.image, &opts, &net, NULL);
+    s->margin = net.margin;
+    gmlp_net_free(&net);
+    return result;
+}
+
 int bench_subject_load(const bench *b, const char *path, bench_subject *s) {
     gmlp_result result = GMLP_E_MEMORY;
     char error[256];
     memset(s, 0, sizeof *s);
     s->path = path;
-    s->margin = b->quality ? GMLP_MARGIN_JPEG : 0;
     if (read_wide(path, &s->wide, error)) return fail("bench", "%s", error);
     s->pixels = (size_t)s->wide.image.width * s->wide.image.height;
     s->original = (float *)malloc(s->pixels * 3 * sizeof(float));
@@ -150,6 +164,7 @@ int bench_subject_load(const bench *b, const char *path, bench_subject *s) {
     if (s->original && s->clipped && s->result && s->out_of_gamut) result = metrics_linear(&s->wide.image, 0, s->original);
     if (!result) result = metrics_linear(&s->base.image, 0, s->clipped);
     if (!result) result = metrics_mask(&s->wide.image, s->original, 0, s->out_of_gamut);
+    if (!result) result = find_margin(b, s);
     return result ? fail("bench", "%s: %s", path, gmlp_result_string(result)) : 0;
 }
 

@@ -40,3 +40,17 @@ void carried_free(carried *c) {
     gmlp_net_free(&c->net);
     memset(c, 0, sizeof *c);
 }
+
+int start_read(const char *path, gmlp_net *net, char error[256]) {
+    gmlp_error why;
+    uint8_t *bytes;
+    size_t size;
+    gmlp_result status;
+    memset(&why, 0, sizeof why);
+    if (file_read(path, &bytes, &size, error)) return -1;
+    status = gmlp_blob_read(bytes, size, NULL, net, &why);
+    free(bytes);
+    if (!status && net->method == GMLP_METHOD_NONE) status = GMLP_E_NOT_FOUND;
+    if (status) error_text(error, path, "%s", why.text ? why.text : gmlp_result_string(status));
+    return status ? -1 : 0;
+}

@@ -18,4 +18,7 @@ typedef struct carried {
 int carried_open(const char *path, carried *c, char error[256]);
 void carried_free(carried *c);
 
+/* The network of a file that is nothing but a blob: what meta-train writes. 0, or -1 with the reason. */
+int start_read(const char *path, gmlp_net *net, char error[256]);
+
 #endif

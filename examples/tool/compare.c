@@ -104,7 +104,7 @@ int cmd_compare(int argc, char **argv) {
         "compare", "REFERENCE TEST",
         "Tells how far TEST is from REFERENCE: in linear ProPhoto, or by the PQ signal in Rec.2020 if REFERENCE is\n"
         "HDR (PQ, HLG, or linear with samples above 1). Pixels of REFERENCE outside sRGB are also counted apart.",
-        "  gamutmlp compare original.png decoded.png --heatmap error.png\n", table, 2};
+        "  gamutmlp compare original.png decoded.png --heatmap error.png\n", table, 2, NULL};
     const char *plots[2], *paths[2];
     char error[256];
     int status = args_parse(&command, argc, argv, paths), i;

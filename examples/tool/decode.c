@@ -233,7 +233,7 @@ int cmd_decode(int argc, char **argv) {
         "the colour space's ICC profile; EXR is written in the linear form of the space.",
         "  gamutmlp decode photo.jpg wide.tif\n"
         "  gamutmlp decode photo.jpg part.exr --crop 100,200,640,480 --to acescg",
-        options, 2
+        options, 2, NULL
     };
     const char *names[2], *cannot;
     int status;

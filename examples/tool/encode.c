@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "carried.h"
 #include "commands.h"
 #include "metrics.h"
 #include "output.h"
@@ -11,8 +12,9 @@
 
 typedef struct encode_options {
     int preset, from, adaptation, truncate, json;
-    uint64_t quality, iterations, seed, threads;
-    const char *carriers;
+    uint64_t quality, iterations, seed, threads, budget;
+    double target_psnr;
+    const char *carriers, *start;
 } encode_options;
 
 /* What encoding makes, in order; freed together. */
@@ -26,6 +28,7 @@ typedef struct encoding {
     uint8_t *file;           /* the base as a file */
     size_t file_size;
     gmlp_gamut_report gamut;
+    gmlp_net start;          /* with --start */
     gmlp_net net;
     gmlp_train_report training;
     double train_seconds;
@@ -146,6 +149,13 @@ static int train(encoding *e) {
     opts.adaptation = e->o.adaptation;
     opts.seed = e->o.seed;
     opts.iterations = (uint32_t)e->o.iterations;
+    opts.budget = (uint32_t)e->o.budget;
+    opts.target_psnr = e->o.target_psnr;
+    if (e->o.start) {
+        opts.start = &e->start;
+        opts.width = e->start.mlp.width;
+        memcpy(opts.bands, e->start.mlp.bands, sizeof opts.bands);
+    }
     opts.threads = pool_threads(e->workers);
     opts.progress = on_progress;
     opts.progress_user = &bar;
@@ -153,6 +163,11 @@ static int train(encoding *e) {
     status = gmlp_train(&e->base.image, &e->wide.image, &opts, &trained, &e->training);
     progress_end(&bar);
     e->train_seconds = seconds_now() - start;
+    if (status == GMLP_E_TARGET)
+        return fail("encode", "%s: %.2f dB is out of reach: a network of %s gives %.2f dB; %s is not written", e->in, e->o.target_psnr,
+                    e->o.budget ? "that budget" : "32 KB", e->training.psnr_og, e->out);
+    if (status == GMLP_E_ARGUMENT && e->o.start)
+        return fail("encode", "%s: not a start for this preset and budget (meta-train with the same --preset and --budget makes one)", e->o.start);
     if (status) return fail("encode", "training on %s: %s", e->in, gmlp_result_string(status));
     e->blob_size = gmlp_blob_size(&trained);
     e->blob = (uint8_t *)malloc(e->blob_size);
@@ -179,8 +194,21 @@ static int write_file(encoding *e) {
 
 /* What it says. */
 
+/* Why the network is as large as it is. */
+static const char *chosen_because(const encoding *e, char text[160]) {
+    static const char *const names[] = { "default", "paper", "fast", "high", "max" };
+    if (e->o.preset == GMLP_PRESET_PAPER) snprintf(text, 160, "as published");
+    else if (e->o.target_psnr > 0.0)
+        snprintf(text, 160, "the smallest tried that gives %.2f dB (%.2f)", e->o.target_psnr, e->training.psnr_og);
+    else if (e->o.start) snprintf(text, 160, "as the start in %s", e->o.start);
+    else if (e->o.budget) snprintf(text, 160, "the widest that leaves about 5 bits a weight of %llu bytes", (unsigned long long)e->o.budget);
+    else snprintf(text, 160, "preset %s", names[e->o.preset]);
+    return text;
+}
+
 static void report_json(const encoding *e, const metrics_psnr_result *q, double total) {
     const double pixels = (double)e->gamut.pixels;
+    char because[160];
     json j;
     json_begin(&j, stdout);
     json_integer(&j, "width", e->wide.image.width);
@@ -193,6 +221,10 @@ static void report_json(const encoding *e, const metrics_psnr_result *q, double 
     json_integer(&j, "file_bytes", e->out_size);
     json_integer(&j, "blob_bytes", e->blob_size);
     json_integer(&j, "metadata_bytes", e->out_size - e->file_size);
+    json_integer(&j, "network_width", e->net.weights ? (uint64_t)e->net.mlp.width : 0);
+    json_integer(&j, "weights", e->net.weights ? gmlp_mlp_weights(&e->net.mlp) : 0);
+    json_integer(&j, "margin", (uint64_t)e->net.margin);
+    json_text(&j, "chosen_because", e->net.weights ? chosen_because(e, because) : NULL);
     json_integer(&j, "iterations", e->training.iterations);
     json_number(&j, "train_seconds", e->train_seconds);
     json_number(&j, "total_seconds", total);
@@ -211,6 +243,7 @@ static void print_psnr(double v) {
 
 static void report_text(const encoding *e, const metrics_psnr_result *q, double total) {
     const double pixels = (double)e->gamut.pixels;
+    char because[160];
     printf("%s: %u x %u, %s (%s)\n", e->in, e->wide.image.width, e->wide.image.height, gmlp_space_name(e->wide.image.space),
            e->wide.space_from);
     printf("  outside sRGB    %.2f %% of the pixels\n", 100 * (double)e->gamut.out_of_gamut / pixels);
@@ -222,6 +255,8 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
            (unsigned long long)e->blob_size);
     if (e->net.method == GMLP_METHOD_NONE) printf("  nothing was lost, so there was nothing to train\n");
     else {
+        printf("  network         2 layers of %d: %s\n", e->net.mlp.width, chosen_because(e, because));
+        if (e->net.margin) printf("  applied to      codes 0-%d and 255-%d: so far did compression move clipped ones\n", e->net.margin, 255 - e->net.margin);
         printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations, e->train_seconds, total);
         printf("\nPSNR in linear ProPhoto       all pixels   out of gamut\n  as plain sRGB         ");
         print_psnr(q->psnr_clip);
@@ -261,6 +296,7 @@ static int encode(encoding *e) {
     if (!strcmp(e->wide.space_from, "assumed"))
         fprintf(stderr, "gamutmlp encode: note: %s does not say its colour space; %s assumed (--from tells it)\n", e->in,
                 gmlp_space_name(e->wide.image.space));
+    if (e->o.start && start_read(e->o.start, &e->start, error)) return fail("encode", "%s", error);
     e->workers = pool_create((int)e->o.threads);
     if (!e->workers) return fail("encode", "out of memory");
     if (output_open(&e->output, e->out, error)) return fail("encode", "%s", error); /* before the long part */
@@ -279,6 +315,9 @@ int cmd_encode(int argc, char **argv) {
         { "--preset", ARG_CHOICE, &preset, "default|fast|high|max|paper", "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95)", 1, 100 },
         { "--from", ARG_SPACE, &e.o.from, "SPACE", "what the numbers are, whatever the file says", 0, 0 },
+        { "--budget", ARG_INT, &e.o.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
+        { "--target-psnr", ARG_NUMBER, &e.o.target_psnr, "DB", "the smallest network that gives out-of-gamut pixels back so well", 1, 120 },
+        { "--start", ARG_TEXT, &e.o.start, "FILE", "begin with these weights, from 'gamutmlp meta-train'", 0, 0 },
         { "--iterations", ARG_INT, &e.o.iterations, "N", "training steps (the preset's)", 1, 10000000 },
         { "--seed", ARG_INT, &e.o.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
         { "--threads", ARG_INT, &e.o.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
@@ -295,7 +334,7 @@ int cmd_encode(int argc, char **argv) {
         "restores the colours that sRGB cannot hold.",
         "  gamutmlp encode photo_prophoto.tif photo.jpg --quality 95\n"
         "  gamutmlp encode render.exr render.png --from acescg --json",
-        options, 2
+        options, 2, NULL
     };
     const char *names[2];
     int status;
@@ -309,6 +348,9 @@ int cmd_encode(int argc, char **argv) {
     else if (path_has_extension(e.out, "jpg") || path_has_extension(e.out, "jpeg")) e.container = GMLP_CONTAINER_JPEG;
     else return args_wrong(&command, "%s: the output's name must end in .jpg or .png", e.out);
     if (e.o.quality && e.container == GMLP_CONTAINER_PNG) return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");
+    if (e.o.preset == GMLP_PRESET_PAPER && (e.o.budget || e.o.target_psnr > 0.0))
+        return args_wrong(&command, "--budget and --target-psnr choose a network; --preset paper has its own");
+    if (e.o.start && e.o.target_psnr > 0.0) return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --start for it");
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
         return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
     status = encode(&e);
@@ -316,6 +358,7 @@ int cmd_encode(int argc, char **argv) {
     pool_free(e.workers);
     picture_free(&e.wide);
     picture_free(&e.base);
+    gmlp_net_free(&e.start);
     gmlp_net_free(&e.net);
     free(e.file);
     free(e.blob);

@@ -145,7 +145,7 @@ int cmd_inspect(int argc, char **argv) {
         "inspect", "FILE",
         "Says what FILE carries: the network's size and shape, what it gives back, where it lies, and\n"
         "whether it belongs to these pixels. The exit status is 0 if all is well, else 1.",
-        "  gamutmlp inspect photo.jpg", options, 1
+        "  gamutmlp inspect photo.jpg", options, 1, NULL
     };
     const char *names[1];
     findings f;

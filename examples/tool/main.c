@@ -14,6 +14,7 @@ static const struct {
     { "inspect", cmd_inspect, "what a file carries, and whether it is intact and belongs to these pixels" },
     { "compare", cmd_compare, "how far one picture is from another, in numbers and maps" },
     { "strip", cmd_strip, "the picture without the network" },
+    { "meta-train", cmd_meta_train, "a start for encode's training, from your own pictures" },
     { "bench", cmd_bench, "what all this gives and costs, measured on this machine" },
 };
 #define COUNT (sizeof commands / sizeof *commands)
@@ -21,7 +22,7 @@ static const struct {
 static void print_help(FILE *to) {
     size_t i;
     fprintf(to, "gamutmlp: wide gamut in an ordinary sRGB file, by a small network\n\nusage:\n");
-    for (i = 0; i < COUNT; i++) fprintf(to, "  gamutmlp %-8s %s\n", commands[i].name, commands[i].about);
+    for (i = 0; i < COUNT; i++) fprintf(to, "  gamutmlp %-10s %s\n", commands[i].name, commands[i].about);
     fprintf(to, "\n'gamutmlp COMMAND --help' explains one and shows an example. The main job:\n"
                 "  gamutmlp encode photo.tif photo.jpg     # opens everywhere\n"
                 "  gamutmlp decode photo.jpg wide.tif      # 16 bit, the original's colours\n");

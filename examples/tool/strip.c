@@ -41,7 +41,7 @@ int cmd_strip(int argc, char **argv) {
     static const args_option options[] = { { NULL, 0, NULL, NULL, NULL, 0, 0 } };
     static const args_command command = {
         "strip", "IN OUT", "Writes the picture without the network. Pixels and all other metadata stay as they are.",
-        "  gamutmlp strip photo.jpg plain.jpg", options, 2
+        "  gamutmlp strip photo.jpg plain.jpg", options, 2, NULL
     };
     const char *names[2];
     const int status = args_parse(&command, argc, argv, names);
