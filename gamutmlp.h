@@ -462,7 +462,7 @@ typedef struct gmlp_train_opts {
     uint8_t bands[GMLP_INPUTS]; /* all zero: the preset's */
     int activation;          /* gmlp_activation */
     uint32_t budget;         /* the blob's size at most, 512..65536 bytes; without width the widest
-                                network is taken that keeps about 5 bits a weight. Not with PAPER */
+                                network is taken that keeps 4.5 bits a weight. Not with PAPER */
     double target_psnr;      /* dB: the smallest blob within budget (without: 32 KB) that gives the OG
                                 pixels back so well; width is then chosen too */
     int optimizer;           /* gmlp_optimizer */
@@ -479,7 +479,7 @@ typedef struct gmlp_train_opts {
 } gmlp_train_opts;
 
 typedef struct gmlp_train_report {
-    uint64_t out_of_gamut;   /* OG pixels; 0 also when no pixel is saturated */
+    uint64_t out_of_gamut;   /* OG pixels: with PAPER or target_psnr of the picture, else of the samples */
     uint64_t saturated;      /* pixels that the network is applied to */
     uint64_t samples;        /* distinct pixels kept to draw from */
     uint32_t iterations;     /* steps done */
@@ -2461,7 +2461,8 @@ typedef struct gmlp__trainer {
     /* picture: candidates of two classes per row, then their ranks; with GMLP_REGION_ALL class 0 is
        OG and class 1 the rest */
     uint64_t (*rank)[2];
-    uint64_t total[2], keep[2];
+    uint64_t total[2], keep[2], step_kept[2];
+    uint32_t *place;                  /* of a slot's sample among them */
     uint64_t *out_of_gamut;
     double *rest, rest_error;         /* squared error of OG pixels that the network is not for */
     int *failed;
@@ -2486,13 +2487,14 @@ typedef struct gmlp__trainer {
 #define GMLP__MOST_BUDGET 65536u
 #define GMLP__TARGET_BUDGET 32768u /* with target_psnr and without budget */
 
-/* The widest network whose weights leave about 5 bits each of a budget. */
+/* The widest network whose weights leave at least 4.5 bits each of a budget: more neurons at fewer bits are better
+   down to there. Widths in between multiples of 16 take as long as the next of them. */
 static int gmlp__width_for(uint32_t budget, const uint8_t bands[GMLP_INPUTS]) {
     gmlp_mlp mlp;
     memset(&mlp, 0, sizeof mlp);
     memcpy(mlp.bands, bands, sizeof mlp.bands);
-    for (mlp.width = GMLP_MAX_WIDTH; mlp.width > 8; mlp.width -= 8)
-        if (gmlp_mlp_weights(&mlp) * 5 / 8 + 128 <= budget) break;
+    for (mlp.width = GMLP_MAX_WIDTH; mlp.width > 8; mlp.width -= mlp.width > 16 ? 16 : 8)
+        if (gmlp_mlp_weights(&mlp) * 9 / 16 + 128 <= budget) break;
     return mlp.width;
 }
 
@@ -2502,11 +2504,11 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
         uint32_t iterations, batch, budget;
         int width;
         uint8_t bands[GMLP_INPUTS];
-    } presets[] = {{1000, 2048, 4096, 40, {8, 8, 4, 4, 4}},
+    } presets[] = {{600, 2048, 4096, 48, {8, 8, 4, 4, 4}},
                    {9000, 65536, 0, 32, {12, 12, 12, 12, 12}},
-                   {400, 1024, 4096, 32, {8, 8, 4, 4, 4}},
-                   {2500, 2048, 10240, 80, {9, 9, 4, 4, 4}},
-                   {3000, 2048, 23552, 120, {9, 9, 4, 4, 4}}};
+                   {300, 1024, 4096, 32, {8, 8, 4, 4, 4}},
+                   {2000, 2048, 10240, 96, {9, 9, 4, 4, 4}},
+                   {2500, 2048, 23552, 128, {9, 9, 4, 4, 4}}};
     static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0};
     int paper;
     if (in) *o = *in;
@@ -2521,7 +2523,7 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
     if (!o->budget) o->budget = o->target_psnr > 0.0 ? GMLP__TARGET_BUDGET : presets[o->preset].budget;
     if (!o->optimizer) o->optimizer = paper ? GMLP_ADAM : GMLP_MUON;
     if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_FALLING;
-    if (!(o->rate > 0.0)) o->rate = o->optimizer == GMLP_MUON || paper ? 5e-3 : 1e-2;
+    if (!(o->rate > 0.0)) o->rate = paper ? 5e-3 : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
     if (!(o->matrix_rate > 0.0)) o->matrix_rate = 2.3e-2;
     if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.97;
     return o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 && o->matrix_rate < 1e3 &&
@@ -2531,22 +2533,27 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
            (o->adaptation == GMLP_BRADFORD || o->adaptation == GMLP_CAT02);
 }
 
-/* One row of both pictures. Planes are padded to multiples of 16. */
+/* Pixels of both pictures: a row, or some of it. Planes are padded to multiples of 16. */
 typedef struct gmlp__rows {
     float *base[3];   /* linear wide of the base: what clipping left */
     float *wide[3];   /* linear wide of the original */
     float *srgb[3];   /* linear sRGB of the original */
     float *og;        /* 1: out of gamut */
-    uint32_t *index;  /* of pixels */
+    uint32_t *index;  /* of pixels in the row */
+    uint32_t *slot;   /* their places among the samples */
+    unsigned char *packed; /* pixels one after the other */
 } gmlp__rows;
 
-static size_t gmlp__rows_size(uint32_t width) {
-    return GMLP__PAD(width) * (10 * sizeof(float) + sizeof(uint32_t));
+static size_t gmlp__pixel(const gmlp__loader *l) { return (size_t)l->channels * gmlp_type_size(l->type); }
+
+static size_t gmlp__rows_size(const gmlp__trainer *t) {
+    const size_t wide = gmlp__pixel(&t->load_wide), base = gmlp__pixel(&t->load_base);
+    return GMLP__PAD(t->base->width) * (10 * sizeof(float) + 2 * sizeof(uint32_t) + (wide > base ? wide : base));
 }
 
 /* Lays rows over zeroed memory. */
-static void gmlp__rows_init(gmlp__rows *r, float *memory, uint32_t width) {
-    const size_t row = GMLP__PAD(width);
+static void gmlp__rows_init(const gmlp__trainer *t, gmlp__rows *r, float *memory) {
+    const size_t row = GMLP__PAD(t->base->width);
     size_t c;
     for (c = 0; c < 3; c++) {
         r->base[c] = memory + c * row;
@@ -2555,6 +2562,8 @@ static void gmlp__rows_init(gmlp__rows *r, float *memory, uint32_t width) {
     }
     r->og = memory + 9 * row;
     r->index = (uint32_t *)(void *)(memory + 10 * row);
+    r->slot = r->index + row;
+    r->packed = (unsigned char *)(r->slot + row);
 }
 
 /* Rows of the picture, in bands whose number depends on nothing but the picture. */
@@ -2563,21 +2572,28 @@ static uint32_t gmlp__band(uint32_t height, size_t index) {
     return (uint32_t)((uint64_t)height * index / GMLP__BANDS);
 }
 
-/* Row y of the original, and which of its pixels are OG: how many. */
-static uint64_t gmlp__wide_row(const gmlp__trainer *t, uint32_t y, gmlp__rows *r) {
-    const size_t n = t->wide->width, padded = GMLP__PAD(n);
+/* n pixels of the original, and which of them are OG: how many. */
+static uint64_t gmlp__load_wide(const gmlp__trainer *t, const void *pixels, size_t n, gmlp__rows *r) {
+    const size_t padded = GMLP__PAD(n);
     size_t c;
-    gmlp__load_row(&t->load_wide, gmlp__row(t->wide, y), n, r->wide[0], r->wide[1], r->wide[2]);
+    gmlp__load_row(&t->load_wide, pixels, n, r->wide[0], r->wide[1], r->wide[2]);
     for (c = 0; c < 3; c++) t->kernels->clamp(r->wide[c], r->wide[c], padded, 1.0f);
     gmlp__matrix_row(t->kernels, t->to_srgb, r->wide[0], r->wide[1], r->wide[2], r->srgb[0], r->srgb[1], r->srgb[2], n);
     return (uint64_t)t->kernels->out_of_gamut(r->srgb[0], r->srgb[1], r->srgb[2], r->og, padded);
 }
 
-/* Row y of the base in the original's space. */
-static void gmlp__base_row(const gmlp__trainer *t, uint32_t y, gmlp__rows *r) {
+/* n pixels of the base, in the original's space. */
+static void gmlp__load_base(const gmlp__trainer *t, const void *pixels, size_t n, gmlp__rows *r) {
     float *const *p = r->base;
-    gmlp__load_row(&t->load_base, gmlp__row(t->base, y), t->base->width, p[0], p[1], p[2]);
-    gmlp__matrix_row(t->kernels, t->to_wide, p[0], p[1], p[2], p[0], p[1], p[2], t->base->width);
+    gmlp__load_row(&t->load_base, pixels, n, p[0], p[1], p[2]);
+    gmlp__matrix_row(t->kernels, t->to_wide, p[0], p[1], p[2], p[0], p[1], p[2], n);
+}
+
+/* The chosen pixels of a row, one after the other. */
+static const unsigned char *gmlp__pack_pixels(const gmlp__rows *r, const unsigned char *row, size_t pixel, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i++) memcpy(r->packed + i * pixel, row + r->index[i] * pixel, pixel);
+    return r->packed;
 }
 
 /* The pixels of row y that samples may come from. */
@@ -2592,28 +2608,29 @@ static size_t gmlp__candidates(const gmlp__trainer *t, uint32_t y, uint32_t *ind
 
 static void gmlp__count_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t size = gmlp__rows_size(t->base->width);
+    const size_t size = gmlp__rows_size(t);
     float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
     gmlp__rows r;
     uint32_t y;
     t->failed[job] = !memory;
     if (!memory) return;
     memset(memory, 0, size);
-    gmlp__rows_init(&r, memory, t->base->width);
+    gmlp__rows_init(t, &r, memory);
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         t->rank[y][0] = gmlp__candidates(t, y, r.index);
         if (t->net->region == GMLP_REGION_ALL) {
-            t->rank[y][0] = gmlp__wide_row(t, y, &r);
+            t->rank[y][0] = gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->width, &r);
             t->rank[y][1] = t->base->width - t->rank[y][0];
         }
     }
     gmlp__free(&t->opts.alloc, memory, size);
 }
 
-/* Is the pixel of this rank among those kept? Even spacing; *slot is its place. */
-static int gmlp__kept(uint64_t rank, uint64_t keep, uint64_t total, uint64_t *slot) {
-    *slot = rank * keep / total;
-    return (rank + 1) * keep / total > *slot;
+/* Is the pixel of this rank among those kept? Even spacing; *slot is its place. step is keep / total in 2^32ths, rounded
+   up: the last rank's end is then keep exactly. */
+static int gmlp__kept(uint64_t rank, uint64_t step, uint64_t *slot) {
+    *slot = rank * step >> 32;
+    return (rank + 1) * step >> 32 > *slot;
 }
 
 /* What clipping leaves on the OG pixels of a row that are not among the first count of r->index. */
@@ -2633,52 +2650,67 @@ static double gmlp__rest_error(const gmlp__rows *r, size_t n, size_t count) {
 
 static void gmlp__collect_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t size = gmlp__rows_size(t->base->width);
-    const size_t channels = (size_t)t->load_base.channels;
+    const size_t size = gmlp__rows_size(t);
     float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
     gmlp__rows r;
     uint32_t y;
-    size_t i, c, count;
+    size_t i, c, n, count;
     t->failed[job] = !memory;
     if (!memory) return;
     memset(memory, 0, size);
-    gmlp__rows_init(&r, memory, t->base->width);
+    gmlp__rows_init(t, &r, memory);
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
-        const unsigned char *codes = gmlp__row(t->base, y);
-        uint64_t rank[2];
+        const unsigned char *codes = gmlp__row(t->base, y), *wide = gmlp__row(t->wide, y);
+        const int all = t->net->region == GMLP_REGION_ALL;
+        uint64_t rank[2], og = 0;
         rank[0] = t->rank[y][0];
         rank[1] = t->rank[y][1];
-        t->out_of_gamut[job] += gmlp__wide_row(t, y, &r);
-        gmlp__base_row(t, y, &r);
         count = gmlp__candidates(t, y, r.index);
-        if (t->opts.target_psnr > 0.0) t->rest[job] += gmlp__rest_error(&r, t->base->width, count);
-        for (i = 0; i < count; i++) {
-            const size_t x = r.index[i], k = t->net->region == GMLP_REGION_ALL && r.og[x] == 0.0f;
+        if (all || t->opts.target_psnr > 0.0) {
+            og = gmlp__load_wide(t, wide, t->wide->width, &r);
+            t->out_of_gamut[job] += og;
+        }
+        if (og && !all) {
+            gmlp__load_base(t, codes, t->base->width, &r);
+            t->rest[job] += gmlp__rest_error(&r, t->base->width, count);
+        }
+        for (i = 0, n = 0; i < count; i++) {
+            const uint32_t x = r.index[i];
+            const size_t k = all && r.og[x] == 0.0f;
             uint64_t slot;
-            gmlp__sample *s;
-            if (!gmlp__kept(rank[k]++, t->keep[k], t->total[k], &slot)) continue;
-            s = t->samples + (k ? t->keep[0] : 0) + slot;
+            if (!gmlp__kept(rank[k]++, t->step_kept[k], &slot)) continue;
+            r.index[n] = x;
+            r.slot[n++] = (uint32_t)((k ? t->keep[0] : 0) + slot);
+        }
+        if (!n) continue;
+        og = gmlp__load_wide(t, gmlp__pack_pixels(&r, wide, gmlp__pixel(&t->load_wide), n), n, &r);
+        if (!all && !(t->opts.target_psnr > 0.0)) t->out_of_gamut[job] += og;
+        gmlp__load_base(t, gmlp__pack_pixels(&r, codes, gmlp__pixel(&t->load_base), n), n, &r);
+        for (i = 0; i < n; i++) {
+            gmlp__sample *s = t->samples + t->place[r.slot[i]];
             s->row = (uint16_t)y;
-            s->column = (uint16_t)x;
-            s->out_of_gamut = r.og[x] != 0.0f;
+            s->column = (uint16_t)r.index[i];
+            s->out_of_gamut = r.og[i] != 0.0f;
             for (c = 0; c < 3; c++) {
-                s->code[c] = codes[x * channels + c];
-                s->target[c] = 2.0f * (r.wide[c][x] - r.base[c][x]);
-                s->color[c] = 2.0f * r.base[c][x] - 1.0f; /* exact product: safe to fuse */
+                s->code[c] = r.packed[i * gmlp__pixel(&t->load_base) + c];
+                s->target[c] = 2.0f * (r.wide[c][i] - r.base[c][i]);
+                s->color[c] = 2.0f * r.base[c][i] - 1.0f; /* exact product: safe to fuse */
             }
         }
     }
     gmlp__free(&t->opts.alloc, memory, size);
 }
 
-/* A random order (Fisher and Yates), so that training can take samples as they lie. */
+/* A random order (Fisher and Yates) in which training takes the samples as they lie: where each slot's is. Evenly
+   spread orders, such as steps of the golden section, repeat patterns of the picture and were up to 0.5 dB worse. */
 static void gmlp__shuffle(gmlp__trainer *t) {
     size_t i, j;
-    for (i = t->sample_count; i > 1; i--) {
-        const gmlp__sample last = t->samples[i - 1];
+    for (i = 0; i < t->sample_count; i++) t->place[i] = (uint32_t)i;
+    for (i = t->sample_count; i > 1 && t->opts.preset != GMLP_PRESET_PAPER; i--) {
+        const uint32_t last = t->place[i - 1];
         j = (size_t)((gmlp__random(~t->opts.seed, i) >> 32) * i >> 32);
-        t->samples[i - 1] = t->samples[j];
-        t->samples[j] = last;
+        t->place[i - 1] = t->place[j];
+        t->place[j] = last;
     }
 }
 
@@ -2687,7 +2719,7 @@ static void gmlp__shuffle(gmlp__trainer *t) {
 static void gmlp__margin_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     const uint32_t height = t->base->height, step = 1 + height / 128;
-    const size_t size = gmlp__rows_size(t->base->width), channels = (size_t)t->load_base.channels;
+    const size_t size = gmlp__rows_size(t), channels = (size_t)t->load_base.channels;
     double *error = t->rest + job * (GMLP__MARGINS + 1);
     float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
     gmlp__rows r;
@@ -2696,12 +2728,12 @@ static void gmlp__margin_job(void *ctx, size_t job) {
     t->failed[job] = !memory;
     if (!memory) return;
     memset(memory, 0, size);
-    gmlp__rows_init(&r, memory, t->base->width);
+    gmlp__rows_init(t, &r, memory);
     for (y = gmlp__band(height, job); y < gmlp__band(height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y);
         if (y % step) continue;
-        if (!gmlp__wide_row(t, y, &r)) continue;
-        gmlp__base_row(t, y, &r);
+        if (!gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->width, &r)) continue;
+        gmlp__load_base(t, codes, t->base->width, &r);
         for (x = 0; x < t->base->width; x++) {
             double sum = 0.0;
             int needed = GMLP__MARGINS;
@@ -2778,13 +2810,17 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
         t->keep[0] = (at[0] + 4) / 5;
         t->keep[1] = (at[1] + 49) / 50;
     } else {
-        t->keep[0] = at[0] < GMLP__MAX_SAMPLES ? at[0] : GMLP__MAX_SAMPLES;
+        const uint64_t drawn = (uint64_t)t->opts.iterations * t->opts.batch, most = drawn < GMLP__MAX_SAMPLES ? drawn : GMLP__MAX_SAMPLES;
+        t->keep[0] = at[0] < most ? at[0] : most;
     }
+    for (k = 0; k < 2; k++) t->step_kept[k] = at[k] ? ((t->keep[k] << 32) + at[k] - 1) / at[k] : 0;
     t->sample_count = (size_t)(t->keep[0] + t->keep[1]);
     report->samples = t->sample_count;
     if (t->sample_count) {
         t->samples = (gmlp__sample *)gmlp__alloc(&t->opts.alloc, t->sample_count * sizeof *t->samples);
-        if (!t->samples) goto done;
+        t->place = (uint32_t *)gmlp__alloc(&t->opts.alloc, t->sample_count * sizeof *t->place);
+        if (!t->samples || !t->place) goto done;
+        gmlp__shuffle(t);
         gmlp__run(&t->opts.threads, gmlp__collect_job, t, GMLP__BANDS);
         for (i = 0; i < GMLP__BANDS; i++) {
             if (failed[i]) goto done;
@@ -2792,9 +2828,9 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
             t->rest_error += rest[i];
         }
     }
-    if (t->opts.preset != GMLP_PRESET_PAPER) gmlp__shuffle(t);
     result = GMLP_OK;
 done:
+    gmlp__free(&t->opts.alloc, t->place, t->sample_count * sizeof *t->place);
     gmlp__free(&t->opts.alloc, t->rank, rank_size);
     return result;
 }
@@ -3216,7 +3252,8 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
     result = gmlp__loader_init(&t.load_base, GMLP_U8, base->channels, GMLP_SRGB, 0.0, t.kernels, &t.opts.alloc);
     if (!result) result = gmlp__loader_init(&t.load_wide, wide->type, wide->channels, wide->space, 0.0, t.kernels, &t.opts.alloc);
     if (!result) result = gmlp__collect(&t, report);
-    if (!result && (!t.sample_count || !report->out_of_gamut)) net->method = GMLP_METHOD_NONE;
+    /* rare OG pixels may be missing among the samples when not all are kept */
+    if (!result && !report->out_of_gamut && report->samples == report->saturated) net->method = GMLP_METHOD_NONE;
     else if (!result) result = t.opts.target_psnr > 0.0 ? gmlp__search(&t, report) : gmlp__fit(&t, report);
     if (!result) {
         gmlp_signature_begin(&signature, base->width, base->height);
