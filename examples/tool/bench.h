@@ -32,6 +32,7 @@ int bench_train(bench *b);
 int bench_decode(bench *b);
 int bench_encode(bench *b);
 int bench_rate(bench *b);
+int bench_ideas(bench *b);
 int bench_paper(bench *b);
 
 /* Fused multiply-adds a second of all threads, in FLOP/s, measured now; NaN where it is not known. */

@@ -9,8 +9,8 @@
 #include "residual_jpeg.h"
 #include "siren.h"
 
-const bench_preset bench_presets[] = { { "fast", GMLP_PRESET_FAST }, { "default", GMLP_PRESET_DEFAULT }, { "high", GMLP_PRESET_HIGH },
-                                       { "max", GMLP_PRESET_MAX } };
+const bench_preset bench_presets[] = { { "2 KB", GMLP_PRESET_DEFAULT, 2048 }, { "fast", GMLP_PRESET_FAST, 0 },
+                                       { "default", GMLP_PRESET_DEFAULT, 0 }, { "high", GMLP_PRESET_HIGH, 0 }, { "max", GMLP_PRESET_MAX, 0 } };
 const size_t bench_preset_count = sizeof bench_presets / sizeof *bench_presets;
 
 /* Progress. */

@@ -15,6 +15,7 @@ typedef struct bench_outcome {
 typedef struct bench_preset {
     const char *name;
     int preset;
+    uint32_t budget; /* 0: the preset's */
 } bench_preset;
 extern const bench_preset bench_presets[];
 extern const size_t bench_preset_count;

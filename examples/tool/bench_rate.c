@@ -46,12 +46,14 @@ static int measure(rates *r, bench_subject *s, bench_outcome *o, bench_outcome *
     for (size_t i = 0; i < bench_preset_count; i++) {
         bench_work_part(&r->work, BENCH_PRESET_WORK);
         opts.preset = bench_presets[i].preset;
+        opts.budget = bench_presets[i].budget;
         opts.iterations = b->iterations;
         if (bench_network(b, s, &opts, &r->work, &o[PRESETS + i])) return 1;
     }
     bench_work_part(&r->work, BENCH_PRESET_WORK);
     for (size_t i = 0; i < BUDGETS; i++) bytes[i] = budgets[i].bytes;
     if (bench_residual(s, bytes, BUDGETS, o + r->jpegs)) return 1;
+    memset(&opts, 0, sizeof opts);
     opts.preset = GMLP_PRESET_PAPER;
     return bench_counts(b, s, &opts, &r->work, &o[PAPER], counts);
 }
