@@ -3351,8 +3351,8 @@ static int gmlp__nearest(double v) { return v < 0.0 ? -(int)(0.5 - v) : (int)(v 
 /* The whole number that v is of steps, and whether it is one. */
 static int gmlp__multiple(float v, float step, int *q) {
     float again;
-    const double n = (double)v / (double)step;
-    *q = n >= -GMLP__LARGEST && n <= GMLP__LARGEST ? gmlp__nearest(n) : 0;
+    const double n = (double)v / (double)step; /* the rounded product may be a little more than 32767 steps */
+    *q = n > -GMLP__LARGEST - 0.5 && n < GMLP__LARGEST + 0.5 ? gmlp__nearest(n) : 0;
     again = (float)*q * step;
     return !memcmp(&again, &v, sizeof v); /* tells -0 from 0, and NaN from all */
 }
