@@ -3506,13 +3506,19 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
 }
 
 GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net) {
+    gmlp__fp_state fp;
+    size_t size;
     if (!net || gmlp__net_check(net, NULL) != GMLP_OK) return 0;
     if (net->method == GMLP_METHOD_NONE) return GMLP__BLOB_HEAD + GMLP__BLOB_CRC;
-    if (!net->weights || !gmlp__weights_ok(net)) return 0;
-    return gmlp__blob_bytes(net);
+    if (!net->weights) return 0;
+    fp = gmlp__fp_enter(); /* a number times its step is rounded */
+    size = gmlp__weights_ok(net) ? gmlp__blob_bytes(net) : 0;
+    gmlp__fp_leave(fp);
+    return size;
 }
 
 static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
+    const gmlp__fp_state fp = gmlp__fp_enter();
     gmlp__layer l[3];
     gmlp__coder c;
     size_t i;
@@ -3521,11 +3527,12 @@ static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
         for (k = 0; k < 3; k++) p = gmlp__put_float(p, net->steps[k]);
         gmlp__coder_init(&c, 0, p, NULL, 0);
         gmlp__coder_weights(&c, net);
-        return;
+    } else {
+        gmlp__layers(&net->mlp, l);
+        for (k = 0; k < 3; k++)
+            for (i = 0; i < gmlp__layer_count(&l[k]); i++) p = gmlp__put_float(p, net->weights[l[k].w + i]);
     }
-    gmlp__layers(&net->mlp, l);
-    for (k = 0; k < 3; k++)
-        for (i = 0; i < gmlp__layer_count(&l[k]); i++) p = gmlp__put_float(p, net->weights[l[k].w + i]);
+    gmlp__fp_leave(fp);
 }
 
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size) {
@@ -3604,6 +3611,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
     gmlp__rd r;
     gmlp_net n;
     size_t need = GMLP__BLOB_HEAD, count;
+    gmlp__fp_state fp;
     int base_space, i;
     if (net) memset(net, 0, sizeof *net);
     if (!bytes || !net) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no net given");
@@ -3661,7 +3669,9 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
         n.weights = (float *)gmlp__alloc(&n.alloc, count * sizeof(float));
         if (!n.weights) return gmlp__fail(err, GMLP_E_MEMORY, GMLP__BLOB_NET, "no memory for the weights");
         memset(n.weights, 0, count * sizeof(float)); /* biases that the blob leaves out are 0 */
+        fp = gmlp__fp_enter();
         result = gmlp__weights_read(&n, p + GMLP__BLOB_NET, need - GMLP__BLOB_NET, err);
+        gmlp__fp_leave(fp);
         if (result != GMLP_OK) {
             gmlp_net_free(&n);
             return result;
