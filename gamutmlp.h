@@ -2849,7 +2849,7 @@ static size_t gmlp__polar_count(size_t rows, size_t row) { return (rows + GMLP__
 
 static void gmlp__polar(const gmlp__kernels *k, float *x, size_t rows, size_t cols, size_t row, float *scratch) {
     static const float coefficient[GMLP__POLAR_STEPS][3] = {
-        {8.205160f, -22.901934f, 16.460724f}, {4.066395f, -2.861232f, 0.518400f}, {3.909595f, -2.823353f, 0.526395f}};
+        {8.205160f, -22.901934f, 16.460724f}, {4.066395f, -2.861154f, 0.518400f}, {3.909595f, -2.823352f, 0.525037f}};
     float *y = scratch, *a = y + (rows + GMLP__SLACK) * row, *p = a + (row + GMLP__SLACK) * row;
     double trace = 0.0;
     size_t i, n;
