@@ -2121,8 +2121,13 @@ GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp) {
 }
 
 static void gmlp__shape_of(const gmlp_mlp *mlp, gmlp__shape *s) {
+    size_t i, at, end;
     s->features = gmlp_mlp_features(mlp);
     s->row = GMLP__PAD(s->features);
+    for (i = at = 0; i < GMLP_INPUTS; at += 2 * (size_t)mlp->bands[i++]) { /* vectors that reach beyond an input's features stay in the row */
+        end = at + GMLP__PAD(2 * (size_t)mlp->bands[i]);
+        if (s->row < end) s->row = GMLP__PAD(end);
+    }
     s->width = (size_t)mlp->width;
     s->wide = GMLP__PAD(s->width);
     s->b1 = s->features * s->wide;
