@@ -3433,7 +3433,7 @@ static void gmlp__steps_round(gmlp_net *net) {
     for (k = 0; k < 3; k++)
         for (i = 0; i < (l[k].in + 1) * l[k].out; i++) {
             v = (double)net->weights[l[k].w + i] / (double)net->steps[k];
-            v = v > (double)GMLP__LARGEST ? (double)GMLP__LARGEST : v < -(double)GMLP__LARGEST ? -(double)GMLP__LARGEST : v;
+            v = v < (double)GMLP__LARGEST ? v > -(double)GMLP__LARGEST ? v : -(double)GMLP__LARGEST : (double)GMLP__LARGEST; /* NaN, too */
             net->weights[l[k].w + i] = (float)gmlp__nearest(v) * net->steps[k];
         }
 }
