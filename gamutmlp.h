@@ -3466,6 +3466,7 @@ static int gmlp__weights_ok(const gmlp_net *net) {
     gmlp__layers(&net->mlp, l);
     for (k = 0; k < 3; k++) {
         const float *w = net->weights + l[k].w;
+        if (net->coding == GMLP_CODING_STEPS && !gmlp__step_ok(net->steps[k])) return 0;
         for (i = 0; i < gmlp__layer_count(&l[k]); i++)
             if (!gmlp__weight_ok(w[i]) || (net->coding == GMLP_CODING_STEPS && !gmlp__multiple(w[i], net->steps[k], &q))) return 0;
         for (; i < (l[k].in + 1) * l[k].out; i++)
