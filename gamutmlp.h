@@ -2945,7 +2945,7 @@ static size_t gmlp__polar_count(size_t rows, size_t row) { return (rows + GMLP__
 
 static void gmlp__polar(const gmlp__kernels *k, float *x, size_t rows, size_t cols, size_t row, float *scratch) {
     static const float coefficient[GMLP__POLAR_STEPS][3] = {
-        {8.205160f, -22.901934f, 16.460724f}, {4.066395f, -2.861232f, 0.518400f}, {3.909595f, -2.823353f, 0.526395f}};
+        {8.205160f, -22.901934f, 16.460724f}, {4.066395f, -2.861154f, 0.518400f}, {3.909595f, -2.823352f, 0.525037f}};
     float *y = scratch, *a = y + (rows + GMLP__SLACK) * row, *p = a + (row + GMLP__SLACK) * row;
     double trace = 0.0;
     size_t i, n;
@@ -3447,8 +3447,8 @@ static int gmlp__nearest(double v) { return v < 0.0 ? -(int)(0.5 - v) : (int)(v 
 /* The whole number that v is of steps, and whether it is one. */
 static int gmlp__multiple(float v, float step, int *q) {
     float again;
-    const double n = (double)v / (double)step;
-    *q = n >= -GMLP__LARGEST && n <= GMLP__LARGEST ? gmlp__nearest(n) : 0;
+    const double n = (double)v / (double)step; /* the rounded product may be a little more than 32767 steps */
+    *q = n > -GMLP__LARGEST - 0.5 && n < GMLP__LARGEST + 0.5 ? gmlp__nearest(n) : 0;
     again = (float)*q * step;
     return !memcmp(&again, &v, sizeof v); /* tells -0 from 0, and NaN from all */
 }
@@ -3524,7 +3524,7 @@ static void gmlp__steps_round(gmlp_net *net) {
     for (k = 0; k < 3; k++)
         for (i = 0; i < (l[k].in + 1) * l[k].out; i++) {
             v = (double)net->weights[l[k].w + i] / (double)net->steps[k];
-            v = v > (double)GMLP__LARGEST ? (double)GMLP__LARGEST : v < -(double)GMLP__LARGEST ? -(double)GMLP__LARGEST : v;
+            v = v < (double)GMLP__LARGEST ? v > -(double)GMLP__LARGEST ? v : -(double)GMLP__LARGEST : (double)GMLP__LARGEST; /* NaN, too */
             net->weights[l[k].w + i] = (float)gmlp__nearest(v) * net->steps[k];
         }
 }
@@ -3557,6 +3557,7 @@ static int gmlp__weights_ok(const gmlp_net *net) {
     gmlp__layers(&net->mlp, l);
     for (k = 0; k < 3; k++) {
         const float *w = net->weights + l[k].w;
+        if (net->coding == GMLP_CODING_STEPS && !gmlp__step_ok(net->steps[k])) return 0;
         for (i = 0; i < gmlp__layer_count(&l[k]); i++)
             if (!gmlp__weight_ok(w[i]) || (net->coding == GMLP_CODING_STEPS && !gmlp__multiple(w[i], net->steps[k], &q))) return 0;
         for (; i < (l[k].in + 1) * l[k].out; i++)
@@ -3602,13 +3603,19 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
 }
 
 GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net) {
+    gmlp__fp_state fp;
+    size_t size;
     if (!net || gmlp__net_check(net, NULL) != GMLP_OK) return 0;
     if (net->method == GMLP_METHOD_NONE) return GMLP__BLOB_HEAD + GMLP__BLOB_CRC;
-    if (!net->weights || !gmlp__weights_ok(net)) return 0;
-    return gmlp__blob_bytes(net);
+    if (!net->weights) return 0;
+    fp = gmlp__fp_enter(); /* a number times its step is rounded */
+    size = gmlp__weights_ok(net) ? gmlp__blob_bytes(net) : 0;
+    gmlp__fp_leave(fp);
+    return size;
 }
 
 static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
+    const gmlp__fp_state fp = gmlp__fp_enter();
     gmlp__layer l[3];
     gmlp__coder c;
     size_t i;
@@ -3617,11 +3624,12 @@ static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
         for (k = 0; k < 3; k++) p = gmlp__put_float(p, net->steps[k]);
         gmlp__coder_init(&c, 0, p, NULL, 0);
         gmlp__coder_weights(&c, net);
-        return;
+    } else {
+        gmlp__layers(&net->mlp, l);
+        for (k = 0; k < 3; k++)
+            for (i = 0; i < gmlp__layer_count(&l[k]); i++) p = gmlp__put_float(p, net->weights[l[k].w + i]);
     }
-    gmlp__layers(&net->mlp, l);
-    for (k = 0; k < 3; k++)
-        for (i = 0; i < gmlp__layer_count(&l[k]); i++) p = gmlp__put_float(p, net->weights[l[k].w + i]);
+    gmlp__fp_leave(fp);
 }
 
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size) {
@@ -3700,6 +3708,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
     gmlp__rd r;
     gmlp_net n;
     size_t need = GMLP__BLOB_HEAD, count;
+    gmlp__fp_state fp;
     int base_space, i;
     if (net) memset(net, 0, sizeof *net);
     if (!bytes || !net) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no net given");
@@ -3757,7 +3766,9 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
         n.weights = (float *)gmlp__alloc(&n.alloc, count * sizeof(float));
         if (!n.weights) return gmlp__fail(err, GMLP_E_MEMORY, GMLP__BLOB_NET, "no memory for the weights");
         memset(n.weights, 0, count * sizeof(float)); /* biases that the blob leaves out are 0 */
+        fp = gmlp__fp_enter();
         result = gmlp__weights_read(&n, p + GMLP__BLOB_NET, need - GMLP__BLOB_NET, err);
+        gmlp__fp_leave(fp);
         if (result != GMLP_OK) {
             gmlp_net_free(&n);
             return result;

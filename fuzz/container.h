@@ -41,7 +41,7 @@ static void make_blob(uint8_t *p, size_t n, uint32_t seed) {
         seed = seed * 1664525u + 1013904223u;
         p[i] = (uint8_t)(seed >> 24);
     }
-    memcpy(p, "GMLP\1", 5);
+    memcpy(p, "GMLP\2", 5);
     gmlp__put_le(p + n - 4, gmlp__crc32(0, p, n - 4), 4);
 }
 

@@ -28,14 +28,16 @@ static void save(const char *kind, const char *name, const void *p, size_t n) {
 
 static int to_file(void *user, const void *p, size_t n) { return fwrite(p, 1, n, (FILE *)user) != n; }
 
-static size_t make_blob(uint8_t *out, size_t capacity, int method, int bits, int bias) {
+/* Weights of up to largest steps; 0: floats. */
+static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, int bias) {
     gmlp_net net;
     size_t size = 0, i, n;
     uint32_t seed = 7;
     memset(&net, 0, sizeof net);
     net.method = method;
     net.wide_space = GMLP_PROPHOTO;
-    net.weight_bits = bits;
+    net.coding = largest ? GMLP_CODING_STEPS : GMLP_CODING_FLOATS;
+    for (i = 0; i < 3 && largest; i++) net.steps[i] = 0.0625f;
     net.mlp.bias = bias;
     net.mlp.width = 8;
     net.mlp.bands[0] = net.mlp.bands[1] = net.mlp.bands[2] = 1;
@@ -46,9 +48,10 @@ static size_t make_blob(uint8_t *out, size_t capacity, int method, int bits, int
     net.weights = (float *)malloc(n * sizeof(float));
     for (i = 0; i < n; i++) {
         seed = seed * 1664525u + 1013904223u;
-        net.weights[i] = (float)(int32_t)seed / 4294967296.0f;
+        net.weights[i] = largest ? (float)((int)(seed >> 8) % (2 * largest + 1) - largest) * 0.0625f : (float)(int32_t)seed / 4294967296.0f;
+        if (bias == GMLP_BIAS_FIRST && i >= n - 3 - 24 - 8 && (i < n - 3 - 24 || i >= n - 3)) net.weights[i] = 0.0f; /* b2, b3 */
     }
-    if (gmlp__quantise(&net) != GMLP_OK || gmlp_blob_write(&net, out, capacity, &size) != GMLP_OK) exit(1);
+    if (gmlp_blob_write(&net, out, capacity, &size) != GMLP_OK) exit(1);
     gmlp_net_free(&net);
     return size;
 }
@@ -148,17 +151,19 @@ int main(int argc, char **argv) {
     uint8_t blob[4096];
     char name[32];
     size_t n;
-    int bits;
+    static const int largest[] = {0, 1, 5, 127, 32767};
+    size_t i;
     if (argc != 2) return 2;
     folder = argv[1];
-    n = make_blob(blob, sizeof blob, GMLP_METHOD_NONE, 8, GMLP_BIAS_ALL);
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_NONE, 0, GMLP_BIAS_ALL);
     save("blob", "none", blob, n);
-    for (bits = 2; bits <= 32; bits = bits == 8 ? 32 : bits + 3) {
-        snprintf(name, sizeof name, "bits%d", bits);
-        n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, bits, GMLP_BIAS_ALL);
+    for (i = 0; i < sizeof largest / sizeof *largest; i++) {
+        if (largest[i]) snprintf(name, sizeof name, "steps%d", largest[i]);
+        else strcpy(name, "floats");
+        n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, largest[i], GMLP_BIAS_ALL);
         save("blob", name, blob, n);
     }
-    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 7, GMLP_BIAS_FIRST);
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 60, GMLP_BIAS_FIRST);
     save("blob", "first", blob, n);
     jpeg_seeds(blob, n);
     png_seeds(blob, n);

@@ -102,7 +102,7 @@ static void assert_equal(const buffer *a, const buffer *b) {
     assert_memory_equal(a->p, b->p, a->n);
 }
 
-/* A blob as gmlp_blob_write makes it: a network of some size with noise for weights. */
+/* A blob as gmlp_blob_write makes it: a network of some size with noise of bits a weight; of 32: floats. */
 static buffer make_blob(int width, int bands, int bits, uint32_t seed) {
     buffer b = {NULL, 0, 0};
     gmlp_net net;
@@ -111,7 +111,8 @@ static buffer make_blob(int width, int bands, int bits, uint32_t seed) {
     memset(&net, 0, sizeof net);
     net.method = GMLP_METHOD_RESIDUAL;
     net.wide_space = GMLP_PROPHOTO;
-    net.weight_bits = bits;
+    net.coding = bits < 32 ? GMLP_CODING_STEPS : GMLP_CODING_FLOATS;
+    for (k = 0; k < 3; k++) net.steps[k] = bits < 32 ? 0.25f : 0.0f;
     net.mlp.width = width;
     for (k = 0; k < GMLP_INPUTS; k++) net.mlp.bands[k] = (uint8_t)bands;
     net.width = net.height = net.base_width = net.base_height = 16;
@@ -120,9 +121,8 @@ static buffer make_blob(int width, int bands, int bits, uint32_t seed) {
     net.weights = (float *)malloc(n * sizeof(float));
     for (i = 0; i < n; i++) {
         seed = seed * 1664525u + 1013904223u;
-        net.weights[i] = (float)(int32_t)seed / 2147483648.0f;
+        net.weights[i] = bits < 32 ? (float)((int)(seed >> (32 - bits)) - (1 << (bits - 1))) * 0.25f : (float)(int32_t)seed / 2147483648.0f;
     }
-    assert_int_equal(gmlp__quantise(&net), GMLP_OK);
     b.n = gmlp_blob_size(&net);
     b.p = (uint8_t *)malloc(b.n);
     assert_int_equal(gmlp_blob_write(&net, b.p, b.n, &b.n), GMLP_OK);

@@ -27,6 +27,7 @@ static void test_result_strings(void **state) {
     }
     assert_string_equal(gmlp_result_string(GMLP_RESULT_COUNT), "unknown result");
     assert_int_equal(GMLP_E_MISMATCH, 14); /* values are stable */
+    assert_int_equal(GMLP_E_TARGET, 15);
 }
 
 static void test_version(void **state) {

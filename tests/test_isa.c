@@ -34,7 +34,7 @@ static void same(fingerprint *f) {
     assert_memory_equal(f->codes, reference->codes, sizeof f->codes);
     assert_memory_equal(f->mask, reference->mask, sizeof f->mask);
     assert_memory_equal(f->pq_half, reference->pq_half, sizeof f->pq_half);
-    for (i = 0; i < 3; i++) {
+    for (i = 0; i < FINGERPRINTS; i++) {
         assert_memory_equal(&f->loss[i], &reference->loss[i], sizeof f->loss[i]);
         assert_int_equal(f->blob_size[i], reference->blob_size[i]);
         assert_memory_equal(f->blob[i], reference->blob[i], sizeof f->blob[i]);

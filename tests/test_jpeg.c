@@ -268,7 +268,7 @@ static void test_segment_limit(void **state) {
         for (n = most[k]; n <= most[k] + 1; n++) {
             blob.p = (uint8_t *)calloc(1, n);
             blob.n = n;
-            memcpy(blob.p, "GMLP\1", 5);
+            memcpy(blob.p, "GMLP\2", 5);
             gmlp__put_le(blob.p + n - 4, gmlp__crc32(0, blob.p, n - 4), 4);
             out = embed(&file, &blob, single[k], 1);
             assert_holds(&out, &blob);
@@ -279,7 +279,7 @@ static void test_segment_limit(void **state) {
         }
     blob.n = GMLP_MAX_BLOB; /* and the largest of all */
     blob.p = (uint8_t *)calloc(1, blob.n + 1);
-    memcpy(blob.p, "GMLP\1", 5);
+    memcpy(blob.p, "GMLP\2", 5);
     gmlp__put_le(blob.p + blob.n - 4, gmlp__crc32(0, blob.p, blob.n - 4), 4);
     out = embed(&file, &blob, 0, 1);
     assert_holds(&out, &blob);

@@ -1,4 +1,4 @@
-/* >>encoding and >>mlp: against double references, central differences, and across instruction sets. */
+/* >>encoding, >>mlp, and the matrix steps of >>train: against double references, central differences, and across instruction sets. */
 #define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
 #include <math.h>
@@ -273,12 +273,201 @@ static void wrong_shapes_are_refused(void **state) {
     assert_int_equal(gmlp_mlp_forward(&m, x, NULL, 0, NULL, 99, NULL), GMLP_E_ARGUMENT);
 }
 
+/* Muon. Its direction keeps the singular vectors and sends each singular value, relative to the length of the whole
+   matrix, through three polynomials: the first three of Amsel et al., for five steps and values from 1/1000 on, with
+   their safety factor of 1.01. What three leave of the error is known: from 0.18 to 1.87. */
+static double polar_value(double x) {
+    static const double c[3][3] = {{8.28721201814563, -23.595886519098837, 17.300387312530933},
+                                   {4.107059111542203, -2.9478499167379106, 0.5448431082926601},
+                                   {3.9486908534822946, -2.908902115962949, 0.5518191394370137}};
+    for (int i = 0; i < 3; i++) {
+        x /= 1.01;
+        x = c[i][0] * x + c[i][1] * x * x * x + c[i][2] * pow(x, 5);
+    }
+    return x;
+}
+
+/* a[rows][cols], rows >= cols: orthonormal columns out of noise, by Gram and Schmidt, twice for accuracy. */
+static void orthonormal(double *a, size_t rows, size_t cols) {
+    for (size_t i = 0; i < rows * cols; i++) a[i] = rnd();
+    for (size_t j = 0; j < cols; j++)
+        for (int twice = 0; twice < 2; twice++) {
+            double length = 0;
+            for (size_t k = 0; k < j; k++) {
+                double dot = 0;
+                for (size_t i = 0; i < rows; i++) dot += a[i * cols + j] * a[i * cols + k];
+                for (size_t i = 0; i < rows; i++) a[i * cols + j] -= dot * a[i * cols + k];
+            }
+            for (size_t i = 0; i < rows; i++) length += a[i * cols + j] * a[i * cols + j];
+            for (size_t i = 0; i < rows; i++) a[i * cols + j] /= sqrt(length);
+        }
+}
+
+/* x = U S V' and what its direction has to be, U P(S) V', for S from 1 down to 1 / condition, times scale. */
+static void known_matrix(size_t rows, size_t cols, double condition, double scale, double *x, double *direction) {
+    double *u = malloc(rows * cols * 8), *v = malloc(cols * cols * 8), square = 0;
+    orthonormal(u, rows, cols);
+    orthonormal(v, cols, cols);
+    for (size_t k = 0; k < cols; k++) square += pow(condition, -2.0 * (double)k / (double)(cols - 1));
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++) {
+            double xs = 0, ds = 0;
+            for (size_t k = 0; k < cols; k++) {
+                const double s = pow(condition, -(double)k / (double)(cols - 1)), p = polar_value(s / sqrt(square));
+                assert_true(p > 0.18 && p < 1.87); /* for all that 1 / (20 sqrt(128)) .. 1 may become */
+                xs += u[i * cols + k] * s * v[j * cols + k];
+                ds += u[i * cols + k] * p * v[j * cols + k];
+            }
+            x[i * cols + j] = xs * scale;
+            direction[i * cols + j] = ds;
+        }
+    free(u), free(v);
+}
+
+static void polar_keeps_singular_vectors(void **state) {
+    (void)state;
+    const size_t sizes[][2] = {{8, 8}, {24, 16}, {57, 40}, {40, 13}, {40, 40}, {33, 10}, {160, 128}, {128, 127}};
+    for (double x = 1 / (20 * sqrt(128)); x <= 1; x *= 1.001) assert_true(polar_value(x) > 0.18 && polar_value(x) < 1.87);
+    rng_state = 3;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const size_t rows = sizes[s][0], cols = sizes[s][1], row = GMLP__PAD(cols), room = (rows + GMLP__SLACK) * row;
+        const double scales[] = {1, 1e-8, 1e8};
+        double *x = malloc(rows * cols * 8), *direction = malloc(rows * cols * 8);
+        float *in = malloc(room * 4), *first = malloc(room * 4), *scratch = malloc(gmlp__polar_count(rows, row) * 4);
+        int tried = 0;
+        known_matrix(rows, cols, s % 2 ? 20 : 3, scales[s % 3], x, direction);
+        for (size_t k = 0; k < 4; k++) {
+            if (!gmlp_isa_available(isas[k])) continue;
+            memset(in, 0, room * 4);
+            for (size_t i = 0; i < rows; i++)
+                for (size_t j = 0; j < cols; j++) in[i * row + j] = (float)x[i * cols + j];
+            memset(scratch, 0, gmlp__polar_count(rows, row) * 4);
+            gmlp__polar(gmlp__select(isas[k]), in, rows, cols, row, scratch);
+            for (size_t i = 0; i < rows; i++)
+                for (size_t j = 0; j < row; j++) {
+                    if (j < cols) assert_true(fabs(in[i * row + j] - direction[i * cols + j]) < 2e-5);
+                    else assert_true(in[i * row + j] == 0.0f);
+                }
+            if (tried++) assert_memory_equal(in, first, rows * row * 4);
+            else memcpy(first, in, rows * row * 4);
+        }
+        free(x), free(direction), free(in), free(first), free(scratch);
+    }
+}
+
+/* Two Muon steps on a matrix[rows][wide]; the second shows that momentum is kept. */
+static void muon(int isa, size_t rows, size_t cols, const float *g, float *m, float *w) {
+    const size_t wide = GMLP__PAD(cols);
+    float *scratch = calloc(gmlp__muon_count(rows, wide), 4);
+    gmlp__trainer *t = calloc(1, sizeof *t);
+    t->kernels = gmlp__select(isa);
+    t->muon_rate = 0.25f;
+    gmlp__muon(t, g, m, w, rows, cols, wide, scratch);
+    free(t), free(scratch);
+}
+
+static void muon_steps_along_the_direction(void **state) {
+    (void)state;
+    const size_t sizes[][2] = {{40, 24}, {24, 40}, {16, 16}, {9, 128}, {130, 8}, {15, 17}};
+    rng_state = 8;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        const size_t rows = sizes[s][0], cols = sizes[s][1], wide = GMLP__PAD(cols), turned = GMLP__PAD(rows), n = rows * wide;
+        const size_t tall = rows > cols ? rows : cols, narrow = rows > cols ? cols : rows;
+        double *x = malloc(tall * narrow * 8), *direction = malloc(tall * narrow * 8);
+        float *g = calloc(n, 4), *m = calloc(n, 4), *w = calloc(n, 4), *w_first = calloc(n, 4);
+        float *gt = calloc(cols * turned, 4), *mt = calloc(cols * turned, 4), *wt = calloc(cols * turned, 4);
+        int tried = 0;
+        known_matrix(tall, narrow, 20, 0.01, x, direction);
+        for (size_t k = 0; k < 4; k++) {
+            if (!gmlp_isa_available(isas[k])) continue;
+            memset(m, 0, n * 4), memset(w, 0, n * 4);
+            for (size_t i = 0; i < rows; i++)
+                for (size_t j = 0; j < cols; j++) {
+                    g[i * wide + j] = (float)x[rows >= cols ? i * narrow + j : j * narrow + i];
+                    w[i * wide + j] = (float)(i + j);
+                }
+            muon(isas[k], rows, cols, g, m, w);
+            for (size_t i = 0; i < rows; i++)
+                for (size_t j = 0; j < wide; j++) {
+                    const double d = j < cols ? direction[rows >= cols ? i * narrow + j : j * narrow + i] : 0;
+                    assert_true(fabs(w[i * wide + j] - ((j < cols ? (double)(i + j) : 0) - 0.25 * d)) < 2e-5);
+                    assert_true(m[i * wide + j] == g[i * wide + j]);
+                }
+            /* then with another gradient: the same as for the matrix turned by hand */
+            for (size_t i = 0; i < rows; i++)
+                for (size_t j = 0; j < cols; j++) {
+                    mt[j * turned + i] = m[i * wide + j], wt[j * turned + i] = w[i * wide + j];
+                    gt[j * turned + i] = g[i * wide + j] = 0.01f * sinf((float)(i * 7 + j * 3) * 0.37f);
+                }
+            muon(isas[k], rows, cols, g, m, w);
+            muon(isas[k], cols, rows, gt, mt, wt);
+            for (size_t i = 0; i < rows; i++)
+                for (size_t j = 0; j < cols; j++) {
+                    const double old = x[rows >= cols ? i * narrow + j : j * narrow + i];
+                    assert_true(fabs(m[i * wide + j] - (0.95 * old + g[i * wide + j])) < 1e-8);
+                    assert_true(fabs(w[i * wide + j] - wt[j * turned + i]) < 1e-4);
+                }
+            if (tried++) assert_memory_equal(w, w_first, n * 4);
+            else memcpy(w_first, w, n * 4);
+        }
+        /* no gradient, no momentum: not a bit changes */
+        memset(g, 0, n * 4), memset(m, 0, n * 4);
+        muon(GMLP_ISA_AUTO, rows, cols, g, m, w);
+        assert_memory_equal(w, w_first, n * 4);
+        for (size_t i = 0; i < n; i++) assert_true(m[i] == 0.0f);
+        free(x), free(direction), free(g), free(m), free(w), free(w_first), free(gt), free(mt), free(wt);
+    }
+}
+
+/* The small kernels of Muon and of rounding: exact in float arithmetic, so equal to the last bit everywhere. */
+static void matrix_kernels(void **state) {
+    (void)state;
+    enum { N = 80 };
+    const float steps[] = {1.0f, 0.1f, 3e-5f, 1e-12f, 700.0f};
+    for (size_t k = 0; k < 4; k++) {
+        if (!gmlp_isa_available(isas[k])) continue;
+        const gmlp__kernels *f = gmlp__select(isas[k]);
+        for (size_t n = 16; n <= N; n += 16)
+            for (int round = 0; round < 20; round++) {
+                float g[N + 1], m[N + 1], u[N + 1], x[N + 1], y[N + 1], m0[N], y0[N];
+                const float factor = round ? 3 * rnd() : 0.95f, step = steps[round % 5];
+                for (size_t i = 0; i <= N; i++) g[i] = rnd(), m[i] = rnd(), u[i] = x[i] = rnd() * step * (i % 3 ? 50.0f : 60000.0f), y[i] = rnd();
+                x[0] = 0.0f, x[1] = -0.0f, x[2] = -0.3f * step, x[3] = 0.5f * step, x[4] = -1.5f * step, x[5] = 1e30f, x[6] = -1e30f;
+                memcpy(m0, m, sizeof m0), memcpy(y0, y, sizeof y0);
+                f->momentum(factor, g, m, u, n);
+                for (size_t i = 0; i < n; i++) {
+                    const float e = fmaf(factor, m0[i], g[i]), v = fmaf(factor, e, g[i]);
+                    assert_memory_equal(&m[i], &e, 4);
+                    assert_memory_equal(&u[i], &v, 4);
+                }
+                f->add_times(factor, x, y, n);
+                for (size_t i = 0; i < n; i++) {
+                    const float e = fmaf(factor, x[i], y0[i]);
+                    assert_memory_equal(&y[i], &e, 4);
+                    assert_true(fabs(y[i] - ((double)factor * x[i] + y0[i])) <= 1e-7 * fabs((double)y[i]));
+                }
+                f->times(factor, x, y, n);
+                for (size_t i = 0; i < n; i++) assert_true((double)y[i] == (double)(float)((double)factor * x[i]));
+                f->to_steps(step, 32767.0f, x, y, n);
+                for (size_t i = 0; i < n; i++) {
+                    const float quotient = x[i] / step; /* float, then to even */
+                    const double q = quotient > 32767 ? 32767 : quotient < -32767 ? -32767 : rint((double)quotient);
+                    const float e = (float)(q * (double)step) + 0.0f;
+                    assert_memory_equal(&y[i], &e, 4);
+                    assert_true(fabs(q) == 32767 || fabs((double)y[i] - x[i]) <= 0.5000001 * step + 1e-7 * fabs((double)x[i]));
+                }
+                assert_true(m[N] >= -1 && m[N] <= 1 && y[N] >= -1 && y[N] <= 1); /* nothing past the end */
+            }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(encoding_matches_equation_4), cmocka_unit_test(sine_is_accurate),
         cmocka_unit_test(forward_and_gradient),        cmocka_unit_test(adam_matches_algorithm_1),
         cmocka_unit_test(portable_operations_are_exact), cmocka_unit_test(weights_follow_xavier),
-        cmocka_unit_test(wrong_shapes_are_refused),
+        cmocka_unit_test(wrong_shapes_are_refused),    cmocka_unit_test(polar_keeps_singular_vectors),
+        cmocka_unit_test(muon_steps_along_the_direction), cmocka_unit_test(matrix_kernels),
     };
     return cmocka_run_group_tests_name("mlp", tests, NULL, NULL);
 }
