@@ -532,7 +532,7 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
       The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is
       beyond 65504.
       GMLP_CODING_FLOATS: floats.
-      GMLP_CODING_STEPS: the steps of the three layers, positive finite floats, then one stream of bits: each
+      GMLP_CODING_STEPS: the steps of the three layers, floats above 1e-30 and up to 65504, then one stream of bits: each
       weight is a whole number q times its layer's step, rounded to float, |q| <= 32767. Let k be the
       place of the highest one in |q| + 1: first come k ones and, unless k is 15, a zero; then the k bits below that
       highest one, from the upper one down; then, unless q is 0, a one if q is negative. Each bit is coded with a chance p / 65536
@@ -3168,7 +3168,7 @@ static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
 static gmlp_result gmlp__search(gmlp__trainer *t, gmlp_train_report *report) {
     uint32_t budget[GMLP__LADDER];
     gmlp_net best = *t->net, fixed = *t->net;
-    double best_psnr = 0.0;
+    double best_psnr = 0.0, best_loss = 0.0;
     gmlp_result result = GMLP_OK;
     int low = 0, high = 0, i, rounds = 1;
     budget[0] = t->opts.budget;
@@ -3186,6 +3186,7 @@ static gmlp_result gmlp__search(gmlp__trainer *t, gmlp_train_report *report) {
             gmlp_net_free(&best);
             best = *t->net;
             best_psnr = report->psnr_og;
+            best_loss = report->loss;
             low = i + 1;
         } else {
             gmlp_net_free(t->net);
@@ -3200,6 +3201,7 @@ static gmlp_result gmlp__search(gmlp__trainer *t, gmlp_train_report *report) {
     }
     *t->net = best;
     report->psnr_og = best_psnr;
+    report->loss = best_loss;
     return GMLP_OK;
 }
 

@@ -404,7 +404,7 @@ static void muon_steps_along_the_direction(void **state) {
             for (size_t i = 0; i < rows; i++)
                 for (size_t j = 0; j < cols; j++) {
                     const double old = x[rows >= cols ? i * narrow + j : j * narrow + i];
-                    assert_true(fabs(m[i * wide + j] - (0.95 * old + g[i * wide + j])) < 1e-8);
+                    assert_true(fabs(m[i * wide + j] - (0.9 * old + g[i * wide + j])) < 1e-8);
                     assert_true(fabs(w[i * wide + j] - wt[j * turned + i]) < 1e-4);
                 }
             if (tried++) assert_memory_equal(w, w_first, n * 4);
