@@ -958,6 +958,9 @@ typedef struct gmlp__curve {
     int32_t segment_base;           /* of bottom */
 } gmlp__curve;
 
+/* The toe of a POWER curve hides all that has no place among the 16 octaves below 1. */
+static int gmlp__curve_near(const gmlp__curve *c) { return c->kind == GMLP__CURVE_POWER && c->toe_end >= 1.0f / 32768.0f; }
+
 /* Light this far outside [0,1] still counts as inside. */
 #define GMLP__GAMUT_TOLERANCE 1e-6f
 /* The curves' error at most, in 8-bit codes, with room to spare. */
@@ -984,6 +987,11 @@ typedef struct gmlp__kernels {
                    size_t n);
     void (*store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n);
     void (*store_half)(const float *const y[3], unsigned char *rgb, size_t n);
+    /* 8-bit pixels, step (3 or 4) bytes apart, to packed 16-bit ones: the shares[channel][code][4] that
+       the three codes have in red, green and blue light, added in turn; then curve (near, below) and
+       store16. The three tables follow each other; n is a multiple of 16 */
+    void (*recode)(const unsigned char *rgb, size_t step, const float *shares, const gmlp__curve *c, float offset,
+                   unsigned char *out, size_t n);
     /* flag = 1 or 0 for each pixel: with a channel outside [0,1] or NaN; out of gamut. n <= 2^20;
        both return the sum */
     float (*outside)(const float *r, const float *g, const float *b, float *flag, size_t n);
@@ -1520,6 +1528,10 @@ static gmlp_result gmlp__check_image(const gmlp_image *im) {
     return GMLP_OK;
 }
 
+/* What truncating adds to a 16-bit code before it is rounded: a 32nd of a code up, so that codes survive
+   the curve's error. */
+#define GMLP__TRUNCATE16 (-0.46875f)
+
 /* Rows are worked on in portions that stay in the first-level cache and on the stack. */
 #define GMLP__PORTION 256
 
@@ -1695,9 +1707,7 @@ static void gmlp__store_portion(const gmlp__storer *s, const float *r, const flo
     if (s->channels == 4 || n < padded) out = packed;
     switch (s->type) {
         case GMLP_U8: k->store8(x, y, s->table, s->truncate ? -0.5f : 0.0f, out, padded); break;
-        case GMLP_U16: /* truncating, a 32nd of a code up, so that codes survive the curve's error */
-            k->store16(y, s->truncate ? -0.46875f : 0.0f, out, padded);
-            break;
+        case GMLP_U16: k->store16(y, s->truncate ? GMLP__TRUNCATE16 : 0.0f, out, padded); break;
         case GMLP_HALF: k->store_half(y, out, padded); break;
         default:
             for (i = 0; i < padded; i++) {
@@ -1736,34 +1746,95 @@ static int gmlp__float_matrix(int from, int to, int adaptation, float m[9]) {
     return differs;
 }
 
-/* Pictures are cut into bands of rows, the same whatever the number of threads. */
-#define GMLP__BAND 64
-
+/* Rows of one kind to rows of another. */
 typedef struct gmlp__conversion {
-    const gmlp_image *src, *dst;
     gmlp__loader loader;
     gmlp__storer storer;
     float matrix[9];
-    int mixes; /* the matrix is not the identity */
+    int mixes;                  /* the matrix is not the identity */
+    int direct;                 /* 8-bit codes to 16-bit ones, at once */
+    float shares[3 * 256 * 4];  /* direct: of each code of each channel in the three lights */
 } gmlp__conversion;
 
-static void gmlp__convert_band(void *ctx, size_t band) {
-    const gmlp__conversion *v = (const gmlp__conversion *)ctx;
-    const size_t in = (size_t)v->loader.channels * gmlp_type_size(v->src->type);
-    const size_t out = (size_t)v->storer.channels * gmlp_type_size(v->dst->type);
-    const size_t width = v->src->width, height = v->src->height;
-    float r[GMLP__PORTION], g[GMLP__PORTION], b[GMLP__PORTION];
-    size_t x, y, n;
-    for (y = band * GMLP__BAND; y < height && y < (band + 1) * GMLP__BAND; y++) {
-        const unsigned char *from = gmlp__row(v->src, (uint32_t)y);
-        unsigned char *to = (unsigned char *)gmlp__row(v->dst, (uint32_t)y);
-        for (x = 0; x < width; x += n) {
-            n = width - x < GMLP__PORTION ? width - x : GMLP__PORTION;
-            gmlp__load_row(&v->loader, from + x * in, n, r, g, b);
-            if (v->mixes) gmlp__matrix_row(v->loader.kernels, v->matrix, r, g, b, r, g, b, n);
-            gmlp__store_row(&v->storer, r, g, b, n, to + x * out);
-        }
+static void gmlp__conversion_free(gmlp__conversion *v) {
+    gmlp__storer_free(&v->storer);
+    gmlp__loader_free(&v->loader);
+}
+
+/* Spaces, types and channels of from and to count. On failure nothing is to free. */
+static gmlp_result gmlp__conversion_init(gmlp__conversion *v, const gmlp_image *from, const gmlp_image *to, int adaptation,
+                                         double white_nits, int truncate, const gmlp__kernels *kernels, const gmlp_alloc *alloc) {
+    double m[9];
+    size_t i, j, c;
+    gmlp_result result;
+    v->mixes = gmlp__float_matrix(from->space, to->space, adaptation, v->matrix);
+    result = gmlp__loader_init(&v->loader, from->type, from->channels, from->space, white_nits, kernels, alloc);
+    if (result) return result;
+    result = gmlp__storer_init(&v->storer, to->type, to->channels, to->space, white_nits, kernels, alloc, truncate);
+    if (result) {
+        gmlp__loader_free(&v->loader);
+        return result;
     }
+    v->direct = from->type == GMLP_U8 && to->type == GMLP_U16 && !v->loader.hlg && gmlp__curve_near(&v->storer.curve);
+    if (!v->direct) return GMLP_OK;
+    gmlp__space_matrix(gmlp__space_of(from->space), gmlp__space_of(to->space), adaptation, m);
+    memset(v->shares, 0, sizeof v->shares);
+    for (c = 0; c < 3; c++)
+        for (i = 0; i < 256; i++)
+            for (j = 0; j < 3; j++) v->shares[(c * 256 + i) * 4 + j] = (float)(m[3 * j + c] * (double)v->loader.table[i]);
+    return GMLP_OK;
+}
+
+/* loader and storer: the conversion's own, or copies for other numbers of channels. */
+static void gmlp__convert_direct(const gmlp__conversion *v, const gmlp__loader *loader, const gmlp__storer *storer,
+                                 const unsigned char *from, unsigned char *to, size_t n) {
+    const float offset = storer->truncate ? GMLP__TRUNCATE16 : 0.0f;
+    const size_t in = (size_t)loader->channels, out = (size_t)storer->channels * 2;
+    unsigned char codes[16 * 4] = {0}, packed[GMLP__PORTION * 6];
+    size_t i, count;
+    for (i = 0; i < n; i += count) {
+        const unsigned char *row = from + i * in;
+        const int packs = out != 6 || n - i < 16;
+        count = packs ? gmlp__portion(n - i) : (n - i) & ~(size_t)15;
+        if (count < 16) row = (const unsigned char *)memcpy(codes, row, count * in);
+        loader->kernels->recode(row, in, v->shares, &storer->curve, offset, packs ? packed : to + i * out, (count + 15) & ~(size_t)15);
+        if (packs) gmlp__copy_pixels(to + i * out, out, packed, 6, 6, count);
+    }
+}
+
+static void gmlp__convert_row(const gmlp__conversion *v, const gmlp__loader *loader, const gmlp__storer *storer,
+                              const unsigned char *from, unsigned char *to, size_t n) {
+    const size_t in = (size_t)loader->channels * gmlp_type_size(loader->type);
+    const size_t out = (size_t)storer->channels * gmlp_type_size(storer->type);
+    float r[GMLP__PORTION], g[GMLP__PORTION], b[GMLP__PORTION];
+    size_t i, count;
+    if (v->direct) {
+        gmlp__convert_direct(v, loader, storer, from, to, n);
+        return;
+    }
+    for (i = 0; i < n; i += count) {
+        count = gmlp__portion(n - i);
+        gmlp__load_portion(loader, from + i * in, count, r, g, b);
+        if (v->mixes) gmlp__matrix_row(loader->kernels, v->matrix, r, g, b, r, g, b, count);
+        gmlp__store_portion(storer, r, g, b, count, to + i * out);
+    }
+}
+
+/* Pictures are cut into bands of rows, the same whatever the number of threads. */
+#define GMLP__BAND 64
+
+typedef struct gmlp__convert_job {
+    const gmlp_image *src, *dst;
+    gmlp__conversion v;
+} gmlp__convert_job;
+
+static void gmlp__convert_band(void *ctx, size_t band) {
+    const gmlp__convert_job *job = (const gmlp__convert_job *)ctx;
+    const size_t height = job->src->height;
+    size_t y;
+    for (y = band * GMLP__BAND; y < height && y < (band + 1) * GMLP__BAND; y++)
+        gmlp__convert_row(&job->v, &job->v.loader, &job->v.storer, gmlp__row(job->src, (uint32_t)y),
+                          (unsigned char *)gmlp__row(job->dst, (uint32_t)y), job->src->width);
 }
 
 /* NULL options mean all zero. */
@@ -1785,23 +1856,18 @@ static gmlp_result gmlp__check_pair(const gmlp_image *a, const gmlp_image *b) {
 GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, const gmlp_convert_opts *opts) {
     gmlp_convert_opts o;
     const gmlp__kernels *kernels;
-    gmlp__conversion v;
+    gmlp__convert_job job;
     gmlp__fp_state fp;
     gmlp_result result = gmlp__check_pair(src, dst);
     if (!result) result = gmlp__resolve_convert(opts, &o, &kernels);
     if (result) return result;
     fp = gmlp__fp_enter();
-    v.src = src;
-    v.dst = dst;
-    v.mixes = gmlp__float_matrix(src->space, dst->space, o.adaptation, v.matrix);
-    result = gmlp__loader_init(&v.loader, src->type, src->channels, src->space, o.white_nits, kernels, &o.alloc);
+    job.src = src;
+    job.dst = dst;
+    result = gmlp__conversion_init(&job.v, src, dst, o.adaptation, o.white_nits, o.truncate, kernels, &o.alloc);
     if (!result) {
-        result = gmlp__storer_init(&v.storer, dst->type, dst->channels, dst->space, o.white_nits, kernels, &o.alloc, o.truncate);
-        if (!result) {
-            gmlp__run(&o.threads, gmlp__convert_band, &v, (src->height + GMLP__BAND - 1) / GMLP__BAND);
-            gmlp__storer_free(&v.storer);
-        }
-        gmlp__loader_free(&v.loader);
+        gmlp__run(&o.threads, gmlp__convert_band, &job, (src->height + GMLP__BAND - 1) / GMLP__BAND);
+        gmlp__conversion_free(&job.v);
     }
     gmlp__fp_leave(fp);
     return result;
@@ -4670,6 +4736,8 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
       V_ANY_LESS(a,b)          nonzero if a < b in some lane
       take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
       put8 put16 (p,r,g,b)     the other way; values fit
+      narrow(p,i)              W 16-bit numbers; values fit
+      mix(a,b,c,p)             p[0..2] = a + b + c; may write p[3]
 */
 #ifdef GMLP__PASS
 
@@ -4722,6 +4790,15 @@ static void gmlp__put16_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b
     v[1] = (uint16_t)g;
     v[2] = (uint16_t)b;
     memcpy(p, v, 6);
+}
+static void gmlp__narrow_scalar(unsigned char *p, int32_t i) {
+    const uint16_t v = (uint16_t)i;
+    memcpy(p, &v, 2);
+}
+static void gmlp__mix_scalar(const float *a, const float *b, const float *c, float *p) {
+    p[0] = a[0] + b[0] + c[0];
+    p[1] = a[1] + b[1] + c[1];
+    p[2] = a[2] + b[2] + c[2];
 }
 
 /* The scalar pass needs four operations that C has no operator for. */
@@ -4822,6 +4899,12 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m
     _mm256_storeu_si256((__m256i *)(void *)p, v);
     _mm_storeu_si128((__m128i *)(void *)(p + 32), _mm256_castsi256_si128(w));
 }
+GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx2(unsigned char *p, __m256i i) {
+    _mm_storeu_si128((__m128i *)(void *)p, _mm_packus_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1)));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__mix_avx2(const float *a, const float *b, const float *c, float *p) {
+    _mm_storeu_ps(p, _mm_add_ps(_mm_add_ps(_mm_loadu_ps(a), _mm_loadu_ps(b)), _mm_loadu_ps(c)));
+}
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
 #define GMLP__FN(name) gmlp__##name##_avx512
@@ -4915,7 +4998,12 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, _
     _mm512_mask_storeu_epi32(p + 64, 0x00ff, _mm512_permutex2var_epi32(outer,
         _mm512_setr_epi32(26, 11, 12, 28, 13, 14, 30, 15, 0, 0, 0, 0, 0, 0, 0, 0), br));
 }
-
+GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx512(unsigned char *p, __m512i i) {
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(i));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__mix_avx512(const float *a, const float *b, const float *c, float *p) {
+    _mm_storeu_ps(p, _mm_add_ps(_mm_add_ps(_mm_loadu_ps(a), _mm_loadu_ps(b)), _mm_loadu_ps(c)));
+}
 
 #elif GMLP__PASS == GMLP__PASS_NEON
 #define GMLP__FN(name) gmlp__##name##_neon
@@ -4984,6 +5072,12 @@ static inline void gmlp__put16_neon(unsigned char *p, int32x4_t r, int32x4_t g, 
     v.val[2] = vmovn_u32(vreinterpretq_u32_s32(b));
     vst3_u16((uint16_t *)(void *)p, v);
 }
+static inline void gmlp__narrow_neon(unsigned char *p, int32x4_t i) {
+    vst1_u16((uint16_t *)(void *)p, vmovn_u32(vreinterpretq_u32_s32(i)));
+}
+static inline void gmlp__mix_neon(const float *a, const float *b, const float *c, float *p) {
+    vst1q_f32(p, vaddq_f32(vaddq_f32(vld1q_f32(a), vld1q_f32(b)), vld1q_f32(c)));
+}
 #endif
 
 /* Kernels of >>color. */
@@ -5022,7 +5116,7 @@ GMLP__TARGET GMLP__INLINE GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp_
     return p;
 }
 
-/* a is not negative. near: it is not above 1 either, and the toe reaches 2^-15. */
+/* a is not negative. near: it is not above 1 either, and the curve is near. */
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const GMLP__FN(power_terms) *p, GMLP__VF a, const int near) {
     const GMLP__VF u = GMLP__V_FMA(a, p->in_scale, p->in_offset);
     const GMLP__VI bits = GMLP__V_AS_INT(u), e = GMLP__I_SAR(bits, 23);
@@ -5075,7 +5169,7 @@ GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, f
     size_t i;
     if (c->kind == GMLP__CURVE_POWER) {
         const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
-        if (unit && c->toe_end >= 1.0f / 32768.0f) {
+        if (unit && gmlp__curve_near(c)) {
             for (i = 0; i < n; i += GMLP__W)
                 GMLP__V_STORE(y + i, GMLP__FN(power)(&p, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f), 1));
         } else if (unit) {
@@ -5242,6 +5336,51 @@ GMLP__TARGET static void GMLP__FN(store_half)(const float *const y[3], unsigned 
     for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W)
         GMLP__FN(put16)(rgb, GMLP__FN(to_half)(GMLP__V_LOAD(y[0] + i)), GMLP__FN(to_half)(GMLP__V_LOAD(y[1] + i)),
                         GMLP__FN(to_half)(GMLP__V_LOAD(y[2] + i)));
+}
+
+/* The curve keeps the arithmetic units busy and the tables the load units, so one loop does both: curve
+   and rounding follow GMLP__LAG pixels behind, when what they load has left the store buffer. */
+#define GMLP__LAG 48
+#define GMLP__PLACE(i) (ring + ((i) & 48) * 4)
+GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_codes)(const GMLP__FN(power_terms) *p, const float *light, float offset,
+                                                      unsigned char *out) {
+    size_t j;
+    for (j = 0; j < 16; j += GMLP__W)
+        GMLP__FN(narrow)(out + 2 * j, GMLP__FN(code16)(GMLP__FN(power)(p, GMLP__FN(clamped)(GMLP__V_LOAD(light + j), 1.0f), 1), offset));
+}
+
+GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, const size_t step, const float *shares,
+                                                     const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
+    const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
+    float ring[64 * 4]; /* 16 pixels a quarter: 48 floats and one that is written too many */
+    const float *from;
+    float *to;
+    size_t ahead = 0, done = 0, k;
+#define GMLP__X(k) GMLP__FN(mix)(shares + 4 * rgb[(k) * step], shares + 1024 + 4 * rgb[(k) * step + 1], \
+                                 shares + 2048 + 4 * rgb[(k) * step + 2], to + 3 * (k));
+    for (; ahead < n && ahead < GMLP__LAG; ahead += 16, rgb += 16 * step)
+        for (to = GMLP__PLACE(ahead), k = 0; k < 16; k++) GMLP__X(k)
+    for (; ahead < n; ahead += 16, rgb += 16 * step, done += 16, out += 96) {
+        to = GMLP__PLACE(ahead);
+        from = GMLP__PLACE(done);
+        GMLP__X(0) GMLP__X(1) GMLP__X(2) GMLP__X(3) GMLP__X(4) GMLP__X(5)
+        GMLP__FN(recode_codes)(&p, from, offset, out);
+        GMLP__X(6) GMLP__X(7) GMLP__X(8) GMLP__X(9) GMLP__X(10)
+        GMLP__FN(recode_codes)(&p, from + 16, offset, out + 32);
+        GMLP__X(11) GMLP__X(12) GMLP__X(13) GMLP__X(14) GMLP__X(15)
+        GMLP__FN(recode_codes)(&p, from + 32, offset, out + 64);
+    }
+#undef GMLP__X
+    for (; done < n; done += 16, out += 96)
+        for (from = GMLP__PLACE(done), k = 0; k < 3; k++) GMLP__FN(recode_codes)(&p, from + 16 * k, offset, out + 32 * k);
+}
+#undef GMLP__LAG
+#undef GMLP__PLACE
+
+GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares, const gmlp__curve *c,
+                                          float offset, unsigned char *out, size_t n) {
+    if (step == 3) GMLP__FN(recode_step)(rgb, 3, shares, c, offset, out, n);
+    else GMLP__FN(recode_step)(rgb, 4, shares, c, offset, out, n);
 }
 
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_outside)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
@@ -5472,7 +5611,7 @@ GMLP__TARGET static void GMLP__FN(adam)(const float *k, const float *g, float *w
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
-    GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half),
+    GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half), GMLP__FN(recode),
     GMLP__FN(outside), GMLP__FN(out_of_gamut),
     GMLP__FN(gemm), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
     GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam)
