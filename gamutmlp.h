@@ -1013,8 +1013,8 @@ typedef struct gmlp__kernels {
     void (*add)(float *x, const float *y, size_t n);
     /* d = factor * (x - y); n a multiple of 16 */
     void (*error)(const float *x, const float *y, float factor, float *d, size_t n);
-    /* p[at[i]] = p[at[i]] + out[16 i], clamped to [0,1] (NaN: 0); at ascends */
-    void (*correct)(const float *out, const uint32_t *at, size_t n, float *p);
+    /* p[i] = p[i] + out[16 i], clamped to [0,1] (NaN: 0); n a multiple of 16 */
+    void (*correct)(const float *out, float *p, size_t n);
     /* sum[cols] += each of the rows of d in turn */
     void (*columns)(const float *d, size_t rows, size_t cols, float *sum);
     /* one Adam step with constants of gmlp__adam_constants; n a multiple of 16 */
@@ -3518,14 +3518,14 @@ struct gmlp_decoder {
     gmlp_alloc alloc;
     size_t size;                 /* of this whole block */
     const gmlp__kernels *kernels;
-    gmlp__loader load;
-    gmlp__storer store;
+    gmlp__conversion convert;    /* what pixels get that are not for the network */
     gmlp__shape shape;
     gmlp_mlp mlp;
     gmlp_coords coords;
     uint32_t width, height;      /* of the picture in the file */
     uint32_t trained[2];         /* rows, columns of the trained picture */
-    int network, inputs, region, margin, same_space;
+    int network, inputs, region, margin;
+    int leaves;                  /* the space to write is not the wide one: to_out is not the identity */
     float to_wide[9], to_out[9];
     float *block, *transposes;
     const float *tables[GMLP_INPUTS]; /* 1: by column of the file; 2..4: by code */
@@ -3559,6 +3559,7 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     gmlp__fp_state fp;
     gmlp_result result;
     const gmlp__kernels *kernels;
+    gmlp_image from, to;
     size_t size, tables = 0, i, j;
     float *memory;
     if (!net || !decoder) return GMLP_E_ARGUMENT;
@@ -3599,9 +3600,14 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     d->region = net->region;
     d->margin = net->margin;
     gmlp__float_matrix(GMLP_SRGB_LINEAR, net->wide_space, net->adaptation, d->to_wide);
-    d->same_space = !gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
-    result = gmlp__loader_init(&d->load, GMLP_U8, 3, GMLP_SRGB, 0.0, kernels, &d->alloc);
-    if (!result) result = gmlp__storer_init(&d->store, type, 3, space, opts->white_nits, kernels, &d->alloc, 0);
+    d->leaves = gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
+    memset(&from, 0, sizeof from);
+    from.type = GMLP_U8;
+    from.space = GMLP_SRGB;
+    to = from;
+    to.type = type;
+    to.space = space;
+    result = gmlp__conversion_init(&d->convert, &from, &to, net->adaptation, opts->white_nits, 0, kernels, &d->alloc);
     if (!result && d->network) {
         memory = (float *)(void *)(d + 1);
         d->block = memory;
@@ -3631,84 +3637,84 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
 GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
     gmlp_alloc alloc;
     if (!decoder) return;
-    gmlp__loader_free(&decoder->load);
-    gmlp__storer_free(&decoder->store);
+    gmlp__conversion_free(&decoder->convert);
     alloc = decoder->alloc;
     gmlp__free(&alloc, decoder, decoder->size);
 }
 
-/* Applies the network to the chosen pixels of a row: planes hold the clipped linear wide row. */
-static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, int channels, uint32_t x, uint32_t y,
-                        const uint32_t *index, size_t count, const float *line, gmlp__pass *p, float *const plane[3]) {
+/* Writes the chosen pixels of a row, which are for the network. */
+static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t channels, uint32_t x, uint32_t y,
+                        const uint32_t *index, size_t count, const float *line, gmlp__pass *p, unsigned char *out, size_t out_step) {
+    const gmlp__kernels *k = d->kernels;
+    const size_t pixel = 3 * gmlp_type_size(d->convert.storer.type);
     uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
-    size_t i, j, c;
-    for (i = 0; i < count; i += GMLP__CHUNK) {
-        const size_t n = count - i < GMLP__CHUNK ? count - i : GMLP__CHUNK;
-        const uint32_t *at_x = index + i;
+    unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4];
+    float plane[3][GMLP__CHUNK];
+    float *const r = plane[0], *const g = plane[1], *const b = plane[2];
+    size_t i, j, c, n;
+    for (i = 0; i < count; i += n) {
+        n = count - i < GMLP__CHUNK ? count - i : GMLP__CHUNK;
+        for (j = 0; j < n; j++) memcpy(codes + 3 * j, base + index[i + j] * channels, 3);
+        k->load8(codes, d->convert.loader.table, r, g, b, GMLP__PAD(n));
+        k->matrix(d->to_wide, r, g, b, r, g, b, GMLP__PAD(n));
         if (d->inputs == GMLP_INPUT_CODES) {
             for (j = 0; j < n; j++) {
-                const unsigned char *rgb = base + (size_t)at_x[j] * (size_t)channels;
-                at[j][1] = x + at_x[j];
-                at[j][2] = rgb[0];
-                at[j][3] = rgb[1];
-                at[j][4] = rgb[2];
+                at[j][1] = x + index[i + j];
+                at[j][2] = codes[3 * j];
+                at[j][3] = codes[3 * j + 1];
+                at[j][4] = codes[3 * j + 2];
             }
-            d->kernels->lookup(line, d->tables, (const uint32_t (*)[GMLP_INPUTS])at, n, d->shape.wide, !d->shape.sine, p->h1);
-            if (d->shape.sine) d->kernels->sine(p->h1, NULL, n * d->shape.wide);
-            gmlp__forward_tail(d->kernels, &d->shape, d->block, d->transposes, p, n, 0);
+            k->lookup(line, d->tables, (const uint32_t (*)[GMLP_INPUTS])at, n, d->shape.wide, !d->shape.sine, p->h1);
+            if (d->shape.sine) k->sine(p->h1, NULL, n * d->shape.wide);
+            gmlp__forward_tail(k, &d->shape, d->block, d->transposes, p, n, 0);
         } else {
             for (j = 0; j < n; j++) {
                 float in[GMLP_INPUTS];
                 in[d->coords.transpose ? 1 : 0] = gmlp__place(d, 1, y);
-                in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + at_x[j]);
-                for (c = 0; c < 3; c++) in[2 + c] = 2.0f * plane[c][at_x[j]] - 1.0f; /* exact product */
-                gmlp__encode(d->kernels, d->mlp.bands, in, p->f + j * d->shape.row);
+                in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[i + j]);
+                for (c = 0; c < 3; c++) in[2 + c] = 2.0f * plane[c][j] - 1.0f; /* exact product */
+                gmlp__encode(k, d->mlp.bands, in, p->f + j * d->shape.row);
             }
-            gmlp__forward(d->kernels, &d->shape, d->block, d->transposes, p, n, 0);
+            gmlp__forward(k, &d->shape, d->block, d->transposes, p, n, 0);
         }
-        for (c = 0; c < 3; c++) d->kernels->correct(p->out + c, at_x, n, plane[c]);
+        for (c = 0; c < 3; c++) k->correct(p->out + c, plane[c], GMLP__PAD(n));
+        if (d->leaves) k->matrix(d->to_out, r, g, b, r, g, b, GMLP__PAD(n));
+        gmlp__store_portion(&d->convert.storer, r, g, b, GMLP__PAD(n), packed);
+        for (j = 0; j < n; j++) memcpy(out + index[i + j] * out_step, packed + j * pixel, pixel);
     }
 }
 
 /* Rows first..last-1 of a view whose first pixel is (x, y) in the file. */
 static gmlp_result gmlp__decode_rows(const gmlp_decoder *d, const gmlp_image *base, uint32_t x, uint32_t y,
                                      const gmlp_image *out, uint32_t first, uint32_t last) {
-    const size_t n = base->width, row = GMLP__PAD(n);
+    const size_t n = base->width;
     const size_t pass = d->network ? gmlp__pass_count(&d->shape) + d->shape.wide : 0;
-    const size_t size = (3 * row + pass) * sizeof(float) + row * sizeof(uint32_t);
-    const int channels = base->channels ? base->channels : 3;
-    float *memory = (float *)gmlp__alloc(&d->alloc, size), *plane[3], *line;
-    uint32_t *index, r;
-    gmlp__loader load = d->load;
-    gmlp__storer store = d->store;
+    const size_t size = pass * sizeof(float) + n * sizeof(uint32_t);
+    float *line = (float *)gmlp__alloc(&d->alloc, size);
+    uint32_t *index = (uint32_t *)(void *)(line + pass), r;
+    gmlp__loader load = d->convert.loader;
+    gmlp__storer store = d->convert.storer;
     gmlp__pass p;
-    if (!memory) return GMLP_E_MEMORY;
-    memset(memory, 0, size);
-    plane[0] = memory;
-    plane[1] = plane[0] + row;
-    plane[2] = plane[1] + row;
-    line = plane[2] + row;
-    index = (uint32_t *)(void *)(memory + 3 * row + pass);
+    if (!line) return GMLP_E_MEMORY;
+    memset(line, 0, size);
     if (d->network) gmlp__pass_init(&d->shape, line + d->shape.wide, &p);
-    load.channels = channels;
+    load.channels = base->channels ? base->channels : 3;
     store.channels = out->channels ? out->channels : 3;
     for (r = first; r < last; r++) {
         const unsigned char *codes = gmlp__row(base, r);
+        unsigned char *row = (unsigned char *)gmlp__row(out, r);
         size_t count = 0;
-        gmlp__load_row(&load, codes, n, plane[0], plane[1], plane[2]);
-        gmlp__matrix_row(d->kernels, d->to_wide, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], n);
-        if (d->network) {
-            if (d->region == GMLP_REGION_SATURATED) count = gmlp__saturated_row(codes, channels, n, d->margin, index);
-            else for (; count < n; count++) index[count] = (uint32_t)count;
-            if (count && d->inputs == GMLP_INPUT_CODES)
-                gmlp__input_product(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, y + r), d->block + d->shape.b1, line);
-            gmlp__apply(d, codes, channels, x, y + r, index, count, line, &p, plane);
-        }
-        if (!d->same_space)
-            gmlp__matrix_row(d->kernels, d->to_out, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], n);
-        gmlp__store_row(&store, plane[0], plane[1], plane[2], n, (unsigned char *)gmlp__row(out, r));
+        if (d->network && d->region == GMLP_REGION_SATURATED) count = gmlp__saturated_row(codes, load.channels, n, d->margin, index);
+        else if (d->network)
+            for (; count < n; count++) index[count] = (uint32_t)count;
+        if (count < n) gmlp__convert_row(&d->convert, &load, &store, codes, row, n);
+        if (!count) continue;
+        if (d->inputs == GMLP_INPUT_CODES)
+            gmlp__input_product(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, y + r), d->block + d->shape.b1, line);
+        gmlp__apply(d, codes, (size_t)load.channels, x, y + r, index, count, line, &p, row,
+                    (size_t)store.channels * gmlp_type_size(store.type));
     }
-    gmlp__free(&d->alloc, memory, size);
+    gmlp__free(&d->alloc, line, size);
     return GMLP_OK;
 }
 
@@ -3721,7 +3727,7 @@ static gmlp_result gmlp__check_views(const gmlp_decoder *d, const gmlp_image *ba
     if (gmlp__check_image(&typed) || base->type != GMLP_U8) return GMLP_E_ARGUMENT;
     typed = *out;
     typed.space = GMLP_SRGB;
-    if (gmlp__check_image(&typed) || out->type != d->store.type) return GMLP_E_ARGUMENT;
+    if (gmlp__check_image(&typed) || out->type != d->convert.storer.type) return GMLP_E_ARGUMENT;
     if (base->width != out->width || base->height != out->height) return GMLP_E_ARGUMENT;
     if (!d->network) return GMLP_OK;
     if (x > d->width || base->width > d->width - x || y > d->height || base->height > d->height - y) return GMLP_E_MISMATCH;
@@ -5562,22 +5568,11 @@ GMLP__TARGET static void GMLP__FN(error)(const float *x, const float *y, float f
         GMLP__V_STORE(d + j, GMLP__V_MUL(f, GMLP__V_SUB(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j))));
 }
 
-GMLP__TARGET static void GMLP__FN(correct)(const float *out, const uint32_t *at, size_t n, float *p) {
-    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+GMLP__TARGET static void GMLP__FN(correct)(const float *out, float *p, size_t n) {
     const GMLP__VI step = GMLP__I_LOAD(gmlp__times16);
-    size_t i = 0, end;
-    while (i < n) {
-        if (n - i >= GMLP__W && at[i + GMLP__W - 1] - at[i] == GMLP__W - 1) { /* neighbours */
-            const GMLP__VF v = GMLP__V_ADD(GMLP__V_LOAD(p + at[i]), GMLP__V_GATHER(out + 16 * i, step));
-            GMLP__V_STORE(p + at[i], GMLP__V_MIN(GMLP__V_MAX(v, zero), one));
-            i += GMLP__W;
-            continue;
-        }
-        for (end = n - i < GMLP__W ? n : i + GMLP__W; i < end; i++) {
-            const float v = p[at[i]] + out[16 * i];
-            p[at[i]] = v > 0.0f ? v < 1.0f ? v : 1.0f : 0.0f;
-        }
-    }
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W)
+        GMLP__V_STORE(p + i, GMLP__FN(clamped)(GMLP__V_ADD(GMLP__V_LOAD(p + i), GMLP__V_GATHER(out + 16 * i, step)), 1.0f));
 }
 
 GMLP__TARGET static void GMLP__FN(columns)(const float *d, size_t rows, size_t cols, float *sum) {
