@@ -11,6 +11,7 @@
 #endif
 
 #include "args.h"
+#include "bench_speed.h"
 #include "commands.h"
 #include "metrics.h"
 #include "output.h"
@@ -27,7 +28,7 @@ typedef struct bench {
     struct json j;
 } bench;
 
-enum { ONLY_ALL, ONLY_RATE, ONLY_TRAIN, ONLY_DECODE, ONLY_ENCODE };
+enum { ONLY_ALL, ONLY_RATE, ONLY_TRAIN, ONLY_DECODE, ONLY_ENCODE, ONLY_CONVERT, ONLY_FILE };
 
 static int wants(const bench *b, int section) { return b->only == ONLY_ALL || b->only == section; }
 
@@ -504,7 +505,7 @@ int cmd_bench(int argc, char **argv) {
     FILE *nowhere;
     int status;
     const args_option options[] = {
-        { "--only", ARG_CHOICE, &b.only, "all|rate|train|decode|encode", "one part", 0, 0 },
+        { "--only", ARG_CHOICE, &b.only, "all|rate|train|decode|encode|convert|file", "one part", 0, 0 },
         { "--paper-iterations", ARG_INT, &b.paper_iterations, "N", "of preset paper in the comparison (1200)", 1, 1000000 },
         { "--threads", ARG_INT, &b.threads, "N", "threads (one a processor)", 1, 256 },
         { "--json", ARG_FLAG, &b.json, NULL, "one JSON object on stdout, the tables on stderr", 0, 0 },
@@ -536,6 +537,8 @@ int cmd_bench(int argc, char **argv) {
     status = 0;
     if (wants(&b, ONLY_TRAIN)) status = bench_train(&b);
     if (!status && wants(&b, ONLY_DECODE)) status = bench_decode(&b);
+    if (!status && wants(&b, ONLY_CONVERT)) status = bench_convert(b.workers, b.table, &b.j);
+    if (!status && wants(&b, ONLY_FILE)) status = bench_file(b.workers, b.table, &b.j);
     if (!status && wants(&b, ONLY_ENCODE)) status = bench_encode(&b);
     if (!status && wants(&b, ONLY_RATE)) status = bench_rate(&b);
     json_end(&b.j);
