@@ -997,6 +997,9 @@ typedef struct gmlp__kernels {
     float (*outside)(const float *r, const float *g, const float *b, float *flag, size_t n);
     float (*out_of_gamut)(const float *r, const float *g, const float *b, float *flag, size_t n);
     void (*gemm)(const gmlp__gemm *g);
+    /* the third layer: out[n][16] = bias + h[n][wide] * w[depth][16], three columns of it, by the same
+       chains as gemm; column 3 becomes 0, the others stay. Up to 7 more rows are read and written */
+    void (*outputs)(const float *h, size_t wide, const float *w, size_t depth, const float *bias, float *out, size_t n);
     /* features of one input: f[0..2*bands-1] = sin, cos of 2^k pi m; may write 15 floats further */
     void (*encode)(float m, size_t bands, float *f);
     /* copies blocks of size[i] floats from row at[n][i] of table i, one after the other, for each of
@@ -2266,8 +2269,7 @@ static void gmlp__forward_tail(const gmlp__kernels *k, const gmlp__shape *s, con
     const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_RELU;
     gmlp__product(k, p->h1, s->wide, 1, block + s->w2, s->wide, p->h2, s->wide, n, s->width, s->wide, block + s->b2, NULL, mode);
     if (s->sine) k->sine(p->h2, derivative ? p->c2 : NULL, n * s->wide);
-    gmlp__product(k, p->h2, s->wide, 1, transposes + s->wide * s->wide, 16, p->out, 16, n, s->width, 16, block + s->b3, NULL,
-                  GMLP__GEMM_SET);
+    k->outputs(p->h2, s->wide, transposes + s->wide * s->wide, s->width, block + s->b3, p->out, n);
 }
 
 /* All layers, from p->f to p->out. */
@@ -3684,11 +3686,25 @@ static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t
     }
 }
 
+/* Lays out over zeroed memory the part of a pass that decoding takes; with NULL only says how many floats. */
+static size_t gmlp__decode_pass(const gmlp_decoder *d, float *memory, gmlp__pass *p) {
+    const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * d->shape.wide;
+    const size_t features = d->inputs == GMLP_INPUT_CODES ? 0 : rows * d->shape.row + 16; /* 16: encode writes past its last */
+    if (memory) {
+        memset(p, 0, sizeof *p);
+        p->h1 = memory;
+        p->h2 = p->h1 + layer;
+        p->out = p->h2 + layer;
+        p->f = p->out + rows * 16;
+    }
+    return 2 * layer + rows * 16 + features;
+}
+
 /* Rows first..last-1 of a view whose first pixel is (x, y) in the file. */
 static gmlp_result gmlp__decode_rows(const gmlp_decoder *d, const gmlp_image *base, uint32_t x, uint32_t y,
                                      const gmlp_image *out, uint32_t first, uint32_t last) {
     const size_t n = base->width;
-    const size_t pass = d->network ? gmlp__pass_count(&d->shape) + d->shape.wide : 0;
+    const size_t pass = d->network ? gmlp__decode_pass(d, NULL, NULL) + d->shape.wide : 0;
     const size_t size = pass * sizeof(float) + n * sizeof(uint32_t);
     float *line = (float *)gmlp__alloc(&d->alloc, size);
     uint32_t *index = (uint32_t *)(void *)(line + pass), r;
@@ -3697,7 +3713,7 @@ static gmlp_result gmlp__decode_rows(const gmlp_decoder *d, const gmlp_image *ba
     gmlp__pass p;
     if (!line) return GMLP_E_MEMORY;
     memset(line, 0, size);
-    if (d->network) gmlp__pass_init(&d->shape, line + d->shape.wide, &p);
+    if (d->network) gmlp__decode_pass(d, line + d->shape.wide, &p);
     load.channels = base->channels ? base->channels : 3;
     store.channels = out->channels ? out->channels : 3;
     for (r = first; r < last; r++) {
@@ -4743,7 +4759,8 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
       take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
       put8 put16 (p,r,g,b)     the other way; values fit
       narrow(p,i)              W 16-bit numbers; values fit
-      mix(a,b,c,p)             p[0..2] = a + b + c; may write p[3]
+      GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE V4_ADD
+      V4_FMA(s,a,b)            s a float: s * a + b
 */
 #ifdef GMLP__PASS
 
@@ -4781,6 +4798,11 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #define GMLP__I_SAR(a, n) ((a) >> (n))
 #define GMLP__V_LOOK16(p, i) ((p)[(i) & 15])
 #define GMLP__V_ANY_LESS(a, b) ((a) < (b))
+#define GMLP__V4 gmlp__v4
+#define GMLP__V4_LOAD(p) gmlp__v4_load(p)
+#define GMLP__V4_STORE(p, a) gmlp__v4_store(p, a)
+#define GMLP__V4_ADD(a, b) gmlp__v4_add(a, b)
+#define GMLP__V4_FMA(s, a, b) gmlp__v4_fma(s, a, b)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3)
 #define GMLP__ROWS_COUNT 4
 
@@ -4801,10 +4823,32 @@ static void gmlp__narrow_scalar(unsigned char *p, int32_t i) {
     const uint16_t v = (uint16_t)i;
     memcpy(p, &v, 2);
 }
-static void gmlp__mix_scalar(const float *a, const float *b, const float *c, float *p) {
-    p[0] = a[0] + b[0] + c[0];
-    p[1] = a[1] + b[1] + c[1];
-    p[2] = a[2] + b[2] + c[2];
+typedef struct gmlp__v4 {
+    float x, y, z;
+} gmlp__v4;
+static gmlp__v4 gmlp__v4_load(const float *p) {
+    gmlp__v4 v;
+    v.x = p[0];
+    v.y = p[1];
+    v.z = p[2];
+    return v;
+}
+static void gmlp__v4_store(float *p, gmlp__v4 v) {
+    p[0] = v.x;
+    p[1] = v.y;
+    p[2] = v.z;
+}
+static gmlp__v4 gmlp__v4_add(gmlp__v4 a, gmlp__v4 b) {
+    a.x += b.x;
+    a.y += b.y;
+    a.z += b.z;
+    return a;
+}
+static gmlp__v4 gmlp__v4_fma(float s, gmlp__v4 a, gmlp__v4 b) {
+    b.x = gmlp__fmaf(s, a.x, b.x);
+    b.y = gmlp__fmaf(s, a.y, b.y);
+    b.z = gmlp__fmaf(s, a.z, b.z);
+    return b;
 }
 
 /* The scalar pass needs four operations that C has no operator for. */
@@ -4871,6 +4915,11 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
     _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(p), i),                         \
                      _mm256_permutevar8x32_ps(_mm256_loadu_ps((p) + 8), i),                   \
                      _mm256_castsi256_ps(_mm256_slli_epi32(i, 28)))
+#define GMLP__V4 __m128
+#define GMLP__V4_LOAD(p) _mm_loadu_ps(p)
+#define GMLP__V4_STORE(p, a) _mm_storeu_ps(p, a)
+#define GMLP__V4_ADD(a, b) _mm_add_ps(a, b)
+#define GMLP__V4_FMA(s, a, b) _mm_fmadd_ps(_mm_set1_ps(s), a, b)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #define GMLP__ROWS_COUNT 6
 
@@ -4908,16 +4957,13 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx2(unsigned char *p, __m256i i) {
     _mm_storeu_si128((__m128i *)(void *)p, _mm_packus_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1)));
 }
-GMLP__TARGET GMLP__INLINE void gmlp__mix_avx2(const float *a, const float *b, const float *c, float *p) {
-    _mm_storeu_ps(p, _mm_add_ps(_mm_add_ps(_mm_loadu_ps(a), _mm_loadu_ps(b)), _mm_loadu_ps(c)));
-}
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
 #define GMLP__FN(name) gmlp__##name##_avx512
 #if defined(_MSC_VER) && !defined(__clang__)
 #define GMLP__TARGET
 #else
-#define GMLP__TARGET __attribute__((target("avx512f")))
+#define GMLP__TARGET __attribute__((target("avx512f,fma")))
 #endif
 #define GMLP__W 16
 #define GMLP__VF __m512
@@ -4950,6 +4996,11 @@ GMLP__TARGET GMLP__INLINE void gmlp__mix_avx2(const float *a, const float *b, co
 #define GMLP__I_SAR(a, n) _mm512_srai_epi32(a, n)
 #define GMLP__V_LOOK16(p, i) _mm512_permutexvar_ps(i, _mm512_loadu_ps(p))
 #define GMLP__V_ANY_LESS(a, b) (_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0)
+#define GMLP__V4 __m128
+#define GMLP__V4_LOAD(p) _mm_loadu_ps(p)
+#define GMLP__V4_STORE(p, a) _mm_storeu_ps(p, a)
+#define GMLP__V4_ADD(a, b) _mm_add_ps(a, b)
+#define GMLP__V4_FMA(s, a, b) _mm_fmadd_ps(_mm_set1_ps(s), a, b)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
 
@@ -5007,9 +5058,6 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, _
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx512(unsigned char *p, __m512i i) {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(i));
 }
-GMLP__TARGET GMLP__INLINE void gmlp__mix_avx512(const float *a, const float *b, const float *c, float *p) {
-    _mm_storeu_ps(p, _mm_add_ps(_mm_add_ps(_mm_loadu_ps(a), _mm_loadu_ps(b)), _mm_loadu_ps(c)));
-}
 
 #elif GMLP__PASS == GMLP__PASS_NEON
 #define GMLP__FN(name) gmlp__##name##_neon
@@ -5045,6 +5093,11 @@ GMLP__TARGET GMLP__INLINE void gmlp__mix_avx512(const float *a, const float *b, 
 #define GMLP__I_SAR(a, n) vshrq_n_s32(a, n)
 #define GMLP__V_LOOK16(p, i) gmlp__look16_neon(p, i)
 #define GMLP__V_ANY_LESS(a, b) (vmaxvq_u32(vcltq_f32(a, b)) != 0)
+#define GMLP__V4 float32x4_t
+#define GMLP__V4_LOAD(p) vld1q_f32(p)
+#define GMLP__V4_STORE(p, a) vst1q_f32(p, a)
+#define GMLP__V4_ADD(a, b) vaddq_f32(a, b)
+#define GMLP__V4_FMA(s, a, b) vfmaq_n_f32(b, a, s)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
 static inline float32x4_t gmlp__gather4_neon(const float *p, int32x4_t i) {
@@ -5080,9 +5133,6 @@ static inline void gmlp__put16_neon(unsigned char *p, int32x4_t r, int32x4_t g, 
 }
 static inline void gmlp__narrow_neon(unsigned char *p, int32x4_t i) {
     vst1_u16((uint16_t *)(void *)p, vmovn_u32(vreinterpretq_u32_s32(i)));
-}
-static inline void gmlp__mix_neon(const float *a, const float *b, const float *c, float *p) {
-    vst1q_f32(p, vaddq_f32(vaddq_f32(vld1q_f32(a), vld1q_f32(b)), vld1q_f32(c)));
 }
 #endif
 
@@ -5362,8 +5412,10 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, c
     const float *from;
     float *to;
     size_t ahead = 0, done = 0, k;
-#define GMLP__X(k) GMLP__FN(mix)(shares + 4 * rgb[(k) * step], shares + 1024 + 4 * rgb[(k) * step + 1], \
-                                 shares + 2048 + 4 * rgb[(k) * step + 2], to + 3 * (k));
+#define GMLP__X(k)                                                                                            \
+    GMLP__V4_STORE(to + 3 * (k), GMLP__V4_ADD(GMLP__V4_ADD(GMLP__V4_LOAD(shares + 4 * rgb[(k) * step]),       \
+                                                           GMLP__V4_LOAD(shares + 1024 + 4 * rgb[(k) * step + 1])), \
+                                              GMLP__V4_LOAD(shares + 2048 + 4 * rgb[(k) * step + 2])));
     for (; ahead < n && ahead < GMLP__LAG; ahead += 16, rgb += 16 * step)
         for (to = GMLP__PLACE(ahead), k = 0; k < 16; k++) GMLP__X(k)
     for (; ahead < n; ahead += 16, rgb += 16 * step, done += 16, out += 96) {
@@ -5493,6 +5545,25 @@ GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
         for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 0);
 }
 
+/* Eight rows, four lanes: few enough that no sum waits for the one before it. */
+GMLP__TARGET static void GMLP__FN(outputs)(const float *h, size_t wide, const float *w, size_t depth, const float *bias,
+                                           float *out, size_t n) {
+    size_t r, k;
+    for (r = 0; r < n; r += 8, h += 8 * wide, out += 8 * 16) {
+        const GMLP__V4 b = GMLP__V4_LOAD(bias);
+        GMLP__V4 s0 = b, s1 = b, s2 = b, s3 = b, s4 = b, s5 = b, s6 = b, s7 = b;
+        for (k = 0; k < depth; k++) {
+            const GMLP__V4 c = GMLP__V4_LOAD(w + 16 * k);
+#define GMLP__X(i) s##i = GMLP__V4_FMA(h[i * wide + k], c, s##i);
+            GMLP__X(0) GMLP__X(1) GMLP__X(2) GMLP__X(3) GMLP__X(4) GMLP__X(5) GMLP__X(6) GMLP__X(7)
+#undef GMLP__X
+        }
+#define GMLP__X(i) GMLP__V4_STORE(out + 16 * i, s##i);
+        GMLP__X(0) GMLP__X(1) GMLP__X(2) GMLP__X(3) GMLP__X(4) GMLP__X(5) GMLP__X(6) GMLP__X(7)
+#undef GMLP__X
+    }
+}
+
 /* sin(pi a), |a| < 2^22. Odd polynomial on [-1/2, 1/2], largest absolute error 4e-9 before
    rounding (least squares iterated towards minimax). */
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sinpi)(GMLP__VF a) {
@@ -5608,7 +5679,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
     GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half), GMLP__FN(recode),
     GMLP__FN(outside), GMLP__FN(out_of_gamut),
-    GMLP__FN(gemm), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
+    GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
     GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam)
 };
 
@@ -5643,6 +5714,11 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__I_XOR
 #undef GMLP__I_SHL
 #undef GMLP__I_SAR
+#undef GMLP__V4
+#undef GMLP__V4_LOAD
+#undef GMLP__V4_STORE
+#undef GMLP__V4_ADD
+#undef GMLP__V4_FMA
 #undef GMLP__LOOK256
 #undef GMLP__V_LOOK16
 #undef GMLP__V_ANY_LESS

@@ -38,7 +38,7 @@ static float cloud(uint32_t x, uint32_t y, int size, uint32_t layer) {
     return (top + (bottom - top) * v) / 16777216.0f;
 }
 
-#define VIVID 0.755f /* of the clouds' values about 15 % are above it */
+#define VIVID 0.70f /* of the clouds' values about 15 % are above it */
 
 static void photograph_rows(void *ctx, size_t y) {
     uint16_t *p = (uint16_t *)ctx + y * WIDTH * 3;
@@ -52,7 +52,7 @@ static void photograph_rows(void *ctx, size_t y) {
         c[1] = light;
         c[2] = light * (0.95f - 0.2f * tint);
         if (vivid > VIVID) c[0] *= 0.4f, c[2] *= 0.4f; /* greens */
-        for (int k = 0; k < 3; k++) p[k] = (uint16_t)(c[k] + (float)((grain >> (8 * k) & 255) + (grain >> (4 * k) & 255)));
+        for (int k = 0; k < 3; k++) p[k] = (uint16_t)(c[k] + 4.0f * (float)((grain >> (8 * k) & 255) + (grain >> (4 * k) & 255)));
     }
 }
 

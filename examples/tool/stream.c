@@ -6,7 +6,7 @@
 #include "output.h"
 
 #define MOST_ROWS 32u
-#define JOB_ROWS 4u
+#define JOB_ROWS 2u
 #define BAND_BYTES (4u << 20)
 
 /* What a step does besides decoding; decoding is the indices after these. */
