@@ -4753,6 +4753,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
       V_GATHER(p,i)            p[i], lane by lane
       V_TO_INT V_FROM_INT      convert (nearest even, |a| < 2^31)
       V_AS_INT V_AS_FLOAT      the same bits
+      V_MANTISSA(a)            1..2 with the mantissa's bits of a
       I_LOAD I_SET1 I_ADD I_SUB I_AND I_XOR I_SHL(a,n) I_SAR(a,n)   n constant; SAR arithmetic
       V_LOOK16(p,i)            p[i & 15], lane by lane
       V_ANY_LESS(a,b)          nonzero if a < b in some lane
@@ -4788,6 +4789,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #define GMLP__V_FROM_INT(a) ((float)(a))
 #define GMLP__V_AS_INT(a) gmlp__bits_of_float(a)
 #define GMLP__V_AS_FLOAT(a) gmlp__float_of_bits(a)
+#define GMLP__V_MANTISSA(a) gmlp__float_of_bits((gmlp__bits_of_float(a) & 0x7fffff) | 0x3f800000)
 #define GMLP__I_LOAD(p) (*(p))
 #define GMLP__I_SET1(s) ((int32_t)(s))
 #define GMLP__I_ADD(a, b) ((int32_t)((uint32_t)(a) + (uint32_t)(b)))
@@ -4902,6 +4904,7 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__V_FROM_INT(a) _mm256_cvtepi32_ps(a)
 #define GMLP__V_AS_INT(a) _mm256_castps_si256(a)
 #define GMLP__V_AS_FLOAT(a) _mm256_castsi256_ps(a)
+#define GMLP__V_MANTISSA(a) _mm256_or_ps(_mm256_and_ps(a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7fffff))), GMLP__V_SET1(1.0f))
 #define GMLP__I_LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define GMLP__I_SET1(s) _mm256_set1_epi32((int)(s))
 #define GMLP__I_ADD(a, b) _mm256_add_epi32(a, b)
@@ -4986,6 +4989,9 @@ GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx2(unsigned char *p, __m256i i) {
 #define GMLP__V_FROM_INT(a) _mm512_cvtepi32_ps(a)
 #define GMLP__V_AS_INT(a) _mm512_castps_si512(a)
 #define GMLP__V_AS_FLOAT(a) _mm512_castsi512_ps(a)
+/* 0xea: first and second, or third */
+#define GMLP__V_MANTISSA(a)                                                                                          \
+    GMLP__V_AS_FLOAT(_mm512_ternarylogic_epi32(GMLP__V_AS_INT(a), GMLP__I_SET1(0x7fffff), GMLP__I_SET1(0x3f800000), 0xea))
 #define GMLP__I_LOAD(p) _mm512_loadu_si512(p)
 #define GMLP__I_SET1(s) _mm512_set1_epi32((int)(s))
 #define GMLP__I_ADD(a, b) _mm512_add_epi32(a, b)
@@ -5083,6 +5089,7 @@ GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx512(unsigned char *p, __m512i i) 
 #define GMLP__V_FROM_INT(a) vcvtq_f32_s32(a)
 #define GMLP__V_AS_INT(a) vreinterpretq_s32_f32(a)
 #define GMLP__V_AS_FLOAT(a) vreinterpretq_f32_s32(a)
+#define GMLP__V_MANTISSA(a) GMLP__V_AS_FLOAT(vbslq_s32(vdupq_n_u32(0x7fffff), GMLP__V_AS_INT(a), vdupq_n_s32(0x3f800000)))
 #define GMLP__I_LOAD(p) vld1q_s32(p)
 #define GMLP__I_SET1(s) vdupq_n_s32((int32_t)(s))
 #define GMLP__I_ADD(a, b) vaddq_s32(a, b)
@@ -5175,9 +5182,8 @@ GMLP__TARGET GMLP__INLINE GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp_
 /* a is not negative. near: it is not above 1 either, and the curve is near. */
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const GMLP__FN(power_terms) *p, GMLP__VF a, const int near) {
     const GMLP__VF u = GMLP__V_FMA(a, p->in_scale, p->in_offset);
-    const GMLP__VI bits = GMLP__V_AS_INT(u), e = GMLP__I_SAR(bits, 23);
-    const GMLP__VF t = GMLP__V_SUB(GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__I_AND(bits, GMLP__I_SET1(0x7fffff)),
-                                                                GMLP__I_SET1(0x3f800000))), GMLP__V_SET1(1.5f));
+    const GMLP__VI e = GMLP__I_SAR(GMLP__V_AS_INT(u), 23);
+    const GMLP__VF t = GMLP__V_SUB(GMLP__V_MANTISSA(u), GMLP__V_SET1(1.5f));
     GMLP__VF y = GMLP__V_FMA(p->t7, t, p->t6);
     y = GMLP__V_FMA(y, t, p->t5);
     y = GMLP__V_FMA(y, t, p->t4);
@@ -5394,46 +5400,85 @@ GMLP__TARGET static void GMLP__FN(store_half)(const float *const y[3], unsigned 
                         GMLP__FN(to_half)(GMLP__V_LOAD(y[2] + i)));
 }
 
-/* The curve keeps the arithmetic units busy and the tables the load units, so one loop does both: curve
-   and rounding follow GMLP__LAG pixels behind, when what they load has left the store buffer. */
-#define GMLP__LAG 48
-#define GMLP__PLACE(i) (ring + ((i) & 48) * 4)
-GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_codes)(const GMLP__FN(power_terms) *p, const float *light, float offset,
-                                                      unsigned char *out) {
-    size_t j;
-    for (j = 0; j < 16; j += GMLP__W)
-        GMLP__FN(narrow)(out + 2 * j, GMLP__FN(code16)(GMLP__FN(power)(p, GMLP__FN(clamped)(GMLP__V_LOAD(light + j), 1.0f), 1), offset));
-}
-
+/* W pixels are three vectors of light. Their curve is a long chain of operations that wait for each
+   other, and the tables keep the load units busy, so one loop does both in small turns: each operation
+   on the three vectors, then a pixel of those that come GMLP__W * 3 later. */
 GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, const size_t step, const float *shares,
                                                      const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
     const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
-    float ring[64 * 4]; /* 16 pixels a quarter: 48 floats and one that is written too many */
-    const float *from;
-    float *to;
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f), middle = GMLP__V_SET1(1.5f);
+    float ring[4][3 * GMLP__W + 4]; /* a pixel's fourth float is written, too */
     size_t ahead = 0, done = 0, k;
-#define GMLP__X(k)                                                                                            \
-    GMLP__V4_STORE(to + 3 * (k), GMLP__V4_ADD(GMLP__V4_ADD(GMLP__V4_LOAD(shares + 4 * rgb[(k) * step]),       \
-                                                           GMLP__V4_LOAD(shares + 1024 + 4 * rgb[(k) * step + 1])), \
-                                              GMLP__V4_LOAD(shares + 2048 + 4 * rgb[(k) * step + 2])));
-    for (; ahead < n && ahead < GMLP__LAG; ahead += 16, rgb += 16 * step)
-        for (to = GMLP__PLACE(ahead), k = 0; k < 16; k++) GMLP__X(k)
-    for (; ahead < n; ahead += 16, rgb += 16 * step, done += 16, out += 96) {
-        to = GMLP__PLACE(ahead);
-        from = GMLP__PLACE(done);
-        GMLP__X(0) GMLP__X(1) GMLP__X(2) GMLP__X(3) GMLP__X(4) GMLP__X(5)
-        GMLP__FN(recode_codes)(&p, from, offset, out);
-        GMLP__X(6) GMLP__X(7) GMLP__X(8) GMLP__X(9) GMLP__X(10)
-        GMLP__FN(recode_codes)(&p, from + 16, offset, out + 32);
-        GMLP__X(11) GMLP__X(12) GMLP__X(13) GMLP__X(14) GMLP__X(15)
-        GMLP__FN(recode_codes)(&p, from + 32, offset, out + 64);
+#define GMLP__PIXEL(k)                                                                                               \
+    GMLP__V4_STORE(to + 3 * (k), GMLP__V4_ADD(GMLP__V4_ADD(GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step] * 4),      \
+                                                           GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step + 1] * 4 + 1024)), \
+                                              GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step + 2] * 4 + 2048)));
+#define GMLP__TURN(k, X) X(0) X(1) X(2) if ((k) * GMLP__W % 16 < GMLP__W) GMLP__PIXEL((k) * GMLP__W / 16)
+    for (; ahead < n && ahead < 3 * GMLP__W; ahead += GMLP__W, rgb += GMLP__W * step) {
+        float *const to = ring[ahead / GMLP__W & 3];
+        for (k = 0; k < GMLP__W; k++) GMLP__PIXEL(k)
     }
+    for (; ahead < n; ahead += GMLP__W, rgb += GMLP__W * step, done += GMLP__W, out += 6 * GMLP__W) {
+        float *const to = ring[ahead / GMLP__W & 3];
+        const float *const from = ring[done / GMLP__W & 3];
+        /* as power and code16 */
+#define GMLP__X(i) GMLP__VF a##i = GMLP__V_MAX(GMLP__V_LOAD(from + i * GMLP__W), zero), t##i, y##i;
+        GMLP__TURN(0, GMLP__X)
 #undef GMLP__X
-    for (; done < n; done += 16, out += 96)
-        for (from = GMLP__PLACE(done), k = 0; k < 3; k++) GMLP__FN(recode_codes)(&p, from + 16 * k, offset, out + 32 * k);
+#define GMLP__X(i) a##i = GMLP__V_MIN(a##i, one);
+        GMLP__TURN(1, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) t##i = GMLP__V_MANTISSA(a##i);
+        GMLP__TURN(2, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) t##i = GMLP__V_SUB(t##i, middle);
+        GMLP__TURN(3, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(p.t7, t##i, p.t6);
+        GMLP__TURN(4, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t5);
+        GMLP__TURN(5, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t4);
+        GMLP__TURN(6, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t3);
+        GMLP__TURN(7, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t2);
+        GMLP__TURN(8, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t1);
+        GMLP__TURN(9, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t0);
+        GMLP__TURN(10, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) t##i = GMLP__V_LOOK16(p.octave + 112, GMLP__I_SAR(GMLP__V_AS_INT(a##i), 23));
+        GMLP__TURN(11, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.out_offset);
+        GMLP__TURN(12, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) t##i = GMLP__V_MUL(a##i, p.toe_slope);
+        GMLP__TURN(13, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_LESS(a##i, p.toe_end, t##i, y##i);
+        GMLP__TURN(14, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) GMLP__FN(narrow)(out + 2 * i * GMLP__W, GMLP__FN(code16)(y##i, offset));
+        GMLP__TURN(15, GMLP__X)
+#undef GMLP__X
+    }
+#undef GMLP__TURN
+#undef GMLP__PIXEL
+    for (; done < n; done += GMLP__W, out += 6 * GMLP__W)
+        for (k = 0; k < 3 * GMLP__W; k += GMLP__W) {
+            const GMLP__VF a = GMLP__FN(clamped)(GMLP__V_LOAD(ring[done / GMLP__W & 3] + k), 1.0f);
+            GMLP__FN(narrow)(out + 2 * k, GMLP__FN(code16)(GMLP__FN(power)(&p, a, 1), offset));
+        }
 }
-#undef GMLP__LAG
-#undef GMLP__PLACE
 
 GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares, const gmlp__curve *c,
                                           float offset, unsigned char *out, size_t n) {
@@ -5706,6 +5751,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__V_FROM_INT
 #undef GMLP__V_AS_INT
 #undef GMLP__V_AS_FLOAT
+#undef GMLP__V_MANTISSA
 #undef GMLP__I_LOAD
 #undef GMLP__I_SET1
 #undef GMLP__I_ADD
