@@ -38,7 +38,7 @@ static float cloud(uint32_t x, uint32_t y, int size, uint32_t layer) {
     return (top + (bottom - top) * v) / 16777216.0f;
 }
 
-#define VIVID 0.70f /* of the clouds' values about 15 % are above it */
+#define VIVID 0.705f /* of the clouds' values about 15 % are above it */
 
 static void photograph_rows(void *ctx, size_t y) {
     uint16_t *p = (uint16_t *)ctx + y * WIDTH * 3;

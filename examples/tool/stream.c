@@ -5,7 +5,7 @@
 
 #include "output.h"
 
-#define MOST_ROWS 32u
+#define MOST_ROWS 64u
 #define JOB_ROWS 2u
 #define BAND_BYTES (4u << 20)
 
@@ -23,7 +23,7 @@ typedef struct band {
 
 typedef struct pipeline {
     stream *s;
-    band bands[3];
+    band bands[3]; /* in turn */
     band *read, *decode, *write; /* NULL: nothing to do */
 } pipeline;
 
@@ -49,15 +49,24 @@ static void job(void *user, size_t index) {
 }
 
 /* The next band to read, from row y on. */
-static void begin_band(const stream *s, band *b, uint32_t y, uint32_t most) {
+static void begin_band(const stream *s, band *b, uint32_t y, uint32_t most, uint8_t *base, uint8_t *out) {
     const uint32_t end = s->height - y < most ? s->height : y + most, crop_end = s->crop.y + s->crop.height;
+    memset(b, 0, sizeof *b);
     b->y = y;
-    b->base.height = end - y;
     b->first = y > s->crop.y ? y : s->crop.y;
     b->end = end < crop_end ? end : crop_end;
     if (b->first > b->end) b->first = b->end; /* nothing of the crop */
-    b->bad = 0;
-    memset(b->status, 0, sizeof b->status);
+    b->base.data = base;
+    b->base.width = s->width;
+    b->base.height = end - y;
+    b->base.stride = (ptrdiff_t)((size_t)s->width * 3);
+    b->base.type = GMLP_U8;
+    b->base.space = GMLP_SRGB;
+    b->out = b->base;
+    b->out.data = out;
+    b->out.width = s->crop.width;
+    b->out.stride = (ptrdiff_t)((size_t)s->crop.width * 3 * gmlp_type_size(s->type));
+    b->out.type = s->type;
 }
 
 /* Whether a step went well; the band farthest up is looked at first. */
@@ -75,38 +84,28 @@ int stream_run(stream *s, char error[256]) {
     const size_t base_row = (size_t)s->width * 3, out_row = (size_t)s->crop.width * 3 * gmlp_type_size(s->type);
     const size_t fit = BAND_BYTES / (base_row + out_row);
     const uint32_t most = fit < 1 ? 1 : fit < MOST_ROWS ? (uint32_t)fit : MOST_ROWS;
-    uint8_t *memory = (uint8_t *)malloc(3 * most * (base_row + out_row));
+    uint8_t *memory = (uint8_t *)malloc(2 * most * (base_row + out_row)); /* a band read, one decoded; one decoded, one written */
     pipeline p;
-    uint32_t y = 0, k;
-    int bad = 0;
+    uint32_t y = 0;
+    size_t k = 0; /* number of the band to read */
+    int bad;
     if (!memory) return error_text(error, s->name, "out of memory"), -1;
     memset(&p, 0, sizeof p);
     p.s = s;
-    for (k = 0; k < 3; k++) {
-        band *b = &p.bands[k];
-        b->base.data = memory + k * most * (base_row + out_row);
-        b->base.width = s->width;
-        b->base.stride = (ptrdiff_t)base_row;
-        b->base.type = GMLP_U8;
-        b->base.space = GMLP_SRGB;
-        b->out = b->base;
-        b->out.data = (uint8_t *)b->base.data + most * base_row;
-        b->out.width = s->crop.width;
-        b->out.stride = (ptrdiff_t)out_row;
-        b->out.type = s->type;
-    }
     gmlp_signature_begin(&s->signature, s->width, s->height);
-    k = 0; /* the band to read */
     do {
         p.write = p.decode && p.decode->first < p.decode->end ? p.decode : NULL;
         p.decode = p.read;
-        p.read = y < s->height ? &p.bands[k] : NULL;
-        if (p.read) begin_band(s, p.read, y, most);
+        p.read = y < s->height ? &p.bands[k % 3] : NULL;
+        if (p.read) {
+            uint8_t *const base = memory + (k & 1) * most * (base_row + out_row);
+            begin_band(s, p.read, y, most, base, base + most * base_row);
+            y += p.read->base.height;
+        }
         threads.run(threads.user, job, &p, DECODE + band_jobs(p.decode));
         bad = step_failed(&p, error);
-        if (p.read) y += p.read->base.height;
         if (s->shown && p.write) s->shown(s->user, p.write->end);
-        k = (k + 1) % 3;
+        k++;
     } while (!bad && (p.read || p.decode));
     free(memory);
     return bad ? -1 : 0;
