@@ -3457,6 +3457,12 @@ GMLP_DEF void gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t h
     s->height = height;
 }
 
+/* 8 bytes as a number whose lowest byte is the first. */
+GMLP__INLINE uint64_t gmlp__word(const unsigned char *p) {
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
+           (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+}
+
 /* Adds the channels of n packed pixels, a multiple of 8: 24 bytes at a time, every other byte of a word
    into 16-bit sums of its own, which 256 turns do not fill. */
 static void gmlp__sum_packed(const uint8_t *p, size_t n, uint32_t sum[3]) {
@@ -3467,9 +3473,7 @@ static void gmlp__sum_packed(const uint8_t *p, size_t n, uint32_t sum[3]) {
         turns = n < 256 ? n : 256;
         for (j = 0; j < turns; j++, p += 24)
             for (i = 0; i < 3; i++) {
-                const uint8_t *q = p + 8 * i;
-                const uint64_t v = (uint64_t)q[0] | (uint64_t)q[1] << 8 | (uint64_t)q[2] << 16 | (uint64_t)q[3] << 24 |
-                                   (uint64_t)q[4] << 32 | (uint64_t)q[5] << 40 | (uint64_t)q[6] << 48 | (uint64_t)q[7] << 56;
+                const uint64_t v = gmlp__word(p + 8 * i);
                 s[2 * i] += v & even;
                 s[2 * i + 1] += v >> 8 & even;
             }

@@ -28,16 +28,15 @@ typedef struct decoding {
 typedef struct target {
     picture_sink *sink;
     progress bar;
-    uint32_t height;
+    uint32_t done, height;
 } target;
 
 static int write_rows(void *user, const void *rows, uint32_t count, char error[256]) {
-    return picture_sink_rows(((target *)user)->sink, rows, count, error);
-}
-
-static void show(void *user, uint32_t rows) {
     target *t = (target *)user;
-    progress_show(&t->bar, rows, t->height);
+    if (picture_sink_rows(t->sink, rows, count, error)) return -1;
+    t->done += count;
+    progress_show(&t->bar, t->done, t->height);
+    return 0;
 }
 
 static int write_picture(decoding *d, picture_rows *rows, char error[256]) {
@@ -62,9 +61,9 @@ static int write_picture(decoding *d, picture_rows *rows, char error[256]) {
     s.type = d->depth;
     s.workers = d->workers;
     s.write = write_rows;
-    s.shown = show;
     s.user = &t;
-    t.height = d->crop.y + d->crop.height;
+    t.done = 0;
+    t.height = d->crop.height;
     if (output_open(&o, d->out, error)) return -1;
     t.sink = picture_sink_open(d->out, o.file, &like, NULL, error);
     if (t.sink) {

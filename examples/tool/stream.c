@@ -1,112 +1,165 @@
 #include "stream.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "output.h"
 
-#define MOST_ROWS 64u
+#define BANDS 8u
+#define MOST_ROWS 8u /* of a band: what libjpeg makes at once */
 #define JOB_ROWS 2u
-#define BAND_BYTES (4u << 20)
+#define MEMORY (4u << 20)
 
-/* What a step does besides decoding; decoding is the indices after these. */
-enum { WRITE, READ, SIGN, DECODE };
-
-/* A band on its way. */
+/* Some rows on their way: read by one thread, decoded by several, written by one. */
 typedef struct band {
     gmlp_image base, out;   /* all rows; the rows and columns of the crop */
     uint32_t y, first, end; /* its first row in the picture; rows of the crop in it */
-    int bad;                /* reading it, or writing it, failed */
-    gmlp_result status[MOST_ROWS / JOB_ROWS];
-    char error[256];
+    uint32_t next, left;    /* decoding: the row of the crop to take next, rows not yet decoded */
 } band;
 
+/* Bands are numbered from the top; number k lies in bands[k % BANDS]. */
 typedef struct pipeline {
     stream *s;
-    band bands[3]; /* in turn */
-    band *read, *decode, *write; /* NULL: nothing to do */
+    pthread_mutex_t mutex; /* over all that follows, not over the pixels */
+    pthread_cond_t change;
+    band bands[BANDS];
+    uint32_t rows;             /* of a band */
+    size_t read, written;      /* bands that have been */
+    int reading, writing;
+    uint32_t end;              /* rows from here on are given up: the picture's height, or where it failed */
+    char *error;
 } pipeline;
 
-static size_t band_jobs(const band *b) { return b ? (b->end - b->first + JOB_ROWS - 1) / JOB_ROWS : 0; }
-
-static void decode_rows(const stream *s, band *b, size_t index) {
-    const uint32_t skip = (uint32_t)index * JOB_ROWS, left = b->end - b->first - skip;
-    gmlp_image base = b->base, out = b->out;
-    base.width = out.width;
-    base.height = out.height = left < JOB_ROWS ? left : JOB_ROWS;
-    base.data = (uint8_t *)base.data + (size_t)(b->first - b->y + skip) * (size_t)base.stride + (size_t)s->crop.x * 3;
-    out.data = (uint8_t *)out.data + (size_t)skip * (size_t)out.stride;
-    b->status[index] = gmlp_decoder_rows(s->decoder, &base, s->crop.x, b->first + skip, &out);
+static void fail_at(pipeline *p, uint32_t y, const char *text) {
+    if (y >= p->end) return;
+    p->end = y;
+    memcpy(p->error, text, 256);
 }
 
-static void job(void *user, size_t index) {
-    pipeline *p = (pipeline *)user;
-    stream *s = p->s;
-    if (index == WRITE && p->write) p->write->bad = s->write(s->user, p->write->out.data, p->write->end - p->write->first, p->write->error);
-    else if (index == READ && p->read) p->read->bad = picture_rows_read(s->rows, p->read->base.data, p->read->base.height, p->read->error);
-    else if (index == SIGN && p->decode) gmlp_signature_rows(&s->signature, &p->decode->base, p->decode->y);
-    else if (index >= DECODE) decode_rows(s, p->decode, index - DECODE);
-}
-
-/* The next band to read, from row y on. */
-static void begin_band(const stream *s, band *b, uint32_t y, uint32_t most, uint8_t *base, uint8_t *out) {
-    const uint32_t end = s->height - y < most ? s->height : y + most, crop_end = s->crop.y + s->crop.height;
-    memset(b, 0, sizeof *b);
+/* The rows of the crop in the band that begins at row y. */
+static void begin_band(const pipeline *p, band *b, uint32_t y) {
+    const stream *s = p->s;
+    const uint32_t end = s->height - y < p->rows ? s->height : y + p->rows, crop_end = s->crop.y + s->crop.height;
     b->y = y;
+    b->base.height = end - y;
     b->first = y > s->crop.y ? y : s->crop.y;
     b->end = end < crop_end ? end : crop_end;
-    if (b->first > b->end) b->first = b->end; /* nothing of the crop */
-    b->base.data = base;
-    b->base.width = s->width;
-    b->base.height = end - y;
-    b->base.stride = (ptrdiff_t)((size_t)s->width * 3);
-    b->base.type = GMLP_U8;
-    b->base.space = GMLP_SRGB;
-    b->out = b->base;
-    b->out.data = out;
-    b->out.width = s->crop.width;
-    b->out.stride = (ptrdiff_t)((size_t)s->crop.width * 3 * gmlp_type_size(s->type));
-    b->out.type = s->type;
+    if (b->first > b->end) b->first = b->end;
+    b->next = b->first;
+    b->left = b->end - b->first;
 }
 
-/* Whether a step went well; the band farthest up is looked at first. */
-static int step_failed(const pipeline *p, char error[256]) {
-    size_t i;
-    if (p->write && p->write->bad) return memcpy(error, p->write->error, 256), 1;
-    for (i = 0; i < band_jobs(p->decode); i++)
-        if (p->decode->status[i]) return error_text(error, p->s->name, "%s", gmlp_result_string(p->decode->status[i])), 1;
-    if (p->read && p->read->bad) return memcpy(error, p->read->error, 256), 1;
+/* What a thread can do. Each is called with the mutex held, gives it back while it works, and returns 0
+   if there was nothing to do. */
+
+static int write_band(pipeline *p) {
+    band *b = &p->bands[p->written % BANDS];
+    char text[256];
+    int bad = 0;
+    if (p->writing || p->written == p->read || b->left || b->y >= p->end) return 0;
+    if (b->first < b->end) {
+        p->writing = 1;
+        pthread_mutex_unlock(&p->mutex);
+        bad = p->s->write(p->s->user, b->out.data, b->end - b->first, text);
+        pthread_mutex_lock(&p->mutex);
+        p->writing = 0;
+    }
+    if (bad) fail_at(p, b->y, text);
+    else p->written++;
+    return 1;
+}
+
+static int read_band(pipeline *p) {
+    band *b = &p->bands[p->read % BANDS];
+    const size_t y = p->read * p->rows;
+    char text[256];
+    int bad;
+    if (p->reading || y >= p->end || p->read == p->written + BANDS) return 0;
+    p->reading = 1;
+    begin_band(p, b, (uint32_t)y);
+    pthread_mutex_unlock(&p->mutex);
+    bad = picture_rows_read(p->s->rows, b->base.data, b->base.height, text);
+    if (!bad) gmlp_signature_rows(&p->s->signature, &b->base, b->y);
+    pthread_mutex_lock(&p->mutex);
+    p->reading = 0;
+    if (bad) fail_at(p, b->y, text);
+    else p->read++;
+    return 1;
+}
+
+static int decode_rows(pipeline *p) {
+    const stream *s = p->s;
+    size_t k;
+    for (k = p->written; k < p->read; k++) {
+        band *b = &p->bands[k % BANDS];
+        gmlp_image base = b->base, out = b->out;
+        const uint32_t y = b->next, rows = b->end - y < JOB_ROWS ? b->end - y : JOB_ROWS;
+        gmlp_result status;
+        char text[256];
+        if (b->y >= p->end) return 0;
+        if (!rows) continue;
+        b->next += rows;
+        pthread_mutex_unlock(&p->mutex);
+        base.width = out.width;
+        base.height = out.height = rows;
+        base.data = (uint8_t *)base.data + (size_t)(y - b->y) * (size_t)base.stride + (size_t)s->crop.x * 3;
+        out.data = (uint8_t *)out.data + (size_t)(y - b->first) * (size_t)out.stride;
+        status = gmlp_decoder_rows(s->decoder, &base, s->crop.x, y, &out);
+        if (status) error_text(text, s->name, "%s", gmlp_result_string(status));
+        pthread_mutex_lock(&p->mutex);
+        if (status) fail_at(p, b->y, text);
+        b->left -= rows;
+        return 1;
+    }
     return 0;
+}
+
+/* Every thread does what is to do until nothing is left. The first one reads whenever it can, since nobody
+   can help with that; the others leave it the reading while they have something else to do, so that the
+   reader's tables stay in one processor's cache. */
+static void work(void *user, size_t index) {
+    pipeline *p = (pipeline *)user;
+    pthread_mutex_lock(&p->mutex);
+    while (p->written * p->rows < p->end) {
+        if ((index == 0 && read_band(p)) || write_band(p) || decode_rows(p) || read_band(p)) pthread_cond_broadcast(&p->change);
+        else pthread_cond_wait(&p->change, &p->mutex);
+    }
+    pthread_mutex_unlock(&p->mutex);
 }
 
 int stream_run(stream *s, char error[256]) {
     const gmlp_threads threads = pool_threads(s->workers);
     const size_t base_row = (size_t)s->width * 3, out_row = (size_t)s->crop.width * 3 * gmlp_type_size(s->type);
-    const size_t fit = BAND_BYTES / (base_row + out_row);
-    const uint32_t most = fit < 1 ? 1 : fit < MOST_ROWS ? (uint32_t)fit : MOST_ROWS;
-    uint8_t *memory = (uint8_t *)malloc(2 * most * (base_row + out_row)); /* a band read, one decoded; one decoded, one written */
+    const size_t fit = MEMORY / BANDS / (base_row + out_row), rows = fit < 1 ? 1 : fit < MOST_ROWS ? fit : MOST_ROWS;
+    uint8_t *memory = (uint8_t *)malloc(BANDS * rows * (base_row + out_row));
     pipeline p;
-    uint32_t y = 0;
-    size_t k = 0; /* number of the band to read */
-    int bad;
+    size_t k;
     if (!memory) return error_text(error, s->name, "out of memory"), -1;
     memset(&p, 0, sizeof p);
     p.s = s;
+    p.rows = (uint32_t)rows;
+    p.end = s->height;
+    p.error = error;
+    for (k = 0; k < BANDS; k++) {
+        band *b = &p.bands[k];
+        b->base.data = memory + k * rows * (base_row + out_row);
+        b->base.width = s->width;
+        b->base.stride = (ptrdiff_t)base_row;
+        b->base.type = GMLP_U8;
+        b->base.space = GMLP_SRGB;
+        b->out = b->base;
+        b->out.data = (uint8_t *)b->base.data + rows * base_row;
+        b->out.width = s->crop.width;
+        b->out.stride = (ptrdiff_t)out_row;
+        b->out.type = s->type;
+    }
     gmlp_signature_begin(&s->signature, s->width, s->height);
-    do {
-        p.write = p.decode && p.decode->first < p.decode->end ? p.decode : NULL;
-        p.decode = p.read;
-        p.read = y < s->height ? &p.bands[k % 3] : NULL;
-        if (p.read) {
-            uint8_t *const base = memory + (k & 1) * most * (base_row + out_row);
-            begin_band(s, p.read, y, most, base, base + most * base_row);
-            y += p.read->base.height;
-        }
-        threads.run(threads.user, job, &p, DECODE + band_jobs(p.decode));
-        bad = step_failed(&p, error);
-        if (s->shown && p.write) s->shown(s->user, p.write->end);
-        k++;
-    } while (!bad && (p.read || p.decode));
+    pthread_mutex_init(&p.mutex, NULL);
+    pthread_cond_init(&p.change, NULL);
+    threads.run(threads.user, work, &p, (size_t)pool_size(s->workers));
+    pthread_cond_destroy(&p.change);
+    pthread_mutex_destroy(&p.mutex);
     free(memory);
-    return bad ? -1 : 0;
+    return p.end < s->height ? -1 : 0;
 }

@@ -18,16 +18,14 @@ typedef struct stream {
     const gmlp_decoder *decoder;
     int type;                    /* that the decoder writes */
     pool *workers;
-    /* Gets the decoded rows from the top on, packed, on any thread but never on two at once. */
+    /* Gets the decoded rows from the top on, packed; on any thread, but never on two at once. */
     int (*write)(void *user, const void *rows, uint32_t count, char error[256]);
-    void (*shown)(void *user, uint32_t rows); /* rows done; on the caller's thread; may be NULL */
     void *user;
     gmlp_signature signature;    /* out: of the whole picture; not finished */
 } stream;
 
-/* A band is read while the one before it is decoded and the one before that is written, so that the
-   slowest of the three sets the pace. The result does not depend on the threads. 0, or -1 and a
-   text; when several fail, the row farthest up decides. */
+/* Some rows are read while those above them are decoded and others above those are written. The
+   result does not depend on the threads. 0, or -1 and a text: of the failure farthest up. */
 int stream_run(stream *s, char error[256]);
 
 #endif
