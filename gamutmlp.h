@@ -984,6 +984,9 @@ typedef struct gmlp__curve {
     int32_t segment_base;           /* of bottom */
 } gmlp__curve;
 
+/* The toe of a POWER curve hides all that has no place among the 16 octaves below 1. */
+static int gmlp__curve_near(const gmlp__curve *c) { return c->kind == GMLP__CURVE_POWER && c->toe_end >= 1.0f / 32768.0f; }
+
 /* Light this far outside [0,1] still counts as inside. */
 #define GMLP__GAMUT_TOLERANCE 1e-6f
 /* The curves' error at most, in 8-bit codes, with room to spare. */
@@ -1010,11 +1013,19 @@ typedef struct gmlp__kernels {
                    size_t n);
     void (*store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n);
     void (*store_half)(const float *const y[3], unsigned char *rgb, size_t n);
+    /* 8-bit pixels, step (3 or 4) bytes apart, to packed 16-bit ones: the shares[channel][code][4] that
+       the three codes have in red, green and blue light, added in turn; then curve (near, below) and
+       store16. The three tables follow each other; n is a multiple of 16 */
+    void (*recode)(const unsigned char *rgb, size_t step, const float *shares, const gmlp__curve *c, float offset,
+                   unsigned char *out, size_t n);
     /* flag = 1 or 0 for each pixel: with a channel outside [0,1] or NaN; out of gamut. n <= 2^20;
        both return the sum */
     float (*outside)(const float *r, const float *g, const float *b, float *flag, size_t n);
     float (*out_of_gamut)(const float *r, const float *g, const float *b, float *flag, size_t n);
     void (*gemm)(const gmlp__gemm *g);
+    /* the third layer: out[n][16] = bias + h[n][wide] * w[depth][16], three columns of it, by the same
+       chains as gemm; column 3 becomes 0, the others stay. Up to 7 more rows are read and written */
+    void (*outputs)(const float *h, size_t wide, const float *w, size_t depth, const float *bias, float *out, size_t n);
     /* features of one input: f[0..2*bands-1] = sin, cos of 2^k pi m; may write 15 floats further */
     void (*encode)(float m, size_t bands, float *f);
     /* copies blocks of size[i] floats from row at[n][i] of table i, one after the other, for each of
@@ -1031,8 +1042,8 @@ typedef struct gmlp__kernels {
     void (*add)(float *x, const float *y, size_t n);
     /* d = factor * (x - y); n a multiple of 16 */
     void (*error)(const float *x, const float *y, float factor, float *d, size_t n);
-    /* p[at[i]] = p[at[i]] + out[16 i], clamped to [0,1] (NaN: 0); at ascends */
-    void (*correct)(const float *out, const uint32_t *at, size_t n, float *p);
+    /* p[i] = p[i] + out[16 i], clamped to [0,1] (NaN: 0); n a multiple of 16 */
+    void (*correct)(const float *out, float *p, size_t n);
     /* sum[cols] += each of the rows of d in turn */
     void (*columns)(const float *d, size_t rows, size_t cols, float *sum);
     /* one Adam step with constants of gmlp__adam_constants; n a multiple of 16 */
@@ -1553,6 +1564,10 @@ static gmlp_result gmlp__check_image(const gmlp_image *im) {
     return GMLP_OK;
 }
 
+/* What truncating adds to a 16-bit code before it is rounded: a 32nd of a code up, so that codes survive
+   the curve's error. */
+#define GMLP__TRUNCATE16 (-0.46875f)
+
 /* Rows are worked on in portions that stay in the first-level cache and on the stack. */
 #define GMLP__PORTION 256
 
@@ -1728,9 +1743,7 @@ static void gmlp__store_portion(const gmlp__storer *s, const float *r, const flo
     if (s->channels == 4 || n < padded) out = packed;
     switch (s->type) {
         case GMLP_U8: k->store8(x, y, s->table, s->truncate ? -0.5f : 0.0f, out, padded); break;
-        case GMLP_U16: /* truncating, a 32nd of a code up, so that codes survive the curve's error */
-            k->store16(y, s->truncate ? -0.46875f : 0.0f, out, padded);
-            break;
+        case GMLP_U16: k->store16(y, s->truncate ? GMLP__TRUNCATE16 : 0.0f, out, padded); break;
         case GMLP_HALF: k->store_half(y, out, padded); break;
         default:
             for (i = 0; i < padded; i++) {
@@ -1769,34 +1782,95 @@ static int gmlp__float_matrix(int from, int to, int adaptation, float m[9]) {
     return differs;
 }
 
-/* Pictures are cut into bands of rows, the same whatever the number of threads. */
-#define GMLP__BAND 64
-
+/* Rows of one kind to rows of another. */
 typedef struct gmlp__conversion {
-    const gmlp_image *src, *dst;
     gmlp__loader loader;
     gmlp__storer storer;
     float matrix[9];
-    int mixes; /* the matrix is not the identity */
+    int mixes;                  /* the matrix is not the identity */
+    int direct;                 /* 8-bit codes to 16-bit ones, at once */
+    float shares[3 * 256 * 4];  /* direct: of each code of each channel in the three lights */
 } gmlp__conversion;
 
-static void gmlp__convert_band(void *ctx, size_t band) {
-    const gmlp__conversion *v = (const gmlp__conversion *)ctx;
-    const size_t in = (size_t)v->loader.channels * gmlp_type_size(v->src->type);
-    const size_t out = (size_t)v->storer.channels * gmlp_type_size(v->dst->type);
-    const size_t width = v->src->width, height = v->src->height;
-    float r[GMLP__PORTION], g[GMLP__PORTION], b[GMLP__PORTION];
-    size_t x, y, n;
-    for (y = band * GMLP__BAND; y < height && y < (band + 1) * GMLP__BAND; y++) {
-        const unsigned char *from = gmlp__row(v->src, (uint32_t)y);
-        unsigned char *to = (unsigned char *)gmlp__row(v->dst, (uint32_t)y);
-        for (x = 0; x < width; x += n) {
-            n = width - x < GMLP__PORTION ? width - x : GMLP__PORTION;
-            gmlp__load_row(&v->loader, from + x * in, n, r, g, b);
-            if (v->mixes) gmlp__matrix_row(v->loader.kernels, v->matrix, r, g, b, r, g, b, n);
-            gmlp__store_row(&v->storer, r, g, b, n, to + x * out);
-        }
+static void gmlp__conversion_free(gmlp__conversion *v) {
+    gmlp__storer_free(&v->storer);
+    gmlp__loader_free(&v->loader);
+}
+
+/* Spaces, types and channels of from and to count. On failure nothing is to free. */
+static gmlp_result gmlp__conversion_init(gmlp__conversion *v, const gmlp_image *from, const gmlp_image *to, int adaptation,
+                                         double white_nits, int truncate, const gmlp__kernels *kernels, const gmlp_alloc *alloc) {
+    double m[9];
+    size_t i, j, c;
+    gmlp_result result;
+    v->mixes = gmlp__float_matrix(from->space, to->space, adaptation, v->matrix);
+    result = gmlp__loader_init(&v->loader, from->type, from->channels, from->space, white_nits, kernels, alloc);
+    if (result) return result;
+    result = gmlp__storer_init(&v->storer, to->type, to->channels, to->space, white_nits, kernels, alloc, truncate);
+    if (result) {
+        gmlp__loader_free(&v->loader);
+        return result;
     }
+    v->direct = from->type == GMLP_U8 && to->type == GMLP_U16 && !v->loader.hlg && gmlp__curve_near(&v->storer.curve);
+    if (!v->direct) return GMLP_OK;
+    gmlp__space_matrix(gmlp__space_of(from->space), gmlp__space_of(to->space), adaptation, m);
+    memset(v->shares, 0, sizeof v->shares);
+    for (c = 0; c < 3; c++)
+        for (i = 0; i < 256; i++)
+            for (j = 0; j < 3; j++) v->shares[(c * 256 + i) * 4 + j] = (float)(m[3 * j + c] * (double)v->loader.table[i]);
+    return GMLP_OK;
+}
+
+/* loader and storer: the conversion's own, or copies for other numbers of channels. */
+static void gmlp__convert_direct(const gmlp__conversion *v, const gmlp__loader *loader, const gmlp__storer *storer,
+                                 const unsigned char *from, unsigned char *to, size_t n) {
+    const float offset = storer->truncate ? GMLP__TRUNCATE16 : 0.0f;
+    const size_t in = (size_t)loader->channels, out = (size_t)storer->channels * 2;
+    unsigned char codes[16 * 4] = {0}, packed[GMLP__PORTION * 6];
+    size_t i, count;
+    for (i = 0; i < n; i += count) {
+        const unsigned char *row = from + i * in;
+        const int packs = out != 6 || n - i < 16;
+        count = packs ? gmlp__portion(n - i) : (n - i) & ~(size_t)15;
+        if (count < 16) row = (const unsigned char *)memcpy(codes, row, count * in);
+        loader->kernels->recode(row, in, v->shares, &storer->curve, offset, packs ? packed : to + i * out, (count + 15) & ~(size_t)15);
+        if (packs) gmlp__copy_pixels(to + i * out, out, packed, 6, 6, count);
+    }
+}
+
+static void gmlp__convert_row(const gmlp__conversion *v, const gmlp__loader *loader, const gmlp__storer *storer,
+                              const unsigned char *from, unsigned char *to, size_t n) {
+    const size_t in = (size_t)loader->channels * gmlp_type_size(loader->type);
+    const size_t out = (size_t)storer->channels * gmlp_type_size(storer->type);
+    float r[GMLP__PORTION], g[GMLP__PORTION], b[GMLP__PORTION];
+    size_t i, count;
+    if (v->direct) {
+        gmlp__convert_direct(v, loader, storer, from, to, n);
+        return;
+    }
+    for (i = 0; i < n; i += count) {
+        count = gmlp__portion(n - i);
+        gmlp__load_portion(loader, from + i * in, count, r, g, b);
+        if (v->mixes) gmlp__matrix_row(loader->kernels, v->matrix, r, g, b, r, g, b, count);
+        gmlp__store_portion(storer, r, g, b, count, to + i * out);
+    }
+}
+
+/* Pictures are cut into bands of rows, the same whatever the number of threads. */
+#define GMLP__BAND 64
+
+typedef struct gmlp__convert_job {
+    const gmlp_image *src, *dst;
+    gmlp__conversion v;
+} gmlp__convert_job;
+
+static void gmlp__convert_band(void *ctx, size_t band) {
+    const gmlp__convert_job *job = (const gmlp__convert_job *)ctx;
+    const size_t height = job->src->height;
+    size_t y;
+    for (y = band * GMLP__BAND; y < height && y < (band + 1) * GMLP__BAND; y++)
+        gmlp__convert_row(&job->v, &job->v.loader, &job->v.storer, gmlp__row(job->src, (uint32_t)y),
+                          (unsigned char *)gmlp__row(job->dst, (uint32_t)y), job->src->width);
 }
 
 /* NULL options mean all zero. */
@@ -1818,23 +1892,18 @@ static gmlp_result gmlp__check_pair(const gmlp_image *a, const gmlp_image *b) {
 GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, const gmlp_convert_opts *opts) {
     gmlp_convert_opts o;
     const gmlp__kernels *kernels;
-    gmlp__conversion v;
+    gmlp__convert_job job;
     gmlp__fp_state fp;
     gmlp_result result = gmlp__check_pair(src, dst);
     if (!result) result = gmlp__resolve_convert(opts, &o, &kernels);
     if (result) return result;
     fp = gmlp__fp_enter();
-    v.src = src;
-    v.dst = dst;
-    v.mixes = gmlp__float_matrix(src->space, dst->space, o.adaptation, v.matrix);
-    result = gmlp__loader_init(&v.loader, src->type, src->channels, src->space, o.white_nits, kernels, &o.alloc);
+    job.src = src;
+    job.dst = dst;
+    result = gmlp__conversion_init(&job.v, src, dst, o.adaptation, o.white_nits, o.truncate, kernels, &o.alloc);
     if (!result) {
-        result = gmlp__storer_init(&v.storer, dst->type, dst->channels, dst->space, o.white_nits, kernels, &o.alloc, o.truncate);
-        if (!result) {
-            gmlp__run(&o.threads, gmlp__convert_band, &v, (src->height + GMLP__BAND - 1) / GMLP__BAND);
-            gmlp__storer_free(&v.storer);
-        }
-        gmlp__loader_free(&v.loader);
+        gmlp__run(&o.threads, gmlp__convert_band, &job, (src->height + GMLP__BAND - 1) / GMLP__BAND);
+        gmlp__conversion_free(&job.v);
     }
     gmlp__fp_leave(fp);
     return result;
@@ -2233,8 +2302,7 @@ static void gmlp__forward_tail(const gmlp__kernels *k, const gmlp__shape *s, con
     const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_RELU;
     gmlp__product(k, p->h1, s->wide, 1, block + s->w2, s->wide, p->h2, s->wide, n, s->width, s->wide, block + s->b2, NULL, mode);
     if (s->sine) k->sine(p->h2, derivative ? p->c2 : NULL, n * s->wide);
-    gmlp__product(k, p->h2, s->wide, 1, transposes + s->wide * s->wide, 16, p->out, 16, n, s->width, 16, block + s->b3, NULL,
-                  GMLP__GEMM_SET);
+    k->outputs(p->h2, s->wide, transposes + s->wide * s->wide, s->width, block + s->b3, p->out, n);
 }
 
 /* All layers, from p->f to p->out. */
@@ -3787,6 +3855,30 @@ GMLP_DEF void gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t h
     s->height = height;
 }
 
+/* 8 bytes as a number whose lowest byte is the first. */
+GMLP__INLINE uint64_t gmlp__word(const unsigned char *p) {
+    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
+           (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+}
+
+/* Adds the channels of n packed pixels, a multiple of 8: 24 bytes at a time, every other byte of a word
+   into 16-bit sums of its own, which 256 turns do not fill. */
+static void gmlp__sum_packed(const uint8_t *p, size_t n, uint32_t sum[3]) {
+    const uint64_t even = 0x00ff00ff00ff00ffu;
+    size_t turns, i, j;
+    for (n /= 8; n; n -= turns) {
+        uint64_t s[6] = {0, 0, 0, 0, 0, 0}; /* of word i: even bytes in s[2 i], odd ones in s[2 i + 1] */
+        turns = n < 256 ? n : 256;
+        for (j = 0; j < turns; j++, p += 24)
+            for (i = 0; i < 3; i++) {
+                const uint64_t v = gmlp__word(p + 8 * i);
+                s[2 * i] += v & even;
+                s[2 * i + 1] += v >> 8 & even;
+            }
+        for (i = 0; i < 24; i++) sum[i % 3] += (uint32_t)(s[2 * (i / 8) + (i & 1)] >> (i % 8 / 2 * 16) & 0xffffu);
+    }
+}
+
 GMLP_DEF void gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y) {
     const size_t channels = rows->channels == 4 ? 4 : 3, width = s->width < rows->width ? s->width : rows->width;
     const ptrdiff_t stride = rows->stride ? rows->stride : (ptrdiff_t)(rows->width * channels);
@@ -3795,17 +3887,25 @@ GMLP_DEF void gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uin
     size_t cell, x, end, k;
     for (i = 0; i < rows->height && y + i < s->height; i++, row += stride)
         for (cell = 0, x = 0; cell < 8; cell++, x = end) {
-            uint32_t r = 0, g = 0, b = 0; /* at most 8192 pixels of 255 */
+            uint32_t sum[3] = {0, 0, 0}; /* at most 8192 pixels of 255 */
             end = ((cell + 1) * s->width + 7) / 8;
             if (end > width) end = width;
             if (x >= end) continue;
-            for (p = row + x * channels, k = x; k < end; k++, p += channels) {
-                r += p[0];
-                g += p[1];
-                b += p[2];
+            p = row + x * channels;
+            k = x;
+            if (channels == 3) {
+                const size_t whole = (end - x) & ~(size_t)7;
+                gmlp__sum_packed(p, whole, sum);
+                p += 3 * whole;
+                k += whole;
+            }
+            for (; k < end; k++, p += channels) {
+                sum[0] += p[0];
+                sum[1] += p[1];
+                sum[2] += p[2];
             }
             k = (size_t)((uint64_t)(y + i) * 8 / s->height) * 8 + cell;
-            s->sum[k] += (uint64_t)54 * r + (uint64_t)183 * g + (uint64_t)19 * b; /* 256 times BT.709 luma */
+            s->sum[k] += (uint64_t)54 * sum[0] + (uint64_t)183 * sum[1] + (uint64_t)19 * sum[2]; /* 256 times BT.709 luma */
             s->count[k] += end - x;
         }
 }
@@ -3850,14 +3950,14 @@ struct gmlp_decoder {
     gmlp_alloc alloc;
     size_t size;                 /* of this whole block */
     const gmlp__kernels *kernels;
-    gmlp__loader load;
-    gmlp__storer store;
+    gmlp__conversion convert;    /* what pixels get that are not for the network */
     gmlp__shape shape;
     gmlp_mlp mlp;
     gmlp_coords coords;
     uint32_t width, height;      /* of the picture in the file */
     uint32_t trained[2];         /* rows, columns of the trained picture */
-    int network, inputs, region, margin, same_space;
+    int network, inputs, region, margin;
+    int leaves;                  /* the space to write is not the wide one: to_out is not the identity */
     float to_wide[9], to_out[9];
     float *block, *transposes;
     const float *tables[GMLP_INPUTS]; /* 1: by column of the file; 2..4: by code */
@@ -3891,6 +3991,7 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     gmlp__fp_state fp;
     gmlp_result result;
     const gmlp__kernels *kernels;
+    gmlp_image from, to;
     size_t size, tables = 0, i, j;
     float *memory;
     if (!net || !decoder) return GMLP_E_ARGUMENT;
@@ -3931,9 +4032,14 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     d->region = net->region;
     d->margin = net->margin;
     gmlp__float_matrix(GMLP_SRGB_LINEAR, net->wide_space, net->adaptation, d->to_wide);
-    d->same_space = !gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
-    result = gmlp__loader_init(&d->load, GMLP_U8, 3, GMLP_SRGB, 0.0, kernels, &d->alloc);
-    if (!result) result = gmlp__storer_init(&d->store, type, 3, space, opts->white_nits, kernels, &d->alloc, 0);
+    d->leaves = gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
+    memset(&from, 0, sizeof from);
+    from.type = GMLP_U8;
+    from.space = GMLP_SRGB;
+    to = from;
+    to.type = type;
+    to.space = space;
+    result = gmlp__conversion_init(&d->convert, &from, &to, net->adaptation, opts->white_nits, 0, kernels, &d->alloc);
     if (!result && d->network) {
         memory = (float *)(void *)(d + 1);
         d->block = memory;
@@ -3963,84 +4069,98 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
 GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
     gmlp_alloc alloc;
     if (!decoder) return;
-    gmlp__loader_free(&decoder->load);
-    gmlp__storer_free(&decoder->store);
+    gmlp__conversion_free(&decoder->convert);
     alloc = decoder->alloc;
     gmlp__free(&alloc, decoder, decoder->size);
 }
 
-/* Applies the network to the chosen pixels of a row: planes hold the clipped linear wide row. */
-static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, int channels, uint32_t x, uint32_t y,
-                        const uint32_t *index, size_t count, const float *line, gmlp__pass *p, float *const plane[3]) {
+/* Writes the chosen pixels of a row, which are for the network. */
+static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t channels, uint32_t x, uint32_t y,
+                        const uint32_t *index, size_t count, const float *line, gmlp__pass *p, unsigned char *out, size_t out_step) {
+    const gmlp__kernels *k = d->kernels;
+    const size_t pixel = 3 * gmlp_type_size(d->convert.storer.type);
     uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
-    size_t i, j, c;
-    for (i = 0; i < count; i += GMLP__CHUNK) {
-        const size_t n = count - i < GMLP__CHUNK ? count - i : GMLP__CHUNK;
-        const uint32_t *at_x = index + i;
+    unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4];
+    float plane[3][GMLP__CHUNK];
+    float *const r = plane[0], *const g = plane[1], *const b = plane[2];
+    size_t i, j, c, n;
+    for (i = 0; i < count; i += n) {
+        n = count - i < GMLP__CHUNK ? count - i : GMLP__CHUNK;
+        for (j = 0; j < n; j++) memcpy(codes + 3 * j, base + index[i + j] * channels, 3);
+        k->load8(codes, d->convert.loader.table, r, g, b, GMLP__PAD(n));
+        k->matrix(d->to_wide, r, g, b, r, g, b, GMLP__PAD(n));
         if (d->inputs == GMLP_INPUT_CODES) {
             for (j = 0; j < n; j++) {
-                const unsigned char *rgb = base + (size_t)at_x[j] * (size_t)channels;
-                at[j][1] = x + at_x[j];
-                at[j][2] = rgb[0];
-                at[j][3] = rgb[1];
-                at[j][4] = rgb[2];
+                at[j][1] = x + index[i + j];
+                at[j][2] = codes[3 * j];
+                at[j][3] = codes[3 * j + 1];
+                at[j][4] = codes[3 * j + 2];
             }
-            d->kernels->lookup(line, d->tables, (const uint32_t (*)[GMLP_INPUTS])at, n, d->shape.wide, !d->shape.sine, p->h1);
-            if (d->shape.sine) d->kernels->sine(p->h1, NULL, n * d->shape.wide);
-            gmlp__forward_tail(d->kernels, &d->shape, d->block, d->transposes, p, n, 0);
+            k->lookup(line, d->tables, (const uint32_t (*)[GMLP_INPUTS])at, n, d->shape.wide, !d->shape.sine, p->h1);
+            if (d->shape.sine) k->sine(p->h1, NULL, n * d->shape.wide);
+            gmlp__forward_tail(k, &d->shape, d->block, d->transposes, p, n, 0);
         } else {
             for (j = 0; j < n; j++) {
                 float in[GMLP_INPUTS];
                 in[d->coords.transpose ? 1 : 0] = gmlp__place(d, 1, y);
-                in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + at_x[j]);
-                for (c = 0; c < 3; c++) in[2 + c] = 2.0f * plane[c][at_x[j]] - 1.0f; /* exact product */
-                gmlp__encode(d->kernels, d->mlp.bands, in, p->f + j * d->shape.row);
+                in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[i + j]);
+                for (c = 0; c < 3; c++) in[2 + c] = 2.0f * plane[c][j] - 1.0f; /* exact product */
+                gmlp__encode(k, d->mlp.bands, in, p->f + j * d->shape.row);
             }
-            gmlp__forward(d->kernels, &d->shape, d->block, d->transposes, p, n, 0);
+            gmlp__forward(k, &d->shape, d->block, d->transposes, p, n, 0);
         }
-        for (c = 0; c < 3; c++) d->kernels->correct(p->out + c, at_x, n, plane[c]);
+        for (c = 0; c < 3; c++) k->correct(p->out + c, plane[c], GMLP__PAD(n));
+        if (d->leaves) k->matrix(d->to_out, r, g, b, r, g, b, GMLP__PAD(n));
+        gmlp__store_portion(&d->convert.storer, r, g, b, GMLP__PAD(n), packed);
+        for (j = 0; j < n; j++) memcpy(out + index[i + j] * out_step, packed + j * pixel, pixel);
     }
+}
+
+/* Lays out over zeroed memory the part of a pass that decoding takes; with NULL only says how many floats. */
+static size_t gmlp__decode_pass(const gmlp_decoder *d, float *memory, gmlp__pass *p) {
+    const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * d->shape.wide;
+    const size_t features = d->inputs == GMLP_INPUT_CODES ? 0 : rows * d->shape.row + 16; /* 16: encode writes past its last */
+    if (memory) {
+        memset(p, 0, sizeof *p);
+        p->h1 = memory;
+        p->h2 = p->h1 + layer;
+        p->out = p->h2 + layer;
+        p->f = p->out + rows * 16;
+    }
+    return 2 * layer + rows * 16 + features;
 }
 
 /* Rows first..last-1 of a view whose first pixel is (x, y) in the file. */
 static gmlp_result gmlp__decode_rows(const gmlp_decoder *d, const gmlp_image *base, uint32_t x, uint32_t y,
                                      const gmlp_image *out, uint32_t first, uint32_t last) {
-    const size_t n = base->width, row = GMLP__PAD(n);
-    const size_t pass = d->network ? gmlp__pass_count(&d->shape) + d->shape.wide : 0;
-    const size_t size = (3 * row + pass) * sizeof(float) + row * sizeof(uint32_t);
-    const int channels = base->channels ? base->channels : 3;
-    float *memory = (float *)gmlp__alloc(&d->alloc, size), *plane[3], *line;
-    uint32_t *index, r;
-    gmlp__loader load = d->load;
-    gmlp__storer store = d->store;
+    const size_t n = base->width;
+    const size_t pass = d->network ? gmlp__decode_pass(d, NULL, NULL) + d->shape.wide : 0;
+    const size_t size = pass * sizeof(float) + n * sizeof(uint32_t);
+    float *line = (float *)gmlp__alloc(&d->alloc, size);
+    uint32_t *index = (uint32_t *)(void *)(line + pass), r;
+    gmlp__loader load = d->convert.loader;
+    gmlp__storer store = d->convert.storer;
     gmlp__pass p;
-    if (!memory) return GMLP_E_MEMORY;
-    memset(memory, 0, size);
-    plane[0] = memory;
-    plane[1] = plane[0] + row;
-    plane[2] = plane[1] + row;
-    line = plane[2] + row;
-    index = (uint32_t *)(void *)(memory + 3 * row + pass);
-    if (d->network) gmlp__pass_init(&d->shape, line + d->shape.wide, &p);
-    load.channels = channels;
+    if (!line) return GMLP_E_MEMORY;
+    memset(line, 0, size);
+    if (d->network) gmlp__decode_pass(d, line + d->shape.wide, &p);
+    load.channels = base->channels ? base->channels : 3;
     store.channels = out->channels ? out->channels : 3;
     for (r = first; r < last; r++) {
         const unsigned char *codes = gmlp__row(base, r);
+        unsigned char *row = (unsigned char *)gmlp__row(out, r);
         size_t count = 0;
-        gmlp__load_row(&load, codes, n, plane[0], plane[1], plane[2]);
-        gmlp__matrix_row(d->kernels, d->to_wide, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], n);
-        if (d->network) {
-            if (d->region == GMLP_REGION_SATURATED) count = gmlp__saturated_row(codes, channels, n, d->margin, index);
-            else for (; count < n; count++) index[count] = (uint32_t)count;
-            if (count && d->inputs == GMLP_INPUT_CODES)
-                gmlp__input_product(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, y + r), d->block + d->shape.b1, line);
-            gmlp__apply(d, codes, channels, x, y + r, index, count, line, &p, plane);
-        }
-        if (!d->same_space)
-            gmlp__matrix_row(d->kernels, d->to_out, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], n);
-        gmlp__store_row(&store, plane[0], plane[1], plane[2], n, (unsigned char *)gmlp__row(out, r));
+        if (d->network && d->region == GMLP_REGION_SATURATED) count = gmlp__saturated_row(codes, load.channels, n, d->margin, index);
+        else if (d->network)
+            for (; count < n; count++) index[count] = (uint32_t)count;
+        if (count < n) gmlp__convert_row(&d->convert, &load, &store, codes, row, n);
+        if (!count) continue;
+        if (d->inputs == GMLP_INPUT_CODES)
+            gmlp__input_product(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, y + r), d->block + d->shape.b1, line);
+        gmlp__apply(d, codes, (size_t)load.channels, x, y + r, index, count, line, &p, row,
+                    (size_t)store.channels * gmlp_type_size(store.type));
     }
-    gmlp__free(&d->alloc, memory, size);
+    gmlp__free(&d->alloc, line, size);
     return GMLP_OK;
 }
 
@@ -4053,7 +4173,7 @@ static gmlp_result gmlp__check_views(const gmlp_decoder *d, const gmlp_image *ba
     if (gmlp__check_image(&typed) || base->type != GMLP_U8) return GMLP_E_ARGUMENT;
     typed = *out;
     typed.space = GMLP_SRGB;
-    if (gmlp__check_image(&typed) || out->type != d->store.type) return GMLP_E_ARGUMENT;
+    if (gmlp__check_image(&typed) || out->type != d->convert.storer.type) return GMLP_E_ARGUMENT;
     if (base->width != out->width || base->height != out->height) return GMLP_E_ARGUMENT;
     if (!d->network) return GMLP_OK;
     if (x > d->width || base->width > d->width - x || y > d->height || base->height > d->height - y) return GMLP_E_MISMATCH;
@@ -5063,11 +5183,15 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
       V_GATHER(p,i)            p[i], lane by lane
       V_TO_INT V_FROM_INT      convert (nearest even, |a| < 2^31)
       V_AS_INT V_AS_FLOAT      the same bits
+      V_MANTISSA(a)            1..2 with the mantissa's bits of a
       I_LOAD I_SET1 I_ADD I_SUB I_AND I_XOR I_SHL(a,n) I_SAR(a,n)   n constant; SAR arithmetic
       V_LOOK16(p,i)            p[i & 15], lane by lane
       V_ANY_LESS(a,b)          nonzero if a < b in some lane
       take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
       put8 put16 (p,r,g,b)     the other way; values fit
+      narrow(p,i)              W 16-bit numbers; values fit
+      GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE V4_ADD
+      V4_FMA(s,a,b)            s a float: s * a + b
 */
 #ifdef GMLP__PASS
 
@@ -5095,6 +5219,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #define GMLP__V_FROM_INT(a) ((float)(a))
 #define GMLP__V_AS_INT(a) gmlp__bits_of_float(a)
 #define GMLP__V_AS_FLOAT(a) gmlp__float_of_bits(a)
+#define GMLP__V_MANTISSA(a) gmlp__float_of_bits((gmlp__bits_of_float(a) & 0x7fffff) | 0x3f800000)
 #define GMLP__I_LOAD(p) (*(p))
 #define GMLP__I_SET1(s) ((int32_t)(s))
 #define GMLP__I_ADD(a, b) ((int32_t)((uint32_t)(a) + (uint32_t)(b)))
@@ -5105,6 +5230,11 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #define GMLP__I_SAR(a, n) ((a) >> (n))
 #define GMLP__V_LOOK16(p, i) ((p)[(i) & 15])
 #define GMLP__V_ANY_LESS(a, b) ((a) < (b))
+#define GMLP__V4 gmlp__v4
+#define GMLP__V4_LOAD(p) gmlp__v4_load(p)
+#define GMLP__V4_STORE(p, a) gmlp__v4_store(p, a)
+#define GMLP__V4_ADD(a, b) gmlp__v4_add(a, b)
+#define GMLP__V4_FMA(s, a, b) gmlp__v4_fma(s, a, b)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3)
 #define GMLP__ROWS_COUNT 4
 
@@ -5120,6 +5250,37 @@ static void gmlp__put16_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b
     v[1] = (uint16_t)g;
     v[2] = (uint16_t)b;
     memcpy(p, v, 6);
+}
+static void gmlp__narrow_scalar(unsigned char *p, int32_t i) {
+    const uint16_t v = (uint16_t)i;
+    memcpy(p, &v, 2);
+}
+typedef struct gmlp__v4 {
+    float x, y, z;
+} gmlp__v4;
+static gmlp__v4 gmlp__v4_load(const float *p) {
+    gmlp__v4 v;
+    v.x = p[0];
+    v.y = p[1];
+    v.z = p[2];
+    return v;
+}
+static void gmlp__v4_store(float *p, gmlp__v4 v) {
+    p[0] = v.x;
+    p[1] = v.y;
+    p[2] = v.z;
+}
+static gmlp__v4 gmlp__v4_add(gmlp__v4 a, gmlp__v4 b) {
+    a.x += b.x;
+    a.y += b.y;
+    a.z += b.z;
+    return a;
+}
+static gmlp__v4 gmlp__v4_fma(float s, gmlp__v4 a, gmlp__v4 b) {
+    b.x = gmlp__fmaf(s, a.x, b.x);
+    b.y = gmlp__fmaf(s, a.y, b.y);
+    b.z = gmlp__fmaf(s, a.z, b.z);
+    return b;
 }
 
 /* The scalar pass needs four operations that C has no operator for. */
@@ -5173,6 +5334,7 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__V_FROM_INT(a) _mm256_cvtepi32_ps(a)
 #define GMLP__V_AS_INT(a) _mm256_castps_si256(a)
 #define GMLP__V_AS_FLOAT(a) _mm256_castsi256_ps(a)
+#define GMLP__V_MANTISSA(a) _mm256_or_ps(_mm256_and_ps(a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7fffff))), GMLP__V_SET1(1.0f))
 #define GMLP__I_LOAD(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
 #define GMLP__I_SET1(s) _mm256_set1_epi32((int)(s))
 #define GMLP__I_ADD(a, b) _mm256_add_epi32(a, b)
@@ -5186,6 +5348,11 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
     _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(p), i),                         \
                      _mm256_permutevar8x32_ps(_mm256_loadu_ps((p) + 8), i),                   \
                      _mm256_castsi256_ps(_mm256_slli_epi32(i, 28)))
+#define GMLP__V4 __m128
+#define GMLP__V4_LOAD(p) _mm_loadu_ps(p)
+#define GMLP__V4_STORE(p, a) _mm_storeu_ps(p, a)
+#define GMLP__V4_ADD(a, b) _mm_add_ps(a, b)
+#define GMLP__V4_FMA(s, a, b) _mm_fmadd_ps(_mm_set1_ps(s), a, b)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #define GMLP__ROWS_COUNT 6
 
@@ -5220,13 +5387,16 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m
     _mm256_storeu_si256((__m256i *)(void *)p, v);
     _mm_storeu_si128((__m128i *)(void *)(p + 32), _mm256_castsi256_si128(w));
 }
+GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx2(unsigned char *p, __m256i i) {
+    _mm_storeu_si128((__m128i *)(void *)p, _mm_packus_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1)));
+}
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
 #define GMLP__FN(name) gmlp__##name##_avx512
 #if defined(_MSC_VER) && !defined(__clang__)
 #define GMLP__TARGET
 #else
-#define GMLP__TARGET __attribute__((target("avx512f")))
+#define GMLP__TARGET __attribute__((target("avx512f,fma")))
 #endif
 #define GMLP__W 16
 #define GMLP__VF __m512
@@ -5249,6 +5419,9 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m
 #define GMLP__V_FROM_INT(a) _mm512_cvtepi32_ps(a)
 #define GMLP__V_AS_INT(a) _mm512_castps_si512(a)
 #define GMLP__V_AS_FLOAT(a) _mm512_castsi512_ps(a)
+/* 0xea: first and second, or third */
+#define GMLP__V_MANTISSA(a)                                                                                          \
+    GMLP__V_AS_FLOAT(_mm512_ternarylogic_epi32(GMLP__V_AS_INT(a), GMLP__I_SET1(0x7fffff), GMLP__I_SET1(0x3f800000), 0xea))
 #define GMLP__I_LOAD(p) _mm512_loadu_si512(p)
 #define GMLP__I_SET1(s) _mm512_set1_epi32((int)(s))
 #define GMLP__I_ADD(a, b) _mm512_add_epi32(a, b)
@@ -5259,6 +5432,11 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m
 #define GMLP__I_SAR(a, n) _mm512_srai_epi32(a, n)
 #define GMLP__V_LOOK16(p, i) _mm512_permutexvar_ps(i, _mm512_loadu_ps(p))
 #define GMLP__V_ANY_LESS(a, b) (_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0)
+#define GMLP__V4 __m128
+#define GMLP__V4_LOAD(p) _mm_loadu_ps(p)
+#define GMLP__V4_STORE(p, a) _mm_storeu_ps(p, a)
+#define GMLP__V4_ADD(a, b) _mm_add_ps(a, b)
+#define GMLP__V4_FMA(s, a, b) _mm_fmadd_ps(_mm_set1_ps(s), a, b)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
 
@@ -5313,7 +5491,9 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, _
     _mm512_mask_storeu_epi32(p + 64, 0x00ff, _mm512_permutex2var_epi32(outer,
         _mm512_setr_epi32(26, 11, 12, 28, 13, 14, 30, 15, 0, 0, 0, 0, 0, 0, 0, 0), br));
 }
-
+GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx512(unsigned char *p, __m512i i) {
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(i));
+}
 
 #elif GMLP__PASS == GMLP__PASS_NEON
 #define GMLP__FN(name) gmlp__##name##_neon
@@ -5339,6 +5519,7 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, _
 #define GMLP__V_FROM_INT(a) vcvtq_f32_s32(a)
 #define GMLP__V_AS_INT(a) vreinterpretq_s32_f32(a)
 #define GMLP__V_AS_FLOAT(a) vreinterpretq_f32_s32(a)
+#define GMLP__V_MANTISSA(a) GMLP__V_AS_FLOAT(vbslq_s32(vdupq_n_u32(0x7fffff), GMLP__V_AS_INT(a), vdupq_n_s32(0x3f800000)))
 #define GMLP__I_LOAD(p) vld1q_s32(p)
 #define GMLP__I_SET1(s) vdupq_n_s32((int32_t)(s))
 #define GMLP__I_ADD(a, b) vaddq_s32(a, b)
@@ -5349,6 +5530,11 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, _
 #define GMLP__I_SAR(a, n) vshrq_n_s32(a, n)
 #define GMLP__V_LOOK16(p, i) gmlp__look16_neon(p, i)
 #define GMLP__V_ANY_LESS(a, b) (vmaxvq_u32(vcltq_f32(a, b)) != 0)
+#define GMLP__V4 float32x4_t
+#define GMLP__V4_LOAD(p) vld1q_f32(p)
+#define GMLP__V4_STORE(p, a) vst1q_f32(p, a)
+#define GMLP__V4_ADD(a, b) vaddq_f32(a, b)
+#define GMLP__V4_FMA(s, a, b) vfmaq_n_f32(b, a, s)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
 static inline float32x4_t gmlp__gather4_neon(const float *p, int32x4_t i) {
@@ -5381,6 +5567,9 @@ static inline void gmlp__put16_neon(unsigned char *p, int32x4_t r, int32x4_t g, 
     v.val[1] = vmovn_u32(vreinterpretq_u32_s32(g));
     v.val[2] = vmovn_u32(vreinterpretq_u32_s32(b));
     vst3_u16((uint16_t *)(void *)p, v);
+}
+static inline void gmlp__narrow_neon(unsigned char *p, int32x4_t i) {
+    vst1_u16((uint16_t *)(void *)p, vmovn_u32(vreinterpretq_u32_s32(i)));
 }
 #endif
 
@@ -5420,12 +5609,11 @@ GMLP__TARGET GMLP__INLINE GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp_
     return p;
 }
 
-/* a is not negative. near: it is not above 1 either, and the toe reaches 2^-15. */
+/* a is not negative. near: it is not above 1 either, and the curve is near. */
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const GMLP__FN(power_terms) *p, GMLP__VF a, const int near) {
     const GMLP__VF u = GMLP__V_FMA(a, p->in_scale, p->in_offset);
-    const GMLP__VI bits = GMLP__V_AS_INT(u), e = GMLP__I_SAR(bits, 23);
-    const GMLP__VF t = GMLP__V_SUB(GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__I_AND(bits, GMLP__I_SET1(0x7fffff)),
-                                                                GMLP__I_SET1(0x3f800000))), GMLP__V_SET1(1.5f));
+    const GMLP__VI e = GMLP__I_SAR(GMLP__V_AS_INT(u), 23);
+    const GMLP__VF t = GMLP__V_SUB(GMLP__V_MANTISSA(u), GMLP__V_SET1(1.5f));
     GMLP__VF y = GMLP__V_FMA(p->t7, t, p->t6);
     y = GMLP__V_FMA(y, t, p->t5);
     y = GMLP__V_FMA(y, t, p->t4);
@@ -5473,7 +5661,7 @@ GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, f
     size_t i;
     if (c->kind == GMLP__CURVE_POWER) {
         const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
-        if (unit && c->toe_end >= 1.0f / 32768.0f) {
+        if (unit && gmlp__curve_near(c)) {
             for (i = 0; i < n; i += GMLP__W)
                 GMLP__V_STORE(y + i, GMLP__FN(power)(&p, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f), 1));
         } else if (unit) {
@@ -5642,6 +5830,92 @@ GMLP__TARGET static void GMLP__FN(store_half)(const float *const y[3], unsigned 
                         GMLP__FN(to_half)(GMLP__V_LOAD(y[2] + i)));
 }
 
+/* W pixels are three vectors of light. Their curve is a long chain of operations that wait for each
+   other, and the tables keep the load units busy, so one loop does both in small turns: each operation
+   on the three vectors, then a pixel of those that come GMLP__W * 3 later. */
+GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, const size_t step, const float *shares,
+                                                     const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
+    const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f), middle = GMLP__V_SET1(1.5f);
+    float ring[4][3 * GMLP__W + 4]; /* a pixel's fourth float is written, too */
+    size_t ahead = 0, done = 0, k;
+#define GMLP__PIXEL(k)                                                                                               \
+    GMLP__V4_STORE(to + 3 * (k), GMLP__V4_ADD(GMLP__V4_ADD(GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step] * 4),      \
+                                                           GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step + 1] * 4 + 1024)), \
+                                              GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step + 2] * 4 + 2048)));
+#define GMLP__TURN(k, X) X(0) X(1) X(2) if ((k) * GMLP__W % 16 < GMLP__W) GMLP__PIXEL((k) * GMLP__W / 16)
+    for (; ahead < n && ahead < 3 * GMLP__W; ahead += GMLP__W, rgb += GMLP__W * step) {
+        float *const to = ring[ahead / GMLP__W & 3];
+        for (k = 0; k < GMLP__W; k++) GMLP__PIXEL(k)
+    }
+    for (; ahead < n; ahead += GMLP__W, rgb += GMLP__W * step, done += GMLP__W, out += 6 * GMLP__W) {
+        float *const to = ring[ahead / GMLP__W & 3];
+        const float *const from = ring[done / GMLP__W & 3];
+        /* as power and code16 */
+#define GMLP__X(i) GMLP__VF a##i = GMLP__V_MAX(GMLP__V_LOAD(from + i * GMLP__W), zero), t##i, y##i;
+        GMLP__TURN(0, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) a##i = GMLP__V_MIN(a##i, one);
+        GMLP__TURN(1, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) t##i = GMLP__V_MANTISSA(a##i);
+        GMLP__TURN(2, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) t##i = GMLP__V_SUB(t##i, middle);
+        GMLP__TURN(3, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(p.t7, t##i, p.t6);
+        GMLP__TURN(4, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t5);
+        GMLP__TURN(5, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t4);
+        GMLP__TURN(6, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t3);
+        GMLP__TURN(7, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t2);
+        GMLP__TURN(8, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t1);
+        GMLP__TURN(9, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.t0);
+        GMLP__TURN(10, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) t##i = GMLP__V_LOOK16(p.octave + 112, GMLP__I_SAR(GMLP__V_AS_INT(a##i), 23));
+        GMLP__TURN(11, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_FMA(y##i, t##i, p.out_offset);
+        GMLP__TURN(12, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) t##i = GMLP__V_MUL(a##i, p.toe_slope);
+        GMLP__TURN(13, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) y##i = GMLP__V_LESS(a##i, p.toe_end, t##i, y##i);
+        GMLP__TURN(14, GMLP__X)
+#undef GMLP__X
+#define GMLP__X(i) GMLP__FN(narrow)(out + 2 * i * GMLP__W, GMLP__FN(code16)(y##i, offset));
+        GMLP__TURN(15, GMLP__X)
+#undef GMLP__X
+    }
+#undef GMLP__TURN
+#undef GMLP__PIXEL
+    for (; done < n; done += GMLP__W, out += 6 * GMLP__W)
+        for (k = 0; k < 3 * GMLP__W; k += GMLP__W) {
+            const GMLP__VF a = GMLP__FN(clamped)(GMLP__V_LOAD(ring[done / GMLP__W & 3] + k), 1.0f);
+            GMLP__FN(narrow)(out + 2 * k, GMLP__FN(code16)(GMLP__FN(power)(&p, a, 1), offset));
+        }
+}
+
+GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares, const gmlp__curve *c,
+                                          float offset, unsigned char *out, size_t n) {
+    if (step == 3) GMLP__FN(recode_step)(rgb, 3, shares, c, offset, out, n);
+    else GMLP__FN(recode_step)(rgb, 4, shares, c, offset, out, n);
+}
+
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_outside)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
     const GMLP__VF low = GMLP__V_SET1(-GMLP__GAMUT_TOLERANCE), high = GMLP__V_SET1(1.0f + GMLP__GAMUT_TOLERANCE);
     const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
@@ -5746,6 +6020,25 @@ GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
         for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 0);
 }
 
+/* Eight rows, four lanes: few enough that no sum waits for the one before it. */
+GMLP__TARGET static void GMLP__FN(outputs)(const float *h, size_t wide, const float *w, size_t depth, const float *bias,
+                                           float *out, size_t n) {
+    size_t r, k;
+    for (r = 0; r < n; r += 8, h += 8 * wide, out += 8 * 16) {
+        const GMLP__V4 b = GMLP__V4_LOAD(bias);
+        GMLP__V4 s0 = b, s1 = b, s2 = b, s3 = b, s4 = b, s5 = b, s6 = b, s7 = b;
+        for (k = 0; k < depth; k++) {
+            const GMLP__V4 c = GMLP__V4_LOAD(w + 16 * k);
+#define GMLP__X(i) s##i = GMLP__V4_FMA(h[i * wide + k], c, s##i);
+            GMLP__X(0) GMLP__X(1) GMLP__X(2) GMLP__X(3) GMLP__X(4) GMLP__X(5) GMLP__X(6) GMLP__X(7)
+#undef GMLP__X
+        }
+#define GMLP__X(i) GMLP__V4_STORE(out + 16 * i, s##i);
+        GMLP__X(0) GMLP__X(1) GMLP__X(2) GMLP__X(3) GMLP__X(4) GMLP__X(5) GMLP__X(6) GMLP__X(7)
+#undef GMLP__X
+    }
+}
+
 /* sin(pi a), |a| < 2^22. Odd polynomial on [-1/2, 1/2], largest absolute error 4e-9 before
    rounding (least squares iterated towards minimax). */
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sinpi)(GMLP__VF a) {
@@ -5821,22 +6114,11 @@ GMLP__TARGET static void GMLP__FN(error)(const float *x, const float *y, float f
         GMLP__V_STORE(d + j, GMLP__V_MUL(f, GMLP__V_SUB(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j))));
 }
 
-GMLP__TARGET static void GMLP__FN(correct)(const float *out, const uint32_t *at, size_t n, float *p) {
-    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+GMLP__TARGET static void GMLP__FN(correct)(const float *out, float *p, size_t n) {
     const GMLP__VI step = GMLP__I_LOAD(gmlp__times16);
-    size_t i = 0, end;
-    while (i < n) {
-        if (n - i >= GMLP__W && at[i + GMLP__W - 1] - at[i] == GMLP__W - 1) { /* neighbours */
-            const GMLP__VF v = GMLP__V_ADD(GMLP__V_LOAD(p + at[i]), GMLP__V_GATHER(out + 16 * i, step));
-            GMLP__V_STORE(p + at[i], GMLP__V_MIN(GMLP__V_MAX(v, zero), one));
-            i += GMLP__W;
-            continue;
-        }
-        for (end = n - i < GMLP__W ? n : i + GMLP__W; i < end; i++) {
-            const float v = p[at[i]] + out[16 * i];
-            p[at[i]] = v > 0.0f ? v < 1.0f ? v : 1.0f : 0.0f;
-        }
-    }
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W)
+        GMLP__V_STORE(p + i, GMLP__FN(clamped)(GMLP__V_ADD(GMLP__V_LOAD(p + i), GMLP__V_GATHER(out + 16 * i, step)), 1.0f));
 }
 
 GMLP__TARGET static void GMLP__FN(columns)(const float *d, size_t rows, size_t cols, float *sum) {
@@ -5901,9 +6183,9 @@ GMLP__TARGET static void GMLP__FN(to_steps)(float step, float limit, const float
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
-    GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half),
+    GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half), GMLP__FN(recode),
     GMLP__FN(outside), GMLP__FN(out_of_gamut),
-    GMLP__FN(gemm), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
+    GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
     GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam),
     GMLP__FN(momentum), GMLP__FN(times), GMLP__FN(add_times), GMLP__FN(to_steps)
 };
@@ -5931,6 +6213,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__V_FROM_INT
 #undef GMLP__V_AS_INT
 #undef GMLP__V_AS_FLOAT
+#undef GMLP__V_MANTISSA
 #undef GMLP__I_LOAD
 #undef GMLP__I_SET1
 #undef GMLP__I_ADD
@@ -5939,6 +6222,11 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__I_XOR
 #undef GMLP__I_SHL
 #undef GMLP__I_SAR
+#undef GMLP__V4
+#undef GMLP__V4_LOAD
+#undef GMLP__V4_STORE
+#undef GMLP__V4_ADD
+#undef GMLP__V4_FMA
 #undef GMLP__LOOK256
 #undef GMLP__V_LOOK16
 #undef GMLP__V_ANY_LESS

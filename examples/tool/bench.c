@@ -6,8 +6,8 @@
 #include "commands.h"
 
 /* The order is that of the words of --only, after "all". */
-static int (*const sections[])(bench *b) = { bench_train, bench_decode, bench_encode, bench_rate, bench_ideas };
-#define SECTION_NAMES "all|train|decode|encode|rate|ideas"
+static int (*const sections[])(bench *b) = { bench_train, bench_decode, bench_convert, bench_file, bench_encode, bench_rate, bench_ideas };
+#define SECTION_NAMES "all|train|decode|convert|file|encode|rate|ideas"
 enum { SECTIONS = sizeof sections / sizeof *sections, RATE = SECTIONS - 1 };
 
 /* "1200,9000" into counts; 0, or -1 where it is no such list. */

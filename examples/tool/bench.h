@@ -30,6 +30,8 @@ typedef struct bench {
 /* The sections; 0, or 1 after a message. */
 int bench_train(bench *b);
 int bench_decode(bench *b);
+int bench_convert(bench *b);
+int bench_file(bench *b);
 int bench_encode(bench *b);
 int bench_rate(bench *b);
 int bench_ideas(bench *b);

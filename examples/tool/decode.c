@@ -1,5 +1,5 @@
-/* Rows stream from the compressed file through the network into the output, so that memory does not grow
-   with the picture. */
+/* Rows stream from the compressed file through the network into the output (stream.h), so that memory does
+   not grow with the picture. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,10 +9,7 @@
 #include "output.h"
 #include "picture.h"
 #include "pool.h"
-
-typedef struct rectangle {
-    uint32_t x, y, width, height;
-} rectangle;
+#include "stream.h"
 
 typedef struct decoding {
     const args_command *command;
@@ -24,97 +21,28 @@ typedef struct decoding {
     rectangle crop;
     pool *workers;
     gmlp_decoder *decoder;
-    gmlp_signature signature;
-    double decode_seconds;  /* without reading and writing the files */
     int belongs;
 } decoding;
 
-#define MOST_ROWS 32u
-#define JOB_ROWS 4u
-#define BAND_BYTES (4u << 20)
-
-/* A band of rows, decoded by all threads. */
-typedef struct band {
-    const decoding *d;
-    gmlp_image base, out; /* the crop's columns */
-    uint32_t y;           /* of the first row in the picture */
-    gmlp_result status[MOST_ROWS / JOB_ROWS];
-} band;
-
-static void decode_rows(void *user, size_t index) {
-    band *b = (band *)user;
-    const uint32_t first = (uint32_t)index * JOB_ROWS;
-    gmlp_image base = b->base, out = b->out;
-    base.height = out.height = b->base.height - first < JOB_ROWS ? b->base.height - first : JOB_ROWS;
-    base.data = (uint8_t *)base.data + (ptrdiff_t)first * base.stride;
-    out.data = (uint8_t *)out.data + (ptrdiff_t)first * out.stride;
-    b->status[index] = gmlp_decoder_rows(b->d->decoder, &base, b->d->crop.x, b->y + first, &out);
-}
-
-static gmlp_result decode_band(decoding *d, band *b) {
-    const gmlp_threads threads = pool_threads(d->workers);
-    const size_t jobs = (b->base.height + JOB_ROWS - 1) / JOB_ROWS;
-    const double start = seconds_now();
-    size_t i;
-    threads.run(threads.user, decode_rows, b, jobs);
-    d->decode_seconds += seconds_now() - start;
-    for (i = 0; i < jobs; i++)
-        if (b->status[i]) return b->status[i];
-    return GMLP_OK;
-}
-
-/* Reads rows, feeds the signature with all and the decoder with those of the crop. */
-static int stream(decoding *d, picture_rows *rows, picture_sink *sink, const gmlp_image *like, char error[256]) {
-    const size_t base_row = (size_t)d->width * 3, out_row = (size_t)like->width * 3 * gmlp_type_size(like->type);
-    const size_t fit = BAND_BYTES / (base_row + out_row);
-    const uint32_t most = fit < 1 ? 1 : fit < MOST_ROWS ? (uint32_t)fit : MOST_ROWS;
-    const uint32_t crop_end = d->crop.y + d->crop.height;
-    uint8_t *memory = (uint8_t *)malloc(most * (base_row + out_row));
+/* Where the rows go. */
+typedef struct target {
+    picture_sink *sink;
     progress bar;
-    uint32_t y, n;
-    int bad = !memory;
-    if (bad) error_text(error, d->in, "out of memory");
-    progress_begin(&bar, "decoding");
-    for (y = 0; y < d->height && !bad; y += n) {
-        gmlp_image all;
-        n = d->height - y < most ? d->height - y : most;
-        memset(&all, 0, sizeof all);
-        all.data = memory;
-        all.width = d->width;
-        all.height = n;
-        all.type = GMLP_U8;
-        all.space = GMLP_SRGB;
-        bad = picture_rows_read(rows, memory, n, error);
-        if (bad) break;
-        gmlp_signature_rows(&d->signature, &all, y);
-        if (y < crop_end && y + n > d->crop.y) {
-            const uint32_t first = y < d->crop.y ? d->crop.y : y, end = y + n < crop_end ? y + n : crop_end;
-            gmlp_result status;
-            band b;
-            b.d = d;
-            b.y = first;
-            b.base = all;
-            b.base.data = memory + (first - y) * base_row + (size_t)d->crop.x * 3;
-            b.base.stride = (ptrdiff_t)base_row;
-            b.out = *like;
-            b.out.data = memory + most * base_row;
-            b.out.stride = (ptrdiff_t)out_row;
-            b.base.width = like->width;
-            b.base.height = b.out.height = end - first;
-            status = decode_band(d, &b);
-            if (status) error_text(error, d->in, "%s", gmlp_result_string(status));
-            bad = status || picture_sink_rows(sink, b.out.data, end - first, error);
-        }
-        progress_show(&bar, y + n, d->height);
-    }
-    progress_end(&bar);
-    free(memory);
-    return bad ? -1 : 0;
+    uint32_t done, height;
+} target;
+
+static int write_rows(void *user, const void *rows, uint32_t count, char error[256]) {
+    target *t = (target *)user;
+    if (picture_sink_rows(t->sink, rows, count, error)) return -1;
+    t->done += count;
+    progress_show(&t->bar, t->done, t->height);
+    return 0;
 }
 
 static int write_picture(decoding *d, picture_rows *rows, char error[256]) {
     gmlp_image like;
-    picture_sink *sink;
+    target t;
+    stream s;
     output o;
     int bad;
     memset(&like, 0, sizeof like);
@@ -123,12 +51,28 @@ static int write_picture(decoding *d, picture_rows *rows, char error[256]) {
     like.type = d->depth;
     like.channels = 3;
     like.space = d->to;
+    memset(&s, 0, sizeof s);
+    s.rows = rows;
+    s.name = d->in;
+    s.width = d->width;
+    s.height = d->height;
+    s.crop = d->crop;
+    s.decoder = d->decoder;
+    s.type = d->depth;
+    s.workers = d->workers;
+    s.write = write_rows;
+    s.user = &t;
+    t.done = 0;
+    t.height = d->crop.height;
     if (output_open(&o, d->out, error)) return -1;
-    sink = picture_sink_open(d->out, o.file, &like, NULL, error);
-    if (sink) {
-        bad = stream(d, rows, sink, &like, error);
-        bad = picture_sink_end(sink, bad, error);
+    t.sink = picture_sink_open(d->out, o.file, &like, NULL, error);
+    if (t.sink) {
+        progress_begin(&t.bar, "decoding");
+        bad = stream_run(&s, error);
+        progress_end(&t.bar);
+        bad = picture_sink_end(t.sink, bad, error);
     } else bad = -1;
+    d->belongs = gmlp_net_belongs(&d->file.net, &s.signature);
     if (!bad) return output_commit(&o, error);
     output_discard(&o);
     return -1;
@@ -176,7 +120,6 @@ static void report(const decoding *d, double seconds) {
     json_text(&j, "depth", names[d->depth]);
     json_bool(&j, "belongs", d->belongs);
     json_number(&j, "seconds", seconds);
-    json_number(&j, "decode_seconds", d->decode_seconds);
     json_number(&j, "megapixels_per_second", megapixels / seconds);
     json_integer(&j, "peak_rss_bytes", peak_rss_bytes());
     json_end(&j);
@@ -200,14 +143,12 @@ static int decode(decoding *d) {
     result = choose_region(d);
     if (!d->to) d->to = net->wide_space;
     if (path_has_extension(d->out, "exr")) d->to = picture_linear_space(d->to);
-    gmlp_signature_begin(&d->signature, d->width, d->height);
     d->workers = result ? NULL : pool_create((int)d->threads);
     status = d->workers ? gmlp_decoder_create(net, d->depth, d->to, NULL, &d->decoder) : GMLP_E_MEMORY;
     if (!result && status) result = fail("decode", "%s: %s", d->in, gmlp_result_string(status));
     if (!result && write_picture(d, rows, error)) result = fail("decode", "%s", error);
     picture_rows_close(rows);
     if (result) return result;
-    d->belongs = gmlp_net_belongs(net, &d->signature);
     if (!d->belongs)
         fprintf(stderr, "gamutmlp decode: warning: the network in %s does not belong to these pixels; the picture was changed after "
                         "encoding and the colours of %s may be wrong\n", d->in, d->out);
