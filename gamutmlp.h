@@ -4137,11 +4137,12 @@ static gmlp_result gmlp__decode_rows(const gmlp_decoder *d, const gmlp_image *ba
     const size_t pass = d->network ? gmlp__decode_pass(d, NULL, NULL) + d->shape.wide : 0;
     const size_t size = pass * sizeof(float) + n * sizeof(uint32_t);
     float *line = (float *)gmlp__alloc(&d->alloc, size);
-    uint32_t *index = (uint32_t *)(void *)(line + pass), r;
+    uint32_t *index, r;
     gmlp__loader load = d->convert.loader;
     gmlp__storer store = d->convert.storer;
     gmlp__pass p;
     if (!line) return GMLP_E_MEMORY;
+    index = (uint32_t *)(void *)(line + pass);
     memset(line, 0, size);
     if (d->network) gmlp__decode_pass(d, line + d->shape.wide, &p);
     load.channels = base->channels ? base->channels : 3;
