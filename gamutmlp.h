@@ -2572,11 +2572,11 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
         uint32_t iterations, batch, budget;
         int width;
         uint8_t bands[GMLP_INPUTS];
-    } presets[] = {{600, 2048, 4096, 48, {8, 8, 4, 4, 4}},
+    } presets[] = {{1000, 2048, 4096, 32, {9, 9, 4, 4, 4}},
                    {9000, 65536, 0, 32, {12, 12, 12, 12, 12}},
-                   {300, 1024, 4096, 32, {8, 8, 4, 4, 4}},
+                   {250, 1024, 4096, 32, {8, 8, 4, 4, 4}},
                    {2000, 2048, 10240, 96, {9, 9, 4, 4, 4}},
-                   {2500, 2048, 23552, 128, {9, 9, 4, 4, 4}}};
+                   {2800, 2048, 23552, 128, {9, 9, 4, 4, 4}}};
     static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0};
     int paper;
     if (in) *o = *in;

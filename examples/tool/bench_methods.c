@@ -9,7 +9,7 @@
 #include "residual_jpeg.h"
 #include "siren.h"
 
-const bench_preset bench_presets[] = { { "2 KB", GMLP_PRESET_DEFAULT, 2048 }, { "fast", GMLP_PRESET_FAST, 0 },
+const bench_preset bench_presets[] = { { "fast, 2 KB", GMLP_PRESET_FAST, 2048 }, { "fast", GMLP_PRESET_FAST, 0 },
                                        { "default", GMLP_PRESET_DEFAULT, 0 }, { "high", GMLP_PRESET_HIGH, 0 }, { "max", GMLP_PRESET_MAX, 0 } };
 const size_t bench_preset_count = sizeof bench_presets / sizeof *bench_presets;
 
