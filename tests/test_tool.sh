@@ -98,6 +98,43 @@ if have convert; then
 fi
 does decode a.jpg b.png --crop 159,119,1,1
 
+# How large the network is to be.
+does encode wide.png small.png $from --iterations 60 --budget 1500 --json
+is "--budget: the blob keeps to it" above 1501 "$(value blob_bytes)"
+is "--budget: says why" grep -q '"chosen_because": ".*1500 bytes"' out
+width=$(value network_width)
+does inspect small.png --json
+is "--budget: inspect sees the same network" [ "$(value network_width)" = "$width" ]
+does encode wide.png target.png $from --iterations 60 --target-psnr 30 --json
+is "--target-psnr: reached" above "$(value psnr_og)" 29.95
+is "--target-psnr: says why" grep -q 'smallest tried that gives 30.00 dB' out
+small=$(value blob_bytes)
+does encode wide.png target.png $from --iterations 60 --target-psnr 33 --json
+is "--target-psnr: more takes more" above "$(value blob_bytes)" "$small - 1"
+says 1 "x.png: 119.00 dB is out of reach\|119.00 dB is out of reach.*x.png is not written" encode wide.png x.png $from --iterations 5 --target-psnr 119
+is "--target-psnr out of reach: no file" [ ! -e x.png ]
+does encode wide.png jpeg.jpg $from --iterations 20 --quality 90 --json
+is "a JPEG has a margin" above "$(value margin)" 0
+does encode wide.png lossless.png $from --iterations 20 --json
+is "a PNG has none" [ "$(value margin)" = 0 ]
+
+# A start of one's own.
+does meta-train wide.png other.png -o two.start $from --inner 20 --rounds 2 --json
+is "meta-train: JSON" valid_json
+is "meta-train: keys" has_keys pictures rounds inner_iterations network_width weights file_bytes total_seconds
+does meta-train wide.png other.png -o again.start $from --inner 20 --rounds 2 --threads 3
+is "meta-train: the same start on any number of threads" cmp -s two.start again.start
+does encode wide.png x.png $from --iterations 5 --json
+random=$(value psnr_og)
+does encode wide.png x.png $from --iterations 5 --start two.start --json
+is "--start: five steps bring more" above "$(value psnr_og)" "$random"
+says 1 "two.start: not a start for this preset and budget" encode wide.png x.png $from --preset paper --iterations 5 --start two.start
+says 1 "wide.png: this is not a GamutMLP blob" encode wide.png x.png $from --start wide.png
+says 1 "none.start: " encode wide.png x.png $from --start none.start
+does meta-train wide.png other.png $from --inner 5 --rounds 1 --leave-one-out
+is "meta-train --leave-one-out: a row a picture and the mean" [ "$(grep -c '^| [wom]' out)" = 3 ]
+rm x.png
+
 # Stripping.
 does strip base.png bare.png
 does compare base.png bare.png --json
@@ -168,6 +205,15 @@ says 2 "'--quality'\|--quality needs a value" encode wide.png x.jpg --quality
 says 2 "whole number from 1 to 100, not '0'" encode wide.png x.jpg --quality 0
 says 2 "whole number from 1 to 100, not '9x'" encode wide.png x.jpg --quality=9x
 says 2 "\-\-quality is for JPEG" encode wide.png x.png --quality 90
+says 2 "from 512 to 65536, not '100'" encode wide.png x.png --budget 100
+says 2 "number from 1 to 120, not 'nan'" encode wide.png x.png --target-psnr nan
+says 2 "number from 1 to 120, not '3x'" encode wide.png x.png --target-psnr 3x
+says 2 "preset paper has its own" encode wide.png x.png --preset paper --budget 4096
+says 2 "there is no --start for it" encode wide.png x.png --target-psnr 30 --start two.start
+says 2 "\-o FILE is missing" meta-train wide.png
+says 2 "multiple of 8" meta-train wide.png -o x.start --width 33
+says 2 "needs two pictures" meta-train wide.png --leave-one-out
+says 1 "nothing to learn from" meta-train grey.pgm -o x.start --from srgb
 says 2 "not '-1'" encode wide.png x.jpg --seed -1
 says 2 "not '99999999999999999999'" encode wide.png x.jpg --seed 99999999999999999999
 says 2 "unknown preset 'best'; known are default|fast|high|max|paper" encode wide.png x.jpg --preset best
@@ -282,6 +328,7 @@ ends_clean() { # NAME ARGS...: is stopped when its temporary file is there
 "$scene" large.png 1600 1200
 "$tool" encode large.png large.jpg $from --iterations 1 >out 2>err
 ends_clean encode encode wide.png kept.png $from --iterations 1000000
+ends_clean "encode --target-psnr" encode wide.png kept.png $from --iterations 1000000 --target-psnr 40
 ends_clean decode decode large.jpg kept.png
 
 echo "$passed passed, $failed failed"

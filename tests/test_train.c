@@ -82,6 +82,32 @@ static void training_recovers_the_colours(void **state) {
     free_scene(&s);
 }
 
+/* The margin is as many codes as the base's clipped ones lie off their ends; nothing else is looked at. */
+static void the_margin_is_measured(void **state) {
+    (void)state;
+    const int off[] = {0, 1, 3, 20, 62};
+    for (size_t k = 0; k < sizeof off / sizeof *off; k++) {
+        scene s = make_scene(96, 64, 1);
+        gmlp_train_opts opts = {0};
+        gmlp_train_report report;
+        gmlp_net net;
+        uint8_t *p = (uint8_t *)s.base.data;
+        for (size_t i = 0; i < 96 * 64 * 3; i++)
+            p[i] = (uint8_t)(p[i] < off[k] ? off[k] : p[i] > 255 - off[k] ? 255 - off[k] : p[i]);
+        opts.iterations = 5;
+        opts.batch = 64;
+        assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, &report), GMLP_OK);
+        assert_int_equal(net.margin, off[k]);
+        assert_int_equal(report.samples, 5 * 64); /* no more than are drawn */
+        gmlp_net_free(&net);
+        opts.margin = 7;
+        assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_OK);
+        assert_int_equal(net.margin, 7);
+        gmlp_net_free(&net);
+        free_scene(&s);
+    }
+}
+
 /* One optimiser step of the trainer is what the public gradient and Adam give for the same draw. */
 static void one_step_is_gradient_and_adam(void **state) {
     (void)state;
@@ -678,7 +704,8 @@ static void schedule(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(training_recovers_the_colours), cmocka_unit_test(one_step_is_gradient_and_adam),
+        cmocka_unit_test(training_recovers_the_colours), cmocka_unit_test(the_margin_is_measured),
+        cmocka_unit_test(one_step_is_gradient_and_adam),
         cmocka_unit_test(paper_preset_is_the_papers),    cmocka_unit_test(small_and_plain_pictures),
         cmocka_unit_test(presets_keep_their_sizes),      cmocka_unit_test(one_step_is_gradient_and_muon),
         cmocka_unit_test(a_budget_is_kept),              cmocka_unit_test(a_target_is_reached),
