@@ -1,4 +1,4 @@
-/* gamutmlp.h - v0.1.0 - wide gamut in an ordinary sRGB file, by a small network - MIT licence
+/* gamutmlp.h - v0.2.0 - wide gamut in an ordinary sRGB file, by a small network - MIT licence
 
    Do this:
       #define GAMUTMLP_IMPLEMENTATION
@@ -14,7 +14,7 @@
       gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB };
       gmlp_net net;
       gmlp_reduce(&wide, &base, NULL, NULL);             // pixels8 = clipped sRGB
-      gmlp_train(&base, &wide, NULL, &net, NULL);        // about a second
+      gmlp_train(&base, &wide, NULL, &net, NULL);        // a quarter of a second
       gmlp_blob_write(&net, bytes, sizeof bytes, &size); // at most 4096 bytes by default
       gmlp_png_embed(png, png_size, bytes, size, NULL, writer, NULL);
    and later
@@ -77,7 +77,7 @@
 #include <stdint.h>
 
 #define GMLP_VERSION_MAJOR 0
-#define GMLP_VERSION_MINOR 1
+#define GMLP_VERSION_MINOR 2
 #define GMLP_VERSION_PATCH 0
 
 /* ---------------------------------------------------------------------------------------
@@ -433,7 +433,7 @@ GMLP_DEF void gmlp_net_free(gmlp_net *net);
 typedef enum gmlp_preset {
     GMLP_PRESET_DEFAULT = 0, /* at most 4 KB; saturated pixels only, as all but PAPER */
     GMLP_PRESET_PAPER = 1,   /* the published code's network and training; float32, about 20 KB */
-    GMLP_PRESET_FAST = 2,    /* at most 4 KB, a tenth of the training */
+    GMLP_PRESET_FAST = 2,    /* at most 4 KB, an eighth of the training */
     GMLP_PRESET_HIGH = 3,    /* at most 10 KB */
     GMLP_PRESET_MAX = 4      /* at most 23 KB */
 } gmlp_preset;
@@ -2953,15 +2953,31 @@ static size_t gmlp__draw(const gmlp__trainer *t, uint64_t begin, uint64_t end, c
     return n;
 }
 
+/* The features of n samples. */
+static void gmlp__sample_features(const gmlp__trainer *t, const gmlp__sample *const *samples, size_t n, gmlp__pass *p) {
+    const int direct = t->net->inputs == GMLP_INPUT_WIDE;
+    uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
+    size_t j, c;
+    for (j = 0; j < n; j++) {
+        at[j][0] = samples[j]->row;
+        at[j][1] = samples[j]->column;
+        for (c = 0; c < 3; c++) at[j][2 + c] = samples[j]->code[c];
+    }
+    t->kernels->gather(t->tables, t->sizes, (const uint32_t (*)[GMLP_INPUTS])at, direct ? 2 : GMLP_INPUTS, n, p->f, t->shape.row);
+    for (j = 0; direct && j < n; j++) {
+        float *f = p->f + j * t->shape.row + t->sizes[0] + t->sizes[1];
+        for (c = 0; c < 3; f += 2 * (size_t)t->opts.bands[2 + c], c++)
+            if (t->opts.bands[2 + c]) t->kernels->encode(samples[j]->color[c], t->opts.bands[2 + c], f);
+    }
+}
+
 /* One shard of a step: its samples' gradient, summed in order. */
 static void gmlp__shard_job(void *ctx, size_t shard) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     const uint64_t begin = (uint64_t)t->opts.batch * shard / t->shards, end = (uint64_t)t->opts.batch * (shard + 1) / t->shards;
     const float factor = (float)(2.0 / (3.0 * (double)t->opts.batch));
-    const int direct = t->net->inputs == GMLP_INPUT_WIDE;
     const gmlp__sample *drawn[GMLP__CHUNK];
     float *gradient = t->gradients + shard * t->shape.count;
-    uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
     gmlp__pass p;
     double loss = 0.0;
     uint64_t i;
@@ -2971,20 +2987,9 @@ static void gmlp__shard_job(void *ctx, size_t shard) {
     n = gmlp__draw(t, begin, end, drawn);
     for (i = begin; i < end; i += n, n = next) {
         size_t j, c;
-        for (j = 0; j < n; j++) {
-            at[j][0] = drawn[j]->row;
-            at[j][1] = drawn[j]->column;
-            for (c = 0; c < 3; c++) {
-                at[j][2 + c] = drawn[j]->code[c];
-                p.target[j * 16 + c] = drawn[j]->target[c];
-            }
-        }
-        t->kernels->gather(t->tables, t->sizes, (const uint32_t (*)[GMLP_INPUTS])at, direct ? 2 : GMLP_INPUTS, n, p.f, t->shape.row);
-        for (j = 0; direct && j < n; j++) {
-            float *f = p.f + j * t->shape.row + t->sizes[0] + t->sizes[1];
-            for (c = 0; c < 3; f += 2 * (size_t)t->opts.bands[2 + c], c++)
-                if (t->opts.bands[2 + c]) t->kernels->encode(drawn[j]->color[c], t->opts.bands[2 + c], f);
-        }
+        for (j = 0; j < n; j++)
+            for (c = 0; c < 3; c++) p.target[j * 16 + c] = drawn[j]->target[c];
+        gmlp__sample_features(t, drawn, n, &p);
         next = gmlp__draw(t, i + n, end, drawn);
         gmlp__forward(t->kernels, &t->shape, t->rounding ? t->rounded : t->block, t->transposes, &p, n, 1);
         t->kernels->error(p.out, p.target, factor, p.d3, n * 16);
@@ -3131,24 +3136,19 @@ static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
 static void gmlp__measure_job(void *ctx, size_t shard) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     const size_t begin = t->sample_count * shard / t->shards, end = t->sample_count * (shard + 1) / t->shards;
-    uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
+    const gmlp__sample *s[GMLP__CHUNK];
     gmlp__pass p;
     double sum = 0.0;
     size_t i, j, c, n;
     gmlp__pass_init(&t->shape, t->scratch + shard * gmlp__pass_count(&t->shape), &p);
     for (i = begin; i < end; i += n) {
-        const gmlp__sample *s = t->samples + i;
         n = end - i < GMLP__CHUNK ? end - i : GMLP__CHUNK;
-        for (j = 0; j < n; j++) {
-            at[j][0] = s[j].row;
-            at[j][1] = s[j].column;
-            for (c = 0; c < 3; c++) at[j][2 + c] = s[j].code[c];
-        }
-        t->kernels->gather(t->tables, t->sizes, (const uint32_t (*)[GMLP_INPUTS])at, GMLP_INPUTS, n, p.f, t->shape.row);
+        for (j = 0; j < n; j++) s[j] = t->samples + i + j;
+        gmlp__sample_features(t, s, n, &p);
         gmlp__forward(t->kernels, &t->shape, t->block, t->transposes, &p, n, 0);
         for (j = 0; j < n; j++)
-            for (c = 0; c < 3 && s[j].out_of_gamut; c++) {
-                const double base = ((double)s[j].color[c] + 1.0) * 0.5, wide = base + (double)s[j].target[c] * 0.5; /* exact halves */
+            for (c = 0; c < 3 && s[j]->out_of_gamut; c++) {
+                const double base = ((double)s[j]->color[c] + 1.0) * 0.5, wide = base + (double)s[j]->target[c] * 0.5; /* exact halves */
                 double got = base + (double)p.out[j * 16 + c] * 0.5;
                 got = got > 0.0 ? got < 1.0 ? got : 1.0 : 0.0;
                 sum += gmlp__dmul(got - wide, got - wide);

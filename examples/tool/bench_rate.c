@@ -98,45 +98,35 @@ static void heading(rates *r) {
     row_end(r);
 }
 
-static void mean_rows(rates *r, const char *name, const bench_mean *m) {
-    char text[64];
-    snprintf(text, sizeof text, "**mean%s%s**", *name ? ", " : "", name);
-    row_begin(r, text);
-    for (size_t k = 0; k < r->columns; k++) pair(r, bench_mean_of(&m[k], BENCH_ALL), bench_mean_of(&m[k], BENCH_OG));
-    row_end(r);
-    row_begin(r, "out of gamut, over `paper`");
-    for (size_t k = 0; k < r->columns; k++) {
-        const double over = bench_mean_of(&m[k], BENCH_OG) - bench_mean_of(&m[PAPER], BENCH_OG);
-        if (isnan(over)) fprintf(r->b->table, " |");
-        else fprintf(r->b->table, " %+.2f |", over);
-    }
-    row_end(r);
-}
-
+/* The means, a row a method. */
 static void summary(rates *r) {
     const bench *b = r->b;
-    if (r->list.set[0] && r->list.set[1])
-        for (int s = 0; s < BENCH_SETS; s++) mean_rows(r, r->list.set[s], r->set[s]);
-    mean_rows(r, "", r->all);
-    row_begin(r, "bytes, at most");
-    for (size_t k = 0; k < r->columns; k++) fprintf(b->table, " %zu |", r->all[k].bytes);
+    const int two = r->list.set[0] && r->list.set[1];
+    char text[32];
+    fprintf(b->table, "\n| mean | bytes, at most | training | at 302 GFLOP/s |");
+    for (int s = 0; s < BENCH_SETS && two; s++) fprintf(b->table, " %s, %zu | over `paper` |", r->list.set[s], r->set[s][CLIP].pictures);
+    fprintf(b->table, " all %zu | over `paper` | pictures not below `paper` |\n|---|---|---|---|---|---|---|%s", r->list.count, two ? "---|---|---|---|" : "");
     row_end(r);
-    row_begin(r, "training, mean");
-    for (size_t k = 0; k < r->columns; k++) number(r, bench_mean_of(&r->all[k], BENCH_SECONDS), 2, " s");
-    row_end(r);
-    row_begin(r, "the same at 302 GFLOP/s");
-    for (size_t k = 0; k < r->columns; k++) number(r, bench_mean_of(&r->all[k], BENCH_NORMALISED), 2, " s");
-    row_end(r);
-    row_begin(r, "pictures not below `paper`");
-    for (size_t k = 0; k < r->columns; k++) fprintf(b->table, " %zu of %zu |", r->level[k], r->list.count);
-    row_end(r);
+    for (size_t k = 0; k < r->columns; k++) {
+        row_begin(r, r->name[k]);
+        fprintf(b->table, " %zu |", r->all[k].bytes);
+        number(r, bench_mean_of(&r->all[k], BENCH_SECONDS), 2, " s");
+        number(r, bench_mean_of(&r->all[k], BENCH_NORMALISED), 2, " s");
+        for (int s = two ? 0 : BENCH_SETS; s <= BENCH_SETS; s++) { /* the sets, then all */
+            const bench_mean *m = s < BENCH_SETS ? r->set[s] : r->all;
+            const double over = bench_mean_of(&m[k], BENCH_OG) - bench_mean_of(&m[PAPER], BENCH_OG);
+            pair(r, bench_mean_of(&m[k], BENCH_ALL), bench_mean_of(&m[k], BENCH_OG));
+            fprintf(b->table, " %s%s |", over > 0 ? "+" : "", bench_number(over, 2, text));
+        }
+        fprintf(b->table, " %zu of %zu |", r->level[k], r->list.count);
+        row_end(r);
+    }
     fprintf(b->table, "\nTraining on %d threads. A soft clip changes the picture that everybody sees.\n", pool_size(b->workers));
     if (b->count < 2) return;
     for (size_t i = 0; i < b->count; i++) {
         fprintf(b->table, "`paper` with %u iterations: out of gamut", (unsigned)b->counts[i]);
-        if (r->list.set[0] && r->list.set[1])
-            for (int s = 0; s < BENCH_SETS; s++)
-                fprintf(b->table, " %s %.2f,", r->list.set[s], bench_mean_of(&r->counts[s][i], BENCH_OG));
+        for (int s = 0; s < BENCH_SETS && two; s++)
+            fprintf(b->table, " %s %.2f,", r->list.set[s], bench_mean_of(&r->counts[s][i], BENCH_OG));
         fprintf(b->table, " all %.2f dB; %.2f s\n", bench_mean_of(&r->all_counts[i], BENCH_OG), bench_mean_of(&r->all_counts[i], BENCH_SECONDS));
     }
 }

@@ -101,7 +101,8 @@ static void report_text(const findings *f, const char *path) {
         printf("  network         2 layers of %d, K = %d,%d,%d,%d,%d, %s, %llu weights, %.1f bits each\n", net->mlp.width, k[0], k[1], k[2], k[3], k[4],
                net->mlp.activation == GMLP_SINE ? "sine" : "ReLU", (unsigned long long)gmlp_mlp_weights(&net->mlp), 8.0 * (double)f->file.blob_size / (double)gmlp_mlp_weights(&net->mlp));
         if (net->region == GMLP_REGION_ALL) printf("  applied to      all pixels\n");
-        else printf("  applied to      pixels with a code of 0-%d or %d-255\n", net->margin, 255 - net->margin);
+        else if (!net->margin) printf("  applied to      pixels with a code of 0 or 255: the base is as it was clipped\n");
+        else printf("  applied to      pixels with a code of 0-%d or %d-255: so far did compression move clipped ones\n", net->margin, 255 - net->margin);
     }
     printf("  trained on      %u x %u\n", net->width, net->height);
     if (f->belongs >= 0) printf("  pixels          %s\n", f->belongs ? "are those it was trained on" : "are NOT those it was trained on");
