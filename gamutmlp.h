@@ -453,7 +453,7 @@ typedef int (*gmlp_progress)(void *user, uint32_t step, uint32_t steps);
 typedef struct gmlp_train_opts {
     int preset;              /* gmlp_preset */
     int margin;              /* of the saturated mask, 1..63; 0: as much as the base needs. That is 0 for a lossless
-                                one; a JPEG's compression moves clipped codes inwards, by 5 to 60 codes */
+                                one; a JPEG's compression moves clipped codes inwards, by 5 to 63 codes */
     int adaptation;          /* as given to gmlp_reduce */
     uint64_t seed;
     uint32_t iterations;
@@ -2818,8 +2818,8 @@ static void gmlp__margin_job(void *ctx, size_t job) {
     gmlp__free(&t->opts.alloc, memory, size);
 }
 
-/* The margin that leaves at most a 200th of that error outside: a network takes away 9 of 10 parts of it, so
-   what stays outside then weighs little. */
+/* The margin that leaves at most a 1000th of that error outside: a network takes away 9 of 10 parts of it, so
+   what stays outside then weighs little. (A 200th was up to 0.15 dB worse.) */
 static gmlp_result gmlp__choose_margin(gmlp__trainer *t, int *margin) {
     const size_t size = GMLP__BANDS * (GMLP__MARGINS + 1) * sizeof(double);
     int failed[GMLP__BANDS];
@@ -2836,7 +2836,7 @@ static gmlp_result gmlp__choose_margin(gmlp__trainer *t, int *margin) {
     for (i = 0; i < GMLP__BANDS * (GMLP__MARGINS + 1); i++) all += t->rest[i];
     for (*margin = 0; *margin < GMLP__MARGINS - 1; ++*margin) {
         for (i = 0; i < GMLP__BANDS; i++) inside += t->rest[i * (GMLP__MARGINS + 1) + (size_t)*margin];
-        if (inside >= gmlp__dmul(all, 0.995)) break;
+        if (inside >= gmlp__dmul(all, 0.999)) break;
     }
     gmlp__free(&t->opts.alloc, t->rest, size);
     return result;

@@ -136,7 +136,7 @@ static void draw_series(FILE *f, const chart_series *s, const axes *a) {
     }
     for (i = 0; i < n; i++) {
         const double x = at_x(a, s->x[order[i]]), y = at_y(a, s->y[order[i]]);
-        const int crowded = i + 1 < n && at_x(a, s->x[order[i + 1]]) - x < 24; /* its label would lie under the next */
+        const int crowded = i + 1 < n && at_x(a, s->x[order[i + 1]]) - x < 24 && fabs(at_y(a, s->y[order[i + 1]]) - y) < 13; /* under the next label */
         fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.2\" fill=\"%s\" stroke=\"%s\" stroke-width=\"1.6\"/>\n", x, y,
                 s->dashed ? "none" : colour, colour);
         if (s->label[order[i]] && !crowded) text(f, x + 7, y + 13, "start", colour, 11, s->label[order[i]]);
