@@ -6,23 +6,24 @@
 
 /* Ideas: preset default with one thing changed, to say what each is worth. */
 
+#define STEPS 1000 /* of preset default */
 static const struct {
     const char *name;
     gmlp_train_opts opts;
 } ideas[] = {
     { "preset default", { .preset = GMLP_PRESET_DEFAULT } },
     { "Adam instead of Muon", { .optimizer = GMLP_ADAM } },
-    { "Adam, 3 times the steps", { .optimizer = GMLP_ADAM, .iterations = 1800 } },
+    { "Adam, 3 times the steps", { .optimizer = GMLP_ADAM, .iterations = 3 * STEPS } },
     { "learning rate level to the end", { .schedule = GMLP_CONSTANT } },
-    { "batches of 1024, twice the steps", { .batch = 1024, .iterations = 1200 } },
-    { "batches of 4096, half the steps", { .batch = 4096, .iterations = 300 } },
-    { "3 times the steps", { .iterations = 1800 } },
+    { "batches of 1024, twice the steps", { .batch = 1024, .iterations = 2 * STEPS } },
+    { "batches of 4096, half the steps", { .batch = 4096, .iterations = STEPS / 2 } },
+    { "3 times the steps", { .iterations = 3 * STEPS } },
     { "8 bands for colours, too", { .bands = { 8, 8, 8, 8, 8 } } },
     { "12 bands for all, as published", { .bands = { 12, 12, 12, 12, 12 } } },
     { "place alone, no colours", { .bands = { 8, 8, 0, 0, 0 } } },
     { "colours alone, no place", { .bands = { 0, 0, 4, 4, 4 } } },
     { "sine activations", { .activation = GMLP_SINE } },
-    { "32 wide, at more bits", { .width = 32 } },
+    { "48 wide, at fewer bits", { .width = 48 } },
     { "64 wide, at fewer bits", { .width = 64 } },
     { "48 wide, at any number of bits", { .width = 48, .budget = 65536 } },
     { "48 wide, half the bytes", { .width = 48, .budget = 2048 } },
