@@ -179,6 +179,8 @@ is "bench: JSON" valid_json
 is "bench: keys" has_keys pictures pictures_default_ahead mean_psnr_clip mean_psnr_og_default mean_psnr_og_paper bytes_jpeg_2_kb mean_train_seconds_max
 is "bench: blobs keep to their bound" above 4097 "$(value bytes_default)"
 is "bench: JPEGs keep to theirs" above 2049 "$(value bytes_jpeg_2_kb)"
+does bench photographs --only ideas --iterations 3
+is "bench ideas: a row an idea" [ "$(grep -c '^| .* s |$' out)" -gt 10 ]
 "$tool" bench --paper photographs --iterations 20 --paper-iterations 2 --siren-steps 2 --json >out 2>err; status=$?
 is "bench --paper" [ $status -eq 0 ]
 is "bench --paper: JSON" valid_json
