@@ -115,6 +115,9 @@ says 1 "x.png: 119.00 dB is out of reach\|119.00 dB is out of reach.*x.png is no
 is "--target-psnr out of reach: no file" [ ! -e x.png ]
 does encode wide.png jpeg.jpg $from --iterations 20 --quality 90 --json
 is "a JPEG has a margin" above "$(value margin)" 0
+margin=$(value margin)
+does encode wide.png jpeg.jpg $from --iterations 20 --quality 90
+is "encode says which codes" grep -q "codes 0-$margin and $((255 - margin))-255" out
 does encode wide.png lossless.png $from --iterations 20 --json
 is "a PNG has none" [ "$(value margin)" = 0 ]
 

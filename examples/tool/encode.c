@@ -256,7 +256,7 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
     if (e->net.method == GMLP_METHOD_NONE) printf("  nothing was lost, so there was nothing to train\n");
     else {
         printf("  network         2 layers of %d: %s\n", e->net.mlp.width, chosen_because(e, because));
-        if (e->net.margin) printf("  applied to      codes 0-%d and 255-%d: so far did compression move clipped ones\n", e->net.margin, 255 - e->net.margin);
+        if (e->net.margin) printf("  applied to      codes 0-%d and %d-255: so far did compression move clipped ones\n", e->net.margin, 255 - e->net.margin);
         printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations, e->train_seconds, total);
         printf("\nPSNR in linear ProPhoto       all pixels   out of gamut\n  as plain sRGB         ");
         print_psnr(q->psnr_clip);
