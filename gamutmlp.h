@@ -479,7 +479,7 @@ typedef struct gmlp_train_opts {
 } gmlp_train_opts;
 
 typedef struct gmlp_train_report {
-    uint64_t out_of_gamut;   /* OG pixels: with PAPER or target_psnr of the picture, else of the samples */
+    uint64_t out_of_gamut;   /* OG pixels: with PAPER or target_psnr of the picture, else of the samples; 0: there is none at all */
     uint64_t saturated;      /* pixels that the network is applied to */
     uint64_t samples;        /* distinct pixels kept to draw from */
     uint32_t iterations;     /* steps done */
@@ -2769,6 +2769,23 @@ static void gmlp__collect_job(void *ctx, size_t job) {
     gmlp__free(&t->opts.alloc, memory, size);
 }
 
+/* OG pixels of all rows of a band. */
+static void gmlp__out_of_gamut_job(void *ctx, size_t job) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const size_t size = gmlp__rows_size(t);
+    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
+    gmlp__rows r;
+    uint32_t y;
+    t->failed[job] = !memory;
+    if (!memory) return;
+    memset(memory, 0, size);
+    gmlp__rows_init(t, &r, memory);
+    t->out_of_gamut[job] = 0;
+    for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++)
+        t->out_of_gamut[job] += gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->width, &r);
+    gmlp__free(&t->opts.alloc, memory, size);
+}
+
 /* A random order (Fisher and Yates) in which training takes the samples as they lie: where each slot's is. Evenly
    spread orders, such as steps of the golden section, repeat patterns of the picture and were up to 0.5 dB worse. */
 static void gmlp__shuffle(gmlp__trainer *t) {
@@ -2894,6 +2911,13 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
             if (failed[i]) goto done;
             report->out_of_gamut += og[i];
             t->rest_error += rest[i];
+        }
+        if (!report->out_of_gamut && report->samples < report->saturated) { /* a few may lie among those not kept */
+            gmlp__run(&t->opts.threads, gmlp__out_of_gamut_job, t, GMLP__BANDS);
+            for (i = 0; i < GMLP__BANDS; i++) {
+                if (failed[i]) goto done;
+                report->out_of_gamut += og[i];
+            }
         }
     }
     result = GMLP_OK;
@@ -3322,8 +3346,7 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
     result = gmlp__loader_init(&t.load_base, GMLP_U8, base->channels, GMLP_SRGB, 0.0, t.kernels, &t.opts.alloc);
     if (!result) result = gmlp__loader_init(&t.load_wide, wide->type, wide->channels, wide->space, 0.0, t.kernels, &t.opts.alloc);
     if (!result) result = gmlp__collect(&t, report);
-    /* rare OG pixels may be missing among the samples when not all are kept */
-    if (!result && !report->out_of_gamut && report->samples == report->saturated) net->method = GMLP_METHOD_NONE;
+    if (!result && !report->out_of_gamut) net->method = GMLP_METHOD_NONE;
     else if (!result) result = t.opts.target_psnr > 0.0 ? gmlp__search(&t, report) : gmlp__fit(&t, report);
     if (!result) {
         gmlp_signature_begin(&signature, base->width, base->height);

@@ -506,6 +506,33 @@ static void nothing_lost_nothing_trained(void **state) {
     assert_int_equal(report.iterations, 0);
     assert_true(gmlp_blob_size(&net) < 64);
     gmlp_net_free(&net);
+    /* nor when only some pixels are looked at: preset paper keeps a few, a short training no more than it draws */
+    for (int i = 0; i < 192; i++) grey[i] = (uint16_t)(i % 3 ? 0 : 65535);
+    wide.space = GMLP_SRGB; /* pure red: saturated, and inside */
+    assert_int_equal(gmlp_reduce(&wide, &base, NULL, NULL), GMLP_OK);
+    for (int k = 0; k < 2; k++) {
+        gmlp_train_opts opts = {0};
+        opts.preset = k ? GMLP_PRESET_PAPER : GMLP_PRESET_DEFAULT;
+        opts.iterations = opts.batch = 2;
+        assert_int_equal(gmlp_train(&base, &wide, &opts, &net, &report), GMLP_OK);
+        assert_int_equal(net.method, GMLP_METHOD_NONE);
+        assert_int_equal(report.saturated, 64);
+        assert_true(report.samples < 64);
+        gmlp_net_free(&net);
+    }
+    /* one pixel outside among those not kept is found */
+    wide.space = GMLP_PROPHOTO;
+    for (int i = 0; i < 192; i++) grey[i] = 0;
+    for (int i = 0; i < 192; i++) codes[i] = (uint8_t)(i % 3 ? 0 : 255);
+    grey[3 * 10 + 1] = 60000; /* a green that sRGB has not */
+    gmlp_train_opts opts = {0};
+    opts.iterations = opts.batch = 1;
+    opts.margin = 1;
+    assert_int_equal(gmlp_train(&base, &wide, &opts, &net, &report), GMLP_OK);
+    assert_int_equal(report.samples, 1);
+    assert_int_equal(report.out_of_gamut, 1);
+    assert_int_equal(net.method, GMLP_METHOD_RESIDUAL);
+    gmlp_net_free(&net);
 }
 
 /* Fails the k-th allocation, for every k. */
