@@ -132,7 +132,8 @@ extern "C" {
     X(12, GMLP_E_LIMIT, "a size is beyond the limits")                                    \
     X(13, GMLP_E_WEIGHT, "a weight is not a finite number")                               \
     X(14, GMLP_E_MISMATCH, "the network belongs to a picture of another size")                \
-    X(15, GMLP_E_TARGET, "no network within the budget reaches the quality asked for")
+    X(15, GMLP_E_TARGET, "no network within the budget reaches the quality asked for")    \
+    X(16, GMLP_E_SURROUNDINGS, "the base lacks pixels around the view that the network reads")
 
 #define GMLP__ENUM(value, name, text) name = value,
 typedef enum gmlp_result { GMLP_RESULTS(GMLP__ENUM) GMLP_RESULT_COUNT } gmlp_result;
@@ -316,13 +317,14 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
 /* ---------------------------------------------------------------------------------------
    >>encoding: sinusoidal encoding (GamutMLP, equation 4)
 
-   The network sees five inputs in [-1,1], in this order: row, column, red, green, blue. Input m
+   The network sees up to eleven inputs in [-1,1], in this order: row, column, red, green, blue; the means of
+   red, green and blue in a window around the pixel; and those in a second, larger window. Input m
    with K bands becomes sin(2^0 pi m), cos(2^0 pi m), ... sin(2^(K-1) pi m), cos(2^(K-1) pi m).
-   An input with K = 0 is left out. Features follow the inputs' order.
+   An input with K = 0 is left out. Features follow the inputs' order. (The paper has the first five.)
 */
-#define GMLP_INPUTS 5
+#define GMLP_INPUTS 11
 
-/* features[n][sum of 2*bands] from inputs[n][5]; packed rows. Absolute error below 1e-6. */
+/* features[n][sum of 2*bands] from inputs[n][GMLP_INPUTS]; packed rows. Absolute error below 1e-6. */
 GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *inputs, size_t n, float *features, int isa);
 
 /* ---------------------------------------------------------------------------------------
@@ -354,7 +356,7 @@ GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp);
    like any other feature. */
 GMLP_DEF gmlp_result gmlp_mlp_init(const gmlp_mlp *mlp, uint64_t seed, float last_gain, float *weights);
 
-/* outputs[n][3] from inputs[n][5]. */
+/* outputs[n][3] from inputs[n][GMLP_INPUTS]. */
 GMLP_DEF gmlp_result gmlp_mlp_forward(const gmlp_mlp *mlp, const float *weights, const float *inputs, size_t n,
                                       float *outputs, int isa, const gmlp_alloc *alloc);
 
@@ -381,6 +383,10 @@ typedef enum gmlp_inputs {
     GMLP_INPUT_CODES = 0,   /* 2 * code / 255 - 1: decodes by table look-up */
     GMLP_INPUT_WIDE = 1     /* 2 * clipped linear wide - 1, as the paper has it */
 } gmlp_inputs;
+
+/* The windows that the last six inputs are means of: 2 radius + 1 pixels of the base each way. */
+#define GMLP_WINDOWS 2
+#define GMLP_MAX_RADIUS 7
 
 /* Which pixels a network is for. */
 typedef enum gmlp_region {
@@ -418,6 +424,7 @@ typedef struct gmlp_net {
     int margin;              /* of the saturated mask, 0..63 */
     int coding;              /* gmlp_coding */
     float steps[3];          /* GMLP_CODING_STEPS: of each layer's weights and biases, above 0 */
+    uint8_t radius[GMLP_WINDOWS]; /* of the windows, up to GMLP_MAX_RADIUS; 0: the window and its inputs are not used */
     gmlp_mlp mlp;
     uint32_t width, height;             /* the picture it was trained on */
     uint32_t base_width, base_height;   /* the picture in the file (the same unless edited) */
@@ -460,6 +467,7 @@ typedef struct gmlp_train_opts {
     uint32_t batch;          /* samples a step, 1..1048576 */
     int width;               /* of the hidden layers */
     uint8_t bands[GMLP_INPUTS]; /* all zero: the preset's */
+    uint8_t radius[GMLP_WINDOWS]; /* of windows with bands; 0: 1 for the first, 3 for the second */
     int activation;          /* gmlp_activation */
     uint32_t budget;         /* the blob's size at most, 512..65536 bytes; without width the widest
                                 network is taken that keeps 4.5 bits a weight. Not with PAPER */
@@ -498,11 +506,11 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
 /* ---------------------------------------------------------------------------------------
    >>blob: the network as bytes; signature; coordinates
 
-   Layout of a blob, version 2. Little-endian; float is IEEE 754 single.
+   Layout of a blob, version 3. Little-endian; float is IEEE 754 single.
 
       offset  bytes
            0      4  "GMLP"
-           4      1  version, 2
+           4      1  version, 3
            5      1  method: gmlp_method
            6      1  space of the original: gmlp_space
            7      1  space of the base: 1, sRGB
@@ -524,9 +532,10 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
           38      1  activation: gmlp_activation
           39      1  bias: gmlp_bias
           40      1  width of the hidden layers: 8, 16, 24 ... 128
-          41      5  bands of the five inputs, 0..16, not all 0
-          46     64  signature of the base
-         110         weights
+          41     11  bands of the eleven inputs, 0..16, not all 0
+          52      2  radii of the two windows, 0..7; with 0 the window's bands are 0. With GMLP_INPUT_WIDE both are 0
+          54     64  signature of the base
+         118         weights
          end      4  CRC-32 (as in PNG and zlib) of all bytes before it
 
       The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is
@@ -579,28 +588,35 @@ GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s);
 */
 
 typedef struct gmlp_decode_opts {
-    uint32_t x, y;           /* where the view's first pixel lies in the whole picture of the file */
+    uint32_t x, y;           /* where out's first pixel lies in the whole picture of the file */
+    uint32_t base_x, base_y; /* where base's first pixel lies */
     double white_nits;       /* for HDR output spaces; 0: 203 */
     int isa;
     gmlp_threads threads;
     gmlp_alloc alloc;
 } gmlp_decode_opts;
 
-/* Decodes a view of the base (GMLP_U8, GMLP_SRGB): the whole picture, a range of rows or a crop whose
-   place opts->x and y tell. out: same size, any type; space GMLP_SPACE_NONE means the net's wide
-   space. Saturated pixels come from the network; all others are the exact inverse of their
-   code. GMLP_E_MISMATCH if the view reaches outside the net's base picture. Writes out. */
+/* How many pixels around a pixel its network reads: 0..GMLP_MAX_RADIUS. */
+GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net);
+
+/* Decodes a rectangle of the picture: the whole, a range of rows, a crop. out says how large it is and opts
+   where; any type; space GMLP_SPACE_NONE means the net's wide space. base (GMLP_U8, GMLP_SRGB) is the
+   picture or a part of it that holds that rectangle and the pixels within gmlp_net_reach around it, as far as
+   the picture has them: else GMLP_E_SURROUNDINGS, so that a part is always equal to the whole.
+   Windows at the picture's border repeat its outermost pixels. Saturated pixels come from the network; all others are the exact
+   inverse of their code. GMLP_E_MISMATCH if a view reaches outside the net's base picture. Writes out. */
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_decode_opts *opts);
 
 /* The same in steps, for streams of rows: the tables are built once. The decoder keeps no pointer
    to net. type and space are those of the rows it will write. gmlp_decoder_rows may run on
-   several threads at once; it takes O(width) memory while it runs and ignores base->space. */
+   several threads at once; it takes O(width) memory while it runs and ignores base->space. base lies at
+   (base_x, base_y) in the picture, out at (x, y). */
 typedef struct gmlp_decoder gmlp_decoder;
 GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts,
                                          gmlp_decoder **decoder);
-GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t x, uint32_t y,
-                                       const gmlp_image *out);
+GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x, uint32_t base_y,
+                                       const gmlp_image *out, uint32_t x, uint32_t y);
 GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder);
 
 /* ---------------------------------------------------------------------------------------
@@ -1032,9 +1048,11 @@ typedef struct gmlp__kernels {
        n samples; may write 15 floats past each block, before the next block is written */
     void (*gather)(const float *const *table, const uint32_t *size, const uint32_t (*at)[GMLP_INPUTS], size_t inputs,
                    size_t n, float *f, size_t f_row);
-    /* h[n][cols] = line + table 1 [at 1] + ... + table 4 [at 4], added in that order; relu: max(0, h) */
-    void (*lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS], size_t n,
+    /* h[n][cols] = line + table 1 [at 1] + ... + the last input's, added in that order; relu: max(0, h) */
+    void (*lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS], size_t inputs, size_t n,
                    size_t cols, int relu, float *h);
+    /* sum[i] += codes[i], or -= with take */
+    void (*add_codes)(uint16_t *sum, const unsigned char *codes, size_t n, int take);
     /* x = sin x, and c = cos x unless it is NULL; n a multiple of 16 */
     void (*sine)(float *x, float *c, size_t n);
     /* x *= y, x += y; n a multiple of 16 */
@@ -2138,6 +2156,116 @@ static void gmlp__encode(const gmlp__kernels *k, const uint8_t bands[GMLP_INPUTS
     }
 }
 
+/* How many of the inputs there are with these windows. */
+static size_t gmlp__inputs(const uint8_t radius[GMLP_WINDOWS]) { return radius[1] ? 11 : radius[0] ? 8 : 5; }
+
+static int gmlp__window_bands(const uint8_t bands[GMLP_INPUTS], int window) {
+    return bands[5 + 3 * window] || bands[6 + 3 * window] || bands[7 + 3 * window];
+}
+
+/* Means of windows around pixels of a row. The sums over the windows' columns move down with the rows; a pixel
+   then adds up 2 radius + 1 of them. */
+typedef struct gmlp__windows {
+    const gmlp__kernels *kernels;
+    const gmlp_image *base;          /* a part of the picture, whose first pixel is at (base_x, base_y) */
+    uint32_t base_x, base_y;
+    uint32_t width, height;          /* of the picture */
+    uint32_t x, n;                   /* the columns whose pixels may be asked for */
+    uint32_t y, ready;               /* the row that the sums are of; 0: there are none yet */
+    size_t channels, inputs;
+    uint32_t radius[GMLP_WINDOWS], area[GMLP_WINDOWS];
+    uint64_t reciprocal[GMLP_WINDOWS]; /* 2^40 / area, rounded up: exact for all sums */
+    uint16_t *sums[GMLP_WINDOWS];    /* of the columns x - radius .. x + n - 1 + radius */
+} gmlp__windows;
+
+static size_t gmlp__windows_count(size_t radius, size_t n, size_t channels) { return (n + 2 * radius) * channels + 4; }
+
+/* Numbers that the sums of n columns take. */
+static size_t gmlp__windows_size(const uint8_t radius[GMLP_WINDOWS], size_t n, size_t channels) {
+    size_t i, size = 0;
+    for (i = 5; i < gmlp__inputs(radius); i += 3) size += gmlp__windows_count(radius[(i - 5) / 3], n, channels);
+    return size;
+}
+
+static void gmlp__windows_init(gmlp__windows *w, const gmlp__kernels *kernels, const uint8_t radius[GMLP_WINDOWS],
+                               const gmlp_image *base, uint32_t x, uint32_t n, uint16_t *memory) {
+    size_t i;
+    memset(w, 0, sizeof *w);
+    w->kernels = kernels;
+    w->base = base;
+    w->width = base->width;
+    w->height = base->height;
+    w->x = x;
+    w->n = n;
+    w->channels = base->channels == 4 ? 4 : 3;
+    w->inputs = gmlp__inputs(radius);
+    for (i = 0; i < GMLP_WINDOWS; i++) {
+        const uint64_t area = (uint64_t)(2 * radius[i] + 1) * (2 * radius[i] + 1);
+        w->radius[i] = radius[i];
+        w->area[i] = (uint32_t)area;
+        w->reciprocal[i] = ((1ull << 40) + area - 1) / area;
+        if (5 + 3 * i >= w->inputs) break;
+        w->sums[i] = memory;
+        memory += gmlp__windows_count(radius[i], n, w->channels);
+    }
+}
+
+/* Adds row y of the picture, or the border's, to the sums of window i, or takes it away. */
+static void gmlp__windows_add(const gmlp__windows *w, size_t i, int64_t y, int take) {
+    const uint32_t radius = w->radius[i], last = w->height - 1, row = y < 0 ? 0 : y > (int64_t)last ? last : (uint32_t)y;
+    const uint32_t begin = w->x > radius ? w->x - radius : 0;
+    const uint32_t end = w->width - w->x - w->n > radius ? w->x + w->n + radius : w->width;
+    w->kernels->add_codes(w->sums[i] + (begin + radius - w->x) * w->channels,
+                          gmlp__row(w->base, row - w->base_y) + (begin - w->base_x) * w->channels, (end - begin) * w->channels, take);
+}
+
+/* Columns beyond the picture's are its outermost ones again. */
+static void gmlp__windows_border(const gmlp__windows *w, size_t i) {
+    const size_t c = w->channels, radius = w->radius[i], left = w->x < radius ? radius - w->x : 0;
+    const size_t after = w->width - w->x - w->n, right = after < radius ? radius - after : 0, all = w->n + 2 * radius;
+    uint16_t *s = w->sums[i];
+    size_t k;
+    for (k = 0; k < left * c; k++) s[k] = s[left * c + k % c];
+    for (k = (all - right) * c; k < all * c; k++) s[k] = s[k - c];
+}
+
+/* Goes to row y. */
+static void gmlp__windows_seek(gmlp__windows *w, uint32_t y) {
+    size_t i;
+    for (i = 0; 5 + 3 * i < w->inputs; i++) {
+        const int64_t radius = w->radius[i];
+        int64_t r;
+        if (w->ready && y >= w->y && (int64_t)(y - w->y) <= radius) {
+            for (r = (int64_t)w->y + 1; r <= (int64_t)y; r++) {
+                gmlp__windows_add(w, i, r + radius, 0);
+                gmlp__windows_add(w, i, r - 1 - radius, 1);
+            }
+        } else {
+            memset(w->sums[i], 0, gmlp__windows_count((size_t)radius, w->n, w->channels) * sizeof(uint16_t));
+            for (r = -radius; r <= radius; r++) gmlp__windows_add(w, i, (int64_t)y + r, 0);
+        }
+        gmlp__windows_border(w, i);
+    }
+    w->y = y;
+    w->ready = 1;
+}
+
+/* The means at pixel x + column of the row, to the nearest code; of the first window, then of the second. */
+static void gmlp__windows_means(const gmlp__windows *w, uint32_t column, uint8_t *means) {
+    size_t i, k, c;
+    for (i = 0; 5 + 3 * i < w->inputs; i++) {
+        const uint16_t *s = w->sums[i] + column * w->channels;
+        uint64_t four, sum = 0; /* a pixel's channels at once: no sum reaches 2^16 */
+        uint16_t channel[4];
+        for (k = 0; k <= 2 * (size_t)w->radius[i]; k++, s += w->channels) {
+            memcpy(&four, s, 8);
+            sum += four;
+        }
+        memcpy(channel, &sum, 8);
+        for (c = 0; c < 3; c++) means[3 * i + c] = (uint8_t)((channel[c] + w->area[i] / 2) * w->reciprocal[i] >> 40);
+    }
+}
+
 static size_t gmlp__features(const uint8_t bands[GMLP_INPUTS]) {
     size_t i, n = 0;
     for (i = 0; i < GMLP_INPUTS; i++) {
@@ -2505,10 +2633,11 @@ static int gmlp__weights_ok(const gmlp_net *net);
 
 static int gmlp__finite(float v) { return v - v == 0.0f; }
 
-/* A pixel to draw from: 32 bytes. */
+/* A pixel to draw from: 40 bytes. */
 typedef struct gmlp__sample {
     uint16_t row, column;
     uint8_t code[3];
+    uint8_t mean[3 * GMLP_WINDOWS];
     uint8_t out_of_gamut;
     float target[3];           /* what the network is to give */
     float color[3];            /* colour inputs, when they are not the codes */
@@ -2572,13 +2701,13 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
         uint32_t iterations, batch, budget;
         int width;
         uint8_t bands[GMLP_INPUTS];
-    } presets[] = {{1000, 2048, 4096, 32, {9, 9, 4, 4, 4}},
-                   {9000, 65536, 0, 32, {12, 12, 12, 12, 12}},
-                   {250, 1024, 4096, 32, {8, 8, 4, 4, 4}},
-                   {2000, 2048, 10240, 96, {9, 9, 4, 4, 4}},
-                   {2800, 2048, 23552, 128, {9, 9, 4, 4, 4}}};
-    static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0};
-    int paper;
+    } presets[] = {{1000, 2048, 4096, 32, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}},
+                   {9000, 65536, 0, 32, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}},
+                   {250, 1024, 4096, 32, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}},
+                   {2000, 2048, 10240, 96, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}},
+                   {2800, 2048, 23552, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}}};
+    static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    int paper, i;
     if (in) *o = *in;
     else memset(o, 0, sizeof *o);
     if (o->preset < 0 || o->preset > GMLP_PRESET_MAX) return 0;
@@ -2587,6 +2716,9 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
     if (!o->iterations) o->iterations = presets[o->preset].iterations;
     if (!o->batch) o->batch = presets[o->preset].batch;
     if (!memcmp(o->bands, none, sizeof none)) memcpy(o->bands, presets[o->preset].bands, sizeof o->bands);
+    for (i = 0; i < GMLP_WINDOWS; i++)
+        if (gmlp__window_bands(o->bands, i)) o->radius[i] = o->radius[i] ? o->radius[i] : (uint8_t)(2 * i + 1);
+        else o->radius[i] = 0;
     if (!o->width) o->width = o->budget ? gmlp__width_for(o->budget, o->bands) : presets[o->preset].width;
     if (!o->budget) o->budget = o->target_psnr > 0.0 ? GMLP__TARGET_BUDGET : presets[o->preset].budget;
     if (!o->optimizer) o->optimizer = paper ? GMLP_ADAM : GMLP_MUON;
@@ -2594,7 +2726,8 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
     if (!(o->rate > 0.0)) o->rate = paper ? 5e-3 : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
     if (!(o->matrix_rate > 0.0)) o->matrix_rate = 2.3e-2;
     if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.97;
-    return o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 && o->matrix_rate < 1e3 &&
+    return o->radius[0] <= GMLP_MAX_RADIUS && o->radius[1] <= GMLP_MAX_RADIUS && (!paper || gmlp__inputs(o->radius) == 5) &&
+           o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 && o->matrix_rate < 1e3 &&
            (paper || (o->budget >= 512 && o->budget <= GMLP__MOST_BUDGET)) &&
            (o->optimizer == GMLP_ADAM || o->optimizer == GMLP_MUON) &&
            (o->schedule == GMLP_FALLING || o->schedule == GMLP_CONSTANT) &&
@@ -2718,15 +2851,18 @@ static double gmlp__rest_error(const gmlp__rows *r, size_t n, size_t count) {
 
 static void gmlp__collect_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t size = gmlp__rows_size(t);
+    const size_t rows = gmlp__rows_size(t);
+    const size_t size = rows + gmlp__windows_size(t->opts.radius, t->base->width, (size_t)t->load_base.channels) * sizeof(uint16_t);
     float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
     gmlp__rows r;
+    gmlp__windows windows;
     uint32_t y;
     size_t i, c, n, count;
     t->failed[job] = !memory;
     if (!memory) return;
     memset(memory, 0, size);
     gmlp__rows_init(t, &r, memory);
+    gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width, (uint16_t *)(void *)((char *)memory + rows));
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y), *wide = gmlp__row(t->wide, y);
         const int all = t->net->region == GMLP_REGION_ALL;
@@ -2751,6 +2887,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             r.slot[n++] = (uint32_t)((k ? t->keep[0] : 0) + slot);
         }
         if (!n) continue;
+        gmlp__windows_seek(&windows, y);
         og = gmlp__load_wide(t, gmlp__pack_pixels(&r, wide, gmlp__pixel(&t->load_wide), n), n, &r);
         if (!all && !(t->opts.target_psnr > 0.0)) t->out_of_gamut[job] += og;
         gmlp__load_base(t, gmlp__pack_pixels(&r, codes, gmlp__pixel(&t->load_base), n), n, &r);
@@ -2759,6 +2896,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             s->row = (uint16_t)y;
             s->column = (uint16_t)r.index[i];
             s->out_of_gamut = r.og[i] != 0.0f;
+            gmlp__windows_means(&windows, r.index[i], s->mean);
             for (c = 0; c < 3; c++) {
                 s->code[c] = r.packed[i * gmlp__pixel(&t->load_base) + c];
                 s->target[c] = 2.0f * (r.wide[c][i] - r.base[c][i]);
@@ -2935,26 +3073,22 @@ static float gmlp__coordinate(double i, uint32_t n) {
 /* Feature tables: by row, by column and, for code inputs, by code. Returns floats; with memory
    NULL only counts them. */
 static size_t gmlp__feature_tables(gmlp__trainer *t, float *memory) {
-    size_t used = 0, i, j;
-    float *shared = NULL;
-    for (i = 0; i < GMLP_INPUTS; i++) {
+    size_t used = 0, i, j, same;
+    for (i = 0; i < (t->net->inputs == GMLP_INPUT_CODES ? gmlp__inputs(t->opts.radius) : 2); i++) {
         const uint32_t bands = t->opts.bands[i], size = 2 * bands;
         const uint32_t n = i == 0 ? t->base->height : i == 1 ? t->base->width : 256u;
         float *table = memory ? memory + used : NULL;
-        if (i >= 2 && t->net->inputs != GMLP_INPUT_CODES) break;
         t->sizes[i] = size;
-        if (i > 2 && bands == t->opts.bands[2]) { /* the three channels share one table */
-            t->tables[i] = shared;
+        for (same = 2; same < i && t->opts.bands[same] != bands; same++) {}
+        if (same < i) { /* inputs that are codes share a table */
+            t->tables[i] = t->tables[same];
             continue;
         }
-        if (memory) {
-            for (j = 0; j < n && bands; j++) {
-                const float m = i < 2 ? gmlp__coordinate((double)j, n) : (float)(2.0 * (double)j / 255.0 - 1.0);
-                t->kernels->encode(m, bands, table + j * size);
-            }
-            t->tables[i] = table;
-            if (i == 2) shared = table;
+        for (j = 0; memory && j < n && bands; j++) {
+            const float m = i < 2 ? gmlp__coordinate((double)j, n) : (float)(2.0 * (double)j / 255.0 - 1.0);
+            t->kernels->encode(m, bands, table + j * size);
         }
+        t->tables[i] = table;
         used += (size_t)n * size + 16;
     }
     return used;
@@ -2980,14 +3114,16 @@ static size_t gmlp__draw(const gmlp__trainer *t, uint64_t begin, uint64_t end, c
 /* The features of n samples. */
 static void gmlp__sample_features(const gmlp__trainer *t, const gmlp__sample *const *samples, size_t n, gmlp__pass *p) {
     const int direct = t->net->inputs == GMLP_INPUT_WIDE;
+    const size_t inputs = direct ? 2 : gmlp__inputs(t->opts.radius);
     uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
     size_t j, c;
     for (j = 0; j < n; j++) {
         at[j][0] = samples[j]->row;
         at[j][1] = samples[j]->column;
         for (c = 0; c < 3; c++) at[j][2 + c] = samples[j]->code[c];
+        for (c = 5; c < inputs; c++) at[j][c] = samples[j]->mean[c - 5];
     }
-    t->kernels->gather(t->tables, t->sizes, (const uint32_t (*)[GMLP_INPUTS])at, direct ? 2 : GMLP_INPUTS, n, p->f, t->shape.row);
+    t->kernels->gather(t->tables, t->sizes, (const uint32_t (*)[GMLP_INPUTS])at, inputs, n, p->f, t->shape.row);
     for (j = 0; direct && j < n; j++) {
         float *f = p->f + j * t->shape.row + t->sizes[0] + t->sizes[1];
         for (c = 0; c < 3; f += 2 * (size_t)t->opts.bands[2 + c], c++)
@@ -3327,6 +3463,7 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
     net->mlp.bias = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL;
     net->mlp.width = t.opts.width;
     memcpy(net->mlp.bands, t.opts.bands, sizeof net->mlp.bands);
+    memcpy(net->radius, t.opts.radius, sizeof net->radius);
     net->width = net->base_width = base->width;
     net->height = net->base_height = base->height;
     net->coords.col_step = net->coords.row_step = 1.0f;
@@ -3335,7 +3472,7 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
     shape_ok = gmlp_mlp_weights(&net->mlp) != 0 && !(t.opts.start && t.opts.target_psnr > 0.0);
     if (shape_ok && t.opts.start)
         shape_ok = t.opts.start->weights && !memcmp(&t.opts.start->mlp, &net->mlp, sizeof net->mlp) &&
-                   t.opts.start->inputs == net->inputs;
+                   !memcmp(t.opts.start->radius, net->radius, sizeof net->radius) && t.opts.start->inputs == net->inputs;
     if (!t.kernels || !shape_ok) {
         memset(net, 0, sizeof *net);
         return GMLP_E_ARGUMENT;
@@ -3437,9 +3574,9 @@ static uint8_t *gmlp__put_float(uint8_t *p, float v) {
 }
 
 enum {
-    GMLP__BLOB_VERSION = 2,
+    GMLP__BLOB_VERSION = 3,
     GMLP__BLOB_HEAD = 34,  /* bytes that every method has */
-    GMLP__BLOB_NET = 110,  /* bytes before the weights */
+    GMLP__BLOB_NET = 118,  /* bytes before the weights */
     GMLP__BLOB_CRC = 4
 };
 
@@ -3689,6 +3826,10 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
     GMLP__RULE(net->mlp.activation == GMLP_RELU || net->mlp.activation == GMLP_SINE, 38, "the activation is unknown");
     GMLP__RULE(net->mlp.bias == GMLP_BIAS_ALL || net->mlp.bias == GMLP_BIAS_FIRST, 39, "the kind of bias is unknown");
     GMLP__RULE(gmlp_mlp_weights(&net->mlp) != 0, 40, "the network's width or bands are not allowed");
+    for (k = 0; k < GMLP_WINDOWS; k++) {
+        GMLP__RULE(net->radius[k] <= (net->inputs == GMLP_INPUT_CODES ? GMLP_MAX_RADIUS : 0), 52 + (size_t)k, "a window's radius is not allowed");
+        GMLP__RULE(net->radius[k] || !gmlp__window_bands(net->mlp.bands, k), 46 + 3 * (size_t)k, "a window without a radius has bands");
+    }
     for (k = 0; k < 3 && net->coding == GMLP_CODING_STEPS; k++)
         GMLP__RULE(gmlp__step_ok(net->steps[k]), GMLP__BLOB_NET + 4 * (size_t)k, "a layer's step is not a positive finite number");
 #undef GMLP__RULE
@@ -3756,6 +3897,7 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
         *p++ = (uint8_t)net->mlp.bias;
         *p++ = (uint8_t)net->mlp.width;
         for (i = 0; i < GMLP_INPUTS; i++) *p++ = net->mlp.bands[i];
+        for (i = 0; i < GMLP_WINDOWS; i++) *p++ = net->radius[i];
         memcpy(p, net->signature, GMLP_SIGNATURE_SIZE);
         gmlp__weights_write(net, p + GMLP_SIGNATURE_SIZE);
     }
@@ -3835,6 +3977,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
         n.mlp.bias = (int)gmlp__rd_le(&r, 1);
         n.mlp.width = (int)gmlp__rd_le(&r, 1);
         for (i = 0; i < GMLP_INPUTS; i++) n.mlp.bands[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP_WINDOWS; i++) n.radius[i] = (uint8_t)gmlp__rd_le(&r, 1);
         for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n.signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
         for (i = 0; i < 3 && n.coding == GMLP_CODING_STEPS; i++) n.steps[i] = gmlp__rd_float(&r);
     }
@@ -3965,8 +4108,8 @@ GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s) {
 */
 
 /* The arithmetic of the first layer is defined by tables. With code inputs
-      h = line[row] + T1[column] + T2[red] + T3[green] + T4[blue]
-   where line = b1 + the row's product and each T entry is the product of one input's features
+      h = line[row] + T1[column] + T2[red] + T3[green] + T4[blue] + T5[mean red] + ...
+   as far as there are windows, where line = b1 + the row's product and each T entry is the product of one input's features
    with its rows of W1, summed in ascending order. (Turned pictures: line by column of the
    trained picture.) With wide inputs the first layer is the plain product. */
 struct gmlp_decoder {
@@ -3980,10 +4123,12 @@ struct gmlp_decoder {
     uint32_t width, height;      /* of the picture in the file */
     uint32_t trained[2];         /* rows, columns of the trained picture */
     int network, inputs, region, margin;
+    size_t tables_used;          /* gmlp__inputs of the windows */
+    uint8_t radius[GMLP_WINDOWS];
     int leaves;                  /* the space to write is not the wide one: to_out is not the identity */
     float to_wide[9], to_out[9];
     float *block, *transposes;
-    const float *tables[GMLP_INPUTS]; /* 1: by column of the file; 2..4: by code */
+    const float *tables[GMLP_INPUTS]; /* 1: by column of the file; from 2 on: by code */
 };
 
 /* The network coordinates of a file column or row: which input it drives, and its value. */
@@ -4027,10 +4172,10 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     memset(&shape, 0, sizeof shape);
     if (net->method == GMLP_METHOD_RESIDUAL) {
         if (!net->weights || !gmlp_mlp_weights(&net->mlp) || !net->width || !net->height || !net->base_width ||
-            !net->base_height)
+            !net->base_height || net->radius[0] > GMLP_MAX_RADIUS || net->radius[1] > GMLP_MAX_RADIUS)
             return GMLP_E_ARGUMENT;
         gmlp__shape_of(&net->mlp, &shape);
-        tables = net->inputs == GMLP_INPUT_CODES ? ((size_t)net->base_width + 3 * 256) * shape.wide : 0;
+        tables = net->inputs == GMLP_INPUT_CODES ? ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * shape.wide : 0;
         tables += shape.count + gmlp__transposes_count(&shape);
     } else if (net->method != GMLP_METHOD_NONE) {
         return GMLP_E_ARGUMENT;
@@ -4054,6 +4199,8 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     d->inputs = net->inputs;
     d->region = net->region;
     d->margin = net->margin;
+    memcpy(d->radius, net->radius, sizeof d->radius);
+    d->tables_used = gmlp__inputs(d->radius);
     gmlp__float_matrix(GMLP_SRGB_LINEAR, net->wide_space, net->adaptation, d->to_wide);
     d->leaves = gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
     memset(&from, 0, sizeof from);
@@ -4076,7 +4223,7 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
             d->tables[1] = memory;
             for (j = 0; j < d->width; j++, memory += shape.wide)
                 gmlp__input_product(d, along, gmlp__place(d, 0, (uint32_t)j), NULL, memory);
-            for (i = 2; i < GMLP_INPUTS; i++) {
+            for (i = 2; i < d->tables_used; i++) {
                 d->tables[i] = memory;
                 for (j = 0; j < 256; j++, memory += shape.wide)
                     gmlp__input_product(d, i, (float)(2.0 * (double)j / 255.0 - 1.0), NULL, memory);
@@ -4098,12 +4245,12 @@ GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
 }
 
 /* Writes the chosen pixels of a row, which are for the network. */
-static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t channels, uint32_t x, uint32_t y,
+static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t channels, uint32_t x, uint32_t y, const gmlp__windows *windows,
                         const uint32_t *index, size_t count, const float *line, gmlp__pass *p, unsigned char *out, size_t out_step) {
     const gmlp__kernels *k = d->kernels;
     const size_t pixel = 3 * gmlp_type_size(d->convert.storer.type);
     uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
-    unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4];
+    unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4], means[3 * GMLP_WINDOWS] = {0};
     float plane[3][GMLP__CHUNK];
     float *const r = plane[0], *const g = plane[1], *const b = plane[2];
     size_t i, j, c, n;
@@ -4118,13 +4265,15 @@ static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t
                 at[j][2] = codes[3 * j];
                 at[j][3] = codes[3 * j + 1];
                 at[j][4] = codes[3 * j + 2];
+                gmlp__windows_means(windows, index[i + j], means);
+                for (c = 5; c < d->tables_used; c++) at[j][c] = means[c - 5];
             }
-            k->lookup(line, d->tables, (const uint32_t (*)[GMLP_INPUTS])at, n, d->shape.wide, !d->shape.sine, p->h1);
+            k->lookup(line, d->tables, (const uint32_t (*)[GMLP_INPUTS])at, d->tables_used, n, d->shape.wide, !d->shape.sine, p->h1);
             if (d->shape.sine) k->sine(p->h1, NULL, n * d->shape.wide);
             gmlp__forward_tail(k, &d->shape, d->block, d->transposes, p, n, 0);
         } else {
             for (j = 0; j < n; j++) {
-                float in[GMLP_INPUTS];
+                float in[GMLP_INPUTS] = {0};
                 in[d->coords.transpose ? 1 : 0] = gmlp__place(d, 1, y);
                 in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[i + j]);
                 for (c = 0; c < 3; c++) in[2 + c] = 2.0f * plane[c][j] - 1.0f; /* exact product */
@@ -4153,43 +4302,70 @@ static size_t gmlp__decode_pass(const gmlp_decoder *d, float *memory, gmlp__pass
     return 2 * layer + rows * 16 + features;
 }
 
-/* Rows first..last-1 of a view whose first pixel is (x, y) in the file. */
-static gmlp_result gmlp__decode_rows(const gmlp_decoder *d, const gmlp_image *base, uint32_t x, uint32_t y,
-                                     const gmlp_image *out, uint32_t first, uint32_t last) {
-    const size_t n = base->width;
+/* A rectangle to decode, and the part of the base that is there; both with their places in the picture. */
+typedef struct gmlp__view {
+    const gmlp_decoder *decoder;
+    const gmlp_image *base, *out;
+    uint32_t base_x, base_y, x, y;
+} gmlp__view;
+
+/* Rows first..last-1 of it. */
+static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32_t last) {
+    const gmlp_decoder *d = v->decoder;
+    const size_t n = v->out->width, channels = v->base->channels == 4 ? 4 : 3;
     const size_t pass = d->network ? gmlp__decode_pass(d, NULL, NULL) + d->shape.wide : 0;
-    const size_t size = pass * sizeof(float) + n * sizeof(uint32_t);
+    const size_t size = pass * sizeof(float) + n * sizeof(uint32_t) + gmlp__windows_size(d->radius, n, channels) * sizeof(uint16_t);
     float *line = (float *)gmlp__alloc(&d->alloc, size);
     uint32_t *index, r;
     gmlp__loader load = d->convert.loader;
     gmlp__storer store = d->convert.storer;
+    gmlp__windows windows;
     gmlp__pass p;
     if (!line) return GMLP_E_MEMORY;
     index = (uint32_t *)(void *)(line + pass);
     memset(line, 0, size);
     if (d->network) gmlp__decode_pass(d, line + d->shape.wide, &p);
-    load.channels = base->channels ? base->channels : 3;
-    store.channels = out->channels ? out->channels : 3;
+    gmlp__windows_init(&windows, d->kernels, d->radius, v->base, v->x, (uint32_t)n, (uint16_t *)(void *)(index + n));
+    windows.width = d->width;
+    windows.height = d->height;
+    windows.base_x = v->base_x;
+    windows.base_y = v->base_y;
+    load.channels = (int)channels;
+    store.channels = v->out->channels ? v->out->channels : 3;
     for (r = first; r < last; r++) {
-        const unsigned char *codes = gmlp__row(base, r);
-        unsigned char *row = (unsigned char *)gmlp__row(out, r);
+        const unsigned char *codes = gmlp__row(v->base, v->y - v->base_y + r) + (v->x - v->base_x) * channels;
+        unsigned char *row = (unsigned char *)gmlp__row(v->out, r);
         size_t count = 0;
         if (d->network && d->region == GMLP_REGION_SATURATED) count = gmlp__saturated_row(codes, load.channels, n, d->margin, index);
         else if (d->network)
             for (; count < n; count++) index[count] = (uint32_t)count;
         if (count < n) gmlp__convert_row(&d->convert, &load, &store, codes, row, n);
         if (!count) continue;
+        gmlp__windows_seek(&windows, v->y + r);
         if (d->inputs == GMLP_INPUT_CODES)
-            gmlp__input_product(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, y + r), d->block + d->shape.b1, line);
-        gmlp__apply(d, codes, (size_t)load.channels, x, y + r, index, count, line, &p, row,
+            gmlp__input_product(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, v->y + r), d->block + d->shape.b1, line);
+        gmlp__apply(d, codes, channels, v->x, v->y + r, &windows, index, count, line, &p, row,
                     (size_t)store.channels * gmlp_type_size(store.type));
     }
     gmlp__free(&d->alloc, line, size);
     return GMLP_OK;
 }
 
-/* A view of base that the decoder can take at (x, y), and a view to write? */
-static gmlp_result gmlp__check_views(const gmlp_decoder *d, const gmlp_image *base, uint32_t x, uint32_t y, const gmlp_image *out) {
+GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net) {
+    return net->radius[0] > net->radius[1] ? net->radius[0] : net->radius[1];
+}
+
+/* Does the base hold the columns (rows) that those from..from+n-1 need? */
+static int gmlp__surrounded(uint32_t base_from, uint32_t base_n, uint32_t from, uint32_t n, uint32_t reach, uint32_t all) {
+    const uint64_t begin = from > reach ? from - reach : 0, end = (uint64_t)from + n + reach;
+    return base_from <= begin && (uint64_t)base_from + base_n >= (end < all ? end : all);
+}
+
+/* Views that the decoder can take and write? */
+static gmlp_result gmlp__check_view(const gmlp__view *v) {
+    const gmlp_decoder *d = v->decoder;
+    const gmlp_image *base = v->base, *out = v->out;
+    const uint32_t reach = d->radius[0] > d->radius[1] ? d->radius[0] : d->radius[1];
     gmlp_image typed;
     if (!base || !out) return GMLP_E_ARGUMENT;
     typed = *base;
@@ -4198,36 +4374,48 @@ static gmlp_result gmlp__check_views(const gmlp_decoder *d, const gmlp_image *ba
     typed = *out;
     typed.space = GMLP_SRGB;
     if (gmlp__check_image(&typed) || out->type != d->convert.storer.type) return GMLP_E_ARGUMENT;
-    if (base->width != out->width || base->height != out->height) return GMLP_E_ARGUMENT;
-    if (!d->network) return GMLP_OK;
-    if (x > d->width || base->width > d->width - x || y > d->height || base->height > d->height - y) return GMLP_E_MISMATCH;
+    if (d->network && (v->base_x > d->width || base->width > d->width - v->base_x || v->base_y > d->height || base->height > d->height - v->base_y ||
+                       v->x > d->width || out->width > d->width - v->x || v->y > d->height || out->height > d->height - v->y))
+        return GMLP_E_MISMATCH;
+    if (!gmlp__surrounded(v->base_x, base->width, v->x, out->width, 0, 0xffffffffu) ||
+        !gmlp__surrounded(v->base_y, base->height, v->y, out->height, 0, 0xffffffffu))
+        return GMLP_E_ARGUMENT;
+    if (d->network && (!gmlp__surrounded(v->base_x, base->width, v->x, out->width, reach, d->width) ||
+                       !gmlp__surrounded(v->base_y, base->height, v->y, out->height, reach, d->height)))
+        return GMLP_E_SURROUNDINGS;
     return GMLP_OK;
 }
 
-GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t x, uint32_t y,
-                                       const gmlp_image *out) {
+GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x, uint32_t base_y,
+                                       const gmlp_image *out, uint32_t x, uint32_t y) {
     gmlp__fp_state fp;
+    gmlp__view v;
     gmlp_result result;
     if (!decoder) return GMLP_E_ARGUMENT;
-    result = gmlp__check_views(decoder, base, x, y, out);
+    v.decoder = decoder;
+    v.base = base;
+    v.base_x = base_x;
+    v.base_y = base_y;
+    v.out = out;
+    v.x = x;
+    v.y = y;
+    result = gmlp__check_view(&v);
     if (result) return result;
     fp = gmlp__fp_enter();
-    result = gmlp__decode_rows(decoder, base, x, y, out, 0, base->height);
+    result = gmlp__decode_rows(&v, 0, out->height);
     gmlp__fp_leave(fp);
     return result;
 }
 
 typedef struct gmlp__decode_job {
-    const gmlp_decoder *decoder;
-    const gmlp_image *base, *out;
-    uint32_t x, y;
+    gmlp__view view;
     gmlp_result result[GMLP__BANDS];
 } gmlp__decode_job;
 
 static void gmlp__decode_band(void *ctx, size_t job) {
     gmlp__decode_job *j = (gmlp__decode_job *)ctx;
-    j->result[job] = gmlp__decode_rows(j->decoder, j->base, j->x, j->y, j->out, gmlp__band(j->base->height, job),
-                                       gmlp__band(j->base->height, job + 1));
+    const uint32_t height = j->view.out->height;
+    j->result[job] = gmlp__decode_rows(&j->view, gmlp__band(height, job), gmlp__band(height, job + 1));
 }
 
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
@@ -4240,12 +4428,16 @@ GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, co
     result = gmlp_decoder_create(net, out->type, out->space, opts, &decoder);
     if (result) return result;
     memset(&job, 0, sizeof job);
-    job.decoder = decoder;
-    job.base = base;
-    job.out = out;
-    job.x = opts ? opts->x : 0;
-    job.y = opts ? opts->y : 0;
-    result = gmlp__check_views(decoder, base, job.x, job.y, out);
+    job.view.decoder = decoder;
+    job.view.base = base;
+    job.view.out = out;
+    if (opts) {
+        job.view.base_x = opts->base_x;
+        job.view.base_y = opts->base_y;
+        job.view.x = opts->x;
+        job.view.y = opts->y;
+    }
+    result = gmlp__check_view(&job.view);
     if (!result) gmlp__run(opts ? &opts->threads : NULL, gmlp__decode_band, &job, GMLP__BANDS);
     for (i = 0; i < GMLP__BANDS && !result; i++) result = job.result[i];
     gmlp_decoder_free(decoder);
@@ -5214,6 +5406,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
       take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
       put8 put16 (p,r,g,b)     the other way; values fit
       narrow(p,i)              W 16-bit numbers; values fit
+      add16(s,p,take)          s[0..15] += p[0..15], or -= with take: 16-bit sums of bytes
       GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE V4_ADD
       V4_FMA(s,a,b)            s a float: s * a + b
 */
@@ -5278,6 +5471,10 @@ static void gmlp__put16_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b
 static void gmlp__narrow_scalar(unsigned char *p, int32_t i) {
     const uint16_t v = (uint16_t)i;
     memcpy(p, &v, 2);
+}
+static void gmlp__add16_scalar(uint16_t *s, const unsigned char *p, int take) {
+    int i;
+    for (i = 0; i < 16; i++) s[i] = (uint16_t)(take ? s[i] - p[i] : s[i] + p[i]);
 }
 typedef struct gmlp__v4 {
     float x, y, z;
@@ -5414,6 +5611,11 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx2(unsigned char *p, __m256i i) {
     _mm_storeu_si128((__m128i *)(void *)p, _mm_packus_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1)));
 }
+GMLP__TARGET GMLP__INLINE void gmlp__add16_avx2(uint16_t *s, const unsigned char *p, int take) {
+    const __m256i c = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p));
+    const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)s);
+    _mm256_storeu_si256((__m256i *)(void *)s, take ? _mm256_sub_epi16(v, c) : _mm256_add_epi16(v, c));
+}
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
 #define GMLP__FN(name) gmlp__##name##_avx512
@@ -5518,6 +5720,7 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, _
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx512(unsigned char *p, __m512i i) {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(i));
 }
+GMLP__TARGET GMLP__INLINE void gmlp__add16_avx512(uint16_t *s, const unsigned char *p, int take) { gmlp__add16_avx2(s, p, take); }
 
 #elif GMLP__PASS == GMLP__PASS_NEON
 #define GMLP__FN(name) gmlp__##name##_neon
@@ -5594,6 +5797,11 @@ static inline void gmlp__put16_neon(unsigned char *p, int32x4_t r, int32x4_t g, 
 }
 static inline void gmlp__narrow_neon(unsigned char *p, int32x4_t i) {
     vst1_u16((uint16_t *)(void *)p, vmovn_u32(vreinterpretq_u32_s32(i)));
+}
+static inline void gmlp__add16_neon(uint16_t *s, const unsigned char *p, int take) {
+    const uint16x8_t a = vld1q_u16(s), b = vld1q_u16(s + 8), c = vmovl_u8(vld1_u8(p)), d = vmovl_u8(vld1_u8(p + 8));
+    vst1q_u16(s, take ? vsubq_u16(a, c) : vaddq_u16(a, c));
+    vst1q_u16(s + 8, take ? vsubq_u16(b, d) : vaddq_u16(b, d));
 }
 #endif
 
@@ -6093,21 +6301,24 @@ GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint3
 }
 
 GMLP__TARGET static void GMLP__FN(lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS],
-                                          size_t n, size_t cols, int relu, float *h) {
+                                          size_t inputs, size_t n, size_t cols, int relu, float *h) {
     const GMLP__VF zero = GMLP__V_SET1(0.0f);
-    size_t k, j;
+    const float *t[GMLP_INPUTS];
+    size_t k, j, i;
     for (k = 0; k < n; k++) {
-        const float *t1 = table[1] + at[k][1] * cols, *t2 = table[2] + at[k][2] * cols;
-        const float *t3 = table[3] + at[k][3] * cols, *t4 = table[4] + at[k][4] * cols;
+        for (i = 1; i < inputs; i++) t[i] = table[i] + at[k][i] * cols;
         for (j = 0; j < cols; j += GMLP__W) {
-            GMLP__VF x = GMLP__V_ADD(GMLP__V_LOAD(line + j), GMLP__V_LOAD(t1 + j));
-            x = GMLP__V_ADD(x, GMLP__V_LOAD(t2 + j));
-            x = GMLP__V_ADD(x, GMLP__V_LOAD(t3 + j));
-            x = GMLP__V_ADD(x, GMLP__V_LOAD(t4 + j));
+            GMLP__VF x = GMLP__V_ADD(GMLP__V_LOAD(line + j), GMLP__V_LOAD(t[1] + j));
+            for (i = 2; i < inputs; i++) x = GMLP__V_ADD(x, GMLP__V_LOAD(t[i] + j));
             if (relu) x = GMLP__V_MAX(x, zero);
             GMLP__V_STORE(h + k * cols + j, x);
         }
     }
+}
+GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char *codes, size_t n, int take) {
+    size_t i;
+    for (i = 0; i + 16 <= n; i += 16) GMLP__FN(add16)(sum + i, codes + i, take);
+    for (; i < n; i++) sum[i] = (uint16_t)(take ? sum[i] - codes[i] : sum[i] + codes[i]);
 }
 
 GMLP__TARGET static void GMLP__FN(sine)(float *x, float *c, size_t n) {
@@ -6209,7 +6420,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
     GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half), GMLP__FN(recode),
     GMLP__FN(outside), GMLP__FN(out_of_gamut),
-    GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(sine), GMLP__FN(scale),
+    GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(add_codes), GMLP__FN(sine), GMLP__FN(scale),
     GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam),
     GMLP__FN(momentum), GMLP__FN(times), GMLP__FN(add_times), GMLP__FN(to_steps)
 };

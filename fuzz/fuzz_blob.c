@@ -24,7 +24,11 @@ static void decode_some(const gmlp_net *net) {
     out.data = linear;
     out.type = GMLP_FLOAT;
     out.space = GMLP_SPACE_NONE;
-    CHECK(gmlp_decode(net, &base, &out, NULL) == GMLP_OK);
+    {
+        const int all = base.width == net->base_width && base.height == net->base_height;
+        const gmlp_result result = gmlp_decode(net, &base, &out, NULL);
+        CHECK(result == GMLP_OK || (result == GMLP_E_SURROUNDINGS && gmlp_net_reach(net) && !all));
+    }
 }
 
 static void same(const gmlp_net *a, const gmlp_net *b) {

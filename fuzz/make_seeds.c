@@ -29,7 +29,7 @@ static void save(const char *kind, const char *name, const void *p, size_t n) {
 static int to_file(void *user, const void *p, size_t n) { return fwrite(p, 1, n, (FILE *)user) != n; }
 
 /* Weights of up to largest steps; 0: floats. */
-static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, int bias) {
+static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, int bias, int radius) {
     gmlp_net net;
     size_t size = 0, i, n;
     uint32_t seed = 7;
@@ -41,6 +41,8 @@ static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, 
     net.mlp.bias = bias;
     net.mlp.width = 8;
     net.mlp.bands[0] = net.mlp.bands[1] = net.mlp.bands[2] = 1;
+    net.radius[0] = (uint8_t)radius;
+    net.mlp.bands[6] = radius ? 2 : 0;
     net.width = net.base_width = 40;
     net.height = net.base_height = 30;
     net.coords.col_step = net.coords.row_step = 1;
@@ -155,15 +157,17 @@ int main(int argc, char **argv) {
     size_t i;
     if (argc != 2) return 2;
     folder = argv[1];
-    n = make_blob(blob, sizeof blob, GMLP_METHOD_NONE, 0, GMLP_BIAS_ALL);
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_NONE, 0, GMLP_BIAS_ALL, 0);
     save("blob", "none", blob, n);
     for (i = 0; i < sizeof largest / sizeof *largest; i++) {
         if (largest[i]) snprintf(name, sizeof name, "steps%d", largest[i]);
         else strcpy(name, "floats");
-        n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, largest[i], GMLP_BIAS_ALL);
+        n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, largest[i], GMLP_BIAS_ALL, 0);
         save("blob", name, blob, n);
     }
-    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 60, GMLP_BIAS_FIRST);
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 7, GMLP_BIAS_ALL, 2);
+    save("blob", "window", blob, n);
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 60, GMLP_BIAS_FIRST, 0);
     save("blob", "first", blob, n);
     jpeg_seeds(blob, n);
     png_seeds(blob, n);

@@ -114,7 +114,7 @@ static buffer make_blob(int width, int bands, int bits, uint32_t seed) {
     net.coding = bits < 32 ? GMLP_CODING_STEPS : GMLP_CODING_FLOATS;
     for (k = 0; k < 3; k++) net.steps[k] = bits < 32 ? 0.25f : 0.0f;
     net.mlp.width = width;
-    for (k = 0; k < GMLP_INPUTS; k++) net.mlp.bands[k] = (uint8_t)bands;
+    for (k = 0; k < 5; k++) net.mlp.bands[k] = (uint8_t)bands;
     net.width = net.height = net.base_width = net.base_height = 16;
     net.coords.col_step = net.coords.row_step = 1;
     n = gmlp_mlp_weights(&net.mlp);

@@ -76,7 +76,7 @@ static fingerprint *make_fingerprint(int isa, gmlp_threads threads) {
             train.bands[0] = train.bands[1] = 5;
             train.bands[2] = train.bands[3] = train.bands[4] = 2;
         }
-        if (i == 2) memset(train.bands, 6, sizeof train.bands);
+        if (i == 2) memset(train.bands, 6, 5);
         if (i == 3) {
             train.target_psnr = 21.5; /* not of the smallest network */
             train.budget = 2048;

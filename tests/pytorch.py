@@ -22,7 +22,7 @@ torch.set_num_threads(2)
 
 
 class Mlp(C.Structure):
-    _fields_ = [("activation", C.c_int), ("bias", C.c_int), ("width", C.c_int), ("bands", C.c_uint8 * 5)]
+    _fields_ = [("activation", C.c_int), ("bias", C.c_int), ("width", C.c_int), ("bands", C.c_uint8 * 11)]
 
 
 class Image(C.Structure):
@@ -61,12 +61,12 @@ def network(f, p, activation):
 def gradient(lib):
     rng = np.random.default_rng(1)
     worst = 0.0
-    for width, bands, act, bias in ((32, (8,) * 5, 0, 0), (32, (12,) * 5, 0, 1), (64, (6, 4, 0, 9, 2), 1, 0), (8, (1,) * 5, 0, 0)):
-        m = Mlp(act, bias, width, (C.c_uint8 * 5)(*bands))
+    for width, bands, act, bias in ((32, (8,) * 5, 0, 0), (32, (12,) * 5, 0, 1), (64, (6, 4, 0, 9, 2, 0, 3, 1, 2, 0, 5), 1, 0), (8, (1,) * 5, 0, 0)):
+        m = Mlp(act, bias, width, (C.c_uint8 * 11)(*bands))
         count = lib.gmlp_mlp_weights(C.byref(m))
         w = np.zeros(count, np.float32)
         assert lib.gmlp_mlp_init(C.byref(m), C.c_uint64(3), C.c_float(1), pointer(w)) == 0
-        x = rng.uniform(-1, 1, (300, 5)).astype(np.float32)
+        x = rng.uniform(-1, 1, (300, 11)).astype(np.float32)
         t = rng.uniform(-1, 1, (300, 3)).astype(np.float32)
         g = np.zeros(count, np.float32)
         loss = C.c_double()
@@ -162,7 +162,7 @@ def paper(lib, path, iterations=600, batch=16384):
         return -10 * np.log10(e.mean()), -10 * np.log10(e[og].mean())
 
     bands = (12,) * 5
-    m = Mlp(0, 1, 32, (C.c_uint8 * 5)(*bands))
+    m = Mlp(0, 1, 32, (C.c_uint8 * 11)(*bands))
     start = np.zeros(lib.gmlp_mlp_weights(C.byref(m)), np.float32)
     assert lib.gmlp_mlp_init(C.byref(m), C.c_uint64(0), C.c_float(1), pointer(start)) == 0
     params = [p.clone().requires_grad_(i not in (3, 5)) for i, p in enumerate(split(torch.tensor(start), 120, 32))]
@@ -188,12 +188,12 @@ def paper(lib, path, iterations=600, batch=16384):
 
 def step(lib):
     """One step of preset default's network: encoding, forward, backward and Adam in PyTorch, eager, against the same and Muon here; 2 threads."""
-    bands, width = (9, 9, 4, 4, 4), 32
+    bands, width = (9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3), 32
     for batch, steps in ((2048, 300), (65536, 12)):
         torch.manual_seed(0)
-        inputs = torch.rand(batch, 5) * 2 - 1
+        inputs = torch.rand(batch, 11) * 2 - 1
         target = torch.rand(batch, 3)
-        params = [torch.randn(s) * 0.1 for s in ((60, width), (width,), (width, width), (width,), (width, 3), (3,))]
+        params = [torch.randn(s) * 0.1 for s in ((96, width), (width,), (width, width), (width,), (width, 3), (3,))]
         params = [p.requires_grad_() for p in params]
         adam = torch.optim.Adam(params, lr=1e-3)
 

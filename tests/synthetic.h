@@ -18,4 +18,16 @@ static void test_picture(uint16_t *data, uint32_t width, uint32_t height, uint32
             }
         }
 }
+
+/* The mean of a channel in the window around a pixel, to the nearest code; the border repeats. */
+static inline int test_window_mean(const uint8_t *rgb, int width, int height, int x, int y, int radius, int channel) {
+    const int area = (2 * radius + 1) * (2 * radius + 1);
+    int u, v, sum = 0;
+    for (v = y - radius; v <= y + radius; v++)
+        for (u = x - radius; u <= x + radius; u++) {
+            const int row = v < 0 ? 0 : v >= height ? height - 1 : v, column = u < 0 ? 0 : u >= width ? width - 1 : u;
+            sum += rgb[3 * (row * width + column) + channel];
+        }
+    return (2 * sum + area) / (2 * area);
+}
 #endif

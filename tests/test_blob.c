@@ -41,7 +41,7 @@ static gmlp_net make_net(int coding, int bias, int width, int bands) {
     net.coding = coding;
     net.mlp.bias = bias;
     net.mlp.width = width;
-    for (i = 0; i < GMLP_INPUTS; i++) net.mlp.bands[i] = (uint8_t)bands;
+    for (i = 0; i < 5; i++) net.mlp.bands[i] = (uint8_t)bands;
     net.width = net.base_width = 640;
     net.height = net.base_height = 480;
     net.coords.col_step = net.coords.row_step = 1.0f;
@@ -228,18 +228,18 @@ static void decode_stream(const uint8_t *p, size_t n, const gmlp_mlp *m, long *q
 }
 
 /* A blob written by hand after the manual. 8 wide, one band of one input: W1 2x8, W2 8x8, W3 8x3. */
-enum { HAND_WEIGHTS = 24 + 72 + 27, HAND_SIZE = 110 + 4 * HAND_WEIGHTS + 4, HAND_ROOM = 1024 };
+enum { HAND_WEIGHTS = 24 + 72 + 27, HAND_SIZE = 118 + 4 * HAND_WEIGHTS + 4, HAND_ROOM = 1024 };
 static void hand_head(uint8_t *p) {
-    static const uint8_t head[46] = {
-        'G', 'M', 'L', 'P', 2, 1, 4 /* ProPhoto */, 1 /* sRGB */, 1 /* CAT02 */, 1 /* transposed */,
+    static const uint8_t head[54] = {
+        'G', 'M', 'L', 'P', 3, 1, 4 /* ProPhoto */, 1 /* sRGB */, 1 /* CAT02 */, 1 /* transposed */,
         0x34, 0x12, 0x78, 0x56, 0xff, 0xff, 1, 0, /* 4660 x 22136, base 65535 x 1 */
         0, 0, 0xa0, 0x40, 0, 0, 0x80, 0xbf, 0, 0, 0x20, 0xc1, 0, 0, 0, 0x3f, /* 5, -1, -10, 0.5 */
-        1 /* wide */, 1 /* all */, 63, 2 /* floats */, 1 /* sine */, 0, 8, 0, 0, 0, 0, 1
+        1 /* wide */, 1 /* all */, 63, 2 /* floats */, 1 /* sine */, 0, 8, 0, 0, 0, 0, 1 /* and no windows */
     };
     size_t i;
     memset(p, 0, HAND_SIZE);
     memcpy(p, head, sizeof head);
-    for (i = 0; i < 64; i++) p[46 + i] = (uint8_t)(i + 1);
+    for (i = 0; i < 64; i++) p[54 + i] = (uint8_t)(i + 1);
 }
 
 static size_t hand_blob(uint8_t *p) {
@@ -249,7 +249,7 @@ static size_t hand_blob(uint8_t *p) {
         const float v = (float)(i + 1);
         uint32_t u;
         memcpy(&u, &v, 4);
-        gmlp__put_le(p + 110 + 4 * i, u, 4);
+        gmlp__put_le(p + 118 + 4 * i, u, 4);
     }
     seal(p, HAND_SIZE);
     return HAND_SIZE;
@@ -264,16 +264,16 @@ static size_t hand_coded(uint8_t *p) {
     size_t i;
     hand_head(p);
     p[37] = 1;
-    for (i = 0; i < 3; i++) gmlp__put_le(p + 110 + 4 * i, steps[i], 4);
+    for (i = 0; i < 3; i++) gmlp__put_le(p + 118 + 4 * i, steps[i], 4);
     memset(&m, 0, sizeof m);
     m.width = 8;
     m.bands[4] = 1;
     for (i = 0; i < HAND_WEIGHTS; i++) q[i] = (long)(i % 5) - 2;
     encode_stream(&b, &m, q);
-    assert_true(122 + b.n + 4 <= HAND_ROOM);
-    memcpy(p + 122, b.p, b.n);
-    seal(p, 122 + b.n + 4);
-    return 122 + b.n + 4;
+    assert_true(130 + b.n + 4 <= HAND_ROOM);
+    memcpy(p + 130, b.p, b.n);
+    seal(p, 130 + b.n + 4);
+    return 130 + b.n + 4;
 }
 
 static void test_layout(void **state) {
@@ -357,13 +357,13 @@ static void check_coding(gmlp_net *net, int kind) {
         }
     encode_stream(&b, &net->mlp, q);
     size = gmlp_blob_size(net);
-    assert_int_equal(size, 110 + 12 + b.n + 4);
+    assert_int_equal(size, 118 + 12 + b.n + 4);
     p = (uint8_t *)malloc(size);
     in_mode = (uint8_t *)malloc(size);
     assert_int_equal(gmlp_blob_write(net, p, size, &written), GMLP_OK);
     assert_int_equal(written, size);
-    assert_memory_equal(p + 122, b.p, b.n);
-    decode_stream(p + 122, b.n, &net->mlp, found);
+    assert_memory_equal(p + 130, b.p, b.n);
+    decode_stream(p + 130, b.n, &net->mlp, found);
     assert_memory_equal(q, found, n * sizeof *q);
     for (i = 0; i < 4; i++) { /* whatever the caller's rounding mode is */
         gmlp_result wrote, read;
@@ -406,13 +406,13 @@ static void test_coding_is_fixed(void **state) {
     (void)state;
     for (i = 0; i < gmlp_mlp_weights(&net.mlp); i++) net.weights[i] = (float)(int)((i * i * 31 + i) % 41 * ((i * 7 + 3) % 5) / 4) - 20.0f;
     assert_int_equal(gmlp_blob_write(&net, b.p, sizeof b.p, &size), GMLP_OK);
-    assert_int_equal(size, 799);
-    assert_int_equal(crc_by_definition(b.p, size - 4), 0xb92bc37du);
+    assert_int_equal(size, 807);
+    assert_int_equal(crc_by_definition(b.p, size - 4), 0xeeac7578u);
     gmlp_net_free(&net);
 }
 
 static void test_none(void **state) {
-    uint8_t p[38] = {'G', 'M', 'L', 'P', 2, 0, 2 /* P3 */, 1, 0, 0, 9, 0, 8, 0, 7, 0, 6, 0,
+    uint8_t p[38] = {'G', 'M', 'L', 'P', 3, 0, 2 /* P3 */, 1, 0, 0, 9, 0, 8, 0, 7, 0, 6, 0,
                      0, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0, 0, 0, 0x80, 0x3f};
     uint8_t again[38];
     gmlp_net net;
@@ -443,7 +443,7 @@ static void test_sizes(void **state) {
     memset(net.weights + n - 3, 0, 12);
     assert_int_equal(gmlp_blob_size(&net), 0);
     memset(net.weights + n - 3 - 96 - 32, 0, 32 * 4);
-    assert_int_equal(gmlp_blob_size(&net), 110 + 4 * (120 * 32 + 32 + 32 * 32 + 32 * 3) + 4);
+    assert_int_equal(gmlp_blob_size(&net), 118 + 4 * (120 * 32 + 32 + 32 * 32 + 32 * 3) + 4);
     gmlp_net_free(&net);
     net = make_net(GMLP_CODING_STEPS, GMLP_BIAS_ALL, 128, 16);
     assert_in_range(gmlp_blob_size(&net), 127, 200); /* zeros: 37251 of them */
@@ -493,17 +493,18 @@ static void test_fields(void **state) {
         {34, 1, 0, 1}, {34, 1, 2, 0}, {35, 1, 0, 1}, {35, 1, 2, 0}, {36, 1, 63, 1}, {36, 1, 64, 0},
         {37, 1, 0, 0}, {37, 1, 3, 0}, {37, 1, 8, 0}, {37, 1, 255, 0},
         {38, 1, 0, 1}, {38, 1, 2, 0}, {39, 1, 2, 0}, {40, 1, 0, 0}, {40, 1, 7, 0}, {40, 1, 9, 0}, {40, 1, 136, 0},
-        {46, 4, 0xffffffff, 1}
+        {46, 1, 1, 0}, {49, 1, 1, 0}, {52, 1, 1, 0}, {53, 1, 1, 0}, /* windows do not go with wide inputs */
+        {54, 4, 0xffffffff, 1}
     };
     static const field_case weights[] = { /* 65504, the next above, infinity, NaN */
-        {110, 4, 0x477fe000, 1}, {110, 4, 0x477fe001, 0}, {110, 4, 0xc77fe000, 1}, {110, 4, 0xc77fe001, 0}, {110, 4, 0x80000000, 1},
-        {110, 4, 0x7f800000, 0}, {598, 4, 0xff800000, 0}, {598, 4, 0x7fc00000, 0}, {598, 4, 0x7f7fffff, 0}, {598, 4, 1, 1}
+        {118, 4, 0x477fe000, 1}, {118, 4, 0x477fe001, 0}, {118, 4, 0xc77fe000, 1}, {118, 4, 0xc77fe001, 0}, {118, 4, 0x80000000, 1},
+        {118, 4, 0x7f800000, 0}, {606, 4, 0xff800000, 0}, {606, 4, 0x7fc00000, 0}, {606, 4, 0x7f7fffff, 0}, {606, 4, 1, 1}
     };
     static const uint32_t steps[][2] = {
         {0, 0}, {0x80000000, 0}, {1, 0} /* denormal */, {0x807fffff, 0}, {0x00800000, 0}, {0x0da24260, 0} /* 1e-30 */, {0x0da24261, 1},
         {0xbf800000, 0}, {0x7f800000, 0}, {0xff800000, 0}, {0x7fc00000, 0}, {0x7f7fffff, 0}, {0x477fe001, 0}
     };
-    const field_case version1 = {4, 1, 1, 0}, version3 = {4, 1, 3, 0}, magic = {0, 1, 'g', 0};
+    const field_case version2 = {4, 1, 2, 0}, version4 = {4, 1, 4, 0}, magic = {0, 1, 'g', 0};
     uint8_t p[HAND_SIZE + 1];
     gmlp_net net;
     gmlp_error err;
@@ -518,13 +519,13 @@ static void test_fields(void **state) {
     c.size = 4;
     for (i = 0; i < sizeof steps / sizeof steps[0]; i++)
         for (k = 0; k < 3; k++) {
-            c.at = 110 + 4 * k;
+            c.at = 118 + 4 * k;
             c.value = steps[i][0];
             c.ok = (int)steps[i][1];
             check_field(hand_coded, c, GMLP_E_FIELD);
         }
     for (k = 0; k < 3; k++) { /* the largest step; here with 2 of it, which are too large for a weight */
-        c.at = 110 + 4 * k;
+        c.at = 118 + 4 * k;
         c.value = 0x477fe000;
         c.ok = 0;
         check_field(hand_coded, c, GMLP_E_WEIGHT);
@@ -539,8 +540,8 @@ static void test_fields(void **state) {
     hand_blob(p);
     p[45] = 0;
     assert_int_equal(gmlp_blob_read(p, HAND_SIZE, NULL, &net, &err), GMLP_E_FIELD);
-    check_field(hand_blob, version1, GMLP_E_VERSION);
-    check_field(hand_blob, version3, GMLP_E_VERSION);
+    check_field(hand_blob, version2, GMLP_E_VERSION);
+    check_field(hand_blob, version4, GMLP_E_VERSION);
     check_field(hand_blob, magic, GMLP_E_FORMAT);
     hand_blob(p);
     p[HAND_SIZE] = 0;
@@ -563,7 +564,7 @@ static void test_truncated_and_flipped(void **state) {
             cut = (uint8_t *)malloc(n ? n : 1); /* exactly as long, for the sanitizers */
             memcpy(cut, p, n);
             result = gmlp_blob_read(cut, n, NULL, &net, &err);
-            assert_int_equal(result, coded && n >= 122 + 1 + 4 ? GMLP_E_CORRUPT : GMLP_E_TRUNCATED);
+            assert_int_equal(result, coded && n >= 130 + 1 + 4 ? GMLP_E_CORRUPT : GMLP_E_TRUNCATED);
             assert_int_equal(err.offset, result == GMLP_E_CORRUPT ? n - 4 : n);
             assert_zeroed(&net);
             free(cut);
@@ -575,7 +576,7 @@ static void test_truncated_and_flipped(void **state) {
                 assert_int_not_equal(result, GMLP_OK);
                 assert_true(err.offset <= size);
                 assert_zeroed(&net);
-                if (n >= 46 && !(coded && n >= 110 && n < 122)) assert_int_equal(result, GMLP_E_CORRUPT);
+                if (n >= 54 && !(coded && n >= 118 && n < 130)) assert_int_equal(result, GMLP_E_CORRUPT);
                 p[n] = (uint8_t)(p[n] ^ 1 << bit);
             }
     }
@@ -590,7 +591,7 @@ static void test_stream_length(void **state) {
     gmlp_result result;
     size_t n, size = hand_coded(p), sound = 0;
     (void)state;
-    for (n = 122 + 1 + 4; n < size; n++) {
+    for (n = 130 + 1 + 4; n < size; n++) {
         cut = (uint8_t *)malloc(n);
         memcpy(cut, p, n);
         seal(cut, n);
@@ -601,7 +602,7 @@ static void test_stream_length(void **state) {
             sound++;
         } else {
             assert_true(result == GMLP_E_FORMAT || result == GMLP_E_WEIGHT);
-            assert_in_range(err.offset, 122, n - 4);
+            assert_in_range(err.offset, 130, n - 4);
             assert_zeroed(&net);
         }
         gmlp_net_free(&net);
@@ -638,14 +639,14 @@ static void test_number_too_large(void **state) {
             q[at] = i < 5 ? too_large[i] : 32767;
             hand_coded(p);
             encode_stream(&b, &m, q);
-            size = 122 + b.n + 4;
+            size = 130 + b.n + 4;
             assert_true(size < HAND_ROOM);
-            memcpy(p + 122, b.p, b.n);
-            gmlp__put_le(p + 118, 0x3f800000u, 4); /* with a step of 2 not even 32767 were a weight */
+            memcpy(p + 130, b.p, b.n);
+            gmlp__put_le(p + 126, 0x3f800000u, 4); /* with a step of 2 not even 32767 were a weight */
             seal(p, size);
             assert_int_equal(gmlp_blob_read(p, size, NULL, &net, &err), i < 5 ? GMLP_E_WEIGHT : GMLP_OK);
             if (i < 5) {
-                assert_in_range(err.offset, 122, size - 4);
+                assert_in_range(err.offset, 130, size - 4);
                 assert_zeroed(&net);
             }
             gmlp_net_free(&net);
@@ -654,10 +655,10 @@ static void test_number_too_large(void **state) {
     memset(q, 0, sizeof q);
     q[120] = 32767;
     encode_stream(&b, &m, q);
-    memcpy(p + 122, b.p, b.n);
-    seal(p, 122 + b.n + 4);
-    assert_int_equal(gmlp_blob_read(p, 122 + b.n + 4, NULL, &net, &err), GMLP_E_WEIGHT);
-    assert_int_equal(err.offset, 118); /* 2 * 32767 is beyond 65504, which is the step's fault */
+    memcpy(p + 130, b.p, b.n);
+    seal(p, 130 + b.n + 4);
+    assert_int_equal(gmlp_blob_read(p, 130 + b.n + 4, NULL, &net, &err), GMLP_E_WEIGHT);
+    assert_int_equal(err.offset, 126); /* 2 * 32767 is beyond 65504, which is the step's fault */
 }
 
 static void test_float_weights(void **state) {
@@ -677,10 +678,10 @@ static void test_float_weights(void **state) {
     assert_same_net(&net, &again);
     gmlp_net_free(&again);
     for (i = 0; i < 4; i++) {
-        gmlp__put_le(p + 110 + 4 * 5, bad[i], 4);
+        gmlp__put_le(p + 118 + 4 * 5, bad[i], 4);
         seal(p, size);
         assert_int_equal(gmlp_blob_read(p, size, NULL, &again, &err), GMLP_E_WEIGHT);
-        assert_int_equal(err.offset, 130);
+        assert_int_equal(err.offset, 138);
         assert_zeroed(&again);
         memcpy(&net.weights[7], &bad[i], 4);
         assert_int_equal(gmlp_blob_size(&net), 0);
@@ -882,8 +883,8 @@ static void test_no_memory(void **state) {
         }
         assert_int_equal(c.asked, 1);
         c.refuse = 0;
-        if (coded) gmlp__put_le(p + 118, 0x477fe000, 4); /* what only the weights show gives it back */
-        else gmlp__put_le(p + 110 + 4 * 22, 0x7fc00000, 4);
+        if (coded) gmlp__put_le(p + 126, 0x477fe000, 4); /* what only the weights show gives it back */
+        else gmlp__put_le(p + 118 + 4 * 22, 0x7fc00000, 4);
         seal(p, size);
         assert_int_not_equal(gmlp_blob_read(p, size, &alloc, &net, NULL), GMLP_OK);
         assert_int_equal(c.asked, 2);

@@ -12,9 +12,9 @@
 static const int isas[] = {GMLP_ISA_SCALAR, GMLP_ISA_AVX2, GMLP_ISA_AVX512, GMLP_ISA_NEON};
 
 /* The network in double, straight from its definition. */
-static size_t ref_encode(const uint8_t bands[5], const float *in, double *f) {
+static size_t ref_encode(const uint8_t bands[GMLP_INPUTS], const float *in, double *f) {
     size_t n = 0;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < GMLP_INPUTS; i++)
         for (int k = 0; k < bands[i]; k++) {
             f[n++] = sin(ldexp(PI * in[i], k));
             f[n++] = cos(ldexp(PI * in[i], k));
@@ -26,7 +26,7 @@ static double ref_act(int activation, double z) { return activation == GMLP_SINE
 
 /* Outputs of one sample for weights given in double. */
 static void ref_forward(const gmlp_mlp *m, const double *w, const float *in, double out[3]) {
-    double f[160], h1[128], h2[128];
+    double f[2 * GMLP_MAX_BANDS * GMLP_INPUTS], h1[128], h2[128];
     const size_t n = ref_encode(m->bands, in, f), v = (size_t)m->width;
     const double *w1 = w, *b1 = w1 + n * v, *w2 = b1 + v, *b2 = w2 + v * v, *w3 = b2 + v, *b3 = w3 + 3 * v;
     for (size_t j = 0; j < v; j++) {
@@ -48,7 +48,7 @@ static void ref_forward(const gmlp_mlp *m, const double *w, const float *in, dou
 static double ref_loss(const gmlp_mlp *m, const double *w, const float *in, const float *target, size_t n) {
     double sum = 0, out[3];
     for (size_t i = 0; i < n; i++) {
-        ref_forward(m, w, in + 5 * i, out);
+        ref_forward(m, w, in + GMLP_INPUTS * i, out);
         for (int c = 0; c < 3; c++) sum += (out[c] - target[3 * i + (size_t)c]) * (out[c] - target[3 * i + (size_t)c]);
     }
     return sum / (3.0 * (double)n);
@@ -72,17 +72,17 @@ static gmlp_mlp shape(int width, int k0, int k1, int k2, int k3, int k4, int act
 
 static void encoding_matches_equation_4(void **state) {
     (void)state;
-    const uint8_t bands[5] = {12, 0, 3, 16, 1};
-    float in[5 * 50], f[50 * 64];
-    double ref[64];
-    for (int i = 0; i < 250; i++) in[i] = rnd();
-    for (int i = 0; i < 5; i++) in[i] = i % 2 ? 1.0f : -1.0f;
+    const uint8_t bands[GMLP_INPUTS] = {12, 0, 3, 16, 1, 0, 2, 0, 0, 0, 5};
+    float in[GMLP_INPUTS * 50], f[50 * 78];
+    double ref[78];
+    for (int i = 0; i < GMLP_INPUTS * 50; i++) in[i] = rnd();
+    for (int i = 0; i < GMLP_INPUTS; i++) in[i] = i % 2 ? 1.0f : -1.0f;
     for (size_t k = 0; k < 4; k++) {
         if (!gmlp_isa_available(isas[k])) continue;
         assert_int_equal(gmlp_encode(bands, in, 50, f, isas[k]), GMLP_OK);
         for (int s = 0; s < 50; s++) {
-            const size_t n = ref_encode(bands, in + 5 * s, ref);
-            assert_int_equal(n, 64);
+            const size_t n = ref_encode(bands, in + GMLP_INPUTS * s, ref);
+            assert_int_equal(n, 78);
             for (size_t j = 0; j < n; j++) assert_true(fabs(f[(size_t)s * n + j] - ref[j]) < 1e-6);
         }
     }
@@ -110,7 +110,7 @@ static void sine_is_accurate(void **state) {
 static void check_shape(gmlp_mlp m, size_t n) {
     const size_t count = gmlp_mlp_weights(&m), width = (size_t)m.width;
     const size_t b2 = (gmlp_mlp_features(&m) + 1 + width) * width, b2_end = b2 + width;
-    float *w = malloc(count * 4), *g = malloc(count * 4), *g0 = malloc(count * 4), *in = malloc(n * 20), *t = malloc(n * 12);
+    float *w = malloc(count * 4), *g = malloc(count * 4), *g0 = malloc(count * 4), *in = malloc(n * 4 * GMLP_INPUTS), *t = malloc(n * 12);
     float *out = malloc(n * 12), *out0 = malloc(n * 12);
     double *wd = malloc(count * 8), loss, loss0 = 0;
     int first = 1;
@@ -119,7 +119,7 @@ static void check_shape(gmlp_mlp m, size_t n) {
         if (w[i] == 0.0f && m.bias == GMLP_BIAS_ALL) w[i] = 0.1f * rnd();
         wd[i] = w[i];
     }
-    for (size_t i = 0; i < 5 * n; i++) in[i] = rnd();
+    for (size_t i = 0; i < GMLP_INPUTS * n; i++) in[i] = rnd();
     for (size_t i = 0; i < 3 * n; i++) t[i] = rnd();
     for (size_t k = 0; k < 4; k++) {
         if (!gmlp_isa_available(isas[k])) continue;
@@ -128,7 +128,7 @@ static void check_shape(gmlp_mlp m, size_t n) {
         if (first) {
             for (size_t i = 0; i < n; i++) {
                 double ref[3];
-                ref_forward(&m, wd, in + 5 * i, ref);
+                ref_forward(&m, wd, in + GMLP_INPUTS * i, ref);
                 for (size_t c = 0; c < 3; c++) assert_true(fabs(out[3 * i + c] - ref[c]) < 2e-5);
             }
             assert_true(fabs(loss - ref_loss(&m, wd, in, t, n)) < 1e-5);

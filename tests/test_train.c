@@ -142,13 +142,13 @@ static void one_step_is_gradient_and_adam(void **state) {
                 rank[k]++;
             }
     assert_int_equal(kept, report.samples);
-    float *in = malloc(batch * 20), *target = malloc(batch * 12);
+    float *in = calloc(batch, 4 * GMLP_INPUTS), *target = malloc(batch * 12);
     for (uint32_t i = 0; i < batch; i++) {
         const uint32_t p = keep[(gmlp__random(11, i) >> 32) * kept >> 32];
-        in[5 * i] = (float)(2.0 * (p / 40) / 23 - 1);
-        in[5 * i + 1] = (float)(2.0 * (p % 40) / 39 - 1);
+        in[GMLP_INPUTS * i] = (float)(2.0 * (p / 40) / 23 - 1);
+        in[GMLP_INPUTS * i + 1] = (float)(2.0 * (p % 40) / 39 - 1);
         for (uint32_t c = 0; c < 3; c++) {
-            in[5 * i + 2 + c] = 2 * clipped[3 * p + c] - 1;
+            in[GMLP_INPUTS * i + 2 + c] = 2 * clipped[3 * p + c] - 1;
             target[3 * i + c] = 2 * (wide[3 * p + c] - clipped[3 * p + c]);
         }
     }
@@ -259,7 +259,7 @@ static void one_step_is_gradient_and_muon(void **state) {
     w.space = b.space = GMLP_PROPHOTO_LINEAR;
     assert_int_equal(gmlp_convert(&s.wide, &w, NULL), GMLP_OK);
     assert_int_equal(gmlp_convert(&s.base, &b, NULL), GMLP_OK);
-    float *in = malloc(batch * 20), *target = malloc(batch * 12);
+    float *in = calloc(batch, 4 * GMLP_INPUTS), *target = malloc(batch * 12);
     uint32_t n = 0;
     for (uint32_t i = 0; i < W * H; i++) {
         const uint8_t *code = (const uint8_t *)s.base.data + 3 * i;
@@ -267,12 +267,15 @@ static void one_step_is_gradient_and_muon(void **state) {
         for (int c = 0; c < 3; c++) clips |= code[c] == 0 || code[c] == 255, plain &= code[c] == code[0];
         if (!clips || plain) continue;
         assert_true(n < batch);
-        in[5 * n] = (float)(2.0 * (i / W) / (H - 1) - 1);
-        in[5 * n + 1] = (float)(2.0 * (i % W) / (W - 1) - 1);
+        in[GMLP_INPUTS * n] = (float)(2.0 * (i / W) / (H - 1) - 1);
+        in[GMLP_INPUTS * n + 1] = (float)(2.0 * (i % W) / (W - 1) - 1);
         for (uint32_t c = 0; c < 3; c++) {
-            in[5 * n + 2 + c] = (float)(2.0 * code[c] / 255 - 1);
+            in[GMLP_INPUTS * n + 2 + c] = (float)(2.0 * code[c] / 255 - 1);
             target[3 * n + c] = 2 * (wide[3 * i + c] - clipped[3 * i + c]);
         }
+        for (int c = 0; c < 6; c++)
+            in[GMLP_INPUTS * n + 5 + (uint32_t)c] =
+                (float)(2.0 * test_window_mean((const uint8_t *)s.base.data, W, H, (int)(i % W), (int)(i / W), c < 3 ? 1 : 3, c % 3) / 255 - 1);
         n++;
     }
     assert_int_equal(n, batch);

@@ -221,6 +221,7 @@ static int read_wide(const growing *file, pool *workers, char error[256]) {
         s.crop.width = s.width;
         s.crop.height = s.height;
         s.decoder = decoder;
+        s.reach = gmlp_net_reach(&net);
         s.type = GMLP_U16;
         s.workers = workers;
         s.write = count_rows;

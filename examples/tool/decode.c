@@ -58,6 +58,7 @@ static int write_picture(decoding *d, picture_rows *rows, char error[256]) {
     s.height = d->height;
     s.crop = d->crop;
     s.decoder = d->decoder;
+    s.reach = gmlp_net_reach(&d->file.net);
     s.type = d->depth;
     s.workers = d->workers;
     s.write = write_rows;

@@ -98,8 +98,10 @@ static void report_text(const findings *f, const char *path) {
            net->adaptation == GMLP_CAT02 ? "CAT02" : "Bradford");
     if (net->method == GMLP_METHOD_NONE) printf("  network         none: nothing was outside sRGB\n");
     else {
-        printf("  network         2 layers of %d, K = %d,%d,%d,%d,%d, %s, %llu weights, %.1f bits each\n", net->mlp.width, k[0], k[1], k[2], k[3], k[4],
+        printf("  network         2 layers of %d, K = %d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d, %s, %llu weights, %.1f bits each\n", net->mlp.width, k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10],
                net->mlp.activation == GMLP_SINE ? "sine" : "ReLU", (unsigned long long)gmlp_mlp_weights(&net->mlp), 8.0 * (double)f->file.blob_size / (double)gmlp_mlp_weights(&net->mlp));
+        if (gmlp_net_reach(net)) printf("  sees            also the means of %d x %d and %d x %d pixels around each\n", 2 * net->radius[0] + 1, 2 * net->radius[0] + 1,
+                                        2 * net->radius[1] + 1, 2 * net->radius[1] + 1);
         if (net->region == GMLP_REGION_ALL) printf("  applied to      all pixels\n");
         else if (!net->margin) printf("  applied to      pixels with a code of 0 or 255: the base is as it was clipped\n");
         else printf("  applied to      pixels with a code of 0-%d or %d-255: so far did compression move clipped ones\n", net->margin, 255 - net->margin);
