@@ -90,18 +90,26 @@ static int apply_map(const gmlp_image *map, const ultrahdr_metadata *m, double w
     return 0;
 }
 
-/* The base's light, in the primaries in which the gain applies. */
-static int linear_base(const gmlp_image *base, int space, gmlp_image *out, char reason[REASON]) {
+/* The base's light, in the primaries in which the gain applies. Where the codes are the file's own they are taken before
+   their rounding to 8 bits, which libultrahdr leaves out too. */
+static int linear_base(const void *bytes, size_t size, const gmlp_image *base, int space, gmlp_image *out, char reason[REASON]) {
+    gmlp_image codes = *base;
     gmlp_result r;
+    int bad = 0;
     memset(out, 0, sizeof *out);
-    out->width = base->width;
-    out->height = base->height;
-    out->type = GMLP_FLOAT;
+    if (base->type == GMLP_U8) {
+        bad = jpeg_load_float((const uint8_t *)bytes, size, &codes, reason);
+        if (!bad) *out = codes;
+    } else {
+        out->width = base->width;
+        out->height = base->height;
+        out->type = GMLP_FLOAT;
+        bad = image_allocate(out, reason);
+    }
     out->space = picture_linear_space(space);
-    if (image_allocate(out, reason)) return -1;
-    r = gmlp_convert(base, out, NULL);
+    r = bad ? GMLP_OK : gmlp_convert(&codes, out, NULL);
     if (r) snprintf(reason, REASON, "%s", gmlp_result_string(r));
-    return r ? -1 : 0;
+    return bad || r ? -1 : 0;
 }
 
 static void parse_reason(const gmlp_error *err, char reason[REASON]) {
@@ -138,7 +146,7 @@ int ultrahdr_read_memory(const void *bytes, size_t size, const char *name, doubl
         out->metadata = parts.metadata;
         out->map_width = map.image.width;
         out->map_height = map.image.height;
-        bad = linear_base(&out->base.image, space, &out->hdr, reason) ||
+        bad = linear_base(bytes, parts.base_size, &out->base.image, space, &out->hdr, reason) ||
               apply_map(&map.image, &parts.metadata, ultrahdr_weight(&parts.metadata, headroom), &out->hdr);
         if (bad) error_text(error, name, "%s", reason);
     }
@@ -162,4 +170,182 @@ void ultrahdr_free(ultrahdr_picture *p) {
     picture_free(&p->base);
     free(p->hdr.data);
     memset(p, 0, sizeof *p);
+}
+
+/* Writing. */
+
+#define BRIGHTEST 65504.0f /* over SDR white; a half's largest */
+
+/* The map before its codes: means of log2 gains over the pixels that a sample stands for. */
+typedef struct gains {
+    float *mean;
+    uint32_t width, height;
+    int channels;
+} gains;
+
+static float stops(float sdr, float hdr) {
+    return log2f((fminf(fmaxf(hdr, 0), BRIGHTEST) + (float)OFFSET) / (fmaxf(sdr, 0) + (float)OFFSET));
+}
+
+static int measure_gains(const gmlp_image *sdr, const gmlp_image *hdr, uint32_t scale, int channels, gains *out) {
+    uint32_t x, y;
+    size_t i, k;
+    double m[9];
+    if (gmlp_space_to_xyz(sdr->space, m)) return -1;
+    out->channels = channels;
+    out->width = (sdr->width + scale - 1) / scale;
+    out->height = (sdr->height + scale - 1) / scale;
+    out->mean = (float *)calloc((size_t)out->width * out->height, (size_t)channels * sizeof *out->mean);
+    if (!out->mean) return -1;
+    for (y = 0; y < sdr->height; y++)
+        for (x = 0; x < sdr->width; x++) {
+            const float *s = (const float *)sdr->data + ((size_t)y * sdr->width + x) * 3;
+            const float *h = (const float *)hdr->data + ((size_t)y * sdr->width + x) * 3;
+            float *mean = out->mean + ((size_t)(y / scale) * out->width + x / scale) * (size_t)channels;
+            if (channels == 1)
+                mean[0] += stops((float)(m[3] * (double)s[0] + m[4] * (double)s[1] + m[5] * (double)s[2]),
+                                 (float)(m[3] * (double)h[0] + m[4] * (double)h[1] + m[5] * (double)h[2]));
+            else
+                for (k = 0; k < 3; k++) mean[k] += stops(s[k], h[k]);
+        }
+    for (y = 0; y < out->height; y++)
+        for (x = 0; x < out->width; x++) {
+            const uint32_t columns = sdr->width - x * scale < scale ? sdr->width - x * scale : scale;
+            const uint32_t rows = sdr->height - y * scale < scale ? sdr->height - y * scale : scale;
+            i = ((size_t)y * out->width + x) * (size_t)channels;
+            for (k = 0; k < (size_t)channels; k++) out->mean[i + k] /= (float)columns * (float)rows;
+        }
+    return 0;
+}
+
+static void describe_gains(const gains *g, ultrahdr_metadata *m) {
+    const size_t samples = (size_t)g->width * g->height, channels = (size_t)g->channels;
+    size_t i, c;
+    memset(m, 0, sizeof *m);
+    for (c = 0; c < 3; c++) {
+        const float *p = g->mean + c % channels;
+        float low = *p, high = *p;
+        for (i = 0; i < samples; i++, p += channels) {
+            low = fminf(low, *p);
+            high = fmaxf(high, *p);
+        }
+        m->gain_min[c] = (double)low;
+        m->gain_max[c] = (double)high;
+        m->gamma[c] = 1;
+        m->offset_base[c] = m->offset_alternate[c] = OFFSET;
+        m->headroom_alternate = fmax(m->headroom_alternate, (double)high);
+    }
+    m->headroom_alternate = fmax(m->headroom_alternate, 1 / 64.0); /* an SDR display shows the base in any case */
+}
+
+static int encode_gains(const gains *g, const ultrahdr_metadata *m, int quality, uint8_t **bytes, size_t *size, char reason[REASON]) {
+    const size_t samples = (size_t)g->width * g->height * (size_t)g->channels;
+    uint8_t *codes = (uint8_t *)malloc(samples);
+    picture_write_opts opts = { 0, 0 };
+    gmlp_image image;
+    char *buffer = NULL;
+    FILE *file = codes ? open_memstream(&buffer, size) : NULL;
+    size_t i;
+    int bad;
+    if (!file) {
+        snprintf(reason, REASON, "out of memory");
+        free(codes);
+        return -1;
+    }
+    for (i = 0; i < samples; i++) {
+        const size_t c = i % (size_t)g->channels;
+        const double range = m->gain_max[c] - m->gain_min[c];
+        codes[i] = range > 0 ? (uint8_t)(255 * ((double)g->mean[i] - m->gain_min[c]) / range + 0.5) : 0;
+    }
+    memset(&image, 0, sizeof image);
+    image.data = codes;
+    image.width = g->width;
+    image.height = g->height;
+    image.type = GMLP_U8;
+    opts.quality = quality;
+    bad = jpeg_save_bare(file, &image, g->channels, &opts, reason);
+    bad |= fclose(file);
+    free(codes);
+    if (bad) free(buffer);
+    else *bytes = (uint8_t *)buffer;
+    return bad ? -1 : 0;
+}
+
+static int join(const void *base, size_t base_size, const gains *g, int quality, uint8_t **file, size_t *size, char reason[REASON]) {
+    ultrahdr_metadata metadata;
+    uint8_t *map;
+    size_t map_size;
+    gmlp_error err;
+    gmlp_result r;
+    describe_gains(g, &metadata);
+    if (encode_gains(g, &metadata, quality, &map, &map_size, reason)) return -1;
+    r = ultrahdr_join(base, base_size, map, map_size, &metadata, file, size, &err);
+    if (r) parse_reason(&err, reason);
+    free(map);
+    return r ? -1 : 0;
+}
+
+static int encode(const void *base, size_t base_size, const picture *sdr, const gmlp_image *hdr, const ultrahdr_write_opts *opts,
+                  uint8_t **file, size_t *size, char reason[REASON]) {
+    gmlp_image light, target;
+    gains g = { NULL, 0, 0, 0 };
+    gmlp_result r = GMLP_OK;
+    int bad;
+    if (hdr->width != sdr->image.width || hdr->height != sdr->image.height) {
+        snprintf(reason, REASON, "the HDR picture has %u x %u pixels, the base %u x %u", hdr->width, hdr->height, sdr->image.width,
+                 sdr->image.height);
+        return -1;
+    }
+    bad = linear_base(base, base_size, &sdr->image, sdr->image.space, &light, reason);
+    target = light;
+    target.data = NULL;
+    bad = bad || image_allocate(&target, reason);
+    if (!bad && (r = gmlp_convert(hdr, &target, NULL)) != GMLP_OK) snprintf(reason, REASON, "%s", gmlp_result_string(r));
+    if (!bad && !r) {
+        snprintf(reason, REASON, "out of memory");
+        bad = measure_gains(&light, &target, (uint32_t)(opts->scale ? opts->scale : 1), opts->channels ? opts->channels : 3, &g) ||
+              join(base, base_size, &g, opts->quality, file, size, reason);
+    }
+    free(light.data);
+    free(target.data);
+    free(g.mean);
+    return bad || r ? -1 : 0;
+}
+
+int ultrahdr_encode(const void *base, size_t base_size, const gmlp_image *hdr, const ultrahdr_write_opts *opts, uint8_t **file,
+                    size_t *size, char error[256]) {
+    static const ultrahdr_write_opts defaults = { 0, 0, 0 };
+    picture sdr;
+    char reason[REASON];
+    int bad;
+    if (!opts) opts = &defaults;
+    if (opts->scale < 0 || opts->scale > 128 || (opts->channels != 0 && opts->channels != 1 && opts->channels != 3) ||
+        opts->quality < 0 || opts->quality > 100) {
+        error_text(error, "the gain map", "its scale is 1 to 128, its channels are 1 or 3, its quality is 1 to 100");
+        return -1;
+    }
+    if (picture_read_memory(base, base_size, "the base", GMLP_SPACE_NONE, &sdr, error)) return -1;
+    bad = encode(base, base_size, &sdr, hdr, opts, file, size, reason);
+    if (bad) error_text(error, "the base", "%s", reason);
+    picture_free(&sdr);
+    return bad;
+}
+
+int ultrahdr_write(const char *path, const gmlp_image *base, const picture_write_opts *base_opts, const gmlp_image *hdr,
+                   const ultrahdr_write_opts *opts, char error[256]) {
+    uint8_t *jpeg, *file;
+    size_t jpeg_size, size;
+    output o;
+    int bad;
+    if (picture_encode_memory(GMLP_CONTAINER_JPEG, base, base_opts, &jpeg, &jpeg_size, error)) return -1;
+    bad = ultrahdr_encode(jpeg, jpeg_size, hdr, opts, &file, &size, error);
+    free(jpeg);
+    if (bad) return -1;
+    bad = output_open(&o, path, error);
+    if (!bad) {
+        fwrite(file, 1, size, o.file); /* output_commit looks for errors */
+        bad = output_commit(&o, error);
+    }
+    free(file);
+    return bad ? -1 : 0;
 }
