@@ -176,7 +176,8 @@ void ultrahdr_free(ultrahdr_picture *p) {
 
 #define BRIGHTEST 65504.0f /* over SDR white; a half's largest */
 
-/* The map before its codes: means of log2 gains over the pixels that a sample stands for. */
+/* The map before its codes: means of log2 gains over blocks of pixels. Viewers on screens take a sample for its block's
+   middle, libultrahdr for its first pixel, although it makes maps of blocks too. */
 typedef struct gains {
     float *mean;
     uint32_t width, height;

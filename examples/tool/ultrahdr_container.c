@@ -734,7 +734,8 @@ static gmlp_result put_map(buffer *b, const uint8_t *map, size_t size, const ult
     segment s;
     if (picture_begin(map, 0, size, &s, NULL) != GMLP_OK) return failed(err, GMLP_E_ARGUMENT, 0, text);
     do {
-        if (segment_next(map, size, &s, NULL) != GMLP_OK || IS_XMP(map, &s) || IS_ISO(map, &s)) return failed(err, GMLP_E_ARGUMENT, 0, text);
+        if (segment_next(map, size, &s, NULL) != GMLP_OK || IS_XMP(map, &s) || IS_ISO(map, &s) || IS_MPF(map, &s))
+            return failed(err, GMLP_E_ARGUMENT, 0, text);
         if (s.marker == 0xe0 && s.start == 2) after = s.end;
     } while (s.marker != SOS);
     if (picture_end(map, size, &s, &end, NULL) != GMLP_OK || end != size) return failed(err, GMLP_E_ARGUMENT, 0, text);
