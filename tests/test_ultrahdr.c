@@ -154,9 +154,9 @@ static void finds_by_directory(void **state) {
     assert_int_equal(parts.map_size, map.n);
     assert_string_equal(parts.map_from, "GContainer");
 
-    b.n = 0; /* the same with elements, as some tools rewrite attributes */
-    snprintf(items, sizeof items, "<C:Directory><rdf:Seq><rdf:li rdf:parseType='Resource'><C:Item rdf:parseType='Resource'>"
-        "<I:Semantic>Primary</I:Semantic></C:Item></rdf:li><!-- <I:Length>1</I:Length> --><rdf:li rdf:parseType='Resource'>"
+    b.n = 0; /* the same with elements, as some tools rewrite attributes, behind another list */
+    snprintf(items, sizeof items, "<dc:subject><rdf:Bag><rdf:li>sea</rdf:li><rdf:li>sky</rdf:li></rdf:Bag></dc:subject><C:Directory><rdf:Seq><rdf:li rdf:parseType='Resource'><C:Item rdf:parseType='Resource'>"
+        "<I:Semantic>Primary</I:Semantic><I:Length>12345</I:Length></C:Item></rdf:li><!-- <I:Length>1</I:Length> --><rdf:li rdf:parseType='Resource'>"
         "<C:Item><I:Length> %d\n</I:Length><I:Semantic>GainMap</I:Semantic></C:Item></rdf:li></rdf:Seq></C:Directory>", (int)map.n);
     add_contained(&b, items);
     base = b.n;
@@ -169,7 +169,7 @@ static void finds_by_directory(void **state) {
 static void with_map(bytes *b, const bytes *map) {
     char items[400];
     b->n = 0;
-    snprintf(items, sizeof items, "<rdf:li><C:Item/></rdf:li><rdf:li><C:Item I:Semantic='GainMap' I:Length='%d'/></rdf:li>", (int)map->n);
+    snprintf(items, sizeof items, "<rdf:li><C:Item I:Semantic='Primary'/></rdf:li><rdf:li><C:Item I:Semantic='GainMap' I:Length='%d'/></rdf:li>", (int)map->n);
     add_contained(b, items);
     add(b, map->p, map->n);
 }
@@ -359,6 +359,8 @@ static void weighs(void **state) {
 
 static void refuses_damage(void **state) {
     bytes b, plain = { { 0 }, 0 };
+    char items[500];
+    int i;
     (void)state;
     make_indexed(&b, 0);
     b.p[ENTRY_SIZE]++;
@@ -373,7 +375,7 @@ static void refuses_damage(void **state) {
     refuse(&b, GMLP_E_FIELD, "points into the base picture");
     make_indexed(&b, 0);
     b.p[118] = 0;
-    refuse(&b, GMLP_E_FORMAT, "this is not a JPEG picture");
+    refuse(&b, GMLP_E_FORMAT, "there is no JPEG picture where the gain map should be");
     make_indexed(&b, 0);
     memset(b.p + MPF_AT + 4, 'x', 2);
     refuse(&b, GMLP_E_FORMAT, "no byte order mark");
@@ -396,12 +398,17 @@ static void refuses_damage(void **state) {
     add_begin(&plain);
     add_end(&plain);
     refuse(&plain, GMLP_E_NOT_FOUND, "the file has no gain map");
-    add_contained((b.n = 0, &b), "<rdf:li/><rdf:li I:Semantic='GainMap' I:Length='9'/>");
+    add_contained((b.n = 0, &b), "<rdf:li I:Semantic='Primary'/><rdf:li I:Semantic='GainMap' I:Length='9'/>");
     refuse(&b, GMLP_E_TRUNCATED, "the gain map's GContainer item ends past the end of the file");
-    add_contained((b.n = 0, &b), "<rdf:li/><rdf:li I:Semantic='GainMap' I:Length='99999999999999999999999999'/>");
+    add_contained((b.n = 0, &b), "<rdf:li I:Semantic='Primary'/><rdf:li I:Semantic='GainMap' I:Length='99999999999999999999999999'/>");
     refuse(&b, GMLP_E_FIELD, "is not a number");
-    add_contained((b.n = 0, &b), "<rdf:li/><rdf:li I:Semantic='GainMap' I:Length='-1'/>");
+    add_contained((b.n = 0, &b), "<rdf:li I:Semantic='Primary'/><rdf:li I:Semantic='GainMap' I:Length='-1'/>");
     refuse(&b, GMLP_E_FIELD, "is not a number");
+    b.n = 0;
+    memcpy(items, "<rdf:li/>", 10);
+    for (i = 0; i < 17; i++) strcat(items, "<rdf:li I:Length='1'/>");
+    add_contained(&b, items);
+    refuse(&b, GMLP_E_LIMIT, "more than 16 items");
     add_contained((b.n = 0, &b), "<rdf:li I:Semantic='GainMap'/>");
     refuse(&b, GMLP_E_NOT_FOUND, "the file has no gain map");
     b.n = 0;
@@ -836,7 +843,7 @@ static void honours_the_maps_primaries(void **state) {
     block[4] = 0;
     add_begin(&with);
     add_xmp(&with, "xmlns:I='http://ns.google.com/photos/1.0/container/item/'",
-            "<rdf:li/><rdf:li I:Semantic='GainMap' I:Length='     '/>");
+            "<rdf:li I:Semantic='Primary'/><rdf:li I:Semantic='GainMap' I:Length='     '/>");
     add(&with, base.p + 2, base.n - 2);
     i = with.n;
     add_begin(&with);
@@ -939,7 +946,6 @@ static void there_and_back(void **state) {
         assert_int_equal(u.map_width, (131 + opts.scale - 1) / opts.scale);
         assert_int_equal(u.map_height, (97 + opts.scale - 1) / opts.scale);
         compare(&u.hdr, &hdr, &rms, &largest);
-        printf("%s, scale %d, %d channels: rms %.4f, largest %.4f stops\n", gmlp_space_name(cases[i].space), opts.scale, opts.channels, rms, largest);
         if (!(rms < cases[i].rms && largest < cases[i].largest)) fail_msg("case %lu: rms %g, largest %g", (unsigned long)i, rms, largest);
         ultrahdr_free(&u);
         free(sdr.data);

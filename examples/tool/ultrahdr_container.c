@@ -505,6 +505,8 @@ static gmlp_result read_metadata(const uint8_t *file, size_t at, size_t end, ult
 /* Finding the map. */
 
 static gmlp_result try_picture(const uint8_t *file, size_t at, size_t size, ultrahdr_parts *out, gmlp_error *err) {
+    if (size < 2 || file[at] != 0xff || file[at + 1] != SOI)
+        return failed(err, GMLP_E_FORMAT, at, "there is no JPEG picture where the gain map should be");
     out->map_offset = at;
     out->map_size = size;
     return read_metadata(file, at, at + size, out, err);
@@ -534,7 +536,8 @@ static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size
     }
     if (entry_count > PICTURES_MAX) return failed(err, GMLP_E_LIMIT, at, "the MPF index lists more than 16 pictures");
     for (i = 1; i < entry_count; i++) { /* the first is the base */
-        const size_t where = at + entries + 16 * i, length = number(file + where + 4, 4, little), offset = number(file + where + 8, 4, little);
+        const size_t where = at + entries + 16 * i;
+        const size_t length = number(file + where + 4, 4, little), offset = number(file + where + 8, 4, little);
         if (offset > size - at || length > size - at - offset)
             return failed(err, GMLP_E_TRUNCATED, where, "the gain map's MPF entry points past the end of the file");
         if (at + offset < out->base_size) return failed(err, GMLP_E_FIELD, where, "the gain map's MPF entry points into the base picture");
@@ -550,7 +553,7 @@ static gmlp_result find_by_container(const uint8_t *file, size_t size, slice pac
         slice semantic;
         size_t length, padding;
     } items[ITEMS_MAX];
-    size_t count = 0, at = out->base_size, i;
+    size_t count = 0, begins = 1, at = out->base_size, i;
     const size_t where = packet.n ? offset_in(file, packet) : 0;
     properties x;
     slice name, value;
@@ -558,10 +561,14 @@ static gmlp_result find_by_container(const uint8_t *file, size_t size, slice pac
     memset(items, 0, sizeof items);
     if (packet.n && properties_begin(&x, packet, ITEM_URI))
         while ((event = properties_next(&x, &name, &value)) != NO_MORE) {
-            if (event == ITEM && count == ITEMS_MAX)
+            if (event == ITEM) {
+                begins = 1; /* or another list's */
+                continue;
+            }
+            if (begins && count == ITEMS_MAX)
                 return failed(err, GMLP_E_LIMIT, where, "the GContainer directory lists more than 16 items");
-            if (event == ITEM) count++;
-            if (event == ITEM || !count) continue;
+            count += begins;
+            begins = 0;
             if (equals(name, "Semantic")) items[count - 1].semantic = value;
             else if ((equals(name, "Length") && !parse_length(value, &items[count - 1].length)) ||
                      (equals(name, "Padding") && !parse_length(value, &items[count - 1].padding)))
@@ -574,7 +581,8 @@ static gmlp_result find_by_container(const uint8_t *file, size_t size, slice pac
         if (i && equals(items[i].semantic, "GainMap")) return try_picture(file, at, length, out, err);
         at += length;
     }
-    return failed(err, GMLP_E_NOT_FOUND, out->base_size, "the file has no gain map: neither an MPF index nor a GContainer directory lists one");
+    return failed(err, GMLP_E_NOT_FOUND, out->base_size,
+                  "the file has no gain map: neither an MPF index nor a GContainer directory lists one");
 }
 
 gmlp_result ultrahdr_parse(const void *bytes, size_t size, ultrahdr_parts *out, gmlp_error *err) {
@@ -824,15 +832,11 @@ static gmlp_result put_xmp(buffer *b, const uint8_t *base, const base_layout *l,
    comes between it and the pictures, to which it counts. */
 static gmlp_result put_base(buffer *b, const uint8_t *base, size_t size, const base_layout *l, size_t map_size, size_t *index, gmlp_error *err) {
     static const uint8_t versions[ISO_VERSIONS] = { 0 };
-    gmlp_result r = GMLP_OK;
-    if (l->xmp) {
-        put(b, base, l->xmp);
-        r = put_xmp(b, base, l, map_size, err);
-        put(b, base + l->xmp_end, l->insert - l->xmp_end);
-    } else {
-        put(b, base, l->insert);
-        r = put_xmp(b, base, l, map_size, err);
-    }
+    const size_t from = l->xmp ? l->xmp : l->insert, to = l->xmp ? l->xmp_end : l->insert;
+    gmlp_result r;
+    put(b, base, from);
+    r = put_xmp(b, base, l, map_size, err);
+    put(b, base + to, l->insert - to);
     put_segment(b, 0xe2, ISO_ID, sizeof ISO_ID, versions, sizeof versions);
     put_mpf(b);
     *index = b->n - MPF_SIZE + 4;
