@@ -90,7 +90,8 @@ test: $(logs:%=$(B)/log/%.log)
 
 $(B)/libfuzzer/%: fuzz/%.c $(headers) | $(B)/deps-test
 	@mkdir -p $(@D)
-	$(CLANG) -std=c99 -O1 -g $(address) -fsanitize=fuzzer $(CPPFLAGS) $< -o $@
+	$(CLANG) -std=c99 -O1 -g $(address) -fsanitize=fuzzer $(CPPFLAGS) $(filter-out %.h,$^) -o $@
+$(B)/replay/fuzz_ultrahdr $(B)/libfuzzer/fuzz_ultrahdr: examples/tool/ultrahdr_container.c
 fuzz: $(fuzz:%=$(B)/libfuzzer/%)
 	@for f in $(fuzz); do scripts/fuzz.sh $(B)/libfuzzer/$$f $(SECONDS) || exit 1; done
 

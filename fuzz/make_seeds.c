@@ -1,4 +1,5 @@
-/* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/ and png/. */
+/* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/, png/ and
+   ultrahdr/. Built with -I. -Iexamples/tool. */
 #define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
 #include <png.h>
@@ -6,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <jpeglib.h>
+
+#include "examples/tool/ultrahdr_container.c"
 
 static const char *folder;
 
@@ -149,6 +152,37 @@ static void png_seeds(const uint8_t *blob, size_t n) {
     }
 }
 
+/* The container does not look into scans: the smallest picture will do. */
+static void ultrahdr_seeds(void) {
+    static const uint8_t plain[] = { 0xff, 0xd8, 0xff, 0xdb, 0, 3, 1, 0xff, 0xda, 0, 2, 'a', 0xff, 0, 0xff, 0xd0, 'b', 0xff, 0xd9 };
+    static const char *const names[] = { "whole", "directory", "xmp", "lists", "hdrbase", "common" };
+    size_t i, c, n, at;
+    for (i = 0; i < sizeof names / sizeof *names; i++) {
+        ultrahdr_metadata m;
+        uint8_t *p;
+        memset(&m, 0, sizeof m);
+        for (c = 0; c < 3; c++) {
+            m.gain_min[c] = i < 3 ? 0 : -0.5 * (double)c;
+            m.gain_max[c] = i < 3 ? 2 : 1 + (double)c;
+            m.gamma[c] = 1;
+            m.offset_base[c] = m.offset_alternate[c] = 1 / 64.0;
+        }
+        m.headroom_base = i == 4 ? 3 : 0;
+        m.headroom_alternate = i == 4 ? 0 : 3;
+        if (ultrahdr_join(plain, sizeof plain, plain, sizeof plain, &m, &p, &n, NULL) != GMLP_OK) exit(1);
+        for (at = n; at-- > 0;) { /* the last ISO block is the map's */
+            if (i == 1 && n - at >= 8 && !memcmp(p + at, "MPF\0MM\0*", 8)) p[at] = 'X';
+            if (i > 1 && n - at >= sizeof ISO_ID && !memcmp(p + at, ISO_ID, sizeof ISO_ID)) {
+                if (i == 5) p[at + sizeof ISO_ID + ISO_VERSIONS] |= ISO_COMMON_DENOMINATOR;
+                else p[at] = 'X';
+                break;
+            }
+        }
+        save("ultrahdr", names[i], p, n);
+        free(p);
+    }
+}
+
 int main(int argc, char **argv) {
     uint8_t blob[4096];
     char name[32];
@@ -171,5 +205,6 @@ int main(int argc, char **argv) {
     save("blob", "first", blob, n);
     jpeg_seeds(blob, n);
     png_seeds(blob, n);
+    ultrahdr_seeds();
     return 0;
 }

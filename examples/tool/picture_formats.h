@@ -23,6 +23,9 @@ int picture_keep_icc(picture_color *color, const void *bytes, size_t size);
 typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_color *color, char reason[REASON]);
 picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load;
 
+/* A JPEG picture's codes, 0..1, before they are rounded to 8-bit RGB. Subsampled colour is repeated, not smoothed. */
+int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]);
+
 /* Row readers and writers put these first in their own structures. */
 struct picture_rows {
     int (*read)(picture_rows *r, uint8_t *rows, uint32_t count, char reason[REASON]);
@@ -43,6 +46,9 @@ struct picture_sink {
 typedef picture_sink *picture_sink_maker(FILE *file, const gmlp_image *like, const picture_write_opts *opts,
                                          const uint8_t *icc, size_t icc_size, char reason[REASON]);
 picture_sink_maker png_sink_open, jpeg_sink_open, tiff_sink_open, exr_sink_open, pnm_sink_open;
+
+/* Packed 8-bit rows of 3 channels, or of 1, whatever the image says, without a word on their colour. */
+int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const picture_write_opts *opts, char reason[REASON]);
 
 /* "no space left on device" and the like after a failed write. */
 void write_reason(char reason[REASON]);

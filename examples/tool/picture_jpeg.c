@@ -74,7 +74,7 @@ static int jpeg_reader_read(picture_rows *base, uint8_t *rows, uint32_t count, c
     return 0;
 }
 
-static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_color *color) {
+static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_color *color, int unconverted) {
     JOCTET *icc = NULL;
     unsigned int icc_size = 0;
     if (setjmp(r->errors.jump)) return -1;
@@ -91,6 +91,10 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
         return -1;
     }
     r->jpeg.out_color_space = JCS_RGB;
+    if (unconverted && r->jpeg.jpeg_color_space == JCS_YCbCr) {
+        r->jpeg.out_color_space = JCS_YCbCr;
+        r->jpeg.do_fancy_upsampling = FALSE;
+    }
     r->jpeg.dct_method = JDCT_ISLOW;
     jpeg_start_decompress(&r->jpeg);
     r->base.width = r->jpeg.output_width;
@@ -99,7 +103,7 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
     return 0;
 }
 
-static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_color *color, char reason[REASON]) {
+static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_color *color, int unconverted, char reason[REASON]) {
     jpeg_reader *r = (jpeg_reader *)calloc(1, sizeof *r);
     if (!r) {
         snprintf(reason, REASON, "out of memory");
@@ -108,18 +112,18 @@ static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_color
     r->base.read = jpeg_reader_read;
     r->base.close = jpeg_reader_close;
     r->jpeg.err = errors_begin(&r->errors, reason);
-    if (!read_header(r, bytes, size, color)) return r;
+    if (!read_header(r, bytes, size, color, unconverted)) return r;
     jpeg_reader_close(&r->base);
     return NULL;
 }
 
 picture_rows *jpeg_rows_open(const uint8_t *bytes, size_t size, char reason[REASON]) {
-    jpeg_reader *r = reader_open(bytes, size, NULL, reason);
+    jpeg_reader *r = reader_open(bytes, size, NULL, 0, reason);
     return r ? &r->base : NULL;
 }
 
 int jpeg_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_color *color, char reason[REASON]) {
-    jpeg_reader *r = reader_open(bytes, size, color, reason);
+    jpeg_reader *r = reader_open(bytes, size, color, 0, reason);
     int bad;
     if (!r) return -1;
     image->width = r->base.width;
@@ -128,6 +132,46 @@ int jpeg_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_colo
     bad = image_allocate(image, reason) || jpeg_reader_read(&r->base, (uint8_t *)image->data, image->height, reason);
     jpeg_reader_close(&r->base);
     return bad ? -1 : 0;
+}
+
+static void float_codes(const uint8_t *row, uint32_t width, int ycc, float *out) {
+    uint32_t x;
+    int c;
+    for (x = 0; x < width; x++, row += 3, out += 3) {
+        if (ycc) { /* ITU-T T.871 */
+            const float luma = row[0], blue = (float)row[1] - 128, red = (float)row[2] - 128;
+            out[0] = luma + 1.402f * red;
+            out[1] = luma - 0.344136286f * blue - 0.714136286f * red;
+            out[2] = luma + 1.772f * blue;
+        } else
+            for (c = 0; c < 3; c++) out[c] = row[c];
+        for (c = 0; c < 3; c++) out[c] = out[c] > 0 ? out[c] < 255 ? out[c] / 255 : 1 : 0;
+    }
+}
+
+int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]) {
+    jpeg_reader *r = reader_open(bytes, size, NULL, 1, reason);
+    uint8_t *row;
+    uint32_t y;
+    int bad;
+    if (!r) return -1;
+    image->width = r->base.width;
+    image->height = r->base.height;
+    image->type = GMLP_FLOAT;
+    image->data = NULL;
+    row = (uint8_t *)malloc(r->row_bytes);
+    if (!row) snprintf(reason, REASON, "out of memory");
+    bad = !row || image_allocate(image, reason);
+    for (y = 0; y < image->height && !bad; y++) {
+        bad = jpeg_reader_read(&r->base, row, 1, reason);
+        if (!bad) float_codes(row, image->width, r->jpeg.out_color_space == JCS_YCbCr, (float *)image->data + (size_t)y * image->width * 3);
+    }
+    free(row);
+    jpeg_reader_close(&r->base);
+    if (!bad) return 0;
+    free(image->data);
+    image->data = NULL;
+    return -1;
 }
 
 /* Writing. */
@@ -170,26 +214,26 @@ static int jpeg_sink_end(picture_sink *base, int failed, char reason[REASON]) {
     return failed ? -1 : 0;
 }
 
-static int jpeg_begin(jpeg_sink *s, const picture_write_opts *opts, const uint8_t *icc, size_t icc_size) {
+static int jpeg_begin(jpeg_sink *s, int channels, const picture_write_opts *opts, const uint8_t *icc, size_t icc_size) {
     int i;
     if (setjmp(s->errors.jump)) return -1;
     jpeg_create_compress(&s->jpeg);
     jpeg_stdio_dest(&s->jpeg, s->base.file);
     s->jpeg.image_width = s->base.like.width;
     s->jpeg.image_height = s->base.like.height;
-    s->jpeg.input_components = 3;
-    s->jpeg.in_color_space = JCS_RGB;
+    s->jpeg.input_components = channels;
+    s->jpeg.in_color_space = channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
     jpeg_set_defaults(&s->jpeg);
     jpeg_set_quality(&s->jpeg, opts->quality ? opts->quality : 95, TRUE);
     s->jpeg.dct_method = JDCT_ISLOW;
-    for (i = 0; i < 3; i++) s->jpeg.comp_info[i].h_samp_factor = s->jpeg.comp_info[i].v_samp_factor = !i && opts->subsample ? 2 : 1;
+    for (i = 0; i < channels; i++) s->jpeg.comp_info[i].h_samp_factor = s->jpeg.comp_info[i].v_samp_factor = !i && opts->subsample ? 2 : 1;
     jpeg_start_compress(&s->jpeg, TRUE);
-    jpeg_write_icc_profile(&s->jpeg, icc, (unsigned int)icc_size);
+    if (icc) jpeg_write_icc_profile(&s->jpeg, icc, (unsigned int)icc_size);
     return 0;
 }
 
-picture_sink *jpeg_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
-                             size_t icc_size, char reason[REASON]) {
+static picture_sink *sink_open(FILE *file, const gmlp_image *like, int channels, const picture_write_opts *opts,
+                               const uint8_t *icc, size_t icc_size, char reason[REASON]) {
     jpeg_sink *s = (jpeg_sink *)calloc(1, sizeof *s);
     if (!s) {
         snprintf(reason, REASON, "out of memory");
@@ -199,10 +243,20 @@ picture_sink *jpeg_sink_open(FILE *file, const gmlp_image *like, const picture_w
     s->base.end = jpeg_sink_end;
     s->base.file = file;
     s->base.like = *like;
-    s->row_bytes = (size_t)like->width * 3;
+    s->row_bytes = (size_t)like->width * (size_t)channels;
     s->jpeg.err = errors_begin(&s->errors, reason);
-    if (!jpeg_begin(s, opts, icc, icc_size)) return &s->base;
+    if (!jpeg_begin(s, channels, opts, icc, icc_size)) return &s->base;
     jpeg_destroy_compress(&s->jpeg);
     free(s);
     return NULL;
+}
+
+picture_sink *jpeg_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
+                             size_t icc_size, char reason[REASON]) {
+    return sink_open(file, like, 3, opts, icc, icc_size, reason);
+}
+
+int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const picture_write_opts *opts, char reason[REASON]) {
+    picture_sink *s = sink_open(file, image, channels, opts, NULL, 0, reason);
+    return s ? s->end(s, s->rows(s, (const uint8_t *)image->data, image->height, reason), reason) : -1;
 }
