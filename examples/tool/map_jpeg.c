@@ -141,9 +141,11 @@ int map_jpeg_search(const map_jpeg_subject *s, const size_t *budgets, size_t cou
             if (failed || !choice.quality) continue;
             sum = apply(s, &m, &choice, error);
             failed = isnan(sum);
-            if (sum >= least[b / 2]) continue;
-            least[b / 2] = sum;
-            out[b / 2] = choice;
+            for (size_t c = 0; c < count; c++) /* a better quality is not always the better map */
+                if (choice.bytes <= budgets[c] && sum < least[c]) {
+                    least[c] = sum;
+                    out[c] = choice;
+                }
         }
         map_jpeg_free(&m);
     }
