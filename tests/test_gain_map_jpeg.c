@@ -35,8 +35,8 @@ static void values_by_hand(void **state) {
         int method;
         double s, h, f; /* s and h in 64ths */
     } cases[] = {
-        { GAIN_MAP_GAIN, 16, 32, 33 / 17.0 },  { GAIN_MAP_GAIN, 0, 0, 1 },      { GAIN_MAP_GAIN, 0, 64, 65 },
-        { GAIN_MAP_GAIN, 64, 0, 1 / 65.0 },    { GAIN_MAP_GAIN, 63, 31, 0.5 },  { GAIN_MAP_GAMMA, 15, 31, 0.5 },
+        { GAIN_MAP_GAIN, 15, 31, 1 },          { GAIN_MAP_GAIN, 0, 0, 0 },      { GAIN_MAP_GAIN, 0, 63, 6 },
+        { GAIN_MAP_GAIN, 63, 0, -6 },          { GAIN_MAP_GAIN, 3, 0, -2 },           { GAIN_MAP_GAMMA, 15, 31, 0.5 },
         { GAIN_MAP_GAMMA, 15, 3, 2 },          { GAIN_MAP_GAMMA, 0, 0, 1 },     { GAIN_MAP_GAMMA, 0, 7, 0.5 },
         { GAIN_MAP_GAMMA, 31, 63, 0 },         { GAIN_MAP_GAMMA, 31, 0, 6 },    { GAIN_MAP_ULTRAHDR, 0, 0, 0 },
         { GAIN_MAP_ULTRAHDR, 63, 255, 2 },     { GAIN_MAP_ULTRAHDR, 0, 63, 6 }, { GAIN_MAP_ULTRAHDR, 63, 0, -6 },
@@ -49,7 +49,7 @@ static void values_by_hand(void **state) {
         assert_near(gain_map_undo(cases[i].method, s, (float)cases[i].f), h, 2e-6 * fmax(1, h));
     }
     /* beyond what there is */
-    assert_near(gain_map_undo(GAIN_MAP_GAIN, 0.5f, 0), 0, 0);
+    assert_near(gain_map_undo(GAIN_MAP_GAIN, 0.5f, -9), 0, 0);
     assert_near(gain_map_undo(GAIN_MAP_GAIN, 0.5f, 4), 1, 0);
     assert_near(gain_map_undo(GAIN_MAP_GAMMA, 0.5f, -3), 1, 0);
     assert_near(gain_map_undo(GAIN_MAP_GAMMA, 0, 9), 0, 0);
@@ -68,7 +68,7 @@ static void zero_denominator(void **state) {
 }
 
 /* A map of one value has no range to lose anything in. nits: of a grey HDR pixel. */
-static void one_pixel(int method, uint8_t code, double nits, double expected) {
+static void one_pixel(int method, double peak, uint8_t code, double nits, double expected) {
     uint8_t sdr[3];
     float hdr[3], pq[3];
     const gmlp_image s = picture_of(sdr, 1, 1, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, 1, 1, GMLP_FLOAT, GMLP_REC2020_LINEAR);
@@ -81,7 +81,7 @@ static void one_pixel(int method, uint8_t code, double nits, double expected) {
         sdr[k] = code;
         hdr[k] = (float)(nits / 203);
     }
-    g = gain_map_new(&s, &h, method, NULL, error);
+    g = gain_map_new(&s, &h, method, peak, NULL, error);
     assert_non_null(g);
     psnr = gain_map_jpeg_apply(g, &choice, pq, error);
     assert_true(expected != nits || psnr > 80);
@@ -92,40 +92,42 @@ static void one_pixel(int method, uint8_t code, double nits, double expected) {
 
 static void single_pixels(void **state) {
     static const double nits[] = { 0, 0.01, 1, 100, 203, 999 };
+    static const uint8_t codes[] = { 0, 128, 255 };
     (void)state;
-    for (int m = 0; m < 3; m++) {
-        for (int i = 0; i < 6; i++) {
-            one_pixel(methods[m], 0, nits[i], nits[i]);
-            one_pixel(methods[m], 128, nits[i], nits[i]);
-            one_pixel(methods[m], 255, nits[i], nits[i]);
+    for (int m = 0; m < 3; m++)
+        for (int c = 0; c < 3; c++) {
+            for (int i = 0; i < 6; i++) {
+                one_pixel(methods[m], 10000, codes[c], nits[i], nits[i]);
+                one_pixel(methods[m], 1000, codes[c], nits[i], nits[i]);
+            }
+            one_pixel(methods[m], 10000, codes[c], 4000, 4000);
+            one_pixel(methods[m], 10000, codes[c], 50000, 10000); /* PQ ends there */
+            one_pixel(methods[m], 1000, codes[c], 4000, methods[m] == GAIN_MAP_ULTRAHDR ? 4000 : 1000);
         }
-        one_pixel(methods[m], 255, 4000, methods[m] == GAIN_MAP_ULTRAHDR ? 4000 : 1000);
-        one_pixel(methods[m], 0, 50000, methods[m] == GAIN_MAP_ULTRAHDR ? 10000 : 1000);
-    }
 }
 
-/* Two pixels, whose map the two codes 0 and 255 hold: of a white SDR pixel beside one of HDR white. */
+/* Two pixels in one cell: SDR white, HDR 203 and 812 cd/m2. By hand: the mean of the two f. */
 static void map_of_two_pixels(void **state) {
+    static const double peaks[] = { 1000, 10000 }, e = 1 / 64.0;
     uint8_t sdr[6] = { 255, 255, 255, 255, 255, 255 };
-    float hdr[6], pq[6];
+    float hdr[6] = { 1, 1, 1, 4, 4, 4 }, pq[6];
     const gmlp_image s = picture_of(sdr, 2, 1, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, 2, 1, GMLP_FLOAT, GMLP_REC2020_LINEAR);
     char error[256];
     (void)state;
-    for (int k = 0; k < 6; k++) hdr[k] = k < 3 ? 1 : 4;
-    for (int m = 0; m < 3; m++) { /* averaged over a cell of both */
-        map_jpeg_choice choice = { 2, 100, 0, 0 };
-        gain_map *g = gain_map_new(&s, &h, methods[m], NULL, error);
-        /* by hand: the means of f, S = PQ(100 of 1000 cd/m2), H = PQ(203) and PQ(812) */
-        const double e = 1 / 64.0, base = gmlp_curve_encode(GMLP_REC2020_PQ, 1000, 1) + e;
-        const double a = gmlp_curve_encode(GMLP_REC2020_PQ, 2030, 1) + e, b = gmlp_curve_encode(GMLP_REC2020_PQ, 8120, 1) + e;
-        const double signal = methods[m] == GAIN_MAP_GAIN ? (a + b) / 2 - e : sqrt(a * b) - e;
-        const double light = methods[m] == GAIN_MAP_ULTRAHDR ? sqrt((1 + e) * (4 + e)) - e : gmlp_curve_decode(GMLP_REC2020_PQ, signal, 2030);
-        assert_non_null(g);
-        assert_true(base < 1 - 2 * e);
-        assert_true(isfinite(gain_map_jpeg_apply(g, &choice, pq, error)));
-        for (int k = 0; k < 6; k++) assert_near(pq[k], gmlp_curve_encode(GMLP_REC2020_PQ, light, 0), 2e-5);
-        gain_map_free(g);
-    }
+    for (int m = 0; m < 3; m++)
+        for (int k = 0; k < 2; k++) {
+            map_jpeg_choice choice = { 2, 100, 0, 0 };
+            gain_map *g = gain_map_new(&s, &h, methods[m], peaks[k], NULL, error);
+            const double to = 10000 / peaks[k]; /* H by the curve, whose own code 1 is 10000 cd/m2 */
+            const double a = gmlp_curve_encode(GMLP_REC2020_PQ, 203 * to, 1), b = gmlp_curve_encode(GMLP_REC2020_PQ, 812 * to, 1);
+            const double signal = sqrt((a + e) * (b + e)) - e; /* geometric by both, as the two S are equal */
+            const double light = methods[m] == GAIN_MAP_ULTRAHDR ? 203 * (sqrt((1 + e) * (4 + e)) - e)
+                                                                 : gmlp_curve_decode(GMLP_REC2020_PQ, signal, 1) / to;
+            assert_non_null(g);
+            assert_true(isfinite(gain_map_jpeg_apply(g, &choice, pq, error)));
+            for (int i = 0; i < 6; i++) assert_near(pq[i], gmlp_curve_encode(GMLP_REC2020_PQ, light, 1), 2e-5);
+            gain_map_free(g);
+        }
 }
 
 /* A smooth picture of 37 x 23, black in one corner and HDR of 800 cd/m2 in another. */
@@ -166,7 +168,7 @@ static void pictures_come_back(void **state) {
     h = hdr_of(p);
     out = picture_of(p->pq, W, H, GMLP_FLOAT, GMLP_REC2020_PQ);
     for (int m = 0; m < 3; m++) {
-        gain_map *g = gain_map_new(&s, &h, methods[m], NULL, error), *t = gain_map_new(&s, &h, methods[m], &threads, error);
+        gain_map *g = gain_map_new(&s, &h, methods[m], 10000, NULL, error), *t = gain_map_new(&s, &h, methods[m], 10000, &threads, error);
         double before = INFINITY;
         assert_non_null(g);
         assert_non_null(t);
@@ -205,7 +207,7 @@ static void budgets(void **state) {
     s = sdr_of(p);
     h = hdr_of(p);
     for (int m = 0; m < 3; m++) {
-        gain_map *g = gain_map_new(&s, &h, methods[m], NULL, error);
+        gain_map *g = gain_map_new(&s, &h, methods[m], 10000, NULL, error);
         double before = 0;
         assert_non_null(g);
         assert_int_equal(gain_map_jpeg_search(g, sizes, COUNT, best, error), 0);
@@ -241,7 +243,7 @@ static void renditions_of_two_sizes(void **state) {
     const gmlp_image s = picture_of(sdr, 2, 2, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, 4, 1, GMLP_U16, GMLP_REC2020_PQ);
     char error[256] = "";
     (void)state;
-    assert_null(gain_map_new(&s, &h, GAIN_MAP_GAMMA, NULL, error));
+    assert_null(gain_map_new(&s, &h, GAIN_MAP_GAMMA, 10000, NULL, error));
     assert_string_equal(error, "the map: the renditions differ in size");
     gain_map_free(NULL);
 }

@@ -7,22 +7,22 @@
 #include "output.h"
 
 #define E (1.0f / 64)
+#define SDR_WHITE 100.0
+#define HDR_WHITE 203.0
 
 float gain_map_value(int method, float s, float h) {
-    if (method == GAIN_MAP_GAMMA) return logf(h + E) / logf(fminf(s, 1 - 2 * E) + E);
-    if (method == GAIN_MAP_GAIN) return (h + E) / (s + E);
-    return log2f((h + E) / (s + E));
+    return method == GAIN_MAP_GAMMA ? logf(h + E) / logf(fminf(s, 1 - 2 * E) + E) : log2f((h + E) / (s + E));
 }
 
 float gain_map_undo(int method, float s, float f) {
-    const float h = (method == GAIN_MAP_GAMMA ? powf(fminf(s, 1 - 2 * E) + E, f)
-                     : method == GAIN_MAP_GAIN ? (s + E) * f : (s + E) * exp2f(f)) - E;
+    const float h = (method == GAIN_MAP_GAMMA ? powf(fminf(s, 1 - 2 * E) + E, f) : (s + E) * exp2f(f)) - E;
     return fmaxf(method == GAIN_MAP_ULTRAHDR ? h : fminf(h, 1), 0);
 }
 
 struct gain_map {
     uint32_t width, height;
     int method;
+    double peak;
     gmlp_threads threads;
     float *s, *f; /* packed, three a pixel */
     float *pq;    /* the HDR rendition, which results are judged by */
@@ -39,26 +39,23 @@ static gmlp_image rows_of(float *data, uint32_t width, uint32_t height, int spac
     return v;
 }
 
-/* For the library PQ's code 1 is 10000 cd/m2, ten times ours; so is what we tell it of white. */
-#define SDR_WHITE (10 * 100.0)
-#define HDR_WHITE (10 * 203.0)
-
 /* Between linear light and the PQ code that GAIN and GAMMA work on, in place. */
-static gmlp_result recode(float *data, uint32_t width, uint32_t height, int from, int to, double white) {
-    const gmlp_image in = rows_of(data, width, height, from), out = rows_of(data, width, height, to);
+static gmlp_result recode(const gain_map *g, float *data, uint32_t height, int from, int to, double white) {
+    const gmlp_image in = rows_of(data, g->width, height, from), out = rows_of(data, g->width, height, to);
     gmlp_convert_opts opts;
     memset(&opts, 0, sizeof opts);
-    opts.white_nits = white;
+    opts.white_nits = white * (10000 / g->peak); /* for the library code 1 is 10000 cd/m2 */
     return gmlp_convert(&in, &out, &opts);
 }
 
-static gmlp_result signal_of(float *linear, uint32_t width, uint32_t height, double white) {
-    gmlp_result result = recode(linear, width, height, GMLP_REC2020_LINEAR, GMLP_REC2020_PQ, white);
-    for (size_t i = 0; i < 3 * (size_t)width * height; i++) linear[i] = fminf(linear[i], 1);
+static gmlp_result signal_of(const gain_map *g, float *linear, double white) {
+    const gmlp_result result = recode(g, linear, g->height, GMLP_REC2020_LINEAR, GMLP_REC2020_PQ, white);
+    for (size_t i = 0; i < 3 * (size_t)g->width * g->height; i++) linear[i] = fminf(linear[i], 1);
     return result;
 }
 
-gain_map *gain_map_new(const gmlp_image *sdr, const gmlp_image *hdr, int method, const gmlp_threads *threads, char error[256]) {
+gain_map *gain_map_new(const gmlp_image *sdr, const gmlp_image *hdr, int method, double peak, const gmlp_threads *threads,
+                       char error[256]) {
     const uint32_t width = sdr->width, height = sdr->height;
     const size_t n = 3 * (size_t)width * height;
     gain_map *g;
@@ -69,6 +66,7 @@ gain_map *gain_map_new(const gmlp_image *sdr, const gmlp_image *hdr, int method,
         g->width = width;
         g->height = height;
         g->method = method;
+        g->peak = peak;
         if (threads) g->threads = *threads;
         g->s = (float *)malloc(n * sizeof(float));
         g->f = (float *)malloc(n * sizeof(float));
@@ -77,8 +75,8 @@ gain_map *gain_map_new(const gmlp_image *sdr, const gmlp_image *hdr, int method,
             result = metrics_linear(sdr, 1, g->s);
             if (!result) result = metrics_linear(hdr, 1, g->f);
             if (!result) result = metrics_pq(g->f, width, height, g->pq);
-            if (!result && method != GAIN_MAP_ULTRAHDR) result = signal_of(g->s, width, height, SDR_WHITE);
-            if (!result && method != GAIN_MAP_ULTRAHDR) result = signal_of(g->f, width, height, HDR_WHITE);
+            if (!result && method != GAIN_MAP_ULTRAHDR) result = signal_of(g, g->s, SDR_WHITE);
+            if (!result && method != GAIN_MAP_ULTRAHDR) result = signal_of(g, g->f, HDR_WHITE);
         }
     }
     if (result) return gain_map_free(g), error_text(error, "the map", "%s", gmlp_result_string(result)), NULL;
@@ -137,7 +135,7 @@ static void apply_job(void *ctx, size_t index) {
             map_jpeg_sample(a->map, a->codes, x, first + y, f);
             for (size_t k = 0; k < 3; k++) out[i + k] = gain_map_undo(g->method, g->s[start + i + k], f[k]);
         }
-    if (g->method != GAIN_MAP_ULTRAHDR) result = recode(out, g->width, rows, GMLP_REC2020_PQ, GMLP_REC2020_LINEAR, HDR_WHITE);
+    if (g->method != GAIN_MAP_ULTRAHDR) result = recode(g, out, rows, GMLP_REC2020_PQ, GMLP_REC2020_LINEAR, HDR_WHITE);
     if (!result) result = metrics_pq(out, g->width, rows, out);
     for (uint32_t y = 0; y < rows; y++) {
         double sum = result ? NAN : 0;
