@@ -13,7 +13,7 @@
 
 #include <cmocka.h> /* last: it has a macro fail() */
 
-static const int methods[] = { GAIN_MAP_GAIN, GAIN_MAP_GAMMA, GAIN_MAP_ULTRAHDR };
+static const int methods[] = { GAIN_MAP_GAIN, GAIN_MAP_GAMMA, GAIN_MAP_ULTRAHDR, GAIN_MAP_LIBULTRAHDR };
 
 static void assert_near(double value, double expected, double tolerance) {
     if (!(fabs(value - expected) <= tolerance)) fail_msg("%.12g is not %.12g +- %g", value, expected, tolerance);
@@ -56,6 +56,23 @@ static void values_by_hand(void **state) {
     assert_near(gain_map_undo(GAIN_MAP_ULTRAHDR, 0, -9), 0, 0);
 }
 
+/* As libultrahdr has it: limits, and next to no offset. */
+static void values_of_libultrahdr(void **state) {
+    const float dark = (float)(1.9 / 255 / 203), e = 1e-7f / 203;
+    (void)state;
+    assert_near(gain_map_value(GAIN_MAP_LIBULTRAHDR, 0.25f, 2), 3, 1e-6);
+    assert_near(gain_map_undo(GAIN_MAP_LIBULTRAHDR, 0.25f, 3), 2, 1e-6);
+    assert_near(gain_map_value(GAIN_MAP_LIBULTRAHDR, 0, 3 * e), 2, 1e-5);
+    assert_near(gain_map_undo(GAIN_MAP_LIBULTRAHDR, 0, 2), 3 * e, 1e-15);
+    assert_near(gain_map_value(GAIN_MAP_LIBULTRAHDR, dark, 4 * dark), 2, 1e-4);
+    assert_near(gain_map_value(GAIN_MAP_LIBULTRAHDR, dark, 8 * dark), 2.3, 1e-6);
+    assert_near(gain_map_value(GAIN_MAP_LIBULTRAHDR, 1.1f * dark, 1.1f * 8 * dark), 3, 1e-4);
+    assert_near(gain_map_value(GAIN_MAP_LIBULTRAHDR, 0, 1), 2.3, 1e-6);
+    assert_near(gain_map_value(GAIN_MAP_LIBULTRAHDR, 1, 0), -14.3, 1e-6);
+    assert_near(gain_map_value(GAIN_MAP_LIBULTRAHDR, 1.1f * dark, 49), 15.6, 1e-6);
+    assert_near(gain_map_value(GAIN_MAP_LIBULTRAHDR, 0, 0), 0, 0);
+}
+
 /* S = 63/64 and above: by the base 63/64 and not by log 1. */
 static void zero_denominator(void **state) {
     static const float s[] = { 62 / 64.f, 62.5f / 64, 63 / 64.f, 1, 7 };
@@ -94,7 +111,7 @@ static void single_pixels(void **state) {
     static const double nits[] = { 0, 0.01, 1, 100, 203, 999 };
     static const uint8_t codes[] = { 0, 128, 255 };
     (void)state;
-    for (int m = 0; m < 3; m++)
+    for (int m = 0; m < 3; m++) /* libultrahdr's limits show */
         for (int c = 0; c < 3; c++) {
             for (int i = 0; i < 6; i++) {
                 one_pixel(methods[m], 10000, codes[c], nits[i], nits[i]);
@@ -108,21 +125,22 @@ static void single_pixels(void **state) {
 
 /* Two pixels in one cell: SDR white, HDR 203 and 812 cd/m2. By hand: the mean of the two f. */
 static void map_of_two_pixels(void **state) {
-    static const double peaks[] = { 1000, 10000 }, e = 1 / 64.0;
+    static const double peaks[] = { 1000, 10000 };
     uint8_t sdr[6] = { 255, 255, 255, 255, 255, 255 };
     float hdr[6] = { 1, 1, 1, 4, 4, 4 }, pq[6];
     const gmlp_image s = picture_of(sdr, 2, 1, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, 2, 1, GMLP_FLOAT, GMLP_REC2020_LINEAR);
     char error[256];
     (void)state;
-    for (int m = 0; m < 3; m++)
+    for (int m = 0; m < 4; m++)
         for (int k = 0; k < 2; k++) {
+            const double e = methods[m] == GAIN_MAP_LIBULTRAHDR ? 1e-7 / 203 : 1 / 64.0;
             map_jpeg_choice choice = { 2, 100, 0, 0 };
             gain_map *g = gain_map_new(&s, &h, methods[m], peaks[k], NULL, error);
             const double to = 10000 / peaks[k]; /* H by the curve, whose own code 1 is 10000 cd/m2 */
             const double a = gmlp_curve_encode(GMLP_REC2020_PQ, 203 * to, 1), b = gmlp_curve_encode(GMLP_REC2020_PQ, 812 * to, 1);
             const double signal = sqrt((a + e) * (b + e)) - e; /* geometric by both, as the two S are equal */
-            const double light = methods[m] == GAIN_MAP_ULTRAHDR ? 203 * (sqrt((1 + e) * (4 + e)) - e)
-                                                                 : gmlp_curve_decode(GMLP_REC2020_PQ, signal, 1) / to;
+            const double light = m > 1 ? 203 * (sqrt((1 + e) * (4 + e)) - e)
+                                       : gmlp_curve_decode(GMLP_REC2020_PQ, signal, 1) / to;
             assert_non_null(g);
             assert_true(isfinite(gain_map_jpeg_apply(g, &choice, pq, error)));
             for (int i = 0; i < 6; i++) assert_near(pq[i], gmlp_curve_encode(GMLP_REC2020_PQ, light, 1), 2e-5);
@@ -155,7 +173,7 @@ static gmlp_image hdr_of(pair *p) { return picture_of(p->hdr, W, H, GMLP_FLOAT, 
 /* At quality 100 what is left are the steps of 8 bits and the rounding of JPEG: no more than 4 steps of f, of which
    one is a 255th of its range. Stated as the PQ signal of 10000 cd/m2. */
 static void pictures_come_back(void **state) {
-    static const double least[] = { 50, 50, 40 };
+    static const double least[] = { 50, 50, 40, 40 };
     pair *p = (pair *)malloc(sizeof *p);
     gmlp_image s, h, out;
     pool *workers = pool_create(3);
@@ -167,7 +185,7 @@ static void pictures_come_back(void **state) {
     s = sdr_of(p);
     h = hdr_of(p);
     out = picture_of(p->pq, W, H, GMLP_FLOAT, GMLP_REC2020_PQ);
-    for (int m = 0; m < 3; m++) {
+    for (int m = 0; m < 4; m++) {
         gain_map *g = gain_map_new(&s, &h, methods[m], 10000, NULL, error), *t = gain_map_new(&s, &h, methods[m], 10000, &threads, error);
         double before = INFINITY;
         assert_non_null(g);
@@ -206,7 +224,7 @@ static void budgets(void **state) {
     pair_fill(p);
     s = sdr_of(p);
     h = hdr_of(p);
-    for (int m = 0; m < 3; m++) {
+    for (int m = 0; m < 4; m++) {
         gain_map *g = gain_map_new(&s, &h, methods[m], 10000, NULL, error);
         double before = 0;
         assert_non_null(g);
@@ -250,8 +268,8 @@ static void renditions_of_two_sizes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_by_hand),     cmocka_unit_test(zero_denominator), cmocka_unit_test(single_pixels),
-        cmocka_unit_test(map_of_two_pixels),  cmocka_unit_test(pictures_come_back),
+        cmocka_unit_test(values_by_hand),     cmocka_unit_test(values_of_libultrahdr), cmocka_unit_test(zero_denominator),
+        cmocka_unit_test(single_pixels),      cmocka_unit_test(map_of_two_pixels),     cmocka_unit_test(pictures_come_back),
         cmocka_unit_test(budgets),            cmocka_unit_test(renditions_of_two_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

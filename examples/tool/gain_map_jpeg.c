@@ -7,16 +7,25 @@
 #include "output.h"
 
 #define E (1.0f / 64)
+#define LIB_E (1e-7f / 203)
 #define SDR_WHITE 100.0
 #define HDR_WHITE 203.0
 
+static int is_linear(int method) { return method == GAIN_MAP_ULTRAHDR || method == GAIN_MAP_LIBULTRAHDR; }
+
 float gain_map_value(int method, float s, float h) {
-    return method == GAIN_MAP_GAMMA ? logf(h + E) / logf(fminf(s, 1 - 2 * E) + E) : log2f((h + E) / (s + E));
+    if (method == GAIN_MAP_GAMMA) return logf(h + E) / logf(fminf(s, 1 - 2 * E) + E);
+    if (method == GAIN_MAP_LIBULTRAHDR) {
+        const float f = log2f((h + LIB_E) / (s + LIB_E)), most = s < 2 / 255.0f / 203 ? 2.3f : 15.6f;
+        return fmaxf(fminf(f, most), -14.3f);
+    }
+    return log2f((h + E) / (s + E));
 }
 
 float gain_map_undo(int method, float s, float f) {
-    const float h = (method == GAIN_MAP_GAMMA ? powf(fminf(s, 1 - 2 * E) + E, f) : (s + E) * exp2f(f)) - E;
-    return fmaxf(method == GAIN_MAP_ULTRAHDR ? h : fminf(h, 1), 0);
+    const float e = method == GAIN_MAP_LIBULTRAHDR ? LIB_E : E;
+    const float h = (method == GAIN_MAP_GAMMA ? powf(fminf(s, 1 - 2 * E) + E, f) : (s + e) * exp2f(f)) - e;
+    return fmaxf(is_linear(method) ? h : fminf(h, 1), 0);
 }
 
 struct gain_map {
@@ -75,8 +84,8 @@ gain_map *gain_map_new(const gmlp_image *sdr, const gmlp_image *hdr, int method,
             result = metrics_linear(sdr, 1, g->s);
             if (!result) result = metrics_linear(hdr, 1, g->f);
             if (!result) result = metrics_pq(g->f, width, height, g->pq);
-            if (!result && method != GAIN_MAP_ULTRAHDR) result = signal_of(g, g->s, SDR_WHITE);
-            if (!result && method != GAIN_MAP_ULTRAHDR) result = signal_of(g, g->f, HDR_WHITE);
+            if (!result && !is_linear(method)) result = signal_of(g, g->s, SDR_WHITE);
+            if (!result && !is_linear(method)) result = signal_of(g, g->f, HDR_WHITE);
         }
     }
     if (result) return gain_map_free(g), error_text(error, "the map", "%s", gmlp_result_string(result)), NULL;
@@ -135,7 +144,7 @@ static void apply_job(void *ctx, size_t index) {
             map_jpeg_sample(a->map, a->codes, x, first + y, f);
             for (size_t k = 0; k < 3; k++) out[i + k] = gain_map_undo(g->method, g->s[start + i + k], f[k]);
         }
-    if (g->method != GAIN_MAP_ULTRAHDR) result = recode(g, out, rows, GMLP_REC2020_PQ, GMLP_REC2020_LINEAR, HDR_WHITE);
+    if (!is_linear(g->method)) result = recode(g, out, rows, GMLP_REC2020_PQ, GMLP_REC2020_LINEAR, HDR_WHITE);
     if (!result) result = metrics_pq(out, g->width, rows, out);
     for (uint32_t y = 0; y < rows; y++) {
         double sum = result ? NAN : 0;
