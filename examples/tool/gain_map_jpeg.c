@@ -25,7 +25,7 @@ float gain_map_value(int method, float s, float h) {
 float gain_map_undo(int method, float s, float f) {
     const float e = method == GAIN_MAP_LIBULTRAHDR ? LIB_E : E;
     const float h = (method == GAIN_MAP_GAMMA ? powf(fminf(s, 1 - 2 * E) + E, f) : (s + e) * exp2f(f)) - e;
-    return fmaxf(is_linear(method) ? h : fminf(h, 1), 0);
+    return fmaxf(fminf(h, is_linear(method) ? 10000.0f / 203 : 1), 0);
 }
 
 struct gain_map {
@@ -34,7 +34,7 @@ struct gain_map {
     double peak;
     gmlp_threads threads;
     float *s, *f; /* packed, three a pixel */
-    float *pq;    /* the HDR rendition, which results are judged by */
+    float *pq;    /* of the HDR rendition, which results are judged by */
 };
 
 static gmlp_image rows_of(float *data, uint32_t width, uint32_t height, int space) {
@@ -101,8 +101,16 @@ void gain_map_free(gain_map *g) {
     free(g);
 }
 
+typedef struct application {
+    const gain_map *g;
+    const map_jpeg *map;
+    const uint8_t *codes;
+    float *pq;
+    double *sums; /* each row's; NaN: failed */
+} application;
+
 static int make(void *user, uint32_t scale, map_jpeg *m) {
-    const gain_map *g = *(const gain_map *const *)user;
+    const gain_map *g = ((const application *)user)->g;
     const uint32_t width = (g->width + scale - 1) / scale, height = (g->height + scale - 1) / scale;
     float *mean = (float *)calloc(3 * (size_t)width * height, sizeof(float));
     int failed;
@@ -121,14 +129,6 @@ static int make(void *user, uint32_t scale, map_jpeg *m) {
 }
 
 enum { ROWS = 16 }; /* a job's */
-
-typedef struct application {
-    const gain_map *g; /* first, for make */
-    const map_jpeg *map;
-    const uint8_t *codes;
-    float *pq;
-    double *sums; /* each row's; NaN: failed */
-} application;
 
 static void apply_job(void *ctx, size_t index) {
     const application *a = (const application *)ctx;

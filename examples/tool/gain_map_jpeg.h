@@ -18,7 +18,7 @@
 
 typedef enum gain_map_method { GAIN_MAP_GAIN, GAIN_MAP_GAMMA, GAIN_MAP_ULTRAHDR, GAIN_MAP_LIBULTRAHDR } gain_map_method;
 
-/* One channel: f, and H back; not below 0, nor, with GAIN and GAMMA, above code 1. */
+/* One channel: f, and H back, from 0 to code 1 or, where it is linear, 10000 cd/m2. */
 float gain_map_value(int method, float s, float h);
 float gain_map_undo(int method, float s, float f);
 
