@@ -8,8 +8,8 @@
    At S = 1 - e GAMMA would divide by log 1 = 0, so both ways it takes S as 1 - 2e at most. An SDR picture
    stays below that: its white is 0.51, or 0.75 with a peak of 1000.
    ULTRAHDR is what Ultra HDR files and ISO 21496-1 hold: GAIN in linear light, SDR white = 1 = 203 cd/m2. LIBULTRAHDR has
-   the constants of libultrahdr, which codes dark pixels finer: e = 1e-7 cd/m2, f within -14.3..15.6, and up to 2.3
-   where S is below 2/255 cd/m2. */
+   constants found in libultrahdr's sources, which code dark pixels finer: e = 1e-7 cd/m2, f within -14.3..15.6, and up
+   to 2.3 where S is below 2/255 cd/m2. */
 #ifndef GAIN_MAP_JPEG_H
 #define GAIN_MAP_JPEG_H
 
