@@ -227,7 +227,7 @@ static void residual_fits_its_budget(void **state) {
     static const size_t budgets[] = { 100, 700, 1000, 2048, 4096, 10240 };
     enum { COUNT = sizeof budgets / sizeof *budgets };
     residual_case *c = residual_new(0.1);
-    residual_jpeg best[COUNT];
+    map_jpeg_choice best[COUNT];
     double before = INFINITY;
     char error[256];
     (void)state;
@@ -251,7 +251,7 @@ static void residual_fits_its_budget(void **state) {
 static void residual_that_is_smooth_comes_back(void **state) {
     const size_t budget = 4096;
     residual_case *c = residual_new(0);
-    residual_jpeg best;
+    map_jpeg_choice best;
     char error[256];
     (void)state;
     assert_int_equal(residual_jpeg_search(&c->in, &budget, 1, &best, error), 0);

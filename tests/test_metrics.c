@@ -145,6 +145,26 @@ static void ssim(void **state) {
     assert_true(isnan(compare_ok(&ia, &ib).ssim));
 }
 
+/* 16-bit PQ. Expected values: numpy, from the published curve, primaries and BT.2124. */
+static void hdr_pictures(void **state) {
+    enum { SAMPLES = 24 * 20 * 3 };
+    uint8_t codes[SAMPLES];
+    uint16_t a[SAMPLES], b[SAMPLES];
+    const gmlp_image ia = picture_of(a, 24, 20, GMLP_U16, GMLP_REC2020_PQ), ib = picture_of(b, 24, 20, GMLP_U16, GMLP_REC2020_PQ);
+    metrics m;
+    int i;
+    (void)state;
+    fill_codes(codes, 24, 20, 1);
+    for (i = 0; i < SAMPLES; i++) a[i] = (uint16_t)(200 * codes[i]);
+    fill_codes(codes, 24, 20, 2);
+    for (i = 0; i < SAMPLES; i++) b[i] = (uint16_t)(200 * codes[i]);
+    m = compare_ok(&ia, &ib);
+    assert_int_equal(m.hdr, 1);
+    assert_near(m.psnr, 21.86126492214145, 1e-4);
+    assert_near(m.ssim, 0.36895663537103035, 1e-5);
+    assert_near(m.delta_e_itp_mean, 75.25473868530447, 1e-3);
+}
+
 /* Four pixels. The OG one is pure ProPhoto green; a value above 1 and a NaN count as 1 and 0. */
 static void psnr_by_hand(void **state) {
     float a[12] = {0.5f, 0.5f, 0.5f, 0, 0.8f, 0, 1, 1, 1, 0, 0, 0};
@@ -473,6 +493,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ciede2000),         cmocka_unit_test(two_colours),
         cmocka_unit_test(ssim),              cmocka_unit_test(psnr_by_hand),
+        cmocka_unit_test(hdr_pictures),
         cmocka_unit_test(equal_and_empty),   cmocka_unit_test(hdr_rule),
         cmocka_unit_test(hdr_mask),          cmocka_unit_test(percentile),
         cmocka_unit_test(sums),              cmocka_unit_test(bands_and_threads),

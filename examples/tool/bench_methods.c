@@ -256,7 +256,7 @@ int bench_counts(const bench *b, bench_subject *s, const gmlp_train_opts *opts, 
 int bench_residual(bench_subject *s, const size_t *budgets, size_t count, bench_outcome *o) {
     const uint8_t *codes = (const uint8_t *)s->base.image.data;
     uint8_t *saturated = (uint8_t *)malloc(s->pixels);
-    residual_jpeg *best = (residual_jpeg *)malloc(count * sizeof *best);
+    map_jpeg_choice *best = (map_jpeg_choice *)malloc(count * sizeof *best);
     residual_jpeg_input in;
     char error[256] = "out of memory";
     int status = -1;
