@@ -32,7 +32,7 @@
       >>gamut            gamut reduction, out-of-gamut and saturated masks, soft clip
       >>encoding         sinusoidal encoding
       >>mlp              the network: forward, backward, Adam
-      >>train            training on one picture
+      >>train            training on one picture, wide gamut or HDR
       >>blob             the network as bytes; signature; coordinates
       >>decode           base picture + network -> wide gamut
       >>jpeg             carry a blob in a JPEG file
@@ -204,6 +204,7 @@ typedef enum gmlp_space {
     GMLP_REC2020_HLG = 7,   /* BT.2020 primaries, ARIB STD-B67, display-referred at 1000 nit */
     GMLP_ACES = 8,          /* ACES2065-1 (AP0), linear */
     GMLP_ACESCG = 9,        /* ACEScg (AP1), linear */
+    GMLP_REC709 = 10,       /* ITU-R BT.709 primaries, ITU-R BT.1886 with black at 0: a pure 2.4 */
     GMLP_LINEAR = 64,
     GMLP_SRGB_LINEAR = 65,
     GMLP_P3_LINEAR = 66,
@@ -381,7 +382,7 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
 /* What a network's colour inputs are. */
 typedef enum gmlp_inputs {
     GMLP_INPUT_CODES = 0,   /* 2 * code / 255 - 1: decodes by table look-up */
-    GMLP_INPUT_WIDE = 1     /* 2 * clipped linear wide - 1, as the paper has it */
+    GMLP_INPUT_WIDE = 1     /* 2 * clipped linear wide - 1, as the paper has it; HDR: (s - input_mean) / input_range */
 } gmlp_inputs;
 
 /* The windows that the last six inputs are means of: 2 radius + 1 pixels of the base each way. */
@@ -406,7 +407,14 @@ typedef struct gmlp_coords {
 #define GMLP_SIGNATURE_SIZE 64
 typedef enum gmlp_method {
     GMLP_METHOD_NONE = 0,    /* nothing was lost: decoding is the exact inverse, no weights */
-    GMLP_METHOD_RESIDUAL = 1 /* GamutMLP: linear wide = clipped + output / 2 */
+    GMLP_METHOD_RESIDUAL = 1, /* GamutMLP: linear wide = clipped + output / 2 */
+    /* HDR: h = map m of s, e = 1/64. s and h are signals of base and original: the SMPTE ST 2084 curve (PQ) of light / peak,
+       in the original's primaries; m = map_mean + map_range * output. The last three are those of Canham, Tedla,
+       Murdoch, Brown, "Gain-MLP: Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025. */
+    GMLP_METHOD_DIFFERENCE = 2, /* h = s + m */
+    GMLP_METHOD_GAIN = 3,    /* h = (s + e) m - e */
+    GMLP_METHOD_GAMMA = 4,   /* h = (s + e)^m - e; s + e is kept within 1 - e, above which powers tell nothing */
+    GMLP_METHOD_DIRECT = 5   /* h = m */
 } gmlp_method;
 
 /* How a blob holds the weights. */
@@ -418,6 +426,7 @@ typedef enum gmlp_coding {
 typedef struct gmlp_net {
     int method;              /* gmlp_method */
     int wide_space;          /* gmlp_space of the original */
+    int base_space;          /* gmlp_space of the base: GMLP_SRGB; HDR: GMLP_SRGB, GMLP_P3 or GMLP_REC709 */
     int adaptation;          /* gmlp_adaptation of the reduction */
     int inputs;              /* gmlp_inputs */
     int region;              /* gmlp_region */
@@ -426,6 +435,9 @@ typedef struct gmlp_net {
     float steps[3];          /* GMLP_CODING_STEPS: of each layer's weights and biases, above 0 */
     uint8_t radius[GMLP_WINDOWS]; /* of the windows, up to GMLP_MAX_RADIUS; 0: the window and its inputs are not used */
     gmlp_mlp mlp;
+    float white_nits;        /* HDR: cd/m2 of the original's linear 1.0, where the base's white lies */
+    float peak;              /* HDR: linear light of signal 1 */
+    float map_mean, map_range, input_mean, input_range; /* HDR */
     uint32_t width, height;             /* the picture it was trained on */
     uint32_t base_width, base_height;   /* the picture in the file (the same unless edited) */
     gmlp_coords coords;
@@ -459,6 +471,10 @@ typedef int (*gmlp_progress)(void *user, uint32_t step, uint32_t steps);
 /* Zero in a field means the preset's value. */
 typedef struct gmlp_train_opts {
     int preset;              /* gmlp_preset */
+    int method;              /* HDR: gmlp_method; 0: DIFFERENCE, with PAPER GAMMA */
+    double white_nits;       /* HDR: 0: 203 (ITU-R BT.2408), with PAPER 100 */
+    double peak;             /* HDR: linear light (1.0 = base's white) of signal 1; more is cut. 0: 10000 cd/m2, or the
+                                picture's brightest channel where that is more; with PAPER 1000 cd/m2 */
     int margin;              /* of the saturated mask, 1..63; 0: as much as the base needs. That is 0 for a lossless
                                 one; a JPEG's compression moves clipped codes inwards, by 5 to 63 codes */
     int adaptation;          /* as given to gmlp_reduce */
@@ -503,6 +519,15 @@ typedef struct gmlp_train_report {
 GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
                                 gmlp_net *net, gmlp_train_report *report);
 
+/* Trains a network that gives an HDR rendition back from an SDR one. base: GMLP_U8, its space GMLP_SRGB, GMLP_P3 or
+   GMLP_REC709; hdr: any type and space of the same size, whose linear 1.0 is the base's white. Both are only read. Light
+   below 0 counts as 0, NaN as 0, and light above peak as peak. Every pixel has a map value, so the network is for all;
+   report->out_of_gamut stays 0. The rest is as with gmlp_train; the net is decoded by the same functions. Presets:
+   DEFAULT 5 KB, FAST 5 KB with less training, HIGH 10 KB, MAX 23 KB; PAPER is Gain-MLP's, 16 wide. target_psnr is
+   not for HDR. */
+GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hdr, const gmlp_train_opts *opts,
+                                    gmlp_net *net, gmlp_train_report *report);
+
 /* ---------------------------------------------------------------------------------------
    >>blob: the network as bytes; signature; coordinates
 
@@ -513,7 +538,7 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
            4      1  version, 3
            5      1  method: gmlp_method
            6      1  space of the original: gmlp_space
-           7      1  space of the base: 1, sRGB
+           7      1  space of the base: 1, sRGB; HDR: also 2, P3, and 10, Rec. 709
            8      1  adaptation: gmlp_adaptation
            9      1  transpose, 0 or 1
           10      2  width of the picture trained on, 1..65535
@@ -524,7 +549,7 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
           22      4  col_step
           26      4  row
           30      4  row_step
-      GMLP_METHOD_NONE ends here with its checksum (38 bytes). GMLP_METHOD_RESIDUAL goes on:
+      GMLP_METHOD_NONE ends here with its checksum (38 bytes). The others go on:
           34      1  inputs: gmlp_inputs
           35      1  region: gmlp_region
           36      1  margin, 0..63
@@ -535,7 +560,11 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
           41     11  bands of the eleven inputs, 0..16, not all 0
           52      2  radii of the two windows, 0..7; with 0 the window's bands are 0. With GMLP_INPUT_WIDE both are 0
           54     64  signature of the base
-         118         weights
+      HDR methods have here
+         118     24  white_nits, peak, map_mean, map_range, input_mean, input_range: floats; the first two above 0, up to
+                     1e9; the others within +-1e6, ranges not 0
+      and all
+         118 or 142  weights
          end      4  CRC-32 (as in PNG and zlib) of all bytes before it
 
       The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is
@@ -590,7 +619,10 @@ GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s);
 typedef struct gmlp_decode_opts {
     uint32_t x, y;           /* where out's first pixel lies in the whole picture of the file */
     uint32_t base_x, base_y; /* where base's first pixel lies */
-    double white_nits;       /* for HDR output spaces; 0: 203 */
+    double white_nits;       /* for HDR output spaces; 0: the net's, or 203 */
+    double headroom;         /* HDR: what the display has above white, in stops; 0: all of the picture's. Light between base and
+                                HDR then is that of a gain map's weight (ISO 21496-1): base (hdr / base)^w, offsets 1/64,
+                                w = headroom / log2(peak of the picture) up to 1 */
     int isa;
     gmlp_threads threads;
     gmlp_alloc alloc;
