@@ -437,6 +437,7 @@ typedef struct gmlp_net {
     gmlp_mlp mlp;
     float white_nits;        /* HDR: cd/m2 of the original's linear 1.0, where the base's white lies */
     float peak;              /* HDR: linear light of signal 1 */
+    float brightest;         /* HDR: linear light of the original's brightest channel, at most peak */
     float map_mean, map_range, input_mean, input_range; /* HDR */
     uint32_t width, height;             /* the picture it was trained on */
     uint32_t base_width, base_height;   /* the picture in the file (the same unless edited) */
@@ -561,10 +562,10 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
           52      2  radii of the two windows, 0..7; with 0 the window's bands are 0. With GMLP_INPUT_WIDE both are 0
           54     64  signature of the base
       HDR methods have here
-         118     24  white_nits, peak, map_mean, map_range, input_mean, input_range: floats; the first two above 0, up to
-                     1e9; the others within +-1e6, ranges not 0
+         118     28  white_nits, peak, brightest, map_mean, map_range, input_mean, input_range: floats; white_nits up to
+                     10000, peak up to 1e9, brightest up to peak, these above 0; the others within +-1e6, ranges not 0
       and all
-         118 or 142  weights
+         118 or 146  weights
          end      4  CRC-32 (as in PNG and zlib) of all bytes before it
 
       The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is
@@ -622,7 +623,7 @@ typedef struct gmlp_decode_opts {
     double white_nits;       /* for HDR output spaces; 0: the net's, or 203 */
     double headroom;         /* HDR: what the display has above white, in stops; 0: all of the picture's. Light between base and
                                 HDR then is that of a gain map's weight (ISO 21496-1): base (hdr / base)^w, offsets 1/64,
-                                w = headroom / log2(peak of the picture) up to 1 */
+                                w = headroom / log2(brightest) up to 1 */
     int isa;
     gmlp_threads threads;
     gmlp_alloc alloc;
