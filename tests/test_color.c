@@ -342,7 +342,6 @@ static void every_code_survives(void **state) {
     for (uint32_t i = 0; i < 65538; i++) in[i] = (uint16_t)i;
     for (int i = 0; i < 258; i++) in8[i] = (uint8_t)i;
     for (int s = 0; s < SPACES; s++) {
-        const int hdr = spaces[s] == GMLP_REC2020_PQ || spaces[s] == GMLP_REC2020_HLG;
         const int linear = linear_of(spaces[s]);
         /* grey, so that the system gamma of HLG meets a display light that the codes stand for */
         const gmlp_image f = view(wide, 21846, 1, GMLP_FLOAT, 3, linear);
