@@ -488,7 +488,7 @@ typedef struct gmlp_train_opts {
     uint8_t radius[GMLP_WINDOWS]; /* of windows with bands; 0: 1 for the first, 3 for the second */
     int activation;          /* gmlp_activation */
     uint32_t budget;         /* the blob's size at most, 512..65536 bytes; without width the widest
-                                network is taken that keeps 4.5 bits a weight. Not with PAPER */
+                                network is taken that keeps 3.6 bits a weight. Not with PAPER */
     double target_psnr;      /* dB: the smallest blob within budget (without: 32 KB) that gives the OG
                                 pixels back so well; width is then chosen too */
     int optimizer;           /* gmlp_optimizer */
@@ -2727,14 +2727,14 @@ typedef struct gmlp__trainer {
 #define GMLP__MOST_BUDGET 65536u
 #define GMLP__TARGET_BUDGET 32768u /* with target_psnr and without budget */
 
-/* The widest network whose weights leave at least 4.5 bits each of a budget: more neurons at fewer bits are better
+/* The widest network whose weights leave at least 3.6 bits each of a budget: more neurons at fewer bits are better
    down to there. Widths in between multiples of 16 take as long as the next of them. */
 static int gmlp__width_for(uint32_t budget, const uint8_t bands[GMLP_INPUTS]) {
     gmlp_mlp mlp;
     memset(&mlp, 0, sizeof mlp);
     memcpy(mlp.bands, bands, sizeof mlp.bands);
     for (mlp.width = GMLP_MAX_WIDTH; mlp.width > 8; mlp.width -= mlp.width > 16 ? 16 : 8)
-        if (gmlp_mlp_weights(&mlp) * 9 / 16 + 128 <= budget) break;
+        if (gmlp_mlp_weights(&mlp) * 9 / 20 + 128 <= budget) break;
     return mlp.width;
 }
 
