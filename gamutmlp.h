@@ -452,7 +452,7 @@ typedef struct gmlp_net {
 GMLP_DEF void gmlp_net_free(gmlp_net *net);
 
 typedef enum gmlp_preset {
-    GMLP_PRESET_DEFAULT = 0, /* at most 4 KB; saturated pixels only, as all but PAPER */
+    GMLP_PRESET_DEFAULT = 0, /* at most 4 KB; saturated pixels only, as all but PAPER; a compressed base takes four times the training */
     GMLP_PRESET_PAPER = 1,   /* the published code's network and training; float32, about 20 KB */
     GMLP_PRESET_FAST = 2,    /* at most 4 KB, an eighth of the training */
     GMLP_PRESET_HIGH = 3,    /* at most 10 KB */
@@ -2691,6 +2691,7 @@ typedef struct gmlp__sample {
 typedef struct gmlp__trainer {
     gmlp_net *net;
     gmlp_train_opts opts;             /* resolved */
+    uint32_t effort[2];               /* for a compressed base: times the iterations, times the batch */
     const gmlp__kernels *kernels;
     const gmlp_image *base, *wide;
     gmlp__loader load_base, load_wide;
@@ -2740,23 +2741,24 @@ static int gmlp__width_for(uint32_t budget, const uint8_t bands[GMLP_INPUTS]) {
 
 typedef struct gmlp__preset {
     uint32_t iterations, batch, budget;
+    uint32_t effort; /* so many times the iterations and the batch for a compressed base, whose noise takes larger batches */
     int width;
     uint8_t bands[GMLP_INPUTS], radius[GMLP_WINDOWS];
 } gmlp__preset;
 
 /* Fills every zero field with the preset's value; 0 if a field is out of range. */
-static int gmlp__resolve_train(const gmlp_train_opts *in, int hdr, gmlp_train_opts *o) {
+static int gmlp__resolve_train(const gmlp_train_opts *in, int hdr, gmlp_train_opts *o, uint32_t effort[2]) {
     static const gmlp__preset presets[2][5] = {
-        {{1000, 2048, 4096, 32, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
-         {9000, 65536, 0, 32, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
-         {250, 1024, 4096, 32, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
-         {2000, 2048, 10240, 96, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
-         {2800, 2048, 23552, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}}},
-        {{1000, 2048, 5120, 48, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-         {1000, 65536, 0, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
-         {250, 1024, 5120, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-         {2000, 2048, 10240, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-         {2800, 2048, 23552, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}}};
+        {{1000, 2048, 4096, 2, 32, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+         {9000, 65536, 0, 1, 32, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
+         {250, 1024, 4096, 1, 32, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+         {2000, 2048, 10240, 1, 96, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+         {2800, 2048, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}}},
+        {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+         {1000, 65536, 0, 1, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
+         {300, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+         {2500, 1024, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+         {4000, 1024, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}}};
     static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     const gmlp__preset *preset;
     int paper, i;
@@ -2766,6 +2768,8 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, int hdr, gmlp_train_op
     preset = &presets[hdr != 0][o->preset];
     paper = o->preset == GMLP_PRESET_PAPER;
     if ((paper && o->budget) || ((paper || hdr) && o->target_psnr > 0.0)) return 0;
+    effort[0] = o->iterations ? 1 : preset->effort;
+    effort[1] = o->batch ? 1 : preset->effort;
     if (!o->iterations) o->iterations = preset->iterations;
     if (!o->batch) o->batch = preset->batch;
     if (!memcmp(o->bands, none, sizeof none)) memcpy(o->bands, preset->bands, sizeof o->bands);
@@ -2786,7 +2790,7 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, int hdr, gmlp_train_op
     if (!o->optimizer) o->optimizer = paper ? GMLP_ADAM : GMLP_MUON;
     if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_FALLING;
     if (!(o->rate > 0.0)) o->rate = paper ? (hdr ? 1e-2 : 5e-3) : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
-    if (!(o->matrix_rate > 0.0)) o->matrix_rate = 2.3e-2;
+    if (!(o->matrix_rate > 0.0)) o->matrix_rate = hdr ? 3e-2 : 2.3e-2;
     if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.97;
     return o->radius[0] <= GMLP_MAX_RADIUS && o->radius[1] <= GMLP_MAX_RADIUS && (!paper || gmlp__inputs(o->radius) == 5) &&
            o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 && o->matrix_rate < 1e3 &&
@@ -3112,6 +3116,11 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
     if (t->net->region == GMLP_REGION_SATURATED && !t->opts.margin) result = gmlp__choose_margin(t, &t->opts.margin);
     if (result) return result;
     t->net->margin = t->opts.margin;
+    if (t->opts.margin) {
+        t->opts.iterations *= t->effort[0];
+        t->opts.batch *= t->effort[1];
+    }
+    t->steps_all = t->opts.iterations;
     result = GMLP_E_MEMORY;
     memset(og, 0, sizeof og);
     memset(rest, 0, sizeof rest);
@@ -3634,7 +3643,7 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     if (!report) report = &unused;
     memset(report, 0, sizeof *report);
     if (gmlp__check_image(base) || gmlp__check_image(wide) || base->type != GMLP_U8 || base->width != wide->width ||
-        base->height != wide->height || !gmlp__base_space_ok(base->space, hdr) || !gmlp__resolve_train(opts, hdr, &t.opts))
+        base->height != wide->height || !gmlp__base_space_ok(base->space, hdr) || !gmlp__resolve_train(opts, hdr, &t.opts, t.effort))
         return GMLP_E_ARGUMENT;
     paper = t.opts.preset == GMLP_PRESET_PAPER;
     t.kernels = gmlp__select(t.opts.isa);
@@ -3657,7 +3666,6 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     net->height = net->base_height = base->height;
     net->coords.col_step = net->coords.row_step = 1.0f;
     net->alloc = t.opts.alloc;
-    t.steps_all = t.opts.iterations;
     shape_ok = gmlp_mlp_weights(&net->mlp) != 0 && !(t.opts.start && t.opts.target_psnr > 0.0);
     if (shape_ok && t.opts.start)
         shape_ok = t.opts.start->weights && !memcmp(&t.opts.start->mlp, &net->mlp, sizeof net->mlp) &&
