@@ -1,4 +1,4 @@
-/* gamutmlp.h - v0.2.0 - wide gamut in an ordinary sRGB file, by a small network - MIT licence
+/* gamutmlp.h - v0.3.0 - wide gamut and HDR in an ordinary sRGB file, by a small network - MIT licence
 
    Do this:
       #define GAMUTMLP_IMPLEMENTATION
@@ -23,6 +23,9 @@
       gmlp_decode(&net, &base, &wide, NULL);
       gmlp_net_free(&net);
    Every call returns a gmlp_result; 0 is success. examples/quickstart.c is the whole of it.
+
+   HDR is the same with another training: gmlp_train_hdr(&sdr, &hdr, NULL, &net, NULL) of an SDR and an HDR rendition
+   of one picture, the SDR one travels, gmlp_decode gives the HDR one back.
 
    TABLE OF CONTENTS  (search for the marker)
       Manual             below
@@ -49,7 +52,9 @@
    linear sRGB channel outside [0,1], unless all three are below 0 or all three above 1.
    *Saturated*: what a decoder can see of that, a pixel of the base with some code within
    the blob's margin of 0 or 255, pure black and pure white left out. *Encoding*: the
-   sinusoids. *Wide space*: the space the original was in, to which decoding returns.
+   sinusoids. *Wide space*: the space the original was in, to which decoding returns. *Window*: the pixels of the base
+   around a pixel, whose mean the network sees besides the pixel; its *reach* is how far they lie. *Signal* (HDR): the PQ
+   curve of light / peak.
 
    Memory. Functions that allocate take a gmlp_alloc (NULL: GMLP_MALLOC). They take nothing
    in proportion to a number in untrusted bytes before that number is checked.
@@ -77,7 +82,7 @@
 #include <stdint.h>
 
 #define GMLP_VERSION_MAJOR 0
-#define GMLP_VERSION_MINOR 2
+#define GMLP_VERSION_MINOR 3
 #define GMLP_VERSION_PATCH 0
 
 /* ---------------------------------------------------------------------------------------
