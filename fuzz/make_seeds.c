@@ -45,6 +45,15 @@ static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, 
     net.mlp.bias = bias;
     net.mlp.width = 8;
     net.mlp.bands[0] = net.mlp.bands[1] = net.mlp.bands[2] = 1;
+    if (method >= GMLP_METHOD_DIFFERENCE) {
+        net.region = GMLP_REGION_ALL;
+        net.base_space = method == GMLP_METHOD_GAIN ? GMLP_P3 : GMLP_REC709;
+        net.inputs = method == GMLP_METHOD_GAIN ? GMLP_INPUT_WIDE : GMLP_INPUT_HALF;
+        net.white_nits = 203;
+        net.peak = 49;
+        net.brightest = 5;
+        net.map_range = net.input_range = 0.5f;
+    }
     net.radius[0] = (uint8_t)radius;
     net.mlp.bands[6] = radius ? 2 : 0;
     net.width = net.base_width = 40;
@@ -202,6 +211,11 @@ int main(int argc, char **argv) {
     }
     n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 7, GMLP_BIAS_ALL, 2);
     save("blob", "window", blob, n);
+    for (i = GMLP_METHOD_DIFFERENCE; i <= GMLP_METHOD_DIRECT; i++) {
+        n = make_blob(blob, sizeof blob, (int)i, 7, GMLP_BIAS_ALL, i == GMLP_METHOD_GAMMA ? 3 : 0);
+        snprintf(name, sizeof name, "hdr%d", (int)i);
+        save("blob", name, blob, n);
+    }
     n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 60, GMLP_BIAS_FIRST, 0);
     save("blob", "first", blob, n);
     jpeg_seeds(blob, n);
