@@ -41,6 +41,8 @@ void carried_free(carried *c) {
     memset(c, 0, sizeof *c);
 }
 
+int carried_is_hdr(const gmlp_net *net) { return net->method >= GMLP_METHOD_DIFFERENCE; }
+
 int start_read(const char *path, gmlp_net *net, char error[256]) {
     gmlp_error why;
     uint8_t *bytes;

@@ -18,6 +18,9 @@ typedef struct carried {
 int carried_open(const char *path, carried *c, char error[256]);
 void carried_free(carried *c);
 
+/* Does the network give back an HDR rendition, not a wide gamut? */
+int carried_is_hdr(const gmlp_net *net);
+
 /* The network of a file that is nothing but a blob: what meta-train writes. 0, or -1 with the reason. */
 int start_read(const char *path, gmlp_net *net, char error[256]);
 
