@@ -43,6 +43,25 @@ void carried_free(carried *c) {
 
 int carried_is_hdr(const gmlp_net *net) { return net->method >= GMLP_METHOD_DIFFERENCE; }
 
+const char *carried_method(const gmlp_net *net) {
+    static const char *const names[] = { "none", "residual", "difference", "gain", "gamma", "direct" };
+    return names[net->method];
+}
+
+static int count_bytes(void *user, const void *bytes, size_t size) {
+    (void)bytes;
+    *(size_t *)user += size;
+    return 0;
+}
+
+size_t carried_bare_size(const void *bytes, size_t size) {
+    gmlp_writer counter;
+    size_t bare = 0;
+    counter.user = &bare;
+    counter.write = count_bytes;
+    return gmlp_strip(bytes, size, counter, NULL) ? size : bare;
+}
+
 int start_read(const char *path, gmlp_net *net, char error[256]) {
     gmlp_error why;
     uint8_t *bytes;

@@ -102,6 +102,7 @@ int carrying_write(carrying *c, int carriers) {
     status = gmlp_embed(c->file, c->file_size, c->blob, c->blob_size, &opts, output_writer(&c->output), &why);
     if (status && status != GMLP_E_WRITE) return fail(c->command, "%s: %s", c->out, why.text ? why.text : gmlp_result_string(status));
     if (!status) c->out_size = (uint64_t)ftell(c->output.file);
+    c->metadata_bytes = c->out_size - carried_bare_size(c->file, c->file_size);
     return output_commit(&c->output, error) ? fail(c->command, "%s", error) : 0; /* knows why a write failed */
 }
 

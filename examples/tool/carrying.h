@@ -41,7 +41,7 @@ typedef struct carrying {
     uint8_t *blob;
     size_t blob_size;
     output output;
-    uint64_t out_size;
+    uint64_t out_size, metadata_bytes;
 } carrying;
 
 void carrying_begin(carrying *c, const char *command, const char *out);

@@ -153,7 +153,7 @@ static void report_json(const encoding *e, const metrics_psnr_result *q, double 
     json_number(&j, "clamped", (double)e->gamut.clamped / pixels);
     json_integer(&j, "file_bytes", e->c.out_size);
     json_integer(&j, "blob_bytes", e->c.blob_size);
-    json_integer(&j, "metadata_bytes", e->c.out_size - e->c.file_size);
+    json_integer(&j, "metadata_bytes", e->c.metadata_bytes);
     json_integer(&j, "network_width", e->c.net.weights ? (uint64_t)e->c.net.mlp.width : 0);
     json_integer(&j, "weights", e->c.net.weights ? gmlp_mlp_weights(&e->c.net.mlp) : 0);
     json_integer(&j, "margin", (uint64_t)e->c.net.margin);
@@ -184,7 +184,7 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
         printf("  clamped         %.2f %% of the pixels, brighter than white or outside %s\n", 100 * (double)e->gamut.clamped / pixels,
                gmlp_space_name(e->wide.image.space));
     printf("%s: %llu bytes\n", e->c.out, (unsigned long long)e->c.out_size);
-    printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)(e->c.out_size - e->c.file_size),
+    printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)e->c.metadata_bytes,
            (unsigned long long)e->c.blob_size);
     if (e->c.net.method == GMLP_METHOD_NONE) printf("  nothing was lost, so there was nothing to train\n");
     else {
