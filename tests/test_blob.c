@@ -38,6 +38,7 @@ static gmlp_net make_net(int coding, int bias, int width, int bands) {
     memset(&net, 0, sizeof net);
     net.method = GMLP_METHOD_RESIDUAL;
     net.wide_space = GMLP_PROPHOTO;
+    net.base_space = GMLP_SRGB;
     net.coding = coding;
     net.mlp.bias = bias;
     net.mlp.width = width;
