@@ -1,5 +1,6 @@
 #include "carried.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,10 @@ int carried_is_hdr(const gmlp_net *net) { return net->method >= GMLP_METHOD_DIFF
 const char *carried_method(const gmlp_net *net) {
     static const char *const names[] = { "none", "residual", "difference", "gain", "gamma", "direct" };
     return names[net->method];
+}
+
+double carried_peak_nits(const gmlp_net *net) {
+    return rint(1000 * (double)net->peak * (double)net->white_nits) / 1000; /* a float's rounding left out */
 }
 
 static int count_bytes(void *user, const void *bytes, size_t size) {

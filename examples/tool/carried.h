@@ -18,9 +18,10 @@ typedef struct carried {
 int carried_open(const char *path, carried *c, char error[256]);
 void carried_free(carried *c);
 
-/* Does the network give back an HDR rendition, not a wide gamut? And what its output is, in a word. */
+/* Does the network give back an HDR rendition, not a wide gamut? What its output is, in a word; cd/m2 of signal 1. */
 int carried_is_hdr(const gmlp_net *net);
 const char *carried_method(const gmlp_net *net);
+double carried_peak_nits(const gmlp_net *net);
 
 /* How large a JPEG or PNG file is without the network in it. */
 size_t carried_bare_size(const void *bytes, size_t size);

@@ -167,6 +167,7 @@ static gmlp_result light_of(const gmlp_image *image, uint32_t y, uint32_t rows, 
 
 static gmlp_result count_clamped(hdr_encoding *e) {
     const float peak = e->c.net.peak * 1.00001f; /* curves round */
+    const float low = e->sdr_name == e->hdr_name ? -1.0f : 0.0f; /* a gain map's rounding leaves black a little below 0 */
     const gmlp_image *h = &e->hdr.image;
     float *light = (float *)malloc((size_t)h->width * 3 * sizeof *light);
     gmlp_result status = light ? GMLP_OK : GMLP_E_MEMORY;
@@ -175,7 +176,7 @@ static gmlp_result count_clamped(hdr_encoding *e) {
         status = light_of(h, y, 1, e->white, light);
         for (x = 0; x < h->width && !status; x++) {
             const float *p = light + (size_t)x * 3;
-            const int below = p[0] < 0 || p[1] < 0 || p[2] < 0, above = p[0] > peak || p[1] > peak || p[2] > peak;
+            const int below = p[0] < low || p[1] < low || p[2] < low, above = p[0] > peak || p[1] > peak || p[2] > peak;
             e->clamped.below += (uint64_t)below;
             e->clamped.above += (uint64_t)above;
             e->clamped.both += (uint64_t)(below || above);
@@ -240,7 +241,7 @@ static void report_json(const hdr_encoding *e, const metrics *m, const metrics *
     json_text(&j, "base_space", gmlp_space_name(net->base_space));
     json_bool(&j, "base_kept", e->kept);
     json_number(&j, "white_nits", (double)net->white_nits);
-    json_number(&j, "peak_nits", (double)net->peak * (double)net->white_nits);
+    json_number(&j, "peak_nits", carried_peak_nits(net));
     json_number(&j, "headroom_stops", log2((double)net->brightest));
     json_number(&j, "clamped", (double)e->clamped.both / ((double)net->width * net->height));
     json_integer(&j, "file_bytes", e->c.out_size);
@@ -260,9 +261,10 @@ static void report_json(const hdr_encoding *e, const metrics *m, const metrics *
     json_end(&j);
 }
 
-static void print_psnr(double v) {
-    if (isinf(v)) printf("%16s", "exact");
-    else printf("%13.2f dB", v);
+static void print_metrics(const char *name, const metrics *m) {
+    char psnr[32] = "exact";
+    if (!isinf(m->psnr)) snprintf(psnr, sizeof psnr, "%.2f dB", m->psnr);
+    printf("  %-18s%12s%10.4f%14.2f\n", name, psnr, m->ssim, m->delta_e_itp_mean);
 }
 
 static void report_text(const hdr_encoding *e, const metrics *m, const metrics *plain, double total) {
@@ -274,18 +276,16 @@ static void report_text(const hdr_encoding *e, const metrics *m, const metrics *
            gmlp_space_name(net->wide_space), e->hdr.space_from, log2((double)net->brightest), (double)net->white_nits);
     if (e->clamped.both)
         printf("  clamped         %.2f %% of the pixels: %llu below 0, %llu above %.0f nit\n", 100 * (double)e->clamped.both / pixels,
-               (unsigned long long)e->clamped.below, (unsigned long long)e->clamped.above, (double)net->peak * (double)net->white_nits);
+               (unsigned long long)e->clamped.below, (unsigned long long)e->clamped.above, carried_peak_nits(net));
     printf("%s: %llu bytes\n", e->c.out, (unsigned long long)e->c.out_size);
     if (e->kept) printf("  picture         the compressed picture of %s as it is, %s\n", e->sdr_name, base);
     else printf("  picture         %s, 8-bit %s\n", e->c.container == GMLP_CONTAINER_PNG ? "PNG" : "compressed anew", base);
     printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)e->c.metadata_bytes, (unsigned long long)e->c.blob_size);
     printf("  network         2 layers of %d: %s; its output is the %s\n", net->mlp.width, training_because(&e->t, because), carried_method(net));
     printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations, e->t.seconds, total);
-    printf("\nPQ signal, Rec.2020      PSNR            SSIM   delta E ITP\n  the SDR alone  ");
-    print_psnr(plain->psnr);
-    printf("%12.4f%14.2f\n  with the network", plain->ssim, plain->delta_e_itp_mean);
-    print_psnr(m->psnr);
-    printf("%11.4f%14.2f\n", m->ssim, m->delta_e_itp_mean);
+    printf("\nPQ signal, Rec.2020         PSNR      SSIM   delta E ITP\n");
+    print_metrics("the SDR alone", plain);
+    print_metrics("with the network", m);
     printf("\nEvery viewer opens %s as SDR. The HDR rendition comes back with\n  gamutmlp hdr-decode %s hdr.exr\n", e->c.out, e->c.out);
 }
 

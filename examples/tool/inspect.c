@@ -75,7 +75,7 @@ static void report_json(const findings *f, const char *problem) {
         json_integer(&j, "margin", (uint64_t)net->margin);
         if (carried_is_hdr(net)) {
             json_number(&j, "white_nits", (double)net->white_nits);
-            json_number(&j, "peak_nits", (double)net->peak * (double)net->white_nits);
+            json_number(&j, "peak_nits", carried_peak_nits(net));
             json_number(&j, "headroom_stops", log2((double)net->brightest));
         }
         json_integer(&j, "width", net->base_width);
@@ -97,7 +97,7 @@ static void report_text(const findings *f, const char *path) {
     if (carried_is_hdr(net)) {
         printf("  gives back      HDR in %s, up to %.2f stops above the white of %s, which is at %g nit\n", gmlp_space_name(net->wide_space),
                log2((double)net->brightest), gmlp_space_name(net->base_space), (double)net->white_nits);
-        printf("  by              the %s of PQ signals, 1 being %.0f nit\n", carried_method(net), (double)net->peak * (double)net->white_nits);
+        printf("  by              the %s of PQ signals, 1 being %.0f nit\n", carried_method(net), carried_peak_nits(net));
     } else
         printf("  gives back      %s (white points joined by %s)\n", gmlp_space_name(net->wide_space),
                net->adaptation == GMLP_CAT02 ? "CAT02" : "Bradford");

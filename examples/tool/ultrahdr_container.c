@@ -874,6 +874,11 @@ gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, s
 
 /* The base alone. */
 
+static int tells_of_map(slice name, slice value, slice hdrgm) {
+    return local_name(name, hdrgm).n ||
+           (starts(name, "xmlns:") && (equals(value, HDRGM_URI) || equals(value, CONTAINER_URI) || equals(value, ITEM_URI)));
+}
+
 /* The packet without the gain map's properties and the directory of pictures. */
 static void put_plain_packet(buffer *b, slice packet) {
     const slice hdrgm = prefix_of(packet, HDRGM_URI), container = prefix_of(packet, CONTAINER_URI);
@@ -891,7 +896,7 @@ static void put_plain_packet(buffer *b, slice packet) {
             if (!t.empty && !t.closes) open = t.name;
         } else
             while (next_attribute(&t.attributes, &name, &value)) {
-                if (!local_name(name, hdrgm).n) continue;
+                if (!tells_of_map(name, value, hdrgm)) continue;
                 put(b, from, (size_t)(name.p - from));
                 from = value.p + value.n + 1;
             }
