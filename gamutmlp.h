@@ -2237,7 +2237,7 @@ static void gmlp__windows_init(gmlp__windows *w, const gmlp__kernels *kernels, c
     w->channels = base->channels == 4 ? 4 : 3;
     w->inputs = gmlp__inputs(radius);
     for (i = 0; i < GMLP_WINDOWS; i++) {
-        const uint64_t area = (uint64_t)(2 * radius[i] + 1) * (2 * radius[i] + 1);
+        const uint64_t side = 2u * radius[i] + 1u, area = side * side;
         w->radius[i] = radius[i];
         w->area[i] = (uint32_t)area;
         w->reciprocal[i] = ((1ull << 40) + area - 1) / area;
