@@ -69,6 +69,11 @@ is "--budget: the blob keeps to it" above 1501 "$(value blob_bytes)"
 does hdr-encode sdr.png wide.png paper.png $hlg --preset paper --iterations 2 --json
 is "paper: gamma, white at 100" [ "$(value method) $(value white_nits)" = "gamma 100" ]
 
+does hdr-encode sdr.png wide.png few.png $hlg --iterations 5 --json
+random=$(value psnr)
+does hdr-encode sdr.png wide.png few.png $hlg --iterations 5 --start base.png --json
+is "--start: five steps bring more" above "$(value psnr)" "$random + 3"
+
 # The same bytes each time, on any number of threads; parts are parts of the whole.
 does hdr-encode sdr.jpg wide.png a.jpg $hlg --iterations 50 --threads 1 --seed 5
 does hdr-encode sdr.jpg wide.png b.jpg $hlg --iterations 50 --threads 3 --seed 5
@@ -130,6 +135,10 @@ is "P3 by its profile" [ "$(value base_space) $(value base_kept)" = "p3 true" ]
 is "a network that was there is replaced" above 16000 "$(value metadata_bytes)"
 does hdr-decode p3_kept.jpg p3.exr
 says 0 "note: adobe.tif (adobergb) becomes 8-bit p3" hdr-encode adobe.tif wide.png x.jpg $hlg $steps
+does hdr-encode sdr.png wide.png video_p3.png $hlg $steps --from-sdr p3 --json
+is "--from-sdr: a PNG is made anew" [ "$(value base_space) $(value base_kept)" = "p3 false" ]
+does hdr-encode video_p3.png wide.png x.png $hlg $steps --json
+is "--from-sdr: and then says its space" [ "$(value base_space)" = p3 ]
 does hdr-encode sdr.jpg wide.png video.jpg $hlg $steps --from-sdr rec709 --json
 is "Rec.709: the base's space" [ "$(value base_space)" = rec709 ]
 said=$(value psnr)
@@ -219,7 +228,9 @@ says 1 "^gamutmlp hdr-encode: broken.jpg: " hdr-encode broken.jpg kept.png
 says 1 "sdr_net.png: its network gives back a wide gamut, not HDR" hdr-decode sdr_net.png kept.png
 says 1 "base.png: its network gives back HDR: 'gamutmlp hdr-decode'" decode base.png kept.png
 says 1 "carries no network" hdr-decode sdr.png kept.png
-says 1 "wide.png: this is not a GamutMLP blob" hdr-encode sdr.png hdr.png kept.png --start wide.png
+says 1 "wide.png: carries no network" hdr-encode sdr.png hdr.png kept.png --start wide.png
+says 1 "base.png: not a start for this map, preset and budget" hdr-encode sdr.png wide.png kept.png $hlg --start base.png --map gain
+says 1 "sdr_net.png: not a start for this" hdr-encode sdr.png wide.png kept.png $hlg --start sdr_net.png
 is "what was there stays" [ "$(cat kept.png)" = kept ]
 (ulimit -f 8; "$tool" hdr-decode base.jpg kept.png >out 2>err); status=$?
 is "a full disk: exit 1" [ $status -eq 1 ]

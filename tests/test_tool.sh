@@ -87,6 +87,7 @@ does encode wide.png lossless.png $from --iterations 20 --json
 is "a PNG has none" [ "$(value margin)" = 0 ]
 
 # A start of one's own.
+printf 'P6 1 1 65535\n\377\377\000\000\000\000' >one.ppm
 does meta-train wide.png other.png -o two.start $from --inner 20 --rounds 2 --json
 is "meta-train: JSON" valid_json
 is "meta-train: keys" has_keys pictures rounds inner_iterations network_width weights file_bytes total_seconds
@@ -97,7 +98,10 @@ random=$(value psnr_og)
 does encode wide.png x.png $from --iterations 5 --start two.start --json
 is "--start: five steps bring more" above "$(value psnr_og)" "$random"
 says 1 "two.start: not a start for this preset and budget" encode wide.png x.png $from --preset paper --iterations 5 --start two.start
-says 1 "wide.png: this is not a GamutMLP blob" encode wide.png x.png $from --start wide.png
+says 1 "wide.png: carries no network" encode wide.png x.png $from --start wide.png
+says 1 "one.ppm: this is not a GamutMLP blob" encode wide.png x.png $from --start one.ppm
+does encode wide.png x.png $from --iterations 5 --start base.png --json
+is "--start: from a picture's own file" above "$(value psnr_og)" "$random"
 says 1 "none.start: " encode wide.png x.png $from --start none.start
 does meta-train wide.png other.png $from --inner 5 --rounds 1 --leave-one-out
 is "meta-train --leave-one-out: a row a picture and the mean" [ "$(grep -c '^| [wom]' out)" = 3 ]
@@ -158,7 +162,6 @@ is "bench --paper: three tables" [ "$(grep -c '^| method |' err)" = 3 ]
 is "bench --paper: what is left out" grep -q "no --start32 is given" err
 
 # Small and plain pictures.
-printf 'P6 1 1 65535\n\377\377\000\000\000\000' >one.ppm
 does encode one.ppm one.png $from --iterations 10
 does decode one.png one.tif
 printf 'P5 3 2 255\n\000\100\200\377\001\376' >grey.pgm

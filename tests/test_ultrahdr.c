@@ -1028,6 +1028,7 @@ static void keeps_a_network(void **state) {
     memset(&net, 0, sizeof net);
     net.method = GMLP_METHOD_NONE;
     net.wide_space = GMLP_PROPHOTO;
+    net.base_space = GMLP_SRGB;
     net.width = net.base_width = 40;
     net.height = net.base_height = 30;
     net.coords.col_step = net.coords.row_step = 1;

@@ -20,8 +20,8 @@ int carried_open(const char *path, carried *c, char error[256]) {
     }
     status = gmlp_extract(c->bytes, c->size, NULL, &blob, &c->blob_size, &why);
     if (status == GMLP_E_NOT_FOUND) {
-        error_text(error, path, "carries no network. Either 'gamutmlp encode' did not make it, or a program that "
-                                "drops metadata saved it; take the file as encode wrote it");
+        error_text(error, path, "carries no network. Either 'gamutmlp encode' or 'hdr-encode' did not make it, or a "
+                                "program that drops metadata saved it; take the file as it was made");
         return -1;
     }
     if (status) {
@@ -69,14 +69,20 @@ size_t carried_bare_size(const void *bytes, size_t size) {
 
 int start_read(const char *path, gmlp_net *net, char error[256]) {
     gmlp_error why;
-    uint8_t *bytes;
-    size_t size;
     gmlp_result status;
+    carried c;
+    int bad;
     memset(&why, 0, sizeof why);
-    if (file_read(path, &bytes, &size, error)) return -1;
-    status = gmlp_blob_read(bytes, size, NULL, net, &why);
-    free(bytes);
-    if (!status && net->method == GMLP_METHOD_NONE) status = GMLP_E_NOT_FOUND;
-    if (status) error_text(error, path, "%s", why.text ? why.text : gmlp_result_string(status));
-    return status ? -1 : 0;
+    bad = carried_open(path, &c, error);
+    if (!bad) {
+        *net = c.net;
+        memset(&c.net, 0, sizeof c.net);
+    } else if (c.bytes && !c.container) { /* neither JPEG nor PNG */
+        status = gmlp_blob_read(c.bytes, c.size, NULL, net, &why);
+        bad = status != GMLP_OK;
+        if (bad) error_text(error, path, "%s", why.text ? why.text : gmlp_result_string(status));
+    }
+    carried_free(&c);
+    if (!bad && net->method == GMLP_METHOD_NONE) bad = 1, error_text(error, path, "its network has no weights to start from");
+    return bad ? -1 : 0;
 }

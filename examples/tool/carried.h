@@ -26,7 +26,8 @@ double carried_peak_nits(const gmlp_net *net);
 /* How large a JPEG or PNG file is without the network in it. */
 size_t carried_bare_size(const void *bytes, size_t size);
 
-/* The network of a file that is nothing but a blob: what meta-train writes. 0, or -1 with the reason. */
+/* The network to start from: of a file that is nothing but a blob, which meta-train writes, or that carries one. 0, or
+   -1 with the reason. */
 int start_read(const char *path, gmlp_net *net, char error[256]);
 
 #endif

@@ -30,6 +30,7 @@ void training_begin(training *t, pool *workers, gmlp_train_opts *opts) {
         opts->start = &t->start;
         opts->width = t->start.mlp.width;
         memcpy(opts->bands, t->start.mlp.bands, sizeof opts->bands);
+        memcpy(opts->radius, t->start.radius, sizeof opts->radius);
     }
     opts->threads = pool_threads(workers);
     opts->progress = on_progress;
@@ -50,12 +51,6 @@ const char *training_because(const training *t, char text[160]) {
     else if (t->budget) snprintf(text, 160, "the widest that leaves 4.5 bits a weight of %llu bytes", (unsigned long long)t->budget);
     else snprintf(text, 160, "preset %s", names[t->preset]);
     return text;
-}
-
-int training_failed(const training *t, const char *command, const char *name, gmlp_result status) {
-    if (status == GMLP_E_ARGUMENT && t->start_path)
-        return fail(command, "%s: not a start for this preset and budget (meta-train with the same --preset and --budget makes one)", t->start_path);
-    return fail(command, "training on %s: %s", name, gmlp_result_string(status));
 }
 
 void carrying_begin(carrying *c, const char *command, const char *out) {

@@ -27,8 +27,6 @@ void training_begin(training *t, pool *workers, gmlp_train_opts *opts);
 void training_end(training *t);
 /* Why the network is as large as it is. */
 const char *training_because(const training *t, char text[160]);
-/* After gmlp_train or gmlp_train_hdr failed: 1 after a message. */
-int training_failed(const training *t, const char *command, const char *name, gmlp_result status);
 
 /* What is made, in order; freed together. */
 typedef struct carrying {

@@ -128,7 +128,9 @@ static int train(encoding *e) {
     if (status == GMLP_E_TARGET)
         return fail("encode", "%s: %.2f dB is out of reach: a network of %s gives %.2f dB; %s is not written", e->in, e->o.target_psnr,
                     e->t.budget ? "that budget" : "32 KB", e->training.psnr_og, e->c.out);
-    return status ? training_failed(&e->t, "encode", e->in, status) : carrying_network(&e->c, &trained);
+    if (status == GMLP_E_ARGUMENT && e->t.start_path)
+        return fail("encode", "%s: not a start for this preset and budget (meta-train with the same --preset and --budget makes one)", e->t.start_path);
+    return status ? fail("encode", "training on %s: %s", e->in, gmlp_result_string(status)) : carrying_network(&e->c, &trained);
 }
 
 /* What it says. */
@@ -248,7 +250,7 @@ int cmd_encode(int argc, char **argv) {
         { "--from", ARG_SPACE, &e.o.from, "SPACE", "what the numbers are, whatever the file says", 0, 0 },
         { "--budget", ARG_INT, &e.t.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
         { "--target-psnr", ARG_NUMBER, &e.o.target_psnr, "DB", "the smallest network that gives out-of-gamut pixels back so well", 1, 120 },
-        { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with these weights, from 'gamutmlp meta-train'", 0, 0 },
+        { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with these weights, from 'gamutmlp meta-train' or of a picture like this", 0, 0 },
         { "--iterations", ARG_INT, &e.t.iterations, "N", "training steps (the preset's)", 1, 10000000 },
         { "--seed", ARG_INT, &e.t.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
         { "--threads", ARG_INT, &e.t.threads, "N", "threads (one a processor); the result is the same", 1, 256 },

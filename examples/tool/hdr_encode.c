@@ -113,6 +113,7 @@ static int make_base(hdr_encoding *e) {
         *base = e->sdr.image;
         e->sdr.image.data = NULL;
         e->kept = gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality && e->o.subsample < 0;
+        if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr) e->kept = 0; /* made anew it says its space, at no loss */
         if (!e->kept) return carrying_compress(&e->c, &write);
         if (e->c.container == GMLP_CONTAINER_PNG) {
             e->c.file = e->sdr.file;
@@ -145,7 +146,9 @@ static int train(hdr_encoding *e) {
     opts.peak = e->o.peak / e->white;
     status = gmlp_train_hdr(&e->c.base.image, &e->hdr.image, &opts, &trained, &e->training);
     training_end(&e->t);
-    return status ? training_failed(&e->t, "hdr-encode", e->sdr_name, status) : carrying_network(&e->c, &trained);
+    if (status == GMLP_E_ARGUMENT && e->t.start_path)
+        return fail("hdr-encode", "%s: not a start for this map, preset and budget (a file that hdr-encode made with the same is one)", e->t.start_path);
+    return status ? fail("hdr-encode", "training on %s: %s", e->sdr_name, gmlp_result_string(status)) : carrying_network(&e->c, &trained);
 }
 
 /* Measuring. */
@@ -316,7 +319,7 @@ int cmd_hdr_encode(int argc, char **argv) {
         { "--from-hdr", ARG_SPACE, &e.o.from_hdr, "SPACE", "what HDR's numbers are, whatever the file says", 0, 0 },
         { "--white", ARG_NUMBER, &e.o.white, "NITS", "of the SDR's white: of PQ and HLG codes, or of linear 1.0 (203)", 1, 10000 },
         { "--peak", ARG_NUMBER, &e.o.peak, "NITS", "brighter light is clamped (10000, or as bright as HDR is)", 1, 1000000 },
-        { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with these weights", 0, 0 },
+        { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with the weights of a file that hdr-encode made of a picture like this", 0, 0 },
         { "--iterations", ARG_INT, &e.t.iterations, "N", "training steps (the preset's)", 1, 10000000 },
         { "--seed", ARG_INT, &e.t.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
         { "--threads", ARG_INT, &e.t.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
