@@ -33,6 +33,7 @@ for kind in png jpg; do
     done
 done
 says 0 "srgb assumed" encode wide.png plain.png --iterations 1   # no --from: the picture says nothing, and a note says so
+does encode wide.png video.png --from rec709
 does encode wide.png base.png $from --iterations 300
 is "the summary names the next step" grep -q "gamutmlp decode base.png" out
 does decode base.png a.exr --depth float --to acescg

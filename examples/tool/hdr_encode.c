@@ -219,9 +219,9 @@ static int measure(hdr_encoding *e, metrics *decoded, metrics *plain) {
     if (!status) status = count_clamped(e);
     if (!status) status = gmlp_convert(&e->hdr.image, &original, &convert);
     if (!status) status = gmlp_decode(&e->c.net, base, &test, &decode);
-    if (!status && !metrics_compare(&original, &test, &threads, decoded, error)) {
+    if (!status && !metrics_compare_signals(&original, &test, &threads, decoded, error)) {
         status = gmlp_convert(base, &test, &convert);
-        if (!status) metrics_compare(&original, &test, &threads, plain, error);
+        if (!status) metrics_compare_signals(&original, &test, &threads, plain, error);
     }
     if (status) snprintf(error, sizeof error, "%s", gmlp_result_string(status));
     if (original.data != e->hdr.image.data) free(original.data);
@@ -298,6 +298,9 @@ static int hdr_encode(hdr_encoding *e) {
     const double start = seconds_now();
     metrics m, plain;
     if (e->sdr_name == e->hdr_name ? read_ultrahdr(e) : read_two(e)) return 1;
+    if (!strcmp(e->hdr.space_from, "assumed"))
+        fprintf(stderr, "gamutmlp hdr-encode: note: %s does not say its colour space; %s assumed (--from-hdr tells it)\n", e->hdr_name,
+                gmlp_space_name(e->hdr.image.space));
     if (look_for_numbers(e) || training_prepare(&e->t, "hdr-encode")) return 1;
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("hdr-encode", "out of memory");

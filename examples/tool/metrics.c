@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "picture.h"
+
 #define PQ_PEAK (10000.0 / 203.0) /* PQ code 1 in units of diffuse white */
 
 /* ---- sums ---- */
@@ -337,7 +339,7 @@ typedef struct comparison {
     const gmlp_image *reference, *test;
     colours colours;
     uint32_t band_rows, jobs;
-    int hdr;
+    int hdr, signal_only;
     partial *partials;
 } comparison;
 
@@ -426,12 +428,13 @@ static gmlp_result compare_band(const comparison *c, band *b, uint32_t first, pa
                 out->histogram[0]++;
                 continue;
             }
+            itp += delta_e_itp(b->coded[0] + i, b->coded[1] + i);
+            if (c->signal_only) continue;
             lab_of(&c->colours, p, lab[0]);
             lab_of(&c->colours, q, lab[1]);
             e = metrics_delta_e2000(lab[0], lab[1]);
             out->histogram[e < (P95_BINS - 1) * P95_STEP ? (size_t)(e / P95_STEP + 0.5) : P95_BINS - 1]++;
             e2000 += e;
-            itp += delta_e_itp(b->coded[0] + i, b->coded[1] + i);
         }
         sum_add(&out->e2000, e2000);
         sum_add(&out->itp, itp);
@@ -480,8 +483,8 @@ static int failed(gmlp_result result, char error[256]) {
     return -1;
 }
 
-int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
-                    metrics *out, char error[256]) {
+static int compare(const gmlp_image *reference, const gmlp_image *test, int signal_only, const gmlp_threads *threads,
+                   metrics *out, char error[256]) {
     const uint32_t width = reference->width, height = reference->height;
     const uint64_t pixels = (uint64_t)width * height;
     comparison c;
@@ -497,6 +500,7 @@ int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const g
     c.reference = reference;
     c.test = test;
     c.hdr = metrics_is_hdr(reference);
+    c.signal_only = signal_only;
     c.band_rows = 262144u / width < 16 ? 16 : 262144u / width;
     c.jobs = (height - 1) / c.band_rows + 1;
     if (c.jobs > JOBS) c.jobs = JOBS;
@@ -517,14 +521,24 @@ int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const g
         out->rmse = sqrt(mse);
         out->rmse_og = sqrt(mse_og);
         out->ssim = 1 - mean(&p->ssim, windows);
-        out->delta_e2000_mean = mean(&p->e2000, n);
-        out->delta_e2000_p95 = percentile95(p, pixels);
+        out->delta_e2000_mean = signal_only ? NAN : mean(&p->e2000, n);
+        out->delta_e2000_p95 = signal_only ? NAN : percentile95(p, pixels);
         out->delta_e_itp_mean = mean(&p->itp, n);
         out->out_of_gamut = og / n;
         out->hdr = c.hdr;
     }
     free(p);
     return result ? failed(result, error) : 0;
+}
+
+int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
+                    metrics *out, char error[256]) {
+    return compare(reference, test, 0, threads, out, error);
+}
+
+int metrics_compare_signals(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
+                            metrics *out, char error[256]) {
+    return compare(reference, test, 1, threads, out, error);
 }
 
 /* ---- PSNR, band by band ---- */
@@ -547,11 +561,6 @@ struct metrics_psnr {
     float srgb[9];     /* from the original's linear light to linear sRGB */
 };
 
-static int linear_space(int space) {
-    if (gmlp_space_is_linear(space)) return space;
-    return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG ? GMLP_REC2020_LINEAR : space + GMLP_LINEAR;
-}
-
 static gmlp_result float_matrix(int from, int to, int adaptation, float out[9]) {
     double m[9];
     const gmlp_result result = gmlp_space_matrix(from, to, adaptation, m);
@@ -565,7 +574,7 @@ static gmlp_result source_table(source *s) {
     const uint32_t codes = s->type == GMLP_U8 ? 256 : 65536, half = codes / 2; /* a picture is at most 65535 wide */
     uint16_t *grey = (uint16_t *)malloc(codes * 3 * sizeof *grey);
     float *linear = (float *)malloc(codes * 3 * sizeof *linear);
-    gmlp_image out = float_image(linear, half, 2, linear_space(s->space)), in = out;
+    gmlp_image out = float_image(linear, half, 2, picture_linear_space(s->space)), in = out;
     gmlp_result result = GMLP_E_MEMORY;
     uint32_t i;
     s->table = (float *)malloc(codes * sizeof *s->table);
@@ -743,7 +752,7 @@ int metrics_psnr_rows(const metrics_psnr *p, const gmlp_image *original, const g
             rows[i] = row.data;
             if (p->sources[i].converted) {
                 float *out = converted + 3 * (size_t)width * (size_t)i;
-                const gmlp_image to = float_image(out, width, 1, linear_space(row.space));
+                const gmlp_image to = float_image(out, width, 1, picture_linear_space(row.space));
                 result = gmlp_convert(&row, &to, NULL);
                 rows[i] = out;
             }
