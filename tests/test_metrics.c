@@ -366,7 +366,8 @@ static void psnr_types_and_spaces(void **state) {
         assert_true(isinf(r.psnr));
         if (metrics_is_hdr(&iw)) continue;
         assert_near(r.psnr_clip, m.psnr, 2e-4);
-        assert_near(r.psnr_clip_og, m.psnr_og, 2e-3);
+        if (kinds[k].space == GMLP_REC709) assert_true(isnan(r.psnr_clip_og) && isnan(m.psnr_og)); /* nothing is out of gamut */
+        else assert_near(r.psnr_clip_og, m.psnr_og, 2e-3);
     }
 }
 

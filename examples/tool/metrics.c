@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "picture.h"
-
 #define PQ_PEAK (10000.0 / 203.0) /* PQ code 1 in units of diffuse white */
 
 /* ---- sums ---- */
@@ -561,6 +559,12 @@ struct metrics_psnr {
     float srgb[9];     /* from the original's linear light to linear sRGB */
 };
 
+static int linear_space(int space) {
+    if (gmlp_space_is_linear(space)) return space;
+    if (space == GMLP_REC709) return GMLP_SRGB_LINEAR;
+    return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG ? GMLP_REC2020_LINEAR : space + GMLP_LINEAR;
+}
+
 static gmlp_result float_matrix(int from, int to, int adaptation, float out[9]) {
     double m[9];
     const gmlp_result result = gmlp_space_matrix(from, to, adaptation, m);
@@ -574,7 +578,7 @@ static gmlp_result source_table(source *s) {
     const uint32_t codes = s->type == GMLP_U8 ? 256 : 65536, half = codes / 2; /* a picture is at most 65535 wide */
     uint16_t *grey = (uint16_t *)malloc(codes * 3 * sizeof *grey);
     float *linear = (float *)malloc(codes * 3 * sizeof *linear);
-    gmlp_image out = float_image(linear, half, 2, picture_linear_space(s->space)), in = out;
+    gmlp_image out = float_image(linear, half, 2, linear_space(s->space)), in = out;
     gmlp_result result = GMLP_E_MEMORY;
     uint32_t i;
     s->table = (float *)malloc(codes * sizeof *s->table);
@@ -752,7 +756,7 @@ int metrics_psnr_rows(const metrics_psnr *p, const gmlp_image *original, const g
             rows[i] = row.data;
             if (p->sources[i].converted) {
                 float *out = converted + 3 * (size_t)width * (size_t)i;
-                const gmlp_image to = float_image(out, width, 1, picture_linear_space(row.space));
+                const gmlp_image to = float_image(out, width, 1, linear_space(row.space));
                 result = gmlp_convert(&row, &to, NULL);
                 rows[i] = out;
             }
