@@ -148,6 +148,7 @@ is "Rec.709: gives what hdr-encode measured" above 0.1 "sqrt(($(value psnr) - $s
 
 # Ultra HDR out and in.
 does hdr-decode base.jpg phone.jpg --json
+is "Ultra HDR: what viewers see" [ "$(value space) $(value depth)" = "srgb 8" ]
 does inspect phone.jpg
 does hdr-decode phone.jpg a.png
 does hdr-decode base.jpg b.png

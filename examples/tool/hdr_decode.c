@@ -97,6 +97,10 @@ static int hdr_decode(restoring *r, int ultrahdr) {
         fprintf(stderr, "gamutmlp hdr-decode: note: 16-bit %s ends at SDR white, and %s loses what is brighter; rec2020pq and "
                         "rec2020hlg hold it\n", gmlp_space_name(r->to), r->out);
     status = ultrahdr ? write_ultrahdr(r) : restoring_write(r);
+    if (ultrahdr) { /* what viewers see of it */
+        r->to = net->base_space;
+        r->depth = GMLP_U8;
+    }
     if (!status) restoring_report(r);
     return status;
 }

@@ -119,8 +119,9 @@ static int make_base(hdr_encoding *e) {
             e->c.file = e->sdr.file;
             e->c.file_size = e->sdr.file_size;
             e->sdr.file = NULL;
-        } else if (ultrahdr_base(e->sdr.file, e->sdr.file_size, e->sdr_name, &e->c.file, &e->c.file_size, error)) return fail("hdr-encode", "%s", error);
-        return 0;
+            return 0;
+        }
+        return ultrahdr_base(e->sdr.file, e->sdr.file_size, e->sdr_name, &e->c.file, &e->c.file_size, error) ? fail("hdr-encode", "%s", error) : 0;
     }
     fprintf(stderr, "gamutmlp hdr-encode: note: %s (%s) becomes 8-bit %s\n", e->sdr_name, gmlp_space_name(e->sdr.image.space), gmlp_space_name(space));
     *base = e->sdr.image;
@@ -153,9 +154,9 @@ static int train(hdr_encoding *e) {
 
 /* Measuring. */
 
-/* Rows of an image to linear light in its own primaries. */
-static gmlp_result light_of(const gmlp_image *image, uint32_t y, uint32_t rows, double white, float *light) {
-    const gmlp_image from = metrics_rows(image, y, rows);
+/* A row of an image as linear light in its own primaries. */
+static gmlp_result light_of(const gmlp_image *image, uint32_t y, double white, float *light) {
+    const gmlp_image from = metrics_rows(image, y, 1);
     gmlp_image to = from;
     gmlp_convert_opts opts;
     memset(&opts, 0, sizeof opts);
@@ -176,7 +177,7 @@ static gmlp_result count_clamped(hdr_encoding *e) {
     gmlp_result status = light ? GMLP_OK : GMLP_E_MEMORY;
     uint32_t y, x;
     for (y = 0; y < h->height && !status; y++) {
-        status = light_of(h, y, 1, e->white, light);
+        status = light_of(h, y, e->white, light);
         for (x = 0; x < h->width && !status; x++) {
             const float *p = light + (size_t)x * 3;
             const int below = p[0] < low || p[1] < low || p[2] < low, above = p[0] > peak || p[1] > peak || p[2] > peak;

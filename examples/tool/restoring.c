@@ -140,7 +140,7 @@ void restoring_report(const restoring *r) {
                         "encoding and the colours of %s may be wrong\n", r->command->name, r->in, r->out);
     if (!r->json) {
         printf("%s: %u x %u, %s, %s%s, in %.2f s\n", r->out, r->crop.width, r->crop.height, gmlp_space_name(r->to), names[r->depth],
-               r->depth == GMLP_U16 ? " bit" : "", seconds);
+               r->depth <= GMLP_U16 ? " bit" : "", seconds);
         return;
     }
     json_begin(&j, stdout);
