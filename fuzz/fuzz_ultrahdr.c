@@ -57,6 +57,23 @@ static void use_joined(const uint8_t *base, size_t base_size, const uint8_t *map
     free(file);
 }
 
+/* The base alone is a picture, and no longer than what it is of. */
+static void use_part(const uint8_t *data, size_t size, const ultrahdr_metadata *m) {
+    uint8_t *base = NULL;
+    size_t base_size = 0;
+    gmlp_error err;
+    gmlp_result r;
+    memset(&err, 0, sizeof err);
+    r = ultrahdr_part(data, size, &base, &base_size, &err);
+    if (r != GMLP_OK) {
+        CHECK(!base && err.result == r && err.text && err.offset <= size);
+        return;
+    }
+    CHECK(base_size >= 4 && base_size <= size && base[base_size - 2] == 0xff && base[base_size - 1] == 0xd9);
+    use_joined(base, base_size, plain, sizeof plain, m);
+    free(base);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ultrahdr_metadata m;
     ultrahdr_parts parts;
@@ -70,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         use_joined(plain, sizeof plain, plain, sizeof plain, &m);
         use_joined(data, parts.base_size, plain, sizeof plain, &m);
     }
+    use_part(data, size, &m);
     use_joined(data, size, plain, sizeof plain, &m);
     use_joined(plain, sizeof plain, data, size, &m);
     return 0;

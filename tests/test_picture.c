@@ -92,7 +92,7 @@ static void round_trip(const char *name, int type, int space, int space_read, co
 
 static void every_format_and_depth(void **state) {
     static const int spaces[] = { GMLP_SRGB, GMLP_P3, GMLP_ADOBERGB, GMLP_PROPHOTO, GMLP_REC2020, GMLP_REC2020_PQ, GMLP_REC2020_HLG,
-                                  GMLP_ACES, GMLP_ACESCG, GMLP_SRGB_LINEAR, GMLP_P3_LINEAR, GMLP_ADOBERGB_LINEAR,
+                                  GMLP_ACES, GMLP_ACESCG, GMLP_REC709, GMLP_SRGB_LINEAR, GMLP_P3_LINEAR, GMLP_ADOBERGB_LINEAR,
                                   GMLP_PROPHOTO_LINEAR, GMLP_REC2020_LINEAR };
     size_t i;
     (void)state;
@@ -112,6 +112,20 @@ static void every_format_and_depth(void **state) {
     }
     round_trip("a.ppm", GMLP_U8, GMLP_SRGB, GMLP_SRGB, "assumed");
     round_trip("a.ppm", GMLP_U16, GMLP_SRGB, GMLP_SRGB, "assumed");
+}
+
+/* Each space has a linear form that exists and has its primaries. */
+static void linear_forms(void **state) {
+    int space;
+    (void)state;
+    for (space = GMLP_SRGB; space <= GMLP_REC2020_LINEAR; space++) {
+        double a[9], b[9];
+        if (!gmlp_space_name(space)) continue;
+        assert_true(gmlp_space_is_linear(picture_linear_space(space)));
+        assert_int_equal(gmlp_space_to_xyz(space, a), GMLP_OK);
+        assert_int_equal(gmlp_space_to_xyz(picture_linear_space(space), b), GMLP_OK);
+        assert_memory_equal(a, b, sizeof a);
+    }
 }
 
 static void exr_is_linear(void **state) {
@@ -212,6 +226,7 @@ static void written_profiles(void **state) {
         { GMLP_ADOBERGB, { .6097, .3111, .0195, .2053, .6257, .0609, .1492, .0632, .7446 }, 0.217756 },
         { GMLP_PROPHOTO, { .7977, .2880, .0000, .1352, .7119, .0000, .0313, .0001, .8249 }, 0.287175 },
         { GMLP_REC2020, { .6735, .2790, -.0019, .1657, .6753, .0300, .1251, .0456, .7968 }, 0.259719 },
+        { GMLP_REC709, { .4361, .2225, .0139, .3851, .7169, .0971, .1431, .0606, .7141 }, 0.189465 },
     };
     size_t i;
     (void)state;
@@ -399,7 +414,7 @@ static void expect_space(const png_recipe *r, int from, int space, const char *s
 }
 
 static void who_says_the_space(void **state) {
-    static const uint8_t pq[4] = { 9, 16, 0, 1 }, hlg[4] = { 9, 18, 0, 1 }, p3[4] = { 12, 13, 0, 1 }, narrow[4] = { 9, 16, 0, 0 };
+    static const uint8_t pq[4] = { 9, 16, 0, 1 }, hlg[4] = { 9, 18, 0, 1 }, p3[4] = { 12, 13, 0, 1 }, video[4] = { 1, 1, 0, 1 }, narrow[4] = { 9, 16, 0, 0 };
     cmsUInt32Number size;
     void *icc = make_icc(xy_adobe, 563.0 / 256, &size);
     png_recipe r;
@@ -430,6 +445,8 @@ static void who_says_the_space(void **state) {
     expect_space(&r, 0, GMLP_REC2020_HLG, "cICP");
     r.cicp = pq;
     expect_space(&r, 0, GMLP_REC2020_PQ, "cICP");
+    r.cicp = video;
+    expect_space(&r, 0, GMLP_REC709, "cICP");
     r.cicp = narrow; /* not full range: the profile is the next to ask */
     expect_space(&r, 0, GMLP_ADOBERGB, "ICC profile");
     expect_space(&r, GMLP_ACESCG, GMLP_ACESCG, "--from");
@@ -442,7 +459,7 @@ static void known_profiles(void **state) {
         double gamma;
         int space;
     } known[] = { { xy_srgb, 1, GMLP_SRGB_LINEAR }, { xy_p3, 1, GMLP_P3_LINEAR }, { xy_adobe, 1, GMLP_ADOBERGB_LINEAR },
-                  { xy_romm, 1, GMLP_PROPHOTO_LINEAR }, { xy_adobe, 563.0 / 256, GMLP_ADOBERGB } };
+                  { xy_romm, 1, GMLP_PROPHOTO_LINEAR }, { xy_adobe, 563.0 / 256, GMLP_ADOBERGB }, { xy_srgb, 2.4, GMLP_REC709 } };
     cmsUInt32Number size;
     cmsHPROFILE srgb = cmsCreate_sRGBProfile();
     void *icc;
@@ -896,6 +913,7 @@ static void cannot_write(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_and_depth),
+        cmocka_unit_test(linear_forms),
         cmocka_unit_test(exr_is_linear),
         cmocka_unit_test(jpeg_there_and_back),
         cmocka_unit_test(equal_pictures_are_equal_files),

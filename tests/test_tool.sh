@@ -1,42 +1,7 @@
 #!/bin/sh
 # The command-line tool from end to end: the main job, what it says, and every way to go wrong.
-# Prints "ok" and "not ok" lines. GAMUTMLP and SCENE name the programs.
-tool=${GAMUTMLP:-build/gamutmlp}
-scene=${SCENE:-build/scene}
-case $tool in /*) ;; *) tool=$PWD/$tool ;; esac
-case $scene in /*) ;; *) scene=$PWD/$scene ;; esac
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-passed=0
-failed=0
-
-ok() { passed=$((passed + 1)); echo "ok $*"; }
-not_ok() { failed=$((failed + 1)); echo "not ok $*"; sed 's/^/# /' out err 2>/dev/null; }
-is() { # is NAME COMMAND...: the command succeeds
-    name=$1; shift
-    if "$@"; then ok "$name"; else not_ok "$name"; fi
-}
-# says STATUS PATTERN ARGS...: the tool's exit status and its messages. A failure prints no result.
-says() {
-    want=$1; pattern=$2; shift 2
-    "$tool" "$@" >out 2>err </dev/null; status=$?
-    if [ $status -ne "$want" ]; then not_ok "$* (exit $status, not $want)"
-    elif ! grep -qe "$pattern" err; then not_ok "$* (no '$pattern')"
-    elif [ "$want" -ne 0 ] && [ -s out ]; then not_ok "$* (a result in spite of the failure)"
-    elif [ -n "$(find . -name '*.tmp')" ]; then not_ok "$* (leaves a temporary file)"
-    else ok "$* -> $want, $pattern"; fi
-}
-# does ARGS...: the tool succeeds, and says nothing on stderr
-does() {
-    "$tool" "$@" >out 2>err </dev/null; status=$?
-    if [ $status -ne 0 ] || [ -s err ]; then not_ok "$* (exit $status)"; else ok "$*"; fi
-}
-value() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^,\"]*\).*/\1/p" out; }
-above() { awk "BEGIN { exit !($1 > $2) }"; }
-valid_json() { if command -v python3 >/dev/null; then python3 -m json.tool <out >/dev/null; else grep -q '^}' out; fi; }
-has_keys() { for key in "$@"; do grep -q "\"$key\":" out || return 1; done; }
-have() { command -v "$1" >/dev/null || { echo "# no $1: a check is left out"; return 1; }; }
+# Prints "ok" and "not ok" lines.
+. "$(dirname "$0")/tool.sh"
 
 "$scene" wide.png 160 120 || exit 1
 "$scene" other.png 160 120 7 || exit 1
@@ -68,6 +33,7 @@ for kind in png jpg; do
     done
 done
 says 0 "srgb assumed" encode wide.png plain.png --iterations 1   # no --from: the picture says nothing, and a note says so
+does encode wide.png video.png --from rec709
 does encode wide.png base.png $from --iterations 300
 is "the summary names the next step" grep -q "gamutmlp decode base.png" out
 does decode base.png a.exr --depth float --to acescg
@@ -122,6 +88,7 @@ does encode wide.png lossless.png $from --iterations 20 --json
 is "a PNG has none" [ "$(value margin)" = 0 ]
 
 # A start of one's own.
+printf 'P6 1 1 65535\n\377\377\000\000\000\000' >one.ppm
 does meta-train wide.png other.png -o two.start $from --inner 20 --rounds 2 --json
 is "meta-train: JSON" valid_json
 is "meta-train: keys" has_keys pictures rounds inner_iterations network_width weights file_bytes total_seconds
@@ -132,7 +99,10 @@ random=$(value psnr_og)
 does encode wide.png x.png $from --iterations 5 --start two.start --json
 is "--start: five steps bring more" above "$(value psnr_og)" "$random"
 says 1 "two.start: not a start for this preset and budget" encode wide.png x.png $from --preset paper --iterations 5 --start two.start
-says 1 "wide.png: this is not a GamutMLP blob" encode wide.png x.png $from --start wide.png
+says 1 "wide.png: carries no network" encode wide.png x.png $from --start wide.png
+says 1 "one.ppm: this is not a GamutMLP blob" encode wide.png x.png $from --start one.ppm
+does encode wide.png x.png $from --iterations 5 --start base.png --json
+is "--start: from a picture's own file" above "$(value psnr_og)" "$random"
 says 1 "none.start: " encode wide.png x.png $from --start none.start
 does meta-train wide.png other.png $from --inner 5 --rounds 1 --leave-one-out
 is "meta-train --leave-one-out: a row a picture and the mean" [ "$(grep -c '^| [wom]' out)" = 3 ]
@@ -193,7 +163,6 @@ is "bench --paper: three tables" [ "$(grep -c '^| method |' err)" = 3 ]
 is "bench --paper: what is left out" grep -q "no --start32 is given" err
 
 # Small and plain pictures.
-printf 'P6 1 1 65535\n\377\377\000\000\000\000' >one.ppm
 does encode one.ppm one.png $from --iterations 10
 does decode one.png one.tif
 printf 'P5 3 2 255\n\000\100\200\377\001\376' >grey.pgm
@@ -319,23 +288,10 @@ if have jpegtran; then
 fi
 
 # A signal removes the unfinished file.
-ends_clean() { # NAME ARGS...: is stopped when its temporary file is there
-    name=$1; shift
-    echo kept >kept.png
-    "$tool" "$@" >out 2>err &
-    pid=$!
-    while kill -0 $pid 2>/dev/null && [ -z "$(find . -name '*.tmp')" ]; do :; done
-    kill -TERM $pid 2>/dev/null
-    wait $pid; status=$?
-    is "SIGTERM ends $name" [ $status -eq 143 ]
-    is "$name: SIGTERM leaves no rest" [ -z "$(find . -name '*.tmp')" ]
-    is "$name: what was there stays" [ "$(cat kept.png)" = kept ]
-}
 "$scene" large.png 1600 1200
 "$tool" encode large.png large.jpg $from --iterations 1 >out 2>err
 ends_clean encode encode wide.png kept.png $from --iterations 1000000
 ends_clean "encode --target-psnr" encode wide.png kept.png $from --iterations 1000000 --target-psnr 40
 ends_clean decode decode large.jpg kept.png
 
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ]
+finish

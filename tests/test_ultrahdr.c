@@ -655,6 +655,58 @@ static void adds_to_xmp(void **state) {
     free(room);
 }
 
+static bytes part(const bytes *b) {
+    bytes out = { { 0 }, 0 };
+    uint8_t *base;
+    size_t size;
+    gmlp_error err;
+    if (ultrahdr_part(b->p, b->n, &base, &size, &err)) fail_msg("at %lu: %s", (unsigned long)err.offset, err.text);
+    add(&out, base, size);
+    free(base);
+    return out;
+}
+
+/* Nothing is left that points behind the base; the rest of it stays, and can be joined again. */
+static void takes_apart(void **state) {
+    const ultrahdr_metadata m = plain_metadata();
+    ultrahdr_parts parts;
+    bytes base, with = { { 0 }, 0 }, out, again;
+    uint8_t *none = NULL;
+    size_t size = 0;
+    gmlp_error err;
+    (void)state;
+    make_plain(&base);
+    again = part(&base);
+    assert_int_equal(again.n, base.n);
+    assert_memory_equal(again.p, base.p, base.n);
+    add(&base, "bytes behind", 12);
+    again = part(&base);
+    assert_int_equal(again.n, base.n - 12);
+    add_begin(&with);
+    add_xmp(&with, "xmlns:dc='http://purl.org/dc/elements/1.1/' dc:format='x'", "");
+    add_segment(&with, 0xe2, "ICC_PROFILE\0\1\1profile", 21);
+    add_end(&with);
+    out = join(&with, &m);
+    again = part(&out);
+    assert_int_equal(ultrahdr_parse(again.p, again.n, &parts, &err), GMLP_E_NOT_FOUND);
+    assert_int_equal(count_of(&again, "MPF") + count_of(&again, ISO_ID) + count_of(&again, "hdr-gain-map") + count_of(&again, "GainMap"), 0);
+    assert_int_equal(count_of(&again, "dc:format='x'"), 1);
+    assert_int_equal(count_of(&again, "</rdf:RDF></x:xmpmeta>\xff\xe2\0\x17ICC_PROFILE"), 1);
+    assert_memory_equal(again.p + again.n - 26, with.p + with.n - 26, 26);
+    out = join(&again, &m);
+    accept(&out);
+
+    with.n = 0; /* as elements, with other prefixes, and other pictures in the directory */
+    add_contained(&with, "<g:Version xmlns:g='" HDRGM "'>1.0</g:Version><C:Directory><rdf:Seq><rdf:li><C:Item I:Semantic='Primary'/>"
+                         "</rdf:li></rdf:Seq></C:Directory><k:kept xmlns:k='k'>yes</k:kept><C:Directory/>");
+    again = part(&with);
+    assert_int_equal(count_of(&again, "Directory") + count_of(&again, "Version") + count_of(&again, "Semantic"), 0);
+    assert_int_equal(count_of(&again, "><k:kept xmlns:k='k'>yes</k:kept></rdf:Description>"), 1);
+    assert_int_equal(ultrahdr_part(with.p, with.n - 1, &none, &size, &err), GMLP_E_TRUNCATED);
+    assert_int_equal(ultrahdr_part("GIF", 3, &none, &size, &err), GMLP_E_FORMAT);
+    assert_null(none);
+}
+
 static void refuses_to_join(void **state) {
     ultrahdr_metadata m = plain_metadata();
     bytes plain, b;
@@ -976,6 +1028,7 @@ static void keeps_a_network(void **state) {
     memset(&net, 0, sizeof net);
     net.method = GMLP_METHOD_NONE;
     net.wide_space = GMLP_PROPHOTO;
+    net.base_space = GMLP_SRGB;
     net.width = net.base_width = 40;
     net.height = net.base_height = 30;
     net.coords.col_step = net.coords.row_step = 1;
@@ -1191,6 +1244,7 @@ int main(void) {
         cmocka_unit_test(writes_the_container),
         cmocka_unit_test(metadata_there_and_back),
         cmocka_unit_test(adds_to_xmp),
+        cmocka_unit_test(takes_apart),
         cmocka_unit_test(refuses_to_join),
         cmocka_unit_test(applies_the_formula),
         cmocka_unit_test(samples_the_map),

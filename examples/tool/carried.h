@@ -18,7 +18,16 @@ typedef struct carried {
 int carried_open(const char *path, carried *c, char error[256]);
 void carried_free(carried *c);
 
-/* The network of a file that is nothing but a blob: what meta-train writes. 0, or -1 with the reason. */
+/* Does the network give back an HDR rendition, not a wide gamut? What its output is, in a word; cd/m2 of signal 1. */
+int carried_is_hdr(const gmlp_net *net);
+const char *carried_method(const gmlp_net *net);
+double carried_peak_nits(const gmlp_net *net);
+
+/* How large a JPEG or PNG file is without the network in it. */
+size_t carried_bare_size(const void *bytes, size_t size);
+
+/* The network to start from: of a file that is nothing but a blob, which meta-train writes, or that carries one. 0, or
+   -1 with the reason. */
 int start_read(const char *path, gmlp_net *net, char error[256]);
 
 #endif

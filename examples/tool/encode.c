@@ -3,39 +3,28 @@
 #include <string.h>
 
 #include "args.h"
-#include "carried.h"
+#include "carrying.h"
 #include "commands.h"
 #include "metrics.h"
-#include "output.h"
-#include "picture.h"
-#include "pool.h"
 
 typedef struct encode_options {
-    int preset, from, adaptation, truncate, json;
-    uint64_t quality, iterations, seed, threads, budget;
+    int from, adaptation, truncate, json;
+    uint64_t quality;
     double target_psnr;
-    const char *carriers, *start;
+    const char *carriers;
 } encode_options;
 
 /* What encoding makes, in order; freed together. */
 typedef struct encoding {
-    const char *in, *out;
+    const char *in;
     encode_options o;
-    int container, carriers;
+    training t;
+    int carriers;
     pool *workers;
-    picture wide;            /* the original */
-    picture base;            /* the pixels that a decoder will see */
-    uint8_t *file;           /* the base as a file */
-    size_t file_size;
+    picture wide; /* the original */
+    carrying c;
     gmlp_gamut_report gamut;
-    gmlp_net start;          /* with --start */
-    gmlp_net net;
     gmlp_train_report training;
-    double train_seconds;
-    uint8_t *blob;
-    size_t blob_size;
-    output output;
-    uint64_t out_size;
 } encoding;
 
 /* Quality, measured on what a reader of the file decodes. */
@@ -54,15 +43,15 @@ static void measure_band(void *user, size_t index) {
     const measuring *m = (const measuring *)user;
     const gmlp_image *whole = &m->e->wide.image;
     const uint32_t y = (uint32_t)index * BAND, rows = whole->height - y < BAND ? whole->height - y : BAND;
-    const gmlp_image wide = metrics_rows(whole, y, rows), base = metrics_rows(&m->e->base.image, y, rows);
+    const gmlp_image wide = metrics_rows(whole, y, rows), base = metrics_rows(&m->e->c.base.image, y, rows);
     gmlp_image decoded = base;
     gmlp_result status = GMLP_E_MEMORY;
     decoded.stride = 0;
     decoded.type = GMLP_FLOAT;
     decoded.space = GMLP_PROPHOTO_LINEAR;
     decoded.data = malloc((size_t)base.width * rows * 3 * sizeof(float));
-    if (decoded.data) status = gmlp_decoder_rows(m->decoder, &m->e->base.image, 0, 0, &decoded, 0, y);
-    if (status) error_text(m->errors[index], m->e->out, "%s", gmlp_result_string(status));
+    if (decoded.data) status = gmlp_decoder_rows(m->decoder, &m->e->c.base.image, 0, 0, &decoded, 0, y);
+    if (status) error_text(m->errors[index], m->e->c.out, "%s", gmlp_result_string(status));
     else metrics_psnr_rows(m->psnr, &wide, &base, &decoded, &m->sums[index], m->errors[index]);
     free(decoded.data);
 }
@@ -70,20 +59,20 @@ static void measure_band(void *user, size_t index) {
 static int measure(const encoding *e, metrics_psnr_result *result, char error[256]) {
     const size_t bands = (e->wide.image.height + BAND - 1) / BAND;
     const gmlp_threads threads = pool_threads(e->workers);
-    gmlp_image like = e->base.image;
+    gmlp_image like = e->c.base.image;
     gmlp_decoder *decoder = NULL;
     metrics_psnr *psnr;
     metrics_psnr_sums all;
     measuring m;
     size_t i;
-    gmlp_result status = gmlp_decoder_create(&e->net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, NULL, &decoder);
+    gmlp_result status = gmlp_decoder_create(&e->c.net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, NULL, &decoder);
     m.sums = (metrics_psnr_sums *)calloc(bands, sizeof *m.sums);
     m.errors = (char (*)[256])calloc(bands, sizeof *m.errors);
     like.type = GMLP_FLOAT;
     like.space = GMLP_PROPHOTO_LINEAR;
-    psnr = metrics_psnr_begin(&e->wide.image, &e->base.image, &like, e->net.adaptation, error);
+    psnr = metrics_psnr_begin(&e->wide.image, &e->c.base.image, &like, e->c.net.adaptation, error);
     if (!status && (!m.sums || !m.errors)) status = GMLP_E_MEMORY;
-    if (status) error_text(error, e->out, "%s", gmlp_result_string(status));
+    if (status) error_text(error, e->c.out, "%s", gmlp_result_string(status));
     else if (psnr) {
         error[0] = 0;
         m.e = e;
@@ -108,10 +97,9 @@ static int measure(const encoding *e, metrics_psnr_result *result, char error[25
 
 static int make_base(encoding *e) {
     const gmlp_image *wide = &e->wide.image;
-    gmlp_image *base = &e->base.image;
+    gmlp_image *base = &e->c.base.image;
     gmlp_convert_opts opts;
     picture_write_opts write;
-    char error[256];
     gmlp_result status;
     memset(&opts, 0, sizeof opts);
     opts.adaptation = e->o.adaptation;
@@ -125,84 +113,31 @@ static int make_base(encoding *e) {
     base->data = malloc((size_t)wide->width * wide->height * 3);
     status = base->data ? gmlp_reduce(wide, base, &opts, &e->gamut) : GMLP_E_MEMORY;
     if (status) return fail("encode", "%s: %s", e->in, gmlp_result_string(status));
-    if (picture_encode_memory(e->container, base, &write, &e->file, &e->file_size, error)) return fail("encode", "%s", error);
-    if (e->container == GMLP_CONTAINER_JPEG) { /* train on what compression left */
-        picture_free(&e->base);
-        if (picture_read_memory(e->file, e->file_size, e->out, GMLP_SRGB, &e->base, error)) return fail("encode", "%s", error);
-    }
-    return 0;
-}
-
-static int on_progress(void *user, uint32_t step, uint32_t steps) {
-    progress_show((progress *)user, step, steps);
-    return 0;
+    return carrying_compress(&e->c, &write);
 }
 
 static int train(encoding *e) {
-    const double start = seconds_now();
     gmlp_train_opts opts;
-    progress bar;
     gmlp_net trained;
     gmlp_result status;
-    memset(&opts, 0, sizeof opts);
-    opts.preset = e->o.preset;
+    training_begin(&e->t, e->workers, &opts);
     opts.adaptation = e->o.adaptation;
-    opts.seed = e->o.seed;
-    opts.iterations = (uint32_t)e->o.iterations;
-    opts.budget = (uint32_t)e->o.budget;
     opts.target_psnr = e->o.target_psnr;
-    if (e->o.start) {
-        opts.start = &e->start;
-        opts.width = e->start.mlp.width;
-        memcpy(opts.bands, e->start.mlp.bands, sizeof opts.bands);
-    }
-    opts.threads = pool_threads(e->workers);
-    opts.progress = on_progress;
-    opts.progress_user = &bar;
-    progress_begin(&bar, "training");
-    status = gmlp_train(&e->base.image, &e->wide.image, &opts, &trained, &e->training);
-    progress_end(&bar);
-    e->train_seconds = seconds_now() - start;
+    status = gmlp_train(&e->c.base.image, &e->wide.image, &opts, &trained, &e->training);
+    training_end(&e->t);
     if (status == GMLP_E_TARGET)
         return fail("encode", "%s: %.2f dB is out of reach: a network of %s gives %.2f dB; %s is not written", e->in, e->o.target_psnr,
-                    e->o.budget ? "that budget" : "32 KB", e->training.psnr_og, e->out);
-    if (status == GMLP_E_ARGUMENT && e->o.start)
-        return fail("encode", "%s: not a start for this preset and budget (meta-train with the same --preset and --budget makes one)", e->o.start);
-    if (status) return fail("encode", "training on %s: %s", e->in, gmlp_result_string(status));
-    e->blob_size = gmlp_blob_size(&trained);
-    e->blob = (uint8_t *)malloc(e->blob_size);
-    status = e->blob ? gmlp_blob_write(&trained, e->blob, e->blob_size, &e->blob_size) : GMLP_E_MEMORY;
-    gmlp_net_free(&trained);
-    /* from here on, what a reader of the file gets */
-    if (!status) status = gmlp_blob_read(e->blob, e->blob_size, NULL, &e->net, NULL);
-    return status ? fail("encode", "%s: %s", e->in, gmlp_result_string(status)) : 0;
-}
-
-static int write_file(encoding *e) {
-    gmlp_embed_opts opts;
-    gmlp_error why;
-    gmlp_result status;
-    char error[256];
-    memset(&opts, 0, sizeof opts);
-    memset(&why, 0, sizeof why);
-    opts.carriers = e->carriers;
-    status = gmlp_embed(e->file, e->file_size, e->blob, e->blob_size, &opts, output_writer(&e->output), &why);
-    if (status && status != GMLP_E_WRITE) return fail("encode", "%s: %s", e->out, why.text ? why.text : gmlp_result_string(status));
-    if (!status) e->out_size = (uint64_t)ftell(e->output.file);
-    return output_commit(&e->output, error) ? fail("encode", "%s", error) : 0; /* knows why a write failed */
+                    e->t.budget ? "that budget" : "32 KB", e->training.psnr_og, e->c.out);
+    if (status == GMLP_E_ARGUMENT && e->t.start_path)
+        return fail("encode", "%s: not a start for this preset and budget (meta-train with the same --preset and --budget makes one)", e->t.start_path);
+    return status ? fail("encode", "training on %s: %s", e->in, gmlp_result_string(status)) : carrying_network(&e->c, &trained);
 }
 
 /* What it says. */
 
-/* Why the network is as large as it is. */
 static const char *chosen_because(const encoding *e, char text[160]) {
-    static const char *const names[] = { "default", "paper", "fast", "high", "max" };
-    if (e->o.preset == GMLP_PRESET_PAPER) snprintf(text, 160, "as published");
-    else if (e->o.target_psnr > 0.0)
-        snprintf(text, 160, "the smallest tried that gives %.2f dB (%.2f)", e->o.target_psnr, e->training.psnr_og);
-    else if (e->o.start) snprintf(text, 160, "as the start in %s", e->o.start);
-    else if (e->o.budget) snprintf(text, 160, "the widest that leaves 3.6 bits a weight of %llu bytes", (unsigned long long)e->o.budget);
-    else snprintf(text, 160, "preset %s", names[e->o.preset]);
+    if (!(e->o.target_psnr > 0.0)) return training_because(&e->t, text);
+    snprintf(text, 160, "the smallest tried that gives %.2f dB (%.2f)", e->o.target_psnr, e->training.psnr_og);
     return text;
 }
 
@@ -218,15 +153,15 @@ static void report_json(const encoding *e, const metrics_psnr_result *q, double 
     json_number(&j, "out_of_gamut", (double)e->gamut.out_of_gamut / pixels);
     json_number(&j, "saturated", (double)e->training.saturated / pixels);
     json_number(&j, "clamped", (double)e->gamut.clamped / pixels);
-    json_integer(&j, "file_bytes", e->out_size);
-    json_integer(&j, "blob_bytes", e->blob_size);
-    json_integer(&j, "metadata_bytes", e->out_size - e->file_size);
-    json_integer(&j, "network_width", e->net.weights ? (uint64_t)e->net.mlp.width : 0);
-    json_integer(&j, "weights", e->net.weights ? gmlp_mlp_weights(&e->net.mlp) : 0);
-    json_integer(&j, "margin", (uint64_t)e->net.margin);
-    json_text(&j, "chosen_because", e->net.weights ? chosen_because(e, because) : NULL);
+    json_integer(&j, "file_bytes", e->c.out_size);
+    json_integer(&j, "blob_bytes", e->c.blob_size);
+    json_integer(&j, "metadata_bytes", e->c.metadata_bytes);
+    json_integer(&j, "network_width", e->c.net.weights ? (uint64_t)e->c.net.mlp.width : 0);
+    json_integer(&j, "weights", e->c.net.weights ? gmlp_mlp_weights(&e->c.net.mlp) : 0);
+    json_integer(&j, "margin", (uint64_t)e->c.net.margin);
+    json_text(&j, "chosen_because", e->c.net.weights ? chosen_because(e, because) : NULL);
     json_integer(&j, "iterations", e->training.iterations);
-    json_number(&j, "train_seconds", e->train_seconds);
+    json_number(&j, "train_seconds", e->t.seconds);
     json_number(&j, "total_seconds", total);
     json_integer(&j, "peak_rss_bytes", peak_rss_bytes());
     json_number(&j, "psnr_clip", q->psnr_clip);
@@ -250,14 +185,14 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
     if (e->gamut.clamped)
         printf("  clamped         %.2f %% of the pixels, brighter than white or outside %s\n", 100 * (double)e->gamut.clamped / pixels,
                gmlp_space_name(e->wide.image.space));
-    printf("%s: %llu bytes\n", e->out, (unsigned long long)e->out_size);
-    printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)(e->out_size - e->file_size),
-           (unsigned long long)e->blob_size);
-    if (e->net.method == GMLP_METHOD_NONE) printf("  nothing was lost, so there was nothing to train\n");
+    printf("%s: %llu bytes\n", e->c.out, (unsigned long long)e->c.out_size);
+    printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)e->c.metadata_bytes,
+           (unsigned long long)e->c.blob_size);
+    if (e->c.net.method == GMLP_METHOD_NONE) printf("  nothing was lost, so there was nothing to train\n");
     else {
-        printf("  network         2 layers of %d: %s\n", e->net.mlp.width, chosen_because(e, because));
-        if (e->net.margin) printf("  applied to      codes 0-%d and %d-255: so far did compression move clipped ones\n", e->net.margin, 255 - e->net.margin);
-        printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations, e->train_seconds, total);
+        printf("  network         2 layers of %d: %s\n", e->c.net.mlp.width, chosen_because(e, because));
+        if (e->c.net.margin) printf("  applied to      codes 0-%d and %d-255: so far did compression move clipped ones\n", e->c.net.margin, 255 - e->c.net.margin);
+        printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations, e->t.seconds, total);
         printf("\nPSNR in linear ProPhoto       all pixels   out of gamut\n  as plain sRGB         ");
         print_psnr(q->psnr_clip);
         print_psnr(q->psnr_clip_og);
@@ -266,7 +201,7 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
         print_psnr(q->psnr_og);
         printf("\n");
     }
-    printf("\nEvery viewer opens %s as sRGB. The wide gamut comes back with\n  gamutmlp decode %s wide.tif\n", e->out, e->out);
+    printf("\nEvery viewer opens %s as sRGB. The wide gamut comes back with\n  gamutmlp decode %s wide.tif\n", e->c.out, e->c.out);
 }
 
 /* The command line. */
@@ -296,11 +231,10 @@ static int encode(encoding *e) {
     if (!strcmp(e->wide.space_from, "assumed"))
         fprintf(stderr, "gamutmlp encode: note: %s does not say its colour space; %s assumed (--from tells it)\n", e->in,
                 gmlp_space_name(e->wide.image.space));
-    if (e->o.start && start_read(e->o.start, &e->start, error)) return fail("encode", "%s", error);
-    e->workers = pool_create((int)e->o.threads);
+    if (training_prepare(&e->t, "encode")) return 1;
+    e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("encode", "out of memory");
-    if (output_open(&e->output, e->out, error)) return fail("encode", "%s", error); /* before the long part */
-    if (make_base(e) || train(e) || write_file(e)) return 1;
+    if (carrying_open(&e->c) || make_base(e) || train(e) || carrying_write(&e->c, e->carriers)) return 1;
     if (measure(e, &q, error)) return fail("encode", "the file is written, but cannot be measured: %s", error);
     if (e->o.json) report_json(e, &q, seconds_now() - start);
     else report_text(e, &q, seconds_now() - start);
@@ -308,19 +242,18 @@ static int encode(encoding *e) {
 }
 
 int cmd_encode(int argc, char **argv) {
-    static const int presets[] = { GMLP_PRESET_DEFAULT, GMLP_PRESET_FAST, GMLP_PRESET_HIGH, GMLP_PRESET_MAX, GMLP_PRESET_PAPER };
     encoding e;
     int preset = 0;
     const args_option options[] = {
-        { "--preset", ARG_CHOICE, &preset, "default|fast|high|max|paper", "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
+        { "--preset", ARG_CHOICE, &preset, PRESETS, "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95)", 1, 100 },
         { "--from", ARG_SPACE, &e.o.from, "SPACE", "what the numbers are, whatever the file says", 0, 0 },
-        { "--budget", ARG_INT, &e.o.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
+        { "--budget", ARG_INT, &e.t.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
         { "--target-psnr", ARG_NUMBER, &e.o.target_psnr, "DB", "the smallest network that gives out-of-gamut pixels back so well", 1, 120 },
-        { "--start", ARG_TEXT, &e.o.start, "FILE", "begin with these weights, from 'gamutmlp meta-train'", 0, 0 },
-        { "--iterations", ARG_INT, &e.o.iterations, "N", "training steps (the preset's)", 1, 10000000 },
-        { "--seed", ARG_INT, &e.o.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
-        { "--threads", ARG_INT, &e.o.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
+        { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with these weights, from 'gamutmlp meta-train' or of a picture like this", 0, 0 },
+        { "--iterations", ARG_INT, &e.t.iterations, "N", "training steps (the preset's)", 1, 10000000 },
+        { "--seed", ARG_INT, &e.t.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
+        { "--threads", ARG_INT, &e.t.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
         { "--adaptation", ARG_CHOICE, &e.o.adaptation, "bradford|cat02", "how white points are joined (bradford)", 0, 0 },
         { "--floor", ARG_FLAG, &e.o.truncate, NULL, "round 8-bit codes down, as the paper's code does", 0, 0 },
         { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0, 0 },
@@ -341,26 +274,20 @@ int cmd_encode(int argc, char **argv) {
     memset(&e, 0, sizeof e);
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
-    e.o.preset = presets[preset];
+    e.t.preset = preset_of_choice(preset);
     e.in = names[0];
-    e.out = names[1];
-    if (path_has_extension(e.out, "png")) e.container = GMLP_CONTAINER_PNG;
-    else if (path_has_extension(e.out, "jpg") || path_has_extension(e.out, "jpeg")) e.container = GMLP_CONTAINER_JPEG;
-    else return args_wrong(&command, "%s: the output's name must end in .jpg or .png", e.out);
-    if (e.o.quality && e.container == GMLP_CONTAINER_PNG) return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");
-    if (e.o.preset == GMLP_PRESET_PAPER && (e.o.budget || e.o.target_psnr > 0.0))
+    carrying_begin(&e.c, "encode", names[1]);
+    if (!e.c.container) return args_wrong(&command, "%s: the output's name must end in .jpg or .png", names[1]);
+    if (e.o.quality && e.c.container == GMLP_CONTAINER_PNG) return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");
+    if (e.t.preset == GMLP_PRESET_PAPER && (e.t.budget || e.o.target_psnr > 0.0))
         return args_wrong(&command, "--budget and --target-psnr choose a network; --preset paper has its own");
-    if (e.o.start && e.o.target_psnr > 0.0) return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --start for it");
+    if (e.t.start_path && e.o.target_psnr > 0.0) return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --start for it");
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
         return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
     status = encode(&e);
-    output_discard(&e.output);
+    carrying_free(&e.c);
     pool_free(e.workers);
     picture_free(&e.wide);
-    picture_free(&e.base);
-    gmlp_net_free(&e.start);
-    gmlp_net_free(&e.net);
-    free(e.file);
-    free(e.blob);
+    gmlp_net_free(&e.t.start);
     return status;
 }

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,13 +9,6 @@
 #include "picture.h"
 
 #define ROWS 16u
-
-/* A writer that only counts. */
-static int count_bytes(void *user, const void *bytes, size_t size) {
-    (void)bytes;
-    *(size_t *)user += size;
-    return 0;
-}
 
 /* 1 if the network belongs to the pixels, 0 if not, -1 and a text if they cannot be read. */
 static int belongs_to_pixels(const char *path, const carried *c, uint32_t *width, uint32_t *height, char error[256]) {
@@ -71,13 +65,19 @@ static void report_json(const findings *f, const char *problem) {
         json_text(&j, "carriers", f->carriers);
         json_integer(&j, "blob_bytes", f->file.blob_size);
         json_integer(&j, "metadata_bytes", f->metadata_bytes);
-        json_text(&j, "method", net->method == GMLP_METHOD_NONE ? "none" : "residual");
+        json_text(&j, "method", carried_method(net));
         json_text(&j, "space", gmlp_space_name(net->wide_space));
+        json_text(&j, "base_space", gmlp_space_name(net->base_space));
         json_text(&j, "adaptation", net->adaptation == GMLP_CAT02 ? "cat02" : "bradford");
         json_integer(&j, "network_width", net->weights ? (uint64_t)net->mlp.width : 0);
         json_integer(&j, "weights", net->weights ? gmlp_mlp_weights(&net->mlp) : 0);
         json_text(&j, "coding", !net->weights ? NULL : net->coding == GMLP_CODING_STEPS ? "steps" : "floats");
         json_integer(&j, "margin", (uint64_t)net->margin);
+        if (carried_is_hdr(net)) {
+            json_number(&j, "white_nits", (double)net->white_nits);
+            json_number(&j, "peak_nits", carried_peak_nits(net));
+            json_number(&j, "headroom_stops", log2((double)net->brightest));
+        }
         json_integer(&j, "width", net->base_width);
         json_integer(&j, "height", net->base_height);
         json_integer(&j, "trained_width", net->width);
@@ -94,8 +94,13 @@ static void report_text(const findings *f, const char *path) {
     printf("  intact in       %s\n", f->carriers);
     printf("  size            %llu bytes; with its carriers %llu of the file's %llu\n", (unsigned long long)f->file.blob_size,
            (unsigned long long)f->metadata_bytes, (unsigned long long)f->file.size);
-    printf("  gives back      %s (white points joined by %s)\n", gmlp_space_name(net->wide_space),
-           net->adaptation == GMLP_CAT02 ? "CAT02" : "Bradford");
+    if (carried_is_hdr(net)) {
+        printf("  gives back      HDR in %s, up to %.2f stops above the white of %s, which is at %g nit\n", gmlp_space_name(net->wide_space),
+               log2((double)net->brightest), gmlp_space_name(net->base_space), (double)net->white_nits);
+        printf("  by              the %s of PQ signals, 1 being %.0f nit\n", carried_method(net), carried_peak_nits(net));
+    } else
+        printf("  gives back      %s (white points joined by %s)\n", gmlp_space_name(net->wide_space),
+               net->adaptation == GMLP_CAT02 ? "CAT02" : "Bradford");
     if (net->method == GMLP_METHOD_NONE) printf("  network         none: nothing was outside sRGB\n");
     else {
         printf("  network         2 layers of %d, K = %d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d, %s, %llu weights, %.1f bits each\n", net->mlp.width, k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10],
@@ -115,11 +120,7 @@ static int inspect(const char *path, int as_json, findings *f) {
     const char *problem = NULL;
     if (carried_open(path, &f->file, error)) problem = error;
     else {
-        gmlp_writer counter;
-        size_t bare = 0;
-        counter.user = &bare;
-        counter.write = count_bytes;
-        if (!gmlp_strip(f->file.bytes, f->file.size, counter, NULL)) f->metadata_bytes = f->file.size - bare;
+        f->metadata_bytes = f->file.size - carried_bare_size(f->file.bytes, f->file.size);
         carriers_text(gmlp_carriers_present(f->file.bytes, f->file.size, NULL), f->carriers);
         f->belongs = belongs_to_pixels(path, &f->file, &f->width, &f->height, error);
         if (f->belongs < 0) problem = error;

@@ -14,6 +14,8 @@ static const struct {
     { "inspect", cmd_inspect, "what a file carries, and whether it is intact and belongs to these pixels" },
     { "compare", cmd_compare, "how far one picture is from another, in numbers and maps" },
     { "strip", cmd_strip, "the picture without the network" },
+    { "hdr-encode", cmd_hdr_encode, "SDR and HDR picture in, the SDR one out, with the network that gives the HDR one" },
+    { "hdr-decode", cmd_hdr_decode, "such a file in, HDR out (EXR, PNG, TIFF, Ultra HDR)" },
     { "meta-train", cmd_meta_train, "a start for encode's training, from your own pictures" },
     { "bench", cmd_bench, "what all this gives and costs, measured on this machine" },
 };
@@ -21,11 +23,13 @@ static const struct {
 
 static void print_help(FILE *to) {
     size_t i;
-    fprintf(to, "gamutmlp: wide gamut in an ordinary sRGB file, by a small network\n\nusage:\n");
+    fprintf(to, "gamutmlp: wide gamut and HDR in an ordinary file, by a small network\n\nusage:\n");
     for (i = 0; i < COUNT; i++) fprintf(to, "  gamutmlp %-10s %s\n", commands[i].name, commands[i].about);
-    fprintf(to, "\n'gamutmlp COMMAND --help' explains one and shows an example. The main job:\n"
+    fprintf(to, "\n'gamutmlp COMMAND --help' explains one and shows an example. The main jobs:\n"
                 "  gamutmlp encode photo.tif photo.jpg     # opens everywhere\n"
-                "  gamutmlp decode photo.jpg wide.tif      # 16 bit, the original's colours\n");
+                "  gamutmlp decode photo.jpg wide.tif      # 16 bit, the original's colours\n"
+                "  gamutmlp hdr-encode sdr.jpg hdr.exr photo.jpg\n"
+                "  gamutmlp hdr-decode photo.jpg hdr.exr\n");
 }
 
 int main(int argc, char **argv) {

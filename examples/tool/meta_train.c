@@ -6,11 +6,9 @@
 #include <string.h>
 
 #include "args.h"
+#include "carrying.h"
 #include "commands.h"
 #include "metrics.h"
-#include "output.h"
-#include "picture.h"
-#include "pool.h"
 
 typedef struct meta_options {
     int preset, from, leave_out, json;
@@ -220,12 +218,11 @@ static int meta_train(meta *m) {
 }
 
 int cmd_meta_train(int argc, char **argv) {
-    static const int presets[] = { GMLP_PRESET_DEFAULT, GMLP_PRESET_FAST, GMLP_PRESET_HIGH, GMLP_PRESET_MAX, GMLP_PRESET_PAPER };
     meta m;
     int preset = 0, status, i;
     const args_option options[] = {
         { "-o", ARG_TEXT, &m.o.out, "FILE", "where the start is written", 0, 0 },
-        { "--preset", ARG_CHOICE, &preset, "default|fast|high|max|paper", "whose network it is for", 0, 0 },
+        { "--preset", ARG_CHOICE, &preset, PRESETS, "whose network it is for", 0, 0 },
         { "--budget", ARG_INT, &m.o.budget, "BYTES", "for encode's --budget of this size", 512, 65536 },
         { "--width", ARG_INT, &m.o.width, "N", "neurons in a layer, 8, 16 ... 128 (the preset's)", 8, GMLP_MAX_WIDTH },
         { "--inner", ARG_INT, &m.o.inner, "N", "training steps on a picture at a time (200)", 1, 100000 },
@@ -252,7 +249,7 @@ int cmd_meta_train(int argc, char **argv) {
     m.names = (const char **)malloc((size_t)(argc + 1) * sizeof *m.names);
     if (!m.names) return fail("meta-train", "out of memory");
     status = args_parse(&command, argc, argv, m.names);
-    m.o.preset = presets[preset];
+    m.o.preset = preset_of_choice(preset);
     if (status == ARGS_GO_ON) {
         if (!m.o.out && !m.o.leave_out) status = args_wrong(&command, "-o FILE is missing: where the start is written");
         else if (m.o.leave_out && (m.count < 2 || m.o.json)) status = args_wrong(&command, "--leave-one-out needs two pictures and prints a table");

@@ -337,7 +337,7 @@ typedef struct comparison {
     const gmlp_image *reference, *test;
     colours colours;
     uint32_t band_rows, jobs;
-    int hdr;
+    int hdr, signal_only;
     partial *partials;
 } comparison;
 
@@ -426,12 +426,13 @@ static gmlp_result compare_band(const comparison *c, band *b, uint32_t first, pa
                 out->histogram[0]++;
                 continue;
             }
+            itp += delta_e_itp(b->coded[0] + i, b->coded[1] + i);
+            if (c->signal_only) continue;
             lab_of(&c->colours, p, lab[0]);
             lab_of(&c->colours, q, lab[1]);
             e = metrics_delta_e2000(lab[0], lab[1]);
             out->histogram[e < (P95_BINS - 1) * P95_STEP ? (size_t)(e / P95_STEP + 0.5) : P95_BINS - 1]++;
             e2000 += e;
-            itp += delta_e_itp(b->coded[0] + i, b->coded[1] + i);
         }
         sum_add(&out->e2000, e2000);
         sum_add(&out->itp, itp);
@@ -480,8 +481,8 @@ static int failed(gmlp_result result, char error[256]) {
     return -1;
 }
 
-int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
-                    metrics *out, char error[256]) {
+static int compare(const gmlp_image *reference, const gmlp_image *test, int signal_only, const gmlp_threads *threads,
+                   metrics *out, char error[256]) {
     const uint32_t width = reference->width, height = reference->height;
     const uint64_t pixels = (uint64_t)width * height;
     comparison c;
@@ -497,6 +498,7 @@ int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const g
     c.reference = reference;
     c.test = test;
     c.hdr = metrics_is_hdr(reference);
+    c.signal_only = signal_only;
     c.band_rows = 262144u / width < 16 ? 16 : 262144u / width;
     c.jobs = (height - 1) / c.band_rows + 1;
     if (c.jobs > JOBS) c.jobs = JOBS;
@@ -517,14 +519,24 @@ int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const g
         out->rmse = sqrt(mse);
         out->rmse_og = sqrt(mse_og);
         out->ssim = 1 - mean(&p->ssim, windows);
-        out->delta_e2000_mean = mean(&p->e2000, n);
-        out->delta_e2000_p95 = percentile95(p, pixels);
+        out->delta_e2000_mean = signal_only ? NAN : mean(&p->e2000, n);
+        out->delta_e2000_p95 = signal_only ? NAN : percentile95(p, pixels);
         out->delta_e_itp_mean = mean(&p->itp, n);
         out->out_of_gamut = og / n;
         out->hdr = c.hdr;
     }
     free(p);
     return result ? failed(result, error) : 0;
+}
+
+int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
+                    metrics *out, char error[256]) {
+    return compare(reference, test, 0, threads, out, error);
+}
+
+int metrics_compare_signals(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
+                            metrics *out, char error[256]) {
+    return compare(reference, test, 1, threads, out, error);
 }
 
 /* ---- PSNR, band by band ---- */
@@ -549,6 +561,7 @@ struct metrics_psnr {
 
 static int linear_space(int space) {
     if (gmlp_space_is_linear(space)) return space;
+    if (space == GMLP_REC709) return GMLP_SRGB_LINEAR;
     return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG ? GMLP_REC2020_LINEAR : space + GMLP_LINEAR;
 }
 

@@ -45,7 +45,8 @@ static const struct {
 } cicp_table[] = { /* ITU-T H.273; the first entry of a space is the one written */
     { GMLP_SRGB, 1, 13 },         { GMLP_SRGB_LINEAR, 1, 8 },  { GMLP_P3, 12, 13 },         { GMLP_P3_LINEAR, 12, 8 },
     { GMLP_REC2020, 9, 14 },      { GMLP_REC2020, 9, 15 },     { GMLP_REC2020, 9, 1 },      { GMLP_REC2020, 9, 6 },
-    { GMLP_REC2020_LINEAR, 9, 8 }, { GMLP_REC2020_PQ, 9, 16 }, { GMLP_REC2020_HLG, 9, 18 }
+    { GMLP_REC2020_LINEAR, 9, 8 }, { GMLP_REC2020_PQ, 9, 16 }, { GMLP_REC2020_HLG, 9, 18 }, { GMLP_REC709, 1, 1 },
+    { GMLP_REC709, 1, 6 } /* cameras' curves; displays show both by BT.1886 */
 };
 #define CICP_COUNT (sizeof cicp_table / sizeof *cicp_table)
 
@@ -93,6 +94,7 @@ static const char *title_of_space(int space) {
         case GMLP_REC2020_HLG: return "Rec.2020 HLG";
         case GMLP_ACES: return "ACES2065-1";
         case GMLP_ACESCG: return "ACEScg";
+        case GMLP_REC709: return "Rec.709 (BT.1886)";
         case GMLP_SRGB_LINEAR: return "Linear sRGB";
         case GMLP_P3_LINEAR: return "Linear P3";
         case GMLP_ADOBERGB_LINEAR: return "Linear Adobe RGB (1998) compatible";
@@ -112,6 +114,7 @@ static cmsToneCurve *curve_of_space(int space) {
     switch (space) {
         case GMLP_SRGB: case GMLP_P3: return cmsBuildParametricToneCurve(NULL, 4, srgb);
         case GMLP_ADOBERGB: return cmsBuildGamma(NULL, 563.0 / 256);
+        case GMLP_REC709: return cmsBuildGamma(NULL, 2.4);
         case GMLP_PROPHOTO: return cmsBuildParametricToneCurve(NULL, 4, romm);
         case GMLP_REC2020: return cmsBuildParametricToneCurve(NULL, 4, rec2020);
         case GMLP_REC2020_PQ: case GMLP_REC2020_HLG: /* up to the peak; the cicp tag is exact */
@@ -243,6 +246,7 @@ static int space_of_profile(cmsHPROFILE profile) {
         return space;
     if (!cmsIsMatrixShaper(profile) || !(space = space_of_colorants(profile))) return GMLP_SPACE_NONE;
     if (same_curves(profile, space)) return space;
+    if (space == GMLP_SRGB && same_curves(profile, GMLP_REC709)) return GMLP_REC709;
     space = picture_linear_space(space);
     return same_curves(profile, space) ? space : GMLP_SPACE_NONE;
 }
@@ -610,6 +614,7 @@ static int write_all(const char *name, FILE *file, const gmlp_image *image, cons
 
 int picture_linear_space(int space) {
     if (space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG) return GMLP_REC2020_LINEAR;
+    if (space == GMLP_REC709) return GMLP_SRGB_LINEAR;
     return gmlp_space_is_linear(space) ? space : space | GMLP_LINEAR;
 }
 

@@ -172,6 +172,15 @@ void ultrahdr_free(ultrahdr_picture *p) {
     memset(p, 0, sizeof *p);
 }
 
+int ultrahdr_base(const void *bytes, size_t size, const char *name, uint8_t **base, size_t *base_size, char error[256]) {
+    gmlp_error err;
+    char reason[REASON];
+    if (!ultrahdr_part(bytes, size, base, base_size, &err)) return 0;
+    parse_reason(&err, reason);
+    error_text(error, name, "%s", reason);
+    return -1;
+}
+
 /* Writing. */
 
 #define BRIGHTEST 65504.0f /* over SDR white; a half's largest */

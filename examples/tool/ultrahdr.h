@@ -21,6 +21,10 @@ int ultrahdr_read(const char *path, double headroom, ultrahdr_picture *out, char
 int ultrahdr_read_memory(const void *bytes, size_t size, const char *name, double headroom, ultrahdr_picture *out, char error[256]);
 void ultrahdr_free(ultrahdr_picture *p);
 
+/* The base's own JPEG file, without what tells of a gain map and of pictures behind it; of any JPEG picture. The caller
+   frees. 0, or -1 and a text. */
+int ultrahdr_base(const void *bytes, size_t size, const char *name, uint8_t **base, size_t *base_size, char error[256]);
+
 typedef struct ultrahdr_write_opts {
     int scale;    /* width and height of the base over the map's, 1..128; 0: 1 */
     int channels; /* 3, or 1: the gain of luminance; 0: 3 */

@@ -232,7 +232,7 @@ static slice prefix_of(slice packet, const char *uri) {
 /* name without prefix and colon, empty if the prefix is another. */
 static slice local_name(slice name, slice prefix) {
     slice local = { name.p, 0 };
-    if (name.n > prefix.n && !memcmp(name.p, prefix.p, prefix.n) && name.p[prefix.n] == ':') {
+    if (prefix.n && name.n > prefix.n && !memcmp(name.p, prefix.p, prefix.n) && name.p[prefix.n] == ':') {
         local.p = name.p + prefix.n + 1;
         local.n = name.n - prefix.n - 1;
     }
@@ -870,4 +870,63 @@ gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, s
     *file = whole.p;
     *size = whole.n;
     return GMLP_OK;
+}
+
+/* The base alone. */
+
+static int tells_of_map(slice name, slice value, slice hdrgm) {
+    return local_name(name, hdrgm).n ||
+           (starts(name, "xmlns:") && (equals(value, HDRGM_URI) || equals(value, CONTAINER_URI) || equals(value, ITEM_URI)));
+}
+
+/* The packet without the gain map's properties and the directory of pictures. */
+static void put_plain_packet(buffer *b, slice packet) {
+    const slice hdrgm = prefix_of(packet, HDRGM_URI), container = prefix_of(packet, CONTAINER_URI);
+    slice rest = packet, open = { NULL, 0 }, name, value;
+    const char *from = packet.p; /* what is not yet written */
+    tag t;
+    while (next_tag(&rest, &t)) {
+        if (open.n) { /* within an element that goes */
+            if (!t.closes || t.name.n != open.n || memcmp(t.name.p, open.p, open.n)) continue;
+            open.n = 0;
+            from = rest.p;
+        } else if (local_name(t.name, hdrgm).n || equals(local_name(t.name, container), "Directory")) {
+            put(b, from, (size_t)(t.start - from));
+            from = rest.p;
+            if (!t.empty && !t.closes) open = t.name;
+        } else
+            while (next_attribute(&t.attributes, &name, &value)) {
+                if (!tells_of_map(name, value, hdrgm)) continue;
+                put(b, from, (size_t)(name.p - from));
+                from = value.p + value.n + 1;
+            }
+    }
+    put(b, from, (size_t)(packet.p + packet.n - from));
+}
+
+gmlp_result ultrahdr_part(const void *bytes, size_t size, uint8_t **base, size_t *base_size, gmlp_error *err) {
+    const uint8_t *file = (const uint8_t *)bytes;
+    buffer b = { NULL, 0, 0, 0 };
+    gmlp_result r;
+    segment s;
+    size_t end = 0;
+    if ((r = picture_begin(file, 0, size, &s, err)) != GMLP_OK) return r;
+    put(&b, file + s.start, s.end - s.start);
+    do {
+        if ((r = segment_next(file, size, &s, err)) != GMLP_OK) break;
+        if (IS_XMP(file, &s)) {
+            buffer packet = { NULL, 0, 0, 0 };
+            put_plain_packet(&packet, packet_of(file, &s));
+            put_segment(&b, 0xe1, XMP_ID, sizeof XMP_ID, packet.p, packet.n);
+            b.failed |= packet.failed;
+            free(packet.p);
+        } else if (!IS_MPF(file, &s) && !IS_ISO(file, &s)) put(&b, file + s.start, s.end - s.start);
+    } while (s.marker != SOS);
+    if (r == GMLP_OK && (r = picture_end(file, size, &s, &end, err)) == GMLP_OK) put(&b, file + s.end, end - s.end);
+    if (r == GMLP_OK && b.failed) r = failed(err, GMLP_E_MEMORY, 0, "out of memory");
+    if (r == GMLP_OK) {
+        *base = b.p;
+        *base_size = b.n;
+    } else free(b.p);
+    return r;
 }

@@ -40,6 +40,10 @@ gmlp_result ultrahdr_parse(const void *file, size_t size, ultrahdr_parts *out, g
 gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, size_t map_size, const ultrahdr_metadata *metadata,
                           uint8_t **file, size_t *size, gmlp_error *err);
 
+/* The other way: of any JPEG file the first picture alone. Of its segments those that tell of a gain map or of pictures
+   behind it are left out, and such properties of its XMP packet; all else stays as it is. The caller frees. */
+gmlp_result ultrahdr_part(const void *file, size_t size, uint8_t **base, size_t *base_size, gmlp_error *err);
+
 /* How much of the gain a display of this headroom gets; INFINITY: all. */
 double ultrahdr_weight(const ultrahdr_metadata *metadata, double headroom);
 
