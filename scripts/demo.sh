@@ -19,6 +19,12 @@ for kind in jpg png; do
         --heatmap "$dir/error-$kind.png" --chromaticity "$dir/chromaticity-$kind.png" >"$dir/compare-$kind.json"
 done
 
+echo "Encoding an HDR rendition, the picture's numbers taken for HLG, beside the sRGB JPEG as $dir/hdr_travels.jpg, and decoding that"
+"$tool" strip "$dir/travels.jpg" "$dir/sdr.jpg"
+"$tool" hdr-encode "$dir/sdr.jpg" "$dir/scene.png" "$dir/hdr_travels.jpg" --from-hdr rec2020hlg --json >"$dir/hdr.json"
+"$tool" hdr-decode "$dir/hdr_travels.jpg" "$dir/hdr.png"
+"$tool" hdr-decode "$dir/hdr_travels.jpg" "$dir/ultra.jpg"
+
 outside=$(value encode-png out_of_gamut | awk '{ printf "%.1f", 100 * $1 }')
 echo
 echo "$(value encode-png width) x $(value encode-png height) pixels, $outside % of them outside sRGB; scene.png: $(size "$dir/scene.png")"
@@ -34,6 +40,9 @@ decibels "with the network" compare psnr
 echo "  PSNR in linear ProPhoto, pixels outside sRGB"
 decibels "sRGB alone" encode psnr_clip_og
 decibels "with the network" compare psnr_og
+echo
+echo "HDR, up to $(value hdr headroom_stops | awk '{ printf "%.1f", $1 }') stops above white, with a network of $(value hdr blob_bytes) bytes; PSNR of the PQ signal:"
+echo "  the sRGB JPEG as it is $(value hdr psnr_sdr | awk '{ printf "%.2f", $1 }') dB, with the network $(value hdr psnr | awk '{ printf "%.2f", $1 }') dB"
 cat <<END
 
 In $dir:
@@ -41,4 +50,6 @@ In $dir:
   decoded-jpg.png, decoded-png.png       16-bit ProPhoto RGB, made from those alone
   error-jpg.png, error-png.png           where the decoded pictures differ from scene.png
   chromaticity-jpg.png, ...-png.png      the colours of both, outside sRGB
+  hdr_travels.jpg                        the sRGB JPEG again, with a network for HDR
+  hdr.png, ultra.jpg                     what that gives: 16-bit PQ; an Ultra HDR file, which HDR displays show
 END
