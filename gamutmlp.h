@@ -382,7 +382,8 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
 /* What a network's colour inputs are. */
 typedef enum gmlp_inputs {
     GMLP_INPUT_CODES = 0,   /* 2 * code / 255 - 1: decodes by table look-up */
-    GMLP_INPUT_WIDE = 1     /* 2 * clipped linear wide - 1, as the paper has it; HDR: (s - input_mean) / input_range */
+    GMLP_INPUT_WIDE = 1,    /* 2 * clipped linear wide - 1, as the paper has it; HDR: (s - input_mean) / input_range */
+    GMLP_INPUT_HALF = 2     /* code / 255 - 1/2: look-ups too; the lowest sinusoid tells 0 from 255, as those of the others do not */
 } gmlp_inputs;
 
 /* The windows that the last six inputs are means of: 2 radius + 1 pixels of the base each way. */
@@ -1181,7 +1182,7 @@ typedef struct gmlp__space {
 } gmlp__space;
 #define GMLP__D65 0.3127, 0.3290
 #define GMLP__REC2020_XY 0.708, 0.292, 0.170, 0.797, 0.131, 0.046, GMLP__D65
-static const gmlp__space gmlp__spaces[10] = {
+static const gmlp__space gmlp__spaces[11] = {
     {NULL, NULL, {0, 0, 0, 0, 0, 0, 0, 0}},
     {"srgb", "srgb-linear", {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}},                       /* IEC 61966-2-1, ITU-R BT.709 */
     {"p3", "p3-linear", {0.680, 0.320, 0.265, 0.690, 0.150, 0.060, GMLP__D65}},                     /* SMPTE RP 431-2 */
@@ -1191,7 +1192,8 @@ static const gmlp__space gmlp__spaces[10] = {
     {"rec2020pq", NULL, {GMLP__REC2020_XY}},                                                        /* ITU-R BT.2100 */
     {"rec2020hlg", NULL, {GMLP__REC2020_XY}},                                                       /* ITU-R BT.2100 */
     {"aces", NULL, {0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.0770, 0.32168, 0.33767}},                  /* SMPTE ST 2065-1 */
-    {"acescg", NULL, {0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767}}                  /* S-2014-004 */
+    {"acescg", NULL, {0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767}},                 /* S-2014-004 */
+    {"rec709", NULL, {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}}                               /* ITU-R BT.709 */
 };
 #undef GMLP__D65
 #undef GMLP__REC2020_XY
@@ -1204,7 +1206,7 @@ static const double gmlp__cones[2][9] = {
 
 /* The space's row of the table, or NULL. */
 static const gmlp__space *gmlp__space_of(int space) {
-    if (space >= GMLP_SRGB && space <= GMLP_ACESCG) return &gmlp__spaces[space];
+    if (space >= GMLP_SRGB && space <= GMLP_REC709) return &gmlp__spaces[space];
     if (space >= GMLP_SRGB_LINEAR && space <= GMLP_REC2020_LINEAR) return &gmlp__spaces[space - GMLP_LINEAR];
     return NULL;
 }
@@ -1383,6 +1385,7 @@ typedef struct gmlp__gamma {
 static const gmlp__gamma *gmlp__gamma_of(int space) {
     static const gmlp__gamma srgb = {1.0 / 2.4, 1.055, 12.92, 0.0031308, 0.04045}; /* IEC 61966-2-1 */
     static const gmlp__gamma adobe = {256.0 / 563.0, 1.0, 0.0, 0.0, 0.0};
+    static const gmlp__gamma bt1886 = {1.0 / 2.4, 1.0, 0.0, 0.0, 0.0};
     static const gmlp__gamma romm = {1.0 / 1.8, 1.0, 16.0, 1.0 / 512.0, 1.0 / 32.0}; /* ISO 22028-2 */
     /* ITU-R BT.2020 gives alpha and beta by the condition that value and slope meet */
     static const gmlp__gamma rec2020 = {0.45, 1.09929682680944, 4.5, 0.018053968510807, 4.5 * 0.018053968510807};
@@ -1391,6 +1394,7 @@ static const gmlp__gamma *gmlp__gamma_of(int space) {
         case GMLP_ADOBERGB: return &adobe;
         case GMLP_PROPHOTO: return &romm;
         case GMLP_REC2020: return &rec2020;
+        case GMLP_REC709: return &bt1886;
         default: return NULL;
     }
 }
@@ -2233,7 +2237,7 @@ static void gmlp__windows_init(gmlp__windows *w, const gmlp__kernels *kernels, c
     w->channels = base->channels == 4 ? 4 : 3;
     w->inputs = gmlp__inputs(radius);
     for (i = 0; i < GMLP_WINDOWS; i++) {
-        const uint64_t area = (uint64_t)(2 * radius[i] + 1) * (2 * radius[i] + 1);
+        const uint64_t side = 2u * radius[i] + 1u, area = side * side;
         w->radius[i] = radius[i];
         w->area[i] = (uint32_t)area;
         w->reciprocal[i] = ((1ull << 40) + area - 1) / area;
@@ -2664,7 +2668,11 @@ static void gmlp__steps_round(gmlp_net *net);
 static size_t gmlp__blob_bytes(const gmlp_net *net);
 static int gmlp__weights_ok(const gmlp_net *net);
 
+static int gmlp__base_space_ok(int space, int hdr) {
+    return space == GMLP_SRGB || (hdr && (space == GMLP_P3 || space == GMLP_REC709));
+}
 static int gmlp__finite(float v) { return v - v == 0.0f; }
+static int gmlp__is_hdr(int method) { return method >= GMLP_METHOD_DIFFERENCE; }
 
 /* A pixel to draw from: 40 bytes. */
 typedef struct gmlp__sample {
@@ -2686,7 +2694,8 @@ typedef struct gmlp__trainer {
     const gmlp__kernels *kernels;
     const gmlp_image *base, *wide;
     gmlp__loader load_base, load_wide;
-    float to_srgb[9], to_wide[9];     /* linear wide -> linear sRGB and back */
+    float to_srgb[9], to_wide[9];     /* linear wide -> linear sRGB; linear base -> linear wide */
+    gmlp__curve signal;               /* HDR: of light in the original's primaries */
     gmlp__shape shape;
     /* picture: candidates of two classes per row, then their ranks; with GMLP_REGION_ALL class 0 is
        OG and class 1 the rest */
@@ -2714,6 +2723,7 @@ typedef struct gmlp__trainer {
     uint32_t step;
 } gmlp__trainer;
 
+#define GMLP__MOST_LIGHT 1e6 /* of an HDR picture, in parts of white */
 #define GMLP__MOST_BUDGET 65536u
 #define GMLP__TARGET_BUDGET 32768u /* with target_psnr and without budget */
 
@@ -2728,35 +2738,54 @@ static int gmlp__width_for(uint32_t budget, const uint8_t bands[GMLP_INPUTS]) {
     return mlp.width;
 }
 
+typedef struct gmlp__preset {
+    uint32_t iterations, batch, budget;
+    int width;
+    uint8_t bands[GMLP_INPUTS], radius[GMLP_WINDOWS];
+} gmlp__preset;
+
 /* Fills every zero field with the preset's value; 0 if a field is out of range. */
-static int gmlp__resolve_train(const gmlp_train_opts *in, gmlp_train_opts *o) {
-    static const struct {
-        uint32_t iterations, batch, budget;
-        int width;
-        uint8_t bands[GMLP_INPUTS];
-    } presets[] = {{1000, 2048, 4096, 32, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}},
-                   {9000, 65536, 0, 32, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}},
-                   {250, 1024, 4096, 32, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}},
-                   {2000, 2048, 10240, 96, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}},
-                   {2800, 2048, 23552, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}}};
+static int gmlp__resolve_train(const gmlp_train_opts *in, int hdr, gmlp_train_opts *o) {
+    static const gmlp__preset presets[2][5] = {
+        {{1000, 2048, 4096, 32, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+         {9000, 65536, 0, 32, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
+         {250, 1024, 4096, 32, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+         {2000, 2048, 10240, 96, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+         {2800, 2048, 23552, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}}},
+        {{1000, 2048, 5120, 48, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+         {1000, 65536, 0, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
+         {250, 1024, 5120, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+         {2000, 2048, 10240, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+         {2800, 2048, 23552, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}}};
     static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    const gmlp__preset *preset;
     int paper, i;
     if (in) *o = *in;
     else memset(o, 0, sizeof *o);
     if (o->preset < 0 || o->preset > GMLP_PRESET_MAX) return 0;
+    preset = &presets[hdr != 0][o->preset];
     paper = o->preset == GMLP_PRESET_PAPER;
-    if (paper && (o->budget || o->target_psnr > 0.0)) return 0;
-    if (!o->iterations) o->iterations = presets[o->preset].iterations;
-    if (!o->batch) o->batch = presets[o->preset].batch;
-    if (!memcmp(o->bands, none, sizeof none)) memcpy(o->bands, presets[o->preset].bands, sizeof o->bands);
+    if ((paper && o->budget) || ((paper || hdr) && o->target_psnr > 0.0)) return 0;
+    if (!o->iterations) o->iterations = preset->iterations;
+    if (!o->batch) o->batch = preset->batch;
+    if (!memcmp(o->bands, none, sizeof none)) memcpy(o->bands, preset->bands, sizeof o->bands);
     for (i = 0; i < GMLP_WINDOWS; i++)
-        if (gmlp__window_bands(o->bands, i)) o->radius[i] = o->radius[i] ? o->radius[i] : (uint8_t)(2 * i + 1);
-        else o->radius[i] = 0;
-    if (!o->width) o->width = o->budget ? gmlp__width_for(o->budget, o->bands) : presets[o->preset].width;
-    if (!o->budget) o->budget = o->target_psnr > 0.0 ? GMLP__TARGET_BUDGET : presets[o->preset].budget;
+        if (!gmlp__window_bands(o->bands, i)) o->radius[i] = 0;
+        else if (!o->radius[i]) o->radius[i] = preset->radius[i] ? preset->radius[i] : (uint8_t)(2 * i + 1);
+    if (!o->width) o->width = o->budget ? gmlp__width_for(o->budget, o->bands) : preset->width;
+    if (!o->budget) o->budget = o->target_psnr > 0.0 ? GMLP__TARGET_BUDGET : preset->budget;
+    if (hdr) {
+        if (!o->method) o->method = paper ? GMLP_METHOD_GAMMA : GMLP_METHOD_DIFFERENCE;
+        if (o->white_nits == 0.0) o->white_nits = paper ? 100.0 : GMLP__WHITE_NITS;
+        if (o->method < GMLP_METHOD_DIFFERENCE || o->method > GMLP_METHOD_DIRECT || !(o->white_nits > 0.0 && o->white_nits <= GMLP__PQ_NITS) ||
+            !(o->peak >= 0.0 && o->peak <= GMLP__MOST_LIGHT))
+            return 0;
+    } else if (o->method) {
+        return 0;
+    }
     if (!o->optimizer) o->optimizer = paper ? GMLP_ADAM : GMLP_MUON;
     if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_FALLING;
-    if (!(o->rate > 0.0)) o->rate = paper ? 5e-3 : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
+    if (!(o->rate > 0.0)) o->rate = paper ? (hdr ? 1e-2 : 5e-3) : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
     if (!(o->matrix_rate > 0.0)) o->matrix_rate = 2.3e-2;
     if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.97;
     return o->radius[0] <= GMLP_MAX_RADIUS && o->radius[1] <= GMLP_MAX_RADIUS && (!paper || gmlp__inputs(o->radius) == 5) &&
@@ -2806,21 +2835,63 @@ static uint32_t gmlp__band(uint32_t height, size_t index) {
     return (uint32_t)((uint64_t)height * index / GMLP__BANDS);
 }
 
-/* n pixels of the original, and which of them are OG: how many. */
+/* HDR: light of three planes to signals. */
+static void gmlp__signals(const gmlp__kernels *k, const gmlp__curve *signal, float peak, float *const *planes, size_t n) {
+    size_t c;
+    for (c = 0; c < 3; c++) {
+        k->clamp(planes[c], planes[c], n, peak);
+        k->curve(signal, planes[c], planes[c], n, 0);
+        k->clamp(planes[c], planes[c], n, 1.0f);
+    }
+}
+
+/* n pixels of the original, and which of them are OG: how many. HDR: their signals. */
 static uint64_t gmlp__load_wide(const gmlp__trainer *t, const void *pixels, size_t n, gmlp__rows *r) {
     const size_t padded = GMLP__PAD(n);
     size_t c;
     gmlp__load_row(&t->load_wide, pixels, n, r->wide[0], r->wide[1], r->wide[2]);
+    if (gmlp__is_hdr(t->net->method)) {
+        gmlp__signals(t->kernels, &t->signal, t->net->peak, r->wide, padded);
+        return 0;
+    }
     for (c = 0; c < 3; c++) t->kernels->clamp(r->wide[c], r->wide[c], padded, 1.0f);
     gmlp__matrix_row(t->kernels, t->to_srgb, r->wide[0], r->wide[1], r->wide[2], r->srgb[0], r->srgb[1], r->srgb[2], n);
     return (uint64_t)t->kernels->out_of_gamut(r->srgb[0], r->srgb[1], r->srgb[2], r->og, padded);
 }
 
-/* n pixels of the base, in the original's space. */
+/* n pixels of the base, in the original's space. HDR: their signals. */
 static void gmlp__load_base(const gmlp__trainer *t, const void *pixels, size_t n, gmlp__rows *r) {
     float *const *p = r->base;
     gmlp__load_row(&t->load_base, pixels, n, p[0], p[1], p[2]);
     gmlp__matrix_row(t->kernels, t->to_wide, p[0], p[1], p[2], p[0], p[1], p[2], n);
+    if (gmlp__is_hdr(t->net->method)) gmlp__signals(t->kernels, &t->signal, t->net->peak, p, GMLP__PAD(n));
+}
+
+/* HDR: the map's value where the base has signal s and the original h; and h back from it. Sources: gmlp_method. */
+#define GMLP__MAP_E (1.0 / 64.0)
+static double gmlp__gamma_base(double s) { /* log2 of s + e */
+    const double v = s + GMLP__MAP_E;
+    return gmlp__log2(v < 1.0 - GMLP__MAP_E ? v : 1.0 - GMLP__MAP_E);
+}
+
+static float gmlp__map_of(int method, float s, float h) {
+    const double a = (double)s, b = (double)h;
+    switch (method) {
+        case GMLP_METHOD_GAIN: return (float)((b + GMLP__MAP_E) / (a + GMLP__MAP_E));
+        case GMLP_METHOD_GAMMA: return (float)(gmlp__log2(b + GMLP__MAP_E) / gmlp__gamma_base(a));
+        case GMLP_METHOD_DIRECT: return h;
+        default: return h - s;
+    }
+}
+
+static float gmlp__map_back(int method, float s, float m) {
+    const double a = (double)s, f = (double)m;
+    double h = method == GMLP_METHOD_GAIN ? gmlp__dmul(a + GMLP__MAP_E, f) - GMLP__MAP_E : 0.0;
+    if (method == GMLP_METHOD_GAMMA) {
+        h = gmlp__dmul(f, gmlp__gamma_base(a));
+        h = h < 1.0 ? gmlp__exp2(h > -64.0 ? h : -64.0) - GMLP__MAP_E : 1.0; /* NaN: 1 */
+    }
+    return (float)h;
 }
 
 /* The chosen pixels of a row, one after the other. */
@@ -2852,7 +2923,7 @@ static void gmlp__count_job(void *ctx, size_t job) {
     gmlp__rows_init(t, &r, memory);
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         t->rank[y][0] = gmlp__candidates(t, y, r.index);
-        if (t->net->region == GMLP_REGION_ALL) {
+        if (t->net->region == GMLP_REGION_ALL && !gmlp__is_hdr(t->net->method)) {
             t->rank[y][0] = gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->width, &r);
             t->rank[y][1] = t->base->width - t->rank[y][0];
         }
@@ -2898,7 +2969,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
     gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width, (uint16_t *)(void *)((char *)memory + rows));
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y), *wide = gmlp__row(t->wide, y);
-        const int all = t->net->region == GMLP_REGION_ALL;
+        const int hdr = gmlp__is_hdr(t->net->method), all = t->net->region == GMLP_REGION_ALL && !hdr;
         uint64_t rank[2], og = 0;
         rank[0] = t->rank[y][0];
         rank[1] = t->rank[y][1];
@@ -2922,7 +2993,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
         if (!n) continue;
         gmlp__windows_seek(&windows, y);
         og = gmlp__load_wide(t, gmlp__pack_pixels(&r, wide, gmlp__pixel(&t->load_wide), n), n, &r);
-        if (!all && !(t->opts.target_psnr > 0.0)) t->out_of_gamut[job] += og;
+        if (!all && !(t->opts.target_psnr > 0.0)) t->out_of_gamut[job] += og; /* HDR: 0 */
         gmlp__load_base(t, gmlp__pack_pixels(&r, codes, gmlp__pixel(&t->load_base), n), n, &r);
         for (i = 0; i < n; i++) {
             gmlp__sample *s = t->samples + t->place[r.slot[i]];
@@ -2932,8 +3003,8 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             gmlp__windows_means(&windows, r.index[i], s->mean);
             for (c = 0; c < 3; c++) {
                 s->code[c] = r.packed[i * gmlp__pixel(&t->load_base) + c];
-                s->target[c] = 2.0f * (r.wide[c][i] - r.base[c][i]);
-                s->color[c] = 2.0f * r.base[c][i] - 1.0f; /* exact product: safe to fuse */
+                s->target[c] = hdr ? gmlp__map_of(t->net->method, r.base[c][i], r.wide[c][i]) : 2.0f * (r.wide[c][i] - r.base[c][i]);
+                s->color[c] = hdr ? r.base[c][i] : 2.0f * r.base[c][i] - 1.0f; /* exact product: safe to fuse */
             }
         }
     }
@@ -3061,8 +3132,8 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
         }
     t->total[0] = at[0];
     t->total[1] = at[1];
-    report->saturated = t->net->region == GMLP_REGION_ALL ? at[0] + at[1] : at[0];
-    if (t->opts.preset == GMLP_PRESET_PAPER) { /* every 5th OG and every 50th other pixel */
+    report->saturated = at[0] + at[1];
+    if (t->opts.preset == GMLP_PRESET_PAPER && !gmlp__is_hdr(t->net->method)) { /* every 5th OG and every 50th other pixel */
         t->keep[0] = (at[0] + 4) / 5;
         t->keep[1] = (at[1] + 49) / 50;
     } else {
@@ -3083,7 +3154,7 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
             report->out_of_gamut += og[i];
             t->rest_error += rest[i];
         }
-        if (!report->out_of_gamut && report->samples < report->saturated) { /* a few may lie among those not kept */
+        if (!report->out_of_gamut && report->samples < report->saturated && !gmlp__is_hdr(t->net->method)) { /* a few may lie among those not kept */
             gmlp__run(&t->opts.threads, gmlp__out_of_gamut_job, t, GMLP__BANDS);
             for (i = 0; i < GMLP__BANDS; i++) {
                 if (failed[i]) goto done;
@@ -3103,11 +3174,16 @@ static float gmlp__coordinate(double i, uint32_t n) {
     return n > 1 ? (float)(2.0 * i / (double)(n - 1) - 1.0) : -1.0f;
 }
 
+static float gmlp__code_input(int inputs, size_t code) {
+    const double v = (double)code / 255.0;
+    return (float)(inputs == GMLP_INPUT_HALF ? v - 0.5 : 2.0 * v - 1.0); /* exact product: safe to fuse */
+}
+
 /* Feature tables: by row, by column and, for code inputs, by code. Returns floats; with memory
    NULL only counts them. */
 static size_t gmlp__feature_tables(gmlp__trainer *t, float *memory) {
     size_t used = 0, i, j, same;
-    for (i = 0; i < (t->net->inputs == GMLP_INPUT_CODES ? gmlp__inputs(t->opts.radius) : 2); i++) {
+    for (i = 0; i < (t->net->inputs == GMLP_INPUT_WIDE ? 2 : gmlp__inputs(t->opts.radius)); i++) {
         const uint32_t bands = t->opts.bands[i], size = 2 * bands;
         const uint32_t n = i == 0 ? t->base->height : i == 1 ? t->base->width : 256u;
         float *table = memory ? memory + used : NULL;
@@ -3118,7 +3194,7 @@ static size_t gmlp__feature_tables(gmlp__trainer *t, float *memory) {
             continue;
         }
         for (j = 0; memory && j < n && bands; j++) {
-            const float m = i < 2 ? gmlp__coordinate((double)j, n) : (float)(2.0 * (double)j / 255.0 - 1.0);
+            const float m = i < 2 ? gmlp__coordinate((double)j, n) : gmlp__code_input(t->net->inputs, j);
             t->kernels->encode(m, bands, table + j * size);
         }
         t->tables[i] = table;
@@ -3466,34 +3542,114 @@ static gmlp_result gmlp__search(gmlp__trainer *t, gmlp_train_report *report) {
     return GMLP_OK;
 }
 
-GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
-                                gmlp_net *net, gmlp_train_report *report) {
+/* HDR: the brightest channel of each band. */
+static void gmlp__brightest_job(void *ctx, size_t job) {
+    gmlp__trainer *t = (gmlp__trainer *)ctx;
+    const size_t size = gmlp__rows_size(t);
+    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
+    gmlp__rows r;
+    uint32_t y, x;
+    size_t c;
+    t->failed[job] = !memory;
+    if (!memory) return;
+    memset(memory, 0, size);
+    gmlp__rows_init(t, &r, memory);
+    for (y = gmlp__band(t->wide->height, job); y < gmlp__band(t->wide->height, job + 1); y++) {
+        gmlp__load_row(&t->load_wide, gmlp__row(t->wide, y), t->wide->width, r.wide[0], r.wide[1], r.wide[2]);
+        for (c = 0; c < 3; c++)
+            for (x = 0; x < t->wide->width; x++)
+                if ((double)r.wide[c][x] > t->rest[job]) t->rest[job] = (double)r.wide[c][x]; /* not if it is NaN */
+    }
+    gmlp__free(&t->opts.alloc, memory, size);
+}
+
+/* HDR: what signal 1 means, from the brightest channel. */
+static gmlp_result gmlp__choose_peak(gmlp__trainer *t) {
+    gmlp_net *net = t->net;
+    const double pq = GMLP__PQ_NITS / t->opts.white_nits;
+    int failed[GMLP__BANDS];
+    double rest[GMLP__BANDS] = {0}, brightest = 0.0, peak = t->opts.peak;
+    size_t i;
+    t->failed = failed;
+    t->rest = rest;
+    gmlp__run(&t->opts.threads, gmlp__brightest_job, t, GMLP__BANDS);
+    for (i = 0; i < GMLP__BANDS; i++) {
+        if (failed[i]) return GMLP_E_MEMORY;
+        if (rest[i] > brightest) brightest = rest[i];
+    }
+    if (brightest > GMLP__MOST_LIGHT) brightest = GMLP__MOST_LIGHT;
+    if (peak == 0.0) peak = t->opts.preset == GMLP_PRESET_PAPER ? pq / 10.0 : brightest > pq * 1.0001 ? brightest : pq; /* rounding alone goes beyond */
+    net->white_nits = (float)t->opts.white_nits;
+    net->peak = (float)peak;
+    net->brightest = brightest > 1e-6 ? brightest < peak ? (float)brightest : net->peak : 1e-6f;
+    return gmlp__curve_init(&t->signal, GMLP_REC2020_PQ, 1, GMLP__PQ_NITS / (double)net->peak, &t->opts.alloc);
+}
+
+/* HDR: puts the samples' map values, and the inputs if they are signals, about 0 in units of their spread: of the range with
+   preset paper, else of 3 1/3 standard deviations. */
+static void gmlp__normalise(gmlp__trainer *t) {
+    const int paper = t->opts.preset == GMLP_PRESET_PAPER;
+    float *const mean[2] = {&t->net->map_mean, &t->net->input_mean}, *const range[2] = {&t->net->map_range, &t->net->input_range};
+    size_t i, k, c;
+    for (k = 0; k < 2; k++) {
+        double sum = 0.0, square = 0.0, least = 1e30, most = -1e30, spread;
+        const double n = 3.0 * (double)t->sample_count;
+        for (i = 0; i < t->sample_count; i++)
+            for (c = 0; c < 3; c++) {
+                const double v = (double)(k ? t->samples[i].color[c] : t->samples[i].target[c]);
+                sum += v;
+                square += gmlp__dmul(v, v);
+                if (v < least) least = v;
+                if (v > most) most = v;
+            }
+        sum /= n;
+        square = gmlp__sqrt(square / n - gmlp__dmul(sum, sum) > 1e-12 ? square / n - gmlp__dmul(sum, sum) : 1e-12);
+        spread = paper ? 0.5 * (most - least) : square / 0.3;
+        *mean[k] = (float)sum;
+        *range[k] = spread > 1e-6 ? (float)spread : 1e-6f;
+        if (k && !paper) { /* not used */
+            *mean[k] = 0.0f;
+            *range[k] = 1.0f;
+        }
+        for (i = 0; i < t->sample_count; i++)
+            for (c = 0; c < 3; c++) {
+                float *v = k ? &t->samples[i].color[c] : &t->samples[i].target[c];
+                *v = (*v - *mean[k]) / *range[k];
+            }
+    }
+}
+
+/* Both kinds of training. */
+static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts, int hdr,
+                               gmlp_net *net, gmlp_train_report *report) {
     gmlp__trainer t;
     gmlp_train_report unused;
     gmlp_signature signature;
     gmlp__fp_state fp;
     gmlp_result result;
-    int shape_ok;
+    int shape_ok, paper;
     if (!net) return GMLP_E_ARGUMENT;
     memset(net, 0, sizeof *net);
     memset(&t, 0, sizeof t);
     if (!report) report = &unused;
     memset(report, 0, sizeof *report);
-    if (gmlp__check_image(base) || gmlp__check_image(wide) || base->type != GMLP_U8 || base->space != GMLP_SRGB ||
-        base->width != wide->width || base->height != wide->height || !gmlp__resolve_train(opts, &t.opts))
+    if (gmlp__check_image(base) || gmlp__check_image(wide) || base->type != GMLP_U8 || base->width != wide->width ||
+        base->height != wide->height || !gmlp__base_space_ok(base->space, hdr) || !gmlp__resolve_train(opts, hdr, &t.opts))
         return GMLP_E_ARGUMENT;
+    paper = t.opts.preset == GMLP_PRESET_PAPER;
     t.kernels = gmlp__select(t.opts.isa);
     t.net = net;
     t.base = base;
     t.wide = wide;
-    net->method = GMLP_METHOD_RESIDUAL;
+    net->method = hdr ? t.opts.method : GMLP_METHOD_RESIDUAL;
     net->wide_space = wide->space;
+    net->base_space = base->space;
     net->adaptation = t.opts.adaptation;
-    net->inputs = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_INPUT_WIDE : GMLP_INPUT_CODES;
-    net->region = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_REGION_ALL : GMLP_REGION_SATURATED;
-    net->coding = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_CODING_FLOATS : GMLP_CODING_STEPS;
+    net->inputs = paper ? GMLP_INPUT_WIDE : hdr ? GMLP_INPUT_HALF : GMLP_INPUT_CODES;
+    net->region = paper || hdr ? GMLP_REGION_ALL : GMLP_REGION_SATURATED;
+    net->coding = paper ? GMLP_CODING_FLOATS : GMLP_CODING_STEPS;
     net->mlp.activation = t.opts.activation;
-    net->mlp.bias = t.opts.preset == GMLP_PRESET_PAPER ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL;
+    net->mlp.bias = paper && !hdr ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL;
     net->mlp.width = t.opts.width;
     memcpy(net->mlp.bands, t.opts.bands, sizeof net->mlp.bands);
     memcpy(net->radius, t.opts.radius, sizeof net->radius);
@@ -3505,18 +3661,21 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
     shape_ok = gmlp_mlp_weights(&net->mlp) != 0 && !(t.opts.start && t.opts.target_psnr > 0.0);
     if (shape_ok && t.opts.start)
         shape_ok = t.opts.start->weights && !memcmp(&t.opts.start->mlp, &net->mlp, sizeof net->mlp) &&
-                   !memcmp(t.opts.start->radius, net->radius, sizeof net->radius) && t.opts.start->inputs == net->inputs;
+                   !memcmp(t.opts.start->radius, net->radius, sizeof net->radius) && t.opts.start->inputs == net->inputs &&
+                   t.opts.start->method == net->method;
     if (!t.kernels || !shape_ok) {
         memset(net, 0, sizeof *net);
         return GMLP_E_ARGUMENT;
     }
     fp = gmlp__fp_enter();
     gmlp__float_matrix(wide->space, GMLP_SRGB_LINEAR, t.opts.adaptation, t.to_srgb);
-    gmlp__float_matrix(GMLP_SRGB_LINEAR, wide->space, t.opts.adaptation, t.to_wide);
-    result = gmlp__loader_init(&t.load_base, GMLP_U8, base->channels, GMLP_SRGB, 0.0, t.kernels, &t.opts.alloc);
-    if (!result) result = gmlp__loader_init(&t.load_wide, wide->type, wide->channels, wide->space, 0.0, t.kernels, &t.opts.alloc);
+    gmlp__float_matrix(base->space, wide->space, t.opts.adaptation, t.to_wide);
+    result = gmlp__loader_init(&t.load_base, GMLP_U8, base->channels, base->space, 0.0, t.kernels, &t.opts.alloc);
+    if (!result) result = gmlp__loader_init(&t.load_wide, wide->type, wide->channels, wide->space, t.opts.white_nits, t.kernels, &t.opts.alloc);
+    if (!result && hdr) result = gmlp__choose_peak(&t);
     if (!result) result = gmlp__collect(&t, report);
-    if (!result && !report->out_of_gamut) net->method = GMLP_METHOD_NONE;
+    if (!result && hdr) gmlp__normalise(&t);
+    if (!result && !hdr && !report->out_of_gamut) net->method = GMLP_METHOD_NONE;
     else if (!result) result = t.opts.target_psnr > 0.0 ? gmlp__search(&t, report) : gmlp__fit(&t, report);
     if (!result) {
         gmlp_signature_begin(&signature, base->width, base->height);
@@ -3524,11 +3683,22 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
         gmlp_signature_finish(&signature, net->signature);
     }
     gmlp__free(&t.opts.alloc, t.samples, t.sample_count * sizeof *t.samples);
+    gmlp__curve_free(&t.signal, &t.opts.alloc);
     gmlp__loader_free(&t.load_wide);
     gmlp__loader_free(&t.load_base);
     if (result) gmlp_net_free(net);
     gmlp__fp_leave(fp);
     return result;
+}
+
+GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
+                                gmlp_net *net, gmlp_train_report *report) {
+    return gmlp__train(base, wide, opts, 0, net, report);
+}
+
+GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hdr, const gmlp_train_opts *opts,
+                                    gmlp_net *net, gmlp_train_report *report) {
+    return gmlp__train(base, hdr, opts, 1, net, report);
 }
 
 /* ---------------------------------------------------------------------------------------
@@ -3610,6 +3780,7 @@ enum {
     GMLP__BLOB_VERSION = 3,
     GMLP__BLOB_HEAD = 34,  /* bytes that every method has */
     GMLP__BLOB_NET = 118,  /* bytes before the weights */
+    GMLP__BLOB_HDR = 28,   /* so many more with HDR methods */
     GMLP__BLOB_CRC = 4
 };
 
@@ -3757,7 +3928,10 @@ static size_t gmlp__weights_size(const gmlp_net *net) {
 }
 
 /* Bytes of a net's blob. */
-static size_t gmlp__blob_bytes(const gmlp_net *net) { return GMLP__BLOB_NET + gmlp__weights_size(net) + GMLP__BLOB_CRC; }
+static size_t gmlp__blob_before(const gmlp_net *net) {
+    return GMLP__BLOB_NET + (gmlp__is_hdr(net->method) ? (size_t)GMLP__BLOB_HDR : 0);
+}
+static size_t gmlp__blob_bytes(const gmlp_net *net) { return gmlp__blob_before(net) + gmlp__weights_size(net) + GMLP__BLOB_CRC; }
 
 /* The step of a layer relative to its weights' root mean square. An error in W3 shows directly, and it has
    few weights, so it gets smaller ones; the figures were tried, not derived. */
@@ -3831,14 +4005,22 @@ static int gmlp__weights_ok(const gmlp_net *net) {
 
 static int gmlp__coord_ok(float v) { return v >= -1e6f && v <= 1e6f; }
 
+/* The numbers that HDR methods have, in the blob's order. */
+#define GMLP__HDR_FLOATS 7
+static float *gmlp__hdr_float(gmlp_net *net, int i) {
+    float *const at[GMLP__HDR_FLOATS] = {&net->white_nits, &net->peak, &net->brightest, &net->map_mean, &net->map_range, &net->input_mean, &net->input_range};
+    return at[i];
+}
+
 /* Judges every field but the weights; offsets are those of the blob's bytes. */
 static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
     const int space = net->wide_space;
     int k;
 #define GMLP__RULE(ok, offset, text) if (!(ok)) return gmlp__fail(err, GMLP_E_FIELD, offset, text)
-    GMLP__RULE(net->method == GMLP_METHOD_NONE || net->method == GMLP_METHOD_RESIDUAL, 5, "the method is unknown");
-    GMLP__RULE((space >= GMLP_SRGB && space <= GMLP_ACESCG) || (space >= GMLP_SRGB_LINEAR && space <= GMLP_REC2020_LINEAR),
+    GMLP__RULE(net->method >= GMLP_METHOD_NONE && net->method <= GMLP_METHOD_DIRECT, 5, "the method is unknown");
+    GMLP__RULE((space >= GMLP_SRGB && space <= GMLP_REC709) || (space >= GMLP_SRGB_LINEAR && space <= GMLP_REC2020_LINEAR),
                6, "the colour space of the original is unknown");
+    GMLP__RULE(gmlp__base_space_ok(net->base_space, gmlp__is_hdr(net->method)), 7, "the base's colour space is not one of this method's");
     GMLP__RULE(net->adaptation == GMLP_BRADFORD || net->adaptation == GMLP_CAT02, 8, "the adaptation is unknown");
     GMLP__RULE(net->coords.transpose == 0 || net->coords.transpose == 1, 9, "the transposition is neither 0 nor 1");
     GMLP__RULE(net->width - 1 < GMLP_MAX_SIZE, 10, "the trained width is not within 1..65535");
@@ -3852,7 +4034,7 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
     GMLP__RULE(gmlp__coord_ok(net->coords.row_step) && net->coords.row_step != 0.0f, 30,
                "the row step is 0 or not a number within a million");
     if (net->method == GMLP_METHOD_NONE) return GMLP_OK;
-    GMLP__RULE(net->inputs == GMLP_INPUT_CODES || net->inputs == GMLP_INPUT_WIDE, 34, "the kind of inputs is unknown");
+    GMLP__RULE(net->inputs >= GMLP_INPUT_CODES && net->inputs <= GMLP_INPUT_HALF, 34, "the kind of inputs is unknown");
     GMLP__RULE(net->region == GMLP_REGION_SATURATED || net->region == GMLP_REGION_ALL, 35, "the region is unknown");
     GMLP__RULE(net->margin >= 0 && net->margin <= 63, 36, "the margin is beyond 63");
     GMLP__RULE(net->coding == GMLP_CODING_STEPS || net->coding == GMLP_CODING_FLOATS, 37, "the coding of the weights is unknown");
@@ -3860,11 +4042,21 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
     GMLP__RULE(net->mlp.bias == GMLP_BIAS_ALL || net->mlp.bias == GMLP_BIAS_FIRST, 39, "the kind of bias is unknown");
     GMLP__RULE(gmlp_mlp_weights(&net->mlp) != 0, 40, "the network's width or bands are not allowed");
     for (k = 0; k < GMLP_WINDOWS; k++) {
-        GMLP__RULE(net->radius[k] <= (net->inputs == GMLP_INPUT_CODES ? GMLP_MAX_RADIUS : 0), 52 + (size_t)k, "a window's radius is not allowed");
+        GMLP__RULE(net->radius[k] <= (net->inputs == GMLP_INPUT_WIDE ? 0 : GMLP_MAX_RADIUS), 52 + (size_t)k, "a window's radius is not allowed");
         GMLP__RULE(net->radius[k] || !gmlp__window_bands(net->mlp.bands, k), 46 + 3 * (size_t)k, "a window without a radius has bands");
     }
+    if (gmlp__is_hdr(net->method)) {
+        GMLP__RULE(net->region == GMLP_REGION_ALL, 35, "an HDR network is for all pixels");
+        GMLP__RULE(net->white_nits > 0.0f && net->white_nits <= (float)GMLP__PQ_NITS, 118, "the white is not within 0..10000 cd/m2");
+        GMLP__RULE(net->peak > 1e-6f && net->peak <= 1e9f, 122, "the peak is not a number above 0 and up to 1e9");
+        GMLP__RULE(net->brightest > 0.0f && net->brightest <= net->peak, 126, "the brightest light is not within 0..peak");
+        GMLP__RULE(gmlp__coord_ok(net->map_mean), 130, "the map's mean is not a number within a million");
+        GMLP__RULE(gmlp__coord_ok(net->map_range) && net->map_range != 0.0f, 134, "the map's range is 0 or not a number within a million");
+        GMLP__RULE(gmlp__coord_ok(net->input_mean), 138, "the inputs' mean is not a number within a million");
+        GMLP__RULE(gmlp__coord_ok(net->input_range) && net->input_range != 0.0f, 142, "the inputs' range is 0 or not a number within a million");
+    }
     for (k = 0; k < 3 && net->coding == GMLP_CODING_STEPS; k++)
-        GMLP__RULE(gmlp__step_ok(net->steps[k]), GMLP__BLOB_NET + 4 * (size_t)k, "a layer's step is not a positive finite number");
+        GMLP__RULE(gmlp__step_ok(net->steps[k]), gmlp__blob_before(net) + 4 * (size_t)k, "a layer's step is not a positive finite number");
 #undef GMLP__RULE
     return GMLP_OK;
 }
@@ -3902,6 +4094,7 @@ static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size) {
     const size_t need = gmlp_blob_size(net);
     uint8_t *p = (uint8_t *)bytes;
+    gmlp_net copy;
     int i;
     if (!need || !bytes || !size) return GMLP_E_ARGUMENT;
     if (capacity < need) return GMLP_E_BUFFER;
@@ -3910,7 +4103,7 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
     p[4] = GMLP__BLOB_VERSION;
     p[5] = (uint8_t)net->method;
     p[6] = (uint8_t)net->wide_space;
-    p[7] = GMLP_SRGB;
+    p[7] = (uint8_t)net->base_space;
     p[8] = (uint8_t)net->adaptation;
     p[9] = (uint8_t)net->coords.transpose;
     p = gmlp__put_le(p + 10, net->width, 2);
@@ -3932,7 +4125,10 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
         for (i = 0; i < GMLP_INPUTS; i++) *p++ = net->mlp.bands[i];
         for (i = 0; i < GMLP_WINDOWS; i++) *p++ = net->radius[i];
         memcpy(p, net->signature, GMLP_SIGNATURE_SIZE);
-        gmlp__weights_write(net, p + GMLP_SIGNATURE_SIZE);
+        p += GMLP_SIGNATURE_SIZE;
+        copy = *net;
+        for (i = 0; i < GMLP__HDR_FLOATS && gmlp__is_hdr(net->method); i++) p = gmlp__put_float(p, *gmlp__hdr_float(&copy, i));
+        gmlp__weights_write(net, p);
     }
     gmlp__put_le((uint8_t *)bytes + need - GMLP__BLOB_CRC, gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
     *size = need;
@@ -3944,7 +4140,7 @@ static gmlp_result gmlp__weights_read(gmlp_net *net, const uint8_t *p, size_t si
     gmlp__layer l[3];
     gmlp__coder c;
     gmlp__rd r;
-    size_t i, k, offset = GMLP__BLOB_NET;
+    size_t i, k, offset = gmlp__blob_before(net);
     gmlp__layers(&net->mlp, l);
     if (net->coding == GMLP_CODING_FLOATS) {
         r.p = p;
@@ -3975,9 +4171,9 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
     gmlp_result result;
     gmlp__rd r;
     gmlp_net n;
-    size_t need = GMLP__BLOB_HEAD, count;
+    size_t need = GMLP__BLOB_HEAD, before = 0, count;
     gmlp__fp_state fp;
-    int base_space, i;
+    int i;
     if (net) memset(net, 0, sizeof *net);
     if (!bytes || !net) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no net given");
     memset(&n, 0, sizeof n);
@@ -3990,7 +4186,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
         return gmlp__fail(err, GMLP_E_VERSION, 4, "the blob is of an unknown version");
     n.method = (int)gmlp__rd_le(&r, 1);
     n.wide_space = (int)gmlp__rd_le(&r, 1);
-    base_space = (int)gmlp__rd_le(&r, 1);
+    n.base_space = (int)gmlp__rd_le(&r, 1);
     n.adaptation = (int)gmlp__rd_le(&r, 1);
     n.coords.transpose = (int)gmlp__rd_le(&r, 1);
     n.width = gmlp__rd_le(&r, 2);
@@ -4001,7 +4197,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
     n.coords.col_step = gmlp__rd_float(&r);
     n.coords.row = gmlp__rd_float(&r);
     n.coords.row_step = gmlp__rd_float(&r);
-    if (n.method == GMLP_METHOD_RESIDUAL) {
+    if (n.method != GMLP_METHOD_NONE) {
         n.inputs = (int)gmlp__rd_le(&r, 1);
         n.region = (int)gmlp__rd_le(&r, 1);
         n.margin = (int)gmlp__rd_le(&r, 1);
@@ -4012,14 +4208,15 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
         for (i = 0; i < GMLP_INPUTS; i++) n.mlp.bands[i] = (uint8_t)gmlp__rd_le(&r, 1);
         for (i = 0; i < GMLP_WINDOWS; i++) n.radius[i] = (uint8_t)gmlp__rd_le(&r, 1);
         for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n.signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP__HDR_FLOATS && gmlp__is_hdr(n.method); i++) *gmlp__hdr_float(&n, i) = gmlp__rd_float(&r);
         for (i = 0; i < 3 && n.coding == GMLP_CODING_STEPS; i++) n.steps[i] = gmlp__rd_float(&r);
     }
     if (r.failed) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends within its header");
     result = gmlp__net_check(&n, err);
     if (result != GMLP_OK) return result;
-    if (base_space != GMLP_SRGB) return gmlp__fail(err, GMLP_E_FIELD, 7, "the base's colour space is not sRGB");
-    if (n.method == GMLP_METHOD_RESIDUAL) { /* coded weights reach to the checksum, whatever their number */
-        need = GMLP__BLOB_NET + (n.coding == GMLP_CODING_STEPS ? 13 : gmlp__weights_size(&n));
+    if (n.method != GMLP_METHOD_NONE) { /* coded weights reach to the checksum, whatever their number */
+        before = gmlp__blob_before(&n);
+        need = before + (n.coding == GMLP_CODING_STEPS ? 13 : gmlp__weights_size(&n));
         if (n.coding == GMLP_CODING_STEPS && size > need + GMLP__BLOB_CRC) need = size - GMLP__BLOB_CRC;
     }
     if (size < need + GMLP__BLOB_CRC) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends too early");
@@ -4030,13 +4227,13 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
     if (gmlp__rd_le(&r, GMLP__BLOB_CRC) != gmlp__crc32(0, p, need))
         return gmlp__fail(err, GMLP_E_CORRUPT, need, "the blob's checksum does not match");
     if (alloc) n.alloc = *alloc;
-    if (n.method == GMLP_METHOD_RESIDUAL) {
+    if (n.method != GMLP_METHOD_NONE) {
         count = gmlp_mlp_weights(&n.mlp);
         n.weights = (float *)gmlp__alloc(&n.alloc, count * sizeof(float));
-        if (!n.weights) return gmlp__fail(err, GMLP_E_MEMORY, GMLP__BLOB_NET, "no memory for the weights");
+        if (!n.weights) return gmlp__fail(err, GMLP_E_MEMORY, before, "no memory for the weights");
         memset(n.weights, 0, count * sizeof(float)); /* biases that the blob leaves out are 0 */
         fp = gmlp__fp_enter();
-        result = gmlp__weights_read(&n, p + GMLP__BLOB_NET, need - GMLP__BLOB_NET, err);
+        result = gmlp__weights_read(&n, p + before, need - before, err);
         gmlp__fp_leave(fp);
         if (result != GMLP_OK) {
             gmlp_net_free(&n);
@@ -4156,6 +4353,12 @@ struct gmlp_decoder {
     uint32_t width, height;      /* of the picture in the file */
     uint32_t trained[2];         /* rows, columns of the trained picture */
     int network, inputs, region, margin;
+    int method;
+    float peak, input_mean, input_range;
+    double weight;               /* HDR: of the HDR rendition, 1 unless there is less headroom */
+    gmlp__curve signal, light;   /* HDR: light to signal and back */
+    int direct;                  /* HDR: the signal is the code to write: coded stores it */
+    gmlp__storer coded;
     size_t tables_used;          /* gmlp__inputs of the windows */
     uint8_t radius[GMLP_WINDOWS];
     int leaves;                  /* the space to write is not the wide one: to_out is not the identity */
@@ -4184,6 +4387,18 @@ static void gmlp__input_product(const gmlp_decoder *d, size_t i, float m, const 
                   2 * (size_t)d->mlp.bands[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
 }
 
+/* What HDR methods need besides. */
+static gmlp_result gmlp__decoder_hdr(gmlp_decoder *d, const gmlp_net *net, int type, int space, double white_nits, double headroom) {
+    const double nits = GMLP__PQ_NITS / (double)net->peak, stops = gmlp__log2((double)net->brightest);
+    const int same = !memcmp(gmlp__space_of(space)->xy, gmlp__space_of(net->wide_space)->xy, sizeof gmlp__space_of(space)->xy);
+    gmlp_result result = gmlp__curve_init(&d->signal, GMLP_REC2020_PQ, 1, nits, &d->alloc);
+    if (!result) result = gmlp__curve_init(&d->light, GMLP_REC2020_PQ, 0, nits, &d->alloc);
+    if (!result) result = gmlp__storer_init(&d->coded, type, 3, GMLP_REC2020_LINEAR, 0.0, d->kernels, &d->alloc, 0);
+    if (headroom > 0.0 && headroom < stops) d->weight = headroom / stops;
+    d->direct = space == GMLP_REC2020_PQ && same && d->weight == 1.0 && nits - white_nits < 1e-6 * nits && white_nits - nits < 1e-6 * nits;
+    return result;
+}
+
 GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts,
                                          gmlp_decoder **decoder) {
     gmlp_decode_opts none;
@@ -4193,6 +4408,7 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     gmlp_result result;
     const gmlp__kernels *kernels;
     gmlp_image from, to;
+    double white_nits;
     size_t size, tables = 0, i, j;
     float *memory;
     if (!net || !decoder) return GMLP_E_ARGUMENT;
@@ -4203,15 +4419,15 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     if (space == GMLP_SPACE_NONE) space = net->wide_space;
     if (!kernels || !gmlp_type_size(type) || !gmlp__space_of(space) || !gmlp__space_of(net->wide_space)) return GMLP_E_ARGUMENT;
     memset(&shape, 0, sizeof shape);
-    if (net->method == GMLP_METHOD_RESIDUAL) {
+    if (net->method != GMLP_METHOD_NONE) {
+        if (net->method < 0 || net->method > GMLP_METHOD_DIRECT || !gmlp__base_space_ok(net->base_space, gmlp__is_hdr(net->method))) return GMLP_E_ARGUMENT;
+        if (gmlp__is_hdr(net->method) && !(net->peak > 0.0f && net->white_nits > 0.0f && opts->headroom >= 0.0)) return GMLP_E_ARGUMENT;
         if (!net->weights || !gmlp_mlp_weights(&net->mlp) || !net->width || !net->height || !net->base_width ||
             !net->base_height || net->radius[0] > GMLP_MAX_RADIUS || net->radius[1] > GMLP_MAX_RADIUS)
             return GMLP_E_ARGUMENT;
         gmlp__shape_of(&net->mlp, &shape);
-        tables = net->inputs == GMLP_INPUT_CODES ? ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * shape.wide : 0;
+        tables = net->inputs != GMLP_INPUT_WIDE ? ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * shape.wide : 0;
         tables += shape.count + gmlp__transposes_count(&shape);
-    } else if (net->method != GMLP_METHOD_NONE) {
-        return GMLP_E_ARGUMENT;
     }
     size = sizeof *d + tables * sizeof(float);
     d = (gmlp_decoder *)gmlp__alloc(&opts->alloc, size);
@@ -4228,30 +4444,38 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     d->height = net->base_height;
     d->trained[0] = net->height;
     d->trained[1] = net->width;
-    d->network = net->method == GMLP_METHOD_RESIDUAL;
+    d->network = net->method != GMLP_METHOD_NONE;
+    d->method = net->method;
+    d->peak = net->peak;
+    d->input_mean = net->input_mean;
+    d->input_range = net->input_range;
+    d->weight = 1.0;
+    white_nits = opts->white_nits == 0.0 && gmlp__is_hdr(d->method) ? (double)net->white_nits : opts->white_nits;
     d->inputs = net->inputs;
     d->region = net->region;
     d->margin = net->margin;
     memcpy(d->radius, net->radius, sizeof d->radius);
     d->tables_used = gmlp__inputs(d->radius);
-    gmlp__float_matrix(GMLP_SRGB_LINEAR, net->wide_space, net->adaptation, d->to_wide);
+    gmlp__float_matrix(d->network ? net->base_space : GMLP_SRGB, net->wide_space, net->adaptation, d->to_wide);
     d->leaves = gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
     memset(&from, 0, sizeof from);
     from.type = GMLP_U8;
-    from.space = GMLP_SRGB;
+    from.space = d->network ? net->base_space : GMLP_SRGB;
     to = from;
     to.type = type;
     to.space = space;
-    result = gmlp__conversion_init(&d->convert, &from, &to, net->adaptation, opts->white_nits, 0, kernels, &d->alloc);
+    result = gmlp__conversion_init(&d->convert, &from, &to, net->adaptation, white_nits, 0, kernels, &d->alloc);
+    if (!result && gmlp__is_hdr(d->method)) result = gmlp__decoder_hdr(d, net, type, space, white_nits, opts->headroom);
     if (!result && d->network) {
         memory = (float *)(void *)(d + 1);
         d->block = memory;
         d->transposes = memory + shape.count;
         memory = d->transposes + gmlp__transposes_count(&shape);
         gmlp__pack(&shape, net->weights, d->block);
-        for (j = shape.w3; j < shape.count; j++) d->block[j] *= 0.5f; /* the residual is half the output */
+        for (j = shape.w3; j < shape.count; j++) d->block[j] *= gmlp__is_hdr(d->method) ? net->map_range : 0.5f; /* the residual is half the output */
+        for (j = 0; j < 3 && gmlp__is_hdr(d->method); j++) d->block[shape.b3 + j] += net->map_mean;
         gmlp__transpose(&shape, d->block, d->transposes);
-        if (d->inputs == GMLP_INPUT_CODES) {
+        if (d->inputs != GMLP_INPUT_WIDE) {
             const size_t along = d->coords.transpose ? 0 : 1; /* the input that file columns drive */
             d->tables[1] = memory;
             for (j = 0; j < d->width; j++, memory += shape.wide)
@@ -4259,7 +4483,7 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
             for (i = 2; i < d->tables_used; i++) {
                 d->tables[i] = memory;
                 for (j = 0; j < 256; j++, memory += shape.wide)
-                    gmlp__input_product(d, i, (float)(2.0 * (double)j / 255.0 - 1.0), NULL, memory);
+                    gmlp__input_product(d, i, gmlp__code_input(d->inputs, j), NULL, memory);
             }
         }
     }
@@ -4274,7 +4498,37 @@ GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
     if (!decoder) return;
     gmlp__conversion_free(&decoder->convert);
     alloc = decoder->alloc;
+    gmlp__curve_free(&decoder->signal, &alloc);
+    gmlp__curve_free(&decoder->light, &alloc);
+    gmlp__storer_free(&decoder->coded);
     gmlp__free(&alloc, decoder, decoder->size);
+}
+
+/* HDR: signals of n pixels of the base, in plane, and the network's output to signals of the HDR rendition. */
+static void gmlp__apply_map(const gmlp_decoder *d, const float *out, float *const *plane, size_t n) {
+    size_t i, c;
+    for (c = 0; c < 3; c++) {
+        float *const p = plane[c];
+        if (d->method == GMLP_METHOD_DIRECT) memset(p, 0, GMLP__PAD(n) * sizeof *p);
+        if (d->method == GMLP_METHOD_GAIN || d->method == GMLP_METHOD_GAMMA) {
+            for (i = 0; i < n; i++) p[i] = gmlp__map_back(d->method, p[i], out[16 * i + c]);
+            d->kernels->clamp(p, p, GMLP__PAD(n), 1.0f);
+        } else {
+            d->kernels->correct(out + c, p, GMLP__PAD(n));
+        }
+    }
+}
+
+/* HDR: signals to light; with less headroom than the picture has, light between the base's and it. */
+static void gmlp__apply_light(const gmlp_decoder *d, float (*base)[GMLP__CHUNK], float *const *plane, size_t n) {
+    size_t i, c;
+    for (c = 0; c < 3; c++) {
+        d->kernels->curve(&d->light, plane[c], plane[c], GMLP__PAD(n), 0);
+        for (i = 0; d->weight < 1.0 && i < n; i++) {
+            const double b = (double)base[c][i] + GMLP__MAP_E, stops = gmlp__log2(((double)plane[c][i] + GMLP__MAP_E) / b);
+            plane[c][i] = (float)(gmlp__dmul(b, gmlp__exp2(gmlp__dmul(d->weight, stops))) - GMLP__MAP_E);
+        }
+    }
 }
 
 /* Writes the chosen pixels of a row, which are for the network. */
@@ -4284,15 +4538,21 @@ static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t
     const size_t pixel = 3 * gmlp_type_size(d->convert.storer.type);
     uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
     unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4], means[3 * GMLP_WINDOWS] = {0};
-    float plane[3][GMLP__CHUNK];
+    float plane[3][GMLP__CHUNK], light[3][GMLP__CHUNK];
     float *const r = plane[0], *const g = plane[1], *const b = plane[2];
+    float *const planes[3] = {r, g, b};
+    const int hdr = gmlp__is_hdr(d->method);
     size_t i, j, c, n;
     for (i = 0; i < count; i += n) {
         n = count - i < GMLP__CHUNK ? count - i : GMLP__CHUNK;
         for (j = 0; j < n; j++) memcpy(codes + 3 * j, base + index[i + j] * channels, 3);
         k->load8(codes, d->convert.loader.table, r, g, b, GMLP__PAD(n));
         k->matrix(d->to_wide, r, g, b, r, g, b, GMLP__PAD(n));
-        if (d->inputs == GMLP_INPUT_CODES) {
+        if (hdr) {
+            for (c = 0; c < 3 && d->weight < 1.0; c++) k->clamp(plane[c], light[c], GMLP__PAD(n), d->peak);
+            gmlp__signals(k, &d->signal, d->peak, planes, GMLP__PAD(n));
+        }
+        if (d->inputs != GMLP_INPUT_WIDE) {
             for (j = 0; j < n; j++) {
                 at[j][1] = x + index[i + j];
                 at[j][2] = codes[3 * j];
@@ -4309,14 +4569,20 @@ static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t
                 float in[GMLP_INPUTS] = {0};
                 in[d->coords.transpose ? 1 : 0] = gmlp__place(d, 1, y);
                 in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[i + j]);
-                for (c = 0; c < 3; c++) in[2 + c] = 2.0f * plane[c][j] - 1.0f; /* exact product */
+                for (c = 0; c < 3; c++)
+                    in[2 + c] = hdr ? (plane[c][j] - d->input_mean) / d->input_range : 2.0f * plane[c][j] - 1.0f; /* exact product */
                 gmlp__encode(k, d->mlp.bands, in, p->f + j * d->shape.row);
             }
             gmlp__forward(k, &d->shape, d->block, d->transposes, p, n, 0);
         }
-        for (c = 0; c < 3; c++) k->correct(p->out + c, plane[c], GMLP__PAD(n));
-        if (d->leaves) k->matrix(d->to_out, r, g, b, r, g, b, GMLP__PAD(n));
-        gmlp__store_portion(&d->convert.storer, r, g, b, GMLP__PAD(n), packed);
+        if (hdr) {
+            gmlp__apply_map(d, p->out, planes, n);
+            if (!d->direct) gmlp__apply_light(d, light, planes, n);
+        } else {
+            for (c = 0; c < 3; c++) k->correct(p->out + c, plane[c], GMLP__PAD(n));
+        }
+        if (d->leaves && !d->direct) k->matrix(d->to_out, r, g, b, r, g, b, GMLP__PAD(n));
+        gmlp__store_portion(d->direct ? &d->coded : &d->convert.storer, r, g, b, GMLP__PAD(n), packed);
         for (j = 0; j < n; j++) memcpy(out + index[i + j] * out_step, packed + j * pixel, pixel);
     }
 }
@@ -4324,7 +4590,7 @@ static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t
 /* Lays out over zeroed memory the part of a pass that decoding takes; with NULL only says how many floats. */
 static size_t gmlp__decode_pass(const gmlp_decoder *d, float *memory, gmlp__pass *p) {
     const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * d->shape.wide;
-    const size_t features = d->inputs == GMLP_INPUT_CODES ? 0 : rows * d->shape.row + 16; /* 16: encode writes past its last */
+    const size_t features = d->inputs != GMLP_INPUT_WIDE ? 0 : rows * d->shape.row + 16; /* 16: encode writes past its last */
     if (memory) {
         memset(p, 0, sizeof *p);
         p->h1 = memory;
@@ -4375,7 +4641,7 @@ static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32
         if (count < n) gmlp__convert_row(&d->convert, &load, &store, codes, row, n);
         if (!count) continue;
         gmlp__windows_seek(&windows, v->y + r);
-        if (d->inputs == GMLP_INPUT_CODES)
+        if (d->inputs != GMLP_INPUT_WIDE)
             gmlp__input_product(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, v->y + r), d->block + d->shape.b1, line);
         gmlp__apply(d, codes, channels, v->x, v->y + r, &windows, index, count, line, &p, row,
                     (size_t)store.channels * gmlp_type_size(store.type));
@@ -4457,7 +4723,7 @@ GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, co
     gmlp__decode_job job;
     gmlp_result result;
     size_t i;
-    if (!base || !out || base->space != GMLP_SRGB) return GMLP_E_ARGUMENT;
+    if (!base || !out || !net || base->space != (net->method == GMLP_METHOD_NONE ? GMLP_SRGB : net->base_space)) return GMLP_E_ARGUMENT;
     result = gmlp_decoder_create(net, out->type, out->space, opts, &decoder);
     if (result) return result;
     memset(&job, 0, sizeof job);

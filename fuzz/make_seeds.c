@@ -39,6 +39,7 @@ static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, 
     memset(&net, 0, sizeof net);
     net.method = method;
     net.wide_space = GMLP_PROPHOTO;
+    net.base_space = GMLP_SRGB;
     net.coding = largest ? GMLP_CODING_STEPS : GMLP_CODING_FLOATS;
     for (i = 0; i < 3 && largest; i++) net.steps[i] = 0.0625f;
     net.mlp.bias = bias;

@@ -111,6 +111,7 @@ static buffer make_blob(int width, int bands, int bits, uint32_t seed) {
     memset(&net, 0, sizeof net);
     net.method = GMLP_METHOD_RESIDUAL;
     net.wide_space = GMLP_PROPHOTO;
+    net.base_space = GMLP_SRGB;
     net.coding = bits < 32 ? GMLP_CODING_STEPS : GMLP_CODING_FLOATS;
     for (k = 0; k < 3; k++) net.steps[k] = bits < 32 ? 0.25f : 0.0f;
     net.mlp.width = width;

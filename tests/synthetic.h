@@ -3,7 +3,7 @@
 #define TESTS_SYNTHETIC_H
 
 /* data holds width * height * 3; seed changes colours and places. */
-static void test_picture(uint16_t *data, uint32_t width, uint32_t height, uint32_t seed) {
+static inline void test_picture(uint16_t *data, uint32_t width, uint32_t height, uint32_t seed) {
     uint32_t x, y, noise = seed * 2654435761u + 1;
     for (y = 0; y < height; y++)
         for (x = 0; x < width; x++) {

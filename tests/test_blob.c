@@ -38,6 +38,7 @@ static gmlp_net make_net(int coding, int bias, int width, int bands) {
     memset(&net, 0, sizeof net);
     net.method = GMLP_METHOD_RESIDUAL;
     net.wide_space = GMLP_PROPHOTO;
+    net.base_space = GMLP_SRGB;
     net.coding = coding;
     net.mlp.bias = bias;
     net.mlp.width = width;
@@ -481,16 +482,16 @@ static void check_field(size_t (*make)(uint8_t *), field_case c, gmlp_result bad
 
 static void test_fields(void **state) {
     static const field_case cases[] = {
-        {5, 1, 2, 0}, {5, 1, 255, 0},
-        {6, 1, 0, 0}, {6, 1, 1, 1}, {6, 1, 9, 1}, {6, 1, 10, 0}, {6, 1, 64, 0}, {6, 1, 65, 1}, {6, 1, 69, 1}, {6, 1, 70, 0},
-        {7, 1, 0, 0}, {7, 1, 2, 0}, {8, 1, 0, 1}, {8, 1, 2, 0}, {9, 1, 0, 1}, {9, 1, 2, 0},
+        {5, 1, 6, 0}, {5, 1, 255, 0},
+        {6, 1, 0, 0}, {6, 1, 1, 1}, {6, 1, 9, 1}, {6, 1, 10, 1}, {6, 1, 11, 0}, {6, 1, 64, 0}, {6, 1, 65, 1}, {6, 1, 69, 1}, {6, 1, 70, 0},
+        {7, 1, 0, 0}, {7, 1, 2, 0}, {7, 1, 10, 0}, /* HDR alone has other bases */ {8, 1, 0, 1}, {8, 1, 2, 0}, {9, 1, 0, 1}, {9, 1, 2, 0},
         {10, 2, 0, 0}, {10, 2, 1, 1}, {10, 2, 65535, 1}, {12, 2, 0, 0}, {12, 2, 1, 1}, {14, 2, 0, 0}, {16, 2, 0, 0}, {16, 2, 65535, 1},
         /* floats: a million, the next above, minus the same, NaN, infinity, 0 */
         {18, 4, 0x49742400, 1}, {18, 4, 0x49742401, 0}, {18, 4, 0xc9742400, 1}, {18, 4, 0xc9742401, 0}, {18, 4, 0x7fc00000, 0}, {18, 4, 0, 1},
         {22, 4, 0x49742400, 1}, {22, 4, 0x49742401, 0}, {22, 4, 0x7f800000, 0}, {22, 4, 0, 0}, {22, 4, 0x80000000, 0}, {22, 4, 1, 1},
         {26, 4, 0xc9742400, 1}, {26, 4, 0xff800000, 0}, {26, 4, 0, 1},
         {30, 4, 0x49742401, 0}, {30, 4, 0xffc00000, 0}, {30, 4, 0, 0},
-        {34, 1, 0, 1}, {34, 1, 2, 0}, {35, 1, 0, 1}, {35, 1, 2, 0}, {36, 1, 63, 1}, {36, 1, 64, 0},
+        {34, 1, 0, 1}, {34, 1, 2, 1}, {34, 1, 3, 0}, {35, 1, 0, 1}, {35, 1, 2, 0}, {36, 1, 63, 1}, {36, 1, 64, 0},
         {37, 1, 0, 0}, {37, 1, 3, 0}, {37, 1, 8, 0}, {37, 1, 255, 0},
         {38, 1, 0, 1}, {38, 1, 2, 0}, {39, 1, 2, 0}, {40, 1, 0, 0}, {40, 1, 7, 0}, {40, 1, 9, 0}, {40, 1, 136, 0},
         {46, 1, 1, 0}, {49, 1, 1, 0}, {52, 1, 1, 0}, {53, 1, 1, 0}, /* windows do not go with wide inputs */
@@ -826,6 +827,7 @@ static void test_write_refuses(void **state) {
     assert_int_equal(gmlp_blob_write(&net, p, sizeof p, &size), GMLP_E_ARGUMENT);
     assert_int_equal(size, 7);
     net.wide_space = GMLP_P3;
+    net.base_space = GMLP_SRGB;
     net.width = net.height = net.base_width = net.base_height = 1;
     net.coords.col_step = net.coords.row_step = 1;
     assert_int_equal(gmlp_blob_size(&net), 38);

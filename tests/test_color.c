@@ -12,10 +12,17 @@
 #include <cmocka.h>
 
 static const int isas[] = {GMLP_ISA_SCALAR, GMLP_ISA_AVX2, GMLP_ISA_AVX512, GMLP_ISA_NEON};
-static const int spaces[] = {GMLP_SRGB, GMLP_P3, GMLP_ADOBERGB, GMLP_PROPHOTO, GMLP_REC2020, GMLP_REC2020_PQ,
+static const int spaces[] = {GMLP_SRGB, GMLP_P3, GMLP_ADOBERGB, GMLP_PROPHOTO, GMLP_REC2020, GMLP_REC709, GMLP_REC2020_PQ,
                              GMLP_REC2020_HLG, GMLP_ACES, GMLP_ACESCG, GMLP_SRGB_LINEAR, GMLP_P3_LINEAR,
                              GMLP_ADOBERGB_LINEAR, GMLP_PROPHOTO_LINEAR, GMLP_REC2020_LINEAR};
 enum { SPACES = sizeof spaces / sizeof *spaces };
+
+/* The space's light. */
+static int linear_of(int space) {
+    if (space == GMLP_REC709) return GMLP_SRGB_LINEAR;
+    if (space >= GMLP_REC2020 && space <= GMLP_REC2020_HLG) return GMLP_REC2020_LINEAR;
+    return space < GMLP_REC2020 ? space + GMLP_LINEAR : space;
+}
 
 static uint32_t seed = 1;
 static uint32_t draw(void) {
@@ -144,15 +151,15 @@ static void names_go_both_ways(void **state) {
     for (int s = 0; s < SPACES; s++) {
         double xy[2];
         assert_int_equal(gmlp_space_from_name(gmlp_space_name(spaces[s])), spaces[s]);
-        assert_int_equal(gmlp_space_is_linear(spaces[s]), spaces[s] >= GMLP_ACES);
+        assert_int_equal(gmlp_space_is_linear(spaces[s]), spaces[s] >= GMLP_ACES && spaces[s] != GMLP_REC709);
         assert_int_equal(gmlp_space_white(spaces[s], xy), GMLP_OK);
     }
     assert_string_equal(gmlp_space_name(GMLP_REC2020_HLG), "rec2020hlg");
     assert_string_equal(gmlp_space_name(GMLP_PROPHOTO_LINEAR), "prophoto-linear");
     assert_null(gmlp_space_name(0));
-    assert_null(gmlp_space_name(10));
+    assert_null(gmlp_space_name(11));
     assert_null(gmlp_space_name(70));
-    assert_int_equal(gmlp_space_from_name("rec709"), GMLP_SPACE_NONE);
+    assert_int_equal(gmlp_space_from_name("rec601"), GMLP_SPACE_NONE);
     assert_int_equal(gmlp_space_from_name(NULL), GMLP_SPACE_NONE);
 }
 
@@ -335,8 +342,7 @@ static void every_code_survives(void **state) {
     for (uint32_t i = 0; i < 65538; i++) in[i] = (uint16_t)i;
     for (int i = 0; i < 258; i++) in8[i] = (uint8_t)i;
     for (int s = 0; s < SPACES; s++) {
-        const int hdr = spaces[s] == GMLP_REC2020_PQ || spaces[s] == GMLP_REC2020_HLG;
-        const int linear = hdr || spaces[s] == GMLP_REC2020 ? GMLP_REC2020_LINEAR : spaces[s] < GMLP_ACES ? spaces[s] + GMLP_LINEAR : spaces[s];
+        const int linear = linear_of(spaces[s]);
         /* grey, so that the system gamma of HLG meets a display light that the codes stand for */
         const gmlp_image f = view(wide, 21846, 1, GMLP_FLOAT, 3, linear);
         gmlp_image a = view(in, 21846, 1, GMLP_U16, 3, spaces[s]), b = view(out, 21846, 1, GMLP_U16, 3, spaces[s]);
@@ -374,7 +380,7 @@ static void eight_bits_round_as_the_exact_curve(void **state) {
     uint8_t out[3 * PIXELS];
     (void)state;
     for (int s = 0; s < 6; s++) {
-        gmlp_image f = view(light, PIXELS, 1, GMLP_FLOAT, 3, spaces[s] >= GMLP_REC2020 ? GMLP_REC2020_LINEAR : spaces[s] + GMLP_LINEAR);
+        gmlp_image f = view(light, PIXELS, 1, GMLP_FLOAT, 3, linear_of(spaces[s]));
         gmlp_image b = view(out, PIXELS, 1, GMLP_U8, 3, spaces[s]);
         for (int truncate = 0; truncate < 2; truncate++) {
             int n = 0;

@@ -1,0 +1,501 @@
+/* HDR: the maps by hand, decoding against its definition in double, what odd pixels do, the blob's fields, and that parts,
+   instruction sets and threads change nothing. */
+#define GAMUTMLP_IMPLEMENTATION
+#include "gamutmlp.h"
+#include "tests/synthetic.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+enum { W = 53, H = 31, N = W * H };
+#define E (1.0 / 64)
+
+static uint8_t base_data[N * 3];
+static float hdr_data[N * 3];
+
+/* An HDR picture, linear, and an SDR rendition by a curve that differs from place to place. */
+static void make_pair(int base_space, int hdr_space, gmlp_image *base, gmlp_image *hdr) {
+    static float sdr[N * 3];
+    const gmlp_image linear = {sdr, W, H, 0, GMLP_FLOAT, 3, GMLP_SRGB_LINEAR};
+    gmlp_image b = {base_data, W, H, 0, GMLP_U8, 3, base_space}, h = {hdr_data, W, H, 0, GMLP_FLOAT, 3, hdr_space};
+    uint32_t noise = 7;
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            for (int c = 0; c < 3; c++) {
+                float *v = sdr + 3 * (y * W + x) + c;
+                noise = noise * 1664525u + 1013904223u;
+                *v = (float)(0.02 + (x * (c + 1) % 53) / 20.0 + (y * (3 - c) % 31) / 9.0 + (noise >> 24) / 5000.0);
+                hdr_data[3 * (y * W + x) + c] = *v * (float)(1 + x / 60.0);
+                *v = *v / (1 + *v) * 1.1f; /* Reinhard's, with highlights that clip */
+            }
+    assert_int_equal(gmlp_convert(&linear, &b, NULL), GMLP_OK);
+    *base = b;
+    *hdr = h;
+}
+
+static gmlp_net train(const gmlp_image *base, const gmlp_image *hdr, int preset, int method, int activation) {
+    gmlp_train_opts opts = {0};
+    gmlp_train_report report;
+    gmlp_net net;
+    opts.preset = preset;
+    opts.method = method;
+    opts.activation = activation;
+    opts.width = 16;
+    opts.iterations = 60;
+    opts.batch = 128;
+    assert_int_equal(gmlp_train_hdr(base, hdr, &opts, &net, &report), GMLP_OK);
+    assert_int_equal(report.saturated, N);
+    assert_int_equal(report.out_of_gamut, 0);
+    assert_int_equal(report.iterations, 60);
+    return net;
+}
+
+/* The maps for single pixels, worked by hand. */
+static void maps_of_single_pixels(void **state) {
+    (void)state;
+    const float s = 0.5f - 1.0f / 64, h = 0.75f - 1.0f / 64; /* with e: 1/2 and 3/4 */
+    assert_true(fabs((double)gmlp__map_of(GMLP_METHOD_DIFFERENCE, s, h) - 0.25) < 1e-7);
+    assert_true(fabs((double)gmlp__map_of(GMLP_METHOD_GAIN, s, h) - 1.5) < 1e-6);
+    assert_true(fabs((double)gmlp__map_of(GMLP_METHOD_GAMMA, s, h) - log(0.75) / log(0.5)) < 1e-6);
+    assert_true((double)gmlp__map_of(GMLP_METHOD_DIRECT, s, h) == (double)h);
+    assert_true(fabs((double)gmlp__map_back(GMLP_METHOD_GAIN, s, 1.5f) - h) < 1e-7);
+    assert_true(fabs((double)gmlp__map_back(GMLP_METHOD_GAMMA, s, 0.5f) - (sqrt(0.5) - E)) < 1e-7);
+    /* black on both sides, and the place where log(s + e) is 0 */
+    assert_true((double)gmlp__map_of(GMLP_METHOD_GAIN, 0, 0) == 1.0);
+    assert_true(fabs((double)gmlp__map_of(GMLP_METHOD_GAMMA, 0, 0) - 1.0) < 1e-7);
+    for (int i = -2; i <= 2; i++) {
+        const float at = (float)(63.0 / 64 + i * 1e-3);
+        for (int k = 0; k <= 10; k++) {
+            const float target = (float)k / 10, m = gmlp__map_of(GMLP_METHOD_GAMMA, at, target);
+            assert_true(fabs((double)m) < 300);
+            assert_true(fabs((double)gmlp__map_back(GMLP_METHOD_GAMMA, at, m) - target) < 2e-5);
+        }
+    }
+    /* whatever a network says is a number */
+    for (int method = GMLP_METHOD_GAIN; method <= GMLP_METHOD_GAMMA; method++) {
+        static const float wild[] = {-1e30f, -1e4f, 1e4f, 1e30f, INFINITY};
+        for (int i = 0; i < 5; i++) assert_false(isnan(gmlp__map_back(method, 0.3f, wild[i])));
+    }
+}
+
+static double pq(double light) { /* SMPTE ST 2084, equation 5.2; light 1: 10000 cd/m2 */
+    const double y = pow(light > 0 ? light : 0, 2610.0 / 16384);
+    return pow((3424.0 / 4096 + 2413.0 / 128 * y) / (1 + 2392.0 / 128 * y), 2523.0 / 32);
+}
+static double pq_light(double code) {
+    const double v = pow(code, 32 / 2523.0), up = v - 3424.0 / 4096;
+    return pow((up > 0 ? up : 0) / (2413.0 / 128 - 2392.0 / 128 * v), 16384 / 2610.0);
+}
+
+/* Linear light, in the original's primaries, of pixel (x, y), from the definition. */
+static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double weight, double out[3]) {
+    const uint8_t *rgb = base_data + 3 * ((size_t)y * W + x);
+    double m[9], in[GMLP_INPUTS], f[2 * GMLP_MAX_BANDS * GMLP_INPUTS], h1[128], h2[128], linear[3], s[3], light[3];
+    const size_t v = (size_t)net->mlp.width;
+    size_t n = 0;
+    gmlp_space_matrix(net->base_space, net->wide_space, net->adaptation, m);
+    for (int c = 0; c < 3; c++) linear[c] = gmlp_curve_decode(net->base_space, rgb[c] / 255.0, 0);
+    for (int c = 0; c < 3; c++) {
+        light[c] = m[3 * c] * linear[0] + m[3 * c + 1] * linear[1] + m[3 * c + 2] * linear[2];
+        light[c] = light[c] < 0 ? 0 : light[c] > net->peak ? net->peak : light[c];
+        s[c] = pq(light[c] / net->peak);
+    }
+    in[0] = 2.0 * y / (H - 1) - 1;
+    in[1] = 2.0 * x / (W - 1) - 1;
+    for (int c = 0; c < 3; c++) in[2 + c] = net->inputs == GMLP_INPUT_HALF ? rgb[c] / 255.0 - 0.5 : (s[c] - net->input_mean) / net->input_range;
+    for (int c = 0; c < 6; c++) in[5 + c] = test_window_mean(base_data, W, H, (int)x, (int)y, net->radius[c / 3], c % 3) / 255.0 - 0.5;
+    for (int i = 0; i < GMLP_INPUTS; i++)
+        for (int k = 0; k < net->mlp.bands[i]; k++) {
+            f[n++] = sin(ldexp(3.14159265358979323846 * in[i], k));
+            f[n++] = cos(ldexp(3.14159265358979323846 * in[i], k));
+        }
+    const float *w1 = net->weights, *b1 = w1 + n * v, *w2 = b1 + v, *b2 = w2 + v * v, *w3 = b2 + v, *b3 = w3 + 3 * v;
+    for (size_t j = 0; j < v; j++) {
+        double z = b1[j];
+        for (size_t i = 0; i < n; i++) z += f[i] * w1[i * v + j];
+        h1[j] = net->mlp.activation ? sin(z) : z > 0 ? z : 0;
+    }
+    for (size_t j = 0; j < v; j++) {
+        double z = b2[j];
+        for (size_t i = 0; i < v; i++) z += h1[i] * w2[i * v + j];
+        h2[j] = net->mlp.activation ? sin(z) : z > 0 ? z : 0;
+    }
+    for (size_t c = 0; c < 3; c++) {
+        double o = b3[c], h;
+        for (size_t i = 0; i < v; i++) o += h2[i] * w3[i * 3 + c];
+        o = net->map_mean + net->map_range * o;
+        if (net->method == GMLP_METHOD_DIFFERENCE) h = s[c] + o;
+        else if (net->method == GMLP_METHOD_GAIN) h = (s[c] + E) * o - E;
+        else if (net->method == GMLP_METHOD_GAMMA) h = pow(s[c] + E < 1 - E ? s[c] + E : 1 - E, o) - E;
+        else h = o;
+        h = h < 0 ? 0 : h > 1 ? 1 : h;
+        out[c] = pq_light(h) * net->peak;
+        if (weight < 1) out[c] = (light[c] + E) * pow((out[c] + E) / (light[c] + E), weight) - E;
+    }
+}
+
+static void decodes_what_the_definition_says(void **state) {
+    static const struct {
+        int preset, method, activation, base_space, hdr_space;
+    } cases[] = {
+        {GMLP_PRESET_DEFAULT, 0, GMLP_RELU, GMLP_SRGB, GMLP_REC2020_LINEAR},
+        {GMLP_PRESET_DEFAULT, GMLP_METHOD_GAIN, GMLP_RELU, GMLP_P3, GMLP_P3_LINEAR},
+        {GMLP_PRESET_DEFAULT, GMLP_METHOD_GAMMA, GMLP_RELU, GMLP_REC709, GMLP_ACESCG},
+        {GMLP_PRESET_DEFAULT, GMLP_METHOD_DIRECT, GMLP_SINE, GMLP_SRGB, GMLP_PROPHOTO_LINEAR},
+        {GMLP_PRESET_PAPER, 0, GMLP_RELU, GMLP_REC709, GMLP_REC2020_LINEAR},
+        {GMLP_PRESET_PAPER, GMLP_METHOD_GAIN, GMLP_RELU, GMLP_SRGB, GMLP_REC2020_LINEAR},
+        {GMLP_PRESET_PAPER, GMLP_METHOD_DIRECT, GMLP_RELU, GMLP_SRGB, GMLP_REC2020_LINEAR},
+    };
+    static float out[N * 3];
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        gmlp_image base, hdr, view = {out, W, H, 0, GMLP_FLOAT, 3, cases[k].hdr_space};
+        gmlp_net net;
+        make_pair(cases[k].base_space, cases[k].hdr_space, &base, &hdr);
+        net = train(&base, &hdr, cases[k].preset, cases[k].method, cases[k].activation);
+        assert_int_equal(net.method, cases[k].method ? cases[k].method : cases[k].preset ? GMLP_METHOD_GAMMA : GMLP_METHOD_DIFFERENCE);
+        assert_int_equal(gmlp_net_reach(&net), cases[k].preset ? 0 : 5);
+        for (int less = 0; less < 2; less++)
+            for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++) {
+                const double stops = log2(net.brightest), weight = less ? 1 / stops : 1;
+                gmlp_decode_opts opts = {0};
+                opts.isa = isa;
+                opts.headroom = less ? 1 : 0;
+                if (!gmlp_isa_available(isa)) continue;
+                assert_true(stops > 1.5);
+                assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
+                for (uint32_t y = 0; y < H; y++)
+                    for (uint32_t x = 0; x < W; x++) {
+                        double want[3];
+                        reference(&net, x, y, weight, want);
+                        for (int c = 0; c < 3; c++) {
+                            const double got = out[3 * (y * W + x) + (uint32_t)c], a = pq(want[c] / net.peak), b = pq(got / net.peak);
+                            /* the highest of 12 bands multiplies the rounding of its input by 2048 pi */
+                            assert_true(fabs(a - b) < (cases[k].preset ? 4e-3 : 2e-5));
+                        }
+                    }
+            }
+        gmlp_net_free(&net);
+    }
+}
+
+/* The signal of a PQ file is the code itself: written without a way through light, to the same code as with it. */
+static void pq_codes_are_signals(void **state) {
+    static uint16_t codes[N * 3], through[N * 3], source[N * 3];
+    static float light[N * 3];
+    gmlp_image base, hdr, pq16 = {source, W, H, 0, GMLP_U16, 3, GMLP_REC2020_PQ}, out = pq16, floats = pq16;
+    gmlp_decode_opts opts = {0};
+    gmlp_convert_opts convert = {0};
+    gmlp_net net;
+    (void)state;
+    make_pair(GMLP_SRGB, GMLP_REC2020_LINEAR, &base, &hdr);
+    assert_int_equal(gmlp_convert(&hdr, &pq16, NULL), GMLP_OK);
+    net = train(&base, &pq16, GMLP_PRESET_DEFAULT, 0, GMLP_RELU);
+    assert_int_equal(net.wide_space, GMLP_REC2020_PQ);
+    assert_true(fabs(net.peak - 10000.0 / 203) < 1e-4);
+    out.data = codes;
+    assert_int_equal(gmlp_decode(&net, &base, &out, NULL), GMLP_OK);
+    floats.data = light;
+    floats.type = GMLP_FLOAT;
+    floats.space = GMLP_REC2020_LINEAR;
+    assert_int_equal(gmlp_decode(&net, &base, &floats, &opts), GMLP_OK);
+    out.data = through;
+    assert_int_equal(gmlp_convert(&floats, &out, &convert), GMLP_OK);
+    for (int i = 0; i < N * 3; i++) assert_true(abs(codes[i] - through[i]) <= 1);
+    /* another white: the same light in other numbers */
+    opts.white_nits = 100;
+    assert_int_equal(gmlp_decode(&net, &base, &out, &opts), GMLP_OK);
+    for (int i = 0; i < N * 3; i++) assert_true(fabs(through[i] / 65535.0 - pq(light[i] * 100 / 10000.0)) < 2e-5);
+    gmlp_net_free(&net);
+}
+
+/* Training gets near: the error of what comes back is a fraction of the SDR picture's. */
+static void training_gets_near(void **state) {
+    static uint16_t got[N * 3], want[N * 3], sdr[N * 3];
+    gmlp_image base, hdr, view = {got, W, H, 0, GMLP_U16, 3, GMLP_REC2020_PQ};
+    (void)state;
+    make_pair(GMLP_SRGB, GMLP_REC2020_LINEAR, &base, &hdr);
+    view.data = want;
+    assert_int_equal(gmlp_convert(&hdr, &view, NULL), GMLP_OK);
+    view.data = sdr;
+    assert_int_equal(gmlp_convert(&base, &view, NULL), GMLP_OK);
+    for (int method = GMLP_METHOD_DIFFERENCE; method <= GMLP_METHOD_DIRECT; method++) {
+        double before = 0, after = 0;
+        gmlp_train_opts opts = {0};
+        gmlp_net net;
+        opts.method = method;
+        opts.iterations = 400;
+        opts.batch = 512;
+        assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_OK);
+        assert_in_range(gmlp_blob_size(&net), 1000, 5120);
+        view.data = got;
+        assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_OK);
+        for (int i = 0; i < N * 3; i++) {
+            before += (sdr[i] - (double)want[i]) * (sdr[i] - (double)want[i]);
+            after += (got[i] - (double)want[i]) * (got[i] - (double)want[i]);
+        }
+        assert_true(after < before / 50);
+        gmlp_net_free(&net);
+    }
+}
+
+/* Black, light below 0, far beyond the peak, infinite, not a number. */
+static void odd_light(void **state) {
+    static float out[N * 3];
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_LINEAR};
+    (void)state;
+    for (int method = GMLP_METHOD_DIFFERENCE; method <= GMLP_METHOD_DIRECT; method++)
+        for (int kind = 0; kind < 6; kind++) {
+            gmlp_net net;
+            make_pair(GMLP_SRGB, GMLP_REC2020_LINEAR, &base, &hdr);
+            for (int i = 0; i < N * 3; i++) {
+                if (kind == 0) hdr_data[i] = 0, base_data[i] = 0;
+                if (kind == 1 && i % 7 == 0) hdr_data[i] = -3;
+                if (kind == 2 && i % 701 == 0) hdr_data[i] = 3000; /* 600 000 cd/m2 */
+                if (kind == 3 && i % 701 == 0) hdr_data[i] = i % 2 ? INFINITY : -INFINITY;
+                if (kind == 4 && i % 701 == 0) hdr_data[i] = NAN;
+                if (kind == 5) base_data[i] = 255; /* no SDR to speak of */
+            }
+            net = train(&base, &hdr, GMLP_PRESET_DEFAULT, method, GMLP_RELU);
+            assert_true(fabs(net.peak - (kind == 2 ? 3000 : kind == 3 ? 1e6 : 10000.0 / 203)) < 1e-3 * net.peak);
+            assert_true(net.brightest > 0 && net.brightest <= net.peak);
+            assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_OK);
+            for (int i = 0; i < N * 3; i++) assert_true(out[i] >= 0 && out[i] <= net.peak * 1.0001f);
+            gmlp_net_free(&net);
+        }
+}
+
+static void less_headroom(void **state) {
+    static float full[N * 3], some[N * 3], sdr[N * 3];
+    gmlp_image base, hdr, view = {full, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_LINEAR};
+    gmlp_decode_opts opts = {0};
+    gmlp_net net;
+    (void)state;
+    make_pair(GMLP_SRGB, GMLP_REC2020_LINEAR, &base, &hdr);
+    net = train(&base, &hdr, GMLP_PRESET_DEFAULT, 0, GMLP_RELU);
+    assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_OK);
+    view.data = sdr;
+    assert_int_equal(gmlp_convert(&base, &view, NULL), GMLP_OK);
+    view.data = some;
+    opts.headroom = 20; /* more than the picture has */
+    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
+    assert_memory_equal(some, full, sizeof full);
+    opts.headroom = 1e-4; /* next to none: the base */
+    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
+    for (int i = 0; i < N * 3; i++) assert_true(fabs(some[i] - sdr[i]) < 1e-3 * (1 + sdr[i]));
+    opts.headroom = -1;
+    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_ARGUMENT);
+    opts.headroom = NAN;
+    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_ARGUMENT);
+    gmlp_net_free(&net);
+}
+
+static void parts_equal_the_whole(void **state) {
+    static const uint32_t cuts[][4] = {{0, 0, 1, 1}, {W - 1, H - 1, 1, 1}, {11, 7, 30, 9}, {0, 30, W, 1}};
+    static uint16_t whole[N * 3], part[N * 3];
+    gmlp_image base, hdr, view = {whole, W, H, 0, GMLP_U16, 3, GMLP_REC2020_PQ};
+    (void)state;
+    for (int preset = 0; preset < 2; preset++) {
+        gmlp_decode_opts opts = {0};
+        gmlp_net net;
+        make_pair(GMLP_SRGB, GMLP_ACESCG, &base, &hdr);
+        net = train(&base, &hdr, preset, 0, GMLP_RELU);
+        opts.headroom = 2;
+        assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
+        for (size_t k = 0; k < 4; k++) {
+            gmlp_image to = {part, cuts[k][2], cuts[k][3], 0, GMLP_U16, 3, GMLP_REC2020_PQ};
+            opts.x = cuts[k][0];
+            opts.y = cuts[k][1];
+            assert_int_equal(gmlp_decode(&net, &base, &to, &opts), GMLP_OK);
+            for (uint32_t r = 0; r < to.height; r++)
+                assert_memory_equal(part + 3 * r * to.width, whole + 3 * ((opts.y + r) * W + opts.x), 6 * to.width);
+        }
+        gmlp_net_free(&net);
+    }
+}
+
+static void reversed_run(void *user, void (*job)(void *, size_t), void *ctx, size_t count) {
+    (void)user;
+    while (count--) job(ctx, count);
+}
+
+static void same_bytes_everywhere(void **state) {
+    static uint8_t first[65536], again[65536];
+    static uint16_t first16[N * 3], out16[N * 3];
+    gmlp_image base, hdr, view = {out16, W, H, 0, GMLP_U16, 3, GMLP_REC2020_HLG};
+    size_t size = 0, n;
+    (void)state;
+    make_pair(GMLP_P3, GMLP_ACES, &base, &hdr);
+    for (int preset = 0; preset < 2; preset++)
+        for (int method = GMLP_METHOD_DIFFERENCE; method <= GMLP_METHOD_DIRECT; method++)
+            for (int isa = GMLP_ISA_SCALAR, runs = 0; isa <= GMLP_ISA_NEON; isa++) {
+                gmlp_train_opts opts = {0};
+                gmlp_decode_opts decode = {0};
+                gmlp_net net;
+                if (!gmlp_isa_available(isa)) continue;
+                opts.preset = preset;
+                opts.method = method;
+                opts.width = 16;
+                opts.iterations = 8;
+                opts.batch = 200;
+                opts.isa = decode.isa = isa;
+                decode.headroom = method == GMLP_METHOD_GAIN ? 1.5 : 0;
+                if (runs) opts.threads.run = decode.threads.run = reversed_run;
+                assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_OK);
+                assert_int_equal(gmlp_blob_write(&net, again, sizeof again, &n), GMLP_OK);
+                assert_int_equal(gmlp_decode(&net, &base, &view, &decode), GMLP_OK);
+                gmlp_net_free(&net);
+                if (runs++) {
+                    assert_int_equal(n, size);
+                    assert_memory_equal(again, first, n);
+                    assert_memory_equal(out16, first16, sizeof out16);
+                }
+                size = n;
+                memcpy(first, again, n);
+                memcpy(first16, out16, sizeof out16);
+            }
+}
+
+/* Every HDR field of the blob: kept, and refused beyond its limits. */
+static void blob_fields(void **state) {
+    static const struct {
+        size_t at;
+        float bad[3];
+    } fields[] = {{118, {0, -1, 10001}}, {122, {0, 2e9f, NAN}}, {126, {0, 1e9f, NAN}}, {130, {2e6f, -2e6f, NAN}}, {134, {0, 2e6f, INFINITY}},
+                  {138, {2e6f, -2e6f, INFINITY}}, {142, {0, -2e6f, NAN}}};
+    static uint8_t blob[8192], bad[8192];
+    gmlp_image base, hdr;
+    gmlp_net net, again;
+    gmlp_error err;
+    size_t size;
+    (void)state;
+    make_pair(GMLP_REC709, GMLP_ACESCG, &base, &hdr);
+    net = train(&base, &hdr, GMLP_PRESET_DEFAULT, GMLP_METHOD_GAMMA, GMLP_RELU);
+    assert_int_equal(gmlp_blob_write(&net, blob, sizeof blob, &size), GMLP_OK);
+    assert_int_equal(gmlp_blob_read(blob, size, NULL, &again, &err), GMLP_OK);
+    assert_int_equal(again.method, GMLP_METHOD_GAMMA);
+    assert_int_equal(again.base_space, GMLP_REC709);
+    assert_int_equal(again.inputs, GMLP_INPUT_HALF);
+    assert_memory_equal(&again.white_nits, &net.white_nits, 4);
+    assert_memory_equal(&again.peak, &net.peak, 4);
+    assert_memory_equal(&again.brightest, &net.brightest, 4);
+    assert_memory_equal(&again.map_mean, &net.map_mean, 4);
+    assert_memory_equal(&again.map_range, &net.map_range, 4);
+    assert_memory_equal(again.weights, net.weights, gmlp_mlp_weights(&net.mlp) * 4);
+    gmlp_net_free(&again);
+    for (size_t k = 0; k < sizeof fields / sizeof *fields; k++)
+        for (int i = 0; i < 3; i++) {
+            uint32_t u;
+            memcpy(bad, blob, size);
+            memcpy(&u, &fields[k].bad[i], 4);
+            gmlp__put_le(bad + fields[k].at, u, 4);
+            gmlp__put_le(bad + size - 4, gmlp__crc32(0, bad, size - 4), 4);
+            assert_int_equal(gmlp_blob_read(bad, size, NULL, &again, &err), GMLP_E_FIELD);
+            assert_int_equal(err.offset, fields[k].at);
+        }
+    memcpy(bad, blob, size);
+    bad[35] = GMLP_REGION_SATURATED;
+    gmlp__put_le(bad + size - 4, gmlp__crc32(0, bad, size - 4), 4);
+    assert_int_equal(gmlp_blob_read(bad, size, NULL, &again, &err), GMLP_E_FIELD);
+    assert_int_equal(err.offset, 35);
+    gmlp_net_free(&net);
+}
+
+static void what_is_refused(void **state) {
+    static float out[N * 3];
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_FLOAT, 3, 0}, odd;
+    gmlp_train_opts opts = {0};
+    gmlp_net net, start;
+    (void)state;
+    make_pair(GMLP_P3, GMLP_REC2020_LINEAR, &base, &hdr);
+    opts.iterations = 4;
+    opts.batch = 64;
+    odd = base;
+    odd.space = GMLP_ADOBERGB;
+    assert_int_equal(gmlp_train_hdr(&odd, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    odd = hdr;
+    odd.width--;
+    assert_int_equal(gmlp_train_hdr(&base, &odd, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    opts.method = GMLP_METHOD_RESIDUAL;
+    assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    opts.method = 6;
+    assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    opts.method = 0;
+    opts.target_psnr = 40;
+    assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    opts.target_psnr = 0;
+    opts.white_nits = 20000;
+    assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    opts.white_nits = 0;
+    opts.peak = -1;
+    assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    opts.peak = 0;
+    /* a start of another map */
+    assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &start, NULL), GMLP_OK);
+    opts.start = &start;
+    assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_OK);
+    gmlp_net_free(&net);
+    opts.method = GMLP_METHOD_GAIN;
+    assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    /* the net says what space its base is in */
+    base.space = GMLP_SRGB;
+    assert_int_equal(gmlp_decode(&start, &base, &view, NULL), GMLP_E_ARGUMENT);
+    base.space = GMLP_P3;
+    assert_int_equal(gmlp_decode(&start, &base, &view, NULL), GMLP_OK);
+    gmlp_net_free(&start);
+    /* a wide-gamut training has neither map nor other bases */
+    opts.start = NULL;
+    opts.method = GMLP_METHOD_GAIN;
+    base.space = GMLP_SRGB;
+    assert_int_equal(gmlp_train(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    opts.method = 0;
+    base.space = GMLP_P3;
+    assert_int_equal(gmlp_train(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+}
+
+static size_t allocations_left;
+static void *limited_alloc(void *user, size_t size) {
+    (void)user;
+    return allocations_left ? allocations_left--, malloc(size) : NULL;
+}
+static void limited_free(void *user, void *ptr, size_t size) { (void)user, (void)size, free(ptr); }
+
+static void every_allocation_may_fail(void **state) {
+    static float out[N * 3];
+    gmlp_image base, hdr;
+    const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_PQ};
+    gmlp_result result = GMLP_E_MEMORY;
+    size_t k;
+    (void)state;
+    make_pair(GMLP_SRGB, GMLP_ACESCG, &base, &hdr);
+    for (k = 0; k < 2000 && result; k++) {
+        gmlp_train_opts opts = {0};
+        gmlp_decode_opts decode = {0};
+        gmlp_net net;
+        opts.iterations = 1;
+        opts.batch = 16;
+        opts.width = 8;
+        opts.alloc.alloc = decode.alloc.alloc = limited_alloc;
+        opts.alloc.free = decode.alloc.free = limited_free;
+        allocations_left = k;
+        result = gmlp_train_hdr(&base, &hdr, &opts, &net, NULL);
+        if (!result) result = gmlp_decode(&net, &base, &view, &decode);
+        if (result) assert_int_equal(result, GMLP_E_MEMORY);
+        gmlp_net_free(&net);
+    }
+    assert_true(k > 100 && k < 2000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(maps_of_single_pixels), cmocka_unit_test(decodes_what_the_definition_says),
+        cmocka_unit_test(pq_codes_are_signals),  cmocka_unit_test(training_gets_near),
+        cmocka_unit_test(odd_light),             cmocka_unit_test(less_headroom),
+        cmocka_unit_test(parts_equal_the_whole), cmocka_unit_test(same_bytes_everywhere),
+        cmocka_unit_test(blob_fields),           cmocka_unit_test(what_is_refused),
+        cmocka_unit_test(every_allocation_may_fail),
+    };
+    return cmocka_run_group_tests_name("hdr", tests, NULL, NULL);
+}
