@@ -294,7 +294,8 @@ int cmd_meta_train(int argc, char **argv) {
         "Makes a start for the training of 'encode', from wide-gamut pictures like those that will be\n"
         "encoded. A start is worth its while when training is cut very short, below some 100 steps: try\n"
         "--leave-one-out before you use one.\n"
-        "With --noise it is for 'hdr-encode', from no pictures at all.",
+        "With --noise it is for 'hdr-encode', from no pictures at all. It helps preset paper; the default's\n"
+        "network learns as well from random weights.",
         "  gamutmlp meta-train photos/*.tif -o photos.start\n"
         "  gamutmlp encode photo.tif photo.jpg --start photos.start --iterations 60\n"
         "  gamutmlp meta-train --noise -o noise.start",
