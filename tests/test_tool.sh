@@ -104,6 +104,15 @@ says 1 "one.ppm: this is not a GamutMLP blob" encode wide.png x.png $from --star
 does encode wide.png x.png $from --iterations 5 --start base.png --json
 is "--start: from a picture's own file" above "$(value psnr_og)" "$random"
 says 1 "none.start: " encode wide.png x.png $from --start none.start
+does meta-train --noise 2 --inner 10 -o noise.start --json
+is "meta-train --noise: JSON" valid_json
+is "meta-train --noise: the paper's network, two pictures" [ "$(value network_width) $(value pictures)" = "16 2" ]
+is "meta-train --noise: few bytes" above 2600 "$(value file_bytes)"
+does meta-train -o again.start --noise 2 --inner 10 --threads 3
+is "meta-train --noise: the same start on any number of threads" cmp -s noise.start again.start
+does meta-train -o again.start --noise=1 --inner 1 --preset default --json
+is "meta-train --noise --preset" [ "$(value network_width)" = 48 ]
+says 1 "noise.start: not a start for this preset and budget" encode wide.png x.png $from --iterations 5 --start noise.start
 does meta-train wide.png other.png $from --inner 5 --rounds 1 --leave-one-out
 is "meta-train --leave-one-out: a row a picture and the mean" [ "$(grep -c '^| [wom]' out)" = 3 ]
 rm x.png
@@ -187,6 +196,10 @@ says 2 "preset paper has its own" encode wide.png x.png --preset paper --budget 
 says 2 "there is no --start for it" encode wide.png x.png --target-psnr 30 --start two.start
 says 2 "\-o FILE is missing" meta-train wide.png
 says 2 "multiple of 8" meta-train wide.png -o x.start --width 33
+says 2 "no file names given" meta-train -o x.start
+says 2 "\-\-noise takes no pictures" meta-train wide.png -o x.start --noise
+says 2 "\-\-noise takes no pictures" meta-train -o x.start --noise 3 --rounds 2
+says 2 "from 1 to 10000, not '0'" meta-train -o x.start --noise 0
 says 2 "needs two pictures" meta-train wide.png --leave-one-out
 says 1 "nothing to learn from" meta-train grey.pgm -o x.start --from srgb
 says 2 "not '-1'" encode wide.png x.jpg --seed -1

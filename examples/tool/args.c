@@ -57,14 +57,16 @@ static int wrong_space(const args_command *command, const args_option *o, const 
 
 static int take_value(const args_command *command, const args_option *o, const char *text) {
     switch (o->kind) {
-        case ARG_INT: {
+        case ARG_INT:
+        case ARG_INT_OR_NONE: {
+            const uint64_t low = o->kind == ARG_INT ? o->low : 1;
             char *end;
             unsigned long long v;
             errno = 0;
             v = strtoull(text, &end, 10);
-            if (text[0] < '0' || text[0] > '9' || *end || errno || v < o->low || v > o->high)
+            if (text[0] < '0' || text[0] > '9' || *end || errno || v < low || v > o->high)
                 return args_wrong(command, "%s takes a whole number from %llu to %llu, not '%s'", o->name,
-                                  (unsigned long long)o->low, (unsigned long long)o->high, text);
+                                  (unsigned long long)low, (unsigned long long)o->high, text);
             *(uint64_t *)o->target = v;
             break;
         }
@@ -127,6 +129,8 @@ int args_parse(const args_command *command, int argc, char **argv, const char **
         if (o->kind == ARG_FLAG) {
             if (equals) return args_wrong(command, "%s takes no value", o->name);
             *(int *)o->target = 1;
+        } else if (o->kind == ARG_INT_OR_NONE && !equals && (i + 1 == argc || argv[i + 1][0] < '0' || argv[i + 1][0] > '9')) {
+            *(uint64_t *)o->target = o->low;
         } else {
             int status;
             if (!equals && i + 1 == argc) return args_wrong(command, "%s needs a value: %s %s", o->name, o->name, o->value);

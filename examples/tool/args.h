@@ -7,6 +7,7 @@
 enum {
     ARG_FLAG,   /* int: 1 when given */
     ARG_INT,    /* uint64_t within low..high */
+    ARG_INT_OR_NONE, /* uint64_t within 1..high; low where no number follows */
     ARG_NUMBER, /* double within low..high */
     ARG_TEXT,   /* const char *: not empty */
     ARG_CHOICE, /* int: index into the words of value, which are separated by | */
