@@ -488,7 +488,7 @@ typedef struct gmlp_train_opts {
     uint8_t radius[GMLP_WINDOWS]; /* of windows with bands; 0: 1 for the first, 3 for the second */
     int activation;          /* gmlp_activation */
     uint32_t budget;         /* the blob's size at most, 512..65536 bytes; without width the widest
-                                network is taken that keeps 4.5 bits a weight. Not with PAPER */
+                                network is taken that keeps 3.6 bits a weight. Not with PAPER */
     double target_psnr;      /* dB: the smallest blob within budget (without: 32 KB) that gives the OG
                                 pixels back so well; width is then chosen too */
     int optimizer;           /* gmlp_optimizer */
@@ -2727,14 +2727,14 @@ typedef struct gmlp__trainer {
 #define GMLP__MOST_BUDGET 65536u
 #define GMLP__TARGET_BUDGET 32768u /* with target_psnr and without budget */
 
-/* The widest network whose weights leave at least 4.5 bits each of a budget: more neurons at fewer bits are better
+/* The widest network whose weights leave at least 3.6 bits each of a budget: more neurons at fewer bits are better
    down to there. Widths in between multiples of 16 take as long as the next of them. */
 static int gmlp__width_for(uint32_t budget, const uint8_t bands[GMLP_INPUTS]) {
     gmlp_mlp mlp;
     memset(&mlp, 0, sizeof mlp);
     memcpy(mlp.bands, bands, sizeof mlp.bands);
     for (mlp.width = GMLP_MAX_WIDTH; mlp.width > 8; mlp.width -= mlp.width > 16 ? 16 : 8)
-        if (gmlp_mlp_weights(&mlp) * 9 / 16 + 128 <= budget) break;
+        if (gmlp_mlp_weights(&mlp) * 9 / 20 + 128 <= budget) break;
     return mlp.width;
 }
 
@@ -6599,20 +6599,42 @@ GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint3
             for (k = 0; k < n; k++) GMLP__V_STORE(f + k * f_row + j, GMLP__V_LOAD(table[i] + (size_t)at[k][i] * size[i] + j));
 }
 
-GMLP__TARGET static void GMLP__FN(lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS],
-                                          size_t inputs, size_t n, size_t cols, int relu, float *h) {
+/* Compiled for each number of windows. */
+GMLP__TARGET GMLP__INLINE void GMLP__FN(lookup_of)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS],
+                                                   int windows, size_t n, size_t cols, int relu, float *h) {
     const GMLP__VF zero = GMLP__V_SET1(0.0f);
-    const float *t[GMLP_INPUTS];
-    size_t k, j, i;
-    for (k = 0; k < n; k++) {
-        for (i = 1; i < inputs; i++) t[i] = table[i] + at[k][i] * cols;
+    size_t k, j;
+    for (k = 0; k < n; k++, h += cols) {
+        const float *const t1 = table[1] + at[k][1] * cols, *const t2 = table[2] + at[k][2] * cols;
+        const float *const t3 = table[3] + at[k][3] * cols, *const t4 = table[4] + at[k][4] * cols;
+        const float *const t5 = windows > 0 ? table[5] + at[k][5] * cols : t1, *const t6 = windows > 0 ? table[6] + at[k][6] * cols : t1;
+        const float *const t7 = windows > 0 ? table[7] + at[k][7] * cols : t1, *const t8 = windows > 1 ? table[8] + at[k][8] * cols : t1;
+        const float *const t9 = windows > 1 ? table[9] + at[k][9] * cols : t1, *const t10 = windows > 1 ? table[10] + at[k][10] * cols : t1;
         for (j = 0; j < cols; j += GMLP__W) {
-            GMLP__VF x = GMLP__V_ADD(GMLP__V_LOAD(line + j), GMLP__V_LOAD(t[1] + j));
-            for (i = 2; i < inputs; i++) x = GMLP__V_ADD(x, GMLP__V_LOAD(t[i] + j));
+            GMLP__VF x = GMLP__V_ADD(GMLP__V_LOAD(line + j), GMLP__V_LOAD(t1 + j));
+            x = GMLP__V_ADD(x, GMLP__V_LOAD(t2 + j));
+            x = GMLP__V_ADD(x, GMLP__V_LOAD(t3 + j));
+            x = GMLP__V_ADD(x, GMLP__V_LOAD(t4 + j));
+            if (windows > 0) {
+                x = GMLP__V_ADD(x, GMLP__V_LOAD(t5 + j));
+                x = GMLP__V_ADD(x, GMLP__V_LOAD(t6 + j));
+                x = GMLP__V_ADD(x, GMLP__V_LOAD(t7 + j));
+            }
+            if (windows > 1) {
+                x = GMLP__V_ADD(x, GMLP__V_LOAD(t8 + j));
+                x = GMLP__V_ADD(x, GMLP__V_LOAD(t9 + j));
+                x = GMLP__V_ADD(x, GMLP__V_LOAD(t10 + j));
+            }
             if (relu) x = GMLP__V_MAX(x, zero);
-            GMLP__V_STORE(h + k * cols + j, x);
+            GMLP__V_STORE(h + j, x);
         }
     }
+}
+GMLP__TARGET static void GMLP__FN(lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS],
+                                          size_t inputs, size_t n, size_t cols, int relu, float *h) {
+    if (inputs == 5) GMLP__FN(lookup_of)(line, table, at, 0, n, cols, relu, h);
+    else if (inputs == 8) GMLP__FN(lookup_of)(line, table, at, 1, n, cols, relu, h);
+    else GMLP__FN(lookup_of)(line, table, at, 2, n, cols, relu, h);
 }
 GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char *codes, size_t n, int take) {
     size_t i;

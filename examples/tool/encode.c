@@ -201,7 +201,7 @@ static const char *chosen_because(const encoding *e, char text[160]) {
     else if (e->o.target_psnr > 0.0)
         snprintf(text, 160, "the smallest tried that gives %.2f dB (%.2f)", e->o.target_psnr, e->training.psnr_og);
     else if (e->o.start) snprintf(text, 160, "as the start in %s", e->o.start);
-    else if (e->o.budget) snprintf(text, 160, "the widest that leaves 4.5 bits a weight of %llu bytes", (unsigned long long)e->o.budget);
+    else if (e->o.budget) snprintf(text, 160, "the widest that leaves 3.6 bits a weight of %llu bytes", (unsigned long long)e->o.budget);
     else snprintf(text, 160, "preset %s", names[e->o.preset]);
     return text;
 }
