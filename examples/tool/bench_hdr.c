@@ -319,22 +319,21 @@ static void point(chart_series *s, const row *r, int group, const char *label) {
 }
 
 static void panel(const hdr_table *t, int group, chart_panel *p) {
+    chart_series *presets;
+    int published = 0;
     memset(p, 0, sizeof *p);
     snprintf(p->title, sizeof p->title, "%s, %zu", group_titles[group], t->pictures[group]);
     p->x_title = "bytes beside the SDR picture";
     p->y_title = "PSNR of the PQ signal, dB";
     p->unit = CHART_BYTES;
-    {
-        chart_series *s = series(p, "gamutmlp", 0, 0);
-        for (size_t i = 0; i < t->rows; i++)
-            if (t->row[i].kind == NETWORK && t->row[i].preset != GMLP_PRESET_PAPER && t->row[i].method == GMLP_METHOD_DIFFERENCE)
-                point(s, &t->row[i], group, t->row[i].name);
+    presets = series(p, "gamutmlp", 0, 0);
+    for (size_t i = 0; i < t->rows; i++) {
+        const row *r = &t->row[i];
+        if (r->kind != NETWORK) continue;
+        if (r->preset == GMLP_PRESET_PAPER) point(series(p, published++ ? NULL : "preset paper", 1, 0), r, group, r->name);
+        else if (r->preset == GMLP_PRESET_FAST) point(series(p, NULL, 0, 0), r, group, r->name); /* as large as the next: not joined */
+        else if (r->method == GMLP_METHOD_DIFFERENCE) point(presets, r, group, r->name);
     }
-    for (size_t i = 0, first = 1; i < t->rows; i++) /* of one size: not joined */
-        if (t->row[i].kind == NETWORK && t->row[i].preset == GMLP_PRESET_PAPER) {
-            point(series(p, first ? "preset paper" : NULL, 1, 0), &t->row[i], group, t->row[i].name);
-            first = 0;
-        }
     for (int method = 0; method < MAPS; method++)
         for (uint32_t scale = 0; scale <= 4; scale += scale ? 3 : 1) { /* 0: the best of a size */
             chart_series *s = series(p, scale == 1 ? map_names[method] : NULL, 2 + method, scale != 0);
