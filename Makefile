@@ -3,6 +3,7 @@
 # make fuzz SECONDS=60  every fuzz target for that long each, with clang's libFuzzer
 # make demo             the whole way of one synthetic picture, in build/demo/
 # make bench DATA=dir   the measurements of the README, on your pictures or the synthetic one; build/rate.svg
+# make bench-hdr DATA=dir   HDR from SDR: pairs of pictures and Ultra HDR photographs in dir; build/hdr.svg
 # make pytorch          gradients, preset paper and the speed of a step against PyTorch
 # make survival         which carriers live through which tools, as a table
 # make clean
@@ -102,6 +103,8 @@ $(B)/pictures/scene.png: $(B)/scene
 	$< $@ 4000 3000
 bench: all $(if $(DATA),,$(B)/pictures/scene.png)
 	@$(B)/gamutmlp bench $(or $(DATA),$(B)/pictures) --plot $(B)/rate.svg
+bench-hdr: all
+	@$(B)/gamutmlp bench --hdr $(or $(DATA),$(B)/pictures) --plot $(B)/hdr.svg
 
 # The library against PyTorch, where python3 has torch and numpy (PYTHON=... names another).
 PYTHON = python3
@@ -122,6 +125,6 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all test fuzz demo bench pytorch clean FORCE
+.PHONY: all test fuzz demo bench bench-hdr pytorch clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -256,6 +256,47 @@ static void budgets(void **state) {
     free(p);
 }
 
+/* A picture of which a search takes every second row. */
+static void search_of_a_large_picture(void **state) {
+    enum { WIDTH = 2048, HEIGHT = 132, COUNT = 3 * WIDTH * HEIGHT };
+    const size_t budget = 3000;
+    uint8_t *sdr = (uint8_t *)malloc(COUNT);
+    float *hdr = (float *)malloc(COUNT * sizeof *hdr), *pq = (float *)malloc(COUNT * sizeof *pq);
+    const gmlp_image s = picture_of(sdr, WIDTH, HEIGHT, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, WIDTH, HEIGHT, GMLP_FLOAT, GMLP_REC2020_LINEAR);
+    map_jpeg_choice best;
+    char error[256];
+    gain_map *g;
+    double psnr;
+    (void)state;
+    assert_non_null(sdr);
+    assert_non_null(hdr);
+    assert_non_null(pq);
+    for (int i = 0; i < COUNT; i++) {
+        const int x = i / 3 % WIDTH;
+        sdr[i] = (uint8_t)(100 + 60 * sin(x / 30.0) + 5 * (i % 3));
+        hdr[i] = (float)(0.3 + 0.2 * cos(x / 70.0) + 0.001 * (i / 3 / WIDTH));
+    }
+    g = gain_map_new(&s, &h, GAIN_MAP_GAMMA, 10000, NULL, error);
+    assert_non_null(g);
+    assert_int_equal(gain_map_jpeg_search(g, &budget, 1, &best, error), 0);
+    psnr = gain_map_jpeg_apply(g, &best, pq, error);
+    assert_true(best.bytes <= budget);
+    for (uint32_t scale = 1; scale <= 32; scale *= 2) { /* none of the others is better on all rows */
+        map_jpeg_choice other = { 0, 0, 0, 0 };
+        other.scale = scale;
+        for (int quality = 10; quality <= 90; quality += 40) {
+            double q;
+            other.quality = quality;
+            q = gain_map_jpeg_apply(g, &other, pq, error);
+            assert_true(other.bytes > budget || q <= psnr + 0.05);
+        }
+    }
+    gain_map_free(g);
+    free(sdr);
+    free(hdr);
+    free(pq);
+}
+
 static void renditions_of_two_sizes(void **state) {
     uint8_t sdr[12] = { 0 };
     uint16_t hdr[12] = { 0 };
@@ -271,7 +312,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_by_hand),     cmocka_unit_test(values_of_libultrahdr), cmocka_unit_test(zero_denominator),
         cmocka_unit_test(single_pixels),      cmocka_unit_test(map_of_two_pixels),     cmocka_unit_test(pictures_come_back),
-        cmocka_unit_test(budgets),            cmocka_unit_test(renditions_of_two_sizes),
+        cmocka_unit_test(budgets),            cmocka_unit_test(renditions_of_two_sizes), cmocka_unit_test(search_of_a_large_picture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

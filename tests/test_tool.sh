@@ -170,6 +170,17 @@ is "bench --paper: keys" has_keys pictures mean_psnr_clip mean_psnr_og_soft_clip
     mean_psnr_og_mlp_32_xy mean_psnr_og_mlp_16 bytes_mlp_128 mean_train_seconds_default
 is "bench --paper: three tables" [ "$(grep -c '^| method |' err)" = 3 ]
 is "bench --paper: what is left out" grep -q "no --start32 is given" err
+mkdir pairs
+"$tool" decode base.png pairs/wide_hdr_pq.png --to rec2020pq --depth 16 >out 2>err && "$tool" strip base.png pairs/wide_sdr_drago03.png >out 2>err
+does bench --hdr pairs --iterations 2 --plot hdr.svg
+is "bench --hdr: a row a picture" [ "$(grep -c '^| wide_sdr_drago03 |' out)" = 1 ]
+is "bench --hdr: two tables of all methods" [ "$(grep -c '^| .* wide_sdr_drago03 |$' out)" = 84 ]
+if have xmllint; then is "bench --hdr: the plot is XML" xmllint --noout hdr.svg; fi
+"$tool" bench --hdr pairs --iterations 2 --json >out 2>err; status=$?
+is "bench --hdr --json" [ $status -eq 0 ]
+is "bench --hdr: JSON" valid_json
+is "bench --hdr: keys" has_keys pairs_pictures pairs_mean_psnr_gain_jpeg_full_q95 global_mean_ssim_gamma_mlp pairs_mean_delta_e_itp_max \
+    pairs_mean_bytes_fast pairs_mean_train_seconds_default pairs_mean_megapixels_per_second_high pairs_worst_default_gamma_map
 
 # Small and plain pictures.
 does encode one.ppm one.png $from --iterations 10
@@ -222,6 +233,8 @@ says 2 "\-\-paper-iterations takes up to 8 whole numbers" bench photographs --pa
 says 2 "\-\-subsample is for a JPEG base" bench photographs --subsample 420
 says 2 "\-\-start32 and --start64 go with --paper" bench photographs --start32 x
 says 2 "\-\-paper goes without" bench --paper photographs --only rate
+says 2 "\-\-hdr goes without" bench --hdr pairs --quality 90
+says 2 "\-\-hdr goes without" bench --hdr pairs --paper-iterations 9
 says 2 "\-\-plot draws part rate" bench photographs --only train --plot x.svg
 says 2 "'-' (standard input or output) is not supported" encode - x.jpg
 says 2 "a file name is missing" encode wide.png
@@ -240,6 +253,10 @@ is "the version" grep -q "^gamutmlp [0-9]*\.[0-9]*\.[0-9]* " out
 mkdir folder
 echo kept >kept.png
 says 1 "nowhere: no pictures" bench nowhere --only rate --json
+says 1 "nowhere: no pictures" bench --hdr nowhere
+mkdir alone && cp pairs/wide_sdr_drago03.png alone
+says 1 "alone/wide_sdr_drago03.png: there is no HDR picture wide_hdr_" bench --hdr alone --json
+says 1 "cannot be written: No such file" bench --hdr pairs --plot nowhere/hdr.svg --json
 says 1 "kept.png: " bench --paper photographs --start32 kept.png --json
 says 1 "cannot be written: No such file" bench photographs --only rate --plot nowhere/rate.svg --json
 says 1 "missing.png: No such file" encode missing.png kept.png

@@ -32,6 +32,7 @@ static int by_count(const void *a, const void *b) {
 static int run(bench *b, int only) {
     int status = 0;
     if (b->paper) return bench_paper(b);
+    if (b->hdr) return bench_hdr(b);
     for (int k = 0; k < SECTIONS && !status; k++)
         if (!only || only == k + 1) status = sections[k](b);
     return status;
@@ -43,19 +44,20 @@ int cmd_bench(int argc, char **argv) {
     char *json_text = NULL;
     size_t json_size = 0;
     int status, only = 0;
-    const char *counts = "1200";
+    const char *counts = NULL;
     uint64_t threads = 0, quality = 0, iterations = 0, siren_steps = 4000;
     const args_option options[] = {
         { "--only", ARG_CHOICE, &only, SECTION_NAMES, "one part", 0, 0 },
-        { "--plot", ARG_TEXT, &b.plot, "OUT.svg", "draw part rate", 0, 0 },
+        { "--plot", ARG_TEXT, &b.plot, "OUT.svg", "draw part rate, or --hdr", 0, 0 },
         { "--quality", ARG_INT, &quality, "Q", "base: a JPEG of this quality, decoded (a lossless base)", 1, 100 },
         { "--subsample", ARG_CHOICE, &b.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
         { "--paper-iterations", ARG_TEXT, &counts, "N,N...", "of preset paper; the best of them counts (1200)", 0, 0 },
-        { "--iterations", ARG_INT, &iterations, "N", "of the other presets, for a quick look (theirs)", 1, 10000000 },
+        { "--iterations", ARG_INT, &iterations, "N", "of the other presets, with --hdr of all, for a quick look (theirs)", 1, 10000000 },
         { "--paper", ARG_FLAG, &b.paper, NULL, "the comparisons of the GamutMLP paper instead", 0, 0 },
         { "--start32", ARG_TEXT, &b.start[0], "BLOB", "with --paper: a network of preset paper to start from", 0, 0 },
         { "--start64", ARG_TEXT, &b.start[1], "BLOB", "likewise, 64 wide", 0, 0 },
         { "--siren-steps", ARG_INT, &siren_steps, "N", "with --paper: steps of 8192 samples (4000)", 1, 10000000 },
+        { "--hdr", ARG_FLAG, &b.hdr, NULL, "HDR from SDR instead: networks and gain maps as JPEG", 0, 0 },
         { "--threads", ARG_INT, &threads, "N", "threads (one a processor)", 1, 256 },
         { "--json", ARG_FLAG, &b.json, NULL, "one JSON object on stdout, the tables on stderr", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
@@ -66,10 +68,13 @@ int cmd_bench(int argc, char **argv) {
         "scene/*_prophoto.png and camera/*.CRW as well): what the presets give back, by bytes and seconds,\n"
         "beside clipping, a soft clip, preset paper and JPEG; the training step's share of the machine's\n"
         "multiply-add peak; the speed of decoding; and whole commands on 12 megapixels. Preset paper takes\n"
-        "a quarter of a minute a picture; with 9000 iterations, minutes.",
+        "a quarter of a minute a picture; with 9000 iterations, minutes.\n"
+        "With --hdr FOLDER has NAME_hdr_*.png or .exr with NAME_sdr_*.png, and Ultra HDR photographs (*.jpg), or\n"
+        "these in hdr_pairs/ and ultrahdr/.",
         "  gamutmlp bench photographs --plot rate.svg\n"
         "  gamutmlp bench photographs --only rate --quality 90 --subsample 420 --paper-iterations 1200,9000\n"
         "  gamutmlp bench --paper photographs\n"
+        "  gamutmlp bench --hdr pairs --plot hdr.svg\n"
         "  gamutmlp bench photographs --only train --json",
         options, 1, NULL
     };
@@ -78,6 +83,9 @@ int cmd_bench(int argc, char **argv) {
     b.subsample = -1;
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
+    if (b.hdr && (only || b.paper || quality || counts))
+        return args_wrong(&command, "--hdr goes without --only, --paper, --quality and --paper-iterations");
+    if (!counts) counts = "1200";
     if (read_counts(counts, &b)) return args_wrong(&command, "--paper-iterations takes up to %d whole numbers from 1 to 1000000 with commas, not '%s'", BENCH_MAX_COUNTS, counts);
     if (b.subsample >= 0 && !quality) return args_wrong(&command, "--subsample is for a JPEG base; give --quality too");
     if (b.paper && (only || b.plot)) return args_wrong(&command, "--paper goes without --only and --plot");

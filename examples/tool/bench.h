@@ -14,11 +14,11 @@ enum { BENCH_MAX_COUNTS = 8 };
 
 typedef struct bench {
     const char *folder, *plot;
-    int json, paper;
+    int json, paper, hdr;
     int quality, subsample;             /* of a JPEG base; quality 0: a lossless one */
     uint32_t counts[BENCH_MAX_COUNTS];  /* iterations of preset paper, ascending */
     size_t count;
-    uint32_t iterations;                /* of the other presets; 0: theirs */
+    uint32_t iterations;                /* of the other presets, with hdr of all; 0: theirs */
     const char *start[2];               /* blobs from which networks of 32 and 64 start */
     uint32_t siren_steps;
     pool *workers;
@@ -36,6 +36,7 @@ int bench_encode(bench *b);
 int bench_rate(bench *b);
 int bench_ideas(bench *b);
 int bench_paper(bench *b);
+int bench_hdr(bench *b);
 
 /* Fused multiply-adds a second of all threads, in FLOP/s, measured now; NaN where it is not known. */
 double bench_fma_peak(const bench *b, int isa);

@@ -46,20 +46,16 @@ double bench_siren_work(uint32_t steps) { return 3 * /* a third of the library's
 /* The machine that seconds are counted for. */
 #define REFERENCE_FLOPS 302e9
 
-typedef struct timing {
-    double start, peak;
-} timing;
-
-static timing timing_begin(const bench *b) {
-    timing t;
-    t.peak = bench_fma_peak(b, GMLP_ISA_AUTO);
-    t.start = seconds_now();
-    return t;
+bench_clock bench_clock_begin(const bench *b) {
+    bench_clock c;
+    c.peak = bench_fma_peak(b, GMLP_ISA_AUTO);
+    c.start = seconds_now();
+    return c;
 }
 
-static void timing_end(const bench *b, timing t, bench_outcome *o) {
-    o->seconds = seconds_now() - t.start;
-    o->normalised = o->seconds * (t.peak + bench_fma_peak(b, GMLP_ISA_AUTO)) / 2 / REFERENCE_FLOPS;
+void bench_clock_end(const bench *b, bench_clock c, double *seconds, double *normalised) {
+    *seconds = seconds_now() - c.start;
+    *normalised = *seconds * (c.peak + bench_fma_peak(b, GMLP_ISA_AUTO)) / 2 / REFERENCE_FLOPS;
 }
 
 static int finish(const bench_subject *s, gmlp_result result, bench_outcome *o) {
@@ -201,9 +197,9 @@ static gmlp_result siren_give_back(const bench *b, bench_subject *s, siren_memor
 
 int bench_siren(const bench *b, bench_subject *s, bench_work *w, bench_outcome *o) {
     siren_memory *t = (siren_memory *)calloc(1, sizeof *t);
-    const timing clock = timing_begin(b);
+    const bench_clock clock = bench_clock_begin(b);
     gmlp_result result = t ? siren_fit(b, s, w, t) : GMLP_E_MEMORY;
-    timing_end(b, clock, o);
+    bench_clock_end(b, clock, &o->seconds, &o->normalised);
     o->bytes = SIREN_WEIGHTS * sizeof(float);
     if (!result) result = siren_give_back(b, s, t);
     free(t);
@@ -212,7 +208,7 @@ int bench_siren(const bench *b, bench_subject *s, bench_work *w, bench_outcome *
 
 /* The library. */
 
-static int on_step(void *user, uint32_t step, uint32_t steps) {
+int bench_work_step(void *user, uint32_t step, uint32_t steps) {
     bench_work_show((bench_work *)user, step / (double)steps);
     return 0;
 }
@@ -223,13 +219,13 @@ int bench_network(const bench *b, bench_subject *s, const gmlp_train_opts *opts,
     gmlp_decode_opts decode;
     gmlp_result result;
     gmlp_net net;
-    timing clock;
+    bench_clock clock;
     train.threads = b->run;
-    train.progress = on_step;
+    train.progress = bench_work_step;
     train.progress_user = w;
-    clock = timing_begin(b);
+    clock = bench_clock_begin(b);
     result = gmlp_train(&s->base.image, &s->wide.image, &train, &net, NULL);
-    timing_end(b, clock, o);
+    bench_clock_end(b, clock, &o->seconds, &o->normalised);
     o->bytes = gmlp_blob_size(&net);
     memset(&decode, 0, sizeof decode);
     decode.threads = b->run;

@@ -31,12 +31,20 @@ void bench_work_part(bench_work *w, double part); /* the part before is done */
 void bench_work_show(bench_work *w, double fraction);
 void bench_work_pause(bench_work *w); /* takes the bar away, so that lines can be printed */
 void bench_work_end(bench_work *w);
+int bench_work_step(void *user, uint32_t step, uint32_t steps); /* of a training; user: a bench_work */
 
 /* What a part costs, roughly. */
 double bench_paper_work(int width, uint32_t iterations);
 double bench_siren_work(uint32_t steps);
 #define BENCH_LOAD_WORK 3e10   /* reading a picture; what takes no training */
 #define BENCH_PRESET_WORK 3e11 /* one of bench_presets; the search for a residual as JPEG */
+
+/* Seconds, and what they were on a machine of 302 GFLOP/s; the latter NaN where this one's peak is not known. */
+typedef struct bench_clock {
+    double start, peak;
+} bench_clock;
+bench_clock bench_clock_begin(const bench *b);
+void bench_clock_end(const bench *b, bench_clock c, double *seconds, double *normalised);
 
 /* 0, or 1 after a message. */
 int bench_clip(const bench *b, bench_subject *s, bench_outcome *o);

@@ -90,8 +90,8 @@ static void draw_axes(FILE *f, const chart_panel *panel, const axes *a) {
         text(f, a->left - 8, at_y(a, y) + 4, "end", ink, 12, label);
     }
     if (panel->unit == CHART_BYTES)
-        for (int k = 4; k < 20; k++) {
-            snprintf(label, sizeof label, k < 10 ? "%d" : "%d KB", 1 << k % 10);
+        for (int k = 4; k < 28; k += a->x1 - a->x0 < 2.7 ? 1 : 2) {
+            snprintf(label, sizeof label, "%d%s", 1 << k % 10, k < 10 ? "" : k < 20 ? " KB" : " MB");
             tick_x(f, a, 1 << k, label);
         }
     else

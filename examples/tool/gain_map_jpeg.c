@@ -105,9 +105,12 @@ typedef struct application {
     const gain_map *g;
     const map_jpeg *map;
     const uint8_t *codes;
-    float *pq;
-    double *sums; /* each row's; NaN: failed */
+    uint32_t step; /* of the rows that are taken */
+    float *pq;     /* packed, as sums */
+    double *sums;  /* each row's; NaN: failed */
 } application;
+
+static uint32_t rows_taken(const application *a) { return (a->g->height - 1) / a->step + 1; }
 
 static int make(void *user, uint32_t scale, map_jpeg *m) {
     const gain_map *g = ((const application *)user)->g;
@@ -128,44 +131,49 @@ static int make(void *user, uint32_t scale, map_jpeg *m) {
     return failed;
 }
 
-enum { ROWS = 16 }; /* a job's */
+/* A job's rows, enough to make up for the curves' tables; and the pixels that tell which of two maps is better. */
+enum { ROWS = 64, SEARCHED = 1 << 18 };
 
 static void apply_job(void *ctx, size_t index) {
     const application *a = (const application *)ctx;
     const gain_map *g = a->g;
-    const uint32_t first = (uint32_t)index * ROWS, rows = g->height - first < ROWS ? g->height - first : ROWS;
-    const size_t start = 3 * (size_t)first * g->width;
-    float *out = a->pq + start;
+    const uint32_t first = (uint32_t)index * ROWS, left = rows_taken(a) - first, rows = left < ROWS ? left : ROWS;
+    const size_t row = 3 * (size_t)g->width;
+    float *out = a->pq + first * row;
     gmlp_result result = GMLP_OK;
-    for (uint32_t y = 0; y < rows; y++)
+    for (uint32_t k = 0; k < rows; k++) {
+        const uint32_t y = (first + k) * a->step;
         for (uint32_t x = 0; x < g->width; x++) {
-            const size_t i = 3 * ((size_t)y * g->width + x);
-            float f[3];
-            map_jpeg_sample(a->map, a->codes, x, first + y, f);
-            for (size_t k = 0; k < 3; k++) out[i + k] = gain_map_undo(g->method, g->s[start + i + k], f[k]);
+            const float *s = g->s + y * row + 3 * (size_t)x;
+            float *h = out + k * row + 3 * (size_t)x, f[3];
+            map_jpeg_sample(a->map, a->codes, x, y, f);
+            for (int c = 0; c < 3; c++) h[c] = gain_map_undo(g->method, s[c], f[c]);
         }
+    }
     if (!is_linear(g->method)) result = recode(g, out, rows, GMLP_REC2020_PQ, GMLP_REC2020_LINEAR, HDR_WHITE);
     if (!result) result = metrics_pq(out, g->width, rows, out);
-    for (uint32_t y = 0; y < rows; y++) {
+    for (uint32_t k = 0; k < rows; k++) {
+        const float *p = out + k * row, *q = g->pq + (first + k) * a->step * row;
         double sum = result ? NAN : 0;
-        for (size_t i = 3 * (size_t)y * g->width; i < 3 * (size_t)(y + 1) * g->width; i++) {
-            const double d = (double)out[i] - g->pq[start + i];
+        for (size_t i = 0; i < row; i++) {
+            const double d = (double)p[i] - q[i];
             sum += d * d;
         }
-        a->sums[first + y] = sum;
+        a->sums[first + k] = sum;
     }
 }
 
 static double apply(void *user, const map_jpeg *m, const uint8_t *codes) {
     application *a = (application *)user;
-    const gain_map *g = a->g;
-    const size_t jobs = (g->height - 1) / ROWS + 1;
+    const gmlp_threads *threads = &a->g->threads;
+    const uint32_t rows = rows_taken(a);
+    const size_t jobs = (rows - 1) / ROWS + 1;
     double sum = 0;
     a->map = m;
     a->codes = codes;
-    if (g->threads.run) g->threads.run(g->threads.user, apply_job, a, jobs);
+    if (threads->run) threads->run(threads->user, apply_job, a, jobs);
     else for (size_t i = 0; i < jobs; i++) apply_job(a, i);
-    for (uint32_t y = 0; y < g->height; y++) sum += a->sums[y];
+    for (uint32_t k = 0; k < rows; k++) sum += a->sums[k];
     return sum;
 }
 
@@ -175,6 +183,7 @@ static map_jpeg_subject subject_of(application *a, const gain_map *g, float *pq,
     a->g = g;
     a->pq = pq;
     a->sums = sums;
+    a->step = 1;
     s.user = a;
     s.make = make;
     s.apply = apply;
@@ -197,6 +206,7 @@ int gain_map_jpeg_search(const gain_map *g, const size_t *budgets, size_t count,
     application a;
     const map_jpeg_subject s = subject_of(&a, g, pq, sums);
     int status = -1;
+    a.step = (uint32_t)(((size_t)g->width * g->height - 1) / SEARCHED) + 1;
     if (sums && pq) status = map_jpeg_search(&s, budgets, count, out, error);
     else error_text(error, "the map", "out of memory");
     free(sums);

@@ -33,7 +33,7 @@ void gain_map_free(gain_map *g); /* NULL is fine */
    floats, the HDR rendition that a reader gets, Rec.2020 by the PQ curve with code 1 at 10000 cd/m2. Returns its PSNR,
    or NaN with the reason in error. */
 double gain_map_jpeg_apply(const gain_map *g, map_jpeg_choice *choice, float *pq, char error[256]);
-/* As map_jpeg_search, for the best such PSNR. */
+/* As map_jpeg_search, for the best such PSNR; of a large picture, by that of some of its rows. */
 int gain_map_jpeg_search(const gain_map *g, const size_t *budgets, size_t count, map_jpeg_choice *out, char error[256]);
 
 #endif
