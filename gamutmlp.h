@@ -2292,19 +2292,26 @@ static void gmlp__windows_seek(gmlp__windows *w, uint32_t y) {
     w->ready = 1;
 }
 
-/* The means at pixel x + column of the row, to the nearest code; of the first window, then of the second. */
-static void gmlp__windows_means(const gmlp__windows *w, uint32_t column, uint8_t *means) {
-    size_t i, k, c;
+/* The means at n pixels x + column[i] of the row, to the nearest code; of the first window, then of the second. */
+static void gmlp__windows_means(const gmlp__windows *w, const uint32_t *column, size_t n, uint8_t (*means)[3 * GMLP_WINDOWS]) {
+    const size_t channels = w->channels;
+    size_t i, j, k, c;
     for (i = 0; 5 + 3 * i < w->inputs; i++) {
-        const uint16_t *s = w->sums[i] + column * w->channels;
-        uint64_t four, sum = 0; /* a pixel's channels at once: no sum reaches 2^16 */
-        uint16_t channel[4];
-        for (k = 0; k <= 2 * (size_t)w->radius[i]; k++, s += w->channels) {
-            memcpy(&four, s, 8);
-            sum += four;
+        const uint16_t *const sums = w->sums[i];
+        const size_t side = 2 * (size_t)w->radius[i] + 1;
+        const uint32_t half = w->area[i] / 2;
+        const uint64_t reciprocal = w->reciprocal[i];
+        for (j = 0; j < n; j++) {
+            const uint16_t *s = sums + column[j] * channels;
+            uint64_t four, sum = 0; /* a pixel's channels at once: no sum reaches 2^16 */
+            uint16_t channel[4];
+            for (k = 0; k < side; k++, s += channels) {
+                memcpy(&four, s, 8);
+                sum += four;
+            }
+            memcpy(channel, &sum, 8);
+            for (c = 0; c < 3; c++) means[j][3 * i + c] = (uint8_t)((channel[c] + half) * reciprocal >> 40);
         }
-        memcpy(channel, &sum, 8);
-        for (c = 0; c < 3; c++) means[3 * i + c] = (uint8_t)((channel[c] + w->area[i] / 2) * w->reciprocal[i] >> 40);
     }
 }
 
@@ -3009,7 +3016,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             s->row = (uint16_t)y;
             s->column = (uint16_t)r.index[i];
             s->out_of_gamut = r.og[i] != 0.0f;
-            gmlp__windows_means(&windows, r.index[i], s->mean);
+            gmlp__windows_means(&windows, r.index + i, 1, &s->mean);
             for (c = 0; c < 3; c++) {
                 s->code[c] = r.packed[i * gmlp__pixel(&t->load_base) + c];
                 s->target[c] = hdr ? gmlp__map_of(t->net->method, r.base[c][i], r.wide[c][i]) : 2.0f * (r.wide[c][i] - r.base[c][i]);
@@ -4619,7 +4626,8 @@ static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t
     const gmlp__kernels *k = d->kernels;
     const size_t pixel = 3 * gmlp_type_size(d->convert.storer.type);
     uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
-    unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4], means[3 * GMLP_WINDOWS] = {0};
+    unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4];
+    uint8_t means[GMLP__CHUNK][3 * GMLP_WINDOWS];
     float plane[3][GMLP__CHUNK], light[3][GMLP__CHUNK];
     float *const r = plane[0], *const g = plane[1], *const b = plane[2];
     float *const planes[3] = {r, g, b};
@@ -4635,13 +4643,13 @@ static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t
             gmlp__signals(k, &d->signal, d->peak, planes, GMLP__PAD(n));
         }
         if (d->inputs != GMLP_INPUT_WIDE) {
+            gmlp__windows_means(windows, index + i, n, means);
             for (j = 0; j < n; j++) {
                 at[j][1] = x + index[i + j];
                 at[j][2] = codes[3 * j];
                 at[j][3] = codes[3 * j + 1];
                 at[j][4] = codes[3 * j + 2];
-                gmlp__windows_means(windows, index[i + j], means);
-                for (c = 5; c < d->tables_used; c++) at[j][c] = means[c - 5];
+                for (c = 5; c < d->tables_used; c++) at[j][c] = means[j][c - 5];
             }
             k->lookup(line, d->tables, (const uint32_t (*)[GMLP_INPUTS])at, d->tables_used, n, d->shape.wide, !d->shape.sine, p->h1);
             if (d->shape.sine) k->sine(p->h1, NULL, n * d->shape.wide);

@@ -8,7 +8,7 @@
 
 #define BANDS 8u
 #define MOST_ROWS 8u /* of a band: what libjpeg makes at once */
-#define JOB_ROWS 2u
+#define JOB_ROWS 4u
 #define MEMORY (4u << 20)
 
 /* Some rows on their way: read by one thread, decoded by several, written by one. The network may look at
