@@ -309,6 +309,7 @@ static void bands_and_threads(void **state) {
     pictures(wide, base, decoded);
     memset(&one, 0, sizeof one);
     memset(&many, 0, sizeof many);
+    memset(&signals, 0, sizeof signals);
     threads.user = &jobs;
     threads.run = run_backwards;
     assert_int_equal(metrics_compare(&w, &d, NULL, &one, error), 0);
