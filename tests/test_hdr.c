@@ -455,6 +455,37 @@ static void what_is_refused(void **state) {
     assert_int_equal(gmlp_train(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
 }
 
+/* Preset paper's gamma map of the published shape starts from the network that noise made; all others at random. */
+static void where_training_starts(void **state) {
+    static const struct {
+        int preset, method, width, built_in;
+    } cases[] = {{GMLP_PRESET_PAPER, 0, 0, 1}, {GMLP_PRESET_PAPER, GMLP_METHOD_GAIN, 0, 0}, {GMLP_PRESET_PAPER, 0, 8, 0},
+                 {GMLP_PRESET_DEFAULT, GMLP_METHOD_GAMMA, 16, 0}};
+    gmlp_image base, hdr;
+    (void)state;
+    make_pair(GMLP_SRGB, GMLP_REC2020_LINEAR, &base, &hdr);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        gmlp_train_opts opts = {0};
+        gmlp_net net, noise;
+        float *start;
+        opts.preset = cases[k].preset;
+        opts.method = cases[k].method;
+        opts.width = cases[k].width;
+        opts.iterations = 1;
+        opts.batch = 64;
+        opts.rate = opts.matrix_rate = 1e-9; /* stays where it starts */
+        assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_OK);
+        start = malloc(gmlp_mlp_weights(&net.mlp) * sizeof *start);
+        assert_int_equal(gmlp_mlp_init(&net.mlp, 0, cases[k].preset ? 1.0f : 0.01f, start), GMLP_OK);
+        assert_int_equal(gmlp_blob_read(gmlp__noise_start, sizeof gmlp__noise_start, NULL, &noise, NULL), GMLP_OK);
+        if (cases[k].built_in) memcpy(start, noise.weights, gmlp_mlp_weights(&net.mlp) * sizeof *start);
+        for (size_t i = 0; i < gmlp_mlp_weights(&net.mlp); i++) assert_true(fabs(net.weights[i] - start[i]) < (cases[k].preset ? 1e-6 : 1e-2));
+        free(start);
+        gmlp_net_free(&noise);
+        gmlp_net_free(&net);
+    }
+}
+
 static size_t allocations_left;
 static void *limited_alloc(void *user, size_t size) {
     (void)user;
@@ -495,7 +526,7 @@ int main(void) {
         cmocka_unit_test(odd_light),             cmocka_unit_test(less_headroom),
         cmocka_unit_test(parts_equal_the_whole), cmocka_unit_test(same_bytes_everywhere),
         cmocka_unit_test(blob_fields),           cmocka_unit_test(what_is_refused),
-        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(where_training_starts), cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests_name("hdr", tests, NULL, NULL);
 }
