@@ -7,13 +7,13 @@
 #define PICTURE_W 61u
 #define PICTURE_H 37u
 #define PICTURE_PIXELS (PICTURE_W * PICTURE_H)
-#define FINGERPRINTS 4
+#define FINGERPRINTS 6
 
 typedef struct fingerprint {
     gmlp_result result;             /* of the first call that failed */
     gmlp_gamut_report report;
     uint8_t codes[PICTURE_PIXELS * 3];
-    uint8_t blob[FINGERPRINTS][8192]; /* default; sine, wider than its features, which do not fill vectors; paper; target */
+    uint8_t blob[FINGERPRINTS][8192]; /* default; sine, wider than its features, which do not fill vectors; paper; target; HDR by difference; by a gamma map with less headroom */
     size_t blob_size[FINGERPRINTS];
     uint16_t wide16[FINGERPRINTS][PICTURE_PIXELS * 3];
     float wide32[PICTURE_PIXELS * 3];
@@ -84,7 +84,14 @@ static fingerprint *make_fingerprint(int isa, gmlp_threads threads) {
         }
         train.isa = isa;
         train.threads = threads;
-        f->result = gmlp_train(&base, &wide, &train, &net, &report);
+        if (i > 3) { /* the picture's codes, taken for HLG */
+            gmlp_image hdr = wide;
+            hdr.space = GMLP_REC2020_HLG;
+            if (i == 5) train.method = GMLP_METHOD_GAMMA;
+            f->result = gmlp_train_hdr(&base, &hdr, &train, &net, &report);
+        } else {
+            f->result = gmlp_train(&base, &wide, &train, &net, &report);
+        }
         if (f->result) break;
         f->loss[i] = report.loss;
         f->result = gmlp_blob_write(&net, f->blob[i], sizeof f->blob[i], &f->blob_size[i]);
@@ -94,6 +101,7 @@ static fingerprint *make_fingerprint(int isa, gmlp_threads threads) {
         memset(&decode, 0, sizeof decode);
         decode.isa = isa;
         decode.threads = threads;
+        decode.headroom = i == 5 ? 1.0 : 0.0;
         out = wide;
         out.data = f->wide16[i];
         f->result = gmlp_decode(&again, &base, &out, &decode);
