@@ -1,6 +1,7 @@
 /* >>decode: against the definition in double, and every way to take a part of a picture. */
 #define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
+#include "tests/reference.h"
 #include "tests/synthetic.h"
 #include <math.h>
 #include <setjmp.h>
@@ -34,8 +35,7 @@ static gmlp_net trained(int preset, int activation, int width, int margin) {
 /* linear wide of pixel (x, y), from the definition */
 static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double out[3]) {
     const uint8_t *rgb = base_data + 3 * ((size_t)y * W + x);
-    double m[9], in[GMLP_INPUTS], f[2 * GMLP_MAX_BANDS * GMLP_INPUTS], h1[128], h2[128], linear[3];
-    size_t n = 0, v = (size_t)net->mlp.width;
+    double m[9], in[GMLP_INPUTS], linear[3], o[3];
     gmlp_space_matrix(GMLP_SRGB_LINEAR, net->wide_space, net->adaptation, m);
     for (int c = 0; c < 3; c++) linear[c] = gmlp_curve_decode(GMLP_SRGB, rgb[c] / 255.0, 0);
     for (int c = 0; c < 3; c++) out[c] = m[3 * c] * linear[0] + m[3 * c + 1] * linear[1] + m[3 * c + 2] * linear[2];
@@ -47,26 +47,9 @@ static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double out[3]
         const int mean = test_window_mean(base_data, W, H, (int)x, (int)y, net->radius[c / 3], c % 3);
         in[5 + c] = 2.0 * mean / 255 - 1;
     }
-    for (int i = 0; i < GMLP_INPUTS; i++)
-        for (int k = 0; k < net->mlp.bands[i]; k++) {
-            f[n++] = sin(ldexp(3.14159265358979323846 * in[i], k));
-            f[n++] = cos(ldexp(3.14159265358979323846 * in[i], k));
-        }
-    const float *w1 = net->weights, *b1 = w1 + n * v, *w2 = b1 + v, *b2 = w2 + v * v, *w3 = b2 + v, *b3 = w3 + 3 * v;
-    for (size_t j = 0; j < v; j++) {
-        double z = b1[j];
-        for (size_t i = 0; i < n; i++) z += f[i] * w1[i * v + j];
-        h1[j] = net->mlp.activation ? sin(z) : z > 0 ? z : 0;
-    }
-    for (size_t j = 0; j < v; j++) {
-        double z = b2[j];
-        for (size_t i = 0; i < v; i++) z += h1[i] * w2[i * v + j];
-        h2[j] = net->mlp.activation ? sin(z) : z > 0 ? z : 0;
-    }
+    reference_network(net, in, o);
     for (size_t c = 0; c < 3; c++) {
-        double o = b3[c];
-        for (size_t i = 0; i < v; i++) o += h2[i] * w3[i * 3 + c];
-        out[c] += o / 2;
+        out[c] += o[c] / 2;
         out[c] = out[c] < 0 ? 0 : out[c] > 1 ? 1 : out[c];
     }
 }

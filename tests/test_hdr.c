@@ -2,6 +2,7 @@
    instruction sets and threads change nothing. */
 #define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
+#include "tests/reference.h"
 #include "tests/synthetic.h"
 #include <math.h>
 #include <setjmp.h>
@@ -92,9 +93,7 @@ static double pq_light(double code) {
 /* Linear light, in the original's primaries, of pixel (x, y), from the definition. */
 static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double weight, double out[3]) {
     const uint8_t *rgb = base_data + 3 * ((size_t)y * W + x);
-    double m[9], in[GMLP_INPUTS], f[2 * GMLP_MAX_BANDS * GMLP_INPUTS], h1[128], h2[128], linear[3], s[3], light[3];
-    const size_t v = (size_t)net->mlp.width;
-    size_t n = 0;
+    double m[9], in[GMLP_INPUTS], linear[3], s[3], light[3], o[3];
     gmlp_space_matrix(net->base_space, net->wide_space, net->adaptation, m);
     for (int c = 0; c < 3; c++) linear[c] = gmlp_curve_decode(net->base_space, rgb[c] / 255.0, 0);
     for (int c = 0; c < 3; c++) {
@@ -106,30 +105,14 @@ static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double weight
     in[1] = 2.0 * x / (W - 1) - 1;
     for (int c = 0; c < 3; c++) in[2 + c] = net->inputs == GMLP_INPUT_HALF ? rgb[c] / 255.0 - 0.5 : (s[c] - net->input_mean) / net->input_range;
     for (int c = 0; c < 6; c++) in[5 + c] = test_window_mean(base_data, W, H, (int)x, (int)y, net->radius[c / 3], c % 3) / 255.0 - 0.5;
-    for (int i = 0; i < GMLP_INPUTS; i++)
-        for (int k = 0; k < net->mlp.bands[i]; k++) {
-            f[n++] = sin(ldexp(3.14159265358979323846 * in[i], k));
-            f[n++] = cos(ldexp(3.14159265358979323846 * in[i], k));
-        }
-    const float *w1 = net->weights, *b1 = w1 + n * v, *w2 = b1 + v, *b2 = w2 + v * v, *w3 = b2 + v, *b3 = w3 + 3 * v;
-    for (size_t j = 0; j < v; j++) {
-        double z = b1[j];
-        for (size_t i = 0; i < n; i++) z += f[i] * w1[i * v + j];
-        h1[j] = net->mlp.activation ? sin(z) : z > 0 ? z : 0;
-    }
-    for (size_t j = 0; j < v; j++) {
-        double z = b2[j];
-        for (size_t i = 0; i < v; i++) z += h1[i] * w2[i * v + j];
-        h2[j] = net->mlp.activation ? sin(z) : z > 0 ? z : 0;
-    }
+    reference_network(net, in, o);
     for (size_t c = 0; c < 3; c++) {
-        double o = b3[c], h;
-        for (size_t i = 0; i < v; i++) o += h2[i] * w3[i * 3 + c];
-        o = net->map_mean + net->map_range * o;
-        if (net->method == GMLP_METHOD_DIFFERENCE) h = s[c] + o;
-        else if (net->method == GMLP_METHOD_GAIN) h = (s[c] + E) * o - E;
-        else if (net->method == GMLP_METHOD_GAMMA) h = pow(s[c] + E < 1 - E ? s[c] + E : 1 - E, o) - E;
-        else h = o;
+        const double map = net->map_mean + net->map_range * o[c];
+        double h;
+        if (net->method == GMLP_METHOD_DIFFERENCE) h = s[c] + map;
+        else if (net->method == GMLP_METHOD_GAIN) h = (s[c] + E) * map - E;
+        else if (net->method == GMLP_METHOD_GAMMA) h = pow(s[c] + E < 1 - E ? s[c] + E : 1 - E, map) - E;
+        else h = map;
         h = h < 0 ? 0 : h > 1 ? 1 : h;
         out[c] = pq_light(h) * net->peak;
         if (weight < 1) out[c] = (light[c] + E) * pow((out[c] + E) / (light[c] + E), weight) - E;
