@@ -1090,8 +1090,8 @@ typedef struct gmlp__kernels {
     /* h[n][cols] = line + table 1 [at 1] + ... + the last input's, added in that order; relu: max(0, h) */
     void (*lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS], size_t inputs, size_t n,
                    size_t cols, int relu, float *h);
-    /* sum[i] += codes[i], or -= with take */
-    void (*add_codes)(uint16_t *sum, const unsigned char *codes, size_t n, int take);
+    /* sum[i] += in[i] - out[i]; out may be NULL */
+    void (*add_codes)(uint16_t *sum, const unsigned char *in, const unsigned char *out, size_t n);
     /* x = sin x, and c = cos x unless it is NULL; n a multiple of 16 */
     void (*sine)(float *x, float *c, size_t n);
     /* x *= y, x += y; n a multiple of 16 */
@@ -2252,13 +2252,19 @@ static void gmlp__windows_init(gmlp__windows *w, const gmlp__kernels *kernels, c
     }
 }
 
-/* Adds row y of the picture, or the border's, to the sums of window i, or takes it away. */
-static void gmlp__windows_add(const gmlp__windows *w, size_t i, int64_t y, int take) {
-    const uint32_t radius = w->radius[i], last = w->height - 1, row = y < 0 ? 0 : y > (int64_t)last ? last : (uint32_t)y;
+/* Codes of row y of the picture, or the border's, from column x on. */
+static const unsigned char *gmlp__windows_row(const gmlp__windows *w, int64_t y, uint32_t x) {
+    const uint32_t last = w->height - 1, row = y < 0 ? 0 : y > (int64_t)last ? last : (uint32_t)y;
+    return gmlp__row(w->base, row - w->base_y) + (x - w->base_x) * w->channels;
+}
+
+/* Adds row in to the sums of window i and, if there are some, takes row out away. */
+static void gmlp__windows_add(const gmlp__windows *w, size_t i, int64_t in, int64_t out, int some) {
+    const uint32_t radius = w->radius[i];
     const uint32_t begin = w->x > radius ? w->x - radius : 0;
     const uint32_t end = w->width - w->x - w->n > radius ? w->x + w->n + radius : w->width;
-    w->kernels->add_codes(w->sums[i] + (begin + radius - w->x) * w->channels,
-                          gmlp__row(w->base, row - w->base_y) + (begin - w->base_x) * w->channels, (end - begin) * w->channels, take);
+    w->kernels->add_codes(w->sums[i] + (begin + radius - w->x) * w->channels, gmlp__windows_row(w, in, begin),
+                          some ? gmlp__windows_row(w, out, begin) : NULL, (end - begin) * w->channels);
 }
 
 /* Columns beyond the picture's are its outermost ones again. */
@@ -2278,13 +2284,10 @@ static void gmlp__windows_seek(gmlp__windows *w, uint32_t y) {
         const int64_t radius = w->radius[i];
         int64_t r;
         if (w->ready && y >= w->y && (int64_t)(y - w->y) <= radius) {
-            for (r = (int64_t)w->y + 1; r <= (int64_t)y; r++) {
-                gmlp__windows_add(w, i, r + radius, 0);
-                gmlp__windows_add(w, i, r - 1 - radius, 1);
-            }
+            for (r = (int64_t)w->y + 1; r <= (int64_t)y; r++) gmlp__windows_add(w, i, r + radius, r - 1 - radius, 1);
         } else {
             memset(w->sums[i], 0, gmlp__windows_count((size_t)radius, w->n, w->channels) * sizeof(uint16_t));
-            for (r = -radius; r <= radius; r++) gmlp__windows_add(w, i, (int64_t)y + r, 0);
+            for (r = -radius; r <= radius; r++) gmlp__windows_add(w, i, (int64_t)y + r, 0, 0);
         }
         gmlp__windows_border(w, i);
     }
@@ -5795,7 +5798,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
       take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
       put8 put16 (p,r,g,b)     the other way; values fit
       narrow(p,i)              W 16-bit numbers; values fit
-      add16(s,p,take)          s[0..15] += p[0..15], or -= with take: 16-bit sums of bytes
+      add16(s,p,q)             s[0..15] += p[0..15] - q[0..15]: 16-bit sums of bytes
       GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE V4_ADD
       V4_FMA(s,a,b)            s a float: s * a + b
 */
@@ -5861,9 +5864,9 @@ static void gmlp__narrow_scalar(unsigned char *p, int32_t i) {
     const uint16_t v = (uint16_t)i;
     memcpy(p, &v, 2);
 }
-static void gmlp__add16_scalar(uint16_t *s, const unsigned char *p, int take) {
+static void gmlp__add16_scalar(uint16_t *s, const unsigned char *p, const unsigned char *q) {
     int i;
-    for (i = 0; i < 16; i++) s[i] = (uint16_t)(take ? s[i] - p[i] : s[i] + p[i]);
+    for (i = 0; i < 16; i++) s[i] = (uint16_t)(s[i] + p[i] - q[i]);
 }
 typedef struct gmlp__v4 {
     float x, y, z;
@@ -6000,10 +6003,11 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx2(unsigned char *p, __m256i i) {
     _mm_storeu_si128((__m128i *)(void *)p, _mm_packus_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1)));
 }
-GMLP__TARGET GMLP__INLINE void gmlp__add16_avx2(uint16_t *s, const unsigned char *p, int take) {
-    const __m256i c = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p));
+GMLP__TARGET GMLP__INLINE void gmlp__add16_avx2(uint16_t *s, const unsigned char *p, const unsigned char *q) {
+    const __m256i in = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)p));
+    const __m256i out = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)q));
     const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)s);
-    _mm256_storeu_si256((__m256i *)(void *)s, take ? _mm256_sub_epi16(v, c) : _mm256_add_epi16(v, c));
+    _mm256_storeu_si256((__m256i *)(void *)s, _mm256_sub_epi16(_mm256_add_epi16(v, in), out));
 }
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
@@ -6109,7 +6113,7 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, _
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx512(unsigned char *p, __m512i i) {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(i));
 }
-GMLP__TARGET GMLP__INLINE void gmlp__add16_avx512(uint16_t *s, const unsigned char *p, int take) { gmlp__add16_avx2(s, p, take); }
+GMLP__TARGET GMLP__INLINE void gmlp__add16_avx512(uint16_t *s, const unsigned char *p, const unsigned char *q) { gmlp__add16_avx2(s, p, q); }
 
 #elif GMLP__PASS == GMLP__PASS_NEON
 #define GMLP__FN(name) gmlp__##name##_neon
@@ -6187,10 +6191,9 @@ static inline void gmlp__put16_neon(unsigned char *p, int32x4_t r, int32x4_t g, 
 static inline void gmlp__narrow_neon(unsigned char *p, int32x4_t i) {
     vst1_u16((uint16_t *)(void *)p, vmovn_u32(vreinterpretq_u32_s32(i)));
 }
-static inline void gmlp__add16_neon(uint16_t *s, const unsigned char *p, int take) {
-    const uint16x8_t a = vld1q_u16(s), b = vld1q_u16(s + 8), c = vmovl_u8(vld1_u8(p)), d = vmovl_u8(vld1_u8(p + 8));
-    vst1q_u16(s, take ? vsubq_u16(a, c) : vaddq_u16(a, c));
-    vst1q_u16(s + 8, take ? vsubq_u16(b, d) : vaddq_u16(b, d));
+static inline void gmlp__add16_neon(uint16_t *s, const unsigned char *p, const unsigned char *q) {
+    int i;
+    for (i = 0; i < 16; i += 8) vst1q_u16(s + i, vaddq_u16(vld1q_u16(s + i), vsubl_u8(vld1_u8(p + i), vld1_u8(q + i))));
 }
 #endif
 
@@ -6726,10 +6729,11 @@ GMLP__TARGET static void GMLP__FN(lookup)(const float *line, const float *const 
     else if (inputs == 8) GMLP__FN(lookup_of)(line, table, at, 1, n, cols, relu, h);
     else GMLP__FN(lookup_of)(line, table, at, 2, n, cols, relu, h);
 }
-GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char *codes, size_t n, int take) {
+GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char *in, const unsigned char *out, size_t n) {
+    static const unsigned char none[16] = {0};
     size_t i;
-    for (i = 0; i + 16 <= n; i += 16) GMLP__FN(add16)(sum + i, codes + i, take);
-    for (; i < n; i++) sum[i] = (uint16_t)(take ? sum[i] - codes[i] : sum[i] + codes[i]);
+    for (i = 0; i + 16 <= n; i += 16) GMLP__FN(add16)(sum + i, in + i, out ? out + i : none);
+    for (; i < n; i++) sum[i] = (uint16_t)(sum[i] + in[i] - (out ? out[i] : 0));
 }
 
 GMLP__TARGET static void GMLP__FN(sine)(float *x, float *c, size_t n) {
