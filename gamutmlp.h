@@ -432,7 +432,7 @@ typedef enum gmlp_coding {
 typedef struct gmlp_net {
     int method;              /* gmlp_method */
     int wide_space;          /* gmlp_space of the original */
-    int base_space;          /* gmlp_space of the base: GMLP_SRGB; HDR: GMLP_SRGB, GMLP_P3 or GMLP_REC709 */
+    int base_space;          /* gmlp_space of the base. GMLP_SRGB; HDR: GMLP_SRGB, GMLP_P3 or GMLP_REC709 */
     int adaptation;          /* gmlp_adaptation of the reduction */
     int inputs;              /* gmlp_inputs */
     int region;              /* gmlp_region */
@@ -480,7 +480,7 @@ typedef struct gmlp_train_opts {
     int preset;              /* gmlp_preset */
     int method;              /* HDR: gmlp_method; 0: DIFFERENCE, with PAPER GAMMA */
     double white_nits;       /* HDR: 0: 203 (ITU-R BT.2408), with PAPER 100 */
-    double peak;             /* HDR: linear light (1.0 = base's white) of signal 1; more is cut. 0: 10000 cd/m2, or the
+    double peak;             /* HDR: linear light (1.0 = base's white) of signal 1, 0.001..1000000; more is cut. 0: 10000 cd/m2, or the
                                 picture's brightest channel where that is more; with PAPER 1000 cd/m2 */
     int margin;              /* of the saturated mask, 1..63; 0: as much as the base needs. That is 0 for a lossless
                                 one; a JPEG's compression moves clipped codes inwards, by 5 to 63 codes */
@@ -490,7 +490,7 @@ typedef struct gmlp_train_opts {
     uint32_t batch;          /* samples a step, 1..1048576 */
     int width;               /* of the hidden layers */
     uint8_t bands[GMLP_INPUTS]; /* all zero: the preset's */
-    uint8_t radius[GMLP_WINDOWS]; /* of windows with bands; 0: 1 for the first, 3 for the second */
+    uint8_t radius[GMLP_WINDOWS]; /* of windows with bands; 0: 1 for the first, 3 (HDR: 5) for the second */
     int activation;          /* gmlp_activation */
     uint32_t budget;         /* the blob's size at most, 512..65536 bytes; without width the widest
                                 network is taken that keeps 3.6 bits a weight. Not with PAPER */
@@ -568,8 +568,8 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
           52      2  radii of the two windows, 0..7; with 0 the window's bands are 0. With GMLP_INPUT_WIDE both are 0
           54     64  signature of the base
       HDR methods have here
-         118     28  white_nits, peak, brightest, map_mean, map_range, input_mean, input_range: floats; white_nits up to
-                     10000, peak up to 1e9, brightest up to peak, these above 0; the others within +-1e6, ranges not 0
+         118     28  white_nits, peak, brightest, map_mean, map_range, input_mean, input_range: floats; white_nits above 0
+                     and up to 10000, peak above 1e-6 and up to 1e9, brightest above 0 and up to peak; the others within +-1e6, ranges not 0
       and all
          118 or 146  weights
          end      4  CRC-32 (as in PNG and zlib) of all bytes before it
@@ -639,7 +639,7 @@ typedef struct gmlp_decode_opts {
 GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net);
 
 /* Decodes a rectangle of the picture: the whole, a range of rows, a crop. out says how large it is and opts
-   where; any type; space GMLP_SPACE_NONE means the net's wide space. base (GMLP_U8, GMLP_SRGB) is the
+   where; any type; space GMLP_SPACE_NONE means the net's wide space. base (GMLP_U8, in the net's base_space) is the
    picture or a part of it that holds that rectangle and the pixels within gmlp_net_reach around it, as far as
    the picture has them: else GMLP_E_SURROUNDINGS, so that a part is always equal to the whole.
    Windows at the picture's border repeat its outermost pixels. Saturated pixels come from the network; all others are the exact
@@ -2797,7 +2797,7 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, int hdr, gmlp_train_op
         if (!o->method) o->method = paper ? GMLP_METHOD_GAMMA : GMLP_METHOD_DIFFERENCE;
         if (o->white_nits == 0.0) o->white_nits = paper ? 100.0 : GMLP__WHITE_NITS;
         if (o->method < GMLP_METHOD_DIFFERENCE || o->method > GMLP_METHOD_DIRECT || !(o->white_nits > 0.0 && o->white_nits <= GMLP__PQ_NITS) ||
-            !(o->peak >= 0.0 && o->peak <= GMLP__MOST_LIGHT))
+            !(o->peak == 0.0 || (o->peak >= 1e-3 && o->peak <= GMLP__MOST_LIGHT)))
             return 0;
     } else if (o->method) {
         return 0;
@@ -2846,6 +2846,21 @@ static void gmlp__rows_init(const gmlp__trainer *t, gmlp__rows *r, float *memory
     r->index = (uint32_t *)(void *)(memory + 10 * row);
     r->slot = r->index + row;
     r->packed = (unsigned char *)(r->slot + row);
+}
+
+/* A job's rows, and extra bytes behind them, all 0. NULL and a note in t->failed if there is no memory. */
+static float *gmlp__rows_take(gmlp__trainer *t, size_t job, size_t extra, gmlp__rows *r) {
+    const size_t size = gmlp__rows_size(t) + extra;
+    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
+    t->failed[job] = !memory;
+    if (!memory) return NULL;
+    memset(memory, 0, size);
+    gmlp__rows_init(t, r, memory);
+    return memory;
+}
+
+static void gmlp__rows_give(gmlp__trainer *t, float *memory, size_t extra) {
+    gmlp__free(&t->opts.alloc, memory, gmlp__rows_size(t) + extra);
 }
 
 /* Rows of the picture, in bands whose number depends on nothing but the picture. */
@@ -2932,14 +2947,10 @@ static size_t gmlp__candidates(const gmlp__trainer *t, uint32_t y, uint32_t *ind
 
 static void gmlp__count_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t size = gmlp__rows_size(t);
-    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
     gmlp__rows r;
+    float *memory = gmlp__rows_take(t, job, 0, &r);
     uint32_t y;
-    t->failed[job] = !memory;
     if (!memory) return;
-    memset(memory, 0, size);
-    gmlp__rows_init(t, &r, memory);
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         t->rank[y][0] = gmlp__candidates(t, y, r.index);
         if (t->net->region == GMLP_REGION_ALL && !gmlp__is_hdr(t->net->method)) {
@@ -2947,7 +2958,7 @@ static void gmlp__count_job(void *ctx, size_t job) {
             t->rank[y][1] = t->base->width - t->rank[y][0];
         }
     }
-    gmlp__free(&t->opts.alloc, memory, size);
+    gmlp__rows_give(t, memory, 0);
 }
 
 /* Is the pixel of this rank among those kept? Even spacing; *slot is its place. step is keep / total in 2^32ths, rounded
@@ -2974,18 +2985,14 @@ static double gmlp__rest_error(const gmlp__rows *r, size_t n, size_t count) {
 
 static void gmlp__collect_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t rows = gmlp__rows_size(t);
-    const size_t size = rows + gmlp__windows_size(t->opts.radius, t->base->width, (size_t)t->load_base.channels) * sizeof(uint16_t);
-    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
+    const size_t sums = gmlp__windows_size(t->opts.radius, t->base->width, (size_t)t->load_base.channels) * sizeof(uint16_t);
     gmlp__rows r;
+    float *memory = gmlp__rows_take(t, job, sums, &r);
     gmlp__windows windows;
     uint32_t y;
     size_t i, c, n, count;
-    t->failed[job] = !memory;
     if (!memory) return;
-    memset(memory, 0, size);
-    gmlp__rows_init(t, &r, memory);
-    gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width, (uint16_t *)(void *)((char *)memory + rows));
+    gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width, (uint16_t *)(void *)((char *)memory + gmlp__rows_size(t)));
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y), *wide = gmlp__row(t->wide, y);
         const int hdr = gmlp__is_hdr(t->net->method), all = t->net->region == GMLP_REGION_ALL && !hdr;
@@ -3027,24 +3034,20 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             }
         }
     }
-    gmlp__free(&t->opts.alloc, memory, size);
+    gmlp__rows_give(t, memory, sums);
 }
 
 /* OG pixels of all rows of a band. */
 static void gmlp__out_of_gamut_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t size = gmlp__rows_size(t);
-    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
     gmlp__rows r;
+    float *memory = gmlp__rows_take(t, job, 0, &r);
     uint32_t y;
-    t->failed[job] = !memory;
     if (!memory) return;
-    memset(memory, 0, size);
-    gmlp__rows_init(t, &r, memory);
     t->out_of_gamut[job] = 0;
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++)
         t->out_of_gamut[job] += gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->width, &r);
-    gmlp__free(&t->opts.alloc, memory, size);
+    gmlp__rows_give(t, memory, 0);
 }
 
 /* A random order (Fisher and Yates) in which training takes the samples as they lie: where each slot's is. Evenly
@@ -3065,16 +3068,13 @@ static void gmlp__shuffle(gmlp__trainer *t) {
 static void gmlp__margin_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     const uint32_t height = t->base->height, step = 1 + height / 128;
-    const size_t size = gmlp__rows_size(t), channels = (size_t)t->load_base.channels;
+    const size_t channels = (size_t)t->load_base.channels;
     double *error = t->rest + job * (GMLP__MARGINS + 1);
-    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
     gmlp__rows r;
+    float *memory = gmlp__rows_take(t, job, 0, &r);
     uint32_t y;
     size_t x, c;
-    t->failed[job] = !memory;
     if (!memory) return;
-    memset(memory, 0, size);
-    gmlp__rows_init(t, &r, memory);
     for (y = gmlp__band(height, job); y < gmlp__band(height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y);
         if (y % step) continue;
@@ -3093,7 +3093,7 @@ static void gmlp__margin_job(void *ctx, size_t job) {
             error[needed] += sum;
         }
     }
-    gmlp__free(&t->opts.alloc, memory, size);
+    gmlp__rows_give(t, memory, 0);
 }
 
 /* The margin that leaves at most a 1000th of that error outside: a network takes away 9 of 10 parts of it, so
@@ -3638,22 +3638,18 @@ static gmlp_result gmlp__search(gmlp__trainer *t, gmlp_train_report *report) {
 /* HDR: the brightest channel of each band. */
 static void gmlp__brightest_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t size = gmlp__rows_size(t);
-    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
     gmlp__rows r;
+    float *memory = gmlp__rows_take(t, job, 0, &r);
     uint32_t y, x;
     size_t c;
-    t->failed[job] = !memory;
     if (!memory) return;
-    memset(memory, 0, size);
-    gmlp__rows_init(t, &r, memory);
     for (y = gmlp__band(t->wide->height, job); y < gmlp__band(t->wide->height, job + 1); y++) {
         gmlp__load_row(&t->load_wide, gmlp__row(t->wide, y), t->wide->width, r.wide[0], r.wide[1], r.wide[2]);
         for (c = 0; c < 3; c++)
             for (x = 0; x < t->wide->width; x++)
                 if ((double)r.wide[c][x] > t->rest[job]) t->rest[job] = (double)r.wide[c][x]; /* not if it is NaN */
     }
-    gmlp__free(&t->opts.alloc, memory, size);
+    gmlp__rows_give(t, memory, 0);
 }
 
 /* HDR: what signal 1 means, from the brightest channel. */
@@ -4140,7 +4136,7 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
     if (gmlp__is_hdr(net->method)) {
         GMLP__RULE(net->region == GMLP_REGION_ALL, 35, "an HDR network is for all pixels");
         GMLP__RULE(net->white_nits > 0.0f && net->white_nits <= (float)GMLP__PQ_NITS, 118, "the white is not within 0..10000 cd/m2");
-        GMLP__RULE(net->peak > 1e-6f && net->peak <= 1e9f, 122, "the peak is not a number above 0 and up to 1e9");
+        GMLP__RULE(net->peak > 1e-6f && net->peak <= 1e9f, 122, "the peak is not a number above 1e-6 and up to 1e9");
         GMLP__RULE(net->brightest > 0.0f && net->brightest <= net->peak, 126, "the brightest light is not within 0..peak");
         GMLP__RULE(gmlp__coord_ok(net->map_mean), 130, "the map's mean is not a number within a million");
         GMLP__RULE(gmlp__coord_ok(net->map_range) && net->map_range != 0.0f, 134, "the map's range is 0 or not a number within a million");
@@ -4565,7 +4561,10 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
         memory = d->transposes + gmlp__transposes_count(&shape);
         gmlp__pack(&shape, net->weights, d->block);
         for (j = shape.w3; j < shape.count; j++) d->block[j] *= gmlp__is_hdr(d->method) ? net->map_range : 0.5f; /* the residual is half the output */
-        for (j = 0; j < 3 && gmlp__is_hdr(d->method); j++) d->block[shape.b3 + j] += net->map_mean;
+        for (j = 0; j < 3 && gmlp__is_hdr(d->method); j++) { /* the map's mean goes into the biases; exact product: safe to fuse */
+            const float bias = net->weights[gmlp_mlp_weights(&net->mlp) - 3 + j];
+            d->block[shape.b3 + j] = (float)((double)bias * (double)net->map_range + (double)net->map_mean);
+        }
         gmlp__transpose(&shape, d->block, d->transposes);
         if (d->inputs != GMLP_INPUT_WIDE) {
             const size_t along = d->coords.transpose ? 0 : 1; /* the input that file columns drive */

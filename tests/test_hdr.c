@@ -250,6 +250,33 @@ static void odd_light(void **state) {
         }
 }
 
+/* A peak that is given cuts what is brighter; the net can be written whatever it is. */
+static void a_peak_cuts(void **state) {
+    static const double peaks[] = {1e-3, 0.5, 2, 1e6};
+    static float out[N * 3];
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_LINEAR};
+    (void)state;
+    for (size_t k = 0; k < 4; k++)
+        for (int black = 0; black < 2; black++) {
+            gmlp_train_opts opts = {0};
+            gmlp_net net;
+            float most = 0;
+            make_pair(GMLP_SRGB, GMLP_REC2020_LINEAR, &base, &hdr);
+            if (black) memset(hdr_data, 0, sizeof hdr_data);
+            opts.peak = peaks[k];
+            opts.width = 16;
+            opts.iterations = 60;
+            opts.batch = 128;
+            assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_OK);
+            assert_true(gmlp_blob_size(&net) > 0);
+            assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_OK);
+            for (int i = 0; i < N * 3; i++) most = out[i] > most ? out[i] : most;
+            assert_true(most <= peaks[k] * 1.0001);
+            if (!black && peaks[k] == 2) assert_true(most > 1.5);
+            gmlp_net_free(&net);
+        }
+}
+
 static void less_headroom(void **state) {
     static float full[N * 3], some[N * 3], sdr[N * 3];
     gmlp_image base, hdr, view = {full, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_LINEAR};
@@ -414,6 +441,10 @@ static void what_is_refused(void **state) {
     opts.white_nits = 0;
     opts.peak = -1;
     assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    opts.peak = 0.9e-3;
+    assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
+    opts.peak = 1.1e6;
+    assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
     opts.peak = 0;
     /* a start of another map */
     assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &start, NULL), GMLP_OK);
@@ -506,7 +537,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(maps_of_single_pixels), cmocka_unit_test(decodes_what_the_definition_says),
         cmocka_unit_test(pq_codes_are_signals),  cmocka_unit_test(training_gets_near),
-        cmocka_unit_test(odd_light),             cmocka_unit_test(less_headroom),
+        cmocka_unit_test(odd_light),             cmocka_unit_test(a_peak_cuts),
+        cmocka_unit_test(less_headroom),
         cmocka_unit_test(parts_equal_the_whole), cmocka_unit_test(same_bytes_everywhere),
         cmocka_unit_test(blob_fields),           cmocka_unit_test(what_is_refused),
         cmocka_unit_test(where_training_starts), cmocka_unit_test(every_allocation_may_fail),
