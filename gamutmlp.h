@@ -186,7 +186,7 @@ typedef enum gmlp_isa {
     GMLP_ISA_AUTO = 0,
     GMLP_ISA_SCALAR = 1,
     GMLP_ISA_AVX2 = 2,
-    GMLP_ISA_AVX512 = 3,
+    GMLP_ISA_AVX512 = 3, /* F and BW */
     GMLP_ISA_NEON = 4
 } gmlp_isa;
 GMLP_DEF int gmlp_isa_available(int isa);      /* 1 or 0; AUTO is always available */
@@ -515,7 +515,7 @@ typedef struct gmlp_train_report {
     uint64_t samples;        /* distinct pixels kept to draw from */
     uint32_t iterations;     /* steps done */
     double loss;             /* mean squared error of the last step's batch, in the net's scale */
-    double psnr_og;          /* with target_psnr: of the OG pixels, from the samples and the blob's weights; else 0 */
+    double psnr_og;          /* with target_psnr: of the OG pixels, from the samples and the blob's weights (decoding: within 0.01); else 0 */
 } gmlp_train_report;
 
 /* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB, the pixels that the
@@ -643,7 +643,8 @@ GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net);
    picture or a part of it that holds that rectangle and the pixels within gmlp_net_reach around it, as far as
    the picture has them: else GMLP_E_SURROUNDINGS, so that a part is always equal to the whole.
    Windows at the picture's border repeat its outermost pixels. Saturated pixels come from the network; all others are the exact
-   inverse of their code. GMLP_E_MISMATCH if a view reaches outside the net's base picture. Writes out. */
+   inverse of their code. A network of ReLU layers with code inputs is evaluated in 16-bit fixed point, whose rounding
+   costs about 0.001 dB (1e-4 of full light at most, in pictures); others in float. GMLP_E_MISMATCH if a view reaches outside the net's base picture. Writes out. */
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_decode_opts *opts);
 
@@ -788,6 +789,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #include <avx2intrin.h>
 #include <fmaintrin.h>
 #include <avx512fintrin.h>
+#include <avx512bwintrin.h>
 #endif
 #if defined(_MSC_VER) && !defined(__clang__)
 #include <intrin.h>
@@ -979,7 +981,7 @@ static int gmlp__isa_best(void) {
     gmlp__cpuid(7, r);
     if (!fma || !(r[1] >> 5 & 1) || (xcr0 & 6) != 6) return GMLP_ISA_SCALAR;
 #ifdef GMLP__HAS_AVX512
-    if ((r[1] >> 16 & 1) && (xcr0 & 0xe6) == 0xe6) return GMLP_ISA_AVX512;
+    if ((r[1] >> 16 & 1) && (r[1] >> 30 & 1) && (xcr0 & 0xe6) == 0xe6) return GMLP_ISA_AVX512; /* F and BW */
 #endif
     return GMLP_ISA_AVX2;
 #else
@@ -1047,6 +1049,30 @@ static int gmlp__curve_near(const gmlp__curve *c) { return c->kind == GMLP__CURV
 /* The curves' error at most, in 8-bit codes, with room to spare. */
 #define GMLP__CODE8_ERROR (1.0f / 4096.0f)
 
+/* The decoder's network in 16-bit fixed point, for inputs that are codes: whole numbers have no order of summation,
+   and a multiplier takes twice as many of them as floats. A word holds a pair, of neurons 2i (low half) and 2i + 1.
+      h1 = max(0, line[row] + column's + red's + green's + blue's + windows' means')   16 bits; each term from a table
+      h2 = max(0, b2 + W2 h1) >> 16                                                    32 bits, of which 16 stay
+      out = (W3 h2) * scale + bias                                                     32 bits, then float
+   Each neuron has a factor of its own, so that neither sum can leave its bits (gmlp__fixed_init). */
+typedef struct gmlp__fixed {
+    size_t pairs;                       /* of neurons in a layer, a multiple of 4 */
+    int windows;                        /* how many there are */
+    const int32_t *columns;             /* [width][pairs], by column of the file */
+    const int32_t *codes;               /* [9][256][pairs], of red, green, blue and the windows' means; 16 words more follow */
+    const int32_t *w2;                  /* [pairs / 4][pairs][8]: for 8 neurons, by pair of inputs */
+    const int32_t *b2;                  /* [2 * pairs], 0.5 of what stays included */
+    const int32_t *w3;                  /* [pairs][3] */
+    float scale[3], bias[3];
+} gmlp__fixed;
+
+/* Without a branch: in saturated areas nothing could predict one. */
+GMLP__INLINE int gmlp__saturated(const unsigned char *rgb, int margin) {
+    const int r = rgb[0], g = rgb[1], b = rgb[2], rg_min = r < g ? r : g, rg_max = r < g ? g : r;
+    const int least = rg_min < b ? rg_min : b, most = rg_max < b ? b : rg_max;
+    return ((least <= margin) | (most >= 255 - margin)) & (most != 0) & (least != 255);
+}
+
 /* One instruction set's kernels. The passes below fill one table each. */
 typedef struct gmlp__kernels {
     /* color. n is a multiple of 16; outputs may be the inputs. unit: x is clamped to [0,1] first,
@@ -1077,6 +1103,8 @@ typedef struct gmlp__kernels {
        both return the sum */
     float (*outside)(const float *r, const float *g, const float *b, float *flag, size_t n);
     float (*out_of_gamut)(const float *r, const float *g, const float *b, float *flag, size_t n);
+    /* the places of the saturated pixels among n, and how many there are; index has room for n. channels: 3 or 4 */
+    size_t (*saturated)(const unsigned char *rgb, int channels, size_t n, int margin, uint32_t *index);
     void (*gemm)(const gmlp__gemm *g);
     /* the third layer: out[n][16] = bias + h[n][wide] * w[depth][16], three columns of it, by the same
        chains as gemm; column 3 becomes 0, the others stay. Up to 7 more rows are read and written */
@@ -1087,11 +1115,16 @@ typedef struct gmlp__kernels {
        n samples; may write 15 floats past each block, before the next block is written */
     void (*gather)(const float *const *table, const uint32_t *size, const uint32_t (*at)[GMLP_INPUTS], size_t inputs,
                    size_t n, float *f, size_t f_row);
-    /* h[n][cols] = line + table 1 [at 1] + ... + the last input's, added in that order; relu: max(0, h) */
-    void (*lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS], size_t inputs, size_t n,
-                   size_t cols, int relu, float *h);
+    /* the decoder's network, see gmlp__fixed: the first layer of n pixels, in columns index[n] of a row whose products
+       are line, with these packed codes and windows' means (two words a pixel); writes up to 15 words past h[n][pairs] */
+    void (*look_up)(const gmlp__fixed *f, const int32_t *line, const uint32_t *index, const unsigned char *codes,
+                    const int32_t *const means[GMLP_WINDOWS], size_t n, int32_t *h);
+    /* and the other two; n a multiple of 32 */
+    void (*finish)(const gmlp__fixed *f, const int32_t *h, size_t n, float *const out[3]);
     /* sum[i] += in[i] - out[i]; out may be NULL */
     void (*add_codes)(uint16_t *sum, const unsigned char *in, const unsigned char *out, size_t n);
+    /* halves of n words, n a multiple of 16: ((x + half) * factor >> 16) * last >> 16, without signs */
+    void (*divide)(int32_t *x, uint32_t half, uint32_t factor, uint32_t last, size_t n);
     /* x = sin x, and c = cos x unless it is NULL; n a multiple of 16 */
     void (*sine)(float *x, float *c, size_t n);
     /* x *= y, x += y; n a multiple of 16 */
@@ -1099,8 +1132,8 @@ typedef struct gmlp__kernels {
     void (*add)(float *x, const float *y, size_t n);
     /* d = factor * (x - y); n a multiple of 16 */
     void (*error)(const float *x, const float *y, float factor, float *d, size_t n);
-    /* p[i] = p[i] + out[16 i], clamped to [0,1] (NaN: 0); n a multiple of 16 */
-    void (*correct)(const float *out, float *p, size_t n);
+    /* p = p + x, clamped to [0,1] (NaN: 0); n a multiple of 16 */
+    void (*correct)(const float *x, float *p, size_t n);
     /* sum[cols] += each of the rows of d in turn */
     void (*columns)(const float *d, size_t rows, size_t cols, float *sum);
     /* one Adam step with constants of gmlp__adam_constants; n a multiple of 16 */
@@ -1122,9 +1155,6 @@ static const float gmlp__frequency[2 * GMLP_MAX_BANDS] = {
 static const float gmlp__phase[2 * GMLP_MAX_BANDS] = {
     0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f,
     0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f};
-
-/* The first column of 16 rows of 16. */
-static const int32_t gmlp__times16[16] = {0, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240};
 
 #define GMLP__PASS GMLP__PASS_SCALAR
 #define GMLP__PASS_SCALAR 1
@@ -1972,49 +2002,7 @@ GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, 
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 */
-/* Without a branch: in saturated areas nothing could predict one. */
-GMLP__INLINE int gmlp__saturated(const unsigned char *rgb, int margin) {
-    const int r = rgb[0], g = rgb[1], b = rgb[2], rg_min = r < g ? r : g, rg_max = r < g ? g : r;
-    const int least = rg_min < b ? rg_min : b, most = rg_max < b ? b : rg_max;
-    return ((least <= margin) | (most >= 255 - margin)) & (most != 0) & (least != 255);
-}
-
 GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin) { return gmlp__saturated(rgb, margin); }
-
-/* Whether some pixel of 8 has a code within margin (0..63) of 0 or 255; spare says which bytes are
-   no colour. Folding 255..128 onto 0..127 makes it one comparison, a carry into the top bit. */
-static int gmlp__near_limits(const unsigned char *rgb, int channels, uint64_t carry, uint64_t spare) {
-    const uint64_t ones = 0x0101010101010101u;
-    uint64_t all = ones << 7, v;
-    int i;
-    for (i = 0; i < channels; i++) {
-        memcpy(&v, rgb + 8 * i, 8);
-        v ^= (v >> 7 & ones) * 255u;
-        all &= (v + carry) | spare;
-    }
-    return all != ones << 7;
-}
-
-/* Writes the places of the saturated pixels among n and returns how many there are. index has
-   room for n. */
-static size_t gmlp__saturated_row(const unsigned char *rgb, int channels, size_t n, int margin, uint32_t *index) {
-    static const unsigned char fourth[8] = {0, 0, 0, 0x80, 0, 0, 0, 0x80};
-    const uint64_t carry = (uint64_t)(127 - margin) * 0x0101010101010101u;
-    uint64_t spare = 0;
-    size_t i = 0, count = 0, end;
-    if (channels == 4) memcpy(&spare, fourth, 8);
-    while (i < n) {
-        if (n - i >= 8 && !gmlp__near_limits(rgb + i * (size_t)channels, channels, carry, spare)) {
-            i += 8;
-            continue;
-        }
-        for (end = n - i < 8 ? n : i + 8; i < end; i++) {
-            index[count] = (uint32_t)i;
-            count += (size_t)gmlp__saturated(rgb + i * (size_t)channels, margin);
-        }
-    }
-    return count;
-}
 
 /* One walk over a wide picture in bands. What is NULL is not made. */
 typedef struct gmlp__reduction {
@@ -2071,7 +2059,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
             if (v->base) {
                 unsigned char *to = (unsigned char *)gmlp__row(v->base, (uint32_t)y) + x * (size_t)v->storer.channels;
                 gmlp__store_row(&v->storer, r, g, b, n, to);
-                if (report) report->saturated += gmlp__saturated_row(to, v->storer.channels, n, 0, index);
+                if (report) report->saturated += k->saturated(to, v->storer.channels, n, 0, index);
             }
         }
         if (report) report->pixels += width;
@@ -2205,32 +2193,38 @@ static int gmlp__window_bands(const uint8_t bands[GMLP_INPUTS], int window) {
     return bands[5 + 3 * window] || bands[6 + 3 * window] || bands[7 + 3 * window];
 }
 
-/* Means of windows around pixels of a row. The sums over the windows' columns move down with the rows; a pixel
-   then adds up 2 radius + 1 of them. */
+/* Means of windows around pixels of a row. The sums over the windows' columns move down with the rows, a segment of the
+   columns at a time and only where they are asked for; a pixel then adds up 2 radius + 1 of them. */
+#define GMLP__SEGMENT 256u /* columns; the last one is longer, so that it has a column of the picture */
 typedef struct gmlp__windows {
     const gmlp__kernels *kernels;
     const gmlp_image *base;          /* a part of the picture, whose first pixel is at (base_x, base_y) */
     uint32_t base_x, base_y;
     uint32_t width, height;          /* of the picture */
     uint32_t x, n;                   /* the columns whose pixels may be asked for */
-    uint32_t y, ready;               /* the row that the sums are of; 0: there are none yet */
     size_t channels, inputs;
     uint32_t radius[GMLP_WINDOWS], area[GMLP_WINDOWS];
-    uint64_t reciprocal[GMLP_WINDOWS]; /* 2^40 / area, rounded up: exact for all sums */
+    uint32_t factor[GMLP_WINDOWS], last[GMLP_WINDOWS]; /* x / area is (x * factor >> 16) * last >> 16: exact for all sums */
     uint16_t *sums[GMLP_WINDOWS];    /* of the columns x - radius .. x + n - 1 + radius */
+    uint32_t *next[GMLP_WINDOWS];    /* the row after that which a segment's sums are of; 0: there are none yet */
 } gmlp__windows;
 
-static size_t gmlp__windows_count(size_t radius, size_t n, size_t channels) { return (n + 2 * radius) * channels + 4; }
+static size_t gmlp__windows_segments(size_t columns) { return columns < 2 * GMLP__SEGMENT ? 1 : columns / GMLP__SEGMENT; }
 
-/* Numbers that the sums of n columns take. */
+/* Bytes that the sums of n columns take, in front of them the segments' rows. */
 static size_t gmlp__windows_size(const uint8_t radius[GMLP_WINDOWS], size_t n, size_t channels) {
     size_t i, size = 0;
-    for (i = 5; i < gmlp__inputs(radius); i += 3) size += gmlp__windows_count(radius[(i - 5) / 3], n, channels);
+    for (i = 5; i < gmlp__inputs(radius); i += 3) {
+        const size_t columns = n + 2u * radius[(i - 5) / 3];
+        size += gmlp__windows_segments(columns) * sizeof(uint32_t) + ((columns * channels + 4 + 1) & ~(size_t)1) * sizeof(uint16_t);
+    }
     return size;
 }
 
+/* memory: gmlp__windows_size, zeroed, for words. */
 static void gmlp__windows_init(gmlp__windows *w, const gmlp__kernels *kernels, const uint8_t radius[GMLP_WINDOWS],
-                               const gmlp_image *base, uint32_t x, uint32_t n, uint16_t *memory) {
+                               const gmlp_image *base, uint32_t x, uint32_t n, void *memory) {
+    uint32_t *at = (uint32_t *)memory;
     size_t i;
     memset(w, 0, sizeof *w);
     w->kernels = kernels;
@@ -2241,80 +2235,77 @@ static void gmlp__windows_init(gmlp__windows *w, const gmlp__kernels *kernels, c
     w->n = n;
     w->channels = base->channels == 4 ? 4 : 3;
     w->inputs = gmlp__inputs(radius);
-    for (i = 0; i < GMLP_WINDOWS; i++) {
-        const uint64_t side = 2u * radius[i] + 1u, area = side * side;
+    for (i = 0; 5 + 3 * i < w->inputs; i++) {
+        const uint32_t side = 2u * radius[i] + 1u, area = side * side;
+        const size_t columns = n + 2u * radius[i];
+        uint32_t bits = 16;
+        while (area >> (bits - 15)) bits++; /* factor = 2^bits / area, rounded up, has 16 bits at most */
         w->radius[i] = radius[i];
-        w->area[i] = (uint32_t)area;
-        w->reciprocal[i] = ((1ull << 40) + area - 1) / area;
-        if (5 + 3 * i >= w->inputs) break;
-        w->sums[i] = memory;
-        memory += gmlp__windows_count(radius[i], n, w->channels);
+        w->area[i] = area;
+        w->factor[i] = ((1u << bits) + area - 1) / area;
+        w->last[i] = 1u << (32 - bits);
+        w->next[i] = at;
+        at += gmlp__windows_segments(columns);
+        w->sums[i] = (uint16_t *)(void *)at;
+        at += (columns * w->channels + 4 + 1) / 2;
     }
 }
 
 /* Codes of row y of the picture, or the border's, from column x on. */
-static const unsigned char *gmlp__windows_row(const gmlp__windows *w, int64_t y, uint32_t x) {
+static const unsigned char *gmlp__windows_row(const gmlp__windows *w, int64_t y, size_t x) {
     const uint32_t last = w->height - 1, row = y < 0 ? 0 : y > (int64_t)last ? last : (uint32_t)y;
     return gmlp__row(w->base, row - w->base_y) + (x - w->base_x) * w->channels;
 }
 
-/* Adds row in to the sums of window i and, if there are some, takes row out away. */
-static void gmlp__windows_add(const gmlp__windows *w, size_t i, int64_t in, int64_t out, int some) {
-    const uint32_t radius = w->radius[i];
-    const uint32_t begin = w->x > radius ? w->x - radius : 0;
-    const uint32_t end = w->width - w->x - w->n > radius ? w->x + w->n + radius : w->width;
-    w->kernels->add_codes(w->sums[i] + (begin + radius - w->x) * w->channels, gmlp__windows_row(w, in, begin),
-                          some ? gmlp__windows_row(w, out, begin) : NULL, (end - begin) * w->channels);
-}
-
-/* Columns beyond the picture's are its outermost ones again. */
-static void gmlp__windows_border(const gmlp__windows *w, size_t i) {
-    const size_t c = w->channels, radius = w->radius[i], left = w->x < radius ? radius - w->x : 0;
-    const size_t after = w->width - w->x - w->n, right = after < radius ? radius - after : 0, all = w->n + 2 * radius;
-    uint16_t *s = w->sums[i];
-    size_t k;
-    for (k = 0; k < left * c; k++) s[k] = s[left * c + k % c];
-    for (k = (all - right) * c; k < all * c; k++) s[k] = s[k - c];
-}
-
-/* Goes to row y. */
-static void gmlp__windows_seek(gmlp__windows *w, uint32_t y) {
-    size_t i;
-    for (i = 0; 5 + 3 * i < w->inputs; i++) {
-        const int64_t radius = w->radius[i];
-        int64_t r;
-        if (w->ready && y >= w->y && (int64_t)(y - w->y) <= radius) {
-            for (r = (int64_t)w->y + 1; r <= (int64_t)y; r++) gmlp__windows_add(w, i, r + radius, r - 1 - radius, 1);
-        } else {
-            memset(w->sums[i], 0, gmlp__windows_count((size_t)radius, w->n, w->channels) * sizeof(uint16_t));
-            for (r = -radius; r <= radius; r++) gmlp__windows_add(w, i, (int64_t)y + r, 0, 0);
-        }
-        gmlp__windows_border(w, i);
+/* Brings segment k of window i to row y. Columns beyond the picture's are its outermost ones again. */
+static void gmlp__windows_seek(const gmlp__windows *w, size_t i, size_t k, uint32_t y) {
+    const size_t c = w->channels, radius = w->radius[i], all = w->n + 2 * radius;
+    const size_t left = w->x < radius ? radius - w->x : 0, after = w->width - w->x - w->n, right = after < radius ? all - (radius - after) : all;
+    const size_t from = k * GMLP__SEGMENT, to = k + 1 < gmlp__windows_segments(all) ? from + GMLP__SEGMENT : all;
+    const size_t begin = from < left ? left : from, end = to > right ? right : to, x = w->x + begin - radius;
+    const uint32_t next = w->next[i][k];
+    uint16_t *const s = w->sums[i];
+    int64_t r;
+    size_t j;
+    if (next == y + 1) return;
+    if (next && y >= next && y - next < radius) {
+        for (r = next; r <= (int64_t)y; r++)
+            w->kernels->add_codes(s + begin * c, gmlp__windows_row(w, r + (int64_t)radius, x), gmlp__windows_row(w, r - 1 - (int64_t)radius, x), (end - begin) * c);
+    } else {
+        memset(s + begin * c, 0, (end - begin) * c * sizeof *s);
+        for (r = (int64_t)y - (int64_t)radius; r <= (int64_t)(y + radius); r++) w->kernels->add_codes(s + begin * c, gmlp__windows_row(w, r, x), NULL, (end - begin) * c);
     }
-    w->y = y;
-    w->ready = 1;
+    for (j = from * c; j < begin * c; j++) s[j] = s[begin * c + j % c];
+    for (j = end * c; j < to * c; j++) s[j] = s[j - c];
+    w->next[i][k] = y + 1;
 }
 
-/* The means at n pixels x + column[i] of the row, to the nearest code; of the first window, then of the second. */
-static void gmlp__windows_means(const gmlp__windows *w, const uint32_t *column, size_t n, uint8_t (*means)[3 * GMLP_WINDOWS]) {
+/* The means at n pixels x + column[i], ascending, of row y, to the nearest code: of each window two words a pixel, whose
+   four halves are three channels' (and one of no use) as they lie in memory. n <= GMLP__CHUNK */
+static void gmlp__windows_means(const gmlp__windows *w, uint32_t y, const uint32_t *column, size_t n, int32_t *const means[GMLP_WINDOWS]) {
     const size_t channels = w->channels;
-    size_t i, j, k, c;
+    size_t i, j, k;
     for (i = 0; 5 + 3 * i < w->inputs; i++) {
-        const uint16_t *const sums = w->sums[i];
-        const size_t side = 2 * (size_t)w->radius[i] + 1;
-        const uint32_t half = w->area[i] / 2;
-        const uint64_t reciprocal = w->reciprocal[i];
+        const size_t side = 2 * (size_t)w->radius[i] + 1, most = gmlp__windows_segments(w->n + side - 1) - 1;
+        uint64_t four, sum = 0; /* a pixel's channels at once: no sum reaches 2^16 */
+        for (k = column[0] / GMLP__SEGMENT; k <= (column[n - 1] + side - 1) / GMLP__SEGMENT && k <= most; k++) gmlp__windows_seek(w, i, k, y);
+        if (column[0] / GMLP__SEGMENT > most) gmlp__windows_seek(w, i, most, y);
         for (j = 0; j < n; j++) {
-            const uint16_t *s = sums + column[j] * channels;
-            uint64_t four, sum = 0; /* a pixel's channels at once: no sum reaches 2^16 */
-            uint16_t channel[4];
-            for (k = 0; k < side; k++, s += channels) {
-                memcpy(&four, s, 8);
+            const uint16_t *s = w->sums[i] + column[j] * channels;
+            if (j && column[j] == column[j - 1] + 1) { /* one column more, one less */
+                memcpy(&four, s + (side - 1) * channels, 8);
                 sum += four;
+                memcpy(&four, s - channels, 8);
+                sum -= four;
+            } else {
+                for (k = 0, sum = 0; k < side; k++, s += channels) {
+                    memcpy(&four, s, 8);
+                    sum += four;
+                }
             }
-            memcpy(channel, &sum, 8);
-            for (c = 0; c < 3; c++) means[j][3 * i + c] = (uint8_t)((channel[c] + half) * reciprocal >> 40);
+            memcpy(means[i] + 2 * j, &sum, 8);
         }
+        w->kernels->divide(means[i], w->area[i] / 2, w->factor[i], w->last[i], GMLP__PAD(2 * n));
     }
 }
 
@@ -2940,7 +2931,7 @@ static size_t gmlp__candidates(const gmlp__trainer *t, uint32_t y, uint32_t *ind
     const size_t n = t->base->width;
     size_t i;
     if (t->net->region == GMLP_REGION_SATURATED)
-        return gmlp__saturated_row(gmlp__row(t->base, y), t->load_base.channels, n, t->opts.margin, index);
+        return t->kernels->saturated(gmlp__row(t->base, y), t->load_base.channels, n, t->opts.margin, index);
     for (i = 0; i < n; i++) index[i] = (uint32_t)i;
     return n;
 }
@@ -2985,14 +2976,16 @@ static double gmlp__rest_error(const gmlp__rows *r, size_t n, size_t count) {
 
 static void gmlp__collect_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t sums = gmlp__windows_size(t->opts.radius, t->base->width, (size_t)t->load_base.channels) * sizeof(uint16_t);
+    const size_t sums = gmlp__windows_size(t->opts.radius, t->base->width, (size_t)t->load_base.channels);
     gmlp__rows r;
     float *memory = gmlp__rows_take(t, job, sums, &r);
     gmlp__windows windows;
+    int32_t words[GMLP_WINDOWS][2 * GMLP__CHUNK], *const means[GMLP_WINDOWS] = {words[0], words[1]};
     uint32_t y;
-    size_t i, c, n, count;
+    size_t i, c, k, n, count;
     if (!memory) return;
-    gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width, (uint16_t *)(void *)((char *)memory + gmlp__rows_size(t)));
+    memset(words, 0, sizeof words);
+    gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width, (char *)memory + gmlp__rows_size(t));
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y), *wide = gmlp__row(t->wide, y);
         const int hdr = gmlp__is_hdr(t->net->method), all = t->net->region == GMLP_REGION_ALL && !hdr;
@@ -3010,14 +3003,13 @@ static void gmlp__collect_job(void *ctx, size_t job) {
         }
         for (i = 0, n = 0; i < count; i++) {
             const uint32_t x = r.index[i];
-            const size_t k = all && r.og[x] == 0.0f;
             uint64_t slot;
+            k = all && r.og[x] == 0.0f;
             if (!gmlp__kept(rank[k]++, t->step_kept[k], &slot)) continue;
             r.index[n] = x;
             r.slot[n++] = (uint32_t)((k ? t->keep[0] : 0) + slot);
         }
         if (!n) continue;
-        gmlp__windows_seek(&windows, y);
         og = gmlp__load_wide(t, gmlp__pack_pixels(&r, wide, gmlp__pixel(&t->load_wide), n), n, &r);
         if (!all && !(t->opts.target_psnr > 0.0)) t->out_of_gamut[job] += og; /* HDR: 0 */
         gmlp__load_base(t, gmlp__pack_pixels(&r, codes, gmlp__pixel(&t->load_base), n), n, &r);
@@ -3026,7 +3018,12 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             s->row = (uint16_t)y;
             s->column = (uint16_t)r.index[i];
             s->out_of_gamut = r.og[i] != 0.0f;
-            gmlp__windows_means(&windows, r.index + i, 1, &s->mean);
+            if (i % GMLP__CHUNK == 0) gmlp__windows_means(&windows, y, r.index + i, n - i < GMLP__CHUNK ? n - i : GMLP__CHUNK, means);
+            for (c = 0; c < GMLP_WINDOWS; c++) {
+                uint16_t four[4];
+                memcpy(four, means[c] + i % GMLP__CHUNK * 2, 8);
+                for (k = 0; k < 3; k++) s->mean[3 * c + k] = (uint8_t)four[k];
+            }
             for (c = 0; c < 3; c++) {
                 s->code[c] = r.packed[i * gmlp__pixel(&t->load_base) + c];
                 s->target[c] = hdr ? gmlp__map_of(t->net->method, r.base[c][i], r.wide[c][i]) : 2.0f * (r.wide[c][i] - r.base[c][i]);
@@ -4425,11 +4422,8 @@ GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s) {
    >>decode: base picture + network -> wide gamut
 */
 
-/* The arithmetic of the first layer is defined by tables. With code inputs
-      h = line[row] + T1[column] + T2[red] + T3[green] + T4[blue] + T5[mean red] + ...
-   as far as there are windows, where line = b1 + the row's product and each T entry is the product of one input's features
-   with its rows of W1, summed in ascending order. (Turned pictures: line by column of the
-   trained picture.) With wide inputs the first layer is the plain product. */
+/* With code inputs and ReLU the network is a gmlp__fixed, whose tables hold the products of one input's features with its
+   rows of W1. The others are computed as in training. */
 struct gmlp_decoder {
     gmlp_alloc alloc;
     size_t size;                 /* of this whole block */
@@ -4447,12 +4441,13 @@ struct gmlp_decoder {
     gmlp__curve signal, light;   /* HDR: light to signal and back */
     int direct;                  /* HDR: the signal is the code to write: coded stores it */
     gmlp__storer coded;
-    size_t tables_used;          /* gmlp__inputs of the windows */
     uint8_t radius[GMLP_WINDOWS];
     int leaves;                  /* the space to write is not the wide one: to_out is not the identity */
     float to_wide[9], to_out[9];
     float *block, *transposes;
-    const float *tables[GMLP_INPUTS]; /* 1: by column of the file; from 2 on: by code */
+    int exact;                   /* fixed has the network */
+    gmlp__fixed fixed;
+    double factor[GMLP_MAX_WIDTH]; /* of the first layer's neurons in it */
 };
 
 /* The network coordinates of a file column or row: which input it drives, and its value. */
@@ -4473,6 +4468,124 @@ static void gmlp__input_product(const gmlp_decoder *d, size_t i, float m, const 
     /* one row of a product; the kernel reads, and ignores, the same row again */
     gmlp__product(d->kernels, f, 0, 1, d->block + first * d->shape.wide, d->shape.wide, out, d->shape.wide, 1,
                   2 * (size_t)d->mlp.bands[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
+}
+
+/* To the nearest whole number up to limit; NaN to 0. */
+static int32_t gmlp__whole(double v, double limit) {
+    return v >= limit ? (int32_t)limit : v <= -limit ? (int32_t)-limit : v >= 0.0 ? (int32_t)(v + 0.5) : v < 0.0 ? (int32_t)(v - 0.5) : 0;
+}
+
+/* A word of two 16-bit numbers. */
+static int32_t gmlp__pair(double low, double high) {
+    return (int32_t)((uint32_t)gmlp__whole(high, 32767.0) << 16 | ((uint32_t)gmlp__whole(low, 32767.0) & 0xffffu));
+}
+
+/* What input i at m, added to init, gives to the first layer. Neurons past width are 0. */
+static void gmlp__fixed_entry(const gmlp_decoder *d, size_t i, float m, const float *init, int32_t *entry) {
+    float h[GMLP_MAX_WIDTH];
+    size_t j;
+    gmlp__input_product(d, i, m, init, h);
+    for (j = 0; j < d->fixed.pairs; j++)
+        entry[j] = gmlp__pair(gmlp__dmul((double)h[2 * j], d->factor[2 * j]), gmlp__dmul((double)h[2 * j + 1], d->factor[2 * j + 1]));
+}
+
+/* Least and most of sums, to see how large they can get. */
+typedef struct gmlp__range {
+    double least, most;
+} gmlp__range;
+
+static void gmlp__range_add(gmlp__range *r, double least, double most) {
+    r->least += least;
+    r->most += most;
+}
+
+/* The factor that brings both ends within room, but no weight with its factor beyond 16 bits. */
+static double gmlp__range_factor(const gmlp__range *r, double room, double weight) {
+    const double far = r->most > -r->least ? r->most : -r->least, factor = room / far, most = 32767.0 / weight;
+    return !(far > 1e-30) ? 0.0 : factor < most ? factor : most;
+}
+
+static size_t gmlp__fixed_words(const gmlp_net *net) {
+    const size_t pairs = (size_t)net->mlp.width / 2;
+    return ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * pairs + 2 * pairs * pairs + 2 * pairs + 3 * pairs + 16;
+}
+
+/* Fills d->fixed, over gmlp__fixed_words of memory. Sums get the bits they can need: roundings are half a unit
+   for each of up to 11 terms in the first layer, 2^15 for each of up to 128 in the others. */
+static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
+    gmlp__fixed *f = &d->fixed;
+    const gmlp__shape *s = &d->shape;
+    const size_t width = s->width, inputs = gmlp__inputs(d->radius), pairs = width / 2;
+    const double room1 = 32767.0 - 8.0, room = 2147483647.0 - 8388608.0, places = 65536.0;
+    gmlp__range first[GMLP_MAX_WIDTH], second[GMLP_MAX_WIDTH], third;
+    double factor[GMLP_MAX_WIDTH], weight;
+    float h[GMLP_MAX_WIDTH];
+    int32_t *p = memory;
+    size_t i, j, k, c, feature = 0;
+    f->pairs = pairs;
+    f->windows = (int)(inputs - 5) / 3;
+    /* the first layer: a sine and a cosine reach at most the larger weight and half of the smaller one; tables are known */
+    for (j = 0; j < width; j++) first[j].least = first[j].most = (double)d->block[s->b1 + j];
+    for (i = 0; i < 2; i++)
+        for (k = 0; k < d->mlp.bands[i]; k++, feature += 2)
+            for (j = 0; j < width; j++) {
+                const double u = (double)d->block[feature * s->wide + j], v = (double)d->block[(feature + 1) * s->wide + j];
+                const double x = u < 0.0 ? -u : u, y = v < 0.0 ? -v : v, most = x > y ? x + 0.5 * y : y + 0.5 * x;
+                gmlp__range_add(&first[j], -most, most);
+            }
+    for (i = 2; i < inputs; i++) {
+        gmlp__range table[GMLP_MAX_WIDTH];
+        for (k = 0; k < 256; k++) {
+            gmlp__input_product(d, i, gmlp__code_input(d->inputs, k), NULL, h);
+            for (j = 0; j < width; j++) {
+                if (!k || (double)h[j] < table[j].least) table[j].least = (double)h[j];
+                if (!k || (double)h[j] > table[j].most) table[j].most = (double)h[j];
+            }
+        }
+        for (j = 0; j < width; j++) gmlp__range_add(&first[j], table[j].least, table[j].most);
+    }
+    for (j = 0; j < width; j++) d->factor[j] = gmlp__range_factor(&first[j], room1, 0.0);
+    f->columns = p;
+    for (j = 0; j < d->width; j++, p += pairs) gmlp__fixed_entry(d, d->coords.transpose ? 0 : 1, gmlp__place(d, 0, (uint32_t)j), NULL, p);
+    f->codes = p;
+    for (i = 2; i < inputs; i++)
+        for (k = 0; k < 256; k++, p += pairs) gmlp__fixed_entry(d, i, gmlp__code_input(d->inputs, k), NULL, p);
+    /* the second */
+    f->w2 = p;
+    f->b2 = p + 2 * pairs * pairs;
+    for (j = 0; j < width; j++) {
+        const float *w = d->block + s->w2 + j;
+        double scaled[GMLP_MAX_WIDTH];
+        second[j].least = second[j].most = (double)d->block[s->b2 + j];
+        for (k = 0, weight = 0.0; k < width; k++) {
+            const double v = (double)w[k * s->wide], most = first[k].most > 0.0 ? gmlp__dmul(v, first[k].most) : 0.0;
+            gmlp__range_add(&second[j], most < 0.0 ? most : 0.0, most > 0.0 ? most : 0.0);
+            scaled[k] = d->factor[k] > 0.0 ? v / d->factor[k] : 0.0;
+            if (scaled[k] > weight || -scaled[k] > weight) weight = scaled[k] > 0.0 ? scaled[k] : -scaled[k];
+        }
+        factor[j] = gmlp__range_factor(&second[j], room, weight);
+        for (k = 0; k < pairs; k++)
+            p[j / 8 * 8 * pairs + 8 * k + j % 8] = gmlp__pair(gmlp__dmul(scaled[2 * k], factor[j]), gmlp__dmul(scaled[2 * k + 1], factor[j]));
+        p[2 * pairs * pairs + j] = gmlp__whole(gmlp__dmul((double)d->block[s->b2 + j], factor[j]), room) + 32768;
+    }
+    p += 2 * pairs * pairs + 2 * pairs;
+    /* the third */
+    f->w3 = p;
+    for (c = 0; c < 3; c++) {
+        const float *w = d->block + s->w3 + c * s->wide;
+        double scaled[GMLP_MAX_WIDTH], scale;
+        third.least = third.most = 0.0;
+        for (k = 0, weight = 0.0; k < width; k++) {
+            const double v = (double)w[k], most = second[k].most > 0.0 ? gmlp__dmul(v, second[k].most) : 0.0;
+            gmlp__range_add(&third, most < 0.0 ? most : 0.0, most > 0.0 ? most : 0.0);
+            scaled[k] = factor[k] > 0.0 ? v / factor[k] * places : 0.0;
+            if (scaled[k] > weight || -scaled[k] > weight) weight = scaled[k] > 0.0 ? scaled[k] : -scaled[k];
+        }
+        scale = gmlp__range_factor(&third, room, weight);
+        for (k = 0; k < pairs; k++) p[3 * k + c] = gmlp__pair(gmlp__dmul(scaled[2 * k], scale), gmlp__dmul(scaled[2 * k + 1], scale));
+        f->scale[c] = scale > 0.0 ? (float)(1.0 / scale) : 0.0f;
+        f->bias[c] = d->block[s->b3 + c];
+    }
 }
 
 /* What HDR methods need besides. */
@@ -4497,7 +4610,7 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     const gmlp__kernels *kernels;
     gmlp_image from, to;
     double white_nits;
-    size_t size, tables = 0, i, j;
+    size_t size, floats = 0, words = 0, j;
     float *memory;
     if (!net || !decoder) return GMLP_E_ARGUMENT;
     *decoder = NULL;
@@ -4514,10 +4627,10 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
             !net->base_height || net->radius[0] > GMLP_MAX_RADIUS || net->radius[1] > GMLP_MAX_RADIUS)
             return GMLP_E_ARGUMENT;
         gmlp__shape_of(&net->mlp, &shape);
-        tables = net->inputs != GMLP_INPUT_WIDE ? ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * shape.wide : 0;
-        tables += shape.count + gmlp__transposes_count(&shape);
+        floats = shape.count + gmlp__transposes_count(&shape);
+        if (net->inputs != GMLP_INPUT_WIDE && net->mlp.activation == GMLP_RELU) words = gmlp__fixed_words(net);
     }
-    size = sizeof *d + tables * sizeof(float);
+    size = sizeof *d + floats * sizeof(float) + words * sizeof(int32_t);
     d = (gmlp_decoder *)gmlp__alloc(&opts->alloc, size);
     if (!d) return GMLP_E_MEMORY;
     fp = gmlp__fp_enter();
@@ -4543,7 +4656,6 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     d->region = net->region;
     d->margin = net->margin;
     memcpy(d->radius, net->radius, sizeof d->radius);
-    d->tables_used = gmlp__inputs(d->radius);
     gmlp__float_matrix(d->network ? net->base_space : GMLP_SRGB, net->wide_space, net->adaptation, d->to_wide);
     d->leaves = gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
     memset(&from, 0, sizeof from);
@@ -4558,7 +4670,6 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
         memory = (float *)(void *)(d + 1);
         d->block = memory;
         d->transposes = memory + shape.count;
-        memory = d->transposes + gmlp__transposes_count(&shape);
         gmlp__pack(&shape, net->weights, d->block);
         for (j = shape.w3; j < shape.count; j++) d->block[j] *= gmlp__is_hdr(d->method) ? net->map_range : 0.5f; /* the residual is half the output */
         for (j = 0; j < 3 && gmlp__is_hdr(d->method); j++) { /* the map's mean goes into the biases; exact product: safe to fuse */
@@ -4566,17 +4677,8 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
             d->block[shape.b3 + j] = (float)((double)bias * (double)net->map_range + (double)net->map_mean);
         }
         gmlp__transpose(&shape, d->block, d->transposes);
-        if (d->inputs != GMLP_INPUT_WIDE) {
-            const size_t along = d->coords.transpose ? 0 : 1; /* the input that file columns drive */
-            d->tables[1] = memory;
-            for (j = 0; j < d->width; j++, memory += shape.wide)
-                gmlp__input_product(d, along, gmlp__place(d, 0, (uint32_t)j), NULL, memory);
-            for (i = 2; i < d->tables_used; i++) {
-                d->tables[i] = memory;
-                for (j = 0; j < 256; j++, memory += shape.wide)
-                    gmlp__input_product(d, i, gmlp__code_input(d->inputs, j), NULL, memory);
-            }
-        }
+        d->exact = words > 0;
+        if (d->exact) gmlp__fixed_init(d, (int32_t *)(void *)(memory + floats));
     }
     gmlp__fp_leave(fp);
     if (result) gmlp_decoder_free(d);
@@ -4596,16 +4698,16 @@ GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
 }
 
 /* HDR: signals of n pixels of the base, in plane, and the network's output to signals of the HDR rendition. */
-static void gmlp__apply_map(const gmlp_decoder *d, const float *out, float *const *plane, size_t n) {
+static void gmlp__apply_map(const gmlp_decoder *d, float *const *out, float *const *plane, size_t n) {
     size_t i, c;
     for (c = 0; c < 3; c++) {
         float *const p = plane[c];
         if (d->method == GMLP_METHOD_DIRECT) memset(p, 0, GMLP__PAD(n) * sizeof *p);
         if (d->method == GMLP_METHOD_GAIN || d->method == GMLP_METHOD_GAMMA) {
-            for (i = 0; i < n; i++) p[i] = gmlp__map_back(d->method, p[i], out[16 * i + c]);
+            for (i = 0; i < n; i++) p[i] = gmlp__map_back(d->method, p[i], out[c][i]);
             d->kernels->clamp(p, p, GMLP__PAD(n), 1.0f);
         } else {
-            d->kernels->correct(out + c, p, GMLP__PAD(n));
+            d->kernels->correct(out[c], p, GMLP__PAD(n));
         }
     }
 }
@@ -4622,75 +4724,99 @@ static void gmlp__apply_light(const gmlp_decoder *d, float (*base)[GMLP__CHUNK],
     }
 }
 
-/* Writes the chosen pixels of a row, which are for the network. */
-static void gmlp__apply(const gmlp_decoder *d, const unsigned char *base, size_t channels, uint32_t x, uint32_t y, const gmlp__windows *windows,
-                        const uint32_t *index, size_t count, const float *line, gmlp__pass *p, unsigned char *out, size_t out_step) {
+/* What decoding a row works in. */
+typedef struct gmlp__work {
+    int32_t words[GMLP_MAX_WIDTH / 2 + 16]; /* exact: what the row's place and b1 give to the first layer */
+    int32_t *h;                 /* exact: the first layer of a chunk */
+    gmlp__pass p;               /* otherwise */
+    uint32_t *index;            /* pixels of a row that are for the network */
+    gmlp__windows windows;
+} gmlp__work;
+
+/* The network's outputs for n pixels at index, by the decoder's arithmetic or by the trainer's. */
+static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x, uint32_t y, const uint32_t *index, const unsigned char *codes,
+                                float *const *plane, size_t n, float *const *out) {
+    const gmlp__kernels *k = d->kernels;
+    int32_t words[GMLP_WINDOWS][2 * GMLP__CHUNK], *const means[GMLP_WINDOWS] = {words[0], words[1]};
+    const int hdr = gmlp__is_hdr(d->method);
+    uint32_t column[GMLP__CHUNK];
+    size_t j, c;
+    gmlp__windows_means(&w->windows, y, index, n, means);
+    if (d->exact) {
+        for (j = 0; j < n; j++) column[j] = x + index[j];
+        k->look_up(&d->fixed, w->words, column, codes, (const int32_t *const *)means, n, w->h);
+        k->finish(&d->fixed, w->h, (n + 31) & ~(size_t)31, out);
+        return;
+    }
+    for (j = 0; j < n; j++) {
+        float in[GMLP_INPUTS] = {0};
+        in[d->coords.transpose ? 1 : 0] = gmlp__place(d, 1, y);
+        in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[j]);
+        for (c = 0; c < 3; c++) {
+            if (d->inputs != GMLP_INPUT_WIDE) in[2 + c] = gmlp__code_input(d->inputs, codes[3 * j + c]);
+            else in[2 + c] = hdr ? (plane[c][j] - d->input_mean) / d->input_range : 2.0f * plane[c][j] - 1.0f; /* exact product */
+        }
+        for (c = 0; c + 5 < gmlp__inputs(d->radius); c++) {
+            uint16_t four[4];
+            memcpy(four, means[c / 3] + 2 * j, 8);
+            in[5 + c] = gmlp__code_input(d->inputs, four[c % 3]);
+        }
+        gmlp__encode(k, d->mlp.bands, in, w->p.f + j * d->shape.row);
+    }
+    gmlp__forward(k, &d->shape, d->block, d->transposes, &w->p, n, 0);
+    for (j = 0; j < n; j++)
+        for (c = 0; c < 3; c++) out[c][j] = w->p.out[16 * j + c];
+}
+
+/* Writes the chosen pixels of row y, which are for the network. */
+static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const unsigned char *base, size_t channels, uint32_t x, uint32_t y, size_t count,
+                        unsigned char *out, size_t out_step) {
     const gmlp__kernels *k = d->kernels;
     const size_t pixel = 3 * gmlp_type_size(d->convert.storer.type);
-    uint32_t at[GMLP__CHUNK][GMLP_INPUTS];
     unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4];
-    uint8_t means[GMLP__CHUNK][3 * GMLP_WINDOWS];
-    float plane[3][GMLP__CHUNK], light[3][GMLP__CHUNK];
+    float plane[3][GMLP__CHUNK], light[3][GMLP__CHUNK], map[3][GMLP__CHUNK];
     float *const r = plane[0], *const g = plane[1], *const b = plane[2];
-    float *const planes[3] = {r, g, b};
+    float *const planes[3] = {r, g, b}, *const maps[3] = {map[0], map[1], map[2]};
     const int hdr = gmlp__is_hdr(d->method);
     size_t i, j, c, n;
+    memset(map, 0, sizeof map);
     for (i = 0; i < count; i += n) {
+        const uint32_t *index = w->index + i;
         n = count - i < GMLP__CHUNK ? count - i : GMLP__CHUNK;
-        for (j = 0; j < n; j++) memcpy(codes + 3 * j, base + index[i + j] * channels, 3);
+        for (j = 0; j < n; j++) memcpy(codes + 3 * j, base + index[j] * channels, 3);
         k->load8(codes, d->convert.loader.table, r, g, b, GMLP__PAD(n));
         k->matrix(d->to_wide, r, g, b, r, g, b, GMLP__PAD(n));
         if (hdr) {
             for (c = 0; c < 3 && d->weight < 1.0; c++) k->clamp(plane[c], light[c], GMLP__PAD(n), d->peak);
             gmlp__signals(k, &d->signal, d->peak, planes, GMLP__PAD(n));
         }
-        if (d->inputs != GMLP_INPUT_WIDE) {
-            gmlp__windows_means(windows, index + i, n, means);
-            for (j = 0; j < n; j++) {
-                at[j][1] = x + index[i + j];
-                at[j][2] = codes[3 * j];
-                at[j][3] = codes[3 * j + 1];
-                at[j][4] = codes[3 * j + 2];
-                for (c = 5; c < d->tables_used; c++) at[j][c] = means[j][c - 5];
-            }
-            k->lookup(line, d->tables, (const uint32_t (*)[GMLP_INPUTS])at, d->tables_used, n, d->shape.wide, !d->shape.sine, p->h1);
-            if (d->shape.sine) k->sine(p->h1, NULL, n * d->shape.wide);
-            gmlp__forward_tail(k, &d->shape, d->block, d->transposes, p, n, 0);
-        } else {
-            for (j = 0; j < n; j++) {
-                float in[GMLP_INPUTS] = {0};
-                in[d->coords.transpose ? 1 : 0] = gmlp__place(d, 1, y);
-                in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[i + j]);
-                for (c = 0; c < 3; c++)
-                    in[2 + c] = hdr ? (plane[c][j] - d->input_mean) / d->input_range : 2.0f * plane[c][j] - 1.0f; /* exact product */
-                gmlp__encode(k, d->mlp.bands, in, p->f + j * d->shape.row);
-            }
-            gmlp__forward(k, &d->shape, d->block, d->transposes, p, n, 0);
-        }
+        gmlp__apply_network(d, w, x, y, index, codes, planes, n, maps);
         if (hdr) {
-            gmlp__apply_map(d, p->out, planes, n);
+            gmlp__apply_map(d, maps, planes, n);
             if (!d->direct) gmlp__apply_light(d, light, planes, n);
         } else {
-            for (c = 0; c < 3; c++) k->correct(p->out + c, plane[c], GMLP__PAD(n));
+            for (c = 0; c < 3; c++) k->correct(map[c], plane[c], GMLP__PAD(n));
         }
         if (d->leaves && !d->direct) k->matrix(d->to_out, r, g, b, r, g, b, GMLP__PAD(n));
         gmlp__store_portion(d->direct ? &d->coded : &d->convert.storer, r, g, b, GMLP__PAD(n), packed);
-        for (j = 0; j < n; j++) memcpy(out + index[i + j] * out_step, packed + j * pixel, pixel);
+        for (j = 0; j < n; j++) memcpy(out + index[j] * out_step, packed + j * pixel, pixel);
     }
 }
 
-/* Lays out over zeroed memory the part of a pass that decoding takes; with NULL only says how many floats. */
-static size_t gmlp__decode_pass(const gmlp_decoder *d, float *memory, gmlp__pass *p) {
+/* Bytes of work for rows of n pixels; with memory, zeroed, lays it out there. */
+static size_t gmlp__work_size(const gmlp_decoder *d, size_t n, size_t channels, gmlp__work *w) {
     const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * d->shape.wide;
-    const size_t features = d->inputs != GMLP_INPUT_WIDE ? 0 : rows * d->shape.row + 16; /* 16: encode writes past its last */
-    if (memory) {
-        memset(p, 0, sizeof *p);
-        p->h1 = memory;
-        p->h2 = p->h1 + layer;
-        p->out = p->h2 + layer;
-        p->f = p->out + rows * 16;
+    const size_t h = d->exact ? GMLP__CHUNK * d->fixed.pairs + 16 : 0;
+    const size_t floats = d->exact || !d->network ? 0 : 2 * layer + rows * 16 + rows * d->shape.row + 16; /* 16: encode writes past its last */
+    if (w) {
+        w->h = (int32_t *)(void *)(w + 1);
+        w->p.h1 = (float *)(void *)(w->h + h);
+        w->p.h2 = w->p.h1 + layer;
+        w->p.out = w->p.h2 + layer;
+        w->p.f = w->p.out + rows * 16;
+        w->index = (uint32_t *)(void *)(w->p.h1 + floats);
     }
-    return 2 * layer + rows * 16 + features;
+    return sizeof *w + h * sizeof(int32_t) + floats * sizeof(float) + n * sizeof(uint32_t) + gmlp__windows_size(d->radius, n, channels);
 }
 
 /* A rectangle to decode, and the part of the base that is there; both with their places in the picture. */
@@ -4704,41 +4830,34 @@ typedef struct gmlp__view {
 static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32_t last) {
     const gmlp_decoder *d = v->decoder;
     const size_t n = v->out->width, channels = v->base->channels == 4 ? 4 : 3;
-    const size_t pass = d->network ? gmlp__decode_pass(d, NULL, NULL) + d->shape.wide : 0;
-    const size_t size = pass * sizeof(float) + n * sizeof(uint32_t) + gmlp__windows_size(d->radius, n, channels) * sizeof(uint16_t);
-    float *line = (float *)gmlp__alloc(&d->alloc, size);
-    uint32_t *index, r;
+    const size_t size = gmlp__work_size(d, n, channels, NULL);
+    gmlp__work *w = (gmlp__work *)gmlp__alloc(&d->alloc, size);
     gmlp__loader load = d->convert.loader;
     gmlp__storer store = d->convert.storer;
-    gmlp__windows windows;
-    gmlp__pass p;
-    if (!line) return GMLP_E_MEMORY;
-    index = (uint32_t *)(void *)(line + pass);
-    memset(line, 0, size);
-    if (d->network) gmlp__decode_pass(d, line + d->shape.wide, &p);
-    gmlp__windows_init(&windows, d->kernels, d->radius, v->base, v->x, (uint32_t)n, (uint16_t *)(void *)(index + n));
-    windows.width = d->width;
-    windows.height = d->height;
-    windows.base_x = v->base_x;
-    windows.base_y = v->base_y;
+    uint32_t r;
+    if (!w) return GMLP_E_MEMORY;
+    memset(w, 0, size);
+    gmlp__work_size(d, n, channels, w);
+    gmlp__windows_init(&w->windows, d->kernels, d->radius, v->base, v->x, (uint32_t)n, w->index + n);
+    w->windows.width = d->width;
+    w->windows.height = d->height;
+    w->windows.base_x = v->base_x;
+    w->windows.base_y = v->base_y;
     load.channels = (int)channels;
     store.channels = v->out->channels ? v->out->channels : 3;
     for (r = first; r < last; r++) {
         const unsigned char *codes = gmlp__row(v->base, v->y - v->base_y + r) + (v->x - v->base_x) * channels;
         unsigned char *row = (unsigned char *)gmlp__row(v->out, r);
         size_t count = 0;
-        if (d->network && d->region == GMLP_REGION_SATURATED) count = gmlp__saturated_row(codes, load.channels, n, d->margin, index);
+        if (d->network && d->region == GMLP_REGION_SATURATED) count = d->kernels->saturated(codes, load.channels, n, d->margin, w->index);
         else if (d->network)
-            for (; count < n; count++) index[count] = (uint32_t)count;
+            for (; count < n; count++) w->index[count] = (uint32_t)count;
         if (count < n) gmlp__convert_row(&d->convert, &load, &store, codes, row, n);
         if (!count) continue;
-        gmlp__windows_seek(&windows, v->y + r);
-        if (d->inputs != GMLP_INPUT_WIDE)
-            gmlp__input_product(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, v->y + r), d->block + d->shape.b1, line);
-        gmlp__apply(d, codes, channels, v->x, v->y + r, &windows, index, count, line, &p, row,
-                    (size_t)store.channels * gmlp_type_size(store.type));
+        if (d->exact) gmlp__fixed_entry(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, v->y + r), d->block + d->shape.b1, w->words);
+        gmlp__apply(d, w, codes, channels, v->x, v->y + r, count, row, (size_t)store.channels * gmlp_type_size(store.type));
     }
-    gmlp__free(&d->alloc, line, size);
+    gmlp__free(&d->alloc, w, size);
     return GMLP_OK;
 }
 
@@ -5792,12 +5911,19 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
       V_AS_INT V_AS_FLOAT      the same bits
       V_MANTISSA(a)            1..2 with the mantissa's bits of a
       I_LOAD I_SET1 I_ADD I_SUB I_AND I_XOR I_SHL(a,n) I_SAR(a,n)   n constant; SAR arithmetic
+      I_STORE
+      P_ADD P_MULHI(a,b) P_RELU(a)  of the two halves of each int32: 16-bit sums; the upper 16 bits of products without
+                               sign; max(0, a)
+      P_DOT(s,a,b)             s + a's low half * b's + a's high half * b's; no half is -32768
+      turn(h,row,t)            t[0..3] = words 0..3 of W rows
+      TILE(X)                  X(2i, 2i + 1, i) for the pairs of neurons that finish has in registers
       V_LOOK16(p,i)            p[i & 15], lane by lane
       V_ANY_LESS(a,b)          nonzero if a < b in some lane
       take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
       put8 put16 (p,r,g,b)     the other way; values fit
       narrow(p,i)              W 16-bit numbers; values fit
       add16(s,p,q)             s[0..15] += p[0..15] - q[0..15]: 16-bit sums of bytes
+      near16(p,margin)         bit i: byte i is within margin of 0 or 255
       GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE V4_ADD
       V4_FMA(s,a,b)            s a float: s * a + b
 */
@@ -5836,6 +5962,13 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #define GMLP__I_XOR(a, b) ((a) ^ (b))
 #define GMLP__I_SHL(a, n) ((int32_t)((uint32_t)(a) << (n)))
 #define GMLP__I_SAR(a, n) ((a) >> (n))
+#define GMLP__I_STORE(p, a) (*(p) = (a))
+#define GMLP__P_ADD(a, b) gmlp__pair_add(a, b)
+#define GMLP__P_MULHI(a, b) gmlp__pair_mulhi(a, b)
+#define GMLP__P_RELU(a) ((a) & ~(int32_t)(((uint32_t)(a) >> 15 & 0x10001u) * 0xffffu))
+#define GMLP__P_DOT(s, a, b) gmlp__pair_dot(s, a, b)
+#define GMLP__TILE(X) X(0, 1, 0) X(2, 3, 1)
+#define GMLP__TILE_COUNT 4
 #define GMLP__V_LOOK16(p, i) ((p)[(i) & 15])
 #define GMLP__V_ANY_LESS(a, b) ((a) < (b))
 #define GMLP__V4 gmlp__v4
@@ -5846,6 +5979,22 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3)
 #define GMLP__ROWS_COUNT 4
 
+static int32_t gmlp__pair_add(int32_t a, int32_t b) {
+    const uint32_t x = (uint32_t)a, y = (uint32_t)b, rest = 0x7fff7fffu;
+    return (int32_t)(((x & rest) + (y & rest)) ^ ((x ^ y) & ~rest));
+}
+static int32_t gmlp__pair_mulhi(int32_t a, int32_t b) {
+    const uint32_t x = (uint32_t)a, y = (uint32_t)b;
+    return (int32_t)(((x & 65535u) * (y & 65535u)) >> 16 | (((x >> 16) * (y >> 16)) & 0xffff0000u));
+}
+static int32_t gmlp__pair_dot(int32_t s, int32_t a, int32_t b) {
+    const int32_t low = (int32_t)(int16_t)(uint16_t)(uint32_t)a * (int16_t)(uint16_t)(uint32_t)b;
+    return (int32_t)((uint32_t)s + (uint32_t)low + (uint32_t)((a >> 16) * (b >> 16)));
+}
+static void gmlp__turn_scalar(const int32_t *h, size_t row, int32_t t[4]) {
+    (void)row;
+    memcpy(t, h, 16);
+}
 static int32_t gmlp__take16_scalar(const unsigned char *p, int c) { uint16_t v; memcpy(&v, p + 2 * c, 2); return v; }
 static void gmlp__put8_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b) {
     p[0] = (unsigned char)r;
@@ -5866,6 +6015,12 @@ static void gmlp__narrow_scalar(unsigned char *p, int32_t i) {
 static void gmlp__add16_scalar(uint16_t *s, const unsigned char *p, const unsigned char *q) {
     int i;
     for (i = 0; i < 16; i++) s[i] = (uint16_t)(s[i] + p[i] - q[i]);
+}
+static uint32_t gmlp__near16_scalar(const unsigned char *p, int margin) {
+    uint32_t bits = 0;
+    int i;
+    for (i = 0; i < 16; i++) bits |= (uint32_t)((p[i] <= margin) | (p[i] >= 255 - margin)) << i;
+    return bits;
 }
 typedef struct gmlp__v4 {
     float x, y, z;
@@ -5955,6 +6110,13 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) _mm256_xor_si256(a, b)
 #define GMLP__I_SHL(a, n) _mm256_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm256_srai_epi32(a, n)
+#define GMLP__I_STORE(p, a) _mm256_storeu_si256((__m256i *)(void *)(p), a)
+#define GMLP__P_ADD(a, b) _mm256_add_epi16(a, b)
+#define GMLP__P_MULHI(a, b) _mm256_mulhi_epu16(a, b)
+#define GMLP__P_RELU(a) _mm256_max_epi16(a, _mm256_setzero_si256())
+#define GMLP__P_DOT(s, a, b) _mm256_add_epi32(s, _mm256_madd_epi16(a, b))
+#define GMLP__TILE(X) X(0, 1, 0) X(2, 3, 1)
+#define GMLP__TILE_COUNT 4
 #define GMLP__V_ANY_LESS(a, b) _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LT_OQ))
 #define GMLP__V_LOOK16(p, i)                                                                  \
     _mm256_blendv_ps(_mm256_permutevar8x32_ps(_mm256_loadu_ps(p), i),                         \
@@ -5968,6 +6130,18 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 #define GMLP__ROWS_COUNT 6
 
+/* Vector i holds rows i and i + 4; then words change places within each half of it. */
+GMLP__TARGET GMLP__INLINE void gmlp__turn_avx2(const int32_t *h, size_t row, __m256i t[4]) {
+    __m256i v[4], a, b, c, d;
+    int i;
+    for (i = 0; i < 4; i++, h += row)
+        v[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)h)),
+                                       _mm_loadu_si128((const __m128i *)(const void *)(h + 4 * row)), 1);
+    a = _mm256_unpacklo_epi32(v[0], v[1]), b = _mm256_unpacklo_epi32(v[2], v[3]);
+    c = _mm256_unpackhi_epi32(v[0], v[1]), d = _mm256_unpackhi_epi32(v[2], v[3]);
+    t[0] = _mm256_unpacklo_epi64(a, b), t[1] = _mm256_unpackhi_epi64(a, b);
+    t[2] = _mm256_unpacklo_epi64(c, d), t[3] = _mm256_unpackhi_epi64(c, d);
+}
 /* 16-bit sample k of packed pixels lies in 32-bit word k / 2. */
 GMLP__TARGET GMLP__INLINE __m256i gmlp__take16_avx2(const unsigned char *p, int c) {
     const __m256i k = _mm256_add_epi32(_mm256_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21), _mm256_set1_epi32(c));
@@ -6008,13 +6182,18 @@ GMLP__TARGET GMLP__INLINE void gmlp__add16_avx2(uint16_t *s, const unsigned char
     const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)s);
     _mm256_storeu_si256((__m256i *)(void *)s, _mm256_sub_epi16(_mm256_add_epi16(v, in), out));
 }
+GMLP__TARGET GMLP__INLINE uint32_t gmlp__near16_avx2(const unsigned char *p, int margin) {
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i far = _mm_min_epu8(v, _mm_xor_si128(v, _mm_set1_epi8(-1)));
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(far, _mm_set1_epi8((char)margin)), _mm_set1_epi8((char)margin)));
+}
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
 #define GMLP__FN(name) gmlp__##name##_avx512
 #if defined(_MSC_VER) && !defined(__clang__)
 #define GMLP__TARGET
 #else
-#define GMLP__TARGET __attribute__((target("avx512f,fma")))
+#define GMLP__TARGET __attribute__((target("avx512f,avx512bw,fma")))
 #endif
 #define GMLP__W 16
 #define GMLP__VF __m512
@@ -6048,6 +6227,13 @@ GMLP__TARGET GMLP__INLINE void gmlp__add16_avx2(uint16_t *s, const unsigned char
 #define GMLP__I_XOR(a, b) _mm512_xor_si512(a, b)
 #define GMLP__I_SHL(a, n) _mm512_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm512_srai_epi32(a, n)
+#define GMLP__I_STORE(p, a) _mm512_storeu_si512(p, a)
+#define GMLP__P_ADD(a, b) _mm512_add_epi16(a, b)
+#define GMLP__P_MULHI(a, b) _mm512_mulhi_epu16(a, b)
+#define GMLP__P_RELU(a) _mm512_max_epi16(a, _mm512_setzero_si512())
+#define GMLP__P_DOT(s, a, b) _mm512_add_epi32(s, _mm512_madd_epi16(a, b))
+#define GMLP__TILE(X) X(0, 1, 0) X(2, 3, 1) X(4, 5, 2) X(6, 7, 3)
+#define GMLP__TILE_COUNT 8
 #define GMLP__V_LOOK16(p, i) _mm512_permutexvar_ps(i, _mm512_loadu_ps(p))
 #define GMLP__V_ANY_LESS(a, b) (_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ) != 0)
 #define GMLP__V4 __m128
@@ -6058,6 +6244,21 @@ GMLP__TARGET GMLP__INLINE void gmlp__add16_avx2(uint16_t *s, const unsigned char
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
 
+/* As gmlp__turn_avx2, with rows i, i + 4, i + 8 and i + 12. */
+GMLP__TARGET GMLP__INLINE void gmlp__turn_avx512(const int32_t *h, size_t row, __m512i t[4]) {
+    __m512i v[4], a, b, c, d;
+    int i;
+    for (i = 0; i < 4; i++, h += row) {
+#define GMLP__X(k) _mm_loadu_si128((const __m128i *)(const void *)(h + k * row))
+        v[i] = _mm512_inserti32x4(_mm512_castsi128_si512(GMLP__X(0)), GMLP__X(4), 1);
+        v[i] = _mm512_inserti32x4(_mm512_inserti32x4(v[i], GMLP__X(8), 2), GMLP__X(12), 3);
+#undef GMLP__X
+    }
+    a = _mm512_unpacklo_epi32(v[0], v[1]), b = _mm512_unpacklo_epi32(v[2], v[3]);
+    c = _mm512_unpackhi_epi32(v[0], v[1]), d = _mm512_unpackhi_epi32(v[2], v[3]);
+    t[0] = _mm512_unpacklo_epi64(a, b), t[1] = _mm512_unpackhi_epi64(a, b);
+    t[2] = _mm512_unpacklo_epi64(c, d), t[3] = _mm512_unpackhi_epi64(c, d);
+}
 /* p[i] of a table of 256 held in registers: each step halves the candidates by a bit of i. */
 #define GMLP__LOOK256
 typedef struct gmlp__table256 {
@@ -6112,6 +6313,7 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, _
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx512(unsigned char *p, __m512i i) {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(i));
 }
+GMLP__TARGET GMLP__INLINE uint32_t gmlp__near16_avx512(const unsigned char *p, int margin) { return gmlp__near16_avx2(p, margin); }
 GMLP__TARGET GMLP__INLINE void gmlp__add16_avx512(uint16_t *s, const unsigned char *p, const unsigned char *q) { gmlp__add16_avx2(s, p, q); }
 
 #elif GMLP__PASS == GMLP__PASS_NEON
@@ -6147,6 +6349,13 @@ GMLP__TARGET GMLP__INLINE void gmlp__add16_avx512(uint16_t *s, const unsigned ch
 #define GMLP__I_XOR(a, b) veorq_s32(a, b)
 #define GMLP__I_SHL(a, n) vshlq_n_s32(a, n)
 #define GMLP__I_SAR(a, n) vshrq_n_s32(a, n)
+#define GMLP__I_STORE(p, a) vst1q_s32(p, a)
+#define GMLP__P_ADD(a, b) vreinterpretq_s32_s16(vaddq_s16(vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b)))
+#define GMLP__P_MULHI(a, b) gmlp__pair_mulhi_neon(a, b)
+#define GMLP__P_RELU(a) vreinterpretq_s32_s16(vmaxq_s16(vreinterpretq_s16_s32(a), vdupq_n_s16(0)))
+#define GMLP__P_DOT(s, a, b) gmlp__pair_dot_neon(s, vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b))
+#define GMLP__TILE(X) X(0, 1, 0) X(2, 3, 1) X(4, 5, 2) X(6, 7, 3)
+#define GMLP__TILE_COUNT 8
 #define GMLP__V_LOOK16(p, i) gmlp__look16_neon(p, i)
 #define GMLP__V_ANY_LESS(a, b) (vmaxvq_u32(vcltq_f32(a, b)) != 0)
 #define GMLP__V4 float32x4_t
@@ -6156,6 +6365,21 @@ GMLP__TARGET GMLP__INLINE void gmlp__add16_avx512(uint16_t *s, const unsigned ch
 #define GMLP__V4_FMA(s, a, b) vfmaq_n_f32(b, a, s)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
 #define GMLP__ROWS_COUNT 8
+static inline int32x4_t gmlp__pair_mulhi_neon(int32x4_t a, int32x4_t b) {
+    const uint16x8_t x = vreinterpretq_u16_s32(a), y = vreinterpretq_u16_s32(b);
+    const uint32x4_t low = vmull_u16(vget_low_u16(x), vget_low_u16(y)), high = vmull_high_u16(x, y);
+    return vreinterpretq_s32_u16(vuzp2q_u16(vreinterpretq_u16_u32(low), vreinterpretq_u16_u32(high)));
+}
+static inline int32x4_t gmlp__pair_dot_neon(int32x4_t s, int16x8_t a, int16x8_t b) {
+    return vaddq_s32(s, vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b)));
+}
+static inline void gmlp__turn_neon(const int32_t *h, size_t row, int32x4_t t[4]) {
+    const int32x4_t v0 = vld1q_s32(h), v1 = vld1q_s32(h + row), v2 = vld1q_s32(h + 2 * row), v3 = vld1q_s32(h + 3 * row);
+    const int64x2_t a = vreinterpretq_s64_s32(vtrn1q_s32(v0, v1)), b = vreinterpretq_s64_s32(vtrn2q_s32(v0, v1));
+    const int64x2_t c = vreinterpretq_s64_s32(vtrn1q_s32(v2, v3)), d = vreinterpretq_s64_s32(vtrn2q_s32(v2, v3));
+    t[0] = vreinterpretq_s32_s64(vtrn1q_s64(a, c)), t[1] = vreinterpretq_s32_s64(vtrn1q_s64(b, d));
+    t[2] = vreinterpretq_s32_s64(vtrn2q_s64(a, c)), t[3] = vreinterpretq_s32_s64(vtrn2q_s64(b, d));
+}
 static inline float32x4_t gmlp__gather4_neon(const float *p, int32x4_t i) {
     float v[4];
     int32_t k[4];
@@ -6193,6 +6417,11 @@ static inline void gmlp__narrow_neon(unsigned char *p, int32x4_t i) {
 static inline void gmlp__add16_neon(uint16_t *s, const unsigned char *p, const unsigned char *q) {
     int i;
     for (i = 0; i < 16; i += 8) vst1q_u16(s + i, vaddq_u16(vld1q_u16(s + i), vsubl_u8(vld1_u8(p + i), vld1_u8(q + i))));
+}
+static inline uint32_t gmlp__near16_neon(const unsigned char *p, int margin) {
+    const uint8_t bit[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    const uint8x16_t v = vld1q_u8(p), near = vandq_u8(vcleq_u8(vminq_u8(v, vmvnq_u8(v)), vdupq_n_u8((uint8_t)margin)), vld1q_u8(bit));
+    return (uint32_t)vaddv_u8(vget_low_u8(near)) | (uint32_t)vaddv_u8(vget_high_u8(near)) << 8;
 }
 #endif
 
@@ -6573,6 +6802,30 @@ GMLP__X(outside)
 GMLP__X(out_of_gamut)
 #undef GMLP__X
 
+GMLP__TARGET GMLP__INLINE size_t GMLP__FN(saturated_of)(const unsigned char *rgb, const int channels, size_t n, int margin, uint32_t *index) {
+    size_t i, k, count = 0;
+    for (i = 0; i + 16 <= n; i += 16, rgb += 16 * channels) {
+        uint64_t near = (uint64_t)GMLP__FN(near16)(rgb, margin) | (uint64_t)GMLP__FN(near16)(rgb + 16, margin) << 16;
+        near |= (uint64_t)GMLP__FN(near16)(rgb + 32, margin) << 32;
+        if (channels == 4) near = (near | (uint64_t)GMLP__FN(near16)(rgb + 48, margin) << 48) & 0x7777777777777777u;
+        if (!near) continue;
+        near |= near >> 1 | near >> 2;
+        for (k = 0; k < 16; k++, near >>= channels) { /* without a branch: in saturated areas nothing could predict one */
+            const unsigned char *p = rgb + k * (size_t)channels;
+            index[count] = (uint32_t)(i + k);
+            count += (size_t)(near & 1) & (size_t)((p[0] | p[1] | p[2]) != 0) & (size_t)((p[0] & p[1] & p[2]) != 255);
+        }
+    }
+    for (; i < n; i++, rgb += channels) {
+        index[count] = (uint32_t)i;
+        count += (size_t)gmlp__saturated(rgb, margin);
+    }
+    return count;
+}
+GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int channels, size_t n, int margin, uint32_t *index) {
+    return channels == 4 ? GMLP__FN(saturated_of)(rgb, 4, n, margin, index) : GMLP__FN(saturated_of)(rgb, 3, n, margin, index);
+}
+
 /* Kernels of >>encoding and >>mlp. */
 
 /* One tile of C: GMLP__ROWS_COUNT rows, one or two vectors wide (two is a constant). */
@@ -6691,43 +6944,100 @@ GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint3
             for (k = 0; k < n; k++) GMLP__V_STORE(f + k * f_row + j, GMLP__V_LOAD(table[i] + (size_t)at[k][i] * size[i] + j));
 }
 
-/* Compiled for each number of windows. */
-GMLP__TARGET GMLP__INLINE void GMLP__FN(lookup_of)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS],
-                                                   int windows, size_t n, size_t cols, int relu, float *h) {
-    const GMLP__VF zero = GMLP__V_SET1(0.0f);
+/* Compiled for each number of windows, and for the widths of the presets that are decoded most. */
+GMLP__TARGET GMLP__INLINE void GMLP__FN(look_up_of)(const gmlp__fixed *f, const int windows, const size_t pairs, const int32_t *line, const uint32_t *index,
+                                                    const unsigned char *codes, const int32_t *const means[GMLP_WINDOWS], size_t n, int32_t *h) {
+    const int32_t *const columns = f->columns, *const table = f->codes, *const m = means[0], *const o = means[1];
     size_t k, j;
-    for (k = 0; k < n; k++, h += cols) {
-        const float *const t1 = table[1] + at[k][1] * cols, *const t2 = table[2] + at[k][2] * cols;
-        const float *const t3 = table[3] + at[k][3] * cols, *const t4 = table[4] + at[k][4] * cols;
-        const float *const t5 = windows > 0 ? table[5] + at[k][5] * cols : t1, *const t6 = windows > 0 ? table[6] + at[k][6] * cols : t1;
-        const float *const t7 = windows > 0 ? table[7] + at[k][7] * cols : t1, *const t8 = windows > 1 ? table[8] + at[k][8] * cols : t1;
-        const float *const t9 = windows > 1 ? table[9] + at[k][9] * cols : t1, *const t10 = windows > 1 ? table[10] + at[k][10] * cols : t1;
-        for (j = 0; j < cols; j += GMLP__W) {
-            GMLP__VF x = GMLP__V_ADD(GMLP__V_LOAD(line + j), GMLP__V_LOAD(t1 + j));
-            x = GMLP__V_ADD(x, GMLP__V_LOAD(t2 + j));
-            x = GMLP__V_ADD(x, GMLP__V_LOAD(t3 + j));
-            x = GMLP__V_ADD(x, GMLP__V_LOAD(t4 + j));
-            if (windows > 0) {
-                x = GMLP__V_ADD(x, GMLP__V_LOAD(t5 + j));
-                x = GMLP__V_ADD(x, GMLP__V_LOAD(t6 + j));
-                x = GMLP__V_ADD(x, GMLP__V_LOAD(t7 + j));
-            }
-            if (windows > 1) {
-                x = GMLP__V_ADD(x, GMLP__V_LOAD(t8 + j));
-                x = GMLP__V_ADD(x, GMLP__V_LOAD(t9 + j));
-                x = GMLP__V_ADD(x, GMLP__V_LOAD(t10 + j));
-            }
-            if (relu) x = GMLP__V_MAX(x, zero);
-            GMLP__V_STORE(h + j, x);
+    for (k = 0; k < n; k++, codes += 3, h += pairs) {
+        const int32_t *const t = columns + index[k] * pairs;
+        uint16_t a[4] = {0}, b[4] = {0};
+        if (windows > 0) memcpy(a, m + 2 * k, 8);
+        if (windows > 1) memcpy(b, o + 2 * k, 8);
+        for (j = 0; j < pairs; j += GMLP__W) {
+#define GMLP__X(i, v) GMLP__I_LOAD(table + ((i) * 256 + (size_t)(v)) * pairs + j)
+            GMLP__VI x = GMLP__P_ADD(GMLP__I_LOAD(line + j), GMLP__I_LOAD(t + j));
+            x = GMLP__P_ADD(x, GMLP__P_ADD(GMLP__P_ADD(GMLP__X(0, codes[0]), GMLP__X(1, codes[1])), GMLP__X(2, codes[2])));
+            if (windows > 0) x = GMLP__P_ADD(x, GMLP__P_ADD(GMLP__P_ADD(GMLP__X(3, a[0]), GMLP__X(4, a[1])), GMLP__X(5, a[2])));
+            if (windows > 1) x = GMLP__P_ADD(x, GMLP__P_ADD(GMLP__P_ADD(GMLP__X(6, b[0]), GMLP__X(7, b[1])), GMLP__X(8, b[2])));
+#undef GMLP__X
+            GMLP__I_STORE(h + j, GMLP__P_RELU(x));
         }
     }
 }
-GMLP__TARGET static void GMLP__FN(lookup)(const float *line, const float *const *table, const uint32_t (*at)[GMLP_INPUTS],
-                                          size_t inputs, size_t n, size_t cols, int relu, float *h) {
-    if (inputs == 5) GMLP__FN(lookup_of)(line, table, at, 0, n, cols, relu, h);
-    else if (inputs == 8) GMLP__FN(lookup_of)(line, table, at, 1, n, cols, relu, h);
-    else GMLP__FN(lookup_of)(line, table, at, 2, n, cols, relu, h);
+GMLP__TARGET static void GMLP__FN(look_up)(const gmlp__fixed *f, const int32_t *line, const uint32_t *index, const unsigned char *codes,
+                                           const int32_t *const means[GMLP_WINDOWS], size_t n, int32_t *h) {
+    if (f->windows == 2 && f->pairs == 16) GMLP__FN(look_up_of)(f, 2, 16, line, index, codes, means, n, h);
+    else if (f->windows == 2 && f->pairs == 24) GMLP__FN(look_up_of)(f, 2, 24, line, index, codes, means, n, h);
+    else if (f->windows == 2) GMLP__FN(look_up_of)(f, 2, f->pairs, line, index, codes, means, n, h);
+    else if (f->windows == 1) GMLP__FN(look_up_of)(f, 1, f->pairs, line, index, codes, means, n, h);
+    else GMLP__FN(look_up_of)(f, 0, f->pairs, line, index, codes, means, n, h);
 }
+
+/* Pixels in lanes, two vectors of them; a few neurons of the second layer at a time, which go into the third at once. */
+GMLP__TARGET static void GMLP__FN(finish)(const gmlp__fixed *f, const int32_t *h, size_t n, float *const out[3]) {
+    const size_t pairs = f->pairs;
+    const GMLP__VI zero = GMLP__I_SET1(0), low = GMLP__I_SET1(0xffff), high = GMLP__I_XOR(low, GMLP__I_SET1(-1));
+    GMLP__VI in[GMLP_MAX_WIDTH / 2][2], t[4];
+    size_t i, j, k, v;
+    int c;
+    for (i = 0; i < n; i += 2 * GMLP__W) {
+        GMLP__VI s0 = zero, s1 = zero, s2 = zero, r0 = zero, r1 = zero, r2 = zero;
+        const int32_t *w3 = f->w3;
+        for (v = 0; v < 2; v++, h += GMLP__W * pairs)
+            for (k = 0; k < pairs; k += 4) {
+                GMLP__FN(turn)(h + k, pairs, t);
+                for (c = 0; c < 4; c++) in[k + (size_t)c][v] = t[c];
+            }
+        for (j = 0; j < 2 * pairs; j += GMLP__TILE_COUNT) {
+            const int32_t *w2 = f->w2 + j / 8 * 8 * pairs + j % 8;
+#define GMLP__X(a, b, m)                                                                                            \
+    GMLP__VI p##a = GMLP__I_SET1(f->b2[j + a]), p##b = GMLP__I_SET1(f->b2[j + b]), q##a = p##a, q##b = p##b;
+            GMLP__TILE(GMLP__X)
+#undef GMLP__X
+            for (k = 0; k < pairs; k++, w2 += 8) {
+                const GMLP__VI x = in[k][0], y = in[k][1];
+#define GMLP__X(a, b, m)                                                                                            \
+    {                                                                                                               \
+        const GMLP__VI w = GMLP__I_SET1(w2[a]), u = GMLP__I_SET1(w2[b]);                                             \
+        p##a = GMLP__P_DOT(p##a, x, w);                                                                             \
+        q##a = GMLP__P_DOT(q##a, y, w);                                                                             \
+        p##b = GMLP__P_DOT(p##b, x, u);                                                                             \
+        q##b = GMLP__P_DOT(q##b, y, u);                                                                             \
+    }
+                GMLP__TILE(GMLP__X)
+#undef GMLP__X
+            }
+#define GMLP__X(a, b, m)                                                                                            \
+    {                                                                                                               \
+        const GMLP__VI x = GMLP__P_RELU(GMLP__I_XOR(GMLP__I_AND(GMLP__I_SAR(p##a, 16), low), GMLP__I_AND(p##b, high))); \
+        const GMLP__VI y = GMLP__P_RELU(GMLP__I_XOR(GMLP__I_AND(GMLP__I_SAR(q##a, 16), low), GMLP__I_AND(q##b, high))); \
+        s0 = GMLP__P_DOT(s0, x, GMLP__I_SET1(w3[3 * m]));                                                           \
+        r0 = GMLP__P_DOT(r0, y, GMLP__I_SET1(w3[3 * m]));                                                           \
+        s1 = GMLP__P_DOT(s1, x, GMLP__I_SET1(w3[3 * m + 1]));                                                       \
+        r1 = GMLP__P_DOT(r1, y, GMLP__I_SET1(w3[3 * m + 1]));                                                       \
+        s2 = GMLP__P_DOT(s2, x, GMLP__I_SET1(w3[3 * m + 2]));                                                       \
+        r2 = GMLP__P_DOT(r2, y, GMLP__I_SET1(w3[3 * m + 2]));                                                       \
+    }
+            GMLP__TILE(GMLP__X)
+#undef GMLP__X
+            w3 += 3 * GMLP__TILE_COUNT / 2;
+        }
+#define GMLP__X(c)                                                                                                  \
+    GMLP__V_STORE(out[c] + i, GMLP__V_FMA(GMLP__V_FROM_INT(s##c), GMLP__V_SET1(f->scale[c]), GMLP__V_SET1(f->bias[c])));  \
+    GMLP__V_STORE(out[c] + i + GMLP__W, GMLP__V_FMA(GMLP__V_FROM_INT(r##c), GMLP__V_SET1(f->scale[c]), GMLP__V_SET1(f->bias[c])));
+        GMLP__X(0) GMLP__X(1) GMLP__X(2)
+#undef GMLP__X
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(divide)(int32_t *x, uint32_t half, uint32_t factor, uint32_t last, size_t n) {
+    const GMLP__VI a = GMLP__I_SET1(half * 0x10001u), b = GMLP__I_SET1(factor * 0x10001u), c = GMLP__I_SET1(last * 0x10001u);
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W)
+        GMLP__I_STORE(x + i, GMLP__P_MULHI(GMLP__P_MULHI(GMLP__P_ADD(GMLP__I_LOAD(x + i), a), b), c));
+}
+
 GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char *in, const unsigned char *out, size_t n) {
     static const unsigned char none[16] = {0};
     size_t i;
@@ -6763,11 +7073,10 @@ GMLP__TARGET static void GMLP__FN(error)(const float *x, const float *y, float f
         GMLP__V_STORE(d + j, GMLP__V_MUL(f, GMLP__V_SUB(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j))));
 }
 
-GMLP__TARGET static void GMLP__FN(correct)(const float *out, float *p, size_t n) {
-    const GMLP__VI step = GMLP__I_LOAD(gmlp__times16);
+GMLP__TARGET static void GMLP__FN(correct)(const float *x, float *p, size_t n) {
     size_t i;
     for (i = 0; i < n; i += GMLP__W)
-        GMLP__V_STORE(p + i, GMLP__FN(clamped)(GMLP__V_ADD(GMLP__V_LOAD(p + i), GMLP__V_GATHER(out + 16 * i, step)), 1.0f));
+        GMLP__V_STORE(p + i, GMLP__FN(clamped)(GMLP__V_ADD(GMLP__V_LOAD(p + i), GMLP__V_LOAD(x + i)), 1.0f));
 }
 
 GMLP__TARGET static void GMLP__FN(columns)(const float *d, size_t rows, size_t cols, float *sum) {
@@ -6833,8 +7142,9 @@ GMLP__TARGET static void GMLP__FN(to_steps)(float step, float limit, const float
 static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
     GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half), GMLP__FN(recode),
-    GMLP__FN(outside), GMLP__FN(out_of_gamut),
-    GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(lookup), GMLP__FN(add_codes), GMLP__FN(sine), GMLP__FN(scale),
+    GMLP__FN(outside), GMLP__FN(out_of_gamut), GMLP__FN(saturated),
+    GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(look_up), GMLP__FN(finish),
+    GMLP__FN(add_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(scale),
     GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam),
     GMLP__FN(momentum), GMLP__FN(times), GMLP__FN(add_times), GMLP__FN(to_steps)
 };
@@ -6871,6 +7181,13 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__I_XOR
 #undef GMLP__I_SHL
 #undef GMLP__I_SAR
+#undef GMLP__I_STORE
+#undef GMLP__P_ADD
+#undef GMLP__P_MULHI
+#undef GMLP__P_RELU
+#undef GMLP__P_DOT
+#undef GMLP__TILE
+#undef GMLP__TILE_COUNT
 #undef GMLP__V4
 #undef GMLP__V4_LOAD
 #undef GMLP__V4_STORE

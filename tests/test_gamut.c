@@ -238,19 +238,23 @@ static void saturated_is_near_0_or_255_but_not_black_or_white(void **state) {
 
 static void a_row_of_saturated_pixels_is_as_pixel_by_pixel(void **state) {
     (void)state;
+    int available[4], isas = 0;
+    for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++)
+        if (gmlp_isa_available(isa)) available[isas++] = isa;
     for (int round = 0; round < 3000; round++) {
-        const int channels = 3 + (round & 1), margin = (int)(draw() % 64);
+        const int channels = 3 + (int)(draw() & 1), margin = (int)(draw() % 64);
         const size_t n = draw() % 60;
         unsigned char *rgb = (unsigned char *)malloc(n * (size_t)channels + 1); /* its end is the tool's to watch */
         uint32_t index[60];
         size_t expected = 0, count;
+        const gmlp__kernels *kernels = gmlp__select(available[round % isas]);
         const int spread = 1 + (int)(draw() % 4);
         for (size_t i = 0; i < n * (size_t)channels; i++) {
             rgb[i] = (unsigned char)draw(); /* mostly inside, so that whole groups are passed over */
             if (draw() % (uint32_t)(spread * 8)) rgb[i] = (unsigned char)(64 + rgb[i] / 2);
             if (channels == 4 && i % 4 == 3) rgb[i] = (unsigned char)(draw() & 1 ? 255 : 0);
         }
-        count = gmlp__saturated_row(rgb, channels, n, margin, index);
+        count = kernels->saturated(rgb, channels, n, margin, index);
         for (size_t i = 0; i < n; i++)
             if (gmlp_is_saturated(rgb + i * (size_t)channels, margin)) {
                 assert_true(expected < count);

@@ -386,7 +386,7 @@ static void a_target_is_reached(void **state) {
             assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, &report), GMLP_OK);
             size = gmlp_blob_size(&net);
             assert_true(report.psnr_og >= target);
-            assert_true(fabs(report.psnr_og - psnr_of(&s, &net)) < 0.001);
+            assert_true(fabs(report.psnr_og - psnr_of(&s, &net)) < 0.01); /* the decoder rounds to fixed point */
             assert_int_equal(report.samples, report.saturated);
             assert_true(report.iterations % 60 == 0 && report.iterations >= 120);
             assert_in_range(size, last, 32768);

@@ -37,16 +37,16 @@ valid_json() { if command -v python3 >/dev/null; then python3 -m json.tool <out 
 has_keys() { for key in "$@"; do grep -q "\"$key\":" out || return 1; done; }
 have() { command -v "$1" >/dev/null || { echo "# no $1: a check is left out"; return 1; }; }
 ends_clean() { # NAME ARGS...: is stopped when its temporary file is there
-    name=$1; shift
+    what=$1; shift
     echo kept >kept.png
     "$tool" "$@" >out 2>err &
     pid=$!
     while kill -0 $pid 2>/dev/null && [ -z "$(find . -name '*.tmp')" ]; do :; done
     kill -TERM $pid 2>/dev/null
     wait $pid; status=$?
-    is "SIGTERM ends $name" [ $status -eq 143 ]
-    is "$name: SIGTERM leaves no rest" [ -z "$(find . -name '*.tmp')" ]
-    is "$name: what was there stays" [ "$(cat kept.png)" = kept ]
+    is "SIGTERM ends $what" [ $status -eq 143 ]
+    is "$what: SIGTERM leaves no rest" [ -z "$(find . -name '*.tmp')" ]
+    is "$what: what was there stays" [ "$(cat kept.png)" = kept ]
 }
 finish() {
     echo "$passed passed, $failed failed"

@@ -81,7 +81,8 @@ const char *path_extension(const char *path) {
 
 int path_has_extension(const char *path, const char *extension) { return !strcasecmp(path_extension(path), extension); }
 
-/* Writing. The signal handler may only read this table: a slot is filled before its flag is set. */
+/* Writing. The signal handler may only read this table: a slot is filled before its flag is set, and the flag before
+   there is a file. */
 #define SLOTS 8
 static struct {
     char path[4096];
@@ -149,13 +150,14 @@ int output_open(output *o, const char *path, char error[256]) {
     }
     for (i = 0; i < 100 && fd < 0; i++) { /* a crashed run may have left the first names */
         snprintf(o->temporary, room, "%.*s.gamutmlp-%ld-%d.tmp", (int)folder, o->path, (long)getpid(), i);
+        unfinished[slot].used = 0;
         strcpy(unfinished[slot].path, o->temporary);
+        unfinished[slot].used = 1;
         fd = open(o->temporary, O_RDWR | O_CREAT | O_EXCL, 0666);
         if (fd < 0 && errno != EEXIST) break;
     }
+    o->slot = slot + 1;
     if (fd >= 0) {
-        unfinished[slot].used = 1;
-        o->slot = slot + 1;
         if (exists && fchmod(fd, st.st_mode & 0777)) { /* a courtesy; the file is usable without */ }
         o->file = fdopen(fd, "w+b");
     }
