@@ -3262,6 +3262,9 @@ static void gmlp__sample_features(const gmlp__trainer *t, const gmlp__sample *co
 }
 
 /* One shard of a step: its samples' gradient, summed in order. */
+/* Of the error at a saturated pixel that is in gamut: its code says nearly all, and the network has better to do. */
+#define GMLP__INSIDE_WEIGHT 0.25f
+
 static void gmlp__shard_job(void *ctx, size_t shard) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     const uint64_t begin = (uint64_t)t->opts.batch * shard / t->shards, end = (uint64_t)t->opts.batch * (shard + 1) / t->shards;
@@ -3272,18 +3275,23 @@ static void gmlp__shard_job(void *ctx, size_t shard) {
     double loss = 0.0;
     uint64_t i;
     size_t n, next;
+    int inside[GMLP__CHUNK];
     gmlp__pass_init(&t->shape, t->scratch + shard * gmlp__pass_count(&t->shape), &p);
     memset(gradient, 0, t->shape.count * sizeof(float));
     n = gmlp__draw(t, begin, end, drawn);
     for (i = begin; i < end; i += n, n = next) {
         size_t j, c;
-        for (j = 0; j < n; j++)
+        for (j = 0; j < n; j++) {
+            inside[j] = t->net->region == GMLP_REGION_SATURATED && !drawn[j]->out_of_gamut;
             for (c = 0; c < 3; c++) p.target[j * 16 + c] = drawn[j]->target[c];
+        }
         gmlp__sample_features(t, drawn, n, &p);
         next = gmlp__draw(t, i + n, end, drawn);
         gmlp__forward(t->kernels, &t->shape, t->rounding ? t->rounded : t->block, t->transposes, &p, n, 1);
         t->kernels->error(p.out, p.target, factor, p.d3, n * 16);
         if (t->step + 1 == t->opts.iterations) loss += gmlp__loss(&p, n, factor);
+        for (j = 0; j < n; j++)
+            for (c = 0; inside[j] && c < 3; c++) p.d3[j * 16 + c] *= GMLP__INSIDE_WEIGHT;
         gmlp__backward(t->kernels, &t->shape, t->rounding ? t->rounded : t->block, t->transposes, &p, n, gradient);
     }
     t->loss[shard] = loss;
