@@ -75,7 +75,9 @@ static int make(void **state) {
     if (!f) return -1;
     *state = f;
     strcpy(f->name, "/tmp/gamutmlp-test-XXXXXX");
-    if (!mkdtemp(f->name) || mkdir(at(f, "hdr_pairs"), 0700) || mkdir(at(f, "ultrahdr"), 0700)) return -1;
+    if (!mkdtemp(f->name) || mkdir(at(f, "hdr_pairs"), 0700) || mkdir(at(f, "ultrahdr"), 0700) ||
+        mkdir(at(f, "scene"), 0700))
+        return -1;
     f->b.folder = f->name;
     f->b.iterations = 2;
     f->b.workers = pool_create(2);
@@ -95,7 +97,7 @@ static int unmake(void **state) {
     return 0;
 }
 
-/* Two scenes with two tone mappers and one, one HDR picture as EXR, and a photograph. */
+/* Two pictures with two tone mappers and one, one HDR picture as EXR, a photograph, and a scene. */
 static void fill_folder(fixture *f) {
     const ultrahdr_write_opts opts = { 2, 3, 90 };
     char error[256];
@@ -109,6 +111,7 @@ static void fill_folder(fixture *f) {
     hdr = view(f->r.linear, W, GMLP_FLOAT, GMLP_SRGB_LINEAR);
     if (ultrahdr_write(at(f, "ultrahdr/garden.jpg"), &sdr, NULL, &hdr, &opts, error)) fail_msg("%s", error);
     fill(&f->r, 3);
+    write_picture(f, "scene/field.exr", f->r.linear, W, GMLP_FLOAT, GMLP_SRGB_LINEAR);
     write_picture(f, "hdr_pairs/yard_hdr_pq.png", f->r.pq, W, GMLP_U16, GMLP_REC2020_PQ);
     write_picture(f, "hdr_pairs/yard_sdr_reinhard02.png", f->r.sdr, W, GMLP_U8, GMLP_SRGB);
 }
@@ -124,22 +127,24 @@ static void pairs_of_a_folder(void **state) {
         const char *name;
         int groups;
     } expected[] = { { "hall_sdr_fattal02", 1 << BENCH_PAIRS | 1 << BENCH_LOCAL }, { "hall_sdr_other", 1 << BENCH_PAIRS },
-                     { "yard_sdr_reinhard02", 1 << BENCH_PAIRS | 1 << BENCH_GLOBAL }, { "garden", 1 << BENCH_PHOTOGRAPHS } };
-    static const size_t sub_counts[2] = { 3, 1 };
+                     { "yard_sdr_reinhard02", 1 << BENCH_PAIRS | 1 << BENCH_GLOBAL }, { "garden", 1 << BENCH_PHOTOGRAPHS },
+                     { "field", 1 << BENCH_MASTERS } };
+    static const char *const subs[3] = { "hdr_pairs", "ultrahdr", "scene" };
+    static const size_t sub_counts[3] = { 3, 1, 1 };
     fixture *f = (fixture *)*state;
     char sub[64];
     bench_pairs l;
     fill_folder(f);
     assert_true(opens(f, &l));
-    assert_int_equal(l.count, 4);
-    for (size_t i = 0; i < 4; i++) {
+    assert_int_equal(l.count, 5);
+    for (size_t i = 0; i < 5; i++) {
         assert_string_equal(l.pair[i].name, expected[i].name);
         assert_near(l.pair[i].pixels, W * H, 0);
         for (int g = 0; g < BENCH_GROUPS; g++) assert_int_equal(bench_pairs_in(&l.pair[i], g), expected[i].groups >> g & 1);
     }
     bench_pairs_free(&l);
-    for (int k = 0; k < 2; k++) { /* one of the folders alone */
-        snprintf(sub, sizeof sub, "%s/%s", f->name, k ? "ultrahdr" : "hdr_pairs");
+    for (int k = 0; k < 3; k++) { /* one of the folders alone */
+        snprintf(sub, sizeof sub, "%s/%s", f->name, subs[k]);
         f->b.folder = sub;
         assert_true(opens(f, &l));
         assert_int_equal(l.count, sub_counts[k]);
@@ -167,6 +172,52 @@ static void signals_of_all_kinds(void **state) {
     assert_int_equal(bench_renditions_load(&f->b, &l.pair[3], &r), 0); /* the photograph: as its map has it */
     p = (const float *)r.hdr.data;
     for (int k = 0; k < 3 * W * H; k++) assert_true(p[k] >= 0 && p[k] < 0.7f);
+    bench_renditions_free(&r);
+    bench_pairs_free(&l);
+}
+
+/* A scene becomes what its header says, worked out here in double. */
+static void scenes_become_masters(void **state) {
+    fixture *f = (fixture *)*state;
+    double to_aces[9], to_srgb[9], gain = 0, top = 1;
+    static double master[3 * W * H], shown[3 * W * H];
+    bench_renditions r;
+    bench_pairs l;
+    int outside = 0;
+    int count = 0;
+    fill_folder(f); /* the scene's numbers are the last */
+    assert_true(opens(f, &l));
+    assert_int_equal(bench_renditions_load(&f->b, &l.pair[4], &r), 0);
+    assert_int_equal(r.hdr.space, GMLP_ACESCG);
+    assert_int_equal(r.base.image.space, GMLP_SRGB);
+    gmlp_space_matrix(GMLP_SRGB_LINEAR, GMLP_ACESCG, 0, to_aces);
+    gmlp_space_matrix(GMLP_ACESCG, GMLP_SRGB_LINEAR, 0, to_srgb);
+    for (int i = 0; i < W * H; i++) {
+        const float *p = f->r.linear + 3 * i;
+        const double y = 0.2126 * p[0] + 0.7152 * p[1] + 0.0722 * p[2];
+        if (y > 0) gain += log(y), count++;
+    }
+    gain = 0.18 / exp(gain / count);
+    for (int i = 0; i < W * H; i++) {
+        const float *p = f->r.linear + 3 * i;
+        const double y = 0.2126 * p[0] + 0.7152 * p[1] + 0.0722 * p[2];
+        double v[3];
+        for (int c = 0; c < 3; c++) v[c] = gain * (y + 1.6 * (p[c] - y));
+        for (int c = 0; c < 3; c++) master[3 * i + c] = fmax(0, to_aces[3 * c] * v[0] + to_aces[3 * c + 1] * v[1] + to_aces[3 * c + 2] * v[2]);
+        for (int c = 0; c < 3; c++) {
+            const double *m = master + 3 * i;
+            shown[3 * i + c] = to_srgb[3 * c] * m[0] + to_srgb[3 * c + 1] * m[1] + to_srgb[3 * c + 2] * m[2];
+            top = fmax(top, shown[3 * i + c]);
+        }
+    }
+    assert_true(top > 1);
+    for (int i = 0; i < 3 * W * H; i++) {
+        const double x = fmax(0, shown[i]), code = 255 * gmlp_curve_encode(GMLP_SRGB, x * (1 + x / (top * top)) / (1 + x), 0);
+        outside += shown[i] < 0;
+        assert_near(((const float *)r.hdr.data)[i], master[i], 1e-5 * (1 + master[i]));
+        assert_near(((const uint8_t *)r.base.image.data)[i], code, 0.51);
+    }
+    assert_true(outside > W * H / 8);
     bench_renditions_free(&r);
     bench_pairs_free(&l);
 }
@@ -267,6 +318,9 @@ static void rows_are_what_they_say(void **state) {
     assert_int_equal((int)value_of(json, "global_pictures"), 1);
     assert_int_equal((int)value_of(json, "local_pictures"), 1);
     assert_int_equal((int)value_of(json, "photographs_pictures"), 1);
+    assert_int_equal((int)value_of(json, "masters_pictures"), 1);
+    assert_true(value_of(json, "masters_mean_psnr_og_default") > value_of(json, "masters_mean_psnr_og_sdr_as_it_is"));
+    assert_null(strstr(json, "masters_mean_psnr_gain_jpeg"));
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) { /* the yard is the one pair with a global tone mapper */
         const metrics m = network(f, &sdr, &hdr, nets[i].preset, nets[i].method, &bytes);
         snprintf(key, sizeof key, "global_mean_psnr_%s", nets[i].key);
@@ -305,6 +359,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pairs_of_a_folder, make, unmake),
         cmocka_unit_test_setup_teardown(signals_of_all_kinds, make, unmake),
+        cmocka_unit_test_setup_teardown(scenes_become_masters, make, unmake),
         cmocka_unit_test_setup_teardown(pictures_that_make_no_pair, make, unmake),
         cmocka_unit_test_setup_teardown(rows_are_what_they_say, make, unmake),
     };

@@ -69,8 +69,9 @@ int cmd_bench(int argc, char **argv) {
         "beside clipping, a soft clip, preset paper and JPEG; the training step's share of the machine's\n"
         "multiply-add peak; the speed of decoding; and whole commands on 12 megapixels. Preset paper takes\n"
         "a quarter of a minute a picture; with 9000 iterations, minutes.\n"
-        "With --hdr FOLDER has NAME_hdr_*.png or .exr with NAME_sdr_*.png, and Ultra HDR photographs (*.jpg), or\n"
-        "these in hdr_pairs/ and ultrahdr/.",
+        "With --hdr FOLDER has NAME_hdr_*.png or .exr with NAME_sdr_*.png, Ultra HDR photographs (*.jpg), and\n"
+        "scenes (other *.exr), which become ACEScg masters with sRGB renditions; or these in hdr_pairs/, ultrahdr/\n"
+        "and scene/.",
         "  gamutmlp bench photographs --plot rate.svg\n"
         "  gamutmlp bench photographs --only rate --quality 90 --subsample 420 --paper-iterations 1200,9000\n"
         "  gamutmlp bench --paper photographs\n"

@@ -12,13 +12,14 @@
    Tedla, Murdoch, Brown, ICCV 2025) and the library's presets. */
 
 /* Kinds of rows. Maps at a quality are judged by PSNR alone: the rest takes four times as long. */
-typedef enum row_kind { MAP, BEST, NETWORK } row_kind;
+typedef enum row_kind { MAP, BEST, PLAIN, NETWORK } row_kind;
 
-enum { PSNR, SSIM, ITP, SECONDS, NORMALISED, SPEED, BYTES, VALUES };
-static const char *const value_keys[VALUES] = { "psnr", "ssim", "delta_e_itp", "train_seconds", "train_seconds_normalised",
+enum { PSNR, PSNR_OG, SSIM, ITP, SECONDS, NORMALISED, SPEED, BYTES, VALUES };
+static const char *const value_keys[VALUES] = { "psnr", "psnr_og", "ssim", "delta_e_itp", "train_seconds", "train_seconds_normalised",
                                                 "megapixels_per_second", "bytes" };
-static const char *const group_names[BENCH_GROUPS] = { "pairs", "global", "local", "photographs" };
-static const char *const group_titles[BENCH_GROUPS] = { "Pairs", "Pairs, global tone mappers", "Pairs, local tone mappers", "Ultra HDR photographs" };
+static const char *const group_names[BENCH_GROUPS] = { "pairs", "global", "local", "photographs", "masters" };
+static const char *const group_titles[BENCH_GROUPS] = { "Pairs", "Pairs, global tone mappers", "Pairs, local tone mappers", "Ultra HDR photographs",
+                                                         "ACEScg masters" };
 
 typedef struct row_mean {
     double sum[VALUES], worst; /* worst: the least PSNR */
@@ -87,6 +88,7 @@ static void add_rows(hdr_table *t) {
         add_maps(t, method, published ? many : few, published ? 5 : 2);
         if (published) add_best(t, method);
     }
+    snprintf(add(t, PLAIN, 0)->name, sizeof t->row->name, "SDR as it is");
     add_network(t, "Gain-MLP", GMLP_PRESET_PAPER, GMLP_METHOD_GAIN);
     add_network(t, "Gamma-MLP", GMLP_PRESET_PAPER, GMLP_METHOD_GAMMA);
     add_network(t, "Direct-MLP", GMLP_PRESET_PAPER, GMLP_METHOD_DIRECT);
@@ -97,7 +99,7 @@ static void add_rows(hdr_table *t) {
 
 /* What a row costs, roughly, in the library's FLOP. */
 static double work_of(const row *r, double pixels) {
-    if (r->kind == MAP) return 3e3 * pixels;
+    if (r->kind == MAP || r->kind == PLAIN) return 3e3 * pixels;
     if (r->kind == BEST) return 3e4 * pixels; /* a third of the search, which answers for all budgets */
     return 3e4 * pixels + (r->preset == GMLP_PRESET_PAPER ? 9e11 : BENCH_PRESET_WORK);
 }
@@ -119,6 +121,7 @@ static int score(const bench *b, const subject *s, double v[VALUES]) {
     metrics m;
     if (metrics_compare(&s->r.hdr, &s->result, &b->run, &m, error)) return fail("bench", "%s: %s", s->pair->name, error);
     v[PSNR] = m.psnr;
+    v[PSNR_OG] = m.psnr_og;
     v[SSIM] = m.ssim;
     v[ITP] = m.delta_e_itp_mean;
     return 0;
@@ -153,6 +156,13 @@ static int measure_network(hdr_table *t, const row *r, subject *s, double v[VALU
     return score(b, s, v);
 }
 
+static int measure_plain(const bench *b, subject *s, double v[VALUES]) {
+    const gmlp_result result = gmlp_convert(&s->r.base.image, &s->result, NULL);
+    no_values(v);
+    v[BYTES] = 0;
+    return result ? fail("bench", "%s: %s", s->pair->name, gmlp_result_string(result)) : score(b, s, v);
+}
+
 static int measure_map(hdr_table *t, const gain_map *g, const map_jpeg_choice *best, const row *r, subject *s, double v[VALUES]) {
     map_jpeg_choice choice = r->choice;
     char error[256];
@@ -174,7 +184,7 @@ static int measure_maps(hdr_table *t, size_t first, subject *s, double v[][VALUE
     int failed = 0, searched = 0;
     gain_map *g = gain_map_new(&s->r.base.image, &s->r.hdr, method, 10000, &t->b->run, error);
     if (!g) return fail("bench", "%s: %s", s->pair->name, error);
-    for (size_t i = first; i < t->rows && t->row[i].kind != NETWORK && t->row[i].method == method && !failed; i++) {
+    for (size_t i = first; i < t->rows && (t->row[i].kind == MAP || t->row[i].kind == BEST) && t->row[i].method == method && !failed; i++) {
         bench_work_part(&t->work, work_of(&t->row[i], s->pair->pixels));
         if (t->row[i].kind == BEST && !searched) {
             searched = 1;
@@ -189,12 +199,13 @@ static int measure_maps(hdr_table *t, size_t first, subject *s, double v[][VALUE
 static int measure(hdr_table *t, subject *s, double v[][VALUES]) {
     for (size_t i = 0; i < t->rows; i++) {
         const row *r = &t->row[i];
-        if (r->kind != NETWORK) {
-            if ((!i || t->row[i - 1].method != r->method) && measure_maps(t, i, s, v)) return 1;
+        if (r->kind == MAP || r->kind == BEST) { /* maps are for pairs and photographs */
+            if (s->pair->group == BENCH_MASTERS) no_values(v[i]);
+            else if ((!i || t->row[i - 1].method != r->method) && measure_maps(t, i, s, v)) return 1;
             continue;
         }
         bench_work_part(&t->work, work_of(r, s->pair->pixels));
-        if (measure_network(t, r, s, v[i])) return 1;
+        if (r->kind == PLAIN ? measure_plain(t->b, s, v[i]) : measure_network(t, r, s, v[i])) return 1;
     }
     return 0;
 }
@@ -241,7 +252,8 @@ static void heading(const hdr_table *t) {
     fprintf(f, "PSNR, SSIM of luma and delta E ITP (ITU-R BT.2124) of the PQ signal: Rec.2020, code 1 = 10000 cd/m2, SDR white = 203.\n"
                "Gain-JPEG and Gamma-JPEG: the maps of Gain-MLP, seen up to 10000 cd/m2; Ultra HDR and libultrahdr: in linear light, with\n"
                "offsets of 1/64 and with libultrahdr's own. Three channels, 4:4:4, at full or at a quarter of width and height. 5, 10, 20 KB:\n"
-               "the best map of at most that size, of all scales and qualities, 4:4:4 or 4:2:0. Gain-, Gamma-, Direct-MLP: preset paper.\n\n"
+               "the best map of at most that size, of all scales and qualities, 4:4:4 or 4:2:0. Gain-, Gamma-, Direct-MLP: preset paper.\n"
+               "ACEScg masters: scenes with their saturation raised by 1.6, beside an sRGB rendition. Outside sRGB: pixels with a channel below 0.\n\n"
                "PSNR of each picture, dB:\n\n| picture |");
     for (size_t i = 0; i < t->rows; i++)
         if (t->row[i].kind != MAP) fprintf(f, " %s |", t->row[i].name);
@@ -262,13 +274,14 @@ static void print_pair(const hdr_table *t, const bench_pair *p, double v[][VALUE
 
 static void print_group(const hdr_table *t, int group) {
     FILE *f = t->b->table;
-    fprintf(f, "\n%s: means of %zu\n\n| method | bytes | PSNR, dB | SSIM | delta E ITP | training | at 302 GFLOP/s | decoding, megapixels/s | worst PSNR |\n"
-               "|---|---|---|---|---|---|---|---|---|\n", group_titles[group], t->pictures[group]);
+    fprintf(f, "\n%s: means of %zu\n\n| method | bytes | PSNR, dB | outside sRGB | SSIM | delta E ITP | training | at 302 GFLOP/s | decoding, megapixels/s | worst PSNR |\n"
+               "|---|---|---|---|---|---|---|---|---|---|\n", group_titles[group], t->pictures[group]);
     for (size_t i = 0; i < t->rows; i++) {
         const row_mean *m = &t->row[i].mean[group];
         fprintf(f, "| %s |", t->row[i].name);
         cell(t, mean_of(m, BYTES), 0, "");
         cell(t, mean_of(m, PSNR), 2, "");
+        cell(t, mean_of(m, PSNR_OG), 2, "");
         cell(t, mean_of(m, SSIM), 4, "");
         cell(t, mean_of(m, ITP), 2, "");
         cell(t, mean_of(m, SECONDS), 2, " s");
@@ -338,7 +351,7 @@ static void panel(const hdr_table *t, int group, chart_panel *p) {
         for (uint32_t scale = 0; scale <= 4; scale += scale ? 3 : 1) { /* 0: the best of a size */
             chart_series *s = series(p, scale == 1 ? map_names[method] : NULL, 2 + method, scale != 0);
             for (size_t i = 0; i < t->rows; i++)
-                if (t->row[i].kind != NETWORK && t->row[i].method == method && t->row[i].choice.scale == scale) point(s, &t->row[i], group, NULL);
+                if ((t->row[i].kind == MAP || t->row[i].kind == BEST) && t->row[i].method == method && t->row[i].choice.scale == scale) point(s, &t->row[i], group, NULL);
         }
 }
 
@@ -346,7 +359,7 @@ static void plot(const hdr_table *t, FILE *file) {
     chart_panel p[BENCH_GROUPS];
     size_t n = 0;
     for (int group = 0; group < BENCH_GROUPS; group++)
-        if (t->pictures[group]) panel(t, group, &p[n++]);
+        if (t->pictures[group] && group != BENCH_MASTERS) panel(t, group, &p[n++]);
     chart_write(file, "What gives the HDR rendition back", "Dashed: maps by JPEG quality, at full and at a quarter of width and height. Solid: the best "
                 "map of a size. Means of the pictures.", p, n, n < 2 ? 1 : 2);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_master.h"
 #include "bench_pairs.h"
 #include "bench_pictures.h"
 #include "metrics.h"
@@ -26,22 +27,22 @@ static char *join(const char *folder, const char *name) {
     return path;
 }
 
-/* hdr: its name in the folder, NULL for an Ultra HDR file. */
+/* sdr, hdr: names in the folder; no hdr: an Ultra HDR file, no sdr: a scene. */
 static int add(bench_pairs *l, const char *folder, const char *sdr, const char *hdr) {
     bench_pair *p = (bench_pair *)realloc(l->pair, (l->count + 1) * sizeof *p);
     if (!p) return fail("bench", "out of memory");
     l->pair = p;
     p += l->count++;
     memset(p, 0, sizeof *p);
-    p->sdr = join(folder, sdr);
-    p->group = BENCH_PHOTOGRAPHS;
-    bench_name(sdr, p->name);
-    if (hdr) {
+    p->sdr = sdr ? join(folder, sdr) : NULL;
+    p->hdr = hdr ? join(folder, hdr) : NULL;
+    p->group = sdr ? BENCH_PHOTOGRAPHS : BENCH_MASTERS;
+    bench_name(sdr ? sdr : hdr, p->name);
+    if (sdr && hdr) {
         const char *mark = strstr(p->name, "_sdr_"); /* not in a very long name, which is cut */
         p->group = mark ? group_of(mark + strlen("_sdr_")) : BENCH_PAIRS;
-        p->hdr = join(folder, hdr);
     }
-    return p->sdr && (p->hdr || !hdr) ? 0 : fail("bench", "out of memory");
+    return (p->sdr || !sdr) && (p->hdr || !hdr) ? 0 : fail("bench", "out of memory");
 }
 
 /* The length of NAME where a file's name is NAME, the mark and more, with one of two extensions; else 0. */
@@ -77,6 +78,7 @@ static int add_entry(bench_pairs *l, const char *folder, struct dirent *const *e
         partner(entries, count, name, hdr, "_sdr_", &found);
         return found ? 0 : fail("bench", "%s/%s: there is no SDR picture %.*s_sdr_*.png", folder, name, (int)hdr, name);
     }
+    if (path_has_extension(name, "exr")) return add(l, folder, NULL, name);
     return path_has_extension(name, "jpg") ? add(l, folder, name, NULL) : 0;
 }
 
@@ -99,9 +101,10 @@ static int add_sub(bench_pairs *l, const char *folder, const char *sub) {
 
 int bench_pairs_open(const bench *b, bench_pairs *l) {
     memset(l, 0, sizeof *l);
-    if (add_sub(l, b->folder, "hdr_pairs") || add_sub(l, b->folder, "ultrahdr") || (!l->count && add_folder(l, b->folder))) return 1;
+    if (add_sub(l, b->folder, "hdr_pairs") || add_sub(l, b->folder, "ultrahdr") || add_sub(l, b->folder, "scene")) return 1;
+    if (!l->count && add_folder(l, b->folder)) return 1;
     if (!l->count)
-        return fail("bench", "%s: no pictures (NAME_hdr_*.png or .exr with NAME_sdr_*.png, *.jpg, or hdr_pairs/ and ultrahdr/)", b->folder);
+        return fail("bench", "%s: no pictures (NAME_hdr_*.png or .exr with NAME_sdr_*.png, *.jpg, other *.exr, or hdr_pairs/, ultrahdr/, scene/)", b->folder);
     for (size_t i = 0; i < l->count; i++) {
         bench_renditions r;
         const int failed = bench_renditions_load(b, &l->pair[i], &r);
@@ -121,7 +124,7 @@ void bench_pairs_free(bench_pairs *l) {
 }
 
 int bench_pairs_in(const bench_pair *p, int group) {
-    return p->group == group || (group == BENCH_PAIRS && p->group != BENCH_PHOTOGRAPHS);
+    return p->group == group || (group == BENCH_PAIRS && p->group != BENCH_PHOTOGRAPHS && p->group != BENCH_MASTERS);
 }
 
 /* One picture. */
@@ -157,6 +160,16 @@ static int load_photograph(const bench *b, const char *path, bench_renditions *r
     return failed;
 }
 
+static int load_scene(const bench *b, const char *path, bench_renditions *r) {
+    char error[256];
+    picture scene;
+    int failed;
+    if (picture_read(path, GMLP_SPACE_NONE, 0, &scene, error)) return fail("bench", "%s", error);
+    failed = bench_master_make(b, path, &scene.image, r);
+    picture_free(&scene);
+    return failed;
+}
+
 static int load_pair(const bench *b, const bench_pair *p, bench_renditions *r) {
     const gmlp_image *base = &r->base.image;
     char error[256];
@@ -177,6 +190,7 @@ static int load_pair(const bench *b, const bench_pair *p, bench_renditions *r) {
 int bench_renditions_load(const bench *b, const bench_pair *p, bench_renditions *r) {
     const gmlp_image *base = &r->base.image;
     memset(r, 0, sizeof *r);
+    if (!p->sdr) return load_scene(b, p->hdr, r);
     if (p->hdr ? load_pair(b, p, r) : load_photograph(b, p->sdr, r)) return 1;
     if (base->type != GMLP_U8 || (base->space != GMLP_SRGB && base->space != GMLP_P3 && base->space != GMLP_REC709))
         return fail("bench", "%s: an SDR picture has 8 bits, in sRGB, P3 or Rec. 709", p->sdr);
