@@ -520,7 +520,8 @@ typedef struct gmlp_train_report {
 
 /* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB, the pixels that the
    decoder will see (of a JPEG: the decoded ones). wide: the original, any type and space, same size.
-   Both are only read. On success net owns its weights: gmlp_net_free. If no pixel of wide is out
+   Both are only read. Networks for saturated pixels learn from those that were out of gamut first of all: the error of the
+   others counts a quarter. On success net owns its weights: gmlp_net_free. If no pixel of wide is out
    of gamut the method is GMLP_METHOD_NONE and nothing is trained. If no network reaches target_psnr the result is
    GMLP_E_TARGET, and report->psnr_og says how far the largest came. On failure net is zeroed. */
 GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
@@ -2763,7 +2764,7 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, int hdr, gmlp_train_op
         {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
          {1000, 65536, 0, 1, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
          {300, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-         {2500, 1024, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+         {2500, 2048, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
          {4000, 1024, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}}};
     static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     const gmlp__preset *preset;

@@ -166,6 +166,44 @@ static void fixed_point_is_exact(void **state) {
         }
 }
 
+/* Means of windows in wide pictures, whose sums stand in segments: rows in any order, any columns of the row. */
+static void windows_of_wide_pictures(void **state) {
+    (void)state;
+    enum { WIDTH = 1303, HEIGHT = 23, PIXELS = 64 };
+    static uint8_t codes[WIDTH * HEIGHT * 4], packed[WIDTH * HEIGHT * 3];
+    static const uint32_t parts[][2] = {{0, WIDTH}, {3, 511}, {5, 512}, {2, 513}, {0, 1}, {WIDTH - 1, 1}, {700, WIDTH - 700}, {1, 1031}};
+    static int32_t words[2][2 * PIXELS];
+    int32_t *const means[2] = {words[0], words[1]};
+    for (size_t i = 0; i < sizeof packed; i++) packed[i] = (uint8_t)(draw() % 7 ? draw() : 255);
+    for (size_t i = 0; i < WIDTH * HEIGHT; i++) memcpy(codes + 4 * i, packed + 3 * i, 3), codes[4 * i + 3] = (uint8_t)draw();
+    for (int radius = 1; radius <= GMLP_MAX_RADIUS; radius++)
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+            const uint8_t radii[2] = {(uint8_t)radius, (uint8_t)(GMLP_MAX_RADIUS + 1 - radius)};
+            const int channels = 3 + (int)(k + (size_t)radius) % 2;
+            const gmlp_image picture = {channels == 4 ? codes : packed, WIDTH, HEIGHT, 0, GMLP_U8, channels, GMLP_SRGB};
+            const uint32_t x = parts[k][0], n = parts[k][1];
+            const size_t size = gmlp__windows_size(radii, n, (size_t)channels);
+            void *memory = calloc(1, size); /* its end is the tools' to watch */
+            gmlp__windows w;
+            gmlp__windows_init(&w, gmlp__select(GMLP_ISA_AUTO), radii, &picture, x, n, memory);
+            for (uint32_t turn = 0, y = 0; turn < 40; turn++) {
+                uint32_t column[PIXELS];
+                size_t count = 0;
+                y = turn % 8 == 7 ? draw() % HEIGHT : (y + draw() % 3) % HEIGHT; /* mostly down, at times anywhere */
+                for (uint32_t c = draw() % n; c < n && count < PIXELS; c += turn % 3 ? 1 : 1 + draw() % 60) column[count++] = c;
+                gmlp__windows_means(&w, y, column, count, means);
+                for (size_t i = 0; i < count; i++)
+                    for (int j = 0; j < 2; j++) {
+                        uint16_t four[4];
+                        memcpy(four, words[j] + 2 * i, 8);
+                        for (int c = 0; c < 3; c++)
+                            assert_int_equal(four[c], test_window_mean(packed, WIDTH, HEIGHT, (int)(x + column[i]), (int)y, radii[j], c));
+                    }
+            }
+            free(memory);
+        }
+}
+
 /* Weights of any size get factors with which no sum leaves its bits: outputs are right to a share of what they could be. */
 static void any_weights_find_room(void **state) {
     (void)state;
@@ -412,6 +450,7 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decodes_what_the_network_says), cmocka_unit_test(fixed_point_is_exact),
+        cmocka_unit_test(windows_of_wide_pictures),
         cmocka_unit_test(any_weights_find_room), cmocka_unit_test(unsaturated_pixels_are_exact),
         cmocka_unit_test(parts_equal_the_whole),         cmocka_unit_test(coordinates_follow_the_picture),
         cmocka_unit_test(other_spaces_and_types),        cmocka_unit_test(views_outside_are_refused),

@@ -66,6 +66,9 @@ for map in gain gamma direct; do
 done
 does hdr-encode sdr.png wide.png small.png $hlg $steps --budget 1500 --json
 is "--budget: the blob keeps to it" above 1501 "$(value blob_bytes)"
+does hdr-encode sdr.png wide.png small.png $hlg --preset paper --iterations 3 --width 8 --json
+is "--width: the published network, 8 wide" [ "$(value network_width)" = 8 ]
+says 2 "multiple of 8" hdr-encode sdr.png wide.png x.png $hlg --width 20
 does hdr-encode sdr.png wide.png paper.png $hlg --preset paper --iterations 2 --json
 is "paper: gamma, white at 100" [ "$(value method) $(value white_nits)" = "gamma 100" ]
 

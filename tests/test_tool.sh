@@ -71,6 +71,12 @@ is "--budget: says why" grep -q '"chosen_because": ".*1500 bytes"' out
 width=$(value network_width)
 does inspect small.png --json
 is "--budget: inspect sees the same network" [ "$(value network_width)" = "$width" ]
+does encode wide.png small.png $from --iterations 5 --width 24 --json
+is "--width: the network's" [ "$(value network_width)" = 24 ]
+is "--width: says why" grep -q '"chosen_because": "as --width says"' out
+says 2 "multiple of 8" encode wide.png x.png $from --width 20
+says 2 "there is no --width" encode wide.png x.png $from --width 24 --target-psnr 40
+says 2 "no --width beside it" encode wide.png x.png $from --width 24 --start base.png
 does encode wide.png target.png $from --iterations 60 --target-psnr 30 --json
 is "--target-psnr: reached" above "$(value psnr_og)" 29.95
 is "--target-psnr: says why" grep -q 'smallest tried that gives 30.00 dB' out
@@ -174,7 +180,7 @@ mkdir pairs
 "$tool" decode base.png pairs/wide_hdr_pq.png --to rec2020pq --depth 16 >out 2>err && "$tool" strip base.png pairs/wide_sdr_drago03.png >out 2>err
 does bench --hdr pairs --iterations 2 --plot hdr.svg
 is "bench --hdr: a row a picture" [ "$(grep -c '^| wide_sdr_drago03 |' out)" = 1 ]
-is "bench --hdr: two tables of all methods" [ "$(grep -c '^| .* wide_sdr_drago03 |$' out)" = 84 ]
+is "bench --hdr: two tables of all methods" [ "$(grep -c '^| .* wide_sdr_drago03 |$' out)" = 86 ]
 if have xmllint; then is "bench --hdr: the plot is XML" xmllint --noout hdr.svg; fi
 "$tool" bench --hdr pairs --iterations 2 --json >out 2>err; status=$?
 is "bench --hdr --json" [ $status -eq 0 ]

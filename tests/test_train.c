@@ -83,6 +83,39 @@ static void training_recovers_the_colours(void **state) {
 }
 
 /* The margin is as many codes as the base's clipped ones lie off their ends; nothing else is looked at. */
+/* One colour of the base, of which half of the picture was out of gamut. A network that cannot tell the halves apart
+   ends between their residuals: where four fifths of the weight are, those that lost colour. */
+static void pixels_out_of_gamut_count_more(void **state) {
+    (void)state;
+    enum { SIDE = 32 };
+    static float wide[3 * SIDE * SIDE], out[3 * SIDE * SIDE];
+    static uint8_t codes[3 * SIDE * SIDE];
+    const gmlp_image original = {wide, SIDE, SIDE, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image base = {codes, SIDE, SIDE, 0, GMLP_U8, 3, GMLP_SRGB}, view = {out, SIDE, SIDE, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    const float red[2] = {1.0f, 1.4f};
+    gmlp_train_opts opts = {0};
+    gmlp_train_report report;
+    gmlp_net net;
+    double m[9], lin[2][3], mean = 0;
+    gmlp_space_matrix(GMLP_SRGB_LINEAR, GMLP_PROPHOTO, 0, m);
+    for (int k = 0; k < 2; k++)
+        for (int c = 0; c < 3; c++) lin[k][c] = m[3 * c] * red[k] + (m[3 * c + 1] + m[3 * c + 2]) * 0.2;
+    for (int i = 0; i < SIDE * SIDE; i++)
+        for (int c = 0; c < 3; c++) wide[3 * i + c] = (float)lin[i % 2][c];
+    assert_int_equal(gmlp_reduce(&original, &base, NULL, NULL), GMLP_OK);
+    assert_memory_equal(codes, codes + 3, 3);
+    opts.width = 16;
+    opts.iterations = 600;
+    opts.bands[2] = opts.bands[3] = opts.bands[4] = 2; /* no place */
+    assert_int_equal(gmlp_train(&base, &original, &opts, &net, &report), GMLP_OK);
+    assert_int_equal(report.saturated, SIDE * SIDE);
+    assert_int_equal(report.out_of_gamut, SIDE * SIDE / 2);
+    assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_OK);
+    for (int i = 0; i < SIDE * SIDE; i++) mean += (double)out[3 * i] / (SIDE * SIDE);
+    assert_true(fabs(mean - (0.8 * lin[1][0] + 0.2 * lin[0][0])) < 0.01 * (lin[1][0] - lin[0][0]));
+    gmlp_net_free(&net);
+}
+
 static void the_margin_is_measured(void **state) {
     (void)state;
     const int off[] = {0, 1, 3, 20, 62};
@@ -735,6 +768,7 @@ static void schedule(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_recovers_the_colours), cmocka_unit_test(the_margin_is_measured),
+        cmocka_unit_test(pixels_out_of_gamut_count_more),
         cmocka_unit_test(one_step_is_gradient_and_adam),
         cmocka_unit_test(paper_preset_is_the_papers),    cmocka_unit_test(small_and_plain_pictures),
         cmocka_unit_test(presets_keep_their_sizes),      cmocka_unit_test(one_step_is_gradient_and_muon),

@@ -10,6 +10,12 @@ int preset_of_choice(int choice) {
     return presets[choice];
 }
 
+const char *training_contradiction(const training *t) {
+    if (t->width % 8) return "--width takes a multiple of 8";
+    if (t->width && t->start_path) return "--start brings its width; there is no --width beside it";
+    return NULL;
+}
+
 int training_prepare(training *t, const char *command) {
     char error[256];
     return t->start_path && start_read(t->start_path, &t->start, error) ? fail(command, "%s", error) : 0;
@@ -26,6 +32,7 @@ void training_begin(training *t, pool *workers, gmlp_train_opts *opts) {
     opts->seed = t->seed;
     opts->iterations = (uint32_t)t->iterations;
     opts->budget = (uint32_t)t->budget;
+    opts->width = (int)t->width;
     if (t->start_path) {
         opts->start = &t->start;
         opts->width = t->start.mlp.width;
@@ -46,7 +53,8 @@ void training_end(training *t) {
 
 const char *training_because(const training *t, char text[160]) {
     static const char *const names[] = { "default", "paper", "fast", "high", "max" };
-    if (t->preset == GMLP_PRESET_PAPER) snprintf(text, 160, "as published");
+    if (t->width) snprintf(text, 160, "as --width says");
+    else if (t->preset == GMLP_PRESET_PAPER) snprintf(text, 160, "as published");
     else if (t->start_path) snprintf(text, 160, "as the start in %s", t->start_path);
     else if (t->budget) snprintf(text, 160, "the widest that leaves 3.6 bits a weight of %llu bytes", (unsigned long long)t->budget);
     else snprintf(text, 160, "preset %s", names[t->preset]);

@@ -14,12 +14,15 @@ int preset_of_choice(int choice); /* gmlp_preset of a word's place in PRESETS */
 typedef struct training {
     int preset; /* gmlp_preset */
     uint64_t iterations, seed, threads, budget;
+    uint64_t width; /* neurons a layer; 0: as preset, budget or start have it */
     const char *start_path;
     gmlp_net start; /* owned, when there is a start_path */
     progress bar;
     double began, seconds;
 } training;
 
+/* NULL, or why these options do not go together. */
+const char *training_contradiction(const training *t);
 /* Reads the start. 0, or 1 after a message. */
 int training_prepare(training *t, const char *command);
 /* The library's options for this; then the bar shows how far it is until training_end. */

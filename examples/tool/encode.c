@@ -249,6 +249,7 @@ int cmd_encode(int argc, char **argv) {
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95)", 1, 100 },
         { "--from", ARG_SPACE, &e.o.from, "SPACE", "what the numbers are, whatever the file says", 0, 0 },
         { "--budget", ARG_INT, &e.t.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
+        { "--width", ARG_INT, &e.t.width, "N", "neurons in each of the two layers, a multiple of 8 (as preset and budget have it)", 8, GMLP_MAX_WIDTH },
         { "--target-psnr", ARG_NUMBER, &e.o.target_psnr, "DB", "the smallest network that gives out-of-gamut pixels back so well", 1, 120 },
         { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with these weights, from 'gamutmlp meta-train' or of a picture like this", 0, 0 },
         { "--iterations", ARG_INT, &e.t.iterations, "N", "training steps (the preset's)", 1, 10000000 },
@@ -281,6 +282,8 @@ int cmd_encode(int argc, char **argv) {
     if (e.o.quality && e.c.container == GMLP_CONTAINER_PNG) return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");
     if (e.t.preset == GMLP_PRESET_PAPER && (e.t.budget || e.o.target_psnr > 0.0))
         return args_wrong(&command, "--budget and --target-psnr choose a network; --preset paper has its own");
+    if (e.t.width && e.o.target_psnr > 0.0) return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --width for it");
+    if (training_contradiction(&e.t)) return args_wrong(&command, "%s", training_contradiction(&e.t));
     if (e.t.start_path && e.o.target_psnr > 0.0) return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --start for it");
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
         return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);

@@ -317,6 +317,7 @@ int cmd_hdr_encode(int argc, char **argv) {
         { "--map", ARG_CHOICE, &e.o.map, "difference|gain|gamma|direct", "what the network gives (difference; preset paper: gamma)", 0, 0 },
         { "--preset", ARG_CHOICE, &preset, PRESETS, "default, fast: at most 5 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
         { "--budget", ARG_INT, &e.t.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
+        { "--width", ARG_INT, &e.t.width, "N", "neurons in each of the two layers, a multiple of 8 (as preset and budget have it)", 8, GMLP_MAX_WIDTH },
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95); an SDR JPEG is kept as it is without", 1, 100 },
         { "--subsample", ARG_CHOICE, &e.o.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
         { "--from-sdr", ARG_SPACE, &e.o.from_sdr, "SPACE", "what SDR's numbers are, whatever the file says", 0, 0 },
@@ -361,6 +362,7 @@ int cmd_hdr_encode(int argc, char **argv) {
             status = args_wrong(&command, "an Ultra HDR file says its spaces; --from-sdr and --from-hdr go with two pictures, SDR HDR OUT");
         else if (e.t.preset == GMLP_PRESET_PAPER && e.t.budget)
             status = args_wrong(&command, "--budget chooses a network; --preset paper has its own");
+        else if (training_contradiction(&e.t)) status = args_wrong(&command, "%s", training_contradiction(&e.t));
         else status = hdr_encode(&e);
         carrying_free(&e.c);
         pool_free(e.workers);
