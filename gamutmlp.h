@@ -4592,7 +4592,7 @@ static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
         }
         scale = gmlp__range_factor(&third, room, weight);
         for (k = 0; k < pairs; k++) p[3 * k + c] = gmlp__pair(gmlp__dmul(scaled[2 * k], scale), gmlp__dmul(scaled[2 * k + 1], scale));
-        f->scale[c] = scale > 0.0 ? (float)(1.0 / scale) : 0.0f;
+        f->scale[c] = scale > 1e-30 ? (float)(1.0 / scale) : 0.0f; /* below: hostile weights */
         f->bias[c] = d->block[s->b3 + c];
     }
 }
