@@ -4639,7 +4639,7 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
         floats = shape.count + gmlp__transposes_count(&shape);
         if (net->inputs != GMLP_INPUT_WIDE && net->mlp.activation == GMLP_RELU) words = gmlp__fixed_words(net);
     }
-    size = sizeof *d + floats * sizeof(float) + words * sizeof(int32_t);
+    size = sizeof *d + floats * sizeof(float) + (words ? words * sizeof(int32_t) + 60 : 0);
     d = (gmlp_decoder *)gmlp__alloc(&opts->alloc, size);
     if (!d) return GMLP_E_MEMORY;
     fp = gmlp__fp_enter();
@@ -4687,7 +4687,7 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
         }
         gmlp__transpose(&shape, d->block, d->transposes);
         d->exact = words > 0;
-        if (d->exact) gmlp__fixed_init(d, (int32_t *)(void *)(memory + floats));
+        if (d->exact) gmlp__fixed_init(d, (int32_t *)(void *)(memory + floats + (64 - (uintptr_t)(memory + floats) % 64) % 64 / 4)); /* a row a cache line */
     }
     gmlp__fp_leave(fp);
     if (result) gmlp_decoder_free(d);
