@@ -645,7 +645,7 @@ GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net);
    the picture has them: else GMLP_E_SURROUNDINGS, so that a part is always equal to the whole.
    Windows at the picture's border repeat its outermost pixels. Saturated pixels come from the network; all others are the exact
    inverse of their code. A network of ReLU layers with code inputs is evaluated in 16-bit fixed point, whose rounding
-   costs about 0.001 dB (1e-4 of full light at most, in pictures); others in float. GMLP_E_MISMATCH if a view reaches outside the net's base picture. Writes out. */
+   costs 0.002 dB at most (1e-4 of full light, in pictures); others in float. GMLP_E_MISMATCH if a view reaches outside the net's base picture. Writes out. */
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_decode_opts *opts);
 
@@ -4454,7 +4454,7 @@ struct gmlp_decoder {
     int leaves;                  /* the space to write is not the wide one: to_out is not the identity */
     float to_wide[9], to_out[9];
     float *block, *transposes;
-    int exact;                   /* fixed has the network */
+    int fixed_point;             /* fixed has the network */
     gmlp__fixed fixed;
     double factor[GMLP_MAX_WIDTH]; /* of the first layer's neurons in it */
 };
@@ -4514,6 +4514,21 @@ static double gmlp__range_factor(const gmlp__range *r, double room, double weigh
     return !(far > 1e-30) ? 0.0 : factor < most ? factor : most;
 }
 
+/* The factor of bias + a sum over n neurons, how far it can get, and its weights over the neurons' factors. */
+static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp__range *in, const double *factor, double bias, double room,
+                              gmlp__range *range, double *scaled) {
+    double weight = 0.0;
+    size_t k;
+    range->least = range->most = bias;
+    for (k = 0; k < n; k++) {
+        const double v = (double)w[k * step], most = in[k].most > 0.0 ? gmlp__dmul(v, in[k].most) : 0.0;
+        gmlp__range_add(range, most < 0.0 ? most : 0.0, most > 0.0 ? most : 0.0);
+        scaled[k] = factor[k] > 0.0 ? v / factor[k] : 0.0;
+        if (scaled[k] > weight || -scaled[k] > weight) weight = scaled[k] > 0.0 ? scaled[k] : -scaled[k];
+    }
+    return gmlp__range_factor(range, room, weight);
+}
+
 static size_t gmlp__fixed_words(const gmlp_net *net) {
     const size_t pairs = (size_t)net->mlp.width / 2;
     return ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * pairs + 2 * pairs * pairs + 2 * pairs + 3 * pairs + 16;
@@ -4525,9 +4540,9 @@ static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     gmlp__fixed *f = &d->fixed;
     const gmlp__shape *s = &d->shape;
     const size_t width = s->width, inputs = gmlp__inputs(d->radius), pairs = width / 2;
-    const double room1 = 32767.0 - 8.0, room = 2147483647.0 - 8388608.0, places = 65536.0;
+    const double room1 = 32767.0 - 8.0, room = 2147483647.0 - 8388608.0;
     gmlp__range first[GMLP_MAX_WIDTH], second[GMLP_MAX_WIDTH], third;
-    double factor[GMLP_MAX_WIDTH], weight;
+    double factor[GMLP_MAX_WIDTH], scaled[GMLP_MAX_WIDTH];
     float h[GMLP_MAX_WIDTH];
     int32_t *p = memory;
     size_t i, j, k, c, feature = 0;
@@ -4563,36 +4578,19 @@ static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     f->w2 = p;
     f->b2 = p + 2 * pairs * pairs;
     for (j = 0; j < width; j++) {
-        const float *w = d->block + s->w2 + j;
-        double scaled[GMLP_MAX_WIDTH];
-        second[j].least = second[j].most = (double)d->block[s->b2 + j];
-        for (k = 0, weight = 0.0; k < width; k++) {
-            const double v = (double)w[k * s->wide], most = first[k].most > 0.0 ? gmlp__dmul(v, first[k].most) : 0.0;
-            gmlp__range_add(&second[j], most < 0.0 ? most : 0.0, most > 0.0 ? most : 0.0);
-            scaled[k] = d->factor[k] > 0.0 ? v / d->factor[k] : 0.0;
-            if (scaled[k] > weight || -scaled[k] > weight) weight = scaled[k] > 0.0 ? scaled[k] : -scaled[k];
-        }
-        factor[j] = gmlp__range_factor(&second[j], room, weight);
-        for (k = 0; k < pairs; k++)
-            p[j / 8 * 8 * pairs + 8 * k + j % 8] = gmlp__pair(gmlp__dmul(scaled[2 * k], factor[j]), gmlp__dmul(scaled[2 * k + 1], factor[j]));
-        p[2 * pairs * pairs + j] = gmlp__whole(gmlp__dmul((double)d->block[s->b2 + j], factor[j]), room) + 32768;
+        const double bias = (double)d->block[s->b2 + j];
+        const double all = gmlp__fixed_sum(d->block + s->w2 + j, s->wide, width, first, d->factor, bias, room, &second[j], scaled);
+        for (k = 0; k < pairs; k++) p[j / 8 * 8 * pairs + 8 * k + j % 8] = gmlp__pair(gmlp__dmul(scaled[2 * k], all), gmlp__dmul(scaled[2 * k + 1], all));
+        p[2 * pairs * pairs + j] = gmlp__whole(gmlp__dmul(bias, all), room) + 32768;
+        factor[j] = all / 65536.0;
     }
     p += 2 * pairs * pairs + 2 * pairs;
     /* the third */
     f->w3 = p;
     for (c = 0; c < 3; c++) {
-        const float *w = d->block + s->w3 + c * s->wide;
-        double scaled[GMLP_MAX_WIDTH], scale;
-        third.least = third.most = 0.0;
-        for (k = 0, weight = 0.0; k < width; k++) {
-            const double v = (double)w[k], most = second[k].most > 0.0 ? gmlp__dmul(v, second[k].most) : 0.0;
-            gmlp__range_add(&third, most < 0.0 ? most : 0.0, most > 0.0 ? most : 0.0);
-            scaled[k] = factor[k] > 0.0 ? v / factor[k] * places : 0.0;
-            if (scaled[k] > weight || -scaled[k] > weight) weight = scaled[k] > 0.0 ? scaled[k] : -scaled[k];
-        }
-        scale = gmlp__range_factor(&third, room, weight);
-        for (k = 0; k < pairs; k++) p[3 * k + c] = gmlp__pair(gmlp__dmul(scaled[2 * k], scale), gmlp__dmul(scaled[2 * k + 1], scale));
-        f->scale[c] = scale > 1e-30 ? (float)(1.0 / scale) : 0.0f; /* below: hostile weights */
+        const double all = gmlp__fixed_sum(d->block + s->w3 + c * s->wide, 1, width, second, factor, 0.0, room, &third, scaled);
+        for (k = 0; k < pairs; k++) p[3 * k + c] = gmlp__pair(gmlp__dmul(scaled[2 * k], all), gmlp__dmul(scaled[2 * k + 1], all));
+        f->scale[c] = all > 1e-30 ? (float)(1.0 / all) : 0.0f; /* below: hostile weights */
         f->bias[c] = d->block[s->b3 + c];
     }
 }
@@ -4686,8 +4684,8 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
             d->block[shape.b3 + j] = (float)((double)bias * (double)net->map_range + (double)net->map_mean);
         }
         gmlp__transpose(&shape, d->block, d->transposes);
-        d->exact = words > 0;
-        if (d->exact) gmlp__fixed_init(d, (int32_t *)(void *)(memory + floats + (64 - (uintptr_t)(memory + floats) % 64) % 64 / 4)); /* a row a cache line */
+        d->fixed_point = words > 0;
+        if (d->fixed_point) gmlp__fixed_init(d, (int32_t *)(void *)(memory + floats + (64 - (uintptr_t)(memory + floats) % 64) % 64 / 4)); /* a row a cache line */
     }
     gmlp__fp_leave(fp);
     if (result) gmlp_decoder_free(d);
@@ -4735,8 +4733,8 @@ static void gmlp__apply_light(const gmlp_decoder *d, float (*base)[GMLP__CHUNK],
 
 /* What decoding a row works in. */
 typedef struct gmlp__work {
-    int32_t words[GMLP_MAX_WIDTH / 2 + 16]; /* exact: what the row's place and b1 give to the first layer */
-    int32_t *h;                 /* exact: the first layer of a chunk */
+    int32_t words[GMLP_MAX_WIDTH / 2 + 16]; /* fixed point: what the row's place and b1 give to the first layer */
+    int32_t *h;                 /* fixed point: the first layer of a chunk */
     gmlp__pass p;               /* otherwise */
     uint32_t *index;            /* pixels of a row that are for the network */
     gmlp__windows windows;
@@ -4751,7 +4749,7 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x
     uint32_t column[GMLP__CHUNK];
     size_t j, c;
     gmlp__windows_means(&w->windows, y, index, n, means);
-    if (d->exact) {
+    if (d->fixed_point) {
         for (j = 0; j < n; j++) column[j] = x + index[j];
         k->look_up(&d->fixed, w->words, column, codes, (const int32_t *const *)means, n, w->h);
         k->finish(&d->fixed, w->h, (n + 31) & ~(size_t)31, out);
@@ -4815,8 +4813,8 @@ static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const unsigned cha
 /* Bytes of work for rows of n pixels; with memory, zeroed, lays it out there. */
 static size_t gmlp__work_size(const gmlp_decoder *d, size_t n, size_t channels, gmlp__work *w) {
     const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * d->shape.wide;
-    const size_t h = d->exact ? GMLP__CHUNK * d->fixed.pairs + 16 : 0;
-    const size_t floats = d->exact || !d->network ? 0 : 2 * layer + rows * 16 + rows * d->shape.row + 16; /* 16: encode writes past its last */
+    const size_t h = d->fixed_point ? GMLP__CHUNK * d->fixed.pairs + 16 : 0;
+    const size_t floats = d->fixed_point || !d->network ? 0 : 2 * layer + rows * 16 + rows * d->shape.row + 16; /* 16: encode writes past its last */
     if (w) {
         w->h = (int32_t *)(void *)(w + 1);
         w->p.h1 = (float *)(void *)(w->h + h);
@@ -4863,7 +4861,7 @@ static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32
             for (; count < n; count++) w->index[count] = (uint32_t)count;
         if (count < n) gmlp__convert_row(&d->convert, &load, &store, codes, row, n);
         if (!count) continue;
-        if (d->exact) gmlp__fixed_entry(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, v->y + r), d->block + d->shape.b1, w->words);
+        if (d->fixed_point) gmlp__fixed_entry(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, v->y + r), d->block + d->shape.b1, w->words);
         gmlp__apply(d, w, codes, channels, v->x, v->y + r, count, row, (size_t)store.channels * gmlp_type_size(store.type));
     }
     gmlp__free(&d->alloc, w, size);
