@@ -2468,22 +2468,15 @@ static void gmlp__product(const gmlp__kernels *k, const float *a, size_t a_row, 
     k->gemm(&g);
 }
 
-/* The second and third layer of n <= GMLP__CHUNK samples, from p->h1 to p->out. */
-static void gmlp__forward_tail(const gmlp__kernels *k, const gmlp__shape *s, const float *block, const float *transposes,
-                               gmlp__pass *p, size_t n, int derivative) {
-    const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_RELU;
-    gmlp__product(k, p->h1, s->wide, 1, block + s->w2, s->wide, p->h2, s->wide, n, s->width, s->wide, block + s->b2, NULL, mode);
-    if (s->sine) k->sine(p->h2, derivative ? p->c2 : NULL, n * s->wide);
-    k->outputs(p->h2, s->wide, transposes + s->wide * s->wide, s->width, block + s->b3, p->out, n);
-}
-
 /* All layers, from p->f to p->out. */
 static void gmlp__forward(const gmlp__kernels *k, const gmlp__shape *s, const float *block, const float *transposes,
                           gmlp__pass *p, size_t n, int derivative) {
     const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_RELU;
     gmlp__product(k, p->f, s->row, 1, block, s->wide, p->h1, s->wide, n, s->features, s->wide, block + s->b1, NULL, mode);
     if (s->sine) k->sine(p->h1, derivative ? p->c1 : NULL, n * s->wide);
-    gmlp__forward_tail(k, s, block, transposes, p, n, derivative);
+    gmlp__product(k, p->h1, s->wide, 1, block + s->w2, s->wide, p->h2, s->wide, n, s->width, s->wide, block + s->b2, NULL, mode);
+    if (s->sine) k->sine(p->h2, derivative ? p->c2 : NULL, n * s->wide);
+    k->outputs(p->h2, s->wide, transposes + s->wide * s->wide, s->width, block + s->b3, p->out, n);
 }
 
 /* Adds the gradient of n samples, whose output gradients are in p->d3, to gradient (a block). */
