@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ultrahdr_container.h"
+#include "gainmap/container.h"
 
 #define CHECK(x) do { if (!(x)) abort(); } while (0)
 

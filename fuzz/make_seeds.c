@@ -8,7 +8,7 @@
 #include <string.h>
 #include <jpeglib.h>
 
-#include "examples/tool/ultrahdr_container.c"
+#include "gainmap/container.c"
 
 static const char *folder;
 

@@ -1,8 +1,13 @@
 #!/bin/sh
-# logged.sh LOG COMMAND...: runs it, shows and keeps what it prints; its exit status is the log's last line.
+# logged.sh LOG COMMAND...: runs a test and keeps what it prints; its exit status is the log's last line. Shows one line,
+# and of a failure the end of the log.
 log=$1
 shift
 mkdir -p "${log%/*}"
 "$@" >"$log" 2>&1 </dev/null
-echo "exit $?" >>"$log"
-printf '== %s\n%s\n' "$*" "$(sed '$d' "$log")"
+status=$?
+echo "exit $status" >>"$log"
+name=${log#build/log/}
+count=$(awk -f "${0%/*}/summary.awk" "$log" | tail -n 1)
+printf '  TEST  %-44s %s\n' "${name%.log}" "$count"
+[ "${count%%, 0 failed*}" != "$count" ] || sed 's/^/        /' "$log" | grep -v '\[ *\(RUN\|OK\) *\]' | tail -n 40

@@ -1,7 +1,7 @@
 /* The library as a shared object for tests/pytorch.py, with one call that is awkward from Python. */
 #define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
-#include "pool.h"
+#include "shell/pool.h"
 
 /* Preset paper with a schedule of its own, decoded into out. */
 int gmlp_test_paper(const gmlp_image *base, const gmlp_image *wide, uint32_t iterations, uint32_t batch, const gmlp_image *out);

@@ -1,8 +1,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "commands.h"
-#include "output.h"
+#include "commands/commands.h"
+#include "shell/files.h"
+#include "shell/messages.h"
 
 static const struct {
     const char *name;

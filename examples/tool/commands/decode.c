@@ -1,0 +1,54 @@
+#include <string.h>
+
+#include "commands/commands.h"
+#include "pictures/picture.h"
+#include "shell/files.h"
+#include "work/restoring.h"
+
+static int decode(restoring *r) {
+    int status = restoring_open(r, 0);
+    if (status) return status;
+    if (!r->to) r->to = r->file.net.wide_space;
+    if (path_has_extension(r->out, "exr")) r->to = picture_linear_space(r->to);
+    status = restoring_write(r);
+    if (!status) restoring_report(r);
+    return status;
+}
+
+int cmd_decode(int argc, char **argv) {
+    static const int depths[] = { GMLP_U16, GMLP_HALF, GMLP_FLOAT };
+    restoring r;
+    int depth = -1;
+    const args_option options[] = {
+        { "--to", ARG_SPACE, &r.to, "SPACE", "colour space of OUT (the original's)", 0, 0 },
+        { "--depth", ARG_CHOICE, &depth, "16|half|float", "samples of OUT (16; EXR: half)", 0, 0 },
+        { "--crop", ARG_TEXT, &r.crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 },
+        { "--threads", ARG_INT, &r.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
+        { "--json", ARG_FLAG, &r.json, NULL, "print one JSON object", 0, 0 },
+        { NULL, 0, NULL, NULL, NULL, 0, 0 }
+    };
+    const args_command command = {
+        "decode", "IN OUT.{png,tif,exr}",
+        "Gives back the wide gamut of IN, a JPEG or PNG that 'gamutmlp encode' made. PNG and TIFF carry\n"
+        "the colour space's ICC profile; EXR is written in the linear form of the space.",
+        "  gamutmlp decode photo.jpg wide.tif\n"
+        "  gamutmlp decode photo.jpg part.exr --crop 100,200,640,480 --to acescg",
+        options, 2, NULL
+    };
+    const char *names[2];
+    int status;
+    memset(&r, 0, sizeof r);
+    r.command = &command;
+    status = args_parse(&command, argc, argv, names);
+    if (status != ARGS_GO_ON) return status;
+    r.in = names[0];
+    r.out = names[1];
+    if (!path_has_extension(r.out, "png") && !path_has_extension(r.out, "tif") && !path_has_extension(r.out, "tiff") &&
+        !path_has_extension(r.out, "exr"))
+        return args_wrong(&command, "%s: the output's name must end in .png, .tif or .exr", r.out);
+    r.depth = depth >= 0 ? depths[depth] : path_has_extension(r.out, "exr") ? GMLP_HALF : GMLP_U16;
+    status = restoring_check(&r);
+    if (status == ARGS_GO_ON) status = decode(&r);
+    restoring_free(&r);
+    return status;
+}

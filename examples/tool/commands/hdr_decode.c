@@ -1,0 +1,159 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/commands.h"
+#include "gainmap/ultrahdr.h"
+#include "pictures/picture.h"
+#include "shell/files.h"
+#include "shell/messages.h"
+#include "shell/progress.h"
+#include "work/restoring.h"
+
+static int is_hdr_code(int space) { return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG; }
+
+/* Ultra HDR: the file itself with a gain map behind it, made from the whole picture in memory. */
+
+typedef struct gathering {
+    uint8_t *next;
+    size_t row_bytes;
+    progress bar;
+    uint32_t done, height;
+} gathering;
+
+static int gather_rows(void *user, const void *rows, uint32_t count, char error[256]) {
+    gathering *g = (gathering *)user;
+    (void)error;
+    memcpy(g->next, rows, count * g->row_bytes);
+    g->next += count * g->row_bytes;
+    g->done += count;
+    progress_show(&g->bar, g->done, g->height);
+    return 0;
+}
+
+/* The base's bytes; those of a PNG become a JPEG, for whose pixels the network is not. */
+static int base_jpeg(const restoring *r, uint8_t **bytes, size_t *size, char error[256]) {
+    picture base;
+    int bad;
+    if (r->file.container == GMLP_CONTAINER_JPEG) return ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error);
+    fprintf(stderr, "gamutmlp hdr-decode: note: %s is a PNG; in %s its picture is a JPEG, without the network\n", r->in, r->out);
+    if (picture_read_memory(r->file.bytes, r->file.size, r->in, r->file.net.base_space, &base, error)) return -1;
+    bad = picture_encode_memory(GMLP_CONTAINER_JPEG, &base.image, NULL, bytes, size, error);
+    picture_free(&base);
+    return bad;
+}
+
+static int make_ultrahdr(restoring *r, uint8_t **file, size_t *size, char error[256]) {
+    const size_t row_bytes = (size_t)r->width * 3 * sizeof(float);
+    uint8_t *base = NULL;
+    size_t base_size;
+    gmlp_image hdr;
+    gathering g;
+    int bad;
+    memset(&hdr, 0, sizeof hdr);
+    hdr.width = r->width;
+    hdr.height = r->height;
+    hdr.type = r->depth;
+    hdr.space = r->to;
+    hdr.data = malloc(row_bytes * r->height);
+    if (!hdr.data) return error_text(error, r->in, "too large for the memory"), -1;
+    g.next = (uint8_t *)hdr.data;
+    g.row_bytes = row_bytes;
+    g.done = 0;
+    g.height = r->height;
+    progress_begin(&g.bar, "decoding");
+    bad = restoring_run(r, gather_rows, &g, error);
+    progress_end(&g.bar);
+    if (!bad) bad = base_jpeg(r, &base, &base_size, error) || ultrahdr_encode(base, base_size, &hdr, NULL, file, size, error);
+    free(base);
+    free(hdr.data);
+    return bad;
+}
+
+static int write_ultrahdr(restoring *r) {
+    uint8_t *file;
+    size_t size;
+    output o;
+    char error[256];
+    int bad;
+    if (output_open(&o, r->out, error)) return fail("hdr-decode", "%s", error);
+    bad = make_ultrahdr(r, &file, &size, error);
+    if (!bad) {
+        fwrite(file, 1, size, o.file); /* output_commit looks for errors */
+        free(file);
+        bad = output_commit(&o, error);
+    }
+    output_discard(&o);
+    return bad ? fail("hdr-decode", "%s", error) : 0;
+}
+
+/* The command line. */
+
+static int hdr_decode(restoring *r, int ultrahdr) {
+    const gmlp_net *net = &r->file.net;
+    int status = restoring_open(r, 1);
+    if (status) return status;
+    if (ultrahdr) r->to = picture_linear_space(net->base_space); /* what a gain map is for */
+    else if (!r->to && path_has_extension(r->out, "png")) r->to = GMLP_REC2020_PQ;
+    else if (!r->to || path_has_extension(r->out, "exr")) r->to = picture_linear_space(r->to ? r->to : net->wide_space);
+    if (r->depth == GMLP_U16 && !is_hdr_code(r->to) && r->opts.headroom <= 0)
+        fprintf(stderr, "gamutmlp hdr-decode: note: 16-bit %s ends at SDR white, and %s loses what is brighter; rec2020pq and "
+                        "rec2020hlg hold it\n", gmlp_space_name(r->to), r->out);
+    status = ultrahdr ? write_ultrahdr(r) : restoring_write(r);
+    if (ultrahdr) { /* what viewers see of it */
+        r->to = net->base_space;
+        r->depth = GMLP_U8;
+    }
+    if (!status) restoring_report(r);
+    return status;
+}
+
+int cmd_hdr_decode(int argc, char **argv) {
+    static const int depths[] = { GMLP_U16, GMLP_HALF, GMLP_FLOAT };
+    restoring r;
+    int depth = -1, ultrahdr, png, tiff;
+    double boost = -1;
+    const args_option options[] = {
+        { "--to", ARG_SPACE, &r.to, "SPACE", "colour space of OUT (PNG: rec2020pq; EXR, TIFF: the original's, linear)", 0, 0 },
+        { "--depth", ARG_CHOICE, &depth, "16|half|float", "samples of OUT (PNG: 16; EXR: half; TIFF: float)", 0, 0 },
+        { "--crop", ARG_TEXT, &r.crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 },
+        { "--boost", ARG_NUMBER, &boost, "STOPS", "for a display that goes so far above SDR white (all there is)", 0, 64 },
+        { "--white", ARG_NUMBER, &r.opts.white_nits, "NITS", "of SDR white in PQ or HLG codes (as hdr-encode had it)", 1, 10000 },
+        { "--threads", ARG_INT, &r.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
+        { "--json", ARG_FLAG, &r.json, NULL, "print one JSON object", 0, 0 },
+        { NULL, 0, NULL, NULL, NULL, 0, 0 }
+    };
+    const args_command command = {
+        "hdr-decode", "IN OUT.{exr,png,tif,jpg}",
+        "Gives back the HDR rendition of IN, a JPEG or PNG that 'gamutmlp hdr-encode' made. Linear light\n"
+        "(EXR, TIFF) is 1.0 at SDR white and goes on above it; a PNG has PQ codes, tagged as such. OUT.jpg\n"
+        "is an Ultra HDR file, which phones and browsers show: the picture of IN and a gain map.",
+        "  gamutmlp hdr-decode photo.jpg hdr.exr\n"
+        "  gamutmlp hdr-decode photo.jpg hdr.png --to rec2020hlg\n"
+        "  gamutmlp hdr-decode photo.jpg phone_ultrahdr.jpg\n"
+        "  gamutmlp hdr-decode photo.jpg preview.exr --boost 1.5",
+        options, 2, NULL
+    };
+    const char *names[2];
+    int status;
+    memset(&r, 0, sizeof r);
+    r.command = &command;
+    status = args_parse(&command, argc, argv, names);
+    if (status != ARGS_GO_ON) return status;
+    r.in = names[0];
+    r.out = names[1];
+    png = path_has_extension(r.out, "png");
+    tiff = path_has_extension(r.out, "tif") || path_has_extension(r.out, "tiff");
+    ultrahdr = path_has_extension(r.out, "jpg") || path_has_extension(r.out, "jpeg");
+    if (!png && !tiff && !ultrahdr && !path_has_extension(r.out, "exr"))
+        return args_wrong(&command, "%s: the output's name must end in .exr, .png, .tif or .jpg", r.out);
+    if (ultrahdr && (r.to || depth >= 0 || r.crop_text || r.opts.white_nits > 0))
+        return args_wrong(&command, "an Ultra HDR file has the picture of IN, as it is; --to, --depth, --crop and --white are for the others");
+    if (r.opts.white_nits > 0 && !is_hdr_code(r.to) && !(png && !r.to))
+        return args_wrong(&command, "--white is for PQ and HLG codes; in linear light SDR white is 1.0");
+    if (boost >= 0) r.opts.headroom = boost > 0 ? boost : 1e-9; /* the library's 0 is: all */
+    r.depth = depth >= 0 ? depths[depth] : png ? GMLP_U16 : path_has_extension(r.out, "exr") ? GMLP_HALF : GMLP_FLOAT;
+    status = ultrahdr ? ARGS_GO_ON : restoring_check(&r);
+    if (status == ARGS_GO_ON) status = hdr_decode(&r, ultrahdr);
+    restoring_free(&r);
+    return status;
+}

@@ -1,0 +1,379 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/commands.h"
+#include "gainmap/ultrahdr.h"
+#include "measure/metrics.h"
+#include "shell/args.h"
+#include "shell/files.h"
+#include "shell/json.h"
+#include "shell/messages.h"
+#include "shell/progress.h"
+#include "work/carried.h"
+#include "work/carrying.h"
+
+#define REFERENCE_WHITE 203.0 /* ITU-R BT.2408 */
+#define PAPER_WHITE 100.0
+
+typedef struct hdr_options {
+    int map, from_sdr, from_hdr, subsample, json; /* map, subsample: place among the words, -1: not given */
+    uint64_t quality;
+    double white, peak; /* cd/m2; 0: not given */
+} hdr_options;
+
+/* Pixels whose light the network's range does not hold. */
+typedef struct clamping {
+    uint64_t below, above, both; /* 0; peak; either */
+} clamping;
+
+typedef struct hdr_encoding {
+    const char *sdr_name, *hdr_name; /* the same for an Ultra HDR file */
+    hdr_options o;
+    training t;
+    pool *workers;
+    picture sdr; /* with its file */
+    picture hdr;
+    int kept;    /* the base is the SDR's own compressed picture */
+    carrying c;
+    gmlp_train_report training;
+    double white, stops; /* of the base, cd/m2; of the brightest light above it */
+    clamping clamped;
+} hdr_encoding;
+
+/* Reading. */
+
+static int read_two(hdr_encoding *e) {
+    const gmlp_image *s = &e->sdr.image, *h = &e->hdr.image;
+    char error[256];
+    if (picture_read(e->sdr_name, e->o.from_sdr, 1, &e->sdr, error) || picture_read(e->hdr_name, e->o.from_hdr, 0, &e->hdr, error))
+        return fail("hdr-encode", "%s", error);
+    if (s->space == GMLP_REC2020_PQ || s->space == GMLP_REC2020_HLG)
+        return fail("hdr-encode", "%s: is HDR (%s by its %s); the SDR picture comes first, then the HDR one", e->sdr_name,
+                    gmlp_space_name(s->space), e->sdr.space_from);
+    if ((h->type == GMLP_U8 || h->type == GMLP_U16) && h->space != GMLP_REC2020_PQ && h->space != GMLP_REC2020_HLG && !e->o.from_hdr)
+        return fail("hdr-encode", "%s: is not HDR: integer samples in %s (%s) end at white. PQ and HLG codes and linear EXR or TIFF go "
+                    "beyond it; --from-hdr tells what the numbers are", e->hdr_name, gmlp_space_name(h->space), e->hdr.space_from);
+    if (s->width != h->width || s->height != h->height)
+        return fail("hdr-encode", "%s is %u x %u, but %s is %u x %u; the two must show the same pixels", e->sdr_name, s->width, s->height,
+                    e->hdr_name, h->width, h->height);
+    return 0;
+}
+
+static int read_ultrahdr(hdr_encoding *e) {
+    ultrahdr_picture u;
+    char error[256];
+    if (file_read(e->sdr_name, &e->sdr.file, &e->sdr.file_size, error) ||
+        ultrahdr_read_memory(e->sdr.file, e->sdr.file_size, e->sdr_name, INFINITY, &u, error))
+        return fail("hdr-encode", "%s", error);
+    e->sdr.image = u.base.image;
+    e->sdr.space_from = u.base.space_from;
+    e->hdr.image = u.hdr;
+    e->hdr.space_from = "gain map";
+    if (u.metadata.headroom_base > u.metadata.headroom_alternate)
+        return fail("hdr-encode", "%s: its base is the HDR rendition, and the gain map darkens it; an SDR base is needed", e->sdr_name);
+    return 0;
+}
+
+static float sample_at(const gmlp_image *image, size_t i) {
+    return image->type == GMLP_FLOAT ? ((const float *)image->data)[i] : gmlp_half_to_float(((const uint16_t *)image->data)[i]);
+}
+
+/* What is no number cannot be given back, and points to a mistake in what made the picture. */
+static int look_for_numbers(const hdr_encoding *e) {
+    const gmlp_image *h = &e->hdr.image;
+    const size_t n = (size_t)h->width * h->height * 3;
+    size_t i, first = 0, count = 0;
+    if (h->type != GMLP_HALF && h->type != GMLP_FLOAT) return 0;
+    for (i = 0; i < n; i++)
+        if (!isfinite(sample_at(h, i)) && !count++) first = i;
+    if (!count) return 0;
+    return fail("hdr-encode", "%s: %lu samples are infinite or not a number, the first at column %lu, row %lu", e->hdr_name,
+                (unsigned long)count, (unsigned long)(first / 3 % h->width), (unsigned long)(first / 3 / h->width));
+}
+
+/* The base. */
+
+/* What a base may be in: as it is if possible, else in Display P3, as wider spaces lose least there. */
+static int base_space_of(int space) {
+    switch (space) {
+        case GMLP_SRGB: case GMLP_SRGB_LINEAR: return GMLP_SRGB;
+        case GMLP_REC709: return GMLP_REC709;
+        default: return GMLP_P3;
+    }
+}
+
+static int make_base(hdr_encoding *e) {
+    gmlp_image *base = &e->c.base.image;
+    const int space = base_space_of(e->sdr.image.space);
+    picture_write_opts write;
+    gmlp_convert_opts opts;
+    gmlp_result status;
+    char error[256];
+    memset(&write, 0, sizeof write);
+    write.quality = (int)e->o.quality;
+    write.subsample = e->o.subsample > 0;
+    if (e->sdr.image.type == GMLP_U8 && space == e->sdr.image.space) {
+        *base = e->sdr.image;
+        e->sdr.image.data = NULL;
+        e->kept = gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality && e->o.subsample < 0;
+        if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr) e->kept = 0; /* made anew it says its space, at no loss */
+        if (!e->kept) return carrying_compress(&e->c, &write);
+        if (e->c.container == GMLP_CONTAINER_PNG) {
+            e->c.file = e->sdr.file;
+            e->c.file_size = e->sdr.file_size;
+            e->sdr.file = NULL;
+            return 0;
+        }
+        return ultrahdr_base(e->sdr.file, e->sdr.file_size, e->sdr_name, &e->c.file, &e->c.file_size, error) ? fail("hdr-encode", "%s", error) : 0;
+    }
+    fprintf(stderr, "gamutmlp hdr-encode: note: %s (%s) becomes 8-bit %s\n", e->sdr_name, gmlp_space_name(e->sdr.image.space), gmlp_space_name(space));
+    *base = e->sdr.image;
+    base->type = GMLP_U8;
+    base->space = space;
+    base->data = malloc((size_t)base->width * base->height * 3);
+    memset(&opts, 0, sizeof opts);
+    opts.threads = pool_threads(e->workers);
+    status = base->data ? gmlp_convert(&e->sdr.image, base, &opts) : GMLP_E_MEMORY;
+    return status ? fail("hdr-encode", "%s: %s", e->sdr_name, gmlp_result_string(status)) : carrying_compress(&e->c, &write);
+}
+
+/* Training. */
+
+static int train(hdr_encoding *e) {
+    gmlp_train_opts opts;
+    gmlp_net trained;
+    gmlp_result status;
+    e->white = e->o.white > 0 ? e->o.white : e->t.preset == GMLP_PRESET_PAPER ? PAPER_WHITE : REFERENCE_WHITE;
+    training_begin(&e->t, e->workers, &opts);
+    if (e->o.map >= 0) opts.method = GMLP_METHOD_DIFFERENCE + e->o.map;
+    opts.white_nits = e->white;
+    opts.peak = e->o.peak / e->white;
+    status = gmlp_train_hdr(&e->c.base.image, &e->hdr.image, &opts, &trained, &e->training);
+    training_end(&e->t);
+    if (status == GMLP_E_ARGUMENT && e->t.start_path)
+        return fail("hdr-encode", "%s: not a start for this map, preset and budget (a file that hdr-encode made with the same is one)", e->t.start_path);
+    return status ? fail("hdr-encode", "training on %s: %s", e->sdr_name, gmlp_result_string(status)) : carrying_network(&e->c, &trained);
+}
+
+/* Measuring. */
+
+/* A row of an image as linear light in its own primaries. */
+static gmlp_result light_of(const gmlp_image *image, uint32_t y, double white, float *light) {
+    const gmlp_image from = metrics_rows(image, y, 1);
+    gmlp_image to = from;
+    gmlp_convert_opts opts;
+    memset(&opts, 0, sizeof opts);
+    opts.white_nits = white;
+    to.data = light;
+    to.stride = 0;
+    to.type = GMLP_FLOAT;
+    to.channels = 3;
+    to.space = picture_linear_space(image->space);
+    return gmlp_convert(&from, &to, &opts);
+}
+
+static gmlp_result count_clamped(hdr_encoding *e) {
+    const float peak = e->c.net.peak * 1.00001f; /* curves round */
+    const float low = e->sdr_name == e->hdr_name ? -1.0f : 0.0f; /* a gain map's rounding leaves black a little below 0 */
+    const gmlp_image *h = &e->hdr.image;
+    float *light = (float *)malloc((size_t)h->width * 3 * sizeof *light);
+    gmlp_result status = light ? GMLP_OK : GMLP_E_MEMORY;
+    uint32_t y, x;
+    for (y = 0; y < h->height && !status; y++) {
+        status = light_of(h, y, e->white, light);
+        for (x = 0; x < h->width && !status; x++) {
+            const float *p = light + (size_t)x * 3;
+            const int below = p[0] < low || p[1] < low || p[2] < low, above = p[0] > peak || p[1] > peak || p[2] > peak;
+            e->clamped.below += (uint64_t)below;
+            e->clamped.above += (uint64_t)above;
+            e->clamped.both += (uint64_t)(below || above);
+        }
+    }
+    free(light);
+    return status;
+}
+
+/* A picture as what metrics_compare looks at: absolute light, whatever white is. */
+static gmlp_image signal_like(const gmlp_image *image, void *data) {
+    gmlp_image s = *image;
+    s.data = data;
+    s.stride = 0;
+    s.type = GMLP_FLOAT;
+    s.channels = 3;
+    s.space = GMLP_REC2020_PQ;
+    return s;
+}
+
+static int measure(hdr_encoding *e, metrics *decoded, metrics *plain) {
+    const gmlp_image *base = &e->c.base.image;
+    const gmlp_threads threads = pool_threads(e->workers);
+    const size_t bytes = (size_t)base->width * base->height * 3 * sizeof(float);
+    gmlp_convert_opts convert;
+    gmlp_decode_opts decode;
+    gmlp_image original = signal_like(&e->hdr.image, NULL), test;
+    gmlp_result status = GMLP_OK;
+    char error[256] = "";
+    memset(&convert, 0, sizeof convert);
+    memset(&decode, 0, sizeof decode);
+    convert.white_nits = e->white;
+    convert.threads = decode.threads = threads;
+    test = signal_like(base, malloc(bytes));
+    original.data = e->hdr.image.type == GMLP_FLOAT ? e->hdr.image.data : malloc(bytes); /* in place if it can be */
+    if (!test.data || !original.data) status = GMLP_E_MEMORY;
+    if (!status) status = count_clamped(e);
+    if (!status) status = gmlp_convert(&e->hdr.image, &original, &convert);
+    if (!status) status = gmlp_decode(&e->c.net, base, &test, &decode);
+    if (!status && !metrics_compare_signals(&original, &test, &threads, decoded, error)) {
+        status = gmlp_convert(base, &test, &convert);
+        if (!status) metrics_compare_signals(&original, &test, &threads, plain, error);
+    }
+    if (status) snprintf(error, sizeof error, "%s", gmlp_result_string(status));
+    if (original.data != e->hdr.image.data) free(original.data);
+    free(test.data);
+    return *error ? fail("hdr-encode", "%s is written, but cannot be measured: %s", e->c.out, error) : 0;
+}
+
+/* What it says. */
+
+static void report_json(const hdr_encoding *e, const metrics *m, const metrics *plain, double total) {
+    const gmlp_net *net = &e->c.net;
+    char because[160];
+    json j;
+    json_begin(&j, stdout);
+    json_integer(&j, "width", net->width);
+    json_integer(&j, "height", net->height);
+    json_text(&j, "method", carried_method(net));
+    json_text(&j, "space", gmlp_space_name(net->wide_space));
+    json_text(&j, "space_from", e->hdr.space_from);
+    json_text(&j, "base_space", gmlp_space_name(net->base_space));
+    json_bool(&j, "base_kept", e->kept);
+    json_number(&j, "white_nits", (double)net->white_nits);
+    json_number(&j, "peak_nits", carried_peak_nits(net));
+    json_number(&j, "headroom_stops", log2((double)net->brightest));
+    json_number(&j, "clamped", (double)e->clamped.both / ((double)net->width * net->height));
+    json_integer(&j, "file_bytes", e->c.out_size);
+    json_integer(&j, "blob_bytes", e->c.blob_size);
+    json_integer(&j, "metadata_bytes", e->c.metadata_bytes);
+    json_integer(&j, "network_width", (uint64_t)net->mlp.width);
+    json_integer(&j, "weights", gmlp_mlp_weights(&net->mlp));
+    json_text(&j, "chosen_because", training_because(&e->t, because));
+    json_integer(&j, "iterations", e->training.iterations);
+    json_number(&j, "train_seconds", e->t.seconds);
+    json_number(&j, "total_seconds", total);
+    json_integer(&j, "peak_rss_bytes", peak_rss_bytes());
+    json_number(&j, "psnr_sdr", plain->psnr);
+    json_number(&j, "psnr", m->psnr);
+    json_number(&j, "ssim", m->ssim);
+    json_number(&j, "delta_e_itp_mean", m->delta_e_itp_mean);
+    json_end(&j);
+}
+
+static void print_metrics(const char *name, const metrics *m) {
+    char psnr[32] = "exact";
+    if (!isinf(m->psnr)) snprintf(psnr, sizeof psnr, "%.2f dB", m->psnr);
+    printf("  %-18s%12s%10.4f%14.2f\n", name, psnr, m->ssim, m->delta_e_itp_mean);
+}
+
+static void report_text(const hdr_encoding *e, const metrics *m, const metrics *plain, double total) {
+    const gmlp_net *net = &e->c.net;
+    const double pixels = (double)net->width * net->height;
+    const char *base = gmlp_space_name(net->base_space);
+    char because[160];
+    printf("%s: %u x %u, %s (%s), up to %.2f stops above the SDR's white of %g nit\n", e->hdr_name, net->width, net->height,
+           gmlp_space_name(net->wide_space), e->hdr.space_from, log2((double)net->brightest), (double)net->white_nits);
+    if (e->clamped.both)
+        printf("  clamped         %.2f %% of the pixels: %llu below 0, %llu above %.0f nit\n", 100 * (double)e->clamped.both / pixels,
+               (unsigned long long)e->clamped.below, (unsigned long long)e->clamped.above, carried_peak_nits(net));
+    printf("%s: %llu bytes\n", e->c.out, (unsigned long long)e->c.out_size);
+    if (e->kept) printf("  picture         the compressed picture of %s as it is, %s\n", e->sdr_name, base);
+    else printf("  picture         %s, 8-bit %s\n", e->c.container == GMLP_CONTAINER_PNG ? "PNG" : "compressed anew", base);
+    printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)e->c.metadata_bytes, (unsigned long long)e->c.blob_size);
+    printf("  network         2 layers of %d: %s; its output is the %s\n", net->mlp.width, training_because(&e->t, because), carried_method(net));
+    printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations, e->t.seconds, total);
+    printf("\nPQ signal, Rec.2020         PSNR      SSIM   delta E ITP\n");
+    print_metrics("the SDR alone", plain);
+    print_metrics("with the network", m);
+    printf("\nEvery viewer opens %s as SDR. The HDR rendition comes back with\n  gamutmlp hdr-decode %s hdr.exr\n", e->c.out, e->c.out);
+}
+
+/* The command line. */
+
+static int hdr_encode(hdr_encoding *e) {
+    const double start = seconds_now();
+    metrics m, plain;
+    if (e->sdr_name == e->hdr_name ? read_ultrahdr(e) : read_two(e)) return 1;
+    if (!strcmp(e->hdr.space_from, "assumed"))
+        fprintf(stderr, "gamutmlp hdr-encode: note: %s does not say its colour space; %s assumed (--from-hdr tells it)\n", e->hdr_name,
+                gmlp_space_name(e->hdr.image.space));
+    if (look_for_numbers(e) || training_prepare(&e->t, "hdr-encode")) return 1;
+    e->workers = pool_create((int)e->t.threads);
+    if (!e->workers) return fail("hdr-encode", "out of memory");
+    if (carrying_open(&e->c) || make_base(e) || train(e) || carrying_write(&e->c, 0) || measure(e, &m, &plain)) return 1;
+    (e->o.json ? report_json : report_text)(e, &m, &plain, seconds_now() - start);
+    return 0;
+}
+
+int cmd_hdr_encode(int argc, char **argv) {
+    hdr_encoding e;
+    int preset = 0, count;
+    const args_option options[] = {
+        { "--map", ARG_CHOICE, &e.o.map, "difference|gain|gamma|direct", "what the network gives (difference; preset paper: gamma)", 0, 0 },
+        { "--preset", ARG_CHOICE, &preset, PRESETS, "default, fast: at most 5 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
+        { "--budget", ARG_INT, &e.t.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
+        { "--width", ARG_INT, &e.t.width, "N", "neurons in each of the two layers, a multiple of 8 (as preset and budget have it)", 8, GMLP_MAX_WIDTH },
+        { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95); an SDR JPEG is kept as it is without", 1, 100 },
+        { "--subsample", ARG_CHOICE, &e.o.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
+        { "--from-sdr", ARG_SPACE, &e.o.from_sdr, "SPACE", "what SDR's numbers are, whatever the file says", 0, 0 },
+        { "--from-hdr", ARG_SPACE, &e.o.from_hdr, "SPACE", "what HDR's numbers are, whatever the file says", 0, 0 },
+        { "--white", ARG_NUMBER, &e.o.white, "NITS", "of the SDR's white: of PQ and HLG codes, or of linear 1.0 (203)", 1, 10000 },
+        { "--peak", ARG_NUMBER, &e.o.peak, "NITS", "brighter light is clamped (10000, or as bright as HDR is)", 1, 1000000 },
+        { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with the weights of a file that hdr-encode made of a picture like this", 0, 0 },
+        { "--iterations", ARG_INT, &e.t.iterations, "N", "training steps (the preset's)", 1, 10000000 },
+        { "--seed", ARG_INT, &e.t.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
+        { "--threads", ARG_INT, &e.t.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
+        { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
+        { NULL, 0, NULL, NULL, NULL, 0, 0 }
+    };
+    const args_command command = {
+        "hdr-encode", "{SDR HDR | ULTRAHDR.jpg} OUT.{jpg,png}",
+        "Writes the picture SDR (JPEG, PNG, TIFF), or the SDR rendition of an Ultra HDR file, with a small\n"
+        "network in its metadata, from which 'gamutmlp hdr-decode' restores the HDR rendition: the picture\n"
+        "HDR, of the same size, in PQ or HLG codes (PNG, TIFF) or linear light (EXR, TIFF), 1.0 being SDR\n"
+        "white. OUT is in the SDR's space, sRGB, Display P3 or (--from-sdr) Rec.709; others become Display\n"
+        "P3. A JPEG stays the same compressed picture if neither --quality nor --subsample is given.",
+        "  gamutmlp hdr-encode graded_sdr.png graded_pq.png photo.jpg\n"
+        "  gamutmlp hdr-encode sdr.jpg master.exr photo.jpg --from-hdr acescg --preset high\n"
+        "  gamutmlp hdr-encode phone_ultrahdr.jpg photo.jpg --json",
+        options, 2, &count
+    };
+    const char **names = (const char **)malloc((size_t)(argc + 1) * sizeof *names);
+    int status;
+    if (!names) return fail("hdr-encode", "out of memory");
+    memset(&e, 0, sizeof e);
+    e.o.map = e.o.subsample = -1;
+    status = args_parse(&command, argc, argv, names);
+    if (status == ARGS_GO_ON) {
+        e.t.preset = preset_of_choice(preset);
+        e.sdr_name = names[0];
+        e.hdr_name = names[count == 2 ? 0 : 1];
+        carrying_begin(&e.c, "hdr-encode", names[count - 1]);
+        if (count > 3) status = args_wrong(&command, "one name too many: '%s'", names[3]);
+        else if (!e.c.container) status = args_wrong(&command, "%s: the output's name must end in .jpg or .png", e.c.out);
+        else if ((e.o.quality || e.o.subsample >= 0) && e.c.container == GMLP_CONTAINER_PNG)
+            status = args_wrong(&command, "--quality and --subsample are for JPEG; a PNG is lossless");
+        else if (count == 2 && (e.o.from_sdr || e.o.from_hdr))
+            status = args_wrong(&command, "an Ultra HDR file says its spaces; --from-sdr and --from-hdr go with two pictures, SDR HDR OUT");
+        else if (e.t.preset == GMLP_PRESET_PAPER && e.t.budget)
+            status = args_wrong(&command, "--budget chooses a network; --preset paper has its own");
+        else if (training_contradiction(&e.t)) status = args_wrong(&command, "%s", training_contradiction(&e.t));
+        else status = hdr_encode(&e);
+        carrying_free(&e.c);
+        pool_free(e.workers);
+        picture_free(&e.sdr);
+        picture_free(&e.hdr);
+        gmlp_net_free(&e.t.start);
+    }
+    free(names);
+    return status;
+}

@@ -1,0 +1,163 @@
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/commands.h"
+#include "pictures/picture.h"
+#include "shell/args.h"
+#include "shell/json.h"
+#include "shell/messages.h"
+#include "work/carried.h"
+
+#define ROWS 16u
+
+/* 1 if the network belongs to the pixels, 0 if not, -1 and a text if they cannot be read. */
+static int belongs_to_pixels(const char *path, const carried *c, uint32_t *width, uint32_t *height, char error[256]) {
+    picture_rows *rows = picture_rows_open(c->bytes, c->size, path, width, height, error);
+    gmlp_signature signature;
+    gmlp_image view;
+    uint32_t y;
+    int bad = 0;
+    if (!rows) return -1;
+    memset(&view, 0, sizeof view);
+    view.width = *width;
+    view.type = GMLP_U8;
+    view.space = GMLP_SRGB;
+    view.data = malloc((size_t)*width * 3 * ROWS);
+    if (!view.data) error_text(error, path, "out of memory");
+    bad = !view.data;
+    gmlp_signature_begin(&signature, *width, *height);
+    for (y = 0; y < *height && !bad; y += view.height) {
+        view.height = *height - y < ROWS ? *height - y : ROWS;
+        bad = picture_rows_read(rows, view.data, view.height, error);
+        if (!bad) gmlp_signature_rows(&signature, &view, y);
+    }
+    picture_rows_close(rows);
+    free(view.data);
+    return bad ? -1 : gmlp_net_belongs(&c->net, &signature);
+}
+
+static void carriers_text(int carriers, char text[64]) {
+    static const char *const names[] = { "app", "com", "xmp", "chunk", "text" };
+    size_t used = 0;
+    int i;
+    text[0] = 0;
+    for (i = 0; i < 5; i++)
+        if (carriers >> i & 1) used += (size_t)snprintf(text + used, 64 - used, "%s%s", used ? "," : "", names[i]);
+}
+
+typedef struct findings {
+    carried file;
+    size_t metadata_bytes;
+    char carriers[64];
+    uint32_t width, height;
+    int belongs; /* -1: the pixels cannot be read */
+} findings;
+
+static void report_json(const findings *f, const char *problem) {
+    const gmlp_net *net = &f->file.net;
+    const int found = f->file.blob_size != 0 && net->wide_space;
+    json j;
+    json_begin(&j, stdout);
+    json_text(&j, "container", f->file.container == GMLP_CONTAINER_JPEG ? "jpeg" : f->file.container == GMLP_CONTAINER_PNG ? "png" : NULL);
+    json_bool(&j, "intact", !problem);
+    json_text(&j, "problem", problem);
+    if (found) {
+        json_text(&j, "carriers", f->carriers);
+        json_integer(&j, "blob_bytes", f->file.blob_size);
+        json_integer(&j, "metadata_bytes", f->metadata_bytes);
+        json_text(&j, "method", carried_method(net));
+        json_text(&j, "space", gmlp_space_name(net->wide_space));
+        json_text(&j, "base_space", gmlp_space_name(net->base_space));
+        json_text(&j, "adaptation", net->adaptation == GMLP_CAT02 ? "cat02" : "bradford");
+        json_integer(&j, "network_width", net->weights ? (uint64_t)net->mlp.width : 0);
+        json_integer(&j, "weights", net->weights ? gmlp_mlp_weights(&net->mlp) : 0);
+        json_text(&j, "coding", !net->weights ? NULL : net->coding == GMLP_CODING_STEPS ? "steps" : "floats");
+        json_integer(&j, "margin", (uint64_t)net->margin);
+        if (carried_is_hdr(net)) {
+            json_number(&j, "white_nits", (double)net->white_nits);
+            json_number(&j, "peak_nits", carried_peak_nits(net));
+            json_number(&j, "headroom_stops", log2((double)net->brightest));
+        }
+        json_integer(&j, "width", net->base_width);
+        json_integer(&j, "height", net->base_height);
+        json_integer(&j, "trained_width", net->width);
+        json_integer(&j, "trained_height", net->height);
+        json_bool(&j, "belongs", f->belongs == 1);
+    }
+    json_end(&j);
+}
+
+static void report_text(const findings *f, const char *path) {
+    const gmlp_net *net = &f->file.net;
+    const uint8_t *k = net->mlp.bands;
+    printf("%s: %s, %u x %u, carries a network\n", path, f->file.container == GMLP_CONTAINER_JPEG ? "JPEG" : "PNG", f->width, f->height);
+    printf("  intact in       %s\n", f->carriers);
+    printf("  size            %llu bytes; with its carriers %llu of the file's %llu\n", (unsigned long long)f->file.blob_size,
+           (unsigned long long)f->metadata_bytes, (unsigned long long)f->file.size);
+    if (carried_is_hdr(net)) {
+        printf("  gives back      HDR in %s, up to %.2f stops above the white of %s, which is at %g nit\n", gmlp_space_name(net->wide_space),
+               log2((double)net->brightest), gmlp_space_name(net->base_space), (double)net->white_nits);
+        printf("  by              the %s of PQ signals, 1 being %.0f nit\n", carried_method(net), carried_peak_nits(net));
+    } else
+        printf("  gives back      %s (white points joined by %s)\n", gmlp_space_name(net->wide_space),
+               net->adaptation == GMLP_CAT02 ? "CAT02" : "Bradford");
+    if (net->method == GMLP_METHOD_NONE) printf("  network         none: nothing was outside sRGB\n");
+    else {
+        printf("  network         2 layers of %d, K = %d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d, %s, %llu weights, %.1f bits each\n", net->mlp.width, k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10],
+               net->mlp.activation == GMLP_SINE ? "sine" : "ReLU", (unsigned long long)gmlp_mlp_weights(&net->mlp), 8.0 * (double)f->file.blob_size / (double)gmlp_mlp_weights(&net->mlp));
+        if (gmlp_net_reach(net)) printf("  sees            also the means of %d x %d and %d x %d pixels around each\n", 2 * net->radius[0] + 1, 2 * net->radius[0] + 1,
+                                        2 * net->radius[1] + 1, 2 * net->radius[1] + 1);
+        if (net->region == GMLP_REGION_ALL) printf("  applied to      all pixels\n");
+        else if (!net->margin) printf("  applied to      pixels with a code of 0 or 255: the base is as it was clipped\n");
+        else printf("  applied to      pixels with a code of 0-%d or %d-255: so far did compression move clipped ones\n", net->margin, 255 - net->margin);
+    }
+    printf("  trained on      %u x %u\n", net->width, net->height);
+    if (f->belongs >= 0) printf("  pixels          %s\n", f->belongs ? "are those it was trained on" : "are NOT those it was trained on");
+}
+
+static int inspect(const char *path, int as_json, findings *f) {
+    char error[256] = "";
+    const char *problem = NULL;
+    if (carried_open(path, &f->file, error)) problem = error;
+    else {
+        f->metadata_bytes = f->file.size - carried_bare_size(f->file.bytes, f->file.size);
+        carriers_text(gmlp_carriers_present(f->file.bytes, f->file.size, NULL), f->carriers);
+        f->belongs = belongs_to_pixels(path, &f->file, &f->width, &f->height, error);
+        if (f->belongs < 0) problem = error;
+        else if (!f->belongs) {
+            if (f->width != f->file.net.base_width || f->height != f->file.net.base_height)
+                error_text(error, path, "is %u x %u, but its network is for %u x %u", f->width, f->height, f->file.net.base_width,
+                           f->file.net.base_height);
+            else error_text(error, path, "the network does not belong to these pixels");
+            problem = error;
+        }
+    }
+    if (!f->file.bytes && problem) return fail("inspect", "%s", problem);
+    if (as_json) report_json(f, problem);
+    else if (f->file.net.wide_space) report_text(f, path);
+    if (!problem) return 0;
+    return fail("inspect", "%s", problem);
+}
+
+int cmd_inspect(int argc, char **argv) {
+    int as_json = 0, status;
+    const args_option options[] = {
+        { "--json", ARG_FLAG, &as_json, NULL, "print one JSON object", 0, 0 },
+        { NULL, 0, NULL, NULL, NULL, 0, 0 }
+    };
+    const args_command command = {
+        "inspect", "FILE",
+        "Says what FILE carries: the network's size and shape, what it gives back, where it lies, and\n"
+        "whether it belongs to these pixels. The exit status is 0 if all is well, else 1.",
+        "  gamutmlp inspect photo.jpg", options, 1, NULL
+    };
+    const char *names[1];
+    findings f;
+    status = args_parse(&command, argc, argv, names);
+    if (status != ARGS_GO_ON) return status;
+    memset(&f, 0, sizeof f);
+    status = inspect(names[0], as_json, &f);
+    carried_free(&f.file);
+    return status;
+}

@@ -1,0 +1,50 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands/commands.h"
+#include "shell/args.h"
+#include "shell/files.h"
+#include "shell/messages.h"
+
+static int strip(const char *in, const char *out) {
+    uint8_t *bytes;
+    size_t size, left;
+    output o;
+    gmlp_error why;
+    char error[256];
+    gmlp_result status;
+    memset(&why, 0, sizeof why);
+    if (file_read(in, &bytes, &size, error)) return fail("strip", "%s", error);
+    if (!gmlp_container_kind(bytes, size)) {
+        free(bytes);
+        return fail("strip", "%s: is neither a JPEG nor a PNG file", in);
+    }
+    if (output_open(&o, out, error)) {
+        free(bytes);
+        return fail("strip", "%s", error);
+    }
+    status = gmlp_strip(bytes, size, output_writer(&o), &why);
+    free(bytes);
+    if (status) {
+        if (status == GMLP_E_WRITE) output_commit(&o, error); /* knows the reason */
+        else error_text(error, in, "%s (at byte %llu)", why.text ? why.text : gmlp_result_string(status), (unsigned long long)why.offset);
+        output_discard(&o);
+        return fail("strip", "%s", error);
+    }
+    left = (size_t)ftell(o.file);
+    if (output_commit(&o, error)) return fail("strip", "%s", error);
+    if (left == size) printf("%s: there was no network to take out; %s is the same file\n", in, out);
+    else printf("%s: %llu bytes, %llu fewer\n", out, (unsigned long long)left, (unsigned long long)(size - left));
+    return 0;
+}
+
+int cmd_strip(int argc, char **argv) {
+    static const args_option options[] = { { NULL, 0, NULL, NULL, NULL, 0, 0 } };
+    static const args_command command = {
+        "strip", "IN OUT", "Writes the picture without the network. Pixels and all other metadata stay as they are.",
+        "  gamutmlp strip photo.jpg plain.jpg", options, 2, NULL
+    };
+    const char *names[2];
+    const int status = args_parse(&command, argc, argv, names);
+    return status != ARGS_GO_ON ? status : strip(names[0], names[1]);
+}

@@ -1,0 +1,362 @@
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+#include "gainmap/ultrahdr.h"
+#include "pictures/formats.h"
+#include "shell/files.h"
+#include "shell/messages.h"
+
+#define OFFSET 0.015625 /* keeps the gain of black finite; the format's own default */
+
+/* Reading. */
+
+/* A row or column of the picture between two of the map, as libultrahdr has it: the map's sample i lies on the picture's
+   i * scale, and the last one holds to the edge. */
+typedef struct position {
+    uint32_t low, high;
+    float to_low, to_high; /* squared distances */
+} position;
+
+static position position_of(uint32_t i, uint32_t count, uint32_t map_count) {
+    const double at = (double)i * map_count / count;
+    position p;
+    p.low = (uint32_t)at < map_count ? (uint32_t)at : map_count - 1;
+    p.high = p.low + 1 < map_count ? p.low + 1 : p.low;
+    p.to_low = (float)((at - p.low) * (at - p.low));
+    p.to_high = (float)((at - p.high) * (at - p.high));
+    return p;
+}
+
+/* Shepard's inverse distance weighting of the four samples around; out of 0..1. */
+static void sample_map(const gmlp_image *map, const position *x, const position *y, float out[3]) {
+    const uint8_t *low = (const uint8_t *)map->data + (size_t)y->low * map->width * 3;
+    const uint8_t *high = (const uint8_t *)map->data + (size_t)y->high * map->width * 3;
+    const uint8_t *at[4];
+    float distance[4], weight[4], sum = 0;
+    int i, c;
+    at[0] = low + 3 * (size_t)x->low;
+    at[1] = low + 3 * (size_t)x->high;
+    at[2] = high + 3 * (size_t)x->low;
+    at[3] = high + 3 * (size_t)x->high;
+    distance[0] = x->to_low + y->to_low;
+    distance[1] = x->to_high + y->to_low;
+    distance[2] = x->to_low + y->to_high;
+    distance[3] = x->to_high + y->to_high;
+    for (i = 0; i < 4; i++) {
+        if (distance[i] == 0) {
+            for (c = 0; c < 3; c++) out[c] = (float)at[i][c] / 255;
+            return;
+        }
+        weight[i] = 1 / sqrtf(distance[i]);
+        sum += weight[i];
+    }
+    for (c = 0; c < 3; c++) {
+        float v = 0;
+        for (i = 0; i < 4; i++) v += weight[i] * (float)at[i][c];
+        out[c] = v / (sum * 255);
+    }
+}
+
+static int apply_map(const gmlp_image *map, const ultrahdr_metadata *m, double weight, gmlp_image *hdr) {
+    position *columns = (position *)malloc(hdr->width * sizeof *columns);
+    float low[3], range[3], power[3], base[3], alternate[3];
+    uint32_t x, y;
+    int c;
+    if (!columns) return -1;
+    for (c = 0; c < 3; c++) {
+        low[c] = (float)(m->gain_min[c] * weight);
+        range[c] = (float)((m->gain_max[c] - m->gain_min[c]) * weight);
+        power[c] = (float)(1 / m->gamma[c]);
+        base[c] = (float)m->offset_base[c];
+        alternate[c] = (float)m->offset_alternate[c];
+    }
+    for (x = 0; x < hdr->width; x++) columns[x] = position_of(x, hdr->width, map->width);
+    for (y = 0; y < hdr->height; y++) {
+        const position row = position_of(y, hdr->height, map->height);
+        float *p = (float *)hdr->data + (size_t)y * hdr->width * 3;
+        for (x = 0; x < hdr->width; x++, p += 3) {
+            float g[3];
+            sample_map(map, &columns[x], &row, g);
+            for (c = 0; c < 3; c++) {
+                const float gain = power[c] == 1 ? g[c] : powf(g[c], power[c]);
+                p[c] = (p[c] + base[c]) * exp2f(low[c] + range[c] * gain) - alternate[c];
+            }
+        }
+    }
+    free(columns);
+    return 0;
+}
+
+/* The base's light, in the primaries in which the gain applies. Where the codes are the file's own they are taken before
+   their rounding to 8 bits, which libultrahdr leaves out too. */
+static int linear_base(const void *bytes, size_t size, const gmlp_image *base, int space, gmlp_image *out, char reason[REASON]) {
+    gmlp_image codes = *base;
+    gmlp_result r;
+    int bad = 0;
+    memset(out, 0, sizeof *out);
+    if (base->type == GMLP_U8) {
+        bad = jpeg_load_float((const uint8_t *)bytes, size, &codes, reason);
+        if (!bad) *out = codes;
+    } else {
+        out->width = base->width;
+        out->height = base->height;
+        out->type = GMLP_FLOAT;
+        bad = image_allocate(out, reason);
+    }
+    out->space = picture_linear_space(space);
+    r = bad ? GMLP_OK : gmlp_convert(&codes, out, NULL);
+    if (r) snprintf(reason, REASON, "%s", gmlp_result_string(r));
+    return bad || r ? -1 : 0;
+}
+
+static void parse_reason(const gmlp_error *err, char reason[REASON]) {
+    snprintf(reason, REASON, "%s (at byte %lu)", err->text, (unsigned long)err->offset);
+}
+
+static int read_map(const uint8_t *bytes, const ultrahdr_parts *parts, const char *name, int *space, picture *map, char error[256]) {
+    const uint8_t *at = bytes + parts->map_offset;
+    if (parts->metadata.map_space) { /* only its profile is of use here: a conversion would spoil the codes */
+        if (picture_read_memory(at, parts->map_size, name, GMLP_SPACE_NONE, map, error)) return -1;
+        if (!strcmp(map->space_from, "ICC profile")) *space = map->image.space;
+        picture_free(map);
+    }
+    return picture_read_memory(at, parts->map_size, name, GMLP_SRGB, map, error);
+}
+
+int ultrahdr_read_memory(const void *bytes, size_t size, const char *name, double headroom, ultrahdr_picture *out, char error[256]) {
+    ultrahdr_parts parts;
+    gmlp_error err;
+    picture map;
+    char reason[REASON] = "out of memory";
+    int space, bad;
+    memset(out, 0, sizeof *out);
+    memset(&map, 0, sizeof map);
+    if (ultrahdr_parse(bytes, size, &parts, &err)) {
+        parse_reason(&err, reason);
+        error_text(error, name, "%s", reason);
+        return -1;
+    }
+    if (picture_read_memory(bytes, parts.base_size, name, GMLP_SPACE_NONE, &out->base, error)) return -1;
+    space = out->base.image.space;
+    bad = read_map((const uint8_t *)bytes, &parts, name, &space, &map, error);
+    if (!bad) {
+        out->metadata = parts.metadata;
+        out->map_width = map.image.width;
+        out->map_height = map.image.height;
+        bad = linear_base(bytes, parts.base_size, &out->base.image, space, &out->hdr, reason) ||
+              apply_map(&map.image, &parts.metadata, ultrahdr_weight(&parts.metadata, headroom), &out->hdr);
+        if (bad) error_text(error, name, "%s", reason);
+    }
+    picture_free(&map);
+    if (bad) ultrahdr_free(out);
+    return bad ? -1 : 0;
+}
+
+int ultrahdr_read(const char *path, double headroom, ultrahdr_picture *out, char error[256]) {
+    uint8_t *bytes;
+    size_t size;
+    int bad;
+    memset(out, 0, sizeof *out);
+    if (file_read(path, &bytes, &size, error)) return -1;
+    bad = ultrahdr_read_memory(bytes, size, path, headroom, out, error);
+    free(bytes);
+    return bad;
+}
+
+void ultrahdr_free(ultrahdr_picture *p) {
+    picture_free(&p->base);
+    free(p->hdr.data);
+    memset(p, 0, sizeof *p);
+}
+
+int ultrahdr_base(const void *bytes, size_t size, const char *name, uint8_t **base, size_t *base_size, char error[256]) {
+    gmlp_error err;
+    char reason[REASON];
+    if (!ultrahdr_part(bytes, size, base, base_size, &err)) return 0;
+    parse_reason(&err, reason);
+    error_text(error, name, "%s", reason);
+    return -1;
+}
+
+/* Writing. */
+
+#define BRIGHTEST 65504.0f /* over SDR white; a half's largest */
+
+/* The map before its codes: means of log2 gains over blocks of pixels. Viewers on screens take a sample for its block's
+   middle, libultrahdr for its first pixel, although it makes maps of blocks too. */
+typedef struct gains {
+    float *mean;
+    uint32_t width, height;
+    int channels;
+} gains;
+
+static float stops(float sdr, float hdr) {
+    return log2f((fminf(fmaxf(hdr, 0), BRIGHTEST) + (float)OFFSET) / (fmaxf(sdr, 0) + (float)OFFSET));
+}
+
+static int measure_gains(const gmlp_image *sdr, const gmlp_image *hdr, uint32_t scale, int channels, gains *out) {
+    uint32_t x, y;
+    size_t i, k;
+    double m[9];
+    if (gmlp_space_to_xyz(sdr->space, m)) return -1;
+    out->channels = channels;
+    out->width = (sdr->width + scale - 1) / scale;
+    out->height = (sdr->height + scale - 1) / scale;
+    out->mean = (float *)calloc((size_t)out->width * out->height, (size_t)channels * sizeof *out->mean);
+    if (!out->mean) return -1;
+    for (y = 0; y < sdr->height; y++)
+        for (x = 0; x < sdr->width; x++) {
+            const float *s = (const float *)sdr->data + ((size_t)y * sdr->width + x) * 3;
+            const float *h = (const float *)hdr->data + ((size_t)y * sdr->width + x) * 3;
+            float *mean = out->mean + ((size_t)(y / scale) * out->width + x / scale) * (size_t)channels;
+            if (channels == 1)
+                mean[0] += stops((float)(m[3] * (double)s[0] + m[4] * (double)s[1] + m[5] * (double)s[2]),
+                                 (float)(m[3] * (double)h[0] + m[4] * (double)h[1] + m[5] * (double)h[2]));
+            else
+                for (k = 0; k < 3; k++) mean[k] += stops(s[k], h[k]);
+        }
+    for (y = 0; y < out->height; y++)
+        for (x = 0; x < out->width; x++) {
+            const uint32_t columns = sdr->width - x * scale < scale ? sdr->width - x * scale : scale;
+            const uint32_t rows = sdr->height - y * scale < scale ? sdr->height - y * scale : scale;
+            i = ((size_t)y * out->width + x) * (size_t)channels;
+            for (k = 0; k < (size_t)channels; k++) out->mean[i + k] /= (float)columns * (float)rows;
+        }
+    return 0;
+}
+
+static void describe_gains(const gains *g, ultrahdr_metadata *m) {
+    const size_t samples = (size_t)g->width * g->height, channels = (size_t)g->channels;
+    size_t i, c;
+    memset(m, 0, sizeof *m);
+    for (c = 0; c < 3; c++) {
+        const float *p = g->mean + c % channels;
+        float low = *p, high = *p;
+        for (i = 0; i < samples; i++, p += channels) {
+            low = fminf(low, *p);
+            high = fmaxf(high, *p);
+        }
+        m->gain_min[c] = (double)low;
+        m->gain_max[c] = (double)high;
+        m->gamma[c] = 1;
+        m->offset_base[c] = m->offset_alternate[c] = OFFSET;
+        m->headroom_alternate = fmax(m->headroom_alternate, (double)high);
+    }
+    m->headroom_alternate = fmax(m->headroom_alternate, 1 / 64.0); /* an SDR display shows the base in any case */
+}
+
+static int encode_gains(const gains *g, const ultrahdr_metadata *m, int quality, uint8_t **bytes, size_t *size, char reason[REASON]) {
+    const size_t samples = (size_t)g->width * g->height * (size_t)g->channels;
+    uint8_t *codes = (uint8_t *)malloc(samples);
+    picture_write_opts opts = { 0, 0 };
+    gmlp_image image;
+    char *buffer = NULL;
+    FILE *file = codes ? open_memstream(&buffer, size) : NULL;
+    size_t i;
+    int bad;
+    if (!file) {
+        snprintf(reason, REASON, "out of memory");
+        free(codes);
+        return -1;
+    }
+    for (i = 0; i < samples; i++) {
+        const size_t c = i % (size_t)g->channels;
+        const double range = m->gain_max[c] - m->gain_min[c];
+        codes[i] = range > 0 ? (uint8_t)(255 * ((double)g->mean[i] - m->gain_min[c]) / range + 0.5) : 0;
+    }
+    memset(&image, 0, sizeof image);
+    image.data = codes;
+    image.width = g->width;
+    image.height = g->height;
+    image.type = GMLP_U8;
+    opts.quality = quality;
+    bad = jpeg_save_bare(file, &image, g->channels, &opts, reason);
+    bad |= fclose(file);
+    free(codes);
+    if (bad) free(buffer);
+    else *bytes = (uint8_t *)buffer;
+    return bad ? -1 : 0;
+}
+
+static int join(const void *base, size_t base_size, const gains *g, int quality, uint8_t **file, size_t *size, char reason[REASON]) {
+    ultrahdr_metadata metadata;
+    uint8_t *map;
+    size_t map_size;
+    gmlp_error err;
+    gmlp_result r;
+    describe_gains(g, &metadata);
+    if (encode_gains(g, &metadata, quality, &map, &map_size, reason)) return -1;
+    r = ultrahdr_join(base, base_size, map, map_size, &metadata, file, size, &err);
+    if (r) parse_reason(&err, reason);
+    free(map);
+    return r ? -1 : 0;
+}
+
+static int encode(const void *base, size_t base_size, const picture *sdr, const gmlp_image *hdr, const ultrahdr_write_opts *opts,
+                  uint8_t **file, size_t *size, char reason[REASON]) {
+    gmlp_image light, target;
+    gains g = { NULL, 0, 0, 0 };
+    gmlp_result r = GMLP_OK;
+    int bad;
+    if (hdr->width != sdr->image.width || hdr->height != sdr->image.height) {
+        snprintf(reason, REASON, "the HDR picture has %u x %u pixels, the base %u x %u", hdr->width, hdr->height, sdr->image.width,
+                 sdr->image.height);
+        return -1;
+    }
+    bad = linear_base(base, base_size, &sdr->image, sdr->image.space, &light, reason);
+    target = light;
+    target.data = NULL;
+    bad = bad || image_allocate(&target, reason);
+    if (!bad && (r = gmlp_convert(hdr, &target, NULL)) != GMLP_OK) snprintf(reason, REASON, "%s", gmlp_result_string(r));
+    if (!bad && !r) {
+        snprintf(reason, REASON, "out of memory");
+        bad = measure_gains(&light, &target, (uint32_t)(opts->scale ? opts->scale : 1), opts->channels ? opts->channels : 3, &g) ||
+              join(base, base_size, &g, opts->quality, file, size, reason);
+    }
+    free(light.data);
+    free(target.data);
+    free(g.mean);
+    return bad || r ? -1 : 0;
+}
+
+int ultrahdr_encode(const void *base, size_t base_size, const gmlp_image *hdr, const ultrahdr_write_opts *opts, uint8_t **file,
+                    size_t *size, char error[256]) {
+    static const ultrahdr_write_opts defaults = { 0, 0, 0 };
+    picture sdr;
+    char reason[REASON];
+    int bad;
+    if (!opts) opts = &defaults;
+    if (opts->scale < 0 || opts->scale > 128 || (opts->channels != 0 && opts->channels != 1 && opts->channels != 3) ||
+        opts->quality < 0 || opts->quality > 100) {
+        error_text(error, "the gain map", "its scale is 1 to 128, its channels are 1 or 3, its quality is 1 to 100");
+        return -1;
+    }
+    if (picture_read_memory(base, base_size, "the base", GMLP_SPACE_NONE, &sdr, error)) return -1;
+    bad = encode(base, base_size, &sdr, hdr, opts, file, size, reason);
+    if (bad) error_text(error, "the base", "%s", reason);
+    picture_free(&sdr);
+    return bad;
+}
+
+int ultrahdr_write(const char *path, const gmlp_image *base, const picture_write_opts *base_opts, const gmlp_image *hdr,
+                   const ultrahdr_write_opts *opts, char error[256]) {
+    uint8_t *jpeg, *file;
+    size_t jpeg_size, size;
+    output o;
+    int bad;
+    if (picture_encode_memory(GMLP_CONTAINER_JPEG, base, base_opts, &jpeg, &jpeg_size, error)) return -1;
+    bad = ultrahdr_encode(jpeg, jpeg_size, hdr, opts, &file, &size, error);
+    free(jpeg);
+    if (bad) return -1;
+    bad = output_open(&o, path, error);
+    if (!bad) {
+        fwrite(file, 1, size, o.file); /* output_commit looks for errors */
+        bad = output_commit(&o, error);
+    }
+    free(file);
+    return bad ? -1 : 0;
+}

@@ -1,0 +1,401 @@
+/* What the numbers of a picture file mean: the one place that decides, and that makes ICC profiles. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lcms2.h>
+
+#include "pictures/formats.h"
+
+/* Colour spaces as files name them. */
+
+static const struct {
+    int space;
+    uint8_t primaries, transfer;
+} cicp_table[] = { /* ITU-T H.273; the first entry of a space is the one written */
+    { GMLP_SRGB, 1, 13 },         { GMLP_SRGB_LINEAR, 1, 8 },  { GMLP_P3, 12, 13 },         { GMLP_P3_LINEAR, 12, 8 },
+    { GMLP_REC2020, 9, 14 },      { GMLP_REC2020, 9, 15 },     { GMLP_REC2020, 9, 1 },      { GMLP_REC2020, 9, 6 },
+    { GMLP_REC2020_LINEAR, 9, 8 }, { GMLP_REC2020_PQ, 9, 16 }, { GMLP_REC2020_HLG, 9, 18 }, { GMLP_REC709, 1, 1 },
+    { GMLP_REC709, 1, 6 } /* cameras' curves; displays show both by BT.1886 */
+};
+#define CICP_COUNT (sizeof cicp_table / sizeof *cicp_table)
+
+int cicp_of_space(int space, uint8_t cicp[4]) {
+    size_t i;
+    for (i = 0; i < CICP_COUNT; i++)
+        if (cicp_table[i].space == space) {
+            cicp[0] = cicp_table[i].primaries;
+            cicp[1] = cicp_table[i].transfer;
+            cicp[2] = 0; /* RGB */
+            cicp[3] = 1; /* full range */
+            return 1;
+        }
+    return 0;
+}
+
+int space_of_cicp(const uint8_t cicp[4]) {
+    size_t i;
+    for (i = 0; i < CICP_COUNT; i++)
+        if (cicp_table[i].primaries == cicp[0] && cicp_table[i].transfer == cicp[1] && cicp[2] == 0 && cicp[3] == 1)
+            return cicp_table[i].space;
+    return GMLP_SPACE_NONE;
+}
+
+void xy_of_space(int space, double xy[8]) {
+    double m[9];
+    int c;
+    gmlp_space_to_xyz(space, m);
+    for (c = 0; c < 3; c++) {
+        const double sum = m[c] + m[3 + c] + m[6 + c];
+        xy[2 * c] = m[c] / sum;
+        xy[2 * c + 1] = m[3 + c] / sum;
+    }
+    gmlp_space_white(space, xy + 6);
+}
+
+static const char *title_of_space(int space) {
+    switch (space) {
+        case GMLP_SRGB: return "sRGB";
+        case GMLP_P3: return "Display P3";
+        case GMLP_ADOBERGB: return "Adobe RGB (1998) compatible";
+        case GMLP_PROPHOTO: return "ProPhoto RGB (ROMM)";
+        case GMLP_REC2020: return "Rec.2020";
+        case GMLP_REC2020_PQ: return "Rec.2020 PQ";
+        case GMLP_REC2020_HLG: return "Rec.2020 HLG";
+        case GMLP_ACES: return "ACES2065-1";
+        case GMLP_ACESCG: return "ACEScg";
+        case GMLP_REC709: return "Rec.709 (BT.1886)";
+        case GMLP_SRGB_LINEAR: return "Linear sRGB";
+        case GMLP_P3_LINEAR: return "Linear P3";
+        case GMLP_ADOBERGB_LINEAR: return "Linear Adobe RGB (1998) compatible";
+        case GMLP_PROPHOTO_LINEAR: return "Linear ProPhoto RGB (ROMM)";
+        case GMLP_REC2020_LINEAR: return "Linear Rec.2020";
+        default: return "RGB";
+    }
+}
+
+static cmsToneCurve *curve_of_space(int space) {
+    static const double srgb[5] = { 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045 };
+    static const double romm[5] = { 1.8, 1, 0, 1 / 16.0, 1 / 32.0 };
+    static const double alpha = 1.09929682680944, beta = 0.018053968510807;
+    const double rec2020[5] = { 1 / 0.45, 1 / alpha, (alpha - 1) / alpha, 1 / 4.5, 4.5 * beta };
+    float table[4096];
+    int i;
+    switch (space) {
+        case GMLP_SRGB: case GMLP_P3: return cmsBuildParametricToneCurve(NULL, 4, srgb);
+        case GMLP_ADOBERGB: return cmsBuildGamma(NULL, 563.0 / 256);
+        case GMLP_REC709: return cmsBuildGamma(NULL, 2.4);
+        case GMLP_PROPHOTO: return cmsBuildParametricToneCurve(NULL, 4, romm);
+        case GMLP_REC2020: return cmsBuildParametricToneCurve(NULL, 4, rec2020);
+        case GMLP_REC2020_PQ: case GMLP_REC2020_HLG: /* up to the peak; the cicp tag is exact */
+            for (i = 0; i < 4096; i++)
+                table[i] = (float)(gmlp_curve_decode(space, i / 4095.0, 0) / gmlp_curve_decode(space, 1, 0));
+            return cmsBuildTabulatedToneCurveFloat(NULL, 4096, table);
+        default: return cmsBuildGamma(NULL, 1);
+    }
+}
+
+static cmsHPROFILE profile_of_xy(const double xy[8], cmsToneCurve *curve) {
+    cmsCIExyY white;
+    cmsCIExyYTRIPLE rgb;
+    cmsToneCurve *curves[3];
+    white.x = xy[6];
+    white.y = xy[7];
+    rgb.Red.x = xy[0];
+    rgb.Red.y = xy[1];
+    rgb.Green.x = xy[2];
+    rgb.Green.y = xy[3];
+    rgb.Blue.x = xy[4];
+    rgb.Blue.y = xy[5];
+    white.Y = rgb.Red.Y = rgb.Green.Y = rgb.Blue.Y = 1;
+    curves[0] = curves[1] = curves[2] = curve;
+    return curve ? cmsCreateRGBProfile(&white, &rgb, curves) : NULL;
+}
+
+static cmsHPROFILE profile_of_space(int space) {
+    cmsToneCurve *curve = curve_of_space(space);
+    cmsHPROFILE p;
+    double xy[8];
+    xy_of_space(space, xy);
+    p = profile_of_xy(xy, curve);
+    cmsFreeToneCurve(curve);
+    return p;
+}
+
+/* Written and read as bytes, for Little-CMS knows this tag only from 2.14 on. */
+#define CICP_TAG ((cmsTagSignature)0x63696370)
+
+/* An ICC profile's bytes; NULL when out of memory. The caller frees. */
+uint8_t *icc_of_space(int space, size_t *size) {
+    static const uint8_t date[12] = { 7, 234, 0, 1, 0, 1 }; /* fixed, so that equal pictures are equal files */
+    cmsHPROFILE p = profile_of_space(space);
+    cmsMLU *title = cmsMLUalloc(NULL, 1);
+    cmsUInt32Number n = 0;
+    uint8_t *bytes = NULL;
+    uint8_t cicp[12] = { 'c', 'i', 'c', 'p' };
+    int good = p && title && cmsMLUsetASCII(title, "en", "US", title_of_space(space)) &&
+               cmsWriteTag(p, cmsSigProfileDescriptionTag, title);
+    if (good && (space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG) && cicp_of_space(space, cicp + 8))
+        good = cmsWriteRawTag(p, CICP_TAG, cicp, sizeof cicp);
+    if (good && cmsSaveProfileToMem(p, NULL, &n) && (bytes = (uint8_t *)malloc(n)) != NULL) {
+        if (cmsSaveProfileToMem(p, bytes, &n) && n >= 128) memcpy(bytes + 24, date, 12);
+        else {
+            free(bytes);
+            bytes = NULL;
+        }
+    }
+    if (title) cmsMLUfree(title);
+    if (p) cmsCloseProfile(p);
+    *size = n;
+    return bytes;
+}
+
+int picture_keep_icc(picture_color *color, const void *bytes, size_t size) {
+    if (!size) return 0;
+    color->icc = (uint8_t *)malloc(size);
+    if (!color->icc) return -1;
+    memcpy(color->icc, bytes, size);
+    color->icc_size = size;
+    return 0;
+}
+
+int picture_linear_space(int space) {
+    if (space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG) return GMLP_REC2020_LINEAR;
+    if (space == GMLP_REC709) return GMLP_SRGB_LINEAR;
+    return gmlp_space_is_linear(space) ? space : space | GMLP_LINEAR;
+}
+
+/* What a profile means. */
+
+/* A grey profile's curve with sRGB's primaries: the same picture, as grey became R = G = B. */
+static cmsHPROFILE profile_of_grey(cmsHPROFILE grey) {
+    double xy[8];
+    const cmsToneCurve *curve = (const cmsToneCurve *)cmsReadTag(grey, cmsSigGrayTRCTag);
+    cmsToneCurve *own = curve ? cmsDupToneCurve(curve) : NULL;
+    cmsHPROFILE p;
+    xy_of_space(GMLP_SRGB, xy);
+    p = profile_of_xy(xy, own);
+    if (own) cmsFreeToneCurve(own);
+    return p;
+}
+
+static const cmsTagSignature curve_tags[3] = { cmsSigRedTRCTag, cmsSigGreenTRCTag, cmsSigBlueTRCTag };
+static const cmsTagSignature colorant_tags[3] = { cmsSigRedColorantTag, cmsSigGreenColorantTag, cmsSigBlueColorantTag };
+
+static int same_colorants(cmsHPROFILE profile, int space) {
+    double to_romm[9], romm_to_xyz[9];
+    int c, i, k;
+    if (gmlp_space_matrix(space, GMLP_PROPHOTO, GMLP_BRADFORD, to_romm) || gmlp_space_to_xyz(GMLP_PROPHOTO, romm_to_xyz)) return 0;
+    for (c = 0; c < 3; c++) {
+        const cmsCIEXYZ *tag = (const cmsCIEXYZ *)cmsReadTag(profile, colorant_tags[c]);
+        double has[3];
+        if (!tag) return 0;
+        has[0] = tag->X;
+        has[1] = tag->Y;
+        has[2] = tag->Z;
+        for (i = 0; i < 3; i++) {
+            double sum = 0; /* ROMM's white is D50, as the profile's */
+            for (k = 0; k < 3; k++) sum += romm_to_xyz[3 * i + k] * to_romm[3 * k + c];
+            if (!(fabs(sum - has[i]) < 0.002)) return 0;
+        }
+    }
+    return 1;
+}
+
+/* The tolerance is in light: enough for tables of 16 bits, not for a pure power instead of ROMM's toe. */
+static int same_curves(cmsHPROFILE profile, int space) {
+    int c, i;
+    for (c = 0; c < 3; c++) {
+        const cmsToneCurve *curve = (const cmsToneCurve *)cmsReadTag(profile, curve_tags[c]);
+        if (!curve) return 0;
+        for (i = 0; i <= 512; i++) {
+            const double code = i / 512.0;
+            if (!(fabs((double)cmsEvalToneCurveFloat(curve, (float)code) - gmlp_curve_decode(space, code, 0)) < 1e-4)) return 0;
+        }
+    }
+    return 1;
+}
+
+/* Other curves on known primaries leave the primaries alone. */
+static int space_of_colorants(cmsHPROFILE profile) {
+    int space;
+    for (space = GMLP_SRGB; space <= GMLP_ACESCG; space++)
+        if (space != GMLP_REC2020_PQ && space != GMLP_REC2020_HLG && same_colorants(profile, space)) return space;
+    return GMLP_SPACE_NONE;
+}
+
+static int space_of_profile(cmsHPROFILE profile) {
+    uint8_t cicp[12];
+    int space;
+    if (cmsReadRawTag(profile, CICP_TAG, cicp, sizeof cicp) == sizeof cicp && (space = space_of_cicp(cicp + 8)) != GMLP_SPACE_NONE)
+        return space;
+    if (!cmsIsMatrixShaper(profile) || !(space = space_of_colorants(profile))) return GMLP_SPACE_NONE;
+    if (same_curves(profile, space)) return space;
+    if (space == GMLP_SRGB && same_curves(profile, GMLP_REC709)) return GMLP_REC709;
+    space = picture_linear_space(space);
+    return same_curves(profile, space) ? space : GMLP_SPACE_NONE;
+}
+
+/* Conversion of what is none of the library's spaces. */
+
+static float sample_at(const gmlp_image *image, size_t i) {
+    const void *p = image->data;
+    switch (image->type) {
+        case GMLP_U8: return (float)((const uint8_t *)p)[i] / 255.0f;
+        case GMLP_U16: return (float)((const uint16_t *)p)[i] / 65535.0f;
+        case GMLP_HALF: return gmlp_half_to_float(((const uint16_t *)p)[i]);
+        default: return ((const float *)p)[i];
+    }
+}
+
+/* Known primaries with other curves, such as ROMM with a pure power: into the curve of that space, channel by channel. */
+static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, char reason[REASON]) {
+    const int integer = image->type == GMLP_U8 || image->type == GMLP_U16;
+    const size_t codes = image->type == GMLP_U8 ? 256 : 65536, n = (size_t)image->width * image->height * 3;
+    const cmsToneCurve *curve[3];
+    gmlp_image result = *image;
+    float *table;
+    size_t i, c;
+    for (c = 0; c < 3; c++) {
+        curve[c] = (const cmsToneCurve *)cmsReadTag(profile, curve_tags[c]);
+        if (curve[c]) continue;
+        snprintf(reason, REASON, "its ICC profile is damaged; say the colour space with --from");
+        return -1;
+    }
+    table = integer ? (float *)malloc(3 * codes * sizeof *table) : NULL;
+    result.type = integer && !gmlp_space_is_linear(space) ? GMLP_U16 : GMLP_FLOAT;
+    result.space = space;
+    if (integer && !table) snprintf(reason, REASON, "out of memory");
+    if ((integer && !table) || image_allocate(&result, reason)) {
+        free(table);
+        return -1;
+    }
+    for (c = 0; c < 3 && integer; c++)
+        for (i = 0; i < codes; i++)
+            table[c * codes + i] = (float)gmlp_curve_encode(space, (double)cmsEvalToneCurveFloat(curve[c], (float)i / (float)(codes - 1)), 0);
+    for (i = 0; i < n; i++) {
+        const size_t channel = i % 3;
+        float v;
+        if (image->type == GMLP_U8) v = table[channel * codes + ((const uint8_t *)image->data)[i]];
+        else if (image->type == GMLP_U16) v = table[channel * codes + ((const uint16_t *)image->data)[i]];
+        else v = (float)gmlp_curve_encode(space, (double)cmsEvalToneCurveFloat(curve[channel], sample_at(image, i)), 0);
+        if (result.type == GMLP_FLOAT) ((float *)result.data)[i] = v;
+        else ((uint16_t *)result.data)[i] = (uint16_t)(v > 0 ? v < 1 ? v * 65535 + 0.5f : 65535 : 0);
+    }
+    free(table);
+    free(image->data);
+    *image = result;
+    return 0;
+}
+
+/* All else: into ROMM, in float as colours may lie outside. */
+static int convert_to_romm(gmlp_image *image, cmsHPROFILE profile, char reason[REASON]) {
+    const size_t row = (size_t)image->width * 3;
+    cmsHPROFILE linear = profile_of_space(GMLP_PROPHOTO_LINEAR);
+    cmsHTRANSFORM transform = linear ? cmsCreateTransform(profile, TYPE_RGB_FLT, linear, TYPE_RGB_FLT, INTENT_RELATIVE_COLORIMETRIC,
+                                                          cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE)
+                                     : NULL;
+    gmlp_image result = *image, from, to;
+    gmlp_result status;
+    float *code = (float *)malloc(row * sizeof *code);
+    uint32_t y;
+    size_t i;
+    int bad;
+    if (linear) cmsCloseProfile(linear);
+    result.type = GMLP_FLOAT;
+    bad = !transform || !code || image_allocate(&result, reason);
+    if (!transform) snprintf(reason, REASON, "its ICC profile cannot be used; say the colour space with --from");
+    else if (!code) snprintf(reason, REASON, "out of memory");
+    for (y = 0; y < image->height && !bad; y++) {
+        for (i = 0; i < row; i++) code[i] = sample_at(image, y * row + i);
+        cmsDoTransform(transform, code, (float *)result.data + y * row, image->width);
+    }
+    if (transform) cmsDeleteTransform(transform);
+    free(code);
+    if (bad) return -1;
+    from = to = result;
+    from.space = GMLP_PROPHOTO_LINEAR;
+    to.space = GMLP_PROPHOTO;
+    status = gmlp_convert(&from, &to, NULL);
+    if (status) {
+        snprintf(reason, REASON, "%s", gmlp_result_string(status));
+        free(result.data);
+        return -1;
+    }
+    free(image->data);
+    *image = to;
+    return 0;
+}
+
+static int apply_profile(gmlp_image *image, cmsHPROFILE profile, char reason[REASON]) {
+    int primaries;
+    image->space = space_of_profile(profile);
+    if (image->space) return 0;
+    primaries = cmsIsMatrixShaper(profile) ? space_of_colorants(profile) : GMLP_SPACE_NONE;
+    return primaries ? convert_curves(image, profile, primaries, reason) : convert_to_romm(image, profile, reason);
+}
+
+static int apply_icc(gmlp_image *image, const picture_color *color, char reason[REASON]) {
+    cmsHPROFILE p = cmsOpenProfileFromMem(color->icc, (cmsUInt32Number)color->icc_size);
+    int bad;
+    if (p && cmsGetColorSpace(p) == cmsSigGrayData) {
+        cmsHPROFILE grey = p;
+        p = profile_of_grey(grey);
+        cmsCloseProfile(grey);
+    }
+    if (!p || cmsGetColorSpace(p) != cmsSigRgbData) {
+        snprintf(reason, REASON, "its ICC profile is %s; say the colour space with --from", p ? "not of RGB" : "damaged");
+        if (p) cmsCloseProfile(p);
+        return -1;
+    }
+    bad = apply_profile(image, p, reason);
+    cmsCloseProfile(p);
+    return bad;
+}
+
+static int apply_gamma(gmlp_image *image, const picture_color *color, char reason[REASON]) {
+    double xy[8];
+    cmsToneCurve *curve;
+    cmsHPROFILE p;
+    int bad, c, is_srgb = 1;
+    xy_of_space(GMLP_SRGB, xy);
+    for (c = 0; c < 8; c++) is_srgb &= !color->has_xy || fabs(xy[c] - color->xy[c]) < 0.002;
+    if (is_srgb && fabs(color->gamma - 2.2) < 0.01) { /* how writers without an sRGB chunk say sRGB */
+        image->space = GMLP_SRGB;
+        return 0;
+    }
+    curve = cmsBuildGamma(NULL, color->gamma);
+    p = profile_of_xy(color->has_xy ? color->xy : xy, curve);
+    if (curve) cmsFreeToneCurve(curve);
+    if (!p) {
+        snprintf(reason, REASON, "its chromaticities make no colour space; say it with --from");
+        return -1;
+    }
+    bad = apply_profile(image, p, reason);
+    cmsCloseProfile(p);
+    return bad;
+}
+
+int decide_space(picture *p, const picture_color *color, int from_space, char reason[REASON]) {
+    gmlp_image *image = &p->image;
+    if (from_space) {
+        p->space_from = "--from";
+        image->space = from_space;
+    } else if (color->cicp) {
+        p->space_from = "cICP";
+        image->space = color->cicp;
+    } else if (color->icc) {
+        p->space_from = "ICC profile";
+        return apply_icc(image, color, reason);
+    } else if (color->srgb) {
+        p->space_from = "sRGB chunk";
+        image->space = GMLP_SRGB;
+    } else if (color->gamma > 0) {
+        p->space_from = image->type == GMLP_U8 || image->type == GMLP_U16 ? "gAMA chunk" : color->has_xy ? "chromaticities" : "assumed";
+        return apply_gamma(image, color, reason);
+    } else {
+        p->space_from = "assumed";
+        image->space = GMLP_SRGB;
+    }
+    return 0;
+}

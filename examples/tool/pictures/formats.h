@@ -1,0 +1,67 @@
+/* What the file formats offer to picture.c. Reasons are texts without the file's name. */
+#ifndef PICTURE_FORMATS_H
+#define PICTURE_FORMATS_H
+
+#include "pictures/picture.h"
+
+#define REASON 160
+
+/* What a file says its numbers are; picture.c decides. Zero: nothing said. */
+typedef struct picture_color {
+    int cicp, srgb;          /* gmlp_space that a cICP chunk means; 1: an sRGB chunk */
+    double gamma;            /* exponent from code to light, from a gAMA chunk or, 1, from EXR */
+    double xy[8];            /* red, green, blue, white; has_xy */
+    int has_xy;
+    uint8_t *icc;            /* owned */
+    size_t icc_size;
+} picture_color;
+
+/* Memory for an image's packed rows; sets stride to 0. 0, or -1 and a reason. */
+int image_allocate(gmlp_image *image, char reason[REASON]);
+int picture_keep_icc(picture_color *color, const void *bytes, size_t size);
+
+typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_color *color, char reason[REASON]);
+picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load;
+
+/* A JPEG picture's codes, 0..1, before they are rounded to 8-bit RGB. Subsampled colour is repeated, not smoothed. */
+int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]);
+
+/* Row readers and writers put these first in their own structures. */
+struct picture_rows {
+    int (*read)(picture_rows *r, uint8_t *rows, uint32_t count, char reason[REASON]);
+    void (*close)(picture_rows *r);
+    uint32_t width, height;
+    const char *name;
+};
+picture_rows *png_rows_open(const uint8_t *bytes, size_t size, char reason[REASON]);
+picture_rows *jpeg_rows_open(const uint8_t *bytes, size_t size, char reason[REASON]);
+
+struct picture_sink {
+    int (*rows)(picture_sink *s, const uint8_t *rows, uint32_t count, char reason[REASON]);
+    int (*end)(picture_sink *s, int failed, char reason[REASON]); /* frees s */
+    FILE *file;
+    gmlp_image like;
+    const char *name;
+};
+typedef picture_sink *picture_sink_maker(FILE *file, const gmlp_image *like, const picture_write_opts *opts,
+                                         const uint8_t *icc, size_t icc_size, char reason[REASON]);
+picture_sink_maker png_sink_open, jpeg_sink_open, tiff_sink_open, exr_sink_open, pnm_sink_open;
+
+/* Packed 8-bit rows of 3 channels, or of 1, whatever the image says, without a word on their colour. */
+int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const picture_write_opts *opts, char reason[REASON]);
+
+/* "no space left on device" and the like after a failed write. */
+void write_reason(char reason[REASON]);
+
+/* cICP and chromaticities of a space. */
+int cicp_of_space(int space, uint8_t cicp[4]); /* 1 if there is one */
+int space_of_cicp(const uint8_t cicp[4]);      /* GMLP_SPACE_NONE if unknown */
+void xy_of_space(int space, double xy[8]);
+/* An ICC profile's bytes; NULL when out of memory. The caller frees. */
+uint8_t *icc_of_space(int space, size_t *size);
+
+/* Sets the space of a picture that was read, and what said so; converts what is in none of the library's spaces.
+   from_space overrules the file. */
+int decide_space(picture *p, const picture_color *color, int from_space, char reason[REASON]);
+
+#endif

@@ -1,0 +1,257 @@
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pictures/formats.h"
+#include "shell/files.h"
+#include "shell/messages.h"
+
+int image_allocate(gmlp_image *image, char reason[REASON]) {
+    const size_t pixel = 3 * gmlp_type_size(image->type);
+    if (image->width < 1 || image->height < 1 || image->width > GMLP_MAX_SIZE || image->height > GMLP_MAX_SIZE) {
+        snprintf(reason, REASON, "%u x %u pixels; 1 x 1 to %u x %u are supported", image->width, image->height, GMLP_MAX_SIZE,
+                 GMLP_MAX_SIZE);
+        return -1;
+    }
+    image->stride = 0;
+    image->channels = 3;
+    image->data = (size_t)image->width > (size_t)-1 / pixel / image->height ? NULL
+                : malloc((size_t)image->width * image->height * pixel);
+    if (!image->data) snprintf(reason, REASON, "%u x %u pixels are too many for the memory", image->width, image->height);
+    return image->data ? 0 : -1;
+}
+
+void write_reason(char reason[REASON]) {
+    snprintf(reason, REASON, "cannot be written: %s", errno ? strerror(errno) : "a write failed");
+}
+
+/* Reading. */
+
+typedef struct format {
+    picture_load *load;
+    picture_rows *(*rows_open)(const uint8_t *bytes, size_t size, char reason[REASON]);
+} format;
+
+static format find_format(const uint8_t *b, size_t size) {
+    format f = { NULL, NULL };
+    if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
+        f.load = png_load;
+        f.rows_open = png_rows_open;
+    } else if (size >= 3 && !memcmp(b, "\377\330\377", 3)) {
+        f.load = jpeg_load;
+        f.rows_open = jpeg_rows_open;
+    } else if (size >= 4 && (!memcmp(b, "II*\0", 4) || !memcmp(b, "MM\0*", 4) || !memcmp(b, "II+\0", 4) || !memcmp(b, "MM\0+", 4)))
+        f.load = tiff_load;
+    else if (size >= 4 && !memcmp(b, "v/1\001", 4)) f.load = exr_load;
+    else if (size >= 3 && b[0] == 'P' && (b[1] == '5' || b[1] == '6') && strchr(" \t\r\n#", b[2]) && b[2]) f.load = pnm_load;
+    return f;
+}
+
+int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out, char error[256]) {
+    const format f = find_format((const uint8_t *)bytes, size);
+    picture_color color;
+    char reason[REASON] = "cannot be read";
+    int bad;
+    memset(out, 0, sizeof *out);
+    memset(&color, 0, sizeof color);
+    if (!f.load) {
+        error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
+        return -1;
+    }
+    bad = f.load((const uint8_t *)bytes, size, &out->image, &color, reason) || decide_space(out, &color, from_space, reason);
+    free(color.icc);
+    if (!bad) return 0;
+    error_text(error, name, "%s", reason);
+    picture_free(out);
+    return -1;
+}
+
+int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]) {
+    uint8_t *bytes;
+    size_t size;
+    int bad;
+    memset(out, 0, sizeof *out);
+    if (file_read(path, &bytes, &size, error)) return -1;
+    bad = picture_read_memory(bytes, size, path, from_space, out, error);
+    if (bad || !keep_file) free(bytes);
+    else {
+        out->file = bytes;
+        out->file_size = size;
+    }
+    return bad;
+}
+
+void picture_free(picture *p) {
+    free(p->image.data);
+    free(p->file);
+    memset(p, 0, sizeof *p);
+}
+
+picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, uint32_t *width, uint32_t *height, char error[256]) {
+    const format f = find_format((const uint8_t *)bytes, size);
+    char reason[REASON] = "is not a PNG or JPEG picture";
+    picture_rows *r = f.rows_open ? f.rows_open((const uint8_t *)bytes, size, reason) : NULL;
+    if (!r) {
+        error_text(error, name, "%s", reason);
+        return NULL;
+    }
+    r->name = name;
+    *width = r->width;
+    *height = r->height;
+    return r;
+}
+
+int picture_rows_read(picture_rows *r, void *rows, uint32_t count, char error[256]) {
+    char reason[REASON] = "cannot be read";
+    if (!r->read(r, (uint8_t *)rows, count, reason)) return 0;
+    error_text(error, r->name, "%s", reason);
+    return -1;
+}
+
+void picture_rows_close(picture_rows *r) {
+    if (r) r->close(r);
+}
+
+/* Writing. */
+
+#define TYPE(t) (1 << (t))
+static const struct {
+    const char *extension;
+    picture_sink_maker *open;
+    int types;
+    const char *holds;
+} sinks[] = {
+    { "png", png_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), "8 or 16 bit" },
+    { "jpg", jpeg_sink_open, TYPE(GMLP_U8), "8 bit" },
+    { "jpeg", jpeg_sink_open, TYPE(GMLP_U8), "8 bit" },
+    { "tif", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_HALF) | TYPE(GMLP_FLOAT), "any" },
+    { "tiff", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_HALF) | TYPE(GMLP_FLOAT), "any" },
+    { "exr", exr_sink_open, TYPE(GMLP_HALF) | TYPE(GMLP_FLOAT), "half or float" },
+    { "ppm", pnm_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), "8 or 16 bit" }
+};
+#define SINK_COUNT (sizeof sinks / sizeof *sinks)
+
+static size_t find_sink(const char *path) {
+    size_t i;
+    for (i = 0; i < SINK_COUNT && !path_has_extension(path, sinks[i].extension); i++) {}
+    return i;
+}
+
+const char *picture_cannot_hold(const char *path, int type) {
+    static char text[128];
+    const size_t i = find_sink(path);
+    if (i == SINK_COUNT) return "the name must end in .png, .jpg, .tif, .exr or .ppm";
+    if (sinks[i].types & TYPE(type)) return NULL;
+    snprintf(text, sizeof text, "a .%s file holds %s samples", sinks[i].extension, sinks[i].holds);
+    return text;
+}
+
+picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *like, const picture_write_opts *opts, char error[256]) {
+    static const picture_write_opts defaults = { 0, 0 };
+    const char *cannot = picture_cannot_hold(path, like->type);
+    char reason[REASON] = "";
+    picture_sink *s;
+    uint8_t *icc;
+    size_t icc_size;
+    if (cannot) {
+        error_text(error, path, "%s", cannot);
+        return NULL;
+    }
+    icc = icc_of_space(like->space, &icc_size);
+    if (!icc) {
+        error_text(error, path, "out of memory");
+        return NULL;
+    }
+    s = sinks[find_sink(path)].open(file, like, opts ? opts : &defaults, icc, icc_size, reason);
+    free(icc);
+    if (s) s->name = path;
+    else error_text(error, path, "%s", reason);
+    return s;
+}
+
+int picture_sink_rows(picture_sink *s, const void *rows, uint32_t count, char error[256]) {
+    char reason[REASON] = "cannot be written";
+    if (!s->rows(s, (const uint8_t *)rows, count, reason)) return 0;
+    error_text(error, s->name, "%s", reason);
+    return -1;
+}
+
+int picture_sink_end(picture_sink *s, int failed, char error[256]) {
+    const char *name = s->name;
+    char reason[REASON] = "cannot be written";
+    if (!s->end(s, failed, reason)) return 0;
+    if (!failed) error_text(error, name, "%s", reason);
+    return -1;
+}
+
+/* A whole picture into a file of name's kind. */
+static int write_all(const char *name, FILE *file, const gmlp_image *image, const picture_write_opts *opts, char error[256]) {
+    gmlp_image like = *image, row, view;
+    const size_t size = gmlp_type_size(image->type);
+    const int channels = image->channels ? image->channels : 3;
+    const ptrdiff_t stride = image->stride ? image->stride : (ptrdiff_t)((size_t)image->width * (size_t)channels * size);
+    picture_sink *s;
+    uint8_t *packed;
+    uint32_t y;
+    gmlp_result status = GMLP_OK;
+    int bad = 0;
+    if (path_has_extension(name, "exr")) like.space = picture_linear_space(image->space); /* what EXR readers expect */
+    like.channels = 3;
+    like.stride = 0;
+    packed = (uint8_t *)malloc((size_t)image->width * 3 * size);
+    if (!packed) {
+        error_text(error, name, "out of memory");
+        return -1;
+    }
+    s = picture_sink_open(name, file, &like, opts, error);
+    for (y = 0; y < image->height && s && !bad; y++) {
+        const void *from = (const uint8_t *)image->data + (ptrdiff_t)y * stride;
+        if (channels != 3 || like.space != image->space) {
+            row = like;
+            view = *image;
+            row.height = view.height = 1;
+            row.data = packed;
+            view.data = (void *)(uintptr_t)from; /* only read */
+            from = packed;
+            status = gmlp_convert(&view, &row, NULL);
+            if (status) error_text(error, name, "%s", gmlp_result_string(status));
+        }
+        bad = status || picture_sink_rows(s, from, 1, error);
+    }
+    free(packed);
+    return !s || picture_sink_end(s, bad, error) ? -1 : 0;
+}
+
+int picture_write(const char *path, const gmlp_image *image, const picture_write_opts *opts, char error[256]) {
+    output o;
+    const char *cannot = picture_cannot_hold(path, image->type);
+    if (cannot) {
+        error_text(error, path, "%s", cannot);
+        return -1;
+    }
+    if (output_open(&o, path, error)) return -1;
+    if (!write_all(path, o.file, image, opts, error)) return output_commit(&o, error);
+    output_discard(&o);
+    return -1;
+}
+
+int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes, size_t *size,
+                          char error[256]) {
+    const char *name = container == GMLP_CONTAINER_PNG ? "the PNG.png" : "the JPEG.jpg";
+    char *buffer = NULL;
+    FILE *file = open_memstream(&buffer, size);
+    int bad;
+    if (!file) {
+        error_text(error, name, "out of memory");
+        return -1;
+    }
+    bad = write_all(name, file, image, opts, error);
+    if (fclose(file) && !bad) {
+        error_text(error, name, "out of memory");
+        bad = -1;
+    }
+    if (bad) free(buffer);
+    else *bytes = (uint8_t *)buffer;
+    return bad;
+}

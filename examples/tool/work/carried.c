@@ -1,0 +1,89 @@
+#include "work/carried.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shell/files.h"
+#include "shell/messages.h"
+
+int carried_open(const char *path, carried *c, char error[256]) {
+    gmlp_error why;
+    gmlp_result status;
+    void *blob;
+    memset(c, 0, sizeof *c);
+    memset(&why, 0, sizeof why);
+    if (file_read(path, &c->bytes, &c->size, error)) return -1;
+    c->container = gmlp_container_kind(c->bytes, c->size);
+    if (!c->container) {
+        error_text(error, path, "is neither a JPEG nor a PNG file, so it carries no network");
+        return -1;
+    }
+    status = gmlp_extract(c->bytes, c->size, NULL, &blob, &c->blob_size, &why);
+    if (status == GMLP_E_NOT_FOUND) {
+        error_text(error, path, "carries no network. Either 'gamutmlp encode' or 'hdr-encode' did not make it, or a "
+                                "program that drops metadata saved it; take the file as it was made");
+        return -1;
+    }
+    if (status) {
+        error_text(error, path, "%s (at byte %llu)", why.text ? why.text : gmlp_result_string(status), (unsigned long long)why.offset);
+        return -1;
+    }
+    status = gmlp_blob_read(blob, c->blob_size, NULL, &c->net, &why);
+    gmlp_bytes_free(blob, c->blob_size, NULL);
+    if (!status) return 0;
+    error_text(error, path, "the network in it cannot be read: %s (at byte %llu of it)", why.text ? why.text : gmlp_result_string(status),
+               (unsigned long long)why.offset);
+    return -1;
+}
+
+void carried_free(carried *c) {
+    free(c->bytes);
+    gmlp_net_free(&c->net);
+    memset(c, 0, sizeof *c);
+}
+
+int carried_is_hdr(const gmlp_net *net) { return net->method >= GMLP_METHOD_DIFFERENCE; }
+
+const char *carried_method(const gmlp_net *net) {
+    static const char *const names[] = { "none", "residual", "difference", "gain", "gamma", "direct" };
+    return names[net->method];
+}
+
+double carried_peak_nits(const gmlp_net *net) {
+    return rint(1000 * (double)net->peak * (double)net->white_nits) / 1000; /* a float's rounding left out */
+}
+
+static int count_bytes(void *user, const void *bytes, size_t size) {
+    (void)bytes;
+    *(size_t *)user += size;
+    return 0;
+}
+
+size_t carried_bare_size(const void *bytes, size_t size) {
+    gmlp_writer counter;
+    size_t bare = 0;
+    counter.user = &bare;
+    counter.write = count_bytes;
+    return gmlp_strip(bytes, size, counter, NULL) ? size : bare;
+}
+
+int start_read(const char *path, gmlp_net *net, char error[256]) {
+    gmlp_error why;
+    gmlp_result status;
+    carried c;
+    int bad;
+    memset(&why, 0, sizeof why);
+    bad = carried_open(path, &c, error);
+    if (!bad) {
+        *net = c.net;
+        memset(&c.net, 0, sizeof c.net);
+    } else if (c.bytes && !c.container) { /* neither JPEG nor PNG */
+        status = gmlp_blob_read(c.bytes, c.size, NULL, net, &why);
+        bad = status != GMLP_OK;
+        if (bad) error_text(error, path, "%s", why.text ? why.text : gmlp_result_string(status));
+    }
+    carried_free(&c);
+    if (!bad && net->method == GMLP_METHOD_NONE) bad = 1, error_text(error, path, "its network has no weights to start from");
+    return bad ? -1 : 0;
+}

@@ -1,0 +1,57 @@
+/* A file in the making that will carry a network: what the commands have in common that train one. */
+#ifndef CARRYING_H
+#define CARRYING_H
+
+#include "gamutmlp.h"
+#include "pictures/picture.h"
+#include "shell/files.h"
+#include "shell/pool.h"
+#include "shell/progress.h"
+
+/* How a network is trained, as the command line has it. */
+#define PRESETS "default|fast|high|max|paper"
+int preset_of_choice(int choice); /* gmlp_preset of a word's place in PRESETS */
+
+typedef struct training {
+    int preset; /* gmlp_preset */
+    uint64_t iterations, seed, threads, budget;
+    uint64_t width; /* neurons a layer; 0: as preset, budget or start have it */
+    const char *start_path;
+    gmlp_net start; /* owned, when there is a start_path */
+    progress bar;
+    double began, seconds;
+} training;
+
+/* NULL, or why these options do not go together. */
+const char *training_contradiction(const training *t);
+/* Reads the start. 0, or 1 after a message. */
+int training_prepare(training *t, const char *command);
+/* The library's options for this; then the bar shows how far it is until training_end. */
+void training_begin(training *t, pool *workers, gmlp_train_opts *opts);
+void training_end(training *t);
+/* Why the network is as large as it is. */
+const char *training_because(const training *t, char text[160]);
+
+/* What is made, in order; freed together. */
+typedef struct carrying {
+    const char *command, *out;
+    int container;    /* gmlp_container, by out's name; 0: by none */
+    picture base;     /* the pixels that a decoder will see */
+    uint8_t *file;    /* the base as a file */
+    size_t file_size;
+    gmlp_net net;     /* as a reader of the file gets it */
+    uint8_t *blob;
+    size_t blob_size;
+    output output;
+    uint64_t out_size, metadata_bytes;
+} carrying;
+
+void carrying_begin(carrying *c, const char *command, const char *out);
+/* These give 0, or 1 after a message. */
+int carrying_open(carrying *c);    /* the output, before the long part */
+int carrying_compress(carrying *c, const picture_write_opts *opts); /* base into file; of a JPEG base becomes what compression left */
+int carrying_network(carrying *c, gmlp_net *trained);               /* takes it over */
+int carrying_write(carrying *c, int carriers);
+void carrying_free(carrying *c);
+
+#endif

@@ -1,0 +1,166 @@
+#include "work/restoring.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pictures/picture.h"
+#include "shell/files.h"
+#include "shell/json.h"
+#include "shell/messages.h"
+#include "shell/progress.h"
+
+/* The command line. */
+
+/* X,Y,W,H; 0 or -1. */
+static int parse_crop(const char *text, rectangle *r) {
+    uint32_t *const to[4] = { &r->x, &r->y, &r->width, &r->height };
+    int i;
+    for (i = 0; i < 4; i++) {
+        char *end;
+        unsigned long v;
+        if (*text < '0' || *text > '9') return -1;
+        v = strtoul(text, &end, 10);
+        if (v > GMLP_MAX_SIZE || *end != (i < 3 ? ',' : 0)) return -1;
+        *to[i] = (uint32_t)v;
+        text = end + 1;
+    }
+    return r->width && r->height ? 0 : -1;
+}
+
+int restoring_check(restoring *r) {
+    const char *cannot = picture_cannot_hold(r->out, r->depth);
+    if (cannot) return args_wrong(r->command, "--depth: %s", cannot);
+    if (r->crop_text && parse_crop(r->crop_text, &r->crop))
+        return args_wrong(r->command, "--crop takes X,Y,W,H in pixels, not '%s'", r->crop_text);
+    return ARGS_GO_ON;
+}
+
+/* Reading. */
+
+static int wrong_network(const restoring *r, int hdr) {
+    return hdr ? fail(r->command->name, "%s: its network gives back a wide gamut, not HDR: 'gamutmlp decode' does that", r->in)
+               : fail(r->command->name, "%s: its network gives back HDR: 'gamutmlp hdr-decode' does that", r->in);
+}
+
+int restoring_open(restoring *r, int hdr) {
+    const gmlp_net *net = &r->file.net;
+    char error[256];
+    r->began = seconds_now();
+    if (carried_open(r->in, &r->file, error)) return fail(r->command->name, "%s", error);
+    if (carried_is_hdr(net) != hdr) return wrong_network(r, hdr);
+    r->rows = picture_rows_open(r->file.bytes, r->file.size, r->in, &r->width, &r->height, error);
+    if (!r->rows) return fail(r->command->name, "%s", error);
+    if (r->width != net->base_width || r->height != net->base_height)
+        return fail(r->command->name, "%s: is %u x %u, but its network is for %u x %u; the picture was resized, cropped or turned after encoding",
+                    r->in, r->width, r->height, net->base_width, net->base_height);
+    if (!r->crop_text) {
+        r->crop.width = r->width;
+        r->crop.height = r->height;
+    } else if (r->crop.x > r->width || r->crop.y > r->height || r->crop.width > r->width - r->crop.x ||
+               r->crop.height > r->height - r->crop.y)
+        return args_wrong(r->command, "--crop %s reaches outside the picture, which is %u x %u", r->crop_text, r->width, r->height);
+    return 0;
+}
+
+/* Decoding. */
+
+int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user, char error[256]) {
+    stream s;
+    gmlp_result status;
+    int bad;
+    r->workers = pool_create((int)r->threads);
+    status = r->workers ? gmlp_decoder_create(&r->file.net, r->depth, r->to, &r->opts, &r->decoder) : GMLP_E_MEMORY;
+    if (status) return error_text(error, r->in, "%s", gmlp_result_string(status)), -1;
+    memset(&s, 0, sizeof s);
+    s.rows = r->rows;
+    s.name = r->in;
+    s.width = r->width;
+    s.height = r->height;
+    s.crop = r->crop;
+    s.decoder = r->decoder;
+    s.reach = gmlp_net_reach(&r->file.net);
+    s.type = r->depth;
+    s.workers = r->workers;
+    s.write = write;
+    s.user = user;
+    bad = stream_run(&s, error);
+    r->belongs = gmlp_net_belongs(&r->file.net, &s.signature);
+    return bad;
+}
+
+/* Where the rows go. */
+typedef struct target {
+    picture_sink *sink;
+    progress bar;
+    uint32_t done, height;
+} target;
+
+static int write_rows(void *user, const void *rows, uint32_t count, char error[256]) {
+    target *t = (target *)user;
+    if (picture_sink_rows(t->sink, rows, count, error)) return -1;
+    t->done += count;
+    progress_show(&t->bar, t->done, t->height);
+    return 0;
+}
+
+static int write_picture(restoring *r, char error[256]) {
+    gmlp_image like;
+    target t;
+    output o;
+    int bad = -1;
+    memset(&like, 0, sizeof like);
+    like.width = r->crop.width;
+    like.height = r->crop.height;
+    like.type = r->depth;
+    like.channels = 3;
+    like.space = r->to;
+    t.done = 0;
+    t.height = r->crop.height;
+    if (output_open(&o, r->out, error)) return -1;
+    t.sink = picture_sink_open(r->out, o.file, &like, NULL, error);
+    if (t.sink) {
+        progress_begin(&t.bar, "decoding");
+        bad = restoring_run(r, write_rows, &t, error);
+        progress_end(&t.bar);
+        bad = picture_sink_end(t.sink, bad, error);
+    }
+    if (!bad) return output_commit(&o, error);
+    output_discard(&o);
+    return -1;
+}
+
+int restoring_write(restoring *r) {
+    char error[256];
+    return write_picture(r, error) ? fail(r->command->name, "%s", error) : 0;
+}
+
+void restoring_report(const restoring *r) {
+    const double seconds = seconds_now() - r->began, megapixels = 1e-6 * (double)r->crop.width * (double)r->crop.height;
+    static const char *const names[] = { "", "8", "16", "half", "float" };
+    json j;
+    if (!r->belongs)
+        fprintf(stderr, "gamutmlp %s: warning: the network in %s does not belong to these pixels; the picture was changed after "
+                        "encoding and the colours of %s may be wrong\n", r->command->name, r->in, r->out);
+    if (!r->json) {
+        printf("%s: %u x %u, %s, %s%s, in %.2f s\n", r->out, r->crop.width, r->crop.height, gmlp_space_name(r->to), names[r->depth],
+               r->depth <= GMLP_U16 ? " bit" : "", seconds);
+        return;
+    }
+    json_begin(&j, stdout);
+    json_integer(&j, "width", r->crop.width);
+    json_integer(&j, "height", r->crop.height);
+    json_text(&j, "space", gmlp_space_name(r->to));
+    json_text(&j, "depth", names[r->depth]);
+    json_bool(&j, "belongs", r->belongs);
+    json_number(&j, "seconds", seconds);
+    json_number(&j, "megapixels_per_second", megapixels / seconds);
+    json_integer(&j, "peak_rss_bytes", peak_rss_bytes());
+    json_end(&j);
+}
+
+void restoring_free(restoring *r) {
+    picture_rows_close(r->rows);
+    gmlp_decoder_free(r->decoder);
+    pool_free(r->workers);
+    carried_free(&r->file);
+}

@@ -1,0 +1,39 @@
+/* From a file that carries a network to the picture that it gives back: what decode and hdr-decode have in common. */
+#ifndef RESTORING_H
+#define RESTORING_H
+
+#include "shell/args.h"
+#include "shell/pool.h"
+#include "work/carried.h"
+#include "work/stream.h"
+
+typedef struct restoring {
+    const args_command *command;
+    const char *in, *out, *crop_text;
+    int to, depth;          /* gmlp_space and gmlp_type of what is made */
+    int json;
+    uint64_t threads;
+    gmlp_decode_opts opts;  /* of the decoder */
+    double began;
+    carried file;
+    picture_rows *rows;
+    uint32_t width, height; /* of the picture in the file */
+    rectangle crop;
+    pool *workers;
+    gmlp_decoder *decoder;
+    int belongs;
+} restoring;
+
+/* Can out hold depth, and is crop_text a rectangle? ARGS_GO_ON or, after a message, 2. */
+int restoring_check(restoring *r);
+/* Reads the file; its network must be one for HDR, or for a wide gamut. 0, or the exit status after a message. */
+int restoring_open(restoring *r, int hdr);
+/* Rows stream from the compressed file through the network to write (stream.h), so that memory does not grow with the
+   picture. 0, or -1 and a text. */
+int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user, char error[256]);
+/* The same into the file out. 0, or 1 after a message. */
+int restoring_write(restoring *r);
+void restoring_report(const restoring *r); /* warns, too, if the network does not belong to the pixels */
+void restoring_free(restoring *r);
+
+#endif

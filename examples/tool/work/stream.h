@@ -1,0 +1,32 @@
+/* The rows of a base picture through its network. */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include "gamutmlp.h"
+#include "pictures/picture.h"
+#include "shell/pool.h"
+
+typedef struct rectangle {
+    uint32_t x, y, width, height;
+} rectangle;
+
+typedef struct stream {
+    picture_rows *rows;          /* open, of a picture of width x height */
+    const char *name;            /* the picture's, for error texts */
+    uint32_t width, height;
+    rectangle crop;              /* what is decoded; within the picture */
+    const gmlp_decoder *decoder;
+    uint32_t reach;              /* gmlp_net_reach of its network */
+    int type;                    /* that the decoder writes */
+    pool *workers;
+    /* Gets the decoded rows from the top on, packed; on any thread, but never on two at once. */
+    int (*write)(void *user, const void *rows, uint32_t count, char error[256]);
+    void *user;
+    gmlp_signature signature;    /* out: of the whole picture; not finished */
+} stream;
+
+/* Some rows are read while those above them are decoded and others above those are written. The
+   result does not depend on the threads. 0, or -1 and a text: of the failure farthest up. */
+int stream_run(stream *s, char error[256]);
+
+#endif
