@@ -48,6 +48,8 @@ static int read_two(hdr_encoding *e) {
     char error[256];
     if (picture_read(e->sdr_name, e->o.from_sdr, 1, &e->sdr, error) || picture_read(e->hdr_name, e->o.from_hdr, 0, &e->hdr, error))
         return fail("hdr-encode", "%s", error);
+    picture_tell(&e->sdr, "hdr-encode", e->sdr_name);
+    picture_tell(&e->hdr, "hdr-encode", e->hdr_name);
     if (s->space == GMLP_REC2020_PQ || s->space == GMLP_REC2020_HLG)
         return fail("hdr-encode", "%s: is HDR (%s by its %s); the SDR picture comes first, then the HDR one", e->sdr_name,
                     gmlp_space_name(s->space), e->sdr.space_from);

@@ -46,6 +46,7 @@ static int lesson_load(meta *m, int i) {
     memset(&opts, 0, sizeof opts);
     opts.threads = pool_threads(m->workers);
     if (picture_read(m->names[i], m->o.from, 0, &l->wide, error)) return fail("meta-train", "%s", error);
+    picture_tell(&l->wide, "meta-train", m->names[i]);
     l->base = l->wide.image;
     l->base.type = GMLP_U8;
     l->base.space = GMLP_SRGB;

@@ -150,7 +150,7 @@ uint8_t *icc_of_space(int space, size_t *size) {
     return bytes;
 }
 
-int picture_keep_icc(picture_color *color, const void *bytes, size_t size) {
+int picture_keep_icc(picture_facts *color, const void *bytes, size_t size) {
     if (!size) return 0;
     color->icc = (uint8_t *)malloc(size);
     if (!color->icc) return -1;
@@ -335,7 +335,7 @@ static int apply_profile(gmlp_image *image, cmsHPROFILE profile, char reason[REA
     return primaries ? convert_curves(image, profile, primaries, reason) : convert_to_romm(image, profile, reason);
 }
 
-static int apply_icc(gmlp_image *image, const picture_color *color, char reason[REASON]) {
+static int apply_icc(gmlp_image *image, const picture_facts *color, char reason[REASON]) {
     cmsHPROFILE p = cmsOpenProfileFromMem(color->icc, (cmsUInt32Number)color->icc_size);
     int bad;
     if (p && cmsGetColorSpace(p) == cmsSigGrayData) {
@@ -353,7 +353,7 @@ static int apply_icc(gmlp_image *image, const picture_color *color, char reason[
     return bad;
 }
 
-static int apply_gamma(gmlp_image *image, const picture_color *color, char reason[REASON]) {
+static int apply_gamma(gmlp_image *image, const picture_facts *color, char reason[REASON]) {
     double xy[8];
     cmsToneCurve *curve;
     cmsHPROFILE p;
@@ -376,7 +376,7 @@ static int apply_gamma(gmlp_image *image, const picture_color *color, char reaso
     return bad;
 }
 
-int decide_space(picture *p, const picture_color *color, int from_space, char reason[REASON]) {
+int decide_space(picture *p, const picture_facts *color, int from_space, char reason[REASON]) {
     gmlp_image *image = &p->image;
     if (from_space) {
         p->space_from = "--from";

@@ -51,7 +51,7 @@ static float load_float(const uint8_t *p) {
     return v;
 }
 
-static void exr_color(const EXRHeader *header, picture_color *color) {
+static void exr_color(const EXRHeader *header, picture_facts *color) {
     int i, k;
     color->gamma = 1;
     for (i = 0; i < header->num_custom_attributes; i++) {
@@ -125,7 +125,7 @@ static int exr_pixels(EXRHeader *header, const uint8_t *bytes, size_t size, gmlp
     return bad ? -1 : 0;
 }
 
-int exr_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_color *color, char reason[REASON]) {
+int exr_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]) {
     EXRVersion version;
     EXRHeader header;
     const char *text = NULL;

@@ -6,21 +6,30 @@
 
 #define REASON 160
 
-/* What a file says its numbers are; picture.c decides. Zero: nothing said. */
-typedef struct picture_color {
+/* What a file says its numbers are, which color.c decides on, and what the user should know of it. Zero: nothing said. */
+typedef struct picture_facts {
     int cicp, srgb;          /* gmlp_space that a cICP chunk means; 1: an sRGB chunk */
     double gamma;            /* exponent from code to light, from a gAMA chunk or, 1, from EXR */
     double xy[8];            /* red, green, blue, white; has_xy */
     int has_xy;
     uint8_t *icc;            /* owned */
     size_t icc_size;
-} picture_color;
+    char notes[PICTURE_NOTES];
+} picture_facts;
+
+/* Adds one sentence, without the file's name and a full stop: what of the file is left out, or was taken in spite of a
+   fault. One that is there already, or has no room, is not added. */
+void picture_note(char notes[PICTURE_NOTES], const char *format, ...)
+#ifdef __GNUC__
+    __attribute__((format(printf, 2, 3)))
+#endif
+    ;
 
 /* Memory for an image's packed rows; sets stride to 0. 0, or -1 and a reason. */
 int image_allocate(gmlp_image *image, char reason[REASON]);
-int picture_keep_icc(picture_color *color, const void *bytes, size_t size);
+int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
 
-typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_color *color, char reason[REASON]);
+typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]);
 picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load;
 
 /* A JPEG picture's codes, 0..1, before they are rounded to 8-bit RGB. Subsampled colour is repeated, not smoothed. */
@@ -62,6 +71,6 @@ uint8_t *icc_of_space(int space, size_t *size);
 
 /* Sets the space of a picture that was read, and what said so; converts what is in none of the library's spaces.
    from_space overrules the file. */
-int decide_space(picture *p, const picture_color *color, int from_space, char reason[REASON]);
+int decide_space(picture *p, const picture_facts *color, int from_space, char reason[REASON]);
 
 #endif

@@ -74,7 +74,7 @@ static int jpeg_reader_read(picture_rows *base, uint8_t *rows, uint32_t count, c
     return 0;
 }
 
-static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_color *color, int unconverted) {
+static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_facts *color, int unconverted) {
     JOCTET *icc = NULL;
     unsigned int icc_size = 0;
     if (setjmp(r->errors.jump)) return -1;
@@ -103,7 +103,7 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
     return 0;
 }
 
-static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_color *color, int unconverted, char reason[REASON]) {
+static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *color, int unconverted, char reason[REASON]) {
     jpeg_reader *r = (jpeg_reader *)calloc(1, sizeof *r);
     if (!r) {
         snprintf(reason, REASON, "out of memory");
@@ -122,7 +122,7 @@ picture_rows *jpeg_rows_open(const uint8_t *bytes, size_t size, char reason[REAS
     return r ? &r->base : NULL;
 }
 
-int jpeg_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_color *color, char reason[REASON]) {
+int jpeg_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]) {
     jpeg_reader *r = reader_open(bytes, size, color, 0, reason);
     int bad;
     if (!r) return -1;

@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,17 +51,18 @@ static format find_format(const uint8_t *b, size_t size) {
 
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out, char error[256]) {
     const format f = find_format((const uint8_t *)bytes, size);
-    picture_color color;
+    picture_facts facts;
     char reason[REASON] = "cannot be read";
     int bad;
     memset(out, 0, sizeof *out);
-    memset(&color, 0, sizeof color);
+    memset(&facts, 0, sizeof facts);
     if (!f.load) {
         error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
         return -1;
     }
-    bad = f.load((const uint8_t *)bytes, size, &out->image, &color, reason) || decide_space(out, &color, from_space, reason);
-    free(color.icc);
+    bad = f.load((const uint8_t *)bytes, size, &out->image, &facts, reason) || decide_space(out, &facts, from_space, reason);
+    free(facts.icc);
+    memcpy(out->notes, facts.notes, sizeof out->notes);
     if (!bad) return 0;
     error_text(error, name, "%s", reason);
     picture_free(out);
@@ -80,6 +82,26 @@ int picture_read(const char *path, int from_space, int keep_file, picture *out, 
         out->file_size = size;
     }
     return bad;
+}
+
+void picture_note(char notes[PICTURE_NOTES], const char *format, ...) {
+    const size_t used = strlen(notes);
+    char sentence[PICTURE_NOTES];
+    size_t length;
+    va_list list;
+    va_start(list, format);
+    vsnprintf(sentence, sizeof sentence - 1, format, list);
+    va_end(list);
+    length = strlen(sentence);
+    sentence[length++] = '\n';
+    sentence[length] = 0;
+    if (!strstr(notes, sentence) && used + length < PICTURE_NOTES) memcpy(notes + used, sentence, length + 1);
+}
+
+void picture_tell(const picture *p, const char *command, const char *name) {
+    const char *at = p->notes;
+    for (; *at; at += strcspn(at, "\n") + 1)
+        fprintf(stderr, "gamutmlp %s: note: %s: %.*s\n", command, name, (int)strcspn(at, "\n"), at);
 }
 
 void picture_free(picture *p) {

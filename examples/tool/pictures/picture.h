@@ -8,12 +8,15 @@
 
 #include "gamutmlp.h"
 
+#define PICTURE_NOTES 512
+
 typedef struct picture {
     gmlp_image image;       /* pixels, owned; 3 channels, packed */
     const char *space_from; /* what said the colour space: "--from", "cICP", "ICC profile", "sRGB chunk",
                                "gAMA chunk", "chromaticities", "assumed" */
     uint8_t *file;          /* the file's bytes, owned, when keep_file was asked */
     size_t file_size;
+    char notes[PICTURE_NOTES]; /* what the user should know, a sentence a line: lost alpha, a missing end */
 } picture;
 
 /* Reads PNG, JPEG, TIFF, EXR and PPM by content; grey and palettes become RGB, alpha is dropped.
@@ -23,6 +26,8 @@ typedef struct picture {
 int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]);
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out, char error[256]);
 void picture_free(picture *p);
+/* The notes on stderr, as "gamutmlp COMMAND: note: NAME: sentence". */
+void picture_tell(const picture *p, const char *command, const char *name);
 
 typedef struct picture_write_opts {
     int quality;   /* JPEG; 0: 95 */

@@ -87,7 +87,7 @@ static int find_cicp(const uint8_t *p, size_t size) {
     return GMLP_SPACE_NONE;
 }
 
-static void read_color(png_reader *r, const uint8_t *bytes, size_t size, picture_color *color) {
+static void read_color(png_reader *r, const uint8_t *bytes, size_t size, picture_facts *color) {
     png_charp name;
     png_bytep icc;
     png_uint_32 icc_size;
@@ -102,7 +102,7 @@ static void read_color(png_reader *r, const uint8_t *bytes, size_t size, picture
 }
 
 /* Everything up to the pixels. color: NULL asks for 8 bits a sample. */
-static int read_header(png_reader *r, const uint8_t *bytes, size_t size, picture_color *color) {
+static int read_header(png_reader *r, const uint8_t *bytes, size_t size, picture_facts *color) {
     const uint16_t one = 1;
     int bits, kind, interlace;
     png_uint_32 width, height;
@@ -132,7 +132,7 @@ static int read_header(png_reader *r, const uint8_t *bytes, size_t size, picture
     return 0;
 }
 
-static png_reader *reader_open(const uint8_t *bytes, size_t size, picture_color *color, char reason[REASON]) {
+static png_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *color, char reason[REASON]) {
     png_reader *r = (png_reader *)calloc(1, sizeof *r);
     reason[0] = 0;
     if (r) {
@@ -155,7 +155,7 @@ picture_rows *png_rows_open(const uint8_t *bytes, size_t size, char reason[REASO
     return r ? &r->base : NULL;
 }
 
-int png_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_color *color, char reason[REASON]) {
+int png_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]) {
     png_reader *r = reader_open(bytes, size, color, reason);
     int bad;
     if (!r) return -1;

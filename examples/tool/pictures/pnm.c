@@ -21,7 +21,7 @@ static long header_number(const uint8_t *bytes, size_t size, size_t *at) {
     return any ? v : -1;
 }
 
-int pnm_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_color *color, char reason[REASON]) {
+int pnm_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]) {
     const size_t channels = bytes[1] == '6' ? 3 : 1;
     size_t at = 2, wide, pixels, i, c;
     const long width = header_number(bytes, size, &at), height = header_number(bytes, size, &at);

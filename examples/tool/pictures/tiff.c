@@ -190,7 +190,7 @@ static int read_pixels(TIFF *t, const tiff_layout *l, const gmlp_image *image, c
     return 0;
 }
 
-static int tiff_picture(TIFF *t, gmlp_image *image, picture_color *color, char *reason) {
+static int tiff_picture(TIFF *t, gmlp_image *image, picture_facts *color, char *reason) {
     tiff_layout l;
     uint32_t icc_size;
     void *icc;
@@ -205,7 +205,7 @@ static int tiff_picture(TIFF *t, gmlp_image *image, picture_color *color, char *
     return image_allocate(image, reason) || read_pixels(t, &l, image, reason) ? -1 : 0;
 }
 
-int tiff_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_color *color, char reason[REASON]) {
+int tiff_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]) {
     tiff_io io;
     TIFF *t;
     int bad;
