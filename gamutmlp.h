@@ -35,6 +35,7 @@
       >>gamut            gamut reduction, out-of-gamut and saturated masks, soft clip
       >>encoding         sinusoidal encoding
       >>mlp              the network: forward, backward, Adam
+      >>methods          what a network's output means: wide gamut, HDR maps
       >>train            training on one picture, wide gamut or HDR
       >>blob             the network as bytes; signature; coordinates
       >>decode           base picture + network -> wide gamut
@@ -381,6 +382,24 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
                                     float *m, float *v, size_t n, int isa);
 
 /* ---------------------------------------------------------------------------------------
+   >>methods: what a network's output means
+
+   GamutMLP: linear light in the original's space, of which the base has what clipping left.
+
+   HDR: h = map m of s, e = 1/64. s and h are signals of base and original: the SMPTE ST 2084 curve (PQ) of light / peak, in
+   the original's primaries; m = map_mean + map_range * output. GAIN, GAMMA and DIRECT are those of Canham, Tedla, Murdoch,
+   Brown, "Gain-MLP: Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025.
+*/
+typedef enum gmlp_method {
+    GMLP_METHOD_NONE = 0,       /* nothing was lost: decoding is the exact inverse, no weights */
+    GMLP_METHOD_RESIDUAL = 1,   /* GamutMLP: linear wide = clipped + output / 2 */
+    GMLP_METHOD_DIFFERENCE = 2, /* h = s + m */
+    GMLP_METHOD_GAIN = 3,       /* h = (s + e) m - e */
+    GMLP_METHOD_GAMMA = 4,      /* h = (s + e)^m - e; s + e is kept within 1 - e, above which powers tell nothing */
+    GMLP_METHOD_DIRECT = 5      /* h = m */
+} gmlp_method;
+
+/* ---------------------------------------------------------------------------------------
    >>train: training on one picture
 */
 
@@ -409,26 +428,14 @@ typedef struct gmlp_coords {
     int transpose;
 } gmlp_coords;
 
-/* A trained network and all that decoding needs besides the base pixels. */
-#define GMLP_SIGNATURE_SIZE 64
-typedef enum gmlp_method {
-    GMLP_METHOD_NONE = 0,    /* nothing was lost: decoding is the exact inverse, no weights */
-    GMLP_METHOD_RESIDUAL = 1, /* GamutMLP: linear wide = clipped + output / 2 */
-    /* HDR: h = map m of s, e = 1/64. s and h are signals of base and original: the SMPTE ST 2084 curve (PQ) of light / peak,
-       in the original's primaries; m = map_mean + map_range * output. The last three are those of Canham, Tedla,
-       Murdoch, Brown, "Gain-MLP: Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025. */
-    GMLP_METHOD_DIFFERENCE = 2, /* h = s + m */
-    GMLP_METHOD_GAIN = 3,    /* h = (s + e) m - e */
-    GMLP_METHOD_GAMMA = 4,   /* h = (s + e)^m - e; s + e is kept within 1 - e, above which powers tell nothing */
-    GMLP_METHOD_DIRECT = 5   /* h = m */
-} gmlp_method;
-
 /* How a blob holds the weights. */
 typedef enum gmlp_coding {
     GMLP_CODING_STEPS = 1,   /* whole multiples of one step a layer, entropy coded */
     GMLP_CODING_FLOATS = 2   /* as they are */
 } gmlp_coding;
 
+/* A trained network and all that decoding needs besides the base pixels. */
+#define GMLP_SIGNATURE_SIZE 64
 typedef struct gmlp_net {
     int method;              /* gmlp_method */
     int wide_space;          /* gmlp_space of the original */
@@ -2658,6 +2665,272 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
 }
 
 /* ---------------------------------------------------------------------------------------
+   >>methods: what a network's output means. All that differs from method to method is here: gmlp__methods has a row
+   for each, gmlp__gamut and gmlp__hdr what several share. The sections below ask these.
+*/
+
+/* >>blob */
+static gmlp_result gmlp__fail(gmlp_error *err, gmlp_result result, size_t offset, const char *text);
+
+/* In a check of a net's fields; offset is that of the field in a blob. */
+#define GMLP__RULE(ok, offset, text) if (!(ok)) return gmlp__fail(err, GMLP_E_FIELD, offset, text)
+
+/* A number that a blob may hold. */
+static int gmlp__number_ok(float v) { return v >= -1e6f && v <= 1e6f; }
+
+typedef struct gmlp__preset {
+    uint32_t iterations, batch, budget;
+    uint32_t effort; /* so many times the iterations and the batch for a compressed base, whose noise takes larger batches */
+    int width;
+    uint8_t bands[GMLP_INPUTS], radius[GMLP_WINDOWS];
+} gmlp__preset;
+
+/* The numbers in which a network works: map value = map_mean + map_range * output; with GMLP_INPUT_WIDE colour inputs
+   are (value - input_mean) / input_range. */
+typedef struct gmlp__scale {
+    float map_mean, map_range, input_mean, input_range;
+} gmlp__scale;
+
+/* Where base and original are compared: *values* of three planes, made from linear light in the original's space. */
+typedef struct gmlp__domain {
+    const struct gmlp__method *method;
+    const gmlp__kernels *kernels;
+    gmlp__scale scale;
+    float peak;                /* HDR: linear light of signal 1 */
+    gmlp__curve signal, light; /* HDR: light to signal and back */
+    double weight;             /* HDR: of the HDR rendition, 1 unless there is less headroom */
+    int direct;                /* decoding: the value itself is the code to write */
+} gmlp__domain;
+
+/* What methods share. NULL: there is nothing to do. Planes are padded to multiples of 16. */
+typedef struct gmlp__family {
+    uint32_t bases;               /* spaces that the base may have: bits of 1 << gmlp_space */
+    int finds_og;                 /* training tells OG pixels from others; where there are none, nothing is trained */
+    int numbers;                  /* in the blob, by gmlp__number */
+    const gmlp__scale *scale;     /* NULL: measured on the samples, in the net */
+    struct {
+        int method, inputs, region, bias;
+    } kind[2];                    /* of networks that training makes: all presets but PAPER; PAPER */
+    double paper_rate, matrix_rate;
+    gmlp__preset presets[5];
+    int (*options)(gmlp_train_opts *o); /* resolves those of its own; 0: out of range */
+    gmlp_result (*check)(const gmlp_net *net, gmlp_error *err);
+    void (*choose)(const gmlp_train_opts *o, double brightest, gmlp_net *net); /* from the original's brightest channel */
+    gmlp_result (*open)(gmlp__domain *d, const gmlp_net *net, double headroom, const gmlp_alloc *alloc);
+    int (*direct)(const gmlp_net *net, int space, double white_nits); /* is a value the code that space has for it? */
+    void (*base)(const gmlp__domain *d, float *const planes[3], float *const kept[3], size_t n); /* light to values */
+    void (*original)(const gmlp__domain *d, float *const planes[3], size_t n);
+    void (*light)(const gmlp__domain *d, float *const planes[3], float *const kept[3], size_t n); /* values to light */
+} gmlp__family;
+
+typedef struct gmlp__method {
+    const gmlp__family *family;
+    float (*map)(float base, float original);  /* the map's value of two values */
+    float (*undo)(float base, float map);      /* the original's, from 0 on; NULL: map, plus base where adds */
+    int adds;
+} gmlp__method;
+
+/* GamutMLP. Values: linear light, the original's within 0..1. */
+
+static int gmlp__gamut_options(gmlp_train_opts *o) { return !o->method; }
+
+static void gmlp__gamut_original(const gmlp__domain *d, float *const planes[3], size_t n) {
+    size_t c;
+    for (c = 0; c < 3; c++) d->kernels->clamp(planes[c], planes[c], n, 1.0f);
+}
+
+static float gmlp__difference(float base, float original) { return original - base; }
+
+static const gmlp__scale gmlp__gamut_scale = {0.0f, 0.5f, 0.5f, 0.5f};
+
+static const gmlp__family gmlp__gamut = {
+    1u << GMLP_SRGB, 1, 0, &gmlp__gamut_scale,
+    {{GMLP_METHOD_RESIDUAL, GMLP_INPUT_CODES, GMLP_REGION_SATURATED, GMLP_BIAS_ALL},
+     {GMLP_METHOD_RESIDUAL, GMLP_INPUT_WIDE, GMLP_REGION_ALL, GMLP_BIAS_FIRST}},
+    5e-3, 2.3e-2,
+    {{1000, 2048, 4096, 2, 32, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+     {9000, 65536, 0, 1, 32, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
+     {250, 1024, 4096, 1, 32, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+     {2000, 2048, 10240, 1, 96, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+     {2800, 2048, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}}},
+    gmlp__gamut_options, NULL, NULL, NULL, NULL, NULL, gmlp__gamut_original, NULL
+};
+
+/* HDR. Values: signals, 0..1. */
+
+#define GMLP__MAP_E (1.0 / 64.0)
+#define GMLP__MOST_LIGHT 1e6 /* of an HDR picture, in parts of white */
+#define GMLP__NUMBERS 7
+static float *gmlp__number(gmlp_net *net, int i) { /* in the blob's order */
+    float *const at[GMLP__NUMBERS] = {&net->white_nits, &net->peak, &net->brightest, &net->map_mean, &net->map_range,
+                                      &net->input_mean, &net->input_range};
+    return at[i];
+}
+
+static int gmlp__hdr_options(gmlp_train_opts *o) {
+    if (o->white_nits == 0.0) o->white_nits = o->preset == GMLP_PRESET_PAPER ? 100.0 : GMLP__WHITE_NITS;
+    return (!o->method || (o->method >= GMLP_METHOD_DIFFERENCE && o->method <= GMLP_METHOD_DIRECT)) && o->white_nits > 0.0 &&
+           o->white_nits <= GMLP__PQ_NITS && (o->peak == 0.0 || (o->peak >= 1e-3 && o->peak <= GMLP__MOST_LIGHT));
+}
+
+static gmlp_result gmlp__hdr_check(const gmlp_net *net, gmlp_error *err) {
+    GMLP__RULE(net->region == GMLP_REGION_ALL, 35, "an HDR network is for all pixels");
+    GMLP__RULE(net->white_nits > 0.0f && net->white_nits <= (float)GMLP__PQ_NITS, 118, "the white is not within 0..10000 cd/m2");
+    GMLP__RULE(net->peak > 1e-6f && net->peak <= 1e9f, 122, "the peak is not a number above 1e-6 and up to 1e9");
+    GMLP__RULE(net->brightest > 0.0f && net->brightest <= net->peak, 126, "the brightest light is not within 0..peak");
+    GMLP__RULE(gmlp__number_ok(net->map_mean), 130, "the map's mean is not a number within a million");
+    GMLP__RULE(gmlp__number_ok(net->map_range) && net->map_range != 0.0f, 134, "the map's range is 0 or not a number within a million");
+    GMLP__RULE(gmlp__number_ok(net->input_mean), 138, "the inputs' mean is not a number within a million");
+    GMLP__RULE(gmlp__number_ok(net->input_range) && net->input_range != 0.0f, 142,
+               "the inputs' range is 0 or not a number within a million");
+    return GMLP_OK;
+}
+
+static void gmlp__hdr_choose(const gmlp_train_opts *o, double brightest, gmlp_net *net) {
+    const double pq = GMLP__PQ_NITS / o->white_nits;
+    double peak = o->peak;
+    if (brightest > GMLP__MOST_LIGHT) brightest = GMLP__MOST_LIGHT;
+    if (peak == 0.0 && o->preset == GMLP_PRESET_PAPER) peak = pq / 10.0;
+    if (peak == 0.0) peak = brightest > pq * 1.0001 ? brightest : pq; /* rounding alone goes beyond */
+    net->white_nits = (float)o->white_nits;
+    net->peak = (float)peak;
+    net->brightest = brightest > 1e-6 ? brightest < peak ? (float)brightest : net->peak : 1e-6f;
+}
+
+static gmlp_result gmlp__hdr_open(gmlp__domain *d, const gmlp_net *net, double headroom, const gmlp_alloc *alloc) {
+    const double nits = GMLP__PQ_NITS / (double)net->peak, stops = gmlp__log2((double)net->brightest);
+    gmlp_result result = gmlp__curve_init(&d->signal, GMLP_REC2020_PQ, 1, nits, alloc);
+    d->peak = net->peak;
+    if (headroom > 0.0 && headroom < stops) d->weight = headroom / stops;
+    return result ? result : gmlp__curve_init(&d->light, GMLP_REC2020_PQ, 0, nits, alloc);
+}
+
+static int gmlp__hdr_direct(const gmlp_net *net, int space, double white_nits) {
+    const double *xy = gmlp__space_of(space)->xy, nits = GMLP__PQ_NITS / (double)net->peak;
+    return space == GMLP_REC2020_PQ && !memcmp(xy, gmlp__space_of(net->wide_space)->xy, sizeof gmlp__space_of(space)->xy) &&
+           nits - white_nits < 1e-6 * nits && white_nits - nits < 1e-6 * nits;
+}
+
+static void gmlp__hdr_signals(const gmlp__domain *d, float *const planes[3], size_t n) {
+    const gmlp__kernels *k = d->kernels;
+    size_t c;
+    for (c = 0; c < 3; c++) {
+        k->clamp(planes[c], planes[c], n, d->peak);
+        k->curve(&d->signal, planes[c], planes[c], n, 0);
+        k->clamp(planes[c], planes[c], n, 1.0f);
+    }
+}
+
+static void gmlp__hdr_base(const gmlp__domain *d, float *const planes[3], float *const kept[3], size_t n) {
+    size_t c;
+    for (c = 0; c < 3 && d->weight < 1.0; c++) d->kernels->clamp(planes[c], kept[c], n, d->peak);
+    gmlp__hdr_signals(d, planes, n);
+}
+
+/* With less headroom than the picture has: between the light of the base, which was kept, and its own. */
+static void gmlp__hdr_light(const gmlp__domain *d, float *const planes[3], float *const kept[3], size_t n) {
+    size_t i, c;
+    for (c = 0; c < 3; c++) {
+        d->kernels->curve(&d->light, planes[c], planes[c], n, 0);
+        for (i = 0; d->weight < 1.0 && i < n; i++) {
+            const double b = (double)kept[c][i] + GMLP__MAP_E, stops = gmlp__log2(((double)planes[c][i] + GMLP__MAP_E) / b);
+            planes[c][i] = (float)(gmlp__dmul(b, gmlp__exp2(gmlp__dmul(d->weight, stops))) - GMLP__MAP_E);
+        }
+    }
+}
+
+static float gmlp__gain(float s, float h) { return (float)(((double)h + GMLP__MAP_E) / ((double)s + GMLP__MAP_E)); }
+
+static float gmlp__gain_undo(float s, float m) {
+    return (float)(gmlp__dmul((double)s + GMLP__MAP_E, (double)m) - GMLP__MAP_E);
+}
+
+static double gmlp__gamma_base(float s) { /* log2 of s + e */
+    const double v = (double)s + GMLP__MAP_E;
+    return gmlp__log2(v < 1.0 - GMLP__MAP_E ? v : 1.0 - GMLP__MAP_E);
+}
+
+static float gmlp__gamma_map(float s, float h) { return (float)(gmlp__log2((double)h + GMLP__MAP_E) / gmlp__gamma_base(s)); }
+
+static float gmlp__gamma_undo(float s, float m) {
+    const double h = gmlp__dmul((double)m, gmlp__gamma_base(s));
+    return (float)(h < 1.0 ? gmlp__exp2(h > -64.0 ? h : -64.0) - GMLP__MAP_E : 1.0); /* NaN: 1 */
+}
+
+static float gmlp__itself(float s, float h) {
+    (void)s;
+    return h;
+}
+
+static const gmlp__family gmlp__hdr = {
+    1u << GMLP_SRGB | 1u << GMLP_P3 | 1u << GMLP_REC709, 0, GMLP__NUMBERS, NULL,
+    {{GMLP_METHOD_DIFFERENCE, GMLP_INPUT_HALF, GMLP_REGION_ALL, GMLP_BIAS_ALL},
+     {GMLP_METHOD_GAMMA, GMLP_INPUT_WIDE, GMLP_REGION_ALL, GMLP_BIAS_ALL}},
+    1e-2, 3e-2,
+    {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+     {1000, 65536, 0, 1, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
+     {300, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+     {2500, 2048, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+     {4000, 1024, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}},
+    gmlp__hdr_options, gmlp__hdr_check, gmlp__hdr_choose, gmlp__hdr_open, gmlp__hdr_direct, gmlp__hdr_base, gmlp__hdr_signals,
+    gmlp__hdr_light
+};
+
+/* A row a gmlp_method. */
+static const gmlp__method gmlp__methods[] = {
+    {&gmlp__gamut, gmlp__difference, NULL, 1}, /* NONE: its base is read alike */
+    {&gmlp__gamut, gmlp__difference, NULL, 1},
+    {&gmlp__hdr, gmlp__difference, NULL, 1},
+    {&gmlp__hdr, gmlp__gain, gmlp__gain_undo, 0},
+    {&gmlp__hdr, gmlp__gamma_map, gmlp__gamma_undo, 0},
+    {&gmlp__hdr, gmlp__itself, NULL, 0}
+};
+
+/* NULL: unknown. */
+static const gmlp__method *gmlp__method_of(int method) {
+    return method >= GMLP_METHOD_NONE && method <= GMLP_METHOD_DIRECT ? &gmlp__methods[method] : NULL;
+}
+
+static int gmlp__base_ok(const gmlp__family *family, int space) { return space > 0 && space < 32 && (family->bases >> space & 1u); }
+
+/* The net's method is known; of its family are the fields in use. */
+static gmlp_result gmlp__domain_open(gmlp__domain *d, const gmlp_net *net, double headroom, const gmlp__kernels *kernels,
+                                     const gmlp_alloc *alloc) {
+    d->method = gmlp__method_of(net->method);
+    d->kernels = kernels;
+    d->weight = 1.0;
+    if (d->method->family->scale) d->scale = *d->method->family->scale;
+    else {
+        d->scale.map_mean = net->map_mean;
+        d->scale.map_range = net->map_range;
+        d->scale.input_mean = net->input_mean;
+        d->scale.input_range = net->input_range;
+    }
+    return d->method->family->open ? d->method->family->open(d, net, headroom, alloc) : GMLP_OK;
+}
+
+static void gmlp__domain_close(gmlp__domain *d, const gmlp_alloc *alloc) {
+    gmlp__curve_free(&d->signal, alloc);
+    gmlp__curve_free(&d->light, alloc);
+}
+
+/* The map to values of the original, from those of the base, which are in planes. */
+static void gmlp__domain_undo(const gmlp__domain *d, float *const map[3], float *const planes[3], size_t n) {
+    const gmlp__method *m = d->method;
+    size_t i, c;
+    for (c = 0; c < 3; c++) {
+        float *const p = planes[c];
+        if (m->undo) {
+            for (i = 0; i < n; i++) p[i] = m->undo(p[i], map[c][i]);
+            d->kernels->clamp(p, p, GMLP__PAD(n), 1.0f);
+            continue;
+        }
+        if (!m->adds) memset(p, 0, GMLP__PAD(n) * sizeof *p);
+        d->kernels->correct(map[c], p, GMLP__PAD(n));
+    }
+}
+
+/* ---------------------------------------------------------------------------------------
    >>train: training on one picture
 */
 
@@ -2668,11 +2941,7 @@ static void gmlp__steps_round(gmlp_net *net);
 static size_t gmlp__blob_bytes(const gmlp_net *net);
 static int gmlp__weights_ok(const gmlp_net *net);
 
-static int gmlp__base_space_ok(int space, int hdr) {
-    return space == GMLP_SRGB || (hdr && (space == GMLP_P3 || space == GMLP_REC709));
-}
 static int gmlp__finite(float v) { return v - v == 0.0f; }
-static int gmlp__is_hdr(int method) { return method >= GMLP_METHOD_DIFFERENCE; }
 
 /* A pixel to draw from: 40 bytes. */
 typedef struct gmlp__sample {
@@ -2696,7 +2965,8 @@ typedef struct gmlp__trainer {
     const gmlp_image *base, *wide;
     gmlp__loader load_base, load_wide;
     float to_srgb[9], to_wide[9];     /* linear wide -> linear sRGB; linear base -> linear wide */
-    gmlp__curve signal;               /* HDR: of light in the original's primaries */
+    const gmlp__family *family;
+    gmlp__domain domain;
     gmlp__shape shape;
     /* picture: candidates of two classes per row, then their ranks; with GMLP_REGION_ALL class 0 is
        OG and class 1 the rest */
@@ -2724,7 +2994,6 @@ typedef struct gmlp__trainer {
     uint32_t step;
 } gmlp__trainer;
 
-#define GMLP__MOST_LIGHT 1e6 /* of an HDR picture, in parts of white */
 #define GMLP__MOST_BUDGET 65536u
 #define GMLP__TARGET_BUDGET 32768u /* with target_psnr and without budget */
 
@@ -2739,35 +3008,10 @@ static int gmlp__width_for(uint32_t budget, const uint8_t bands[GMLP_INPUTS]) {
     return mlp.width;
 }
 
-typedef struct gmlp__preset {
-    uint32_t iterations, batch, budget;
-    uint32_t effort; /* so many times the iterations and the batch for a compressed base, whose noise takes larger batches */
-    int width;
-    uint8_t bands[GMLP_INPUTS], radius[GMLP_WINDOWS];
-} gmlp__preset;
-
-/* Fills every zero field with the preset's value; 0 if a field is out of range. */
-static int gmlp__resolve_train(const gmlp_train_opts *in, int hdr, gmlp_train_opts *o, uint32_t effort[2]) {
-    static const gmlp__preset presets[2][5] = {
-        {{1000, 2048, 4096, 2, 32, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
-         {9000, 65536, 0, 1, 32, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
-         {250, 1024, 4096, 1, 32, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
-         {2000, 2048, 10240, 1, 96, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
-         {2800, 2048, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}}},
-        {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-         {1000, 65536, 0, 1, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
-         {300, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-         {2500, 2048, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-         {4000, 1024, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}}};
+/* Zero fields of the network's size to the preset's. */
+static void gmlp__resolve_network(gmlp_train_opts *o, const gmlp__preset *preset, uint32_t effort[2]) {
     static const uint8_t none[GMLP_INPUTS] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-    const gmlp__preset *preset;
-    int paper, i;
-    if (in) *o = *in;
-    else memset(o, 0, sizeof *o);
-    if (o->preset < 0 || o->preset > GMLP_PRESET_MAX) return 0;
-    preset = &presets[hdr != 0][o->preset];
-    paper = o->preset == GMLP_PRESET_PAPER;
-    if ((paper && o->budget) || ((paper || hdr) && o->target_psnr > 0.0)) return 0;
+    int i;
     effort[0] = o->iterations ? 1 : preset->effort;
     effort[1] = o->batch ? 1 : preset->effort;
     if (!o->iterations) o->iterations = preset->iterations;
@@ -2778,20 +3022,19 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, int hdr, gmlp_train_op
         else if (!o->radius[i]) o->radius[i] = preset->radius[i] ? preset->radius[i] : (uint8_t)(2 * i + 1);
     if (!o->width) o->width = o->budget ? gmlp__width_for(o->budget, o->bands) : preset->width;
     if (!o->budget) o->budget = o->target_psnr > 0.0 ? GMLP__TARGET_BUDGET : preset->budget;
-    if (hdr) {
-        if (!o->method) o->method = paper ? GMLP_METHOD_GAMMA : GMLP_METHOD_DIFFERENCE;
-        if (o->white_nits == 0.0) o->white_nits = paper ? 100.0 : GMLP__WHITE_NITS;
-        if (o->method < GMLP_METHOD_DIFFERENCE || o->method > GMLP_METHOD_DIRECT || !(o->white_nits > 0.0 && o->white_nits <= GMLP__PQ_NITS) ||
-            !(o->peak == 0.0 || (o->peak >= 1e-3 && o->peak <= GMLP__MOST_LIGHT)))
-            return 0;
-    } else if (o->method) {
-        return 0;
-    }
+}
+
+static void gmlp__resolve_optimiser(gmlp_train_opts *o, const gmlp__family *family) {
+    const int paper = o->preset == GMLP_PRESET_PAPER;
     if (!o->optimizer) o->optimizer = paper ? GMLP_ADAM : GMLP_MUON;
     if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_FALLING;
-    if (!(o->rate > 0.0)) o->rate = paper ? (hdr ? 1e-2 : 5e-3) : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
-    if (!(o->matrix_rate > 0.0)) o->matrix_rate = hdr ? 3e-2 : 2.3e-2;
+    if (!(o->rate > 0.0)) o->rate = paper ? family->paper_rate : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
+    if (!(o->matrix_rate > 0.0)) o->matrix_rate = family->matrix_rate;
     if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.97;
+}
+
+static int gmlp__train_opts_ok(const gmlp_train_opts *o) {
+    const int paper = o->preset == GMLP_PRESET_PAPER;
     return o->radius[0] <= GMLP_MAX_RADIUS && o->radius[1] <= GMLP_MAX_RADIUS && (!paper || gmlp__inputs(o->radius) == 5) &&
            o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 && o->matrix_rate < 1e3 &&
            (paper || (o->budget >= 512 && o->budget <= GMLP__MOST_BUDGET)) &&
@@ -2800,10 +3043,24 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, int hdr, gmlp_train_op
            (o->adaptation == GMLP_BRADFORD || o->adaptation == GMLP_CAT02);
 }
 
+/* Fills every zero field; 0 if a field is out of range. effort: for a compressed base. */
+static int gmlp__resolve_train(const gmlp_train_opts *in, const gmlp__family *family, gmlp_train_opts *o, uint32_t effort[2]) {
+    if (in) *o = *in;
+    else memset(o, 0, sizeof *o);
+    if (o->preset < 0 || o->preset > GMLP_PRESET_MAX) return 0;
+    if (o->preset == GMLP_PRESET_PAPER && (o->budget || o->target_psnr > 0.0)) return 0;
+    if (o->target_psnr > 0.0 && !family->finds_og) return 0;
+    gmlp__resolve_network(o, &family->presets[o->preset], effort);
+    gmlp__resolve_optimiser(o, family);
+    if (!family->options(o)) return 0;
+    if (!o->method) o->method = family->kind[o->preset == GMLP_PRESET_PAPER].method;
+    return gmlp__train_opts_ok(o);
+}
+
 /* Pixels of both pictures: a row, or some of it. Planes are padded to multiples of 16. */
 typedef struct gmlp__rows {
-    float *base[3];   /* linear wide of the base: what clipping left */
-    float *wide[3];   /* linear wide of the original */
+    float *base[3];   /* values of the base */
+    float *wide[3];   /* values of the original */
     float *srgb[3];   /* linear sRGB of the original */
     float *og;        /* 1: out of gamut */
     uint32_t *index;  /* of pixels in the row */
@@ -2854,64 +3111,26 @@ static uint32_t gmlp__band(uint32_t height, size_t index) {
     return (uint32_t)((uint64_t)height * index / GMLP__BANDS);
 }
 
-/* HDR: light of three planes to signals. */
-static void gmlp__signals(const gmlp__kernels *k, const gmlp__curve *signal, float peak, float *const *planes, size_t n) {
-    size_t c;
-    for (c = 0; c < 3; c++) {
-        k->clamp(planes[c], planes[c], n, peak);
-        k->curve(signal, planes[c], planes[c], n, 0);
-        k->clamp(planes[c], planes[c], n, 1.0f);
-    }
-}
-
-/* n pixels of the original, and which of them are OG: how many. HDR: their signals. */
+/* Values of n pixels of the original, and which of them are OG: how many. */
 static uint64_t gmlp__load_wide(const gmlp__trainer *t, const void *pixels, size_t n, gmlp__rows *r) {
-    const size_t padded = GMLP__PAD(n);
-    size_t c;
-    gmlp__load_row(&t->load_wide, pixels, n, r->wide[0], r->wide[1], r->wide[2]);
-    if (gmlp__is_hdr(t->net->method)) {
-        gmlp__signals(t->kernels, &t->signal, t->net->peak, r->wide, padded);
-        return 0;
-    }
-    for (c = 0; c < 3; c++) t->kernels->clamp(r->wide[c], r->wide[c], padded, 1.0f);
-    gmlp__matrix_row(t->kernels, t->to_srgb, r->wide[0], r->wide[1], r->wide[2], r->srgb[0], r->srgb[1], r->srgb[2], n);
-    return (uint64_t)t->kernels->out_of_gamut(r->srgb[0], r->srgb[1], r->srgb[2], r->og, padded);
+    float *const *w = r->wide;
+    gmlp__load_row(&t->load_wide, pixels, n, w[0], w[1], w[2]);
+    t->family->original(&t->domain, w, GMLP__PAD(n));
+    if (!t->family->finds_og) return 0;
+    gmlp__matrix_row(t->kernels, t->to_srgb, w[0], w[1], w[2], r->srgb[0], r->srgb[1], r->srgb[2], n);
+    return (uint64_t)t->kernels->out_of_gamut(r->srgb[0], r->srgb[1], r->srgb[2], r->og, GMLP__PAD(n));
 }
 
-/* n pixels of the base, in the original's space. HDR: their signals. */
+/* Values of n pixels of the base. */
 static void gmlp__load_base(const gmlp__trainer *t, const void *pixels, size_t n, gmlp__rows *r) {
     float *const *p = r->base;
     gmlp__load_row(&t->load_base, pixels, n, p[0], p[1], p[2]);
     gmlp__matrix_row(t->kernels, t->to_wide, p[0], p[1], p[2], p[0], p[1], p[2], n);
-    if (gmlp__is_hdr(t->net->method)) gmlp__signals(t->kernels, &t->signal, t->net->peak, p, GMLP__PAD(n));
+    if (t->family->base) t->family->base(&t->domain, p, NULL, GMLP__PAD(n));
 }
 
-/* HDR: the map's value where the base has signal s and the original h; and h back from it. Sources: gmlp_method. */
-#define GMLP__MAP_E (1.0 / 64.0)
-static double gmlp__gamma_base(double s) { /* log2 of s + e */
-    const double v = s + GMLP__MAP_E;
-    return gmlp__log2(v < 1.0 - GMLP__MAP_E ? v : 1.0 - GMLP__MAP_E);
-}
-
-static float gmlp__map_of(int method, float s, float h) {
-    const double a = (double)s, b = (double)h;
-    switch (method) {
-        case GMLP_METHOD_GAIN: return (float)((b + GMLP__MAP_E) / (a + GMLP__MAP_E));
-        case GMLP_METHOD_GAMMA: return (float)(gmlp__log2(b + GMLP__MAP_E) / gmlp__gamma_base(a));
-        case GMLP_METHOD_DIRECT: return h;
-        default: return h - s;
-    }
-}
-
-static float gmlp__map_back(int method, float s, float m) {
-    const double a = (double)s, f = (double)m;
-    double h = method == GMLP_METHOD_GAIN ? gmlp__dmul(a + GMLP__MAP_E, f) - GMLP__MAP_E : 0.0;
-    if (method == GMLP_METHOD_GAMMA) {
-        h = gmlp__dmul(f, gmlp__gamma_base(a));
-        h = h < 1.0 ? gmlp__exp2(h > -64.0 ? h : -64.0) - GMLP__MAP_E : 1.0; /* NaN: 1 */
-    }
-    return (float)h;
-}
+/* Are samples of two classes, OG and the rest? */
+static int gmlp__two_classes(const gmlp__trainer *t) { return t->net->region == GMLP_REGION_ALL && t->family->finds_og; }
 
 /* The chosen pixels of a row, one after the other. */
 static const unsigned char *gmlp__pack_pixels(const gmlp__rows *r, const unsigned char *row, size_t pixel, size_t n) {
@@ -2938,7 +3157,7 @@ static void gmlp__count_job(void *ctx, size_t job) {
     if (!memory) return;
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         t->rank[y][0] = gmlp__candidates(t, y, r.index);
-        if (t->net->region == GMLP_REGION_ALL && !gmlp__is_hdr(t->net->method)) {
+        if (gmlp__two_classes(t)) {
             t->rank[y][0] = gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->width, &r);
             t->rank[y][1] = t->base->width - t->rank[y][0];
         }
@@ -2975,6 +3194,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
     float *memory = gmlp__rows_take(t, job, sums, &r);
     gmlp__windows windows;
     int32_t words[GMLP_WINDOWS][2 * GMLP__CHUNK], *const means[GMLP_WINDOWS] = {words[0], words[1]};
+    const int classes = gmlp__two_classes(t);
     uint32_t y;
     size_t i, c, k, n, count;
     if (!memory) return;
@@ -2982,30 +3202,29 @@ static void gmlp__collect_job(void *ctx, size_t job) {
     gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width, (char *)memory + gmlp__rows_size(t));
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y), *wide = gmlp__row(t->wide, y);
-        const int hdr = gmlp__is_hdr(t->net->method), all = t->net->region == GMLP_REGION_ALL && !hdr;
         uint64_t rank[2], og = 0;
         rank[0] = t->rank[y][0];
         rank[1] = t->rank[y][1];
         count = gmlp__candidates(t, y, r.index);
-        if (all || t->opts.target_psnr > 0.0) {
+        if (classes || t->opts.target_psnr > 0.0) {
             og = gmlp__load_wide(t, wide, t->wide->width, &r);
             t->out_of_gamut[job] += og;
         }
-        if (og && !all) {
+        if (og && !classes) {
             gmlp__load_base(t, codes, t->base->width, &r);
             t->rest[job] += gmlp__rest_error(&r, t->base->width, count);
         }
         for (i = 0, n = 0; i < count; i++) {
             const uint32_t x = r.index[i];
             uint64_t slot;
-            k = all && r.og[x] == 0.0f;
+            k = classes && r.og[x] == 0.0f;
             if (!gmlp__kept(rank[k]++, t->step_kept[k], &slot)) continue;
             r.index[n] = x;
             r.slot[n++] = (uint32_t)((k ? t->keep[0] : 0) + slot);
         }
         if (!n) continue;
         og = gmlp__load_wide(t, gmlp__pack_pixels(&r, wide, gmlp__pixel(&t->load_wide), n), n, &r);
-        if (!all && !(t->opts.target_psnr > 0.0)) t->out_of_gamut[job] += og; /* HDR: 0 */
+        if (!classes && !(t->opts.target_psnr > 0.0)) t->out_of_gamut[job] += og;
         gmlp__load_base(t, gmlp__pack_pixels(&r, codes, gmlp__pixel(&t->load_base), n), n, &r);
         for (i = 0; i < n; i++) {
             gmlp__sample *s = t->samples + t->place[r.slot[i]];
@@ -3020,8 +3239,8 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             }
             for (c = 0; c < 3; c++) {
                 s->code[c] = r.packed[i * gmlp__pixel(&t->load_base) + c];
-                s->target[c] = hdr ? gmlp__map_of(t->net->method, r.base[c][i], r.wide[c][i]) : 2.0f * (r.wide[c][i] - r.base[c][i]);
-                s->color[c] = hdr ? r.base[c][i] : 2.0f * r.base[c][i] - 1.0f; /* exact product: safe to fuse */
+                s->target[c] = t->domain.method->map(r.base[c][i], r.wide[c][i]);
+                s->color[c] = r.base[c][i];
             }
         }
     }
@@ -3111,75 +3330,108 @@ static gmlp_result gmlp__choose_margin(gmlp__trainer *t, int *margin) {
     return result;
 }
 
-/* Counts the classes, chooses what to keep and fills the samples. */
-static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
-    const uint32_t height = t->base->height;
-    int failed[GMLP__BANDS];
-    uint64_t og[GMLP__BANDS], at[2] = {0, 0}, n;
-    double rest[GMLP__BANDS];
+/* Did a job of the last run lack memory? */
+static gmlp_result gmlp__jobs_result(const gmlp__trainer *t) {
+    size_t i;
+    for (i = 0; i < GMLP__BANDS; i++)
+        if (t->failed[i]) return GMLP_E_MEMORY;
+    return GMLP_OK;
+}
+
+/* How far from 0 and 255 the network's pixels reach, and how much training that takes. */
+static gmlp_result gmlp__settle_margin(gmlp__trainer *t) {
     gmlp_result result = GMLP_OK;
-    size_t i, k, rank_size = (size_t)height * sizeof *t->rank;
     if (t->net->region == GMLP_REGION_SATURATED && !t->opts.margin) result = gmlp__choose_margin(t, &t->opts.margin);
-    if (result) return result;
     t->net->margin = t->opts.margin;
     if (t->opts.margin) {
         t->opts.iterations *= t->effort[0];
         t->opts.batch *= t->effort[1];
     }
     t->steps_all = t->opts.iterations;
-    result = GMLP_E_MEMORY;
-    memset(og, 0, sizeof og);
-    memset(rest, 0, sizeof rest);
+    return result;
+}
+
+/* The candidates of each row and their ranks. */
+static gmlp_result gmlp__count(gmlp__trainer *t) {
+    gmlp_result result;
+    size_t i, k;
+    gmlp__run(&t->opts.threads, gmlp__count_job, t, GMLP__BANDS);
+    result = gmlp__jobs_result(t);
+    for (i = 0; i < t->base->height && !result; i++)
+        for (k = 0; k < 2; k++) {
+            const uint64_t n = t->rank[i][k];
+            t->rank[i][k] = t->total[k];
+            t->total[k] += n;
+        }
+    return result;
+}
+
+/* How many of them become samples. */
+static void gmlp__choose_samples(gmlp__trainer *t) {
+    const uint64_t *total = t->total, drawn = (uint64_t)t->opts.iterations * t->opts.batch;
+    const uint64_t most = drawn < GMLP__MAX_SAMPLES ? drawn : GMLP__MAX_SAMPLES;
+    size_t k;
+    if (t->opts.preset == GMLP_PRESET_PAPER && gmlp__two_classes(t)) { /* every 5th OG and every 50th other pixel */
+        t->keep[0] = (total[0] + 4) / 5;
+        t->keep[1] = (total[1] + 49) / 50;
+    } else t->keep[0] = total[0] < most ? total[0] : most;
+    for (k = 0; k < 2; k++) t->step_kept[k] = total[k] ? ((t->keep[k] << 32) + total[k] - 1) / total[k] : 0;
+    t->sample_count = (size_t)(t->keep[0] + t->keep[1]);
+}
+
+/* The samples, in a random order. */
+static gmlp_result gmlp__fill_samples(gmlp__trainer *t, gmlp_train_report *report) {
+    const size_t places = t->sample_count * sizeof *t->place;
+    gmlp_result result = GMLP_E_MEMORY;
+    size_t i;
+    t->samples = (gmlp__sample *)gmlp__alloc(&t->opts.alloc, t->sample_count * sizeof *t->samples);
+    t->place = (uint32_t *)gmlp__alloc(&t->opts.alloc, places);
+    if (t->samples && t->place) {
+        gmlp__shuffle(t);
+        gmlp__run(&t->opts.threads, gmlp__collect_job, t, GMLP__BANDS);
+        result = gmlp__jobs_result(t);
+    }
+    for (i = 0; i < GMLP__BANDS && !result; i++) {
+        report->out_of_gamut += t->out_of_gamut[i];
+        t->rest_error += t->rest[i];
+    }
+    gmlp__free(&t->opts.alloc, t->place, places);
+    return result;
+}
+
+/* Where no sample is OG, a few may lie among the pixels that were not kept. */
+static gmlp_result gmlp__look_further(gmlp__trainer *t, gmlp_train_report *report) {
+    gmlp_result result;
+    size_t i;
+    if (!t->family->finds_og || report->out_of_gamut || report->samples == report->saturated) return GMLP_OK;
+    gmlp__run(&t->opts.threads, gmlp__out_of_gamut_job, t, GMLP__BANDS);
+    result = gmlp__jobs_result(t);
+    for (i = 0; i < GMLP__BANDS && !result; i++) report->out_of_gamut += t->out_of_gamut[i];
+    return result;
+}
+
+/* Chooses pixels and makes samples of them. */
+static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
+    const size_t rank_size = (size_t)t->base->height * sizeof *t->rank;
+    int failed[GMLP__BANDS];
+    uint64_t og[GMLP__BANDS] = {0};
+    double rest[GMLP__BANDS] = {0};
+    gmlp_result result = gmlp__settle_margin(t);
+    if (result) return result;
     t->failed = failed;
     t->out_of_gamut = og;
     t->rest = rest;
     t->rank = (uint64_t (*)[2])gmlp__alloc(&t->opts.alloc, rank_size);
     if (!t->rank) return GMLP_E_MEMORY;
     memset(t->rank, 0, rank_size);
-    gmlp__run(&t->opts.threads, gmlp__count_job, t, GMLP__BANDS);
-    for (i = 0; i < GMLP__BANDS; i++)
-        if (failed[i]) goto done;
-    for (i = 0; i < height; i++)
-        for (k = 0; k < 2; k++) {
-            n = t->rank[i][k];
-            t->rank[i][k] = at[k];
-            at[k] += n;
-        }
-    t->total[0] = at[0];
-    t->total[1] = at[1];
-    report->saturated = at[0] + at[1];
-    if (t->opts.preset == GMLP_PRESET_PAPER && !gmlp__is_hdr(t->net->method)) { /* every 5th OG and every 50th other pixel */
-        t->keep[0] = (at[0] + 4) / 5;
-        t->keep[1] = (at[1] + 49) / 50;
-    } else {
-        const uint64_t drawn = (uint64_t)t->opts.iterations * t->opts.batch, most = drawn < GMLP__MAX_SAMPLES ? drawn : GMLP__MAX_SAMPLES;
-        t->keep[0] = at[0] < most ? at[0] : most;
+    result = gmlp__count(t);
+    if (!result) {
+        gmlp__choose_samples(t);
+        report->saturated = t->total[0] + t->total[1];
+        report->samples = t->sample_count;
+        if (t->sample_count) result = gmlp__fill_samples(t, report);
+        if (!result && t->sample_count) result = gmlp__look_further(t, report);
     }
-    for (k = 0; k < 2; k++) t->step_kept[k] = at[k] ? ((t->keep[k] << 32) + at[k] - 1) / at[k] : 0;
-    t->sample_count = (size_t)(t->keep[0] + t->keep[1]);
-    report->samples = t->sample_count;
-    if (t->sample_count) {
-        t->samples = (gmlp__sample *)gmlp__alloc(&t->opts.alloc, t->sample_count * sizeof *t->samples);
-        t->place = (uint32_t *)gmlp__alloc(&t->opts.alloc, t->sample_count * sizeof *t->place);
-        if (!t->samples || !t->place) goto done;
-        gmlp__shuffle(t);
-        gmlp__run(&t->opts.threads, gmlp__collect_job, t, GMLP__BANDS);
-        for (i = 0; i < GMLP__BANDS; i++) {
-            if (failed[i]) goto done;
-            report->out_of_gamut += og[i];
-            t->rest_error += rest[i];
-        }
-        if (!report->out_of_gamut && report->samples < report->saturated && !gmlp__is_hdr(t->net->method)) { /* a few may lie among those not kept */
-            gmlp__run(&t->opts.threads, gmlp__out_of_gamut_job, t, GMLP__BANDS);
-            for (i = 0; i < GMLP__BANDS; i++) {
-                if (failed[i]) goto done;
-                report->out_of_gamut += og[i];
-            }
-        }
-    }
-    result = GMLP_OK;
-done:
-    gmlp__free(&t->opts.alloc, t->place, t->sample_count * sizeof *t->place);
     gmlp__free(&t->opts.alloc, t->rank, rank_size);
     return result;
 }
@@ -3634,7 +3886,7 @@ static gmlp_result gmlp__search(gmlp__trainer *t, gmlp_train_report *report) {
     return GMLP_OK;
 }
 
-/* HDR: the brightest channel of each band. */
+/* The brightest channel of each band. */
 static void gmlp__brightest_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     gmlp__rows r;
@@ -3651,128 +3903,160 @@ static void gmlp__brightest_job(void *ctx, size_t job) {
     gmlp__rows_give(t, memory, 0);
 }
 
-/* HDR: what signal 1 means, from the brightest channel. */
-static gmlp_result gmlp__choose_peak(gmlp__trainer *t) {
-    gmlp_net *net = t->net;
-    const double pq = GMLP__PQ_NITS / t->opts.white_nits;
+/* What the method takes from the original's brightest channel. */
+static gmlp_result gmlp__choose_by_light(gmlp__trainer *t) {
     int failed[GMLP__BANDS];
-    double rest[GMLP__BANDS] = {0}, brightest = 0.0, peak = t->opts.peak;
+    double rest[GMLP__BANDS] = {0}, brightest = 0.0;
+    gmlp_result result;
     size_t i;
+    if (!t->family->choose) return GMLP_OK;
     t->failed = failed;
     t->rest = rest;
     gmlp__run(&t->opts.threads, gmlp__brightest_job, t, GMLP__BANDS);
-    for (i = 0; i < GMLP__BANDS; i++) {
-        if (failed[i]) return GMLP_E_MEMORY;
+    result = gmlp__jobs_result(t);
+    for (i = 0; i < GMLP__BANDS; i++)
         if (rest[i] > brightest) brightest = rest[i];
-    }
-    if (brightest > GMLP__MOST_LIGHT) brightest = GMLP__MOST_LIGHT;
-    if (peak == 0.0) peak = t->opts.preset == GMLP_PRESET_PAPER ? pq / 10.0 : brightest > pq * 1.0001 ? brightest : pq; /* rounding alone goes beyond */
-    net->white_nits = (float)t->opts.white_nits;
-    net->peak = (float)peak;
-    net->brightest = brightest > 1e-6 ? brightest < peak ? (float)brightest : net->peak : 1e-6f;
-    return gmlp__curve_init(&t->signal, GMLP_REC2020_PQ, 1, GMLP__PQ_NITS / (double)net->peak, &t->opts.alloc);
+    if (!result) t->family->choose(&t->opts, brightest, t->net);
+    return result;
 }
 
-/* HDR: puts the samples' map values, and the inputs if they are signals, about 0 in units of their spread: of the range with
-   preset paper, else of 3 1/3 standard deviations. */
-static void gmlp__normalise(gmlp__trainer *t) {
-    const int paper = t->opts.preset == GMLP_PRESET_PAPER;
-    float *const mean[2] = {&t->net->map_mean, &t->net->input_mean}, *const range[2] = {&t->net->map_range, &t->net->input_range};
-    size_t i, k, c;
-    for (k = 0; k < 2; k++) {
-        double sum = 0.0, square = 0.0, least = 1e30, most = -1e30, spread;
-        const double n = 3.0 * (double)t->sample_count;
-        for (i = 0; i < t->sample_count; i++)
-            for (c = 0; c < 3; c++) {
-                const double v = (double)(k ? t->samples[i].color[c] : t->samples[i].target[c]);
-                sum += v;
-                square += gmlp__dmul(v, v);
-                if (v < least) least = v;
-                if (v > most) most = v;
-            }
-        sum /= n;
-        square = gmlp__sqrt(square / n - gmlp__dmul(sum, sum) > 1e-12 ? square / n - gmlp__dmul(sum, sum) : 1e-12);
-        spread = paper ? 0.5 * (most - least) : square / 0.3;
-        *mean[k] = (float)sum;
-        *range[k] = spread > 1e-6 ? (float)spread : 1e-6f;
-        if (k && !paper) { /* not used */
-            *mean[k] = 0.0f;
-            *range[k] = 1.0f;
+/* Mean and spread of the samples' targets, or of their colours: of the range with preset PAPER, else 3 1/3 standard
+   deviations. */
+static void gmlp__measure_scale(const gmlp__trainer *t, int colors, float *mean, float *range) {
+    const double n = 3.0 * (double)t->sample_count;
+    double sum = 0.0, square = 0.0, least = 1e30, most = -1e30, spread;
+    size_t i, c;
+    for (i = 0; i < t->sample_count; i++)
+        for (c = 0; c < 3; c++) {
+            const double v = (double)(colors ? t->samples[i].color[c] : t->samples[i].target[c]);
+            sum += v;
+            square += gmlp__dmul(v, v);
+            if (v < least) least = v;
+            if (v > most) most = v;
         }
-        for (i = 0; i < t->sample_count; i++)
-            for (c = 0; c < 3; c++) {
-                float *v = k ? &t->samples[i].color[c] : &t->samples[i].target[c];
-                *v = (*v - *mean[k]) / *range[k];
-            }
-    }
+    sum /= n;
+    square = gmlp__sqrt(square / n - gmlp__dmul(sum, sum) > 1e-12 ? square / n - gmlp__dmul(sum, sum) : 1e-12);
+    spread = t->opts.preset == GMLP_PRESET_PAPER ? 0.5 * (most - least) : square / 0.3;
+    *mean = (float)sum;
+    *range = spread > 1e-6 ? (float)spread : 1e-6f;
 }
 
-/* Both kinds of training. */
-static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts, int hdr,
-                               gmlp_net *net, gmlp_train_report *report) {
+/* Puts the samples' targets and colours about 0 in units of their spread, and says so in the net. */
+static void gmlp__normalise(gmlp__trainer *t) {
+    gmlp__scale *scale = &t->domain.scale;
+    gmlp_net *net = t->net;
+    size_t i, c;
+    if (!t->family->scale) {
+        gmlp__measure_scale(t, 0, &scale->map_mean, &scale->map_range);
+        scale->input_mean = 0.0f; /* not used */
+        scale->input_range = 1.0f;
+        if (net->inputs == GMLP_INPUT_WIDE) gmlp__measure_scale(t, 1, &scale->input_mean, &scale->input_range);
+        net->map_mean = scale->map_mean;
+        net->map_range = scale->map_range;
+        net->input_mean = scale->input_mean;
+        net->input_range = scale->input_range;
+    }
+    for (i = 0; i < t->sample_count; i++)
+        for (c = 0; c < 3; c++) {
+            gmlp__sample *s = &t->samples[i];
+            s->target[c] = (s->target[c] - scale->map_mean) / scale->map_range;
+            s->color[c] = (s->color[c] - scale->input_mean) / scale->input_range;
+        }
+}
+
+/* The net's fields, but for the weights and what is measured. */
+static void gmlp__net_begin(const gmlp__trainer *t) {
+    const int paper = t->opts.preset == GMLP_PRESET_PAPER;
+    gmlp_net *net = t->net;
+    net->method = t->opts.method;
+    net->wide_space = t->wide->space;
+    net->base_space = t->base->space;
+    net->adaptation = t->opts.adaptation;
+    net->inputs = t->family->kind[paper].inputs;
+    net->region = t->family->kind[paper].region;
+    net->coding = paper ? GMLP_CODING_FLOATS : GMLP_CODING_STEPS;
+    net->mlp.activation = t->opts.activation;
+    net->mlp.bias = t->family->kind[paper].bias;
+    net->mlp.width = t->opts.width;
+    memcpy(net->mlp.bands, t->opts.bands, sizeof net->mlp.bands);
+    memcpy(net->radius, t->opts.radius, sizeof net->radius);
+    net->width = net->base_width = t->base->width;
+    net->height = net->base_height = t->base->height;
+    net->coords.col_step = net->coords.row_step = 1.0f;
+    net->alloc = t->opts.alloc;
+}
+
+/* Is the network of a shape that there is, and the start of the same? */
+static int gmlp__shape_ok(const gmlp__trainer *t) {
+    const gmlp_net *net = t->net, *start = t->opts.start;
+    if (!gmlp_mlp_weights(&net->mlp)) return 0;
+    return !start || (!(t->opts.target_psnr > 0.0) && start->weights && !memcmp(&start->mlp, &net->mlp, sizeof net->mlp) &&
+                      !memcmp(start->radius, net->radius, sizeof net->radius) && start->inputs == net->inputs &&
+                      start->method == net->method);
+}
+
+/* How pixels are read. */
+static gmlp_result gmlp__trainer_open(gmlp__trainer *t) {
+    const gmlp_image *base = t->base, *wide = t->wide;
+    const gmlp_alloc *alloc = &t->opts.alloc;
+    gmlp_result result;
+    gmlp__float_matrix(wide->space, GMLP_SRGB_LINEAR, t->opts.adaptation, t->to_srgb);
+    gmlp__float_matrix(base->space, wide->space, t->opts.adaptation, t->to_wide);
+    result = gmlp__loader_init(&t->load_base, GMLP_U8, base->channels, base->space, 0.0, t->kernels, alloc);
+    if (!result)
+        result = gmlp__loader_init(&t->load_wide, wide->type, wide->channels, wide->space, t->opts.white_nits, t->kernels, alloc);
+    if (!result) result = gmlp__choose_by_light(t);
+    if (!result) result = gmlp__domain_open(&t->domain, t->net, 0.0, t->kernels, alloc);
+    return result;
+}
+
+static void gmlp__trainer_close(gmlp__trainer *t) {
+    gmlp__free(&t->opts.alloc, t->samples, t->sample_count * sizeof *t->samples);
+    gmlp__domain_close(&t->domain, &t->opts.alloc);
+    gmlp__loader_free(&t->load_wide);
+    gmlp__loader_free(&t->load_base);
+}
+
+static void gmlp__sign(gmlp_net *net, const gmlp_image *base) {
+    gmlp_signature signature;
+    gmlp_signature_begin(&signature, base->width, base->height);
+    gmlp_signature_rows(&signature, base, 0);
+    gmlp_signature_finish(&signature, net->signature);
+}
+
+/* Training of any family. */
+static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
+                               const gmlp__family *family, gmlp_net *net, gmlp_train_report *report) {
     gmlp__trainer t;
     gmlp_train_report unused;
-    gmlp_signature signature;
     gmlp__fp_state fp;
     gmlp_result result;
-    int shape_ok, paper;
     if (!net) return GMLP_E_ARGUMENT;
     memset(net, 0, sizeof *net);
     memset(&t, 0, sizeof t);
     if (!report) report = &unused;
     memset(report, 0, sizeof *report);
-    if (gmlp__check_image(base) || gmlp__check_image(wide) || base->type != GMLP_U8 || base->width != wide->width ||
-        base->height != wide->height || !gmlp__base_space_ok(base->space, hdr) || !gmlp__resolve_train(opts, hdr, &t.opts, t.effort))
+    if (gmlp__check_pair(base, wide) || base->type != GMLP_U8 || !gmlp__base_ok(family, base->space) ||
+        !gmlp__resolve_train(opts, family, &t.opts, t.effort))
         return GMLP_E_ARGUMENT;
-    paper = t.opts.preset == GMLP_PRESET_PAPER;
     t.kernels = gmlp__select(t.opts.isa);
+    t.family = family;
     t.net = net;
     t.base = base;
     t.wide = wide;
-    net->method = hdr ? t.opts.method : GMLP_METHOD_RESIDUAL;
-    net->wide_space = wide->space;
-    net->base_space = base->space;
-    net->adaptation = t.opts.adaptation;
-    net->inputs = paper ? GMLP_INPUT_WIDE : hdr ? GMLP_INPUT_HALF : GMLP_INPUT_CODES;
-    net->region = paper || hdr ? GMLP_REGION_ALL : GMLP_REGION_SATURATED;
-    net->coding = paper ? GMLP_CODING_FLOATS : GMLP_CODING_STEPS;
-    net->mlp.activation = t.opts.activation;
-    net->mlp.bias = paper && !hdr ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL;
-    net->mlp.width = t.opts.width;
-    memcpy(net->mlp.bands, t.opts.bands, sizeof net->mlp.bands);
-    memcpy(net->radius, t.opts.radius, sizeof net->radius);
-    net->width = net->base_width = base->width;
-    net->height = net->base_height = base->height;
-    net->coords.col_step = net->coords.row_step = 1.0f;
-    net->alloc = t.opts.alloc;
-    shape_ok = gmlp_mlp_weights(&net->mlp) != 0 && !(t.opts.start && t.opts.target_psnr > 0.0);
-    if (shape_ok && t.opts.start)
-        shape_ok = t.opts.start->weights && !memcmp(&t.opts.start->mlp, &net->mlp, sizeof net->mlp) &&
-                   !memcmp(t.opts.start->radius, net->radius, sizeof net->radius) && t.opts.start->inputs == net->inputs &&
-                   t.opts.start->method == net->method;
-    if (!t.kernels || !shape_ok) {
+    gmlp__net_begin(&t);
+    if (!t.kernels || !gmlp__shape_ok(&t)) {
         memset(net, 0, sizeof *net);
         return GMLP_E_ARGUMENT;
     }
     fp = gmlp__fp_enter();
-    gmlp__float_matrix(wide->space, GMLP_SRGB_LINEAR, t.opts.adaptation, t.to_srgb);
-    gmlp__float_matrix(base->space, wide->space, t.opts.adaptation, t.to_wide);
-    result = gmlp__loader_init(&t.load_base, GMLP_U8, base->channels, base->space, 0.0, t.kernels, &t.opts.alloc);
-    if (!result) result = gmlp__loader_init(&t.load_wide, wide->type, wide->channels, wide->space, t.opts.white_nits, t.kernels, &t.opts.alloc);
-    if (!result && hdr) result = gmlp__choose_peak(&t);
+    result = gmlp__trainer_open(&t);
     if (!result) result = gmlp__collect(&t, report);
-    if (!result && hdr) gmlp__normalise(&t);
-    if (!result && !hdr && !report->out_of_gamut) net->method = GMLP_METHOD_NONE;
+    if (!result) gmlp__normalise(&t);
+    if (!result && family->finds_og && !report->out_of_gamut) net->method = GMLP_METHOD_NONE;
     else if (!result) result = t.opts.target_psnr > 0.0 ? gmlp__search(&t, report) : gmlp__fit(&t, report);
-    if (!result) {
-        gmlp_signature_begin(&signature, base->width, base->height);
-        gmlp_signature_rows(&signature, base, 0);
-        gmlp_signature_finish(&signature, net->signature);
-    }
-    gmlp__free(&t.opts.alloc, t.samples, t.sample_count * sizeof *t.samples);
-    gmlp__curve_free(&t.signal, &t.opts.alloc);
-    gmlp__loader_free(&t.load_wide);
-    gmlp__loader_free(&t.load_base);
+    if (!result) gmlp__sign(net, base);
+    gmlp__trainer_close(&t);
     if (result) gmlp_net_free(net);
     gmlp__fp_leave(fp);
     return result;
@@ -3780,12 +4064,12 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
 
 GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
                                 gmlp_net *net, gmlp_train_report *report) {
-    return gmlp__train(base, wide, opts, 0, net, report);
+    return gmlp__train(base, wide, opts, &gmlp__gamut, net, report);
 }
 
 GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hdr, const gmlp_train_opts *opts,
                                     gmlp_net *net, gmlp_train_report *report) {
-    return gmlp__train(base, hdr, opts, 1, net, report);
+    return gmlp__train(base, hdr, opts, &gmlp__hdr, net, report);
 }
 
 /* ---------------------------------------------------------------------------------------
@@ -3867,7 +4151,6 @@ enum {
     GMLP__BLOB_VERSION = 3,
     GMLP__BLOB_HEAD = 34,  /* bytes that every method has */
     GMLP__BLOB_NET = 118,  /* bytes before the weights */
-    GMLP__BLOB_HDR = 28,   /* so many more with HDR methods */
     GMLP__BLOB_CRC = 4
 };
 
@@ -4016,7 +4299,7 @@ static size_t gmlp__weights_size(const gmlp_net *net) {
 
 /* Bytes of a net's blob. */
 static size_t gmlp__blob_before(const gmlp_net *net) {
-    return GMLP__BLOB_NET + (gmlp__is_hdr(net->method) ? (size_t)GMLP__BLOB_HDR : 0);
+    return GMLP__BLOB_NET + 4 * (size_t)gmlp__method_of(net->method)->family->numbers;
 }
 static size_t gmlp__blob_bytes(const gmlp_net *net) { return gmlp__blob_before(net) + gmlp__weights_size(net) + GMLP__BLOB_CRC; }
 
@@ -4090,35 +4373,26 @@ static int gmlp__weights_ok(const gmlp_net *net) {
     return 1;
 }
 
-static int gmlp__coord_ok(float v) { return v >= -1e6f && v <= 1e6f; }
-
-/* The numbers that HDR methods have, in the blob's order. */
-#define GMLP__HDR_FLOATS 7
-static float *gmlp__hdr_float(gmlp_net *net, int i) {
-    float *const at[GMLP__HDR_FLOATS] = {&net->white_nits, &net->peak, &net->brightest, &net->map_mean, &net->map_range, &net->input_mean, &net->input_range};
-    return at[i];
-}
-
 /* Judges every field but the weights; offsets are those of the blob's bytes. */
 static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
+    const gmlp__method *method = gmlp__method_of(net->method);
     const int space = net->wide_space;
     int k;
-#define GMLP__RULE(ok, offset, text) if (!(ok)) return gmlp__fail(err, GMLP_E_FIELD, offset, text)
-    GMLP__RULE(net->method >= GMLP_METHOD_NONE && net->method <= GMLP_METHOD_DIRECT, 5, "the method is unknown");
+    GMLP__RULE(method, 5, "the method is unknown");
     GMLP__RULE((space >= GMLP_SRGB && space <= GMLP_REC709) || (space >= GMLP_SRGB_LINEAR && space <= GMLP_REC2020_LINEAR),
                6, "the colour space of the original is unknown");
-    GMLP__RULE(gmlp__base_space_ok(net->base_space, gmlp__is_hdr(net->method)), 7, "the base's colour space is not one of this method's");
+    GMLP__RULE(gmlp__base_ok(method->family, net->base_space), 7, "the base's colour space is not one of this method's");
     GMLP__RULE(net->adaptation == GMLP_BRADFORD || net->adaptation == GMLP_CAT02, 8, "the adaptation is unknown");
     GMLP__RULE(net->coords.transpose == 0 || net->coords.transpose == 1, 9, "the transposition is neither 0 nor 1");
     GMLP__RULE(net->width - 1 < GMLP_MAX_SIZE, 10, "the trained width is not within 1..65535");
     GMLP__RULE(net->height - 1 < GMLP_MAX_SIZE, 12, "the trained height is not within 1..65535");
     GMLP__RULE(net->base_width - 1 < GMLP_MAX_SIZE, 14, "the base's width is not within 1..65535");
     GMLP__RULE(net->base_height - 1 < GMLP_MAX_SIZE, 16, "the base's height is not within 1..65535");
-    GMLP__RULE(gmlp__coord_ok(net->coords.col), 18, "the first column is not a number within a million");
-    GMLP__RULE(gmlp__coord_ok(net->coords.col_step) && net->coords.col_step != 0.0f, 22,
+    GMLP__RULE(gmlp__number_ok(net->coords.col), 18, "the first column is not a number within a million");
+    GMLP__RULE(gmlp__number_ok(net->coords.col_step) && net->coords.col_step != 0.0f, 22,
                "the column step is 0 or not a number within a million");
-    GMLP__RULE(gmlp__coord_ok(net->coords.row), 26, "the first row is not a number within a million");
-    GMLP__RULE(gmlp__coord_ok(net->coords.row_step) && net->coords.row_step != 0.0f, 30,
+    GMLP__RULE(gmlp__number_ok(net->coords.row), 26, "the first row is not a number within a million");
+    GMLP__RULE(gmlp__number_ok(net->coords.row_step) && net->coords.row_step != 0.0f, 30,
                "the row step is 0 or not a number within a million");
     if (net->method == GMLP_METHOD_NONE) return GMLP_OK;
     GMLP__RULE(net->inputs >= GMLP_INPUT_CODES && net->inputs <= GMLP_INPUT_HALF, 34, "the kind of inputs is unknown");
@@ -4132,16 +4406,7 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
         GMLP__RULE(net->radius[k] <= (net->inputs == GMLP_INPUT_WIDE ? 0 : GMLP_MAX_RADIUS), 52 + (size_t)k, "a window's radius is not allowed");
         GMLP__RULE(net->radius[k] || !gmlp__window_bands(net->mlp.bands, k), 46 + 3 * (size_t)k, "a window without a radius has bands");
     }
-    if (gmlp__is_hdr(net->method)) {
-        GMLP__RULE(net->region == GMLP_REGION_ALL, 35, "an HDR network is for all pixels");
-        GMLP__RULE(net->white_nits > 0.0f && net->white_nits <= (float)GMLP__PQ_NITS, 118, "the white is not within 0..10000 cd/m2");
-        GMLP__RULE(net->peak > 1e-6f && net->peak <= 1e9f, 122, "the peak is not a number above 1e-6 and up to 1e9");
-        GMLP__RULE(net->brightest > 0.0f && net->brightest <= net->peak, 126, "the brightest light is not within 0..peak");
-        GMLP__RULE(gmlp__coord_ok(net->map_mean), 130, "the map's mean is not a number within a million");
-        GMLP__RULE(gmlp__coord_ok(net->map_range) && net->map_range != 0.0f, 134, "the map's range is 0 or not a number within a million");
-        GMLP__RULE(gmlp__coord_ok(net->input_mean), 138, "the inputs' mean is not a number within a million");
-        GMLP__RULE(gmlp__coord_ok(net->input_range) && net->input_range != 0.0f, 142, "the inputs' range is 0 or not a number within a million");
-    }
+    if (method->family->check && method->family->check(net, err)) return GMLP_E_FIELD;
     for (k = 0; k < 3 && net->coding == GMLP_CODING_STEPS; k++)
         GMLP__RULE(gmlp__step_ok(net->steps[k]), gmlp__blob_before(net) + 4 * (size_t)k, "a layer's step is not a positive finite number");
 #undef GMLP__RULE
@@ -4214,7 +4479,7 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
         memcpy(p, net->signature, GMLP_SIGNATURE_SIZE);
         p += GMLP_SIGNATURE_SIZE;
         copy = *net;
-        for (i = 0; i < GMLP__HDR_FLOATS && gmlp__is_hdr(net->method); i++) p = gmlp__put_float(p, *gmlp__hdr_float(&copy, i));
+        for (i = 0; i < gmlp__method_of(net->method)->family->numbers; i++) p = gmlp__put_float(p, *gmlp__number(&copy, i));
         gmlp__weights_write(net, p);
     }
     gmlp__put_le((uint8_t *)bytes + need - GMLP__BLOB_CRC, gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
@@ -4255,6 +4520,7 @@ static gmlp_result gmlp__weights_read(gmlp_net *net, const uint8_t *p, size_t si
 
 GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net, gmlp_error *err) {
     const uint8_t *p = (const uint8_t *)bytes;
+    const gmlp__method *method;
     gmlp_result result;
     gmlp__rd r;
     gmlp_net n;
@@ -4272,6 +4538,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
     if (gmlp__rd_le(&r, 1) != GMLP__BLOB_VERSION && !r.failed)
         return gmlp__fail(err, GMLP_E_VERSION, 4, "the blob is of an unknown version");
     n.method = (int)gmlp__rd_le(&r, 1);
+    method = gmlp__method_of(n.method);
     n.wide_space = (int)gmlp__rd_le(&r, 1);
     n.base_space = (int)gmlp__rd_le(&r, 1);
     n.adaptation = (int)gmlp__rd_le(&r, 1);
@@ -4295,7 +4562,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
         for (i = 0; i < GMLP_INPUTS; i++) n.mlp.bands[i] = (uint8_t)gmlp__rd_le(&r, 1);
         for (i = 0; i < GMLP_WINDOWS; i++) n.radius[i] = (uint8_t)gmlp__rd_le(&r, 1);
         for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n.signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP__HDR_FLOATS && gmlp__is_hdr(n.method); i++) *gmlp__hdr_float(&n, i) = gmlp__rd_float(&r);
+        for (i = 0; method && i < method->family->numbers; i++) *gmlp__number(&n, i) = gmlp__rd_float(&r);
         for (i = 0; i < 3 && n.coding == GMLP_CODING_STEPS; i++) n.steps[i] = gmlp__rd_float(&r);
     }
     if (r.failed) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends within its header");
@@ -4437,12 +4704,8 @@ struct gmlp_decoder {
     uint32_t width, height;      /* of the picture in the file */
     uint32_t trained[2];         /* rows, columns of the trained picture */
     int network, inputs, region, margin;
-    int method;
-    float peak, input_mean, input_range;
-    double weight;               /* HDR: of the HDR rendition, 1 unless there is less headroom */
-    gmlp__curve signal, light;   /* HDR: light to signal and back */
-    int direct;                  /* HDR: the signal is the code to write: coded stores it */
-    gmlp__storer coded;
+    gmlp__domain domain;
+    gmlp__storer coded;          /* for values that are the codes to write */
     uint8_t radius[GMLP_WINDOWS];
     int leaves;                  /* the space to write is not the wide one: to_out is not the identity */
     float to_wide[9], to_out[9];
@@ -4588,16 +4851,53 @@ static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     }
 }
 
-/* What HDR methods need besides. */
-static gmlp_result gmlp__decoder_hdr(gmlp_decoder *d, const gmlp_net *net, int type, int space, double white_nits, double headroom) {
-    const double nits = GMLP__PQ_NITS / (double)net->peak, stops = gmlp__log2((double)net->brightest);
-    const int same = !memcmp(gmlp__space_of(space)->xy, gmlp__space_of(net->wide_space)->xy, sizeof gmlp__space_of(space)->xy);
-    gmlp_result result = gmlp__curve_init(&d->signal, GMLP_REC2020_PQ, 1, nits, &d->alloc);
-    if (!result) result = gmlp__curve_init(&d->light, GMLP_REC2020_PQ, 0, nits, &d->alloc);
+/* Can such a net, if one made by hand, be decoded with these options? */
+static int gmlp__decodable(const gmlp_net *net, const gmlp_decode_opts *opts) {
+    const gmlp__method *method = gmlp__method_of(net->method);
+    if (!method || !gmlp__space_of(net->wide_space)) return 0;
+    if (net->method == GMLP_METHOD_NONE) return 1;
+    if (!gmlp__base_ok(method->family, net->base_space) || !(opts->headroom >= 0.0)) return 0;
+    if (method->family->check && method->family->check(net, NULL)) return 0;
+    return net->weights && gmlp_mlp_weights(&net->mlp) && net->width && net->height && net->base_width && net->base_height &&
+           net->radius[0] <= GMLP_MAX_RADIUS && net->radius[1] <= GMLP_MAX_RADIUS;
+}
+
+/* How pixels are read and written, with the network and without. */
+static gmlp_result gmlp__decoder_open(gmlp_decoder *d, const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts) {
+    const double white_nits = opts->white_nits == 0.0 ? (double)net->white_nits : opts->white_nits;
+    const int base_space = d->network ? net->base_space : GMLP_SRGB;
+    gmlp_image from, to;
+    gmlp_result result;
+    gmlp__float_matrix(base_space, net->wide_space, net->adaptation, d->to_wide);
+    d->leaves = gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
+    memset(&from, 0, sizeof from);
+    from.type = GMLP_U8;
+    from.space = base_space;
+    to = from;
+    to.type = type;
+    to.space = space;
+    result = gmlp__conversion_init(&d->convert, &from, &to, net->adaptation, white_nits, 0, d->kernels, &d->alloc);
+    if (!result) result = gmlp__domain_open(&d->domain, net, opts->headroom, d->kernels, &d->alloc);
     if (!result) result = gmlp__storer_init(&d->coded, type, 3, GMLP_REC2020_LINEAR, 0.0, d->kernels, &d->alloc, 0);
-    if (headroom > 0.0 && headroom < stops) d->weight = headroom / stops;
-    d->direct = space == GMLP_REC2020_PQ && same && d->weight == 1.0 && nits - white_nits < 1e-6 * nits && white_nits - nits < 1e-6 * nits;
+    if (!result && d->domain.method->family->direct)
+        d->domain.direct = d->domain.weight == 1.0 && d->domain.method->family->direct(net, space, white_nits);
     return result;
+}
+
+/* The weights into the decoder's own memory; the map's scale goes into the last layer. */
+static void gmlp__decoder_weights(gmlp_decoder *d, const gmlp_net *net) {
+    const gmlp__shape *shape = &d->shape;
+    const gmlp__scale *scale = &d->domain.scale;
+    float *block = (float *)(void *)(d + 1), *end = block + shape->count + gmlp__transposes_count(shape);
+    size_t j;
+    d->block = block;
+    d->transposes = block + shape->count;
+    gmlp__pack(shape, net->weights, block);
+    for (j = shape->w3; j < shape->b3; j++) block[j] *= scale->map_range;
+    for (j = 0; j < 3; j++) /* exact product: safe to fuse */
+        block[shape->b3 + j] = (float)((double)block[shape->b3 + j] * (double)scale->map_range + (double)scale->map_mean);
+    gmlp__transpose(shape, block, d->transposes);
+    if (d->fixed_point) gmlp__fixed_init(d, (int32_t *)(void *)(end + (64 - (uintptr_t)end % 64) % 64 / 4)); /* a row a cache line */
 }
 
 GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts,
@@ -4608,29 +4908,20 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     gmlp__fp_state fp;
     gmlp_result result;
     const gmlp__kernels *kernels;
-    gmlp_image from, to;
-    double white_nits;
-    size_t size, floats = 0, words = 0, j;
-    float *memory;
+    size_t size = sizeof *d, words = 0;
     if (!net || !decoder) return GMLP_E_ARGUMENT;
     *decoder = NULL;
     memset(&none, 0, sizeof none);
     if (!opts) opts = &none;
     kernels = gmlp__select(opts->isa);
     if (space == GMLP_SPACE_NONE) space = net->wide_space;
-    if (!kernels || !gmlp_type_size(type) || !gmlp__space_of(space) || !gmlp__space_of(net->wide_space)) return GMLP_E_ARGUMENT;
+    if (!kernels || !gmlp_type_size(type) || !gmlp__space_of(space) || !gmlp__decodable(net, opts)) return GMLP_E_ARGUMENT;
     memset(&shape, 0, sizeof shape);
     if (net->method != GMLP_METHOD_NONE) {
-        if (net->method < 0 || net->method > GMLP_METHOD_DIRECT || !gmlp__base_space_ok(net->base_space, gmlp__is_hdr(net->method))) return GMLP_E_ARGUMENT;
-        if (gmlp__is_hdr(net->method) && !(net->peak > 0.0f && net->white_nits > 0.0f && opts->headroom >= 0.0)) return GMLP_E_ARGUMENT;
-        if (!net->weights || !gmlp_mlp_weights(&net->mlp) || !net->width || !net->height || !net->base_width ||
-            !net->base_height || net->radius[0] > GMLP_MAX_RADIUS || net->radius[1] > GMLP_MAX_RADIUS)
-            return GMLP_E_ARGUMENT;
         gmlp__shape_of(&net->mlp, &shape);
-        floats = shape.count + gmlp__transposes_count(&shape);
         if (net->inputs != GMLP_INPUT_WIDE && net->mlp.activation == GMLP_RELU) words = gmlp__fixed_words(net);
+        size += (shape.count + gmlp__transposes_count(&shape)) * sizeof(float) + (words ? words * sizeof(int32_t) + 60 : 0);
     }
-    size = sizeof *d + floats * sizeof(float) + (words ? words * sizeof(int32_t) + 60 : 0);
     d = (gmlp_decoder *)gmlp__alloc(&opts->alloc, size);
     if (!d) return GMLP_E_MEMORY;
     fp = gmlp__fp_enter();
@@ -4646,40 +4937,13 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     d->trained[0] = net->height;
     d->trained[1] = net->width;
     d->network = net->method != GMLP_METHOD_NONE;
-    d->method = net->method;
-    d->peak = net->peak;
-    d->input_mean = net->input_mean;
-    d->input_range = net->input_range;
-    d->weight = 1.0;
-    white_nits = opts->white_nits == 0.0 && gmlp__is_hdr(d->method) ? (double)net->white_nits : opts->white_nits;
     d->inputs = net->inputs;
     d->region = net->region;
     d->margin = net->margin;
+    d->fixed_point = words > 0;
     memcpy(d->radius, net->radius, sizeof d->radius);
-    gmlp__float_matrix(d->network ? net->base_space : GMLP_SRGB, net->wide_space, net->adaptation, d->to_wide);
-    d->leaves = gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
-    memset(&from, 0, sizeof from);
-    from.type = GMLP_U8;
-    from.space = d->network ? net->base_space : GMLP_SRGB;
-    to = from;
-    to.type = type;
-    to.space = space;
-    result = gmlp__conversion_init(&d->convert, &from, &to, net->adaptation, white_nits, 0, kernels, &d->alloc);
-    if (!result && gmlp__is_hdr(d->method)) result = gmlp__decoder_hdr(d, net, type, space, white_nits, opts->headroom);
-    if (!result && d->network) {
-        memory = (float *)(void *)(d + 1);
-        d->block = memory;
-        d->transposes = memory + shape.count;
-        gmlp__pack(&shape, net->weights, d->block);
-        for (j = shape.w3; j < shape.count; j++) d->block[j] *= gmlp__is_hdr(d->method) ? net->map_range : 0.5f; /* the residual is half the output */
-        for (j = 0; j < 3 && gmlp__is_hdr(d->method); j++) { /* the map's mean goes into the biases; exact product: safe to fuse */
-            const float bias = net->weights[gmlp_mlp_weights(&net->mlp) - 3 + j];
-            d->block[shape.b3 + j] = (float)((double)bias * (double)net->map_range + (double)net->map_mean);
-        }
-        gmlp__transpose(&shape, d->block, d->transposes);
-        d->fixed_point = words > 0;
-        if (d->fixed_point) gmlp__fixed_init(d, (int32_t *)(void *)(memory + floats + (64 - (uintptr_t)(memory + floats) % 64) % 64 / 4)); /* a row a cache line */
-    }
+    result = gmlp__decoder_open(d, net, type, space, opts);
+    if (!result && d->network) gmlp__decoder_weights(d, net);
     gmlp__fp_leave(fp);
     if (result) gmlp_decoder_free(d);
     else *decoder = d;
@@ -4691,37 +4955,9 @@ GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
     if (!decoder) return;
     gmlp__conversion_free(&decoder->convert);
     alloc = decoder->alloc;
-    gmlp__curve_free(&decoder->signal, &alloc);
-    gmlp__curve_free(&decoder->light, &alloc);
+    gmlp__domain_close(&decoder->domain, &alloc);
     gmlp__storer_free(&decoder->coded);
     gmlp__free(&alloc, decoder, decoder->size);
-}
-
-/* HDR: signals of n pixels of the base, in plane, and the network's output to signals of the HDR rendition. */
-static void gmlp__apply_map(const gmlp_decoder *d, float *const *out, float *const *plane, size_t n) {
-    size_t i, c;
-    for (c = 0; c < 3; c++) {
-        float *const p = plane[c];
-        if (d->method == GMLP_METHOD_DIRECT) memset(p, 0, GMLP__PAD(n) * sizeof *p);
-        if (d->method == GMLP_METHOD_GAIN || d->method == GMLP_METHOD_GAMMA) {
-            for (i = 0; i < n; i++) p[i] = gmlp__map_back(d->method, p[i], out[c][i]);
-            d->kernels->clamp(p, p, GMLP__PAD(n), 1.0f);
-        } else {
-            d->kernels->correct(out[c], p, GMLP__PAD(n));
-        }
-    }
-}
-
-/* HDR: signals to light; with less headroom than the picture has, light between the base's and it. */
-static void gmlp__apply_light(const gmlp_decoder *d, float (*base)[GMLP__CHUNK], float *const *plane, size_t n) {
-    size_t i, c;
-    for (c = 0; c < 3; c++) {
-        d->kernels->curve(&d->light, plane[c], plane[c], GMLP__PAD(n), 0);
-        for (i = 0; d->weight < 1.0 && i < n; i++) {
-            const double b = (double)base[c][i] + GMLP__MAP_E, stops = gmlp__log2(((double)plane[c][i] + GMLP__MAP_E) / b);
-            plane[c][i] = (float)(gmlp__dmul(b, gmlp__exp2(gmlp__dmul(d->weight, stops))) - GMLP__MAP_E);
-        }
-    }
 }
 
 /* What decoding a row works in. */
@@ -4738,7 +4974,6 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x
                                 float *const *plane, size_t n, float *const *out) {
     const gmlp__kernels *k = d->kernels;
     int32_t words[GMLP_WINDOWS][2 * GMLP__CHUNK], *const means[GMLP_WINDOWS] = {words[0], words[1]};
-    const int hdr = gmlp__is_hdr(d->method);
     uint32_t column[GMLP__CHUNK];
     size_t j, c;
     gmlp__windows_means(&w->windows, y, index, n, means);
@@ -4754,7 +4989,7 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x
         in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[j]);
         for (c = 0; c < 3; c++) {
             if (d->inputs != GMLP_INPUT_WIDE) in[2 + c] = gmlp__code_input(d->inputs, codes[3 * j + c]);
-            else in[2 + c] = hdr ? (plane[c][j] - d->input_mean) / d->input_range : 2.0f * plane[c][j] - 1.0f; /* exact product */
+            else in[2 + c] = (plane[c][j] - d->domain.scale.input_mean) / d->domain.scale.input_range;
         }
         for (c = 0; c + 5 < gmlp__inputs(d->radius); c++) {
             uint16_t four[4];
@@ -4776,9 +5011,9 @@ static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const unsigned cha
     unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4];
     float plane[3][GMLP__CHUNK], light[3][GMLP__CHUNK], map[3][GMLP__CHUNK];
     float *const r = plane[0], *const g = plane[1], *const b = plane[2];
-    float *const planes[3] = {r, g, b}, *const maps[3] = {map[0], map[1], map[2]};
-    const int hdr = gmlp__is_hdr(d->method);
-    size_t i, j, c, n;
+    float *const planes[3] = {r, g, b}, *const kept[3] = {light[0], light[1], light[2]}, *const maps[3] = {map[0], map[1], map[2]};
+    const gmlp__family *family = d->domain.method->family;
+    size_t i, j, n;
     memset(map, 0, sizeof map);
     for (i = 0; i < count; i += n) {
         const uint32_t *index = w->index + i;
@@ -4786,19 +5021,12 @@ static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const unsigned cha
         for (j = 0; j < n; j++) memcpy(codes + 3 * j, base + index[j] * channels, 3);
         k->load8(codes, d->convert.loader.table, r, g, b, GMLP__PAD(n));
         k->matrix(d->to_wide, r, g, b, r, g, b, GMLP__PAD(n));
-        if (hdr) {
-            for (c = 0; c < 3 && d->weight < 1.0; c++) k->clamp(plane[c], light[c], GMLP__PAD(n), d->peak);
-            gmlp__signals(k, &d->signal, d->peak, planes, GMLP__PAD(n));
-        }
+        if (family->base) family->base(&d->domain, planes, kept, GMLP__PAD(n));
         gmlp__apply_network(d, w, x, y, index, codes, planes, n, maps);
-        if (hdr) {
-            gmlp__apply_map(d, maps, planes, n);
-            if (!d->direct) gmlp__apply_light(d, light, planes, n);
-        } else {
-            for (c = 0; c < 3; c++) k->correct(map[c], plane[c], GMLP__PAD(n));
-        }
-        if (d->leaves && !d->direct) k->matrix(d->to_out, r, g, b, r, g, b, GMLP__PAD(n));
-        gmlp__store_portion(d->direct ? &d->coded : &d->convert.storer, r, g, b, GMLP__PAD(n), packed);
+        gmlp__domain_undo(&d->domain, maps, planes, n);
+        if (family->light && !d->domain.direct) family->light(&d->domain, planes, kept, GMLP__PAD(n));
+        if (d->leaves && !d->domain.direct) k->matrix(d->to_out, r, g, b, r, g, b, GMLP__PAD(n));
+        gmlp__store_portion(d->domain.direct ? &d->coded : &d->convert.storer, r, g, b, GMLP__PAD(n), packed);
         for (j = 0; j < n; j++) memcpy(out + index[j] * out_step, packed + j * pixel, pixel);
     }
 }
