@@ -1,5 +1,6 @@
 # make                  build/gamutmlp (the command-line tool), build/quickstart, build/scene
 # make test             everything that is checked; ends with "N passed, N failed"
+# make test-cross       the library on other processors and systems, by emulators, where they are installed
 # make demo             the whole way of one synthetic picture, in build/demo/
 # make fuzz SECONDS=60  every fuzz target for that long each, with clang's libFuzzer
 # make bench DATA=dir   the measurements of the README, on your pictures or the synthetic one; build/rate.svg
@@ -105,6 +106,9 @@ logs := $(addprefix compile/,gcc clang targets bytes) $(script_tests) $(addprefi
 test: $(logs:%=$(B)/log/%.log)
 	@awk -f scripts/summary.awk $^
 
+test-cross:
+	@tests/cross.sh
+
 $(B)/libfuzzer/%: fuzz/%.c | $(B)/deps-test
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
@@ -142,7 +146,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all test fuzz demo bench bench-hdr pytorch survival clean FORCE
+.PHONY: all test test-cross fuzz demo bench bench-hdr pytorch survival clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

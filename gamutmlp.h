@@ -66,7 +66,8 @@
 
    Determinism. The same input, options and seed give the same bytes on every instruction
    set, thread count and tiling, whatever the caller's rounding mode or denormal flags are.
-   Needs IEEE 754 arithmetic in the declared precision (no -ffast-math, no x87).
+   Needs IEEE 754 arithmetic in the declared precision: under -ffast-math, /fp:fast or x87 the implementation does not
+   compile, unless GMLP_ALLOW_FAST_MATH gives the promise up.
 
    Untrusted input. JPEG, PNG and blob bytes may come from anyone. They can produce wrong
    colours, never a crash, a hang, or memory out of proportion. Pixel buffers, options and
@@ -95,6 +96,8 @@
    GMLP_MALLOC, GMLP_FREE    replace malloc and free; both or none
    GMLP_NO_SIMD              portable C only
    GMLP_NO_AVX512            leave out the AVX-512 code (a smaller program)
+   GMLP_ALLOW_FAST_MATH      build under -ffast-math, /fp:fast or x87 all the same; results then differ from other
+                             builds', and nothing else is promised less
    GMLP_HEADER_FILENAME      this file's name as it can be included from its own folder,
                              when it was renamed; default "gamutmlp.h"
 */
@@ -127,7 +130,7 @@ extern "C" {
     X(1, GMLP_E_ARGUMENT, "an argument is missing or out of its range")                   \
     X(2, GMLP_E_MEMORY, "out of memory")                                                  \
     X(3, GMLP_E_CANCELLED, "cancelled by the progress callback")                          \
-    X(4, GMLP_E_BUFFER, "the output buffer is too small")                                 \
+    X(4, GMLP_E_BUFFER, "the output buffer is too small")                                \
     X(5, GMLP_E_WRITE, "the write callback reported a failure")                           \
     X(6, GMLP_E_NOT_FOUND, "the file carries no network")                                 \
     X(7, GMLP_E_FORMAT, "the bytes are not of the expected format")                       \
@@ -742,6 +745,16 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 */
 #include <string.h>
 
+#ifndef GMLP_ALLOW_FAST_MATH
+#if defined(__FAST_MATH__) || defined(_M_FP_FAST)
+#error "gamutmlp.h: -ffast-math or /fp:fast changes results: build without, or define GMLP_ALLOW_FAST_MATH"
+#endif
+#if (defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16) || (defined(_M_IX86_FP) && _M_IX86_FP < 2)
+/* x86: -msse2 -mfpmath=sse or /arch:SSE2; other processors: -fexcess-precision=fast */
+#error "gamutmlp.h: floats are computed as doubles, which changes results (see above), unless GMLP_ALLOW_FAST_MATH"
+#endif
+#endif
+
 #if !defined(GMLP_MALLOC) && !defined(GMLP_FREE)
 #include <stdlib.h>
 #define GMLP_MALLOC(size) malloc(size)
@@ -751,7 +764,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #endif
 
 #ifndef GMLP_HEADER_FILENAME
-#define GMLP_HEADER_FILENAME "gamutmlp.h"
+#define GMLP_HEADER_FILENAME "gamutmlp.h" /* not found? define GMLP_HEADER_FILENAME as the name that this file has */
 #endif
 
 #if defined(_MSC_VER) && !defined(__clang__)
@@ -776,6 +789,9 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #if defined(__aarch64__) || defined(_M_ARM64)
 #define GMLP__ARM64
 #endif
+#if defined(GMLP__X64) || defined(__SSE2__) || (defined(_M_IX86_FP) && _M_IX86_FP >= 2)
+#define GMLP__SSE2
+#endif
 
 #if defined(GMLP__X64) && !defined(GMLP_NO_SIMD)
 #define GMLP__HAS_AVX2
@@ -784,10 +800,13 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #define GMLP__HAS_AVX512
 #endif
 #endif
-#if defined(GMLP__ARM64) && !defined(GMLP_NO_SIMD)
+#if defined(GMLP__ARM64) && !defined(__AARCH64EB__) && !defined(GMLP_NO_SIMD) /* lanes are those of little-endian memory */
 #define GMLP__HAS_NEON
 #endif
 
+#if defined(GMLP__SSE2) && !defined(GMLP__X64)
+#include <emmintrin.h>
+#endif
 #ifdef GMLP__X64
 #include <immintrin.h>
 /* clang hides these from immintrin.h when it imitates MSVC; including them again is harmless. */
@@ -810,7 +829,11 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #include <intrin.h>
 #define GMLP__FPCR 0x5a20 /* winnt.h calls it ARM64_FPCR */
 #endif
-#if !defined(GMLP__X64) && !defined(GMLP__ARM64)
+/* Others' floating-point state is kept by the C library, in some systems' -lm; theirs, below, by an instruction. */
+#if defined(__GNUC__) && (defined(__riscv_flen) || defined(__s390x__) || defined(__powerpc64__) || defined(__wasm__) || \
+                          (defined(__arm__) && defined(__ARM_FP)))
+#define GMLP__FP_OWN
+#elif !defined(GMLP__SSE2) && !defined(GMLP__ARM64)
 #include <fenv.h>
 #endif
 
@@ -853,7 +876,7 @@ static void gmlp__free(const gmlp_alloc *a, void *ptr, size_t size) {
 }
 
 /* Floating-point state: round to nearest, denormals kept. Set on entry, put back on return. */
-#if defined(GMLP__X64)
+#if defined(GMLP__SSE2)
 typedef unsigned int gmlp__fp_state;
 static gmlp__fp_state gmlp__fp_enter(void) {
     unsigned int old = _mm_getcsr();
@@ -878,6 +901,46 @@ static gmlp__fp_state gmlp__fp_enter(void) {
     return old;
 }
 static void gmlp__fp_leave(gmlp__fp_state old) { _WriteStatusReg(GMLP__FPCR, old); }
+#elif defined(GMLP__FP_OWN) && defined(__riscv_flen)
+typedef unsigned long gmlp__fp_state; /* rounding; there are no other modes */
+static gmlp__fp_state gmlp__fp_enter(void) {
+    unsigned long old;
+    __asm__ __volatile__("fsrm %0, zero" : "=r"(old));
+    return old;
+}
+static void gmlp__fp_leave(gmlp__fp_state old) { __asm__ __volatile__("fsrm %0" : : "r"(old)); }
+#elif defined(GMLP__FP_OWN) && defined(__s390x__)
+typedef unsigned int gmlp__fp_state;
+static gmlp__fp_state gmlp__fp_enter(void) {
+    unsigned int old, zero = 0;
+    __asm__ __volatile__("efpc %0" : "=d"(old));
+    __asm__ __volatile__("sfpc %0" : : "d"(zero));
+    return old;
+}
+static void gmlp__fp_leave(gmlp__fp_state old) { __asm__ __volatile__("sfpc %0" : : "d"(old)); }
+#elif defined(GMLP__FP_OWN) && defined(__powerpc64__)
+typedef double gmlp__fp_state; /* the status register's bits */
+static gmlp__fp_state gmlp__fp_enter(void) {
+    const double zero = 0.0;
+    double old;
+    __asm__ __volatile__("mffs %0" : "=d"(old));
+    __asm__ __volatile__("mtfsf 255, %0" : : "d"(zero));
+    return old;
+}
+static void gmlp__fp_leave(gmlp__fp_state old) { __asm__ __volatile__("mtfsf 255, %0" : : "d"(old)); }
+#elif defined(GMLP__FP_OWN) && defined(__arm__)
+typedef uint32_t gmlp__fp_state;
+static gmlp__fp_state gmlp__fp_enter(void) {
+    uint32_t old, zero = 0;
+    __asm__ __volatile__("vmrs %0, fpscr" : "=r"(old));
+    __asm__ __volatile__("vmsr fpscr, %0" : : "r"(zero));
+    return old;
+}
+static void gmlp__fp_leave(gmlp__fp_state old) { __asm__ __volatile__("vmsr fpscr, %0" : : "r"(old)); }
+#elif defined(GMLP__FP_OWN) /* WebAssembly has no modes */
+typedef int gmlp__fp_state;
+static gmlp__fp_state gmlp__fp_enter(void) { return 0; }
+static void gmlp__fp_leave(gmlp__fp_state old) { (void)old; }
 #else
 typedef fenv_t gmlp__fp_state;
 static gmlp__fp_state gmlp__fp_enter(void) {
@@ -909,6 +972,13 @@ static void gmlp__run(const gmlp_threads *threads, void (*job)(void *, size_t), 
     task.ctx = ctx;
     if (threads && threads->run && count > 1) threads->run(threads->user, gmlp__task_run, &task, count);
     else for (i = 0; i < count; i++) gmlp__task_run(&task, i);
+}
+
+/* Neither infinite nor NaN, by the bits: no build's arithmetic may skip this. */
+static int gmlp__finite(float v) {
+    uint32_t u;
+    memcpy(&u, &v, 4);
+    return (u & 0x7f800000u) != 0x7f800000u;
 }
 
 /* A product that the compiler can not fuse with a following addition: what keeps double
@@ -2676,7 +2746,7 @@ static gmlp_result gmlp__fail(gmlp_error *err, gmlp_result result, size_t offset
 #define GMLP__RULE(ok, offset, text) if (!(ok)) return gmlp__fail(err, GMLP_E_FIELD, offset, text)
 
 /* A number that a blob may hold. */
-static int gmlp__number_ok(float v) { return v >= -1e6f && v <= 1e6f; }
+static int gmlp__number_ok(float v) { return gmlp__finite(v) && v >= -1e6f && v <= 1e6f; }
 
 typedef struct gmlp__preset {
     uint32_t iterations, batch, budget;
@@ -2775,9 +2845,9 @@ static int gmlp__hdr_options(gmlp_train_opts *o) {
 
 static gmlp_result gmlp__hdr_check(const gmlp_net *net, gmlp_error *err) {
     GMLP__RULE(net->region == GMLP_REGION_ALL, 35, "an HDR network is for all pixels");
-    GMLP__RULE(net->white_nits > 0.0f && net->white_nits <= (float)GMLP__PQ_NITS, 118, "the white is not within 0..10000 cd/m2");
-    GMLP__RULE(net->peak > 1e-6f && net->peak <= 1e9f, 122, "the peak is not a number above 1e-6 and up to 1e9");
-    GMLP__RULE(net->brightest > 0.0f && net->brightest <= net->peak, 126, "the brightest light is not within 0..peak");
+    GMLP__RULE(gmlp__finite(net->white_nits) && net->white_nits > 0.0f && net->white_nits <= (float)GMLP__PQ_NITS, 118, "the white is not within 0..10000 cd/m2");
+    GMLP__RULE(gmlp__finite(net->peak) && net->peak > 1e-6f && net->peak <= 1e9f, 122, "the peak is not a number above 1e-6 and up to 1e9");
+    GMLP__RULE(gmlp__finite(net->brightest) && net->brightest > 0.0f && net->brightest <= net->peak, 126, "the brightest light is not within 0..peak");
     GMLP__RULE(gmlp__number_ok(net->map_mean), 130, "the map's mean is not a number within a million");
     GMLP__RULE(gmlp__number_ok(net->map_range) && net->map_range != 0.0f, 134, "the map's range is 0 or not a number within a million");
     GMLP__RULE(gmlp__number_ok(net->input_mean), 138, "the inputs' mean is not a number within a million");
@@ -2940,8 +3010,6 @@ static void gmlp__steps_choose(gmlp_net *net, float *scratch, uint32_t budget);
 static void gmlp__steps_round(gmlp_net *net);
 static size_t gmlp__blob_bytes(const gmlp_net *net);
 static int gmlp__weights_ok(const gmlp_net *net);
-
-static int gmlp__finite(float v) { return v - v == 0.0f; }
 
 /* A pixel to draw from: 40 bytes. */
 typedef struct gmlp__sample {
@@ -4175,7 +4243,7 @@ static void gmlp__layers(const gmlp_mlp *mlp, gmlp__layer l[3]) {
     }
 }
 
-static int gmlp__weight_ok(float v) { return v >= -gmlp__weight_limit && v <= gmlp__weight_limit; }
+static int gmlp__weight_ok(float v) { return gmlp__finite(v) && v >= -gmlp__weight_limit && v <= gmlp__weight_limit; }
 
 /* A binary arithmetic coder, for writing and reading: the same code walks through the weights either
    way, and the layout in the manual is what it does. Whole numbers only. */
@@ -4353,7 +4421,7 @@ static void gmlp__steps_choose(gmlp_net *net, float *scratch, uint32_t budget) {
     gmlp__steps_set(net, high);
 }
 
-static int gmlp__step_ok(float v) { return v > 1e-30f && v <= gmlp__weight_limit; }
+static int gmlp__step_ok(float v) { return gmlp__finite(v) && v > 1e-30f && v <= gmlp__weight_limit; }
 
 /* 1 if the weights are what a blob can hold. */
 static int gmlp__weights_ok(const gmlp_net *net) {
@@ -4766,11 +4834,11 @@ static void gmlp__range_add(gmlp__range *r, double least, double most) {
 
 /* The factor that brings both ends within room, but no weight with its factor beyond 16 bits. */
 static double gmlp__range_factor(const gmlp__range *r, double room, double weight) {
-    const double far = r->most > -r->least ? r->most : -r->least, factor = room / far, most = 32767.0 / weight;
-    return !(far > 1e-30) ? 0.0 : factor < most ? factor : most;
+    const double most_away = r->most > -r->least ? r->most : -r->least, factor = room / most_away, most = 32767.0 / weight;
+    return !(most_away > 1e-30) ? 0.0 : factor < most ? factor : most;
 }
 
-/* The factor of bias + a sum over n neurons, how far it can get, and its weights over the neurons' factors. */
+/* The factor of bias + a sum over n neurons, how away it can get, and its weights over the neurons' factors. */
 static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp__range *in, const double *factor, double bias, double room,
                               gmlp__range *range, double *scaled) {
     double weight = 0.0;
@@ -6376,9 +6444,11 @@ GMLP__TARGET GMLP__INLINE __m256i gmlp__take16_avx2(const unsigned char *p, int 
     const __m256i word = _mm256_srli_epi32(k, 1);
     const __m256i v = _mm256_loadu_si256((const __m256i *)(const void *)p);
     const __m256i w = _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)(p + 32)));
-    const __m256i both = _mm256_blendv_epi8(_mm256_permutevar8x32_epi32(v, word), _mm256_permutevar8x32_epi32(w, word),
-                                            _mm256_cmpgt_epi32(word, _mm256_set1_epi32(7)));
-    return _mm256_and_si256(_mm256_srlv_epi32(both, _mm256_slli_epi32(_mm256_and_si256(k, _mm256_set1_epi32(1)), 4)),
+    /* by floats: gcc 12 reads a byte's sign off a plain char, which -funsigned-char takes away */
+    const __m256 both = _mm256_blendv_ps(_mm256_castsi256_ps(_mm256_permutevar8x32_epi32(v, word)),
+                                         _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(w, word)),
+                                         _mm256_castsi256_ps(_mm256_cmpgt_epi32(word, _mm256_set1_epi32(7))));
+    return _mm256_and_si256(_mm256_srlv_epi32(_mm256_castps_si256(both), _mm256_slli_epi32(_mm256_and_si256(k, _mm256_set1_epi32(1)), 4)),
                             _mm256_set1_epi32(65535));
 }
 GMLP__TARGET GMLP__INLINE void gmlp__put8_avx2(unsigned char *p, __m256i r, __m256i g, __m256i b) {
@@ -6412,8 +6482,8 @@ GMLP__TARGET GMLP__INLINE void gmlp__add16_avx2(uint16_t *s, const unsigned char
 }
 GMLP__TARGET GMLP__INLINE uint32_t gmlp__near16_avx2(const unsigned char *p, int margin) {
     const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const __m128i far = _mm_min_epu8(v, _mm_xor_si128(v, _mm_set1_epi8(-1)));
-    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(far, _mm_set1_epi8((char)margin)), _mm_set1_epi8((char)margin)));
+    const __m128i away = _mm_min_epu8(v, _mm_xor_si128(v, _mm_set1_epi8(-1)));
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(away, _mm_set1_epi8((char)margin)), _mm_set1_epi8((char)margin)));
 }
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
@@ -6648,8 +6718,8 @@ static inline void gmlp__add16_neon(uint16_t *s, const unsigned char *p, const u
 }
 static inline uint32_t gmlp__near16_neon(const unsigned char *p, int margin) {
     const uint8_t bit[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-    const uint8x16_t v = vld1q_u8(p), near = vandq_u8(vcleq_u8(vminq_u8(v, vmvnq_u8(v)), vdupq_n_u8((uint8_t)margin)), vld1q_u8(bit));
-    return (uint32_t)vaddv_u8(vget_low_u8(near)) | (uint32_t)vaddv_u8(vget_high_u8(near)) << 8;
+    const uint8x16_t v = vld1q_u8(p), close = vandq_u8(vcleq_u8(vminq_u8(v, vmvnq_u8(v)), vdupq_n_u8((uint8_t)margin)), vld1q_u8(bit));
+    return (uint32_t)vaddv_u8(vget_low_u8(close)) | (uint32_t)vaddv_u8(vget_high_u8(close)) << 8;
 }
 #endif
 
@@ -6689,8 +6759,8 @@ GMLP__TARGET GMLP__INLINE GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp_
     return p;
 }
 
-/* a is not negative. near: it is not above 1 either, and the curve is near. */
-GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const GMLP__FN(power_terms) *p, GMLP__VF a, const int near) {
+/* a is not negative. close: it is not above 1 either, and the curve is gmlp__curve_near. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const GMLP__FN(power_terms) *p, GMLP__VF a, const int close) {
     const GMLP__VF u = GMLP__V_FMA(a, p->in_scale, p->in_offset);
     const GMLP__VI e = GMLP__I_SAR(GMLP__V_AS_INT(u), 23);
     const GMLP__VF t = GMLP__V_SUB(GMLP__V_MANTISSA(u), GMLP__V_SET1(1.5f));
@@ -6701,7 +6771,7 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const GMLP__FN(power_terms) *
     y = GMLP__V_FMA(y, t, p->t2);
     y = GMLP__V_FMA(y, t, p->t1);
     y = GMLP__V_FMA(y, t, p->t0);
-    y = GMLP__V_FMA(y, near ? GMLP__V_LOOK16(p->octave + 112, e) /* masked: inside the table even for NaN */
+    y = GMLP__V_FMA(y, close ? GMLP__V_LOOK16(p->octave + 112, e) /* masked: inside the table even for NaN */
                             : GMLP__V_GATHER(p->octave, GMLP__I_AND(e, GMLP__I_SET1(255))), p->out_offset);
     return GMLP__V_LESS(a, p->toe_end, GMLP__V_MUL(a, p->toe_slope), y);
 }
@@ -6826,9 +6896,9 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(share16)(GMLP__VI code) {
 /* The exponent is off by 112 after the shift; the product puts it right for subnormals too. */
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(from_half)(GMLP__VI h) {
     const GMLP__VI bits = GMLP__I_SHL(GMLP__I_AND(h, GMLP__I_SET1(0x7fff)), 13);
-    const GMLP__VF small = GMLP__V_AS_FLOAT(bits);
-    const GMLP__VF v = GMLP__V_LESS(small, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x0f800000)),
-                                    GMLP__V_MUL(small, GMLP__V_SET1(5.192296858534828e33f)),
+    const GMLP__VF tiny = GMLP__V_AS_FLOAT(bits);
+    const GMLP__VF v = GMLP__V_LESS(tiny, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x0f800000)),
+                                    GMLP__V_MUL(tiny, GMLP__V_SET1(5.192296858534828e33f)),
                                     GMLP__V_AS_FLOAT(GMLP__I_ADD(bits, GMLP__I_SET1(0x70000000))));
     return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(v), GMLP__I_SHL(GMLP__I_AND(h, GMLP__I_SET1(0x8000)), 16)));
 }
@@ -6839,8 +6909,8 @@ GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(to_half)(GMLP__VF v) {
     const GMLP__VI bits = GMLP__V_AS_INT(a);
     const GMLP__VI even = GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(1));
     const GMLP__VI normal = GMLP__I_SAR(GMLP__I_ADD(GMLP__I_ADD(bits, GMLP__I_SET1(0xfff - 0x38000000)), even), 13);
-    const GMLP__VI small = GMLP__I_SUB(GMLP__V_AS_INT(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))), GMLP__I_SET1(0x3f000000));
-    const GMLP__VF finite = GMLP__V_LESS(a, GMLP__V_SET1(6.103515625e-5f), GMLP__V_AS_FLOAT(small), GMLP__V_AS_FLOAT(normal));
+    const GMLP__VI tiny = GMLP__I_SUB(GMLP__V_AS_INT(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))), GMLP__I_SET1(0x3f000000));
+    const GMLP__VF finite = GMLP__V_LESS(a, GMLP__V_SET1(6.103515625e-5f), GMLP__V_AS_FLOAT(tiny), GMLP__V_AS_FLOAT(normal));
     const GMLP__VF other = GMLP__V_LESS(GMLP__V_SET1(1.0f), a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7c00)),
                                         GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7e00)));
     const GMLP__VI h = GMLP__V_AS_INT(GMLP__V_LESS(a, GMLP__V_SET1(65520.0f), finite, other));
@@ -7033,15 +7103,15 @@ GMLP__X(out_of_gamut)
 GMLP__TARGET GMLP__INLINE size_t GMLP__FN(saturated_of)(const unsigned char *rgb, const int channels, size_t n, int margin, uint32_t *index) {
     size_t i, k, count = 0;
     for (i = 0; i + 16 <= n; i += 16, rgb += 16 * channels) {
-        uint64_t near = (uint64_t)GMLP__FN(near16)(rgb, margin) | (uint64_t)GMLP__FN(near16)(rgb + 16, margin) << 16;
-        near |= (uint64_t)GMLP__FN(near16)(rgb + 32, margin) << 32;
-        if (channels == 4) near = (near | (uint64_t)GMLP__FN(near16)(rgb + 48, margin) << 48) & 0x7777777777777777u;
-        if (!near) continue;
-        near |= near >> 1 | near >> 2;
-        for (k = 0; k < 16; k++, near >>= channels) { /* without a branch: in saturated areas nothing could predict one */
+        uint64_t close = (uint64_t)GMLP__FN(near16)(rgb, margin) | (uint64_t)GMLP__FN(near16)(rgb + 16, margin) << 16;
+        close |= (uint64_t)GMLP__FN(near16)(rgb + 32, margin) << 32;
+        if (channels == 4) close = (close | (uint64_t)GMLP__FN(near16)(rgb + 48, margin) << 48) & 0x7777777777777777u;
+        if (!close) continue;
+        close |= close >> 1 | close >> 2;
+        for (k = 0; k < 16; k++, close >>= channels) { /* without a branch: in saturated areas nothing could predict one */
             const unsigned char *p = rgb + k * (size_t)channels;
             index[count] = (uint32_t)(i + k);
-            count += (size_t)(near & 1) & (size_t)((p[0] | p[1] | p[2]) != 0) & (size_t)((p[0] & p[1] & p[2]) != 255);
+            count += (size_t)(close & 1) & (size_t)((p[0] | p[1] | p[2]) != 0) & (size_t)((p[0] & p[1] & p[2]) != 255);
         }
     }
     for (; i < n; i++, rgb += channels) {

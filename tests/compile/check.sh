@@ -27,6 +27,11 @@ symbols() {
     nm -g --defined-only "$1" | awk '{ print $3 }' | sort | diff "$out/declared" - || return 1
     ! nm -u "$1" | awk '{ print $2 }' | grep -vE '^((__)?(mem|str)|bcmp$|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail$)' | grep -vE "$2"
 }
+refused() { # refused TEXT COMMAND...: the compiler says so
+    said=$1
+    shift
+    ! text=$("$@" 2>&1) && printf '%s' "$text" | grep -q "$said"
+}
 absent() { ! nm "$1" | grep -E "$2"; }
 macros() { # the declarations define no macro outside the library's names
     printf '#include <stddef.h>\n#include <stdint.h>\n' >"$out/without.c"
@@ -53,6 +58,11 @@ compiler() {
         check "$what: GMLP_MALLOC" $build -c malloc.c -o "$out/malloc.o"
         check "$what: GMLP_MALLOC takes no other" symbols "$out/malloc.o" '^my_(malloc|free)$'
         check "$what: GMLP_HEADER_FILENAME" $build -fsyntax-only renamed.c
+        check "$what: other headers' macros" $build -include hostile.h -fsyntax-only "$file"
+        check "$what: -ffast-math is refused" refused 'fast-math or /fp:fast changes results' $build -ffast-math -c "$file"
+        check "$what: GMLP_ALLOW_FAST_MATH" $build -ffast-math -DGMLP_ALLOW_FAST_MATH -fsyntax-only "$file"
+        check "$what: the error of a renamed file" refused 'define GMLP_HEADER_FILENAME as' \
+            $cc -x $language $old -I"$out/renamed" -fsyntax-only renamed_unsaid.c
         check "$what: GMLP_NO_SIMD" $build -DGMLP_NO_SIMD -c "$file" -o "$out/no_simd.o"
         check "$what: GMLP_NO_SIMD has no vector code" absent "$out/no_simd.o" '_(avx2|avx512|neon)$'
         check "$what: GMLP_NO_AVX512" $build -DGMLP_NO_AVX512 -c "$file" -o "$out/no_avx512.o"
@@ -69,35 +79,29 @@ compiler() {
 # Systems that are not here: syntax only, with stubs for the C library's headers.
 targets() {
     for target in aarch64-linux-gnu aarch64-pc-windows-msvc x86_64-pc-windows-msvc x86_64-apple-macos arm64-apple-macos \
-        i686-linux-gnu riscv64-linux-gnu s390x-linux-gnu; do
+        i686-linux-gnu riscv64-linux-gnu s390x-linux-gnu aarch64_be-linux-gnu; do
+        case $target in i686*) sse="-msse2 -mfpmath=sse" ;; *) sse= ;; esac
         for language in "c -std=c99" "c++ -std=c++11"; do
-            check "$target ${language#* }" clang -target "$target" -x $language $warnings -I../.. \
+            check "$target ${language#* }" clang -target "$target" -x $language $warnings -I../.. $sse \
                 -ffreestanding -nostdlibinc -isystem stubs -fsyntax-only c99.c
         done
     done
 }
 
-# The same bytes from every build. Another processor's code runs under qemu where that is installed.
+# The same bytes from every build, and as ever (fingerprint.golden). Other processors: tests/cross.sh.
 bytes() {
-    first=
-    same "" gcc -std=c99 -O2
-    same "" gcc -std=c99 -O0 -DGMLP_NO_SIMD
-    same "" gcc -std=gnu11 -O3 -march=native -ffp-contract=fast
-    same "" gcc -x c++ -std=c++11 -O2
-    same "" clang -std=c99 -O2
-    same "" clang -O3 -march=native -ffp-contract=fast
-    if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null; then
-        same qemu-aarch64 aarch64-linux-gnu-gcc -O2 -static
-        same qemu-aarch64 aarch64-linux-gnu-gcc -O2 -static -DGMLP_NO_SIMD
-    else echo "skipped: aarch64-linux-gnu-gcc or qemu-aarch64 is missing"
-    fi
+    first=$(cat fingerprint.golden)
+    same gcc -std=c99 -O2
+    same gcc -std=c99 -O0 -DGMLP_NO_SIMD
+    same gcc -std=gnu11 -O3 -march=native -ffp-contract=fast
+    same gcc -x c++ -std=c++11 -O2
+    same gcc -std=c99 -O1 -funsigned-char
+    same clang -std=c99 -O2
+    same clang -O3 -march=native -ffp-contract=fast
 }
-same() { # same RUNNER COMPILER...
-    runner=$1
-    shift
+same() { # same COMPILER...
     check "$*" "$@" -I../.. fingerprint.c -o "$out/fingerprint"
-    print=$($runner "$out/fingerprint" 2>&1)
-    first=${first:-$print}
+    print=$("$out/fingerprint" 2>&1)
     check "$*: $print" test "$print" = "$first"
 }
 
