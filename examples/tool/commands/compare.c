@@ -8,7 +8,6 @@
 #include "measure/plot.h"
 #include "pictures/picture.h"
 #include "shell/args.h"
-#include "shell/files.h"
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "shell/pool.h"
@@ -54,15 +53,14 @@ static void print_table(const metrics *m) {
     printf("%-28s %14s %12.2f %%\n", "share of pixels", "", 100 * m->out_of_gamut);
 }
 
-typedef int (*plotter)(const gmlp_image *reference, const gmlp_image *test, plot *out, char error[256]);
+typedef int (*plotter)(const gmlp_image *reference, const gmlp_image *test, drawing *d, char error[256]);
 
 static int draw(plotter f, const gmlp_image *reference, const gmlp_image *test, const char *path, char error[256]) {
-    plot p;
-    int status = f(reference, test, &p, error);
-    if (!status) {
-        status = picture_write(path, &p.image, NULL, error);
-        plot_free(&p);
-    }
+    drawing d;
+    int status = drawing_open(&d, path, error);
+    if (!status) status = f(reference, test, &d, error);
+    if (!status) status = drawing_commit(&d, error);
+    drawing_discard(&d);
     return status;
 }
 
@@ -98,8 +96,8 @@ int cmd_compare(int argc, char **argv) {
     const args_option table[] = {
         {"--from", ARG_SPACE, &o.from, "SPACE", "the colour space of both files, whatever they say", 0, 0},
         {"--from-test", ARG_SPACE, &o.from_test, "SPACE", "the colour space of TEST, if it is another", 0, 0},
-        {"--heatmap", ARG_TEXT, &o.heatmap, "OUT.png", "draw the error of every pixel", 0, 0},
-        {"--chromaticity", ARG_TEXT, &o.chromaticity, "OUT.png", "draw the out-of-gamut pixels in CIE xy", 0, 0},
+        {"--heatmap", ARG_TEXT, &o.heatmap, "OUT", "draw the error of every pixel, as .svg or .png", 0, 0},
+        {"--chromaticity", ARG_TEXT, &o.chromaticity, "OUT", "draw the out-of-gamut pixels in CIE xy, likewise", 0, 0},
         {"--threads", ARG_INT, &o.threads, "N", "threads to work with; default: all processors", 1, 256},
         {"--json", ARG_FLAG, &o.json, NULL, "print one JSON object instead of the table", 0, 0},
         {NULL, 0, NULL, NULL, NULL, 0, 0}};
@@ -115,7 +113,7 @@ int cmd_compare(int argc, char **argv) {
     plots[0] = o.heatmap;
     plots[1] = o.chromaticity;
     for (i = 0; i < 2; i++)
-        if (plots[i] && !path_has_extension(plots[i], "png"))
-            return args_wrong(&command, "%s: plots are PNG files", plots[i]);
+        if (plots[i] && !drawing_has_name(plots[i]))
+            return args_wrong(&command, "%s: plots end in .svg or .png", plots[i]);
     return compare(paths, &o, error) ? fail("compare", "%s", error) : 0;
 }

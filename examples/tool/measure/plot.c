@@ -1,4 +1,3 @@
-/* plot.c - pictures about pictures: an error heat map, a chromaticity diagram */
 #include "measure/plot.h"
 
 #include <math.h>
@@ -8,230 +7,7 @@
 
 #include "measure/metrics.h"
 
-typedef struct colour {
-    double r, g, b; /* sRGB codes, 0..1 */
-} colour;
-
-static const colour background = {0.075, 0.083, 0.102}, panel = {0.105, 0.115, 0.140}, grid = {0.205, 0.220, 0.255},
-                    ink = {0.930, 0.940, 0.955}, faint = {0.600, 0.625, 0.665};
-
-/* ---- text ---- */
-
-/* Five columns, from the highest of five bits on; seven rows above the base line, two below.
-   A glyph is drawn as the strokes that join its dots. */
-typedef struct glyph {
-    char character;
-    uint8_t rows[9];
-} glyph;
-
-static const glyph font[] = {
-    {'0', {14, 17, 17, 17, 17, 17, 14}},
-    {'1', {4, 12, 4, 4, 4, 4, 4}},
-    {'2', {14, 17, 1, 2, 4, 8, 31}},
-    {'3', {14, 17, 1, 6, 1, 17, 14}},
-    {'4', {2, 6, 10, 18, 31, 2, 2}},
-    {'5', {31, 16, 30, 1, 1, 17, 14}},
-    {'6', {6, 8, 16, 30, 17, 17, 14}},
-    {'7', {31, 1, 2, 2, 4, 4, 4}},
-    {'8', {14, 17, 17, 14, 17, 17, 14}},
-    {'9', {14, 17, 17, 15, 1, 2, 12}},
-    {'A', {4, 10, 10, 17, 31, 17, 17}},
-    {'B', {30, 17, 17, 30, 17, 17, 30}},
-    {'C', {14, 17, 16, 16, 16, 17, 14}},
-    {'D', {30, 17, 17, 17, 17, 17, 30}},
-    {'E', {31, 16, 16, 30, 16, 16, 31}},
-    {'G', {14, 17, 16, 19, 17, 17, 14}},
-    {'I', {4, 4, 4, 4, 4, 4, 4}},
-    {'M', {17, 27, 21, 21, 17, 17, 17}},
-    {'O', {14, 17, 17, 17, 17, 17, 14}},
-    {'P', {30, 17, 17, 30, 16, 16, 16}},
-    {'Q', {14, 17, 17, 17, 21, 18, 13}},
-    {'R', {30, 17, 17, 30, 20, 18, 17}},
-    {'S', {15, 16, 16, 14, 1, 1, 30}},
-    {'T', {31, 4, 4, 4, 4, 4, 4}},
-    {'a', {0, 0, 14, 1, 15, 17, 15}},
-    {'b', {16, 16, 30, 17, 17, 17, 30}},
-    {'c', {0, 0, 14, 16, 16, 16, 14}},
-    {'d', {1, 1, 15, 17, 17, 17, 15}},
-    {'e', {0, 0, 14, 17, 31, 16, 14}},
-    {'f', {6, 8, 28, 8, 8, 8, 8}},
-    {'g', {0, 0, 15, 17, 17, 17, 15, 1, 14}},
-    {'h', {16, 16, 30, 17, 17, 17, 17}},
-    {'i', {4, 0, 4, 4, 4, 4, 4}},
-    {'l', {4, 4, 4, 4, 4, 4, 4}},
-    {'m', {0, 0, 26, 21, 21, 21, 21}},
-    {'n', {0, 0, 30, 17, 17, 17, 17}},
-    {'o', {0, 0, 14, 17, 17, 17, 14}},
-    {'p', {0, 0, 30, 17, 17, 17, 30, 16, 16}},
-    {'r', {0, 0, 22, 24, 16, 16, 16}},
-    {'s', {0, 0, 15, 16, 14, 1, 30}},
-    {'t', {8, 8, 28, 8, 8, 8, 6}},
-    {'u', {0, 0, 17, 17, 17, 17, 15}},
-    {'v', {0, 0, 17, 17, 10, 10, 4}},
-    {'w', {0, 0, 17, 17, 21, 21, 10}},
-    {'x', {0, 0, 17, 10, 4, 10, 17}},
-    {'y', {0, 0, 17, 17, 17, 17, 15, 1, 14}},
-    {'.', {0, 0, 0, 0, 0, 0, 4}},
-    {',', {0, 0, 0, 0, 0, 0, 4, 8}},
-    {':', {0, 0, 4, 0, 0, 0, 4}},
-    {'-', {0, 0, 0, 14, 0, 0, 0}},
-    {'%', {24, 25, 2, 4, 8, 19, 3}},
-    {' ', {0}}};
-
-static const glyph *find_glyph(char c) {
-    size_t i;
-    for (i = 0; i + 1 < sizeof font / sizeof *font && font[i].character != c; i++) {}
-    return font + i;
-}
-
-static int glyph_dot(const glyph *g, int column, int row) {
-    return column >= 0 && column < 5 && row >= 0 && row < 9 && (g->rows[row] >> (4 - column) & 1);
-}
-
-/* First column and number of columns in use; a space has three. */
-static int glyph_extent(const glyph *g, int *first) {
-    int used = 0, last = 4, row;
-    for (row = 0; row < 9; row++) used |= g->rows[row];
-    *first = 0;
-    if (!used) return 3;
-    while (!(used >> (4 - *first) & 1)) ++*first;
-    while (!(used >> (4 - last) & 1)) last--;
-    return last - *first + 1;
-}
-
-/* ---- the canvas ---- */
-
-static int plot_new(plot *p, uint32_t width, uint32_t height, char error[256]) {
-    const size_t n = (size_t)width * height * 3;
-    uint8_t *rgb = (uint8_t *)malloc(n);
-    size_t i;
-    memset(p, 0, sizeof *p);
-    if (!rgb) {
-        snprintf(error, 256, "cannot draw the plot: %s", gmlp_result_string(GMLP_E_MEMORY));
-        return -1;
-    }
-    for (i = 0; i < n; i += 3) {
-        rgb[i] = (uint8_t)(255 * background.r + 0.5);
-        rgb[i + 1] = (uint8_t)(255 * background.g + 0.5);
-        rgb[i + 2] = (uint8_t)(255 * background.b + 0.5);
-    }
-    p->image.data = rgb;
-    p->image.width = width;
-    p->image.height = height;
-    p->image.type = GMLP_U8;
-    p->image.channels = 3;
-    p->image.space = GMLP_SRGB;
-    return 0;
-}
-
-void plot_free(plot *p) {
-    free(p->image.data);
-    memset(p, 0, sizeof *p);
-}
-
-static void blend(plot *p, long x, long y, colour c, double alpha) {
-    uint8_t *d;
-    if (alpha <= 0 || x < 0 || y < 0 || x >= (long)p->image.width || y >= (long)p->image.height) return;
-    d = (uint8_t *)p->image.data + 3 * ((size_t)y * p->image.width + (size_t)x);
-    d[0] = (uint8_t)(d[0] + alpha * (255 * c.r - d[0]) + 0.5);
-    d[1] = (uint8_t)(d[1] + alpha * (255 * c.g - d[1]) + 0.5);
-    d[2] = (uint8_t)(d[2] + alpha * (255 * c.b - d[2]) + 0.5);
-}
-
-static void fill(plot *p, long x, long y, long width, long height, colour c) {
-    long i, j;
-    for (j = 0; j < height; j++)
-        for (i = 0; i < width; i++) blend(p, x + i, y + j, c, 1);
-}
-
-/* Distance of a point from a segment. */
-static double distance(double x, double y, double x0, double y0, double x1, double y1) {
-    const double dx = x1 - x0, dy = y1 - y0, length2 = dx * dx + dy * dy;
-    double t = length2 > 0 ? ((x - x0) * dx + (y - y0) * dy) / length2 : 0;
-    t = t < 0 ? 0 : t > 1 ? 1 : t;
-    x -= x0 + t * dx;
-    y -= y0 + t * dy;
-    return sqrt(x * x + y * y);
-}
-
-/* How much of a pixel a stroke covers whose middle is so far away. */
-static double coverage(double distance_, double width) {
-    const double c = 0.5 * width + 0.5 - distance_;
-    return c < 0 ? 0 : c > 1 ? 1 : c;
-}
-
-/* Pixel (0,0) has its middle at (0.5, 0.5). */
-static void line(plot *p, double x0, double y0, double x1, double y1, double width, colour c) {
-    const double pad = 0.5 * width + 1;
-    const long left = (long)floor(fmin(x0, x1) - pad), right = (long)ceil(fmax(x0, x1) + pad);
-    const long top = (long)floor(fmin(y0, y1) - pad), bottom = (long)ceil(fmax(y0, y1) + pad);
-    long x, y;
-    for (y = top; y <= bottom; y++)
-        for (x = left; x <= right; x++)
-            blend(p, x, y, c, coverage(distance((double)x + 0.5, (double)y + 0.5, x0, y0, x1, y1), width));
-}
-
-static void ring(plot *p, double x0, double y0, double radius, double width, colour c) {
-    long x, y;
-    for (y = (long)(y0 - radius - 3); y <= (long)(y0 + radius + 3); y++)
-        for (x = (long)(x0 - radius - 3); x <= (long)(x0 + radius + 3); x++)
-            blend(p, x, y, c, coverage(fabs(hypot((double)x + 0.5 - x0, (double)y + 0.5 - y0) - radius), width));
-}
-
-/* Distance of a point, in dots, from the strokes of a glyph. */
-static double glyph_distance(const glyph *g, double x, double y) {
-    static const int steps[4][2] = {{1, 0}, {0, 1}, {1, 1}, {-1, 1}};
-    double best = 100;
-    int column, row, k;
-    for (row = 0; row < 9; row++)
-        for (column = 0; column < 5; column++) {
-            if (!glyph_dot(g, column, row)) continue;
-            best = fmin(best, distance(x, y, column, row, column, row));
-            for (k = 0; k < 4; k++) {
-                const int dx = steps[k][0], dy = steps[k][1];
-                if (!glyph_dot(g, column + dx, row + dy)) continue;
-                /* a diagonal only where no corner joins the two dots */
-                if (dx && dy && (glyph_dot(g, column + dx, row) || glyph_dot(g, column, row + dy))) continue;
-                best = fmin(best, distance(x, y, column, row, column + dx, row + dy));
-            }
-        }
-    return best;
-}
-
-/* Columns between two glyphs. */
-#define SPACING 1.9
-
-static double text_width(const char *s, double size) {
-    double width = 0;
-    int first;
-    for (; *s; s++) width += (glyph_extent(find_glyph(*s), &first) - 1 + SPACING) * size;
-    return width - (SPACING - 1) * size;
-}
-
-/* size: pixels a dot, so capitals are 7 size high; x: left end, middle or right end by align -1, 0, 1;
-   y: top of the capitals; weight: pixels, of the strokes. */
-static void strokes(plot *p, double x, double y, const char *s, double size, int align, double weight, colour c) {
-    x -= 0.5 * (align + 1) * text_width(s, size);
-    for (; *s; s++) {
-        const glyph *g = find_glyph(*s);
-        int first;
-        const int columns = glyph_extent(g, &first);
-        const double left = x + (0.5 - first) * size, top = y + 0.5 * size;
-        long i, j;
-        for (j = (long)(y - size); j <= (long)(y + 10 * size); j++)
-            for (i = (long)(x - size); i <= (long)(x + (columns + 1) * size); i++) {
-                const double d = glyph_distance(g, ((double)i + 0.5 - left) / size, ((double)j + 0.5 - top) / size);
-                blend(p, i, j, c, coverage(d * size, weight));
-            }
-        x += (columns - 1 + SPACING) * size;
-    }
-}
-
-static void text(plot *p, double x, double y, const char *s, double size, int align, colour c) {
-    strokes(p, x, y, s, size, align, size < 2.5 ? 1.6 : 0.8 * size, c);
-}
-
-/* ---- colours ---- */
+/* Colours. */
 
 static void transform(const double m[9], const double v[3], double out[3]) {
     int i;
@@ -295,8 +71,7 @@ static gmlp_result make_scale(colour scale[SCALE]) {
     scale_lab(0, last);
     for (i = 1; i <= PATH; i++) {
         scale_lab((double)i / PATH, lab);
-        length[i] = length[i - 1] + sqrt((lab[0] - last[0]) * (lab[0] - last[0]) + (lab[1] - last[1]) * (lab[1] - last[1]) +
-                                         (lab[2] - last[2]) * (lab[2] - last[2]));
+        length[i] = length[i - 1] + hypot(lab[0] - last[0], hypot(lab[1] - last[1], lab[2] - last[2]));
         memcpy(last, lab, sizeof last);
     }
     for (i = 0; i < SCALE; i++) {
@@ -317,7 +92,7 @@ static gmlp_result make_scale(colour scale[SCALE]) {
     return GMLP_OK;
 }
 
-/* ---- rows of both pictures ---- */
+/* Rows of both pictures. */
 
 /* The same rows of reference and test as linear pixels, a strip at a time. */
 typedef struct strips {
@@ -368,9 +143,25 @@ static int plot_failed(gmlp_result result, char error[256]) {
     return -1;
 }
 
-/* ---- the error heat map ---- */
+/* Pixels of an image surface, as cairo wants them: alpha above red, which is multiplied by it. */
+static cairo_surface_t *image_new(int width, int height) {
+    return cairo_image_surface_create(CAIRO_FORMAT_ARGB32, width, height);
+}
 
-enum { HEAT_LONGEST = 1600, HEAT_SMALLEST = 640, MARGIN = 28, HEADER = 84, FOOTER = 108 };
+static uint32_t *image_row(cairo_surface_t *image, int y) {
+    unsigned char *data = cairo_image_surface_get_data(image);
+    return (uint32_t *)(void *)(data + (ptrdiff_t)y * cairo_image_surface_get_stride(image));
+}
+
+static uint32_t image_pixel(colour c, double alpha) {
+    const double k = 255 * alpha;
+    return (uint32_t)(k + 0.5) << 24 | (uint32_t)(k * c.r + 0.5) << 16 | (uint32_t)(k * c.g + 0.5) << 8 |
+           (uint32_t)(k * c.b + 0.5);
+}
+
+/* The error heat map. */
+
+enum { HEAT_LONGEST = 1600, HEAT_SMALLEST = 1200, MARGIN = 24, HEADER = 66, FOOTER = 60 }; /* pixels; units */
 #define HEAT_LOW (-4.0) /* log10 of the RMSE at the ends of the scale */
 #define HEAT_HIGH (-1.0)
 
@@ -394,63 +185,74 @@ static gmlp_result heat_sums(strips *s, uint32_t shrink, uint32_t columns, float
     return result;
 }
 
-static void heat_legend(plot *p, double x, double y, double width, const colour scale[SCALE]) {
-    static const char *const rmse[] = {"0.0001", "0.001", "0.01", "0.1"};
-    static const char *const db[] = {"80 dB", "60 dB", "40 dB", "20 dB"};
-    long i;
-    int k;
-    for (i = 0; i < (long)width; i++)
-        fill(p, (long)x + i, (long)y, 1, 20, scale[(size_t)((double)i / width * SCALE)]);
-    for (k = 0; k < 4; k++) {
-        const double at = x + width * k / 3;
-        const int align = k == 0 ? -1 : k == 3 ? 1 : 0;
-        line(p, at, y + 21, at, y + 27, 1.5, faint);
-        text(p, at, y + 34, rmse[k], 2, align, ink);
-        text(p, at, y + 57, db[k], 2, align, faint);
-    }
+static void heat_legend(const drawing *d, double left, double top, double width, const colour scale[SCALE]) {
+    const axes a = {d, left, top, width, 12, HEAT_LOW, HEAT_HIGH, 0, 1, 1, drawing_page, drawing_page};
+    static const tick ticks[] = {
+        {0.0001, "0.0001 (80 dB)"}, {0.001, "0.001 (60 dB)"}, {0.01, "0.01 (40 dB)"}, {0.1, "0.1 (20 dB)"}};
+    cairo_pattern_t *bar = cairo_pattern_create_linear(left, 0, left + width, 0);
+    axes_grid(&a, ticks, sizeof ticks / sizeof *ticks, NULL, 0);
+    for (int i = 0; i < SCALE; i += 5)
+        cairo_pattern_add_color_stop_rgb(bar, i / (SCALE - 1.0), scale[i].r, scale[i].g, scale[i].b);
+    cairo_set_source(d->cairo, bar);
+    cairo_rectangle(d->cairo, left, top, width, a.height);
+    cairo_fill(d->cairo);
+    cairo_pattern_destroy(bar);
 }
 
-int plot_heatmap(const gmlp_image *reference, const gmlp_image *test, plot *out, char error[256]) {
+/* The map: a cell is zoom x zoom pixels. */
+static cairo_surface_t *heat_image(const float *sums, uint32_t width, uint32_t height, uint32_t shrink, uint32_t zoom,
+                                   const colour scale[SCALE]) {
+    const uint32_t columns = (width + shrink - 1) / shrink, rows = (height + shrink - 1) / shrink;
+    cairo_surface_t *image = image_new((int)(columns * zoom), (int)(rows * zoom));
+    if (cairo_surface_status(image)) return image; /* drawing it makes the drawing fail */
+    for (uint32_t y = 0; y < rows * zoom; y++) {
+        const uint32_t row = y / zoom, h = height - row * shrink < shrink ? height - row * shrink : shrink;
+        uint32_t *out = image_row(image, (int)y);
+        for (uint32_t x = 0; x < columns * zoom; x++) {
+            const uint32_t column = x / zoom, w = width - column * shrink < shrink ? width - column * shrink : shrink;
+            const double mse = sums[(size_t)row * columns + column] / (3.0 * w * h);
+            const double t = mse > 0 ? (0.5 * log10(mse) - HEAT_LOW) / (HEAT_HIGH - HEAT_LOW) : 0;
+            out[x] = image_pixel(scale[t <= 0 ? 0 : t >= 1 ? SCALE - 1 : (int)(t * (SCALE - 1) + 0.5)], 1);
+        }
+    }
+    cairo_surface_mark_dirty(image);
+    return image;
+}
+
+int plot_heatmap(const gmlp_image *reference, const gmlp_image *test, drawing *d, char error[256]) {
     const uint32_t width = reference->width, height = reference->height, longest = width > height ? width : height;
     const uint32_t shrink = (longest + HEAT_LONGEST - 1) / HEAT_LONGEST;
     const uint32_t columns = (width + shrink - 1) / shrink, rows = (height + shrink - 1) / shrink;
     const uint32_t zoom = longest < HEAT_SMALLEST ? HEAT_SMALLEST / longest : 1;
-    const uint32_t shown = columns * zoom < HEAT_SMALLEST ? HEAT_SMALLEST : columns * zoom;
-    const long left = MARGIN + (long)(shown - columns * zoom) / 2;
+    const double shown = (double)(columns * zoom) / DRAWING_PIXELS, high = (double)(rows * zoom) / DRAWING_PIXELS;
+    const double page = fmax(shown, HEAT_SMALLEST / DRAWING_PIXELS) + 2 * MARGIN;
     strips s;
     colour scale[SCALE];
-    char note[64] = "";
+    cairo_surface_t *image;
+    char note[128], cells[64] = "";
     float *sums = (float *)calloc((size_t)columns * rows, sizeof *sums);
     gmlp_result result = strips_open(&s, reference, test);
-    uint32_t x, y;
-    int status;
     if (!sums && !result) result = GMLP_E_MEMORY;
     if (!result) result = make_scale(scale);
     if (!result) result = heat_sums(&s, shrink, columns, sums);
     strips_close(&s);
-    status = result ? plot_failed(result, error) : plot_new(out, shown + 2 * MARGIN, rows * zoom + HEADER + FOOTER, error);
-    if (!status) {
-        for (y = 0; y < rows; y++)
-            for (x = 0; x < columns; x++) {
-                const uint32_t w = width - x * shrink < shrink ? width - x * shrink : shrink;
-                const uint32_t h = height - y * shrink < shrink ? height - y * shrink : shrink;
-                const double mse = sums[(size_t)y * columns + x] / (3.0 * w * h);
-                const double t = mse > 0 ? (0.5 * log10(mse) - HEAT_LOW) / (HEAT_HIGH - HEAT_LOW) : 0;
-                fill(out, left + (long)(x * zoom), HEADER + (long)(y * zoom), (long)zoom, (long)zoom,
-                     scale[t <= 0 ? 0 : t >= 1 ? SCALE - 1 : (int)(t * (SCALE - 1) + 0.5)]);
-            }
-        if (shrink > 1) snprintf(note, sizeof note, ", in cells of %u x %u pixels", (unsigned)shrink, (unsigned)shrink);
-        text(out, MARGIN, 22, "Error per pixel", 3, -1, ink);
-        text(out, MARGIN, 56, s.hdr ? "RMSE of the PQ signal, Rec.2020" : "RMSE in linear ProPhoto", 2, -1, faint);
-        text(out, MARGIN + text_width(s.hdr ? "RMSE of the PQ signal, Rec.2020" : "RMSE in linear ProPhoto", 2) + 3, 56, note,
-             2, -1, faint);
-        heat_legend(out, MARGIN, HEADER + (double)(rows * zoom) + 20, fmin(shown, 900), scale);
+    if (result) {
+        free(sums);
+        return plot_failed(result, error);
     }
+    if (shrink > 1) snprintf(cells, sizeof cells, ", cells of %u x %u pixels", (unsigned)shrink, (unsigned)shrink);
+    snprintf(note, sizeof note, "RMSE %s%s", s.hdr ? "of the PQ signal, Rec.2020" : "in linear ProPhoto", cells);
+    drawing_begin(d, page, HEADER + high + FOOTER);
+    draw_text(d, MARGIN, 32, SIZE_TITLE, TEXT_LEFT | TEXT_BOLD, drawing_ink, "Error per pixel");
+    draw_text(d, MARGIN, 53, SIZE_TEXT, TEXT_LEFT, drawing_faint, note);
+    image = heat_image(sums, width, height, shrink, zoom, scale);
+    draw_image(d, image, floor((page - shown) / 2), HEADER, 1.0 / DRAWING_PIXELS);
+    cairo_surface_destroy(image);
+    heat_legend(d, 3 * MARGIN, HEADER + high + 18, fmin(page, 700) - 6 * MARGIN, scale);
     free(sums);
-    return status;
+    return 0;
 }
-
-/* ---- the chromaticity diagram ---- */
+/* The chromaticity diagram. */
 
 /* CIE 1931 2-degree observer: chromaticities x, y of 380, 385 ... 700 nm to four digits, from the
    colour-matching functions of CIE 015 (as in colour-science 0.4.7). */
@@ -470,30 +272,28 @@ static const double locus[][2] = {
     {0.7334, 0.2666}, {0.7340, 0.2660}, {0.7344, 0.2656}, {0.7346, 0.2654}, {0.7347, 0.2653}};
 enum { LOCUS = sizeof locus / sizeof *locus };
 
-enum { XY_UNIT = 760, XY_WIDTH = 640, XY_HEIGHT = 708, XY_TOP = 116, XY_LEFT = 76, XY_GAP = 66, XY_BOTTOM = 76 };
-#define XY_X0 (-0.03) /* chromaticity at the panel's lower left corner */
+/* A panel in pixels, which are the bins of the pixels' chromaticities too, and the page in units. */
+enum { XY_SCALE = 960, XY_WIDTH = 820, XY_HEIGHT = 896, XY_LEFT = 40, XY_TOP = 112, XY_PAGE = 960, XY_BOTTOM = 50 };
+#define XY_X0 (-0.06) /* chromaticity at the panel's lower left corner */
 #define XY_Y0 (-0.03)
 
-typedef struct axes {
-    plot *p;
-    double left, bottom;
-} axes;
+/* A panel is dark, so that the colours of its points show. */
+static const colour ground = {0.105, 0.115, 0.140}, lines = {0.205, 0.220, 0.255}, light = {0.930, 0.940, 0.955},
+                    dim = {0.640, 0.665, 0.705}, wide_colour = {1.0, 0.72, 0.30}, narrow_colour = {0.78, 0.82, 0.88};
 
-static double xy_x(const axes *a, double x) { return a->left + (x - XY_X0) * XY_UNIT; }
-static double xy_y(const axes *a, double y) { return a->bottom - (y - XY_Y0) * XY_UNIT; }
-
-static void xy_line(const axes *a, const double p[2], const double q[2], double width, colour c) {
-    line(a->p, xy_x(a, p[0]), xy_y(a, p[1]), xy_x(a, q[0]), xy_y(a, q[1]), width, c);
-}
-
-/* Whether a chromaticity lies inside the locus: the crossings of a ray are odd. */
-static int in_locus(double x, double y) {
-    int inside = 0, i, j = LOCUS - 1;
-    for (i = 0; i < LOCUS; j = i++)
-        if ((locus[i][1] > y) != (locus[j][1] > y) &&
-            x < locus[i][0] + (y - locus[i][1]) / (locus[j][1] - locus[i][1]) * (locus[j][0] - locus[i][0]))
-            inside = !inside;
-    return inside;
+/* The curve through the tabled points: between two of them a cubic whose slope at each follows its neighbours. */
+static void xy_locus_path(const axes *a) {
+    cairo_t *c = a->d->cairo;
+    cairo_new_path(c);
+    for (int i = 0; i < LOCUS; i++) {
+        const double *p = locus[i ? i - 1 : 0], *q = locus[i], *before = locus[i > 1 ? i - 2 : 0];
+        const double *after = locus[i + 1 < LOCUS ? i + 1 : i];
+        if (i) cairo_curve_to(c, axes_x(a, p[0] + (q[0] - before[0]) / 6), axes_y(a, p[1] + (q[1] - before[1]) / 6),
+                              axes_x(a, q[0] - (after[0] - p[0]) / 6), axes_y(a, q[1] - (after[1] - p[1]) / 6),
+                              axes_x(a, q[0]), axes_y(a, q[1]));
+        else cairo_move_to(c, axes_x(a, q[0]), axes_y(a, q[1]));
+    }
+    cairo_close_path(c); /* the purples */
 }
 
 /* The brightest sRGB colour of a chromaticity, or of the nearest that sRGB has towards white. */
@@ -557,59 +357,14 @@ static gmlp_result xy_counts(strips *s, uint32_t *counts, uint64_t *pixels) {
                 transform(xyz, wide, v);
                 sum = v[0] + v[1] + v[2];
                 if (!(sum > 0)) continue; /* black has no chromaticity */
-                column = (v[0] / sum - XY_X0) * XY_UNIT;
-                row = XY_HEIGHT - (v[1] / sum - XY_Y0) * XY_UNIT;
+                column = (v[0] / sum - XY_X0) * XY_SCALE;
+                row = XY_HEIGHT - (v[1] / sum - XY_Y0) * XY_SCALE;
                 if (column >= 0 && column < XY_WIDTH && row >= 0 && row < XY_HEIGHT)
                     counts[((size_t)k * XY_HEIGHT + (size_t)row) * XY_WIDTH + (size_t)column]++;
             }
         }
     }
     return result;
-}
-
-static void xy_axes(const axes *a) {
-    const double top = a->bottom - XY_HEIGHT, right = a->left + XY_WIDTH;
-    char label[8];
-    int i;
-    fill(a->p, (long)a->left, (long)top, XY_WIDTH, XY_HEIGHT, panel);
-    for (i = 0; i <= 8; i++) {
-        const double at = 0.1 * i;
-        snprintf(label, sizeof label, "%.1f", at);
-        if (i < 8) {
-            line(a->p, xy_x(a, at), top, xy_x(a, at), a->bottom, 1, grid);
-            line(a->p, xy_x(a, at), a->bottom, xy_x(a, at), a->bottom + 6, 1.5, faint);
-            text(a->p, xy_x(a, at), a->bottom + 13, label, 2, 0, faint);
-        }
-        line(a->p, a->left, xy_y(a, at), right, xy_y(a, at), 1, grid);
-        line(a->p, a->left - 6, xy_y(a, at), a->left, xy_y(a, at), 1.5, faint);
-        text(a->p, a->left - 12, xy_y(a, at) - 7, label, 2, 1, faint);
-    }
-    text(a->p, a->left + 0.5 * XY_WIDTH, a->bottom + 40, "x", 2.4, 0, ink);
-    text(a->p, a->left - 58, top + 0.5 * XY_HEIGHT, "y", 2.4, 0, ink);
-}
-
-static void xy_locus(const axes *a, const double to_srgb[9]) {
-    static const int labels[] = {450, 470, 490, 500, 510, 520, 540, 560, 580, 600, 620};
-    size_t k;
-    int i, j;
-    for (j = 0; j < XY_HEIGHT; j++)
-        for (i = 0; i < XY_WIDTH; i++) {
-            const double x = XY_X0 + (i + 0.5) / XY_UNIT, y = XY_Y0 + (XY_HEIGHT - j - 0.5) / XY_UNIT;
-            if (in_locus(x, y))
-                blend(a->p, (long)a->left + i, (long)a->bottom - XY_HEIGHT + j, xy_colour(to_srgb, x, y), 0.13);
-        }
-    for (i = 1; i < LOCUS; i++) xy_line(a, locus[i - 1], locus[i], 1.6, faint);
-    xy_line(a, locus[0], locus[LOCUS - 1], 1.6, faint);
-    for (k = 0; k < sizeof labels / sizeof *labels; k++) {
-        const int n = (labels[k] - 380) / 5;
-        const double tx = locus[n + 1][0] - locus[n - 1][0], ty = locus[n + 1][1] - locus[n - 1][1], t = hypot(tx, ty);
-        const double nx = -ty / t, ny = -tx / t; /* outwards, in pixels */
-        const double x = xy_x(a, locus[n][0]), y = xy_y(a, locus[n][1]);
-        char label[8];
-        snprintf(label, sizeof label, "%d", labels[k]);
-        line(a->p, x, y, x + 5 * nx, y + 5 * ny, 1.4, faint);
-        text(a->p, x + 13 * nx + (nx > 0.5 ? 12 : nx < -0.5 ? -8 : 0), y + 16 * ny - 5, label, 1.5, 0, faint);
-    }
 }
 
 /* How strongly a panel's pixel shows that n OG pixels lie there. */
@@ -620,52 +375,99 @@ static double xy_strength(uint32_t n, uint32_t most) {
 /* Every point is a soft dot three pixels wide. */
 static void xy_points(const axes *a, const uint32_t *counts, uint32_t most, const double to_srgb[9]) {
     static const double soft[3] = {1, 0.4, 0.16};
-    int i, j, k, l;
-    for (j = 1; j < XY_HEIGHT - 1; j++)
-        for (i = 1; i < XY_WIDTH - 1; i++) {
-            const double x = XY_X0 + (i + 0.5) / XY_UNIT, y = XY_Y0 + (XY_HEIGHT - j - 0.5) / XY_UNIT;
+    cairo_surface_t *image = image_new(XY_WIDTH, XY_HEIGHT);
+    for (int j = 1; j < XY_HEIGHT - 1 && !cairo_surface_status(image); j++) {
+        uint32_t *out = image_row(image, j);
+        for (int i = 1; i < XY_WIDTH - 1; i++) {
+            const double x = XY_X0 + (i + 0.5) / XY_SCALE, y = XY_Y0 + (XY_HEIGHT - j - 0.5) / XY_SCALE;
             double alpha = 0;
-            for (l = -1; l <= 1; l++)
-                for (k = -1; k <= 1; k++)
+            for (int l = -1; l <= 1; l++)
+                for (int k = -1; k <= 1; k++)
                     alpha = fmax(alpha, soft[abs(k) + abs(l)] *
                                             xy_strength(counts[(size_t)(j + l) * XY_WIDTH + (size_t)(i + k)], most));
-            if (alpha > 0)
-                blend(a->p, (long)a->left + i, (long)a->bottom - XY_HEIGHT + j, xy_colour(to_srgb, x, y), alpha);
+            if (alpha > 0) out[i] = image_pixel(xy_colour(to_srgb, x, y), alpha);
         }
+    }
+    cairo_surface_mark_dirty(image);
+    draw_image(a->d, image, a->left, a->top, 1.0 / DRAWING_PIXELS);
+    cairo_surface_destroy(image);
 }
 
-static void xy_white(const axes *a, double x, double y, const char *name, int align) {
-    const double at_x = xy_x(a, x), at_y = xy_y(a, y), side = at_x - 11 * align;
-    ring(a->p, at_x, at_y, 4.5, 5, background); /* stands out among points */
-    strokes(a->p, side, at_y - 5, name, 1.6, align, 5, background);
-    ring(a->p, at_x, at_y, 4.5, 1.6, ink);
-    text(a->p, side, at_y - 5, name, 1.6, align, ink);
+/* A faint notion of the colours within the locus, which need few pixels. */
+static void xy_tint(const axes *a, const double to_srgb[9]) {
+    enum { SIDE = 16, COLUMNS = XY_WIDTH / SIDE + 1, ROWS = XY_HEIGHT / SIDE + 1 };
+    cairo_surface_t *image = image_new(COLUMNS, ROWS);
+    for (int j = 0; j < ROWS && !cairo_surface_status(image); j++)
+        for (int i = 0; i < COLUMNS; i++) {
+            const double x = XY_X0 + (i + 0.5) * SIDE / XY_SCALE, y = XY_Y0 + (XY_HEIGHT - (j + 0.5) * SIDE) / XY_SCALE;
+            image_row(image, j)[i] = image_pixel(xy_colour(to_srgb, x, y), 0.14);
+        }
+    cairo_surface_mark_dirty(image);
+    cairo_save(a->d->cairo);
+    xy_locus_path(a);
+    cairo_clip(a->d->cairo);
+    draw_image(a->d, image, a->left, a->top, (double)SIDE / DRAWING_PIXELS);
+    cairo_restore(a->d->cairo);
+    cairo_surface_destroy(image);
+}
+
+static void xy_wavelengths(const axes *a) {
+    static const int labels[] = {450, 470, 490, 500, 510, 520, 540, 560, 580, 600, 620};
+    for (size_t k = 0; k < sizeof labels / sizeof *labels; k++) {
+        const int n = (labels[k] - 380) / 5;
+        const double tx = locus[n + 1][0] - locus[n - 1][0], ty = locus[n + 1][1] - locus[n - 1][1], t = hypot(tx, ty);
+        const double nx = -ty / t, ny = -tx / t; /* outwards, in pixels */
+        const double x = axes_x(a, locus[n][0]), y = axes_y(a, locus[n][1]);
+        const int how = nx > 0.3 ? TEXT_LEFT : nx < -0.3 ? TEXT_RIGHT : TEXT_MIDDLE;
+        char label[16];
+        snprintf(label, sizeof label, k + 1 < sizeof labels / sizeof *labels ? "%d" : "%d nm", labels[k]);
+        draw_line(a->d, x, y, x + 4 * nx, y + 4 * ny, 1, 0, dim);
+        draw_text(a->d, x + 7 * nx, y + 9 * ny + 4, 10, how, dim, label);
+    }
+}
+
+static void xy_triangle(const axes *a, double corners[3][2], colour c) {
+    for (int i = 0; i < 3; i++) cairo_line_to(a->d->cairo, axes_x(a, corners[i][0]), axes_y(a, corners[i][1]));
+    cairo_close_path(a->d->cairo);
+    draw_stroke(a->d, 1.2, 0, c);
+}
+
+static void xy_white(const axes *a, double x, double y, const char *name, int how) {
+    const double at_x = axes_x(a, x), at_y = axes_y(a, y);
+    draw_label(a->d, at_x + (how == TEXT_LEFT ? 8 : -8), at_y + 4, SIZE_TEXT, how, light, ground, name);
+    cairo_arc(a->d->cairo, at_x, at_y, 3.5, 0, 6.283185307179586);
+    set_colour(a->d, ground);
+    cairo_fill_preserve(a->d->cairo);
+    draw_stroke(a->d, 1.2, 0, light);
 }
 
 static void xy_panel(const axes *a, const char *title, const uint32_t *counts, uint32_t most, const double to_srgb[9],
                      double wide[3][2], double narrow[3][2]) {
-    static const colour wide_colour = {1.0, 0.72, 0.30}, narrow_colour = {0.78, 0.82, 0.88};
     double d65[2] = {0.3127, 0.3290}, d50[2] = {0.3457, 0.3585};
-    int i;
+    tick ticks[9];
     gmlp_space_white(GMLP_SRGB, d65);
     gmlp_space_white(GMLP_PROPHOTO, d50);
-    xy_axes(a);
-    xy_locus(a, to_srgb);
-    for (i = 0; i < 3; i++) {
-        xy_line(a, wide[i], wide[(i + 1) % 3], 1.5, wide_colour);
-        xy_line(a, narrow[i], narrow[(i + 1) % 3], 1.5, narrow_colour);
+    for (int i = 0; i < 9; i++) {
+        ticks[i].value = 0.1 * i;
+        snprintf(ticks[i].label, sizeof ticks->label, "%.1f", ticks[i].value);
     }
+    axes_area(a);
+    axes_grid(a, ticks, 9, ticks, 9);
+    axes_titles(a, title, "x", "y");
+    xy_tint(a, to_srgb);
+    xy_locus_path(a);
+    draw_stroke(a->d, 1.2, 0, dim);
+    xy_wavelengths(a);
+    xy_triangle(a, wide, wide_colour);
+    xy_triangle(a, narrow, narrow_colour);
     xy_points(a, counts, most, to_srgb); /* over the lines, on which clipped pixels come to lie */
-    xy_white(a, d50[0], d50[1], "D50", -1);
-    xy_white(a, d65[0], d65[1], "D65", 1);
-    text(a->p, a->left, a->bottom - XY_HEIGHT - 24, title, 2.2, -1, ink);
-    line(a->p, a->left + 420, a->bottom - XY_HEIGHT + 30, a->left + 452, a->bottom - XY_HEIGHT + 30, 2, wide_colour);
-    text(a->p, a->left + 464, a->bottom - XY_HEIGHT + 23, "ProPhoto RGB", 2, -1, ink);
-    line(a->p, a->left + 420, a->bottom - XY_HEIGHT + 58, a->left + 452, a->bottom - XY_HEIGHT + 58, 2, narrow_colour);
-    text(a->p, a->left + 464, a->bottom - XY_HEIGHT + 51, "sRGB", 2, -1, ink);
+    xy_white(a, d50[0], d50[1], "D50", TEXT_LEFT);
+    xy_white(a, d65[0], d65[1], "D65", TEXT_RIGHT);
+    draw_key(a->d, a->left + 270, a->top + 26, 0, wide_colour, light, "ProPhoto RGB");
+    draw_key(a->d, a->left + 270, a->top + 46, 0, narrow_colour, light, "sRGB");
 }
 
-int plot_chromaticity(const gmlp_image *reference, const gmlp_image *test, plot *out, char error[256]) {
+int plot_chromaticity(const gmlp_image *reference, const gmlp_image *test, drawing *d, char error[256]) {
     const size_t n = (size_t)XY_WIDTH * XY_HEIGHT;
     uint32_t *counts = (uint32_t *)calloc(2 * n, sizeof *counts), most = 1;
     double to_srgb[9], wide[3][2], narrow[3][2];
@@ -673,30 +475,28 @@ int plot_chromaticity(const gmlp_image *reference, const gmlp_image *test, plot 
     char note[128];
     strips s;
     gmlp_result result = strips_open(&s, reference, test);
-    size_t i;
-    int k, status;
     if (!counts && !result) result = GMLP_E_MEMORY;
     if (!result) result = xyz_to_srgb(to_srgb);
     if (!result) result = triangle(GMLP_PROPHOTO_LINEAR, wide);
     if (!result) result = triangle(GMLP_SRGB_LINEAR, narrow);
     if (!result) result = xy_counts(&s, counts, &pixels);
     strips_close(&s);
-    status = result ? plot_failed(result, error)
-                    : plot_new(out, 2 * (XY_LEFT + XY_WIDTH) + XY_GAP, XY_TOP + XY_HEIGHT + XY_BOTTOM, error);
-    if (!status) {
-        for (i = 0; i < 2 * n; i++) most = counts[i] > most ? counts[i] : most;
-        text(out, XY_LEFT, 22, "Out-of-gamut pixels, CIE 1931 chromaticity", 3, -1, ink);
-        snprintf(note, sizeof note, "%.2f %% of the pixels, relative to D50",
-                 100.0 * (double)pixels / ((double)reference->width * reference->height));
-        text(out, XY_LEFT, 58, note, 2, -1, faint);
-        for (k = 0; k < 2; k++) {
-            axes a;
-            a.p = out;
-            a.left = XY_LEFT + k * (XY_WIDTH + XY_LEFT + 20);
-            a.bottom = XY_TOP + XY_HEIGHT;
-            xy_panel(&a, k ? "Test" : "Reference", counts + (size_t)k * n, most, to_srgb, wide, narrow);
-        }
+    if (result) {
+        free(counts);
+        return plot_failed(result, error);
+    }
+    for (size_t i = 0; i < 2 * n; i++) most = counts[i] > most ? counts[i] : most;
+    snprintf(note, sizeof note, "%.2f %% of the pixels; chromaticities relative to D50, wavelengths in nm",
+             100.0 * (double)pixels / ((double)reference->width * reference->height));
+    drawing_begin(d, XY_PAGE, XY_TOP + XY_HEIGHT / DRAWING_PIXELS + XY_BOTTOM);
+    draw_text(d, XY_LEFT, 30, SIZE_TITLE, TEXT_BOLD, drawing_ink, "Out-of-gamut pixels, CIE 1931 chromaticities");
+    draw_text(d, XY_LEFT, 51, SIZE_TEXT, TEXT_LEFT, drawing_faint, note);
+    for (int k = 0; k < 2; k++) {
+        const axes a = {d, XY_LEFT + k * (XY_PAGE - XY_LEFT + 36) / 2, XY_TOP, XY_WIDTH / DRAWING_PIXELS,
+                        XY_HEIGHT / DRAWING_PIXELS, XY_X0, XY_X0 + (double)XY_WIDTH / XY_SCALE, XY_Y0,
+                        XY_Y0 + (double)XY_HEIGHT / XY_SCALE, 0, ground, lines};
+        xy_panel(&a, k ? "Test" : "Reference", counts + (size_t)k * n, most, to_srgb, wide, narrow);
     }
     free(counts);
-    return status;
+    return 0;
 }
