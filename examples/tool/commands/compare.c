@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "commands/commands.h"
+#include "measure/chromaticity.h"
+#include "measure/heatmap.h"
 #include "measure/metrics.h"
-#include "measure/plot.h"
 #include "pictures/picture.h"
 #include "shell/args.h"
 #include "shell/json.h"
@@ -83,8 +84,8 @@ static int compare(const char *const paths[2], const options *o, char error[256]
     } else {
         snprintf(error, 256, "%s", gmlp_result_string(GMLP_E_MEMORY));
     }
-    if (!status && o->heatmap) status = draw(plot_heatmap, reference, test, o->heatmap, error);
-    if (!status && o->chromaticity) status = draw(plot_chromaticity, reference, test, o->chromaticity, error);
+    if (!status && o->heatmap) status = draw(draw_heatmap, reference, test, o->heatmap, error);
+    if (!status && o->chromaticity) status = draw(draw_chromaticity, reference, test, o->chromaticity, error);
     if (!status) (o->json ? print_json : print_table)(&m);
     for (i = 0; i < 2; i++) picture_free(&pictures[i]);
     pool_free(p);

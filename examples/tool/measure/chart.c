@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "measure/labels.h"
+
 /* Colours that the colour-blind tell apart (M. Okabe, K. Ito, 2008), and a shape for each: corners (none: round), and
    where the first one points, in quarters of a turn. */
 static const struct {
@@ -93,92 +95,6 @@ static void draw_marks(const drawing *d, int style, int hollow) {
     draw_stroke(d, 1.5, 0, styles[style].colour);
 }
 
-/* What labels keep clear of: marks and other labels always, lines where they can. */
-typedef struct box {
-    double x0, y0, x1, y1; /* of a line: from and to */
-    int style;             /* of a mark with a label, else -1 */
-} box;
-
-enum { MARK = 5, MOST = CHART_SERIES * CHART_POINTS };
-typedef struct crowd {
-    box boxes[2 * MOST], lines[2 * MOST];
-    size_t box_count, line_count;
-} crowd;
-
-static void add(box *list, size_t *count, double x0, double y0, double x1, double y1, int style) {
-    const box b = { x0, y0, x1, y1, style };
-    list[(*count)++] = b;
-}
-
-static int overlap(const box *a, const box *b) {
-    return a->x0 < b->x1 && b->x0 < a->x1 && a->y0 < b->y1 && b->y0 < a->y1;
-}
-
-/* A line crosses a box if their extents overlap and the corners do not lie all on one side of it. */
-static int crosses(const box *l, const box *b) {
-    const box extent = { fmin(l->x0, l->x1) - 1, fmin(l->y0, l->y1) - 1, fmax(l->x0, l->x1) + 1, fmax(l->y0, l->y1) + 1,
-                         -1 };
-    int left = 0;
-    for (int i = 0; i < 4; i++) {
-        const double x = i & 1 ? b->x1 : b->x0, y = i & 2 ? b->y1 : b->y0;
-        left += (l->x1 - l->x0) * (y - l->y0) > (l->y1 - l->y0) * (x - l->x0);
-    }
-    return overlap(&extent, b) && left > 0 && left < 4;
-}
-
-static double distance(const box *b, double x, double y) {
-    return hypot(fmax(0, fmax(b->x0 - x, x - b->x1)), fmax(0, fmax(b->y0 - y, y - b->y1)));
-}
-
-/* -1 where the label of a mark at x, y cannot stand; else less is better. Without a leader it must not seem to belong
-   to another mark of its colour. */
-static int cost(const axes *a, const crowd *c, const box *b, double x, double y, const box *leader) {
-    const double own = distance(b, x, y);
-    int price = leader ? -8 : 0; /* it crosses its own mark */
-    if (b->x0 < a->left || b->y0 < a->top || b->x1 > a->left + a->width || b->y1 > a->top + a->height) return -1;
-    for (size_t i = 0; i < c->box_count; i++) {
-        const box *other = &c->boxes[i];
-        const double away = distance(b, (other->x0 + other->x1) / 2, (other->y0 + other->y1) / 2);
-        if (overlap(b, other) || (!leader && other->style == b->style && away < own - 2)) return -1;
-        if (leader) price += 16 * crosses(leader, other);
-    }
-    for (size_t i = 0; i < c->line_count; i++) price += 16 * crosses(&c->lines[i], b);
-    return price;
-}
-
-/* Beside the mark; if need be farther off, with a line that leads there; nowhere if there is no room. */
-static void place_label(const axes *a, crowd *c, double x, double y, int style, const char *s) {
-    static const int ways[8][2] = { { 1, 1 }, { 1, -1 }, { -1, -1 }, { -1, 1 },
-                                    { 1, 0 }, { -1, 0 }, { 0, 1 },   { 0, -1 } };
-    static const double farther[] = { 0, 5, 18, 32 };
-    const colour line = styles[style].colour, ink = { 0.75 * line.r, 0.75 * line.g, 0.75 * line.b };
-    const double width = text_width(a->d, SIZE_TEXT, TEXT_LEFT, s), height = SIZE_TEXT;
-    int least = -1, leads = 0;
-    box best = { 0, 0, 0, 0, -1 }, best_leader = best;
-    for (int k = 0; k < 32; k++) {
-        const int *way = ways[k % 8];
-        const double reach = MARK + (way[0] && way[1] ? 0 : 1) + farther[k / 8];
-        const double x0 = x + way[0] * reach - (way[0] < 0 ? width : way[0] ? 0 : width / 2);
-        const double y0 = y + way[1] * reach - (way[1] < 0 ? height : way[1] ? 0 : height / 2);
-        const box b = { x0, y0, x0 + width, y0 + height, style };
-        const box leader = { x, y, fmin(b.x1, fmax(b.x0, x)), fmin(b.y1, fmax(b.y0, y)), -1 };
-        const int price = cost(a, c, &b, x, y, k >= 16 ? &leader : NULL);
-        if (price < 0 || (least >= 0 && price + k >= least)) continue;
-        least = price + k;
-        leads = k >= 16;
-        best = b;
-        best_leader = leader;
-    }
-    if (least < 0) return;
-    if (leads) {
-        const box *l = &best_leader;
-        draw_line(a->d, l->x0, l->y0, l->x1, l->y1, 0.8, 0, ink);
-        add(c->lines, &c->line_count, l->x0, l->y0, l->x1, l->y1, -1);
-    }
-    draw_label(a->d, best.x0, best.y0 + 0.8 * height, SIZE_TEXT, TEXT_LEFT, ink, drawing_page, s);
-    add(c->boxes, &c->box_count, best.x0, best.y0, best.x1, best.y1, -1);
-}
-
 /* The points that are shown, by x. */
 static size_t sorted(const chart_series *s, size_t order[CHART_POINTS]) {
     size_t n = 0, i, j;
@@ -194,14 +110,14 @@ static void draw_curve(const axes *a, const chart_series *s, crowd *c) {
     size_t order[CHART_POINTS], n = sorted(s, order);
     double last_x = a->left + a->width, last_y = n ? axes_y(a, s->y[order[0]]) : 0;
     if (s->level && n) {
-        add(c->lines, &c->line_count, a->left, last_y, last_x, last_y, -1);
+        crowd_line(c, a->left, last_y, last_x, last_y);
         draw_line(a->d, a->left, last_y, last_x, last_y, 1.5, s->dashed, styles[s->colour].colour);
     }
     for (size_t i = 0; i < n && !s->level; i++) {
         const double x = axes_x(a, s->x[order[i]]), y = axes_y(a, s->y[order[i]]);
         (i ? cairo_line_to : cairo_move_to)(a->d->cairo, x, y);
-        if (i) add(c->lines, &c->line_count, last_x, last_y, x, y, -1);
-        add(c->boxes, &c->box_count, x - MARK, y - MARK, x + MARK, y + MARK, s->label[order[i]] ? s->colour : -1);
+        if (i) crowd_line(c, last_x, last_y, x, y);
+        crowd_mark(c, x, y, s->label[order[i]] ? s->colour : -1);
         last_x = x;
         last_y = y;
     }
@@ -221,9 +137,10 @@ static void draw_panel(const axes *a, const chart_panel *panel) {
     }
     for (size_t k = 0; k < panel->count; k++) {
         const chart_series *s = &panel->series[k];
+        const colour line = styles[s->colour].colour, ink = { 0.75 * line.r, 0.75 * line.g, 0.75 * line.b };
         for (size_t i = 0; i < s->count; i++)
             if (s->label[i] && shown(s, i))
-                place_label(a, &c, axes_x(a, s->x[i]), axes_y(a, s->y[i]), s->colour, s->label[i]);
+                crowd_label(&c, a, axes_x(a, s->x[i]), axes_y(a, s->y[i]), s->colour, ink, s->label[i]);
     }
 }
 

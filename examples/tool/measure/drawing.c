@@ -126,13 +126,30 @@ void draw_line(const drawing *d, double x0, double y0, double x1, double y1, dou
     draw_stroke(d, width, dashed, c);
 }
 
+cairo_surface_t *image_new(int width, int height) {
+    return cairo_image_surface_create(CAIRO_FORMAT_ARGB32, width, height);
+}
+
+uint32_t *image_row(cairo_surface_t *image, int y) {
+    unsigned char *data = cairo_image_surface_get_data(image);
+    return data ? (uint32_t *)(void *)(data + (ptrdiff_t)y * cairo_image_surface_get_stride(image)) : NULL;
+}
+
+uint32_t image_pixel(colour c, double alpha) { /* alpha above red, which is multiplied by it */
+    const double k = 255 * alpha;
+    return (uint32_t)(k + 0.5) << 24 | (uint32_t)(k * c.r + 0.5) << 16 | (uint32_t)(k * c.g + 0.5) << 8 |
+           (uint32_t)(k * c.b + 0.5);
+}
+
 void draw_image(const drawing *d, cairo_surface_t *image, double x, double y, double pixel) {
+    cairo_surface_mark_dirty(image);
     cairo_save(d->cairo);
     cairo_translate(d->cairo, x, y);
     cairo_scale(d->cairo, pixel, pixel);
     cairo_set_source_surface(d->cairo, image, 0, 0);
     cairo_paint(d->cairo);
     cairo_restore(d->cairo);
+    cairo_surface_destroy(image);
 }
 
 double draw_key(const drawing *d, double x, double y, int dashed, colour line, colour ink, const char *name) {

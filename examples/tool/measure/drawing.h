@@ -43,7 +43,11 @@ void draw_area(const drawing *d, double x, double y, double width, double height
 /* The stroke of the path so far. */
 void draw_stroke(const drawing *d, double width, int dashed, colour c);
 void draw_line(const drawing *d, double x0, double y0, double x1, double y1, double width, int dashed, colour c);
-/* An image whose pixels are so many units wide. */
+/* Images, transparent at first. Where memory is short, image_row gives NULL and drawing_commit fails. */
+cairo_surface_t *image_new(int width, int height);
+uint32_t *image_row(cairo_surface_t *image, int y);
+uint32_t image_pixel(colour c, double alpha);
+/* Its pixels are so many units wide. Frees it. */
 void draw_image(const drawing *d, cairo_surface_t *image, double x, double y, double pixel);
 
 /* A line of a legend, 24 units long, and its name; returns the width of both. */
