@@ -16,8 +16,8 @@ CC = gcc
 CLANG = clang
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic
-override CPPFLAGS += -I. -Iexamples/tool -D_POSIX_C_SOURCE=200809L
-LIBS = -ljpeg -lpng -ltiff -llcms2 -ltinyexr -lpthread -lm
+override CPPFLAGS += -I. -Iexamples/tool -I/usr/include/cairo -D_POSIX_C_SOURCE=200809L
+LIBS = -ljpeg -lpng -ltiff -llcms2 -lcairo -ltinyexr -lpthread -lm
 SECONDS = 60
 DATA = $(wildcard ../shared/data)
 JOBS = $(shell nproc 2>/dev/null || echo 1)
@@ -68,6 +68,7 @@ cc_plain = $(CC)
 flags_plain = -O2 -g
 cc_asan = $(CLANG)
 flags_asan = -O1 -g $(address) -fsanitize=float-cast-overflow
+export LSAN_OPTIONS = suppressions=tests/leaks.txt:print_suppressions=0
 cc_msan = $(CLANG)
 flags_msan = -O1 -g -fsanitize=memory -fno-omit-frame-pointer
 

@@ -15,6 +15,10 @@ header() {
     done
     need "$1" "the header $2"
 }
+font() {
+    [ -n "$(find /usr/share/fonts /usr/local/share/fonts -name '*.[ot]tf' 2>/dev/null | head -1)" ] ||
+        need fonts-dejavu-core "a font for plots"
+}
 install() {
     [ -n "$missing" ] || return 0
     sudo=
@@ -35,6 +39,8 @@ build)
     header libpng-dev png.h
     header libtiff-dev tiffio.h
     header liblcms2-dev lcms2.h
+    header libcairo2-dev cairo/cairo-svg.h
+    font
     header libtinyexr-dev tinyexr.h
     header libstb-dev stb/stb_image.h
     install

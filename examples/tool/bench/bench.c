@@ -3,6 +3,7 @@
 
 #include "bench/bench.h"
 #include "commands/commands.h"
+#include "measure/drawing.h"
 #include "shell/args.h"
 #include "shell/json.h"
 #include "shell/messages.h"
@@ -50,7 +51,7 @@ int cmd_bench(int argc, char **argv) {
     uint64_t threads = 0, quality = 0, iterations = 0, siren_steps = 4000;
     const args_option options[] = {
         { "--only", ARG_CHOICE, &only, SECTION_NAMES, "one part", 0, 0 },
-        { "--plot", ARG_TEXT, &b.plot, "OUT.svg", "draw part rate, or --hdr", 0, 0 },
+        { "--plot", ARG_TEXT, &b.plot, "OUT", "draw part rate, or --hdr, as .svg or .png", 0, 0 },
         { "--quality", ARG_INT, &quality, "Q", "base: a JPEG of this quality, decoded (a lossless base)", 1, 100 },
         { "--subsample", ARG_CHOICE, &b.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
         { "--paper-iterations", ARG_TEXT, &counts, "N,N...", "of preset paper; the best of them counts (1200)", 0, 0 },
@@ -94,6 +95,8 @@ int cmd_bench(int argc, char **argv) {
     if (b.paper && (only || b.plot)) return args_wrong(&command, "--paper goes without --only and --plot");
     if (!b.paper && (b.start[0] || b.start[1])) return args_wrong(&command, "--start32 and --start64 go with --paper");
     if (b.plot && only && only != RATE) return args_wrong(&command, "--plot draws part rate");
+    if (b.plot && !drawing_has_name(b.plot))
+        return args_wrong(&command, "--plot %s: plots end in .svg or .png", b.plot);
     qsort(b.counts, b.count, sizeof *b.counts, by_count);
     b.subsample = b.subsample > 0;
     b.quality = (int)quality;

@@ -7,7 +7,6 @@
 #include "bench/pairs.h"
 #include "measure/chart.h"
 #include "measure/metrics.h"
-#include "shell/files.h"
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "shell/progress.h"
@@ -359,13 +358,16 @@ static void panel(const hdr_table *t, int group, chart_panel *p) {
         }
 }
 
-static void plot(const hdr_table *t, FILE *file) {
+static void plot(const hdr_table *t, drawing *d) {
     chart_panel p[BENCH_GROUPS];
+    chart c = { "What gives the HDR rendition back", "Means of the pictures.", "networks, and the best map of a size",
+                "maps by JPEG quality, at full and a quarter of width and height", p, 0, 0 };
     size_t n = 0;
     for (int group = 0; group < BENCH_GROUPS; group++)
         if (t->pictures[group] && group != BENCH_MASTERS) panel(t, group, &p[n++]);
-    chart_write(file, "What gives the HDR rendition back", "Dashed: maps by JPEG quality, at full and at a quarter of width and height. Solid: the best "
-                "map of a size. Means of the pictures.", p, n, n < 2 ? 1 : 2);
+    c.count = n;
+    c.columns = n < 2 ? 1 : 2;
+    chart_draw(d, &c);
 }
 
 static int all_pictures(hdr_table *t) {
@@ -399,21 +401,22 @@ static int all_pictures(hdr_table *t) {
 
 int bench_hdr(bench *b) {
     hdr_table *t = (hdr_table *)calloc(1, sizeof *t);
-    output out;
+    drawing d;
     char error[256];
     int status;
-    memset(&out, 0, sizeof out);
+    memset(&d, 0, sizeof d);
     if (!t) return fail("bench", "out of memory");
     t->b = b;
     add_rows(t);
     status = bench_pairs_open(b, &t->list);
-    if (!status && b->plot && output_open(&out, b->plot, error)) status = fail("bench", "%s", error); /* before the long part */
+    if (!status && b->plot && drawing_open(&d, b->plot, error)) /* before the long part */
+        status = fail("bench", "%s", error);
     if (!status) status = all_pictures(t);
     if (!status && b->plot) {
-        plot(t, out.file);
-        if (output_commit(&out, error)) status = fail("bench", "%s", error);
+        plot(t, &d);
+        if (drawing_commit(&d, error)) status = fail("bench", "%s", error);
     }
-    output_discard(&out);
+    drawing_discard(&d);
     bench_pairs_free(&t->list);
     free(t);
     return status;

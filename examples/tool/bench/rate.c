@@ -4,7 +4,6 @@
 
 #include "bench/methods.h"
 #include "measure/chart.h"
-#include "shell/files.h"
 #include "shell/json.h"
 #include "shell/messages.h"
 
@@ -207,7 +206,9 @@ static void panel(const rates *r, chart_panel *p, const char *set, int unit, con
     }
 }
 
-static void plot(const rates *r, FILE *file) {
+static void plot(const rates *r, drawing *d) {
+    chart c = { NULL, "Linear ProPhoto, mean of the pictures. A soft clip changes what every viewer shows.",
+                "out-of-gamut pixels", "all pixels", NULL, 0, 2 };
     chart_panel p[2 * BENCH_SETS];
     char names[BENCH_MAX_COUNTS][24], title[96] = "What comes back from a lossless sRGB base";
     size_t n = 0;
@@ -217,7 +218,10 @@ static void plot(const rates *r, FILE *file) {
     for (int s = 0; s < BENCH_SETS; s++)
         for (int unit = CHART_BYTES; unit <= CHART_SECONDS && r->list.set[s]; unit++)
             panel(r, &p[n++], r->list.set[s], unit, r->set[s], r->counts[s], names);
-    chart_write(file, title, "Solid: pixels out of the sRGB gamut. Dashed: all pixels. Linear ProPhoto, mean of the pictures. A soft clip changes what every viewer shows.", p, n, 2);
+    c.title = title;
+    c.panels = p;
+    c.count = n;
+    chart_draw(d, &c);
 }
 
 static int all_pictures(rates *r) {
@@ -255,21 +259,22 @@ static int all_pictures(rates *r) {
 
 int bench_rate(bench *b) {
     rates *r = (rates *)calloc(1, sizeof *r);
-    output out;
+    drawing d;
     char error[256];
     int status;
-    memset(&out, 0, sizeof out);
+    memset(&d, 0, sizeof d);
     if (!r) return fail("bench", "out of memory");
     r->b = b;
     name_columns(r);
     status = bench_list_open(&r->list, b->folder);
-    if (!status && b->plot && output_open(&out, b->plot, error)) status = fail("bench", "%s", error); /* before the long part */
+    if (!status && b->plot && drawing_open(&d, b->plot, error)) /* before the long part */
+        status = fail("bench", "%s", error);
     if (!status) status = all_pictures(r);
     if (!status && b->plot) {
-        plot(r, out.file);
-        if (output_commit(&out, error)) status = fail("bench", "%s", error);
+        plot(r, &d);
+        if (drawing_commit(&d, error)) status = fail("bench", "%s", error);
     }
-    output_discard(&out);
+    drawing_discard(&d);
     bench_list_free(&r->list);
     free(r);
     return status;

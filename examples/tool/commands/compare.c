@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "commands/commands.h"
+#include "measure/chromaticity.h"
+#include "measure/heatmap.h"
 #include "measure/metrics.h"
-#include "measure/plot.h"
 #include "pictures/picture.h"
 #include "shell/args.h"
-#include "shell/files.h"
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "shell/pool.h"
@@ -54,15 +54,14 @@ static void print_table(const metrics *m) {
     printf("%-28s %14s %12.2f %%\n", "share of pixels", "", 100 * m->out_of_gamut);
 }
 
-typedef int (*plotter)(const gmlp_image *reference, const gmlp_image *test, plot *out, char error[256]);
+typedef int (*plotter)(const gmlp_image *reference, const gmlp_image *test, drawing *d, char error[256]);
 
 static int draw(plotter f, const gmlp_image *reference, const gmlp_image *test, const char *path, char error[256]) {
-    plot p;
-    int status = f(reference, test, &p, error);
-    if (!status) {
-        status = picture_write(path, &p.image, NULL, error);
-        plot_free(&p);
-    }
+    drawing d;
+    int status = drawing_open(&d, path, error);
+    if (!status) status = f(reference, test, &d, error);
+    if (!status) status = drawing_commit(&d, error);
+    drawing_discard(&d);
     return status;
 }
 
@@ -85,8 +84,8 @@ static int compare(const char *const paths[2], const options *o, char error[256]
     } else {
         snprintf(error, 256, "%s", gmlp_result_string(GMLP_E_MEMORY));
     }
-    if (!status && o->heatmap) status = draw(plot_heatmap, reference, test, o->heatmap, error);
-    if (!status && o->chromaticity) status = draw(plot_chromaticity, reference, test, o->chromaticity, error);
+    if (!status && o->heatmap) status = draw(draw_heatmap, reference, test, o->heatmap, error);
+    if (!status && o->chromaticity) status = draw(draw_chromaticity, reference, test, o->chromaticity, error);
     if (!status) (o->json ? print_json : print_table)(&m);
     for (i = 0; i < 2; i++) picture_free(&pictures[i]);
     pool_free(p);
@@ -98,8 +97,8 @@ int cmd_compare(int argc, char **argv) {
     const args_option table[] = {
         {"--from", ARG_SPACE, &o.from, "SPACE", "the colour space of both files, whatever they say", 0, 0},
         {"--from-test", ARG_SPACE, &o.from_test, "SPACE", "the colour space of TEST, if it is another", 0, 0},
-        {"--heatmap", ARG_TEXT, &o.heatmap, "OUT.png", "draw the error of every pixel", 0, 0},
-        {"--chromaticity", ARG_TEXT, &o.chromaticity, "OUT.png", "draw the out-of-gamut pixels in CIE xy", 0, 0},
+        {"--heatmap", ARG_TEXT, &o.heatmap, "OUT", "draw the error of every pixel, as .svg or .png", 0, 0},
+        {"--chromaticity", ARG_TEXT, &o.chromaticity, "OUT", "draw the out-of-gamut pixels in CIE xy, likewise", 0, 0},
         {"--threads", ARG_INT, &o.threads, "N", "threads to work with; default: all processors", 1, 256},
         {"--json", ARG_FLAG, &o.json, NULL, "print one JSON object instead of the table", 0, 0},
         {NULL, 0, NULL, NULL, NULL, 0, 0}};
@@ -115,7 +114,7 @@ int cmd_compare(int argc, char **argv) {
     plots[0] = o.heatmap;
     plots[1] = o.chromaticity;
     for (i = 0; i < 2; i++)
-        if (plots[i] && !path_has_extension(plots[i], "png"))
-            return args_wrong(&command, "%s: plots are PNG files", plots[i]);
+        if (plots[i] && !drawing_has_name(plots[i]))
+            return args_wrong(&command, "%s: plots end in .svg or .png", plots[i]);
     return compare(paths, &o, error) ? fail("compare", "%s", error) : 0;
 }

@@ -4,6 +4,7 @@
 
 #include "commands/commands.h"
 #include "measure/metrics.h"
+#include "measure/psnr.h"
 #include "shell/args.h"
 #include "shell/json.h"
 #include "shell/messages.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "commands/commands.h"
-#include "measure/metrics.h"
+#include "measure/psnr.h"
 #include "shell/args.h"
 #include "shell/files.h"
 #include "shell/json.h"

@@ -1,114 +1,98 @@
-#include <math.h>
-#include <string.h>
-
 #include "measure/chart.h"
 
-/* Middle tones, which stand out from white and from black alike. */
-static const char *const colours[] = { "#2f81f7", "#d9730d", "#2da44e", "#a855f7", "#8b8b8b", "#e5484d" };
-static const char *const ink = "#7d7d7d";
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
 
-enum { WIDTH = 520, HEIGHT = 340, LEFT = 58, RIGHT = 74, TOP = 34, BOTTOM = 52, HEAD = 44, LEGEND = 22 };
+#include "measure/labels.h"
 
-typedef struct axes {
-    double x0, x1, y0, y1; /* values at the ends; x in decades */
-    double left, top;      /* of the area within the axes */
-} axes;
+/* Colours that the colour-blind tell apart (M. Okabe, K. Ito, 2008), and a shape for each: corners (none: round), and
+   where the first one points, in quarters of a turn. */
+static const struct {
+    colour colour;
+    int corners;
+    double turn, radius;
+} styles[CHART_COLOURS] = {
+    { { 0.00, 0.45, 0.70 }, 0, 0, 3.5 },   /* blue */
+    { { 0.84, 0.37, 0.00 }, 4, 0.5, 4.4 }, /* vermilion */
+    { { 0.00, 0.62, 0.45 }, 3, -1, 4.8 },  /* green */
+    { { 0.75, 0.42, 0.62 }, 4, 0, 4.6 },   /* purple */
+    { { 0.43, 0.46, 0.50 }, 3, 1, 4.8 },   /* grey */
+    { { 0.90, 0.62, 0.00 }, 5, -1, 4.4 }   /* orange */
+};
 
-static const double inner_width = WIDTH - LEFT - RIGHT, inner_height = HEIGHT - TOP - BOTTOM;
+enum { WIDTH = 960, TITLE = 30, LEGEND = 56, LINE = 22, HEAD = 96 };                /* the page, base lines */
+enum { HEIGHT = 324, LEFT = 36, RIGHT = 24, TOP = 40, BOTTOM = 58 };                 /* a panel and its margins */
 
-static double at_x(const axes *a, double x) { return a->left + inner_width * (log10(x) - a->x0) / (a->x1 - a->x0); }
-static double at_y(const axes *a, double y) { return a->top + inner_height * (a->y1 - y) / (a->y1 - a->y0); }
+static const double half_turn = 3.14159265358979323846;
 
-static void text(FILE *f, double x, double y, const char *anchor, const char *colour, int size, const char *s) {
-    fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" fill=\"%s\" font-size=\"%d\">", x, y, anchor, colour, size);
-    for (; *s; s++) {
-        if (*s == '<') fputs("&lt;", f);
-        else if (*s == '>') fputs("&gt;", f);
-        else if (*s == '&') fputs("&amp;", f);
-        else fputc(*s, f);
-    }
-    fputs("</text>\n", f);
+static int shown(const chart_series *s, size_t i) {
+    return isfinite(s->y[i]) && (s->level || (isfinite(s->x[i]) && s->x[i] > 0));
 }
 
-static void line(FILE *f, double x0, double y0, double x1, double y1, const char *colour, double width, double opacity, const char *dash) {
-    fprintf(f, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\" stroke-width=\"%.1f\" stroke-opacity=\"%.2f\"%s/>\n",
-            x0, y0, x1, y1, colour, width, opacity, dash);
-}
-
-#define DASHES " stroke-dasharray=\"5 4\""
-
-static int shown(const chart_series *s, size_t i) { return isfinite(s->y[i]) && (s->level || (isfinite(s->x[i]) && s->x[i] > 0)); }
-
-/* The ranges of all panels' y, so that they compare, and of one panel's x. */
-static void range_y(const chart_panel *panels, size_t count, axes *a) {
-    double low = INFINITY, high = -INFINITY;
+/* The range of y in panels that stand in a row, so that they compare, and of x in one. */
+static void range(const chart_panel *panels, size_t count, int of_x, double *low, double *high) {
+    *low = INFINITY;
+    *high = -INFINITY;
     for (size_t p = 0; p < count; p++)
-        for (size_t k = 0; k < panels[p].count; k++)
-            for (size_t i = 0; i < panels[p].series[k].count; i++)
-                if (shown(&panels[p].series[k], i)) {
-                    low = fmin(low, panels[p].series[k].y[i]);
-                    high = fmax(high, panels[p].series[k].y[i]);
+        for (size_t k = 0; k < panels[p].count; k++) {
+            const chart_series *s = &panels[p].series[k];
+            for (size_t i = 0; i < s->count && !(of_x && s->level); i++)
+                if (shown(s, i)) {
+                    *low = fmin(*low, of_x ? s->x[i] : s->y[i]);
+                    *high = fmax(*high, of_x ? s->x[i] : s->y[i]);
                 }
-    if (low > high) low = 0, high = 1;
-    a->y0 = floor(low - 1);
-    a->y1 = ceil(high + 1);
-}
-
-static void range_x(const chart_panel *panel, axes *a) {
-    double low = INFINITY, high = -INFINITY;
-    for (size_t k = 0; k < panel->count; k++)
-        for (size_t i = 0; i < panel->series[k].count && !panel->series[k].level; i++)
-            if (shown(&panel->series[k], i)) {
-                low = fmin(low, panel->series[k].x[i]);
-                high = fmax(high, panel->series[k].x[i]);
-            }
-    if (low > high) low = 1, high = 10;
-    a->x0 = log10(low) - 0.12;
-    a->x1 = log10(high) + 0.12;
-}
-
-/* The smallest of 1, 2, 5, 10... that needs at most 8 steps. */
-static double step_of(double range) {
-    double step = 1;
-    for (int i = 0; range / step > 8; i++) step *= i % 3 == 1 ? 2.5 : 2;
-    return step;
-}
-
-static void tick_x(FILE *f, const axes *a, double value, const char *label) {
-    const double x = at_x(a, value);
-    if (log10(value) < a->x0 || log10(value) > a->x1) return;
-    line(f, x, a->top, x, a->top + inner_height, ink, 1, 0.25, "");
-    text(f, x, a->top + inner_height + 16, "middle", ink, 12, label);
-}
-
-static void draw_axes(FILE *f, const chart_panel *panel, const axes *a) {
-    const double step = step_of(a->y1 - a->y0);
-    char label[32];
-    for (double y = ceil(a->y0 / step) * step; y <= a->y1; y += step) {
-        line(f, a->left, at_y(a, y), a->left + inner_width, at_y(a, y), ink, 1, 0.25, "");
-        snprintf(label, sizeof label, "%g", y);
-        text(f, a->left - 8, at_y(a, y) + 4, "end", ink, 12, label);
-    }
-    if (panel->unit == CHART_BYTES)
-        for (int k = 4; k < 28; k += a->x1 - a->x0 < 2.7 ? 1 : 2) {
-            snprintf(label, sizeof label, "%d%s", 1 << k % 10, k < 10 ? "" : k < 20 ? " KB" : " MB");
-            tick_x(f, a, 1 << k, label);
         }
-    else
-        for (int decade = -6; decade < 6; decade++)
-            for (int k = 0; k < 3; k++) {
-                static const double digit[3] = { 1, 2, 5 };
-                const double value = digit[k] * pow(10, decade);
-                snprintf(label, sizeof label, "%g s", value);
-                if (!k || a->x1 - a->x0 < 2.2) tick_x(f, a, value, label);
+    if (*low > *high) *low = 1, *high = 10;
+}
+
+/* Ticks at 1, 2, 5, 10... or at powers of two, as many as have room. */
+static void draw_axes(const axes *a, const chart_panel *panel) {
+    static const char *const units[] = { "bytes", "KB", "MB", "GB" };
+    const double decade = a->width / (a->x1 - a->x0);
+    double step = 1;
+    size_t columns = 0, rows = 0;
+    tick x[40], y[16]; /* 26 units from row to row leave fewer than 16 */
+    for (int i = 0; a->height * step < 26 * (a->y1 - a->y0); i++) step *= i % 3 == 1 ? 2.5 : 2;
+    for (double value = ceil(a->y0 / step) * step; value <= a->y1; value += step, rows++) {
+        y[rows].value = value;
+        snprintf(y[rows].label, sizeof y->label, "%g", value);
+    }
+    if (panel->unit == CHART_BYTES) {
+        int powers = 1;
+        while (powers * log10(2) * decade < 56) powers++;
+        for (int k = 0; k < 40; k += powers, columns++) {
+            x[columns].value = ldexp(1, k);
+            snprintf(x[columns].label, sizeof x->label, "%d %s", 1 << k % 10, units[k / 10]);
+        }
+    } else
+        for (int k = -6; k < 6; k++)
+            for (int digit = 1; digit <= (decade > 160 ? 5 : 1); digit += digit < 2 ? 1 : 3, columns++) {
+                x[columns].value = digit * pow(10, k);
+                snprintf(x[columns].label, sizeof x->label, "%g s", x[columns].value);
             }
-    fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"none\" stroke=\"%s\"/>\n", a->left, a->top, inner_width,
-            inner_height, ink);
-    text(f, a->left, a->top - 10, "start", ink, 14, panel->title);
-    text(f, a->left + inner_width / 2, a->top + inner_height + 36, "middle", ink, 13, panel->x_title);
-    fprintf(f, "<g transform=\"translate(%.1f %.1f) rotate(-90)\">", a->left - 40, a->top + inner_height / 2);
-    text(f, 0, 0, "middle", ink, 13, panel->y_title);
-    fputs("</g>\n", f);
+    axes_area(a);
+    axes_grid(a, x, columns, y, rows);
+    draw_line(a->d, a->left, a->top + a->height, a->left + a->width, a->top + a->height, 1, 0, drawing_faint);
+    axes_titles(a, panel->title, panel->x_title, panel->y_title);
+}
+
+/* Corners in eighths of a unit keep an SVG short. */
+static void mark_path(const drawing *d, double x, double y, int style) {
+    const double r = styles[style].radius;
+    cairo_new_sub_path(d->cairo);
+    if (!styles[style].corners) cairo_arc(d->cairo, rint(8 * x) / 8, rint(8 * y) / 8, r, 0, 2 * half_turn);
+    for (int i = 0; i < styles[style].corners; i++) {
+        const double angle = half_turn * (styles[style].turn / 2 + 2.0 * i / styles[style].corners);
+        cairo_line_to(d->cairo, rint(8 * (x + r * cos(angle))) / 8, rint(8 * (y + r * sin(angle))) / 8);
+    }
+    cairo_close_path(d->cairo);
+}
+
+static void draw_marks(const drawing *d, int style, int hollow) {
+    set_colour(d, hollow ? drawing_page : styles[style].colour);
+    cairo_fill_preserve(d->cairo);
+    draw_stroke(d, 1.5, 0, styles[style].colour);
 }
 
 /* The points that are shown, by x. */
@@ -122,55 +106,75 @@ static size_t sorted(const chart_series *s, size_t order[CHART_POINTS]) {
     return n;
 }
 
-static void draw_series(FILE *f, const chart_series *s, const axes *a) {
-    const char *colour = colours[s->colour], *dash = s->dashed ? DASHES : "";
-    size_t order[CHART_POINTS], n = sorted(s, order), i;
-    if (s->level) {
-        if (n) line(f, a->left, at_y(a, s->y[order[0]]), a->left + inner_width, at_y(a, s->y[order[0]]), colour, 1.6, 0.9, dash);
-        return;
+static void draw_curve(const axes *a, const chart_series *s, crowd *c) {
+    size_t order[CHART_POINTS], n = sorted(s, order);
+    double last_x = a->left + a->width, last_y = n ? axes_y(a, s->y[order[0]]) : 0;
+    if (s->level && n) {
+        crowd_line(c, a->left, last_y, last_x, last_y);
+        draw_line(a->d, a->left, last_y, last_x, last_y, 1.5, s->dashed, styles[s->colour].colour);
     }
-    if (n > 1) {
-        fprintf(f, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\"%s points=\"", colour, dash);
-        for (i = 0; i < n; i++) fprintf(f, "%s%.1f,%.1f", i ? " " : "", at_x(a, s->x[order[i]]), at_y(a, s->y[order[i]]));
-        fputs("\"/>\n", f);
+    for (size_t i = 0; i < n && !s->level; i++) {
+        const double x = axes_x(a, s->x[order[i]]), y = axes_y(a, s->y[order[i]]);
+        (i ? cairo_line_to : cairo_move_to)(a->d->cairo, x, y);
+        if (i) crowd_line(c, last_x, last_y, x, y);
+        crowd_mark(c, x, y, s->label[order[i]] ? s->colour : -1);
+        last_x = x;
+        last_y = y;
     }
-    for (i = 0; i < n; i++) {
-        const double x = at_x(a, s->x[order[i]]), y = at_y(a, s->y[order[i]]);
-        const int crowded = i + 1 < n && at_x(a, s->x[order[i + 1]]) - x < 24 && fabs(at_y(a, s->y[order[i + 1]]) - y) < 13; /* under the next label */
-        fprintf(f, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.2\" fill=\"%s\" stroke=\"%s\" stroke-width=\"1.6\"/>\n", x, y,
-                s->dashed ? "none" : colour, colour);
-        if (s->label[order[i]] && !crowded) text(f, x + 7, y + 13, "start", colour, 11, s->label[order[i]]);
-    }
+    draw_stroke(a->d, 1.8, s->dashed, styles[s->colour].colour);
 }
 
-static void legend(FILE *f, const chart_panel *panel, double x, double y) {
+static void draw_panel(const axes *a, const chart_panel *panel) {
+    crowd c;
+    c.box_count = c.line_count = 0;
+    draw_axes(a, panel);
+    for (size_t k = 0; k < panel->count; k++) draw_curve(a, &panel->series[k], &c);
     for (size_t k = 0; k < panel->count; k++) {
         const chart_series *s = &panel->series[k];
-        if (!s->name) continue;
-        line(f, x, y - 4, x + 22, y - 4, colours[s->colour], 2, 1, "");
-        text(f, x + 28, y, "start", ink, 13, s->name);
-        x += 54 + 6.6 * (double)strlen(s->name);
+        for (size_t i = 0; i < s->count && !s->level; i++)
+            if (shown(s, i)) mark_path(a->d, axes_x(a, s->x[i]), axes_y(a, s->y[i]), s->colour);
+        draw_marks(a->d, s->colour, s->dashed);
+    }
+    for (size_t k = 0; k < panel->count; k++) {
+        const chart_series *s = &panel->series[k];
+        const colour line = styles[s->colour].colour, ink = { 0.75 * line.r, 0.75 * line.g, 0.75 * line.b };
+        for (size_t i = 0; i < s->count; i++)
+            if (s->label[i] && shown(s, i))
+                crowd_label(&c, a, axes_x(a, s->x[i]), axes_y(a, s->y[i]), s->colour, ink, s->label[i]);
     }
 }
 
-void chart_write(FILE *f, const char *title, const char *note, const chart_panel *panels, size_t count, size_t columns) {
-    const size_t rows = (count + columns - 1) / columns;
-    const int width = (int)columns * WIDTH, height = HEAD + (int)rows * HEIGHT + 2 * LEGEND + 8;
-    axes a;
-    memset(&a, 0, sizeof a);
-    fprintf(f, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" "
-               "font-family=\"system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif\">\n", width, height, width, height);
-    text(f, LEFT, 26, "start", ink, 17, title);
-    for (size_t p = 0; p < count; p++) {
-        const chart_panel *panel = &panels[p];
-        range_y(panels + p - p % columns, p - p % columns + columns <= count ? columns : count - (p - p % columns), &a);
-        range_x(panel, &a);
-        a.left = (double)(p % columns) * WIDTH + LEFT;
-        a.top = HEAD + (double)(p / columns) * HEIGHT + TOP;
-        draw_axes(f, panel, &a);
-        for (size_t k = 0; k < panel->count; k++) draw_series(f, &panel->series[k], &a);
+/* The names of the series in a line, below it those of the two kinds of lines, and the note. */
+static void draw_legend(const drawing *d, const chart *c) {
+    double x = LEFT;
+    for (size_t k = 0; c->count && k < c->panels[0].count; k++) {
+        const chart_series *s = &c->panels[0].series[k];
+        if (!s->name) continue;
+        if (!s->level) mark_path(d, x + 12, LEGEND - 0.36 * SIZE_TEXT, s->colour);
+        draw_marks(d, s->colour, 0);
+        x += 22 + draw_key(d, x, LEGEND, 0, styles[s->colour].colour, drawing_ink, s->name);
     }
-    legend(f, panels, LEFT, HEAD + (double)rows * HEIGHT + LEGEND - 6);
-    text(f, LEFT, HEAD + (double)rows * HEIGHT + 2 * LEGEND - 4, "start", ink, 12, note);
-    fputs("</svg>\n", f);
+    x = LEFT + 22 + draw_key(d, LEFT, LEGEND + LINE, 0, drawing_faint, drawing_ink, c->solid);
+    x += 22 + draw_key(d, x, LEGEND + LINE, 1, drawing_faint, drawing_ink, c->dashed);
+    draw_text(d, x, LEGEND + LINE, SIZE_TEXT, TEXT_LEFT, drawing_faint, c->note);
+}
+
+void chart_draw(drawing *d, const chart *c) {
+    const size_t rows = (c->count + c->columns - 1) / c->columns;
+    const double width = (double)WIDTH / (double)c->columns;
+    drawing_begin(d, WIDTH, HEAD + (double)rows * HEIGHT);
+    draw_text(d, LEFT, TITLE, SIZE_TITLE, TEXT_LEFT | TEXT_BOLD, drawing_ink, c->title);
+    draw_legend(d, c);
+    for (size_t p = 0; p < c->count; p++) {
+        const size_t row = p / c->columns, first = row * c->columns, left = c->count - first;
+        axes a = { d, LEFT + (double)(p - first) * width, HEAD + TOP + (double)row * HEIGHT, width - LEFT - RIGHT,
+                   HEIGHT - TOP - BOTTOM, 0, 0, 0, 0, 1, drawing_page, drawing_grid };
+        range(c->panels + first, left < c->columns ? left : c->columns, 0, &a.y0, &a.y1);
+        range(c->panels + p, 1, 1, &a.x0, &a.x1);
+        a.y0 = floor(a.y0 - 1);
+        a.y1 = ceil(a.y1 + 1);
+        a.x0 = log10(a.x0) - 0.12;
+        a.x1 = log10(a.x1) + 0.12;
+        draw_panel(&a, &c->panels[p]);
+    }
 }

@@ -6,35 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/colour_difference.h"
+#include "measure/sums.h"
+
 #define PQ_PEAK (10000.0 / 203.0) /* PQ code 1 in units of diffuse white */
-
-/* ---- sums ---- */
-
-static void sum_add(metrics_sum *s, double v) {
-    const double whole = floor(v);
-    const uint64_t fraction = (uint64_t)((v - whole) * 18446744073709551616.0);
-    s->whole += (uint64_t)whole;
-    s->fraction += fraction;
-    s->whole += s->fraction < fraction;
-}
-
-static void sum_merge(metrics_sum *s, const metrics_sum *other) {
-    s->whole += other->whole;
-    s->fraction += other->fraction;
-    s->whole += s->fraction < other->fraction;
-}
-
-static double sum_value(const metrics_sum *s) {
-    return (double)s->whole + (double)s->fraction / 18446744073709551616.0;
-}
-
-static double mean(const metrics_sum *s, double count) {
-    return count > 0 ? sum_value(s) / count : NAN;
-}
-
-static double psnr_of_mse(double mse) {
-    return mse > 0 ? -10.0 * log10(mse) : mse == 0 ? INFINITY : NAN;
-}
 
 /* ---- rows of pixels ---- */
 
@@ -47,7 +22,7 @@ gmlp_image metrics_rows(const gmlp_image *image, uint32_t first, uint32_t rows) 
     return view;
 }
 
-static gmlp_image float_image(const float *data, uint32_t width, uint32_t height, int space) {
+gmlp_image metrics_floats(const float *data, uint32_t width, uint32_t height, int space) {
     gmlp_image image;
     memset(&image, 0, sizeof image);
     image.data = (void *)data; /* gmlp_image is also used for what is only read */
@@ -81,7 +56,7 @@ int metrics_is_hdr(const gmlp_image *reference) {
 
 gmlp_result metrics_linear(const gmlp_image *image, int hdr, float *linear) {
     const int space = hdr ? GMLP_REC2020_LINEAR : GMLP_PROPHOTO_LINEAR;
-    const gmlp_image out = float_image(linear, image->width, image->height, space);
+    const gmlp_image out = metrics_floats(linear, image->width, image->height, space);
     const float peak = hdr ? (float)PQ_PEAK : 1.0f;
     const size_t n = (size_t)image->width * image->height * 3;
     const gmlp_result result = gmlp_convert(image, &out, NULL);
@@ -95,8 +70,8 @@ gmlp_result metrics_linear(const gmlp_image *image, int hdr, float *linear) {
 }
 
 gmlp_result metrics_pq(const float *linear, uint32_t width, uint32_t height, float *signal) {
-    const gmlp_image in = float_image(linear, width, height, GMLP_REC2020_LINEAR);
-    const gmlp_image out = float_image(signal, width, height, GMLP_REC2020_PQ);
+    const gmlp_image in = metrics_floats(linear, width, height, GMLP_REC2020_LINEAR);
+    const gmlp_image out = metrics_floats(signal, width, height, GMLP_REC2020_PQ);
     return gmlp_convert(&in, &out, NULL);
 }
 
@@ -119,7 +94,7 @@ gmlp_result metrics_mask(const gmlp_image *reference, const float *linear, int h
 /* Squared errors of a row, all three channels: of all pixels and of the masked ones. Eight partial
    sums, since one would wait for the adder. */
 enum { LANES = 8 };
-static void row_errors(const float *a, const float *b, const uint8_t *mask, size_t n, metrics_sum *all, metrics_sum *og) {
+static void row_errors(const float *a, const float *b, const uint8_t *mask, size_t n, exact_sum *all, exact_sum *og) {
     double sums[LANES] = {0}, og_sums[LANES] = {0};
     size_t i;
     int k;
@@ -141,129 +116,6 @@ static void row_errors(const float *a, const float *b, const uint8_t *mask, size
     sum_add(og, og_sums[0]);
 }
 
-/* ---- colour differences ---- */
-
-static double length(double a, double b) {
-    return sqrt(a * a + b * b); /* hypot guards against overflow, which costs time */
-}
-
-/* G. Sharma, W. Wu, E. Dalal, "The CIEDE2000 color-difference formula: implementation notes,
-   supplementary test data, and mathematical observations", 2005; equation numbers are theirs. */
-double metrics_delta_e2000(const double lab1[3], const double lab2[3]) {
-    const double pi = 3.14159265358979323846, degree = pi / 180.0, pow25_7 = 6103515625.0;
-    const double c_mean = 0.5 * (length(lab1[1], lab1[2]) + length(lab2[1], lab2[2])); /* 2, 3 */
-    const double c3 = c_mean * c_mean * c_mean, c7 = c3 * c3 * c_mean;
-    const double g = 0.5 * (1.0 - sqrt(c7 / (c7 + pow25_7))); /* 4 */
-    const double a1 = (1.0 + g) * lab1[1], a2 = (1.0 + g) * lab2[1]; /* 5 */
-    const double C1 = length(a1, lab1[2]), C2 = length(a2, lab2[2]); /* 6 */
-    double h1 = C1 > 0 ? atan2(lab1[2], a1) : 0, h2 = C2 > 0 ? atan2(lab2[2], a2) : 0; /* 7 */
-    double dh, h, t, dtheta, C, C7, rc, sl, sc, sh, rt, l50, dl, dc, dH;
-    if (h1 < 0) h1 += 2 * pi;
-    if (h2 < 0) h2 += 2 * pi;
-    dl = lab2[0] - lab1[0]; /* 8 */
-    dc = C2 - C1; /* 9 */
-    dh = h2 - h1; /* 10 */
-    h = h1 + h2; /* 14 */
-    if (C1 * C2 == 0) {
-        dh = 0;
-    } else if (fabs(dh) <= pi) {
-        h *= 0.5;
-    } else {
-        dh += dh > 0 ? -2 * pi : 2 * pi;
-        h = 0.5 * (h < 2 * pi ? h + 2 * pi : h - 2 * pi);
-    }
-    dH = 2 * sqrt(C1 * C2) * sin(0.5 * dh); /* 11 */
-    l50 = 0.5 * (lab1[0] + lab2[0]) - 50; /* 12 */
-    l50 *= l50;
-    C = 0.5 * (C1 + C2); /* 13 */
-    t = 1 - 0.17 * cos(h - 30 * degree) + 0.24 * cos(2 * h) + 0.32 * cos(3 * h + 6 * degree) -
-        0.20 * cos(4 * h - 63 * degree); /* 15 */
-    dtheta = (h / degree - 275) / 25; /* 16 */
-    dtheta = 30 * degree * exp(-dtheta * dtheta);
-    C7 = C * C * C;
-    C7 = C7 * C7 * C;
-    rc = 2 * sqrt(C7 / (C7 + pow25_7)); /* 17 */
-    sl = 1 + 0.015 * l50 / sqrt(20 + l50); /* 18 */
-    sc = 1 + 0.045 * C; /* 19 */
-    sh = 1 + 0.015 * C * t; /* 20 */
-    rt = -sin(2 * dtheta) * rc; /* 21 */
-    dl /= sl;
-    dc /= sc;
-    dH /= sh;
-    return sqrt(fmax(0, dl * dl + dc * dc + dH * dH + rt * dc * dH)); /* 22 */
-}
-
-/* What turns linear pixels of the comparison's space into Lab, LMS and luma. */
-typedef struct colours {
-    double xyz[9];  /* to XYZ of D50, divided by the white point */
-    double lms[9];  /* to the LMS of ITU-R BT.2100 */
-    double luma[3]; /* the luminance row of the space */
-} colours;
-
-static void multiply(const double a[9], const double b[9], double out[9]) {
-    int i, j;
-    for (i = 0; i < 3; i++)
-        for (j = 0; j < 3; j++)
-            out[3 * i + j] = a[3 * i] * b[j] + a[3 * i + 1] * b[3 + j] + a[3 * i + 2] * b[6 + j];
-}
-
-static gmlp_result colours_of(int hdr, colours *c) {
-    static const double bt2100[9] = {1688 / 4096.0, 2146 / 4096.0, 262 / 4096.0, 683 / 4096.0, 2951 / 4096.0,
-                                     462 / 4096.0,  99 / 4096.0,   309 / 4096.0, 3688 / 4096.0};
-    const int space = hdr ? GMLP_REC2020_LINEAR : GMLP_PROPHOTO_LINEAR;
-    double m[9], xyz[9];
-    gmlp_result result;
-    int i;
-    if ((result = gmlp_space_matrix(space, GMLP_REC2020_LINEAR, GMLP_BRADFORD, m)) != GMLP_OK) return result;
-    multiply(bt2100, m, c->lms);
-    if ((result = gmlp_space_matrix(space, GMLP_PROPHOTO_LINEAR, GMLP_BRADFORD, m)) != GMLP_OK) return result;
-    if ((result = gmlp_space_to_xyz(GMLP_PROPHOTO, xyz)) != GMLP_OK) return result;
-    multiply(xyz, m, c->xyz);
-    for (i = 0; i < 9; i++) c->xyz[i] /= xyz[i / 3 * 3] + xyz[i / 3 * 3 + 1] + xyz[i / 3 * 3 + 2];
-    if ((result = gmlp_space_to_xyz(space, xyz)) != GMLP_OK) return result;
-    memcpy(c->luma, xyz + 3, sizeof c->luma);
-    return GMLP_OK;
-}
-
-static void apply(const double m[9], const float rgb[3], double out[3]) {
-    int i;
-    for (i = 0; i < 3; i++) out[i] = m[3 * i] * rgb[0] + m[3 * i + 1] * rgb[1] + m[3 * i + 2] * rgb[2];
-}
-
-/* CIE 15: L*, a*, b* of a linear pixel. */
-static void lab_of(const colours *c, const float rgb[3], double lab[3]) {
-    double f[3];
-    int i;
-    apply(c->xyz, rgb, f);
-    for (i = 0; i < 3; i++) f[i] = f[i] > 216.0 / 24389.0 ? cbrt(f[i]) : (24389.0 / 27.0 * f[i] + 16.0) / 116.0;
-    lab[0] = 116 * f[1] - 16;
-    lab[1] = 500 * (f[0] - f[1]);
-    lab[2] = 200 * (f[1] - f[2]);
-}
-
-/* Linear pixels to PQ-coded LMS. The curve works channel by channel, so the library's conversion
-   of Rec.2020 serves for LMS too. Colours beyond the real ones may have an LMS below 0: 0. */
-static gmlp_result lms_of(const colours *c, const float *linear, uint32_t width, uint32_t height, float *lms) {
-    const size_t n = (size_t)width * height;
-    size_t i;
-    int k;
-    for (i = 0; i < n; i++) {
-        double v[3];
-        apply(c->lms, linear + 3 * i, v);
-        for (k = 0; k < 3; k++) lms[3 * i + (size_t)k] = v[k] > 0 ? (float)v[k] : 0.0f;
-    }
-    return metrics_pq(lms, width, height, lms);
-}
-
-/* ITU-R BT.2124 of two PQ-coded LMS colours. */
-static double delta_e_itp(const float p[3], const float q[3]) {
-    const double l = (double)p[0] - q[0], m = (double)p[1] - q[1], s = (double)p[2] - q[2];
-    const double di = 0.5 * (l + m);
-    const double dt = 0.5 * (6610 * l - 13613 * m + 7003 * s) / 4096;
-    const double dp = (17933 * l - 17390 * m - 543 * s) / 4096;
-    return 720 * sqrt(di * di + dt * dt + dp * dp);
-}
-
 /* ---- SSIM ---- */
 
 /* Z. Wang et al., "Image quality assessment: from error visibility to structural similarity",
@@ -279,7 +131,7 @@ static void gaussian_window(double w[WINDOW]) {
 
 /* Adds up 1 - SSIM of the windows whose first row is one of the first `rows` rows; a and b hold
    rows + 10. scratch: (WINDOW + 2) * MOMENTS * width doubles. */
-static void ssim_rows(const float *a, const float *b, size_t width, size_t rows, double *scratch, metrics_sum *sum) {
+static void ssim_rows(const float *a, const float *b, size_t width, size_t rows, double *scratch, exact_sum *sum) {
     const size_t windows = width - (WINDOW - 1), plane = MOMENTS * width;
     const double c1 = 0.01 * 0.01, c2 = 0.03 * 0.03;
     double *products = scratch + WINDOW * plane, *moments = products + plane, w[WINDOW];
@@ -327,7 +179,7 @@ static void ssim_rows(const float *a, const float *b, size_t width, size_t rows,
 enum { P95_BINS = 65536, JOBS = 16 };
 
 typedef struct partial {
-    metrics_sum error, error_og, ssim, e2000, itp;
+    exact_sum error, error_og, ssim, e2000, itp;
     uint64_t out_of_gamut;
     uint32_t histogram[P95_BINS]; /* of CIEDE2000, in steps of P95_STEP */
     gmlp_result result;
@@ -385,8 +237,8 @@ static gmlp_result load(const comparison *c, const gmlp_image *rows, float *line
     if (c->hdr) {
         result = metrics_pq(linear, rows->width, rows->height, coded);
     } else {
-        const gmlp_image in = float_image(linear, rows->width, rows->height, GMLP_PROPHOTO_LINEAR);
-        const gmlp_image out = float_image(coded, rows->width, rows->height, GMLP_PROPHOTO);
+        const gmlp_image in = metrics_floats(linear, rows->width, rows->height, GMLP_PROPHOTO_LINEAR);
+        const gmlp_image out = metrics_floats(coded, rows->width, rows->height, GMLP_PROPHOTO);
         result = gmlp_convert(&in, &out, NULL);
     }
     for (i = 0; i < n; i++)
@@ -430,7 +282,7 @@ static gmlp_result compare_band(const comparison *c, band *b, uint32_t first, pa
             if (c->signal_only) continue;
             lab_of(&c->colours, p, lab[0]);
             lab_of(&c->colours, q, lab[1]);
-            e = metrics_delta_e2000(lab[0], lab[1]);
+            e = delta_e2000(lab[0], lab[1]);
             out->histogram[e < (P95_BINS - 1) * P95_STEP ? (size_t)(e / P95_STEP + 0.5) : P95_BINS - 1]++;
             e2000 += e;
         }
@@ -513,15 +365,15 @@ static int compare(const gmlp_image *reference, const gmlp_image *test, int sign
         const double n = (double)pixels, og = (double)p->out_of_gamut;
         const double windows = width < WINDOW || height < WINDOW
                                    ? 0 : (double)(width - (WINDOW - 1)) * (height - (WINDOW - 1));
-        const double mse = mean(&p->error, 3 * n), mse_og = mean(&p->error_og, 3 * og);
+        const double mse = sum_mean(&p->error, 3 * n), mse_og = sum_mean(&p->error_og, 3 * og);
         out->psnr = psnr_of_mse(mse);
         out->psnr_og = psnr_of_mse(mse_og);
         out->rmse = sqrt(mse);
         out->rmse_og = sqrt(mse_og);
-        out->ssim = 1 - mean(&p->ssim, windows);
-        out->delta_e2000_mean = signal_only ? NAN : mean(&p->e2000, n);
+        out->ssim = 1 - sum_mean(&p->ssim, windows);
+        out->delta_e2000_mean = signal_only ? NAN : sum_mean(&p->e2000, n);
         out->delta_e2000_p95 = signal_only ? NAN : percentile95(p, pixels);
-        out->delta_e_itp_mean = mean(&p->itp, n);
+        out->delta_e_itp_mean = sum_mean(&p->itp, n);
         out->out_of_gamut = og / n;
         out->hdr = c.hdr;
     }
@@ -537,251 +389,4 @@ int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const g
 int metrics_compare_signals(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
                             metrics *out, char error[256]) {
     return compare(reference, test, 1, threads, out, error);
-}
-
-/* ---- PSNR, band by band ---- */
-
-/* Encode calls this for every picture, so it avoids the library's general conversion: samples of 8
-   and 16 bits are looked up in a table, and the rest is done in blocks that compilers can
-   vectorise. */
-enum { BLOCK = 256 };
-
-typedef struct source {
-    int type, space;
-    size_t step;       /* samples from one pixel to the next, as psnr_row sees them */
-    float *table;      /* linear light of every code */
-    int converted;     /* rows go through gmlp_convert first: no table, and not linear floats */
-    float prophoto[9]; /* from linear light to linear ProPhoto */
-} source;
-
-struct metrics_psnr {
-    source sources[3]; /* original, base, decoded */
-    float srgb[9];     /* from the original's linear light to linear sRGB */
-};
-
-static int linear_space(int space) {
-    if (gmlp_space_is_linear(space)) return space;
-    if (space == GMLP_REC709) return GMLP_SRGB_LINEAR;
-    return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG ? GMLP_REC2020_LINEAR : space + GMLP_LINEAR;
-}
-
-static gmlp_result float_matrix(int from, int to, int adaptation, float out[9]) {
-    double m[9];
-    const gmlp_result result = gmlp_space_matrix(from, to, adaptation, m);
-    int i;
-    for (i = 0; !result && i < 9; i++) out[i] = (float)m[i];
-    return result;
-}
-
-/* The table is one row of grey pixels with all codes, converted. */
-static gmlp_result source_table(source *s) {
-    const uint32_t codes = s->type == GMLP_U8 ? 256 : 65536, half = codes / 2; /* a picture is at most 65535 wide */
-    uint16_t *grey = (uint16_t *)malloc(codes * 3 * sizeof *grey);
-    float *linear = (float *)malloc(codes * 3 * sizeof *linear);
-    gmlp_image out = float_image(linear, half, 2, linear_space(s->space)), in = out;
-    gmlp_result result = GMLP_E_MEMORY;
-    uint32_t i;
-    s->table = (float *)malloc(codes * sizeof *s->table);
-    if (grey && linear && s->table) {
-        for (i = 0; i < codes * 3; i++) {
-            if (s->type == GMLP_U8) ((uint8_t *)grey)[i] = (uint8_t)(i / 3);
-            else grey[i] = (uint16_t)(i / 3);
-        }
-        in.data = grey;
-        in.type = s->type;
-        in.space = s->space;
-        result = gmlp_convert(&in, &out, NULL);
-        for (i = 0; i < codes; i++) s->table[i] = linear[3 * i];
-    }
-    free(grey);
-    free(linear);
-    return result;
-}
-
-metrics_psnr *metrics_psnr_begin(const gmlp_image *original, const gmlp_image *base, const gmlp_image *decoded,
-                                 int adaptation, char error[256]) {
-    const gmlp_image *images[3];
-    metrics_psnr *p = (metrics_psnr *)calloc(1, sizeof *p);
-    gmlp_result result = p ? GMLP_OK : GMLP_E_MEMORY;
-    int i;
-    images[0] = original;
-    images[1] = base;
-    images[2] = decoded;
-    if (!result) result = float_matrix(original->space, GMLP_SRGB, adaptation, p->srgb);
-    for (i = 0; !result && i < 3; i++) {
-        source *s = p->sources + i;
-        s->type = images[i]->type;
-        s->space = images[i]->space;
-        s->converted = s->type == GMLP_FLOAT ? !gmlp_space_is_linear(s->space)
-                                             : s->space == GMLP_REC2020_HLG; /* which mixes the channels */
-        s->step = images[i]->channels && !s->converted ? (size_t)images[i]->channels : 3;
-        result = float_matrix(s->space, GMLP_PROPHOTO, adaptation, s->prophoto);
-        if (!result && s->type != GMLP_FLOAT && !s->converted) result = source_table(s);
-    }
-    if (!result) return p;
-    failed(result, error);
-    metrics_psnr_free(p);
-    return NULL;
-}
-
-void metrics_psnr_free(metrics_psnr *p) {
-    int i;
-    for (i = 0; p && i < 3; i++) free(p->sources[i].table);
-    free(p);
-}
-
-/* A block as three planes; what is beyond count stays 0. */
-typedef struct planes {
-    float c[3][BLOCK];
-} planes;
-
-static void clamp(planes *p) {
-    int i, c;
-    for (c = 0; c < 3; c++)
-        for (i = 0; i < BLOCK; i++) { /* NaN to 0 */
-            const float v = p->c[c][i] > 0.0f ? p->c[c][i] : 0.0f;
-            p->c[c][i] = v < 1.0f ? v : 1.0f;
-        }
-}
-
-static void mix(const float m[9], const planes *restrict in, planes *restrict out) {
-    int i, c;
-    for (c = 0; c < 3; c++) {
-        const float a = m[3 * c], b = m[3 * c + 1], d = m[3 * c + 2];
-        for (i = 0; i < BLOCK; i++) out->c[c][i] = a * in->c[0][i] + b * in->c[1][i] + d * in->c[2][i];
-    }
-}
-
-/* Linear light of a row's pixels first..first+count; row is in floats where there is no table. */
-static void source_block(const source *s, const void *row, size_t first, int count, planes *out) {
-    const size_t step = s->step, start = first * step;
-    const float *table = s->table;
-    size_t i, end = (size_t)count;
-    int c;
-    if (count < BLOCK) memset(out, 0, sizeof *out);
-    for (c = 0; c < 3; c++) {
-        const uint8_t *u8 = (const uint8_t *)row + start + (size_t)c;
-        const uint16_t *u16 = (const uint16_t *)row + start + (size_t)c;
-        const float *f = (const float *)row + start + (size_t)c;
-        if (!table) for (i = 0; i < end; i++) out->c[c][i] = f[i * step];
-        else if (s->type == GMLP_U8) for (i = 0; i < end; i++) out->c[c][i] = table[u8[i * step]];
-        else for (i = 0; i < end; i++) out->c[c][i] = table[u16[i * step]];
-    }
-}
-
-/* The library's rule, with its tolerance, on linear sRGB: 1 = OG. Returns how many are. */
-static uint32_t mask_block(const planes *p, float mask[BLOCK]) {
-    const float low = -1e-6f, high = 1.0f + 1e-6f;
-    uint32_t count = 0;
-    int i;
-    for (i = 0; i < BLOCK; i++) {
-        const float r = p->c[0][i], g = p->c[1][i], b = p->c[2][i];
-        const int some = (r < low) | (g < low) | (b < low) | (r > high) | (g > high) | (b > high);
-        const int all = ((r < 0) & (g < 0) & (b < 0)) | ((r > 1) & (g > 1) & (b > 1));
-        mask[i] = (some & !all) ? 1.0f : 0.0f;
-        count += (uint32_t)(some & !all);
-    }
-    return count;
-}
-
-static void block_errors(const planes *a, const planes *b, const float mask[BLOCK], double sums[LANES], double og[LANES]) {
-    float e[BLOCK], masked[BLOCK];
-    int i, k;
-    for (i = 0; i < BLOCK; i++) {
-        const float d0 = a->c[0][i] - b->c[0][i], d1 = a->c[1][i] - b->c[1][i], d2 = a->c[2][i] - b->c[2][i];
-        e[i] = d0 * d0 + d1 * d1 + d2 * d2;
-        masked[i] = mask[i] * e[i];
-    }
-    for (i = 0; i < BLOCK; i += LANES)
-        for (k = 0; k < LANES; k++) {
-            sums[k] += e[i + k];
-            og[k] += masked[i + k];
-        }
-}
-
-static void sum_lanes(metrics_sum *s, const double lanes[LANES]) {
-    double sum = 0;
-    int k;
-    for (k = 0; k < LANES; k++) sum += lanes[k];
-    sum_add(s, sum);
-}
-
-static void psnr_row(const metrics_psnr *p, const void *const rows[3], uint32_t width, metrics_psnr_sums *sums) {
-    double clip[LANES] = {0}, clip_og[LANES] = {0}, decoded[LANES] = {0}, decoded_og[LANES] = {0};
-    planes linear, wide[3];
-    float mask[BLOCK];
-    uint32_t x;
-    int i;
-    for (x = 0; x < width; x += BLOCK) {
-        const int count = width - x < BLOCK ? (int)(width - x) : BLOCK;
-        for (i = 0; i < 3; i++) {
-            source_block(p->sources + i, rows[i], x, count, &linear);
-            if (i == 0) {
-                planes limited = linear; /* as the library does before the mask */
-                clamp(&limited);
-                mix(p->srgb, &limited, &wide[1]);
-                sums->out_of_gamut += mask_block(&wide[1], mask);
-            }
-            mix(p->sources[i].prophoto, &linear, &wide[i]);
-            clamp(&wide[i]);
-        }
-        block_errors(&wide[0], &wide[1], mask, clip, clip_og);
-        block_errors(&wide[0], &wide[2], mask, decoded, decoded_og);
-    }
-    sum_lanes(&sums->clip, clip);
-    sum_lanes(&sums->clip_og, clip_og);
-    sum_lanes(&sums->decoded, decoded);
-    sum_lanes(&sums->decoded_og, decoded_og);
-    sums->pixels += width;
-}
-
-int metrics_psnr_rows(const metrics_psnr *p, const gmlp_image *original, const gmlp_image *base,
-                      const gmlp_image *decoded, metrics_psnr_sums *sums, char error[256]) {
-    const gmlp_image *images[3];
-    const uint32_t width = original->width;
-    const void *rows[3];
-    float *converted = (float *)malloc(3 * 3 * (size_t)width * sizeof *converted);
-    gmlp_result result = converted ? GMLP_OK : GMLP_E_MEMORY;
-    uint32_t y;
-    int i;
-    images[0] = original;
-    images[1] = base;
-    images[2] = decoded;
-    for (i = 0; !result && i < 3; i++)
-        if (images[i]->width != width || images[i]->height != original->height || images[i]->type != p->sources[i].type)
-            result = GMLP_E_ARGUMENT;
-    for (y = 0; !result && y < original->height; y++) {
-        for (i = 0; !result && i < 3; i++) {
-            const gmlp_image row = metrics_rows(images[i], y, 1);
-            rows[i] = row.data;
-            if (p->sources[i].converted) {
-                float *out = converted + 3 * (size_t)width * (size_t)i;
-                const gmlp_image to = float_image(out, width, 1, linear_space(row.space));
-                result = gmlp_convert(&row, &to, NULL);
-                rows[i] = out;
-            }
-        }
-        if (!result) psnr_row(p, rows, width, sums);
-    }
-    free(converted);
-    return result ? failed(result, error) : 0;
-}
-
-void metrics_psnr_merge(metrics_psnr_sums *sums, const metrics_psnr_sums *other) {
-    sum_merge(&sums->clip, &other->clip);
-    sum_merge(&sums->clip_og, &other->clip_og);
-    sum_merge(&sums->decoded, &other->decoded);
-    sum_merge(&sums->decoded_og, &other->decoded_og);
-    sums->pixels += other->pixels;
-    sums->out_of_gamut += other->out_of_gamut;
-}
-
-metrics_psnr_result metrics_psnr_finish(const metrics_psnr_sums *sums) {
-    const double n = 3.0 * (double)sums->pixels, og = 3.0 * (double)sums->out_of_gamut;
-    metrics_psnr_result r;
-    r.psnr_clip = psnr_of_mse(mean(&sums->clip, n));
-    r.psnr_clip_og = psnr_of_mse(mean(&sums->clip_og, og));
-    r.psnr = psnr_of_mse(mean(&sums->decoded, n));
-    r.psnr_og = psnr_of_mse(mean(&sums->decoded_og, og));
-    return r;
 }

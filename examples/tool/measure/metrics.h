@@ -33,37 +33,7 @@ int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const g
 int metrics_compare_signals(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
                             metrics *out, char error[256]);
 
-/* A sum of numbers >= 0 in 128-bit fixed point: the order of additions does not matter. */
-typedef struct metrics_sum {
-    uint64_t whole, fraction;
-} metrics_sum;
-
-/* PSNR of what clipping leaves and of what decoding gives back, band by band: begin once, rows for
-   each band, finish. Bands may run in parallel, each with sums of its own, zero at first, that are
-   merged afterwards. SDR only. */
-typedef struct metrics_psnr metrics_psnr;
-
-typedef struct metrics_psnr_sums {
-    metrics_sum clip, clip_og, decoded, decoded_og;
-    uint64_t pixels, out_of_gamut;
-} metrics_psnr_sums;
-
-typedef struct metrics_psnr_result {
-    double psnr_clip, psnr_clip_og, psnr, psnr_og;
-} metrics_psnr_result;
-
-/* Of the images only type, channels and space are read here. adaptation is the one that the base was
-   made with. NULL with the reason in error. */
-metrics_psnr *metrics_psnr_begin(const gmlp_image *original, const gmlp_image *base, const gmlp_image *decoded,
-                                 int adaptation, char error[256]);
-/* The same rows of the three pictures. 0, or -1 with the reason in error. */
-int metrics_psnr_rows(const metrics_psnr *p, const gmlp_image *original, const gmlp_image *base,
-                      const gmlp_image *decoded, metrics_psnr_sums *sums, char error[256]);
-void metrics_psnr_merge(metrics_psnr_sums *sums, const metrics_psnr_sums *other);
-metrics_psnr_result metrics_psnr_finish(const metrics_psnr_sums *sums);
-void metrics_psnr_free(metrics_psnr *p); /* NULL is fine */
-
-/* The pieces, for plots and tests. */
+/* The pieces, which plots and others use. */
 
 int metrics_is_hdr(const gmlp_image *reference);
 /* The view of some rows of a picture. */
@@ -75,7 +45,7 @@ gmlp_result metrics_linear(const gmlp_image *image, int hdr, float *linear);
 gmlp_result metrics_pq(const float *linear, uint32_t width, uint32_t height, float *signal);
 /* 1 = OG; rows of the reference, and the same rows from metrics_linear. */
 gmlp_result metrics_mask(const gmlp_image *reference, const float *linear, int hdr, uint8_t *mask);
-/* CIEDE2000 of two CIE L*a*b* colours. */
-double metrics_delta_e2000(const double lab1[3], const double lab2[3]);
+/* Packed float RGB as an image, to read or to write. */
+gmlp_image metrics_floats(const float *data, uint32_t width, uint32_t height, int space);
 
 #endif

@@ -13,7 +13,6 @@
 #include "bench/polynomial.h"
 #include "bench/residual_jpeg.h"
 #include "bench/siren.h"
-#include "measure/chart.h"
 #include "measure/metrics.h"
 #include "tests/synthetic.h"
 
@@ -470,7 +469,7 @@ static void folders_of_pictures(void **state) {
     bench_list_free(&l);
 }
 
-/* Numbers and plots. */
+/* Numbers. */
 
 static void means_leave_out_what_is_not_a_number(void **state) {
     bench_outcome o;
@@ -496,50 +495,6 @@ static void means_leave_out_what_is_not_a_number(void **state) {
     assert_string_equal(text, "jpeg_2_kb");
 }
 
-static size_t occurrences(const char *text, const char *what) {
-    size_t n = 0;
-    for (; (text = strstr(text, what)) != NULL; text++) n++;
-    return n;
-}
-
-static void charts_are_whole(void **state) {
-    chart_panel *p = (chart_panel *)calloc(2, sizeof *p);
-    chart_series *s;
-    char *text = NULL;
-    size_t size;
-    FILE *file = open_memstream(&text, &size);
-    (void)state;
-    assert_non_null(p);
-    assert_non_null(file);
-    strcpy(p[0].title, "a < b & c > d");
-    p[0].x_title = p[1].x_title = "x";
-    p[0].y_title = p[1].y_title = "y";
-    p[0].count = 2;
-    s = &p[0].series[0];
-    s->name = "first";
-    s->count = 3;
-    s->x[0] = 4096, s->y[0] = 40, s->label[0] = "late";
-    s->x[1] = 1024, s->y[1] = 30;
-    s->x[2] = 2048, s->y[2] = NAN; /* left out */
-    s = &p[0].series[1];
-    s->count = s->level = s->dashed = 1;
-    s->y[0] = 35;
-    p[1].unit = CHART_SECONDS; /* empty */
-    chart_write(file, "title", "note", p, 2, 2);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(occurrences(text, "<svg "), 1);
-    assert_int_equal(occurrences(text, "</svg>"), 1);
-    assert_int_equal(occurrences(text, "<text "), occurrences(text, "</text>"));
-    assert_int_equal(occurrences(text, "<g "), occurrences(text, "</g>"));
-    assert_int_equal(occurrences(text, "a &lt; b &amp; c &gt; d"), 1);
-    assert_int_equal(occurrences(text, "<circle "), 2);
-    assert_int_equal(occurrences(text, "<polyline "), 1);
-    assert_null(strstr(text, "nan"));
-    assert_null(strstr(text, "inf"));
-    free(text);
-    free(p);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(polynomial_recovers_a_polynomial),
@@ -555,7 +510,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(starts_are_taken_and_checked, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(folders_of_pictures, folder_make, folder_remove),
         cmocka_unit_test(means_leave_out_what_is_not_a_number),
-        cmocka_unit_test(charts_are_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,15 @@ does decode base.png b.tif --depth half --to p3
 does compare a.exr b.tif
 does decode base.png whole.png
 does compare wide.png whole.png $from --heatmap heat.png --chromaticity xy.png
+does compare wide.png whole.png $from --heatmap heat.svg --chromaticity xy.svg
+for plot in heat xy; do
+    if have xmllint; then is "compare: $plot.svg is XML" xmllint --noout $plot.svg; fi
+    mv $plot.png first_$plot.png; mv $plot.svg first_$plot.svg
+done
+does compare wide.png whole.png $from --heatmap heat.svg --chromaticity xy.svg
+is "compare: the same plots again" [ "$(cat first_heat.svg first_xy.svg | cksum)" = "$(cat heat.svg xy.svg | cksum)" ]
+does compare wide.png whole.png $from --heatmap heat.png --chromaticity xy.png
+is "compare: the same as PNG" [ "$(cat first_heat.png first_xy.png | cksum)" = "$(cat heat.png xy.png | cksum)" ]
 is "the maps are there" [ -s heat.png -a -s xy.png ]
 
 # The same bytes each time, on any number of threads.
@@ -242,6 +251,8 @@ says 2 "\-\-paper goes without" bench --paper photographs --only rate
 says 2 "\-\-hdr goes without" bench --hdr pairs --quality 90
 says 2 "\-\-hdr goes without" bench --hdr pairs --paper-iterations 9
 says 2 "\-\-plot draws part rate" bench photographs --only train --plot x.svg
+says 2 "x.gif: plots end in .svg or .png" compare base.png base.png --heatmap x.gif
+says 2 "x: plots end in .svg or .png" bench photographs --plot x
 says 2 "'-' (standard input or output) is not supported" encode - x.jpg
 says 2 "a file name is missing" encode wide.png
 says 2 "no file names" strip
@@ -296,6 +307,9 @@ fi
 (ulimit -f 8; "$tool" decode base.png kept.png >out 2>err); status=$?
 is "a full disk: exit 1" [ $status -eq 1 ]
 is "a full disk: said" grep -q "kept.png: cannot be written: File too large" err
+(ulimit -f 8; "$tool" compare wide.png base.png $from --chromaticity kept.png >out 2>err); status=$?
+is "a full disk while plotting: exit 1" [ $status -eq 1 ]
+is "a full disk while plotting: said" grep -q "kept.png: cannot be written: File too large" err
 (ulimit -f 8; "$tool" encode wide.png kept.png $from --iterations 1 >out 2>err); status=$?
 is "a full disk while encoding: exit 1" [ $status -eq 1 ]
 is "a full disk while encoding: said" grep -q "kept.png: cannot be written: File too large" err
