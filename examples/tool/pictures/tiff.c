@@ -331,10 +331,13 @@ static int read_blocks(TIFF *t, const tiff_layout *l, const tiff_rows *r, const 
             for (x = 0; x < l->width; x += block_width) {
                 const uint32_t rows = l->height - y < block_height ? l->height - y : block_height;
                 const tmsize_t want = tiled ? size : (tmsize_t)rows * row_bytes;
-                tmsize_t got;
+                const uint32_t index = tiled ? TIFFComputeTile(t, x, y, 0, (uint16_t)plane)
+                                             : TIFFComputeStrip(t, y, (uint16_t)plane);
+                tmsize_t got = 0;
                 memset(r->block, 0, (size_t)size); /* a decoder that stops short leaves no other block's pixels */
-                if (tiled) got = TIFFReadEncodedTile(t, TIFFComputeTile(t, x, y, 0, (uint16_t)plane), r->block, size);
-                else got = TIFFReadEncodedStrip(t, TIFFComputeStrip(t, y, (uint16_t)plane), r->block, want);
+                if (!TIFFGetStrileOffset(t, index)) snprintf(reason, REASON, "TIFF: some of its pixels are missing");
+                else if (tiled) got = TIFFReadEncodedTile(t, index, r->block, size);
+                else got = TIFFReadEncodedStrip(t, index, r->block, want);
                 if (got < want || *reason) {
                     if (!*reason) snprintf(reason, REASON, "TIFF: the pixels end too early");
                     return -1;
@@ -345,11 +348,11 @@ static int read_blocks(TIFF *t, const tiff_layout *l, const tiff_rows *r, const 
     return 0;
 }
 
-static int too_large(const tiff_layout *l, uint64_t block, uint64_t file_size, char *reason) {
+/* The blocks count, as all of them are decoded: they can be far larger than what of the picture lies in them. */
+static int too_large(const tiff_layout *l, uint64_t block, uint64_t blocks, uint64_t file_size, char *reason) {
     const uint64_t room = largest_size(file_size, l->compression == COMPRESSION_NONE ? 24 : MOST_OF_A_BYTE);
-    const uint64_t pixels = (uint64_t)l->width * l->height;
     if (l->width > GMLP_MAX_SIZE || l->height > GMLP_MAX_SIZE) return 0; /* said when memory is asked for */
-    if (block <= room && pixels * 3 * gmlp_type_size(l->type) <= room && pixels * l->samples / 8 * l->bits <= room) return 0;
+    if (block <= room / (blocks ? blocks : 1) && (uint64_t)l->width * l->height * 3 * gmlp_type_size(l->type) <= room) return 0;
     snprintf(reason, REASON, "TIFF: %u x %u pixels of %d samples are more than a file of %llu bytes can hold", l->width, l->height,
              l->samples, (unsigned long long)file_size);
     return -1;
@@ -373,7 +376,9 @@ static int read_pixels(TIFF *t, const tiff_layout *l, uint64_t file_size, gmlp_i
         if (!*reason) snprintf(reason, REASON, "TIFF: the sizes of strips or tiles do not fit");
         return -1;
     }
-    if (too_large(l, (uint64_t)size, file_size, reason) || image_allocate(image, reason)) return -1;
+    if (too_large(l, (uint64_t)size, tiled ? TIFFNumberOfTiles(t) : TIFFNumberOfStrips(t), file_size, reason) ||
+        image_allocate(image, reason))
+        return -1;
     r.block = (uint8_t *)malloc((size_t)size);
     r.samples = (uint8_t *)malloc((size_t)block_width * (size_t)planes * sizeof(float));
     r.alpha = (uint8_t *)malloc((size_t)block_width * sizeof(float));
