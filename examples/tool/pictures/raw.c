@@ -1,5 +1,5 @@
-/* Camera raws: what the sensor saw, not yet a picture. They are known here so that none of the previews in them is taken
-   for the photograph. Those that are TIFF files by their first bytes are found in tiff_pages.c. */
+/* Camera raws: what the sensor saw, not yet a picture. They are known here so that none of the previews in them is
+   taken for the photograph. Those that are TIFF files by their first bytes are found in tiff_pages.c. */
 #include "pictures/formats.h"
 
 /* A question mark stands for any byte. */
@@ -17,15 +17,16 @@ int is_camera_raw(const uint8_t *b, size_t size) {
     };
     size_t i, k;
     for (i = 0; i < sizeof known / sizeof *known; i++) {
-        for (k = 0; k < known[i].length && k < size && (known[i].magic[k] == '?' || b[k] == (uint8_t)known[i].magic[k]); k++) {}
+        const char *magic = known[i].magic;
+        for (k = 0; k < known[i].length && k < size && (magic[k] == '?' || b[k] == (uint8_t)magic[k]); k++) {}
         if (k == known[i].length) return 1;
     }
     return 0;
 }
 
 void raw_reason(char reason[REASON]) {
-    snprintf(reason, REASON, "is a camera raw, not a picture yet: make a 16-bit ProPhoto TIFF of it (dcraw -w -o 4 -6 -g 1.8 16 "
-                             "-q 3 -T) and give that, with --from prophoto");
+    snprintf(reason, REASON, "is a camera raw, not a picture yet: make a 16-bit ProPhoto TIFF of it (dcraw -w -o 4 -6 "
+                             "-g 1.8 16 -q 3 -T) and give that, with --from prophoto");
 }
 
 int raw_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]) {

@@ -96,7 +96,8 @@ static TIFF *open_io(tiff_io *io, const char *mode, uint64_t most, char *reason)
     TIFFSetErrorHandlerExt(on_tiff_error);
     TIFFSetWarningHandlerExt(on_tiff_warning);
 #if TIFFLIB_VERSION >= 20221213
-    t = TIFFClientOpenExt("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, NULL, NULL, options);
+    t = TIFFClientOpenExt("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, NULL, NULL,
+                          options);
     TIFFOpenOptionsFree(options);
 #else
     t = TIFFClientOpen("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, NULL, NULL);
@@ -106,10 +107,10 @@ static TIFF *open_io(tiff_io *io, const char *mode, uint64_t most, char *reason)
 
 /* Reading. */
 
-/* A picture may take FREE_ROOM whatever the file's size, so that what is blank or drawn is read, and else as many bytes for
-   one of the file as compression can make of one: uncompressed 24, for a bit becomes three bytes; else 2731, the 4096 bytes
-   that 12 bits of LZW can stand for (Deflate: 1032, PackBits: 64; what fax, LZMA and ZSTD can do beyond is blank paper).
-   More is an error before any memory is taken. */
+/* A picture may take FREE_ROOM whatever the file's size, so that what is blank or drawn is read, and else as many
+   bytes for one of the file as compression can make of one: uncompressed 24, for a bit becomes three bytes; else 2731,
+   the 4096 bytes that 12 bits of LZW can stand for (Deflate: 1032, PackBits: 64; what fax, LZMA and ZSTD can do beyond
+   is blank paper). More is an error before any memory is taken. */
 #define FREE_ROOM ((uint64_t)256 << 20)
 #define MOST_OF_A_BYTE 2731
 
@@ -155,17 +156,20 @@ static int read_photometric(TIFF *t, tiff_layout *l, char *reason) {
     }
     if (p == PHOTOMETRIC_RGB) return 3;
     if (p == PHOTOMETRIC_MINISBLACK || p == PHOTOMETRIC_MINISWHITE || p == PHOTOMETRIC_PALETTE) return 1;
-    snprintf(reason, REASON, "TIFF: its colours are %s (photometric %d); convert it to RGB first, such as 16-bit ProPhoto",
-             photometric_name(p), p);
+    snprintf(reason, REASON, "TIFF: its colours are %s (photometric %d); convert it to RGB first, such as 16-bit "
+                             "ProPhoto", photometric_name(p), p);
     return 0;
 }
 
-/* What the samples become; an unstated format is taken for unsigned integers, as the standard says. */
+/* What the samples become, 0 if they cannot be read; an unstated format is taken for unsigned integers, as the standard
+   says. */
 static int type_of_samples(const tiff_layout *l) {
+    const int palette = l->photometric == PHOTOMETRIC_PALETTE;
     if (l->format == SAMPLEFORMAT_IEEEFP)
-        return l->photometric == PHOTOMETRIC_PALETTE ? 0 : l->bits == 16 ? GMLP_HALF : l->bits == 32 || l->bits == 64 ? GMLP_FLOAT : 0;
-    if ((l->format != SAMPLEFORMAT_UINT && l->format != SAMPLEFORMAT_VOID) || l->bits < 1) return 0;
-    return l->bits <= 8 ? GMLP_U8 : l->bits <= 16 ? GMLP_U16 : l->bits == 32 && l->photometric != PHOTOMETRIC_PALETTE ? GMLP_FLOAT : 0;
+        return palette ? 0 : l->bits == 16 ? GMLP_HALF : l->bits == 32 || l->bits == 64 ? GMLP_FLOAT : 0;
+    if (l->format != SAMPLEFORMAT_UINT && l->format != SAMPLEFORMAT_VOID) return 0;
+    if (l->bits > 16) return l->bits == 32 && !palette ? GMLP_FLOAT : 0;
+    return l->bits <= 8 ? GMLP_U8 : GMLP_U16;
 }
 
 /* Palettes are of 16 bits, but most were made from 8: times 257, times 256 or, wrongly, times 1. */
@@ -197,11 +201,12 @@ static void read_extra_samples(TIFF *t, tiff_layout *l, char *notes) {
     l->alpha = -1;
     for (i = 0; i < l->samples - l->colours; i++) {
         const int kind = i < count ? kinds[i] : EXTRASAMPLE_UNSPECIFIED;
-        if (kind == EXTRASAMPLE_ASSOCALPHA && l->alpha < 0 && l->photometric != PHOTOMETRIC_PALETTE) l->alpha = l->colours + i;
+        if (kind == EXTRASAMPLE_ASSOCALPHA && l->alpha < 0 && l->photometric != PHOTOMETRIC_PALETTE)
+            l->alpha = l->colours + i;
         if (kind == EXTRASAMPLE_UNSPECIFIED) other++;
         else picture_note(notes, "alpha is left out");
     }
-    if (other) picture_note(notes, "%d channel%s beside the colours %s left out", other, other > 1 ? "s" : "", other > 1 ? "are" : "is");
+    if (other) picture_note(notes, "%d channel%s left out beside the colours", other, other > 1 ? "s are" : " is");
 }
 
 static int tiff_layout_read(TIFF *t, tiff_layout *l, char *notes, char *reason) {
@@ -214,15 +219,16 @@ static int tiff_layout_read(TIFF *t, tiff_layout *l, char *notes, char *reason) 
     TIFFGetFieldDefaulted(t, TIFFTAG_COMPRESSION, &l->compression);
     if (!TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &l->width) || !TIFFGetField(t, TIFFTAG_IMAGELENGTH, &l->height) ||
         !TIFFGetField(t, TIFFTAG_PHOTOMETRIC, &l->photometric)) {
-        snprintf(reason, REASON, "TIFF: a required tag is missing: the width, the height or the photometric interpretation");
+        snprintf(reason, REASON, "TIFF: a tag is missing: the width, the height or the photometric interpretation");
         return -1;
     }
     l->colours = read_photometric(t, l, reason);
     if (!l->colours) return -1;
     l->type = type_of_samples(l);
     if (!l->type) {
-        snprintf(reason, REASON, "TIFF: %d-bit %s samples are not supported; 1 to 16 and 32 bit, half, float and double are", l->bits,
-                 l->format == SAMPLEFORMAT_IEEEFP ? "float" : l->format == SAMPLEFORMAT_INT ? "signed" : "integer or special");
+        snprintf(reason, REASON, "TIFF: %d-bit %s samples are not supported; 1 to 16 and 32 bit, half, float, double are",
+                 l->bits, l->format == SAMPLEFORMAT_IEEEFP ? "float" : l->format == SAMPLEFORMAT_UINT ? "integer"
+                 : l->format == SAMPLEFORMAT_INT ? "signed" : "complex");
         return -1;
     }
     if (l->samples < l->colours) {
@@ -232,7 +238,8 @@ static int tiff_layout_read(TIFF *t, tiff_layout *l, char *notes, char *reason) 
     if (l->photometric == PHOTOMETRIC_PALETTE && read_palette(t, l, reason)) return -1;
     read_extra_samples(t, l, notes);
     if (TIFFGetField(t, TIFFTAG_ORIENTATION, &orientation) && orientation != ORIENTATION_TOPLEFT)
-        picture_note(notes, "its orientation tag (%d) is not carried over: the pixels are taken as they are stored", orientation);
+        picture_note(notes, "its orientation tag (%d) is not carried over: the pixels are taken as they are stored",
+                     orientation);
     return 0;
 }
 
@@ -277,117 +284,125 @@ static void unpack(const tiff_layout *l, const uint8_t *from, size_t n, void *to
         for (i = 0; i < n; i++) ((uint16_t *)to)[i] = (uint16_t)((integer_at(l, from, i) * 65535 + most / 2) / most);
 }
 
-/* Where read samples go: one row of a block at a time. */
-typedef struct tiff_rows {
-    uint8_t *block, *samples, *alpha;
-} tiff_rows;
+/* Strips or tiles, and memory for one of them and for a row of it. */
+typedef struct tiff_blocks {
+    int tiled, planes; /* samples that lie side by side */
+    tmsize_t size, row_bytes;
+    uint32_t width, height, count;
+    uint8_t *bytes, *samples, *alpha;
+} tiff_blocks;
 
 /* Unpacked samples into a row of the picture: all of them, interleaved, or those of one plane. */
-static void spread(const tiff_layout *l, const tiff_rows *r, uint8_t *to, size_t columns, int plane) {
-    const int planes = l->planar == PLANARCONFIG_CONTIG ? l->samples : 1;
-    const size_t size = gmlp_type_size(l->type), step = (size_t)planes * size;
-    const int grey = l->colours == 1, with_alpha = l->alpha >= plane && l->alpha < plane + planes;
+static void spread(const tiff_layout *l, const tiff_blocks *b, uint8_t *row, size_t columns, int plane) {
+    const size_t size = gmlp_type_size(l->type), step = (size_t)b->planes * size;
+    const int with_alpha = l->alpha >= plane && l->alpha < plane + b->planes;
+    const uint16_t *index = (const uint16_t *)(const void *)b->samples;
+    const uint8_t *from = b->samples;
+    uint8_t *to = row;
     size_t i;
     int c;
-    for (i = 0; i < columns && plane < l->colours; i++, to += 3 * size)
+    for (i = 0; i < columns && plane < l->colours; i++, from += step, to += 3 * size, index += b->planes)
         if (l->photometric == PHOTOMETRIC_PALETTE)
             for (c = 0; c < 3; c++) {
-                const unsigned v = (unsigned)l->map[c][((const uint16_t *)(const void *)r->samples)[i * (size_t)planes]] >> l->map_shift;
+                const unsigned v = (unsigned)l->map[c][*index] >> l->map_shift;
                 if (l->type == GMLP_U8) to[c] = (uint8_t)v;
                 else ((uint16_t *)(void *)to)[c] = (uint16_t)v;
             }
-        else if (grey)
-            for (c = 0; c < 3; c++) memcpy(to + (size_t)c * size, r->samples + i * step, size);
-        else if (planes > 1) memcpy(to, r->samples + i * step, 3 * size);
-        else memcpy(to + (size_t)plane * size, r->samples + i * size, size);
+        else if (l->colours == 1)
+            for (c = 0; c < 3; c++) memcpy(to + (size_t)c * size, from, size);
+        else if (b->planes > 1) memcpy(to, from, 3 * size);
+        else memcpy(to + (size_t)plane * size, from, size);
     if (!with_alpha) return;
-    if (plane < l->colours) to -= 3 * size * columns;
-    for (i = 0; i < columns; i++) memcpy(r->alpha + i * size, r->samples + i * step + (size_t)(l->alpha - plane) * size, size);
+    from = b->samples + (size_t)(l->alpha - plane) * size;
+    for (i = 0; i < columns; i++, from += step) memcpy(b->alpha + i * size, from, size);
     /* it is the stored numbers that the file's maker multiplied, whatever their curve */
-    alpha_divide(l->type, to, r->alpha, columns);
+    alpha_divide(l->type, row, b->alpha, columns);
 }
 
-/* One block, strip or tile, of all samples or of a plane, cut at the picture's edges. */
-static void place(const tiff_layout *l, const tiff_rows *r, const gmlp_image *image, size_t row_bytes, uint32_t block_width,
-                  uint32_t rows, uint32_t x, uint32_t y, int plane) {
-    const size_t size = gmlp_type_size(l->type), columns = block_width < l->width - x ? block_width : l->width - x;
+/* One block, of all samples or of a plane, cut at the picture's edges. */
+static void place(const tiff_layout *l, const tiff_blocks *b, const gmlp_image *image, uint32_t x, uint32_t y,
+                  int plane) {
+    const size_t size = gmlp_type_size(l->type), columns = b->width < l->width - x ? b->width : l->width - x;
+    const uint32_t rows = b->height < l->height - y ? b->height : l->height - y;
     uint32_t j;
-    if (rows > l->height - y) rows = l->height - y;
     for (j = 0; j < rows; j++) {
-        unpack(l, r->block + j * row_bytes, columns * (l->planar == PLANARCONFIG_CONTIG ? l->samples : 1u), r->samples);
-        spread(l, r, (uint8_t *)image->data + ((size_t)(y + j) * l->width + x) * 3 * size, columns, plane);
+        unpack(l, b->bytes + j * (size_t)b->row_bytes, columns * (size_t)b->planes, b->samples);
+        spread(l, b, (uint8_t *)image->data + ((size_t)(y + j) * l->width + x) * 3 * size, columns, plane);
     }
 }
 
-static int read_blocks(TIFF *t, const tiff_layout *l, const tiff_rows *r, const gmlp_image *image, uint32_t block_width,
-                       uint32_t block_height, char *reason) {
-    const int tiled = TIFFIsTiled(t), planes = l->planar == PLANARCONFIG_CONTIG ? 1 : l->samples;
-    const tmsize_t size = tiled ? TIFFTileSize(t) : TIFFStripSize(t), row_bytes = tiled ? TIFFTileRowSize(t) : TIFFScanlineSize(t);
+static int read_block(TIFF *t, const tiff_layout *l, const tiff_blocks *b, uint32_t x, uint32_t y, int plane,
+                      char *reason) {
+    const uint32_t rows = l->height - y < b->height ? l->height - y : b->height;
+    const uint32_t index = b->tiled ? TIFFComputeTile(t, x, y, 0, (uint16_t)plane)
+                                    : TIFFComputeStrip(t, y, (uint16_t)plane);
+    const tmsize_t want = b->tiled ? b->size : (tmsize_t)rows * b->row_bytes;
+    tmsize_t got = 0;
+    memset(b->bytes, 0, (size_t)b->size); /* a decoder that stops short leaves no other block's pixels */
+    if (!TIFFGetStrileOffset(t, index)) snprintf(reason, REASON, "TIFF: some of its pixels are missing");
+    else if (b->tiled) got = TIFFReadEncodedTile(t, index, b->bytes, want);
+    else got = TIFFReadEncodedStrip(t, index, b->bytes, want);
+    if (got < want && !*reason) snprintf(reason, REASON, "TIFF: the pixels end too early");
+    return *reason ? -1 : 0;
+}
+
+static int read_blocks(TIFF *t, const tiff_layout *l, const tiff_blocks *b, const gmlp_image *image, char *reason) {
     uint32_t x, y;
     int plane;
-    for (plane = 0; plane < planes; plane++) {
+    for (plane = 0; plane < l->samples; plane += b->planes) {
         if (plane >= l->colours && plane != l->alpha) continue;
-        for (y = 0; y < l->height; y += block_height)
-            for (x = 0; x < l->width; x += block_width) {
-                const uint32_t rows = l->height - y < block_height ? l->height - y : block_height;
-                const tmsize_t want = tiled ? size : (tmsize_t)rows * row_bytes;
-                const uint32_t index = tiled ? TIFFComputeTile(t, x, y, 0, (uint16_t)plane)
-                                             : TIFFComputeStrip(t, y, (uint16_t)plane);
-                tmsize_t got = 0;
-                memset(r->block, 0, (size_t)size); /* a decoder that stops short leaves no other block's pixels */
-                if (!TIFFGetStrileOffset(t, index)) snprintf(reason, REASON, "TIFF: some of its pixels are missing");
-                else if (tiled) got = TIFFReadEncodedTile(t, index, r->block, size);
-                else got = TIFFReadEncodedStrip(t, index, r->block, want);
-                if (got < want || *reason) {
-                    if (!*reason) snprintf(reason, REASON, "TIFF: the pixels end too early");
-                    return -1;
-                }
-                place(l, r, image, (size_t)row_bytes, block_width, block_height, x, y, plane);
+        for (y = 0; y < l->height; y += b->height)
+            for (x = 0; x < l->width; x += b->width) {
+                if (read_block(t, l, b, x, y, plane, reason)) return -1;
+                place(l, b, image, x, y, plane);
             }
     }
     return 0;
 }
 
 /* The blocks count, as all of them are decoded: they can be far larger than what of the picture lies in them. */
-static int too_large(const tiff_layout *l, uint64_t block, uint64_t blocks, uint64_t file_size, char *reason) {
+static int too_large(const tiff_layout *l, const tiff_blocks *b, uint64_t file_size, char *reason) {
     const uint64_t room = largest_size(file_size, l->compression == COMPRESSION_NONE ? 24 : MOST_OF_A_BYTE);
+    const uint64_t picture = (uint64_t)l->width * l->height * 3 * gmlp_type_size(l->type);
     if (l->width > GMLP_MAX_SIZE || l->height > GMLP_MAX_SIZE) return 0; /* said when memory is asked for */
-    if (block <= room / (blocks ? blocks : 1) && (uint64_t)l->width * l->height * 3 * gmlp_type_size(l->type) <= room) return 0;
-    snprintf(reason, REASON, "TIFF: %u x %u pixels of %d samples are more than a file of %llu bytes can hold", l->width, l->height,
-             l->samples, (unsigned long long)file_size);
+    if (picture <= room && (uint64_t)b->size <= room / (b->count ? b->count : 1)) return 0;
+    snprintf(reason, REASON, "TIFF: %u x %u pixels of %d samples are more than a file of %llu bytes can hold", l->width,
+             l->height, l->samples, (unsigned long long)file_size);
     return -1;
 }
 
 static int read_pixels(TIFF *t, const tiff_layout *l, uint64_t file_size, gmlp_image *image, char *reason) {
-    const int tiled = TIFFIsTiled(t), planes = l->planar == PLANARCONFIG_CONTIG ? l->samples : 1;
-    const tmsize_t size = tiled ? TIFFTileSize(t) : TIFFStripSize(t), row_bytes = tiled ? TIFFTileRowSize(t) : TIFFScanlineSize(t);
-    uint32_t block_width = l->width, block_height = l->height;
-    tiff_rows r;
+    tiff_blocks b;
     int bad;
-    if (tiled) {
-        TIFFGetField(t, TIFFTAG_TILEWIDTH, &block_width);
-        TIFFGetField(t, TIFFTAG_TILELENGTH, &block_height);
+    b.tiled = TIFFIsTiled(t);
+    b.planes = l->planar == PLANARCONFIG_CONTIG ? l->samples : 1;
+    b.size = b.tiled ? TIFFTileSize(t) : TIFFStripSize(t);
+    b.row_bytes = b.tiled ? TIFFTileRowSize(t) : TIFFScanlineSize(t);
+    b.count = b.tiled ? TIFFNumberOfTiles(t) : TIFFNumberOfStrips(t);
+    b.width = l->width;
+    b.height = 0;
+    if (b.tiled) {
+        TIFFGetField(t, TIFFTAG_TILEWIDTH, &b.width);
+        TIFFGetField(t, TIFFTAG_TILELENGTH, &b.height);
     } else {
-        TIFFGetFieldDefaulted(t, TIFFTAG_ROWSPERSTRIP, &block_height);
-        if (block_height > l->height) block_height = l->height;
+        TIFFGetFieldDefaulted(t, TIFFTAG_ROWSPERSTRIP, &b.height);
+        if (b.height > l->height) b.height = l->height;
     }
-    if (size <= 0 || row_bytes <= 0 || !block_width || !block_height || size / row_bytes < (tmsize_t)block_height ||
-        (uint64_t)row_bytes < ((uint64_t)block_width * (uint64_t)planes * l->bits + 7) / 8) {
+    if (b.size <= 0 || b.row_bytes <= 0 || !b.width || !b.height || b.size / b.row_bytes < (tmsize_t)b.height ||
+        (uint64_t)b.row_bytes < ((uint64_t)b.width * (uint64_t)b.planes * l->bits + 7) / 8) {
         if (!*reason) snprintf(reason, REASON, "TIFF: the sizes of strips or tiles do not fit");
         return -1;
     }
-    if (too_large(l, (uint64_t)size, tiled ? TIFFNumberOfTiles(t) : TIFFNumberOfStrips(t), file_size, reason) ||
-        image_allocate(image, reason))
-        return -1;
-    r.block = (uint8_t *)malloc((size_t)size);
-    r.samples = (uint8_t *)malloc((size_t)block_width * (size_t)planes * sizeof(float));
-    r.alpha = (uint8_t *)malloc((size_t)block_width * sizeof(float));
-    bad = !r.block || !r.samples || !r.alpha;
+    if (too_large(l, &b, file_size, reason) || image_allocate(image, reason)) return -1;
+    b.bytes = (uint8_t *)malloc((size_t)b.size);
+    b.samples = (uint8_t *)malloc((size_t)b.width * (size_t)b.planes * sizeof(float));
+    b.alpha = (uint8_t *)malloc((size_t)b.width * sizeof(float));
+    bad = !b.bytes || !b.samples || !b.alpha;
     if (bad) snprintf(reason, REASON, "out of memory");
-    else bad = read_blocks(t, l, &r, image, block_width, block_height, reason);
-    free(r.block);
-    free(r.samples);
-    free(r.alpha);
+    else bad = read_blocks(t, l, &b, image, reason);
+    free(b.bytes);
+    free(b.samples);
+    free(b.alpha);
     return bad;
 }
 
@@ -415,8 +430,8 @@ static double power_of_table(const uint16_t *table, size_t count) {
     return power;
 }
 
-/* What the file's own tags say of its colours. Floats are light; integers have by the standard, unless a TransferFunction
-   says otherwise, the power 2.2, which with these primaries of sRGB means sRGB. */
+/* What the file's own tags say of its colours. Floats are light; integers have by the standard, unless a
+   TransferFunction says otherwise, the power 2.2, which with the primaries of sRGB means sRGB. */
 static void tiff_color(TIFF *t, const tiff_layout *l, picture_facts *facts) {
     static const double xyz[8] = { 1, 0, 0, 1, 0, 0, 1 / 3.0, 1 / 3.0 };
     float *primaries, *white;
@@ -432,7 +447,8 @@ static void tiff_color(TIFF *t, const tiff_layout *l, picture_facts *facts) {
         facts->has_xy = 1;
     }
     if (l->format == SAMPLEFORMAT_IEEEFP) facts->gamma = 1;
-    else if (l->bits > 1 && l->bits <= 16 && TIFFGetField(t, TIFFTAG_TRANSFERFUNCTION, &curve[0], &curve[1], &curve[2])) {
+    else if (l->bits > 1 && l->bits <= 16 &&
+             TIFFGetField(t, TIFFTAG_TRANSFERFUNCTION, &curve[0], &curve[1], &curve[2])) {
         const size_t count = (size_t)1 << l->bits;
         const double power = power_of_table(curve[0], count);
         for (i = 1; i < 3 && curve[i] && !memcmp(curve[0], curve[i], count * sizeof **curve); i++) {}
@@ -529,7 +545,8 @@ picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_w
         s->base.like = *like;
         s->row_bytes = (size_t)like->width * 3 * gmlp_type_size(like->type);
         s->row = (uint8_t *)malloc(s->row_bytes);
-        s->tiff = s->row ? open_io(&s->io, s->row_bytes > LARGEST_CLASSIC / like->height ? "w8" : "w", 0, reason) : NULL;
+        if (s->row)
+            s->tiff = open_io(&s->io, s->row_bytes > LARGEST_CLASSIC / like->height ? "w8" : "w", 0, reason);
     }
     if (!s || !s->tiff) {
         if (s) free(s->row);

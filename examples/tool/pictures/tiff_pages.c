@@ -1,5 +1,5 @@
-/* Which of a TIFF's pages is the picture. Read from the file's own bytes, as only a few tags of each directory matter and
-   damage in another page must not stop this one. */
+/* Which of a TIFF's pages is the picture. Read from the file's own bytes, as only a few tags of each directory matter
+   and damage in another page must not stop this one. */
 #include <string.h>
 
 #include "pictures/formats.h"
@@ -7,9 +7,10 @@
 enum { MOST_DIRECTORIES = 1000, MOST_ENTRIES = 4096, MOST_SUBS = 100 }; /* looked at, in hostile files */
 
 enum {
-    NEW_SUBFILE = 254, OLD_SUBFILE = 255, WIDTH = 256, HEIGHT = 257, PHOTOMETRIC = 262, MAKE = 271, ARTIST = 315, SUB_IFDS = 330,
-    XMP = 700, CFA_PATTERN_SIZE = 33421, CFA_PATTERN = 33422, COPYRIGHT = 33432, IPTC = 33723, LEAF = 34310, EXIF = 34665,
-    GPS = 34853, DNG_VERSION = 50706, DNG_PRIVATE = 50740, COLOR_FILTERS = 32803, LINEAR_RAW = 34892
+    NEW_SUBFILE = 254, OLD_SUBFILE = 255, WIDTH = 256, HEIGHT = 257, PHOTOMETRIC = 262, MAKE = 271, ARTIST = 315,
+    SUB_IFDS = 330, XMP = 700, CFA_PATTERN_SIZE = 33421, CFA_PATTERN = 33422, COPYRIGHT = 33432, IPTC = 33723,
+    LEAF = 34310, EXIF = 34665, GPS = 34853, DNG_VERSION = 50706, DNG_PRIVATE = 50740,
+    COLOR_FILTERS = 32803, LINEAR_RAW = 34892 /* photometric interpretations */
 };
 enum { REDUCED = 1, MASK = 4, DEPTH = 8, SPECIAL = REDUCED | MASK | DEPTH }; /* bits of NewSubfileType */
 
@@ -138,7 +139,8 @@ int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *at, char note
     if (first.kind & SPECIAL ? full != 1 : larger) {
         snprintf(reason, REASON, "TIFF: its first page is %s; save the picture as a TIFF of one page",
                  !(first.kind & SPECIAL) ? "smaller than another picture below it"
-                 : full ? "a preview or a mask, and of its others several may be the picture" : "a preview or a mask, and there is no other");
+                 : full ? "a preview or a mask, and several others may be the picture"
+                 : "a preview or a mask, and there is no other");
         return -1;
     }
     if (pages > 1 && !(first.kind & SPECIAL))

@@ -74,6 +74,7 @@ static void tiff_layouts(void **state) {
                         for (x = 0; x < W; x += bw) {
                             const int step = separate ? 1 : samples;
                             const uint32_t rows = tiled || H - y >= bh ? bh : H - y;
+                            const tmsize_t size = (tmsize_t)(bw * rows * (uint32_t)step * 2);
                             for (j = 0; j < bh && y + j < H; j++)
                                 for (i = 0; i < bw && x + i < W; i++)
                                     for (c = 0; c < step; c++) {
@@ -81,8 +82,9 @@ static void tiff_layouts(void **state) {
                                         block[(j * bw + i) * (uint32_t)step + (uint32_t)c] =
                                             sample < 3 ? pixels[((y + j) * W + x + i) * 3 + (uint32_t)sample] : 7;
                                     }
-                            if (tiled) TIFFWriteEncodedTile(t, TIFFComputeTile(t, x, y, 0, (uint16_t)plane), block, (tmsize_t)(bw * bh * (uint32_t)step * 2));
-                            else TIFFWriteEncodedStrip(t, TIFFComputeStrip(t, y, (uint16_t)plane), block, (tmsize_t)(bw * rows * (uint32_t)step * 2));
+                            if (tiled)
+                                TIFFWriteEncodedTile(t, TIFFComputeTile(t, x, y, 0, (uint16_t)plane), block, size);
+                            else TIFFWriteEncodedStrip(t, TIFFComputeStrip(t, y, (uint16_t)plane), block, size);
                         }
                 TIFFClose(t);
                 free(block);
@@ -109,6 +111,13 @@ static void expect_error(const char *part) {
     assert_int_equal(picture_read(path, 0, 0, &p, error), -1);
     if (!strstr(error, part)) fail_msg("'%s' does not say '%s'", error, part);
     assert_null(p.image.data);
+}
+
+/* A sample as a share of full. */
+static double sample(const picture *p, size_t i) {
+    const void *data = p->image.data;
+    return p->image.type == GMLP_U8 ? ((const uint8_t *)data)[i] / 255.0
+         : p->image.type == GMLP_U16 ? ((const uint16_t *)data)[i] / 65535.0 : (double)((const float *)data)[i];
 }
 
 static void expect_note(const picture *p, const char *note) {
@@ -200,10 +209,7 @@ static void every_depth(void **state) {
                     for (c = 0; c < 3; c++) {
                         const double share = value[samples == 3 ? 3 * i + (size_t)c : i] / most;
                         const double want = kind == PHOTOMETRIC_MINISWHITE ? 1 - share : share;
-                        const void *data = p.image.data;
-                        const size_t k = 3 * i + (size_t)c;
-                        const double got = bits <= 8 ? ((const uint8_t *)data)[k] / 255.0
-                                         : bits <= 16 ? ((const uint16_t *)data)[k] / 65535.0 : (double)((const float *)data)[k];
+                        const double got = sample(&p, 3 * i + (size_t)c);
                         const double step = bits <= 8 ? 1 / 255.0 : bits <= 16 ? 1 / 65535.0 : 1 / 8388608.0;
                         if (fabs(got - want) > 0.51 * step)
                             fail_msg("%d bits, photometric %d: %g instead of %g", bits, kind, got, want);
@@ -211,6 +217,10 @@ static void every_depth(void **state) {
                 picture_free(&p);
                 unlink(path);
             }
+}
+
+static int palette_code(int index, int channel) {
+    return (index * 7 + channel * 50 + 3) & 255;
 }
 
 static void palettes(void **state) {
@@ -226,7 +236,7 @@ static void palettes(void **state) {
             int i;
             for (i = 0; i < 1 << bits; i++)
                 for (c = 0; c < 3; c++)
-                    map[c][i] = (uint16_t)(scales[s] ? ((i * 7 + c * 50 + 3) & 255) * scales[s] : i * 200 + c * 5000 + 1);
+                    map[c][i] = (uint16_t)(scales[s] ? palette_code(i, c) * scales[s] : i * 200 + c * 5000 + 1);
             for (i = 0; i < 32; i++) rows[i] = (uint8_t)(i * 37 + 1);
             begin_page(t, (uint32_t)(32 * 8 / bits), 1, bits, 1, PHOTOMETRIC_PALETTE);
             TIFFSetField(t, TIFFTAG_COLORMAP, map[0], map[1], map[2]);
@@ -237,7 +247,7 @@ static void palettes(void **state) {
             for (i = 0; i < 32 * 8 / bits; i++)
                 for (c = 0; c < 3; c++) {
                     const int index = rows[i * bits / 8] >> (8 - bits - i * bits % 8) & ((1 << bits) - 1);
-                    if (scales[s]) assert_int_equal(((uint8_t *)p.image.data)[3 * i + c], (index * 7 + c * 50 + 3) & 255);
+                    if (scales[s]) assert_int_equal(((uint8_t *)p.image.data)[3 * i + c], palette_code(index, c));
                     else assert_int_equal(((uint16_t *)p.image.data)[3 * i + c], index * 200 + c * 5000 + 1);
                 }
             picture_free(&p);
@@ -285,12 +295,12 @@ static void premultiplied(void **state) {
                 p = read_back();
                 for (i = 0; i < 6; i++) {
                     const double want = colour[i / 3][i % 3] * (kinds[k] == EXTRASAMPLE_ASSOCALPHA ? 1 : alpha[i / 3]);
-                    const double got = type == 0 ? ((uint8_t *)p.image.data)[i] / 255.0
-                                     : type == 1 ? ((uint16_t *)p.image.data)[i] / 65535.0 : (double)((float *)p.image.data)[i];
-                    if (fabs(got - want) > (type == 0 ? 1.6 / 255 : 1.6 / 65535)) fail_msg("%g instead of %g", got, want);
+                    const double got = sample(&p, (size_t)i);
+                    if (fabs(got - want) > 1.6 / (type == 0 ? 255 : 65535)) fail_msg("%g instead of %g", got, want);
                 }
                 c = kinds[k] == EXTRASAMPLE_UNSPECIFIED;
-                expect_note(&p, c ? "2 channels beside the colours are left out\n" : "1 channel beside the colours is left out\n");
+                expect_note(&p, c ? "2 channels are left out beside the colours\n"
+                                  : "1 channel is left out beside the colours\n");
                 assert_int_equal(!!strstr(p.notes, "alpha is left out\n"), !c);
                 picture_free(&p);
                 unlink(path);
@@ -301,7 +311,9 @@ static void other_colours(void **state) {
     static const struct {
         int photometric, samples;
         const char *name;
-    } kinds[] = { { PHOTOMETRIC_SEPARATED, 4, "CMYK" }, { PHOTOMETRIC_CIELAB, 3, "CIE L*a*b*" }, { PHOTOMETRIC_YCBCR, 3, "YCbCr" } };
+    } kinds[] = { { PHOTOMETRIC_SEPARATED, 4, "CMYK" },
+                  { PHOTOMETRIC_CIELAB, 3, "CIE L*a*b*" },
+                  { PHOTOMETRIC_YCBCR, 3, "YCbCr" } };
     static const uint8_t rows[64];
     TIFF *t;
     size_t i;
@@ -379,7 +391,8 @@ static void float_is_linear(void **state) {
 
 /* Primaries as published: ITU-R BT.709, SMPTE RP 431-2 with D65. */
 static void chromaticities(void **state) {
-    static const float srgb[6] = { .64f, .33f, .30f, .60f, .15f, .06f }, p3[6] = { .680f, .320f, .265f, .690f, .150f, .060f };
+    static const float srgb[6] = { .64f, .33f, .30f, .60f, .15f, .06f };
+    static const float p3[6] = { .680f, .320f, .265f, .690f, .150f, .060f };
     static const float d65[2] = { .3127f, .3290f };
     static const float light[3] = { 0.5f, 0.25f, 2.0f };
     static const uint8_t codes[3] = { 10, 128, 250 };
@@ -412,7 +425,7 @@ static void chromaticities(void **state) {
             assert_int_equal(p.image.space, k == 2 ? GMLP_P3 : GMLP_SRGB);
             assert_int_equal(p.image.type, GMLP_U16);
             for (i = 0; i < 3; i++) {
-                const double want = pow(codes[i] / 255.0, k == 2 ? 2.2 : 1.8), v = ((uint16_t *)p.image.data)[i] / 65535.0;
+                const double want = pow(codes[i] / 255.0, k == 2 ? 2.2 : 1.8), v = sample(&p, (size_t)i);
                 assert_true(fabs((v <= 0.04045 ? v / 12.92 : pow((v + 0.055) / 1.055, 2.4)) - want) < 1e-4);
             }
         }
@@ -500,7 +513,7 @@ static void which_page(void **state) {
     grey_page(t, 32, 32, 30, FILETYPE_PAGE);
     grey_page(t, 32, 32, 40, FILETYPE_PAGE);
     TIFFClose(t);
-    expect_error("several may be the picture");
+    expect_error("several others may be the picture");
 
     t = make_file("w");
     grey_page(t, 8, 8, 10, FILETYPE_REDUCEDIMAGE);
@@ -551,8 +564,9 @@ static void which_page_of_old(void **state) {
 }
 
 static void not_the_raw_preview(void **state) {
-    static const char *const magics[] = { "IIRO\10\0\0\0 Olympus", "IIU\0\30\0\0\0Panasonic", "II*\0\20\0\0\0CR\2\0 Canon",
-                                          "II*\0\10\0\0\0IIIITwaR", "\0\0\0\30ftypcrx mp42", "FUJIFILMCCD-RAW 0201" };
+    static const char *const magics[] = { "IIRO\10\0\0\0 Olympus", "IIU\0\30\0\0\0Panasonic",
+                                          "II*\0\20\0\0\0CR\2\0 Canon", "II*\0\10\0\0\0IIIITwaR",
+                                          "\0\0\0\30ftypcrx mp42", "FUJIFILMCCD-RAW 0201" };
     static const uint8_t version[4] = { 1, 4, 0, 0 };
     uint64_t below = 0;
     picture p;
@@ -674,7 +688,8 @@ static void more_than_the_file_holds(void **state) {
 
 /* Strips that are not there, or end early, are an error. */
 static void missing_pixels(void **state) {
-    static const int compressions[] = { COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_PACKBITS };
+    static const int compressions[] = { COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE,
+                                        COMPRESSION_PACKBITS };
     uint8_t bytes[8192], rows[64 * 16];
     char error[256];
     picture p;
@@ -699,7 +714,8 @@ static void missing_pixels(void **state) {
             if (cut == 0) put32(bytes + counts, 100);
             else if (cut == 1) put32(bytes + counts, 0), put32(bytes + at, 0);
             else put32(bytes + at, (uint32_t)size - 50);
-            if (!picture_read_memory(bytes, (size_t)size, "x", 0, &p, error)) fail_msg("compression %d, cut %d", compressions[c], cut);
+            if (!picture_read_memory(bytes, (size_t)size, "x", 0, &p, error))
+                fail_msg("compression %d, cut %d", compressions[c], cut);
         }
 }
 
