@@ -37,8 +37,7 @@ int is_camera_raw(const uint8_t *bytes, size_t size); /* by its first bytes */
 void raw_reason(char reason[REASON]);
 /* Where the directory of the picture begins among a TIFF's pages, previews and masks; notes on what is left out. 0, or
    -1 and a reason: a camera raw, or more than one page that might be the picture. */
-int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, char notes[PICTURE_NOTES],
-                      char reason[REASON]);
+int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, picture_facts *facts, char reason[REASON]);
 
 /* n packed RGB pixels, premultiplied with their alpha (n packed samples of the same gmlp_type), as they are without it:
    divided where alpha is above 0. Where it is 0 the colour stays: light without a body, as fire and glints have it.

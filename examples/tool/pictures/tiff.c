@@ -33,7 +33,10 @@ static void on_tiff_warning(thandle_t handle, const char *module, const char *fo
     vsnprintf(text, sizeof text, format, list);
     if (!io) return;
     if (!*io->reason && strstr(text, "IO error")) snprintf(io->reason, REASON, "TIFF: the file ends too early");
-    if (io->notes) picture_note(io->notes, "its pixels may be damaged (%s: %s)", module, text);
+    if (!io->notes) return;
+    /* libjpeg fills what is missing with grey */
+    if (!strcmp(module, "JPEGLib") && !strstr(text, "extraneous")) snprintf(io->reason, REASON, "TIFF: %.120s", text);
+    else picture_note(io->notes, "its pixels may be damaged (%s: %s)", module, text);
     io->notes = NULL; /* the first says it */
 }
 
@@ -226,9 +229,9 @@ static int tiff_layout_read(TIFF *t, tiff_layout *l, char *notes, char *reason) 
     if (!l->colours) return -1;
     l->type = type_of_samples(l);
     if (!l->type) {
-        snprintf(reason, REASON, "TIFF: %d-bit %s samples are not supported; 1 to 16 and 32 bit, half, float, double are",
-                 l->bits, l->format == SAMPLEFORMAT_IEEEFP ? "float" : l->format == SAMPLEFORMAT_UINT ? "integer"
-                 : l->format == SAMPLEFORMAT_INT ? "signed" : "complex");
+        snprintf(reason, REASON, "TIFF: %d-bit %s samples are not supported; 1 to 16 and 32 bit, half, float, double "
+                                 "are", l->bits, l->format == SAMPLEFORMAT_IEEEFP ? "float"
+                 : l->format == SAMPLEFORMAT_UINT ? "integer" : l->format == SAMPLEFORMAT_INT ? "signed" : "complex");
         return -1;
     }
     if (l->samples < l->colours) {
@@ -360,10 +363,11 @@ static int read_blocks(TIFF *t, const tiff_layout *l, const tiff_blocks *b, cons
     return 0;
 }
 
-/* The blocks count, as all of them are decoded: they can be far larger than what of the picture lies in them. */
+/* All samples count, and whole blocks, as they are decoded: most may be none of the picture's. */
 static int too_large(const tiff_layout *l, const tiff_blocks *b, uint64_t file_size, char *reason) {
     const uint64_t room = largest_size(file_size, l->compression == COMPRESSION_NONE ? 24 : MOST_OF_A_BYTE);
-    const uint64_t picture = (uint64_t)l->width * l->height * 3 * gmlp_type_size(l->type);
+    const unsigned samples = l->samples > 3 ? l->samples : 3;
+    const uint64_t picture = (uint64_t)l->width * l->height * samples * gmlp_type_size(l->type);
     if (l->width > GMLP_MAX_SIZE || l->height > GMLP_MAX_SIZE) return 0; /* said when memory is asked for */
     if (picture <= room && (uint64_t)b->size <= room / (b->count ? b->count : 1)) return 0;
     snprintf(reason, REASON, "TIFF: %u x %u pixels of %d samples are more than a file of %llu bytes can hold", l->width,
@@ -480,7 +484,7 @@ int tiff_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_fact
     TIFF *t;
     uint64_t directory;
     int bad;
-    if (tiff_find_picture(bytes, size, &directory, facts->notes, reason)) return -1;
+    if (tiff_find_picture(bytes, size, &directory, facts, reason)) return -1;
     memset(&io, 0, sizeof io);
     io.bytes = bytes;
     io.size = size;

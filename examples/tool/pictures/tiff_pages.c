@@ -90,18 +90,18 @@ static void add(queue *q, uint64_t at, int page) {
     q->page[q->count++] = (char)page;
 }
 
-static void tell_metadata(const directory *d, char *notes) {
+static void tell_metadata(const directory *d, picture_facts *facts) {
     const char *names[3];
     int n = 0;
     if (d->exif) names[n++] = "EXIF";
     if (d->iptc) names[n++] = "IPTC";
     if (d->xmp) names[n++] = "XMP";
-    if (n == 1) picture_note(notes, "its %s is not carried over", names[0]);
-    else if (n == 2) picture_note(notes, "its %s and %s are not carried over", names[0], names[1]);
-    else if (n == 3) picture_note(notes, "its %s, %s and %s are not carried over", names[0], names[1], names[2]);
+    if (n == 1) picture_note(facts->notes, "its %s is not carried over", names[0]);
+    else if (n == 2) picture_note(facts->notes, "its %s and %s are not carried over", names[0], names[1]);
+    else if (n == 3) picture_note(facts->notes, "its %s, %s and %s are not carried over", names[0], names[1], names[2]);
 }
 
-int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *at, char notes[PICTURE_NOTES], char reason[REASON]) {
+int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *at, picture_facts *facts, char reason[REASON]) {
     tiff_bytes f;
     queue q;
     directory first, any; /* any: what at least one directory says */
@@ -144,9 +144,9 @@ int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *at, char note
         return -1;
     }
     if (pages > 1 && !(first.kind & SPECIAL))
-        picture_note(notes, "%s%d further page%s left out", q.count == MOST_DIRECTORIES ? "more than " : "", pages - 1,
-                     pages == 2 ? " is" : "s are");
-    if (any.kind & MASK) picture_note(notes, "its transparency mask is left out");
-    tell_metadata(&any, notes);
+        picture_note(facts->notes, "%s%d further page%s left out", q.count == MOST_DIRECTORIES ? "more than " : "",
+                     pages - 1, pages == 2 ? " is" : "s are");
+    if (any.kind & MASK) picture_note(facts->notes, "its transparency mask is left out");
+    tell_metadata(&any, facts);
     return 0;
 }
