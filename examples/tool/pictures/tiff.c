@@ -170,7 +170,7 @@ static int type_of_samples(const tiff_layout *l) {
     const int palette = l->photometric == PHOTOMETRIC_PALETTE;
     if (l->format == SAMPLEFORMAT_IEEEFP)
         return palette ? 0 : l->bits == 16 ? GMLP_HALF : l->bits == 32 || l->bits == 64 ? GMLP_FLOAT : 0;
-    if (l->format != SAMPLEFORMAT_UINT && l->format != SAMPLEFORMAT_VOID) return 0;
+    if ((l->format != SAMPLEFORMAT_UINT && l->format != SAMPLEFORMAT_VOID) || !l->bits) return 0;
     if (l->bits > 16) return l->bits == 32 && !palette ? GMLP_FLOAT : 0;
     return l->bits <= 8 ? GMLP_U8 : GMLP_U16;
 }
@@ -181,7 +181,7 @@ static int read_palette(TIFF *t, tiff_layout *l, char *reason) {
     const size_t count = (size_t)1 << l->bits;
     size_t i;
     int c, all = 0, doubled = 1;
-    if (l->bits > 16 || !TIFFGetField(t, TIFFTAG_COLORMAP, &map[0], &map[1], &map[2])) {
+    if (!TIFFGetField(t, TIFFTAG_COLORMAP, &map[0], &map[1], &map[2])) {
         if (!*reason) snprintf(reason, REASON, "TIFF: its palette is missing");
         return -1;
     }
