@@ -31,6 +31,18 @@ int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
 
 typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]);
 picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load;
+picture_load raw_load; /* always the reason that raw_reason gives */
+
+int is_camera_raw(const uint8_t *bytes, size_t size); /* by its first bytes */
+void raw_reason(char reason[REASON]);
+/* Where the directory of the picture begins among a TIFF's pages, previews and masks; notes on what is left out. 0, or
+   -1 and a reason: a camera raw, or more than one page that might be the picture. */
+int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, picture_facts *facts, char reason[REASON]);
+
+/* n packed RGB pixels, premultiplied with their alpha (n packed samples of the same gmlp_type), as they are without it:
+   divided where alpha is above 0. Where it is 0 the colour stays: light without a body, as fire and glints have it.
+   Integers are rounded and end at full; alpha that is not a number, infinite or negative divides nothing. */
+void alpha_divide(int type, void *rgb, const void *alpha, size_t n);
 
 /* A JPEG picture's codes, 0..1, before they are rounded to 8-bit RGB. Subsampled colour is repeated, not smoothed. */
 int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]);

@@ -36,7 +36,8 @@ typedef struct format {
 
 static format find_format(const uint8_t *b, size_t size) {
     format f = { NULL, NULL };
-    if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
+    if (is_camera_raw(b, size)) f.load = raw_load;
+    else if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
         f.load = png_load;
         f.rows_open = png_rows_open;
     } else if (size >= 3 && !memcmp(b, "\377\330\377", 3)) {

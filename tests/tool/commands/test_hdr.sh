@@ -196,7 +196,7 @@ is "light below 0 is said" grep -q "1 below 0, 0 above" out
 says 1 "nan.tif: 2 samples are infinite or not a number, the first at column 1, row 0" hdr-encode two.ppm nan.tif x.jpg $linear
 
 float_tiff $one $one $one $two $one $one >untagged.tif
-says 0 "untagged.tif does not say its colour space; srgb assumed (--from-hdr tells it)" hdr-encode two.ppm untagged.tif x.png --iterations 5
+says 0 "untagged.tif does not say its colour space; srgb-linear assumed (--from-hdr tells it)" hdr-encode two.ppm untagged.tif x.png --iterations 5
 
 # Wrong usage: 2, and a message that names what is wrong.
 says 2 "a file name is missing" hdr-encode sdr.png

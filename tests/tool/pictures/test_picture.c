@@ -637,64 +637,7 @@ static void rows_equal_whole(void **state) {
     free(image.data);
 }
 
-/* TIFF, EXR, PPM and JPEG that our writers do not make. */
-
-static void tiff_layouts(void **state) {
-    enum { W = 70, H = 50 };
-    gmlp_image image = test_image(W, H, GMLP_U16, GMLP_SRGB);
-    const uint16_t *pixels = (const uint16_t *)image.data;
-    int tiled, separate, big;
-    (void)state;
-    for (tiled = 0; tiled < 2; tiled++)
-        for (separate = 0; separate < 2; separate++)
-            for (big = 0; big < 2; big++) { /* four samples a pixel; the other byte order */
-                const int samples = 3 + big, planes = separate ? samples : 1;
-                const uint32_t bw = tiled ? 32 : W, bh = tiled ? 16 : 7;
-                const char *path = in_folder("a.tif");
-                TIFF *t = TIFFOpen(path, big ? "wb" : "wl");
-                uint16_t *block = (uint16_t *)calloc((size_t)bw * bh * 4, 2);
-                uint16_t extra = EXTRASAMPLE_UNASSALPHA;
-                picture p;
-                char error[256];
-                uint32_t x, y, i, j;
-                int plane, c;
-                TIFFSetField(t, TIFFTAG_IMAGEWIDTH, W);
-                TIFFSetField(t, TIFFTAG_IMAGELENGTH, H);
-                TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, 16);
-                TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, samples);
-                if (big) TIFFSetField(t, TIFFTAG_EXTRASAMPLES, 1, &extra);
-                TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_RGB);
-                TIFFSetField(t, TIFFTAG_PLANARCONFIG, separate ? PLANARCONFIG_SEPARATE : PLANARCONFIG_CONTIG);
-                TIFFSetField(t, TIFFTAG_COMPRESSION, tiled ? COMPRESSION_ADOBE_DEFLATE : COMPRESSION_NONE);
-                if (tiled) {
-                    TIFFSetField(t, TIFFTAG_TILEWIDTH, bw);
-                    TIFFSetField(t, TIFFTAG_TILELENGTH, bh);
-                } else TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, bh);
-                for (plane = 0; plane < planes; plane++)
-                    for (y = 0; y < H; y += bh)
-                        for (x = 0; x < W; x += bw) {
-                            const int step = separate ? 1 : samples;
-                            const uint32_t rows = tiled || H - y >= bh ? bh : H - y;
-                            for (j = 0; j < bh && y + j < H; j++)
-                                for (i = 0; i < bw && x + i < W; i++)
-                                    for (c = 0; c < step; c++) {
-                                        const int sample = separate ? plane : c;
-                                        block[(j * bw + i) * (uint32_t)step + (uint32_t)c] =
-                                            sample < 3 ? pixels[((y + j) * W + x + i) * 3 + (uint32_t)sample] : 7;
-                                    }
-                            if (tiled) TIFFWriteEncodedTile(t, TIFFComputeTile(t, x, y, 0, (uint16_t)plane), block, (tmsize_t)(bw * bh * (uint32_t)step * 2));
-                            else TIFFWriteEncodedStrip(t, TIFFComputeStrip(t, y, (uint16_t)plane), block, (tmsize_t)(bw * rows * (uint32_t)step * 2));
-                        }
-                TIFFClose(t);
-                free(block);
-                if (picture_read(path, 0, 0, &p, error)) fail_msg("%s", error);
-                assert_int_equal(p.image.type, GMLP_U16);
-                assert_memory_equal(p.image.data, image.data, image_bytes(&image));
-                picture_free(&p);
-                unlink(path);
-            }
-    free(image.data);
-}
+/* EXR, PPM and JPEG that our writers do not make. */
 
 static void write_bytes(const char *path, const void *bytes, size_t size) {
     FILE *f = fopen(path, "wb");
@@ -926,7 +869,6 @@ int main(void) {
         cmocka_unit_test(unknown_profile),
         cmocka_unit_test(grey_profile),
         cmocka_unit_test(rows_equal_whole),
-        cmocka_unit_test(tiff_layouts),
         cmocka_unit_test(pnm_kinds),
         cmocka_unit_test(exr_kinds),
         cmocka_unit_test(jpeg_kinds),
