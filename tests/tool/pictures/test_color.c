@@ -1,36 +1,8 @@
 /* What the numbers of a picture file mean, and the profiles that files are given. */
+#include "made_icc.h"
 #include "made_png.h"
 
-#include <lcms2.h>
 #include <tiffio.h>
-
-/* What the numbers mean. Primaries as published: ITU-R BT.709, BT.2020, SMPTE RP 431-2, Adobe RGB (1998), ISO 22028-2. */
-
-static const double xy_srgb[8] = { .64, .33, .30, .60, .15, .06, .3127, .3290 };
-static const double xy_adobe[8] = { .64, .33, .21, .71, .15, .06, .3127, .3290 };
-static const double xy_p3[8] = { .680, .320, .265, .690, .150, .060, .3127, .3290 };
-static const double xy_romm[8] = { .7347, .2653, .1596, .8404, .0366, .0001, .3457, .3585 };
-static const double xy_wide[8] = { .735, .265, .115, .826, .157, .018, .3457, .3585 }; /* none of the library's */
-
-static void *make_icc(const double *xy, double gamma, cmsUInt32Number *size) {
-    cmsCIExyY white;
-    cmsCIExyYTRIPLE rgb;
-    cmsToneCurve *curve[3];
-    cmsHPROFILE p;
-    void *bytes;
-    white.x = xy[6]; white.y = xy[7]; white.Y = 1;
-    rgb.Red.x = xy[0]; rgb.Red.y = xy[1]; rgb.Red.Y = 1;
-    rgb.Green.x = xy[2]; rgb.Green.y = xy[3]; rgb.Green.Y = 1;
-    rgb.Blue.x = xy[4]; rgb.Blue.y = xy[5]; rgb.Blue.Y = 1;
-    curve[0] = curve[1] = curve[2] = cmsBuildGamma(NULL, gamma);
-    p = cmsCreateRGBProfile(&white, &rgb, curve);
-    cmsFreeToneCurve(curve[0]);
-    assert_int_equal(cmsSaveProfileToMem(p, NULL, size), 1);
-    bytes = malloc(*size);
-    assert_int_equal(cmsSaveProfileToMem(p, bytes, size), 1);
-    cmsCloseProfile(p);
-    return bytes;
-}
 
 static const uint8_t sixteen[2][12] = { { 0, 0, 1, 0, 8, 0, 0xff, 0xff, 0x80, 0, 0x40, 0 },
                                         { 0xff, 0xff, 0, 0, 0, 0, 0x80, 0, 0x80, 0, 0x80, 0 } };
@@ -43,7 +15,8 @@ static void expect_space(const png_recipe *r, int from, int space, const char *s
 }
 
 static void who_says_the_space(void **state) {
-    static const uint8_t pq[4] = { 9, 16, 0, 1 }, hlg[4] = { 9, 18, 0, 1 }, p3[4] = { 12, 13, 0, 1 }, video[4] = { 1, 1, 0, 1 }, narrow[4] = { 9, 16, 0, 0 };
+    static const uint8_t pq[4] = { 9, 16, 0, 1 }, hlg[4] = { 9, 18, 0, 1 }, p3[4] = { 12, 13, 0, 1 }, video[4] = { 1, 1, 0, 1 },
+                         unspecified[4] = { 2, 2, 0, 1 };
     cmsUInt32Number size;
     void *icc = make_icc(xy_adobe, 563.0 / 256, &size);
     png_recipe r;
@@ -76,7 +49,7 @@ static void who_says_the_space(void **state) {
     expect_space(&r, 0, GMLP_REC2020_PQ, "cICP");
     r.cicp = video;
     expect_space(&r, 0, GMLP_REC709, "cICP");
-    r.cicp = narrow; /* not full range: the profile is the next to ask */
+    r.cicp = unspecified; /* the profile is the next to ask */
     expect_space(&r, 0, GMLP_ADOBERGB, "ICC profile");
     expect_space(&r, GMLP_ACESCG, GMLP_ACESCG, "--from");
     free(icc);
