@@ -180,7 +180,7 @@ static int read_icc(const jpeg_saved_marker_ptr first, picture_facts *facts) {
     size = join_icc(first, 1, icc);
     if (!is_profile(icc, size)) size = join_icc(first, 0, icc);
     said = size < 4 ? 0 : (size_t)icc[0] << 24 | (size_t)icc[1] << 16 | (size_t)icc[2] << 8 | icc[3];
-    if (said > size) snprintf(facts->icc_fault, REASON, "its ICC profile is incomplete: %zu of %zu bytes", size, said);
+    if (said > size && is_profile(icc, size)) snprintf(facts->icc_fault, REASON, "its ICC profile is incomplete: %zu of %zu bytes", size, said);
     else if (said && is_profile(icc + said, size - said) && memcmp(icc, icc + said, said < size - said ? said : size - said))
         snprintf(facts->icc_fault, REASON, "it has two ICC profiles that differ");
     facts->icc = icc;

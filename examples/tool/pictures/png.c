@@ -171,7 +171,8 @@ static void read_chunk(const png_chunk *c, picture_facts *facts) {
     else if (is_chunk(c, "cHRM")) { /* white comes first */
         facts->has_xy = 1;
         for (i = 0; i < 8; i++) facts->xy[(i + 6) % 8] = is_intact(c, 32) ? number(c->data + 4 * i) / 1e5 : NAN;
-    } else if (is_chunk(c, "acTL")) picture_note(facts->left, "of its animation the still picture is taken");
+    } else if (is_chunk(c, "acTL") && is_intact(c, 8) && number(c->data) > 1)
+        picture_note(facts->left, "of its animation the still picture is taken");
 }
 
 /* Colour must be said before the pixels; EXIF and texts may follow them. */
