@@ -343,6 +343,16 @@ static void pq_of_other_primaries(void **state) {
     }
 }
 
+static picture one_pixel(void) {
+    picture p;
+    memset(&p, 0, sizeof p);
+    p.image.width = p.image.height = 1;
+    p.image.channels = 3;
+    p.image.type = GMLP_U8;
+    p.image.data = calloc(3, 1);
+    return p;
+}
+
 static void no_space_of_these(void **state) {
     static const double bad[][8] = {
         { 0 },                                                      /* nothing */
@@ -353,17 +363,12 @@ static void no_space_of_these(void **state) {
         { NAN, .33, .30, .60, .15, .06, .3127, .3290 },
         { .64, .33, .30, INFINITY, .15, .06, .3127, .3290 } };
     static const double gammas[] = { NAN, INFINITY, -1, 1e-5, 1e5 };
-    uint8_t pixel[3] = { 1, 2, 3 };
     picture p;
     picture_facts facts;
     char reason[REASON];
     size_t i;
     (void)state;
-    memset(&p, 0, sizeof p);
-    p.image.data = pixel;
-    p.image.width = p.image.height = 1;
-    p.image.channels = 3;
-    p.image.type = GMLP_U8;
+    p = one_pixel();
     for (i = 0; i < sizeof bad / sizeof *bad; i++) {
         memset(&facts, 0, sizeof facts);
         facts.has_xy = 1;
@@ -380,6 +385,7 @@ static void no_space_of_these(void **state) {
         assert_int_equal(decide_space(&p, &facts, 0, reason), -1);
         assert_non_null(strstr(reason, "its gamma"));
     }
+    picture_free(&p);
 }
 
 static void primaries_alone(void **state) {
@@ -393,17 +399,12 @@ static void primaries_alone(void **state) {
 
 /* libpng would not write some of these: they are asked directly. */
 static void expect_profile(cmsHPROFILE profile, int space) {
-    uint8_t pixel[3] = { 1, 2, 3 };
     picture p;
     picture_facts facts;
     char reason[REASON] = "";
     cmsUInt32Number size;
     memset(&facts, 0, sizeof facts);
-    memset(&p, 0, sizeof p);
-    p.image.data = pixel;
-    p.image.width = p.image.height = 1;
-    p.image.channels = 3;
-    p.image.type = GMLP_U8;
+    p = one_pixel();
     assert_int_equal(cmsSaveProfileToMem(profile, NULL, &size), 1);
     facts.icc = (uint8_t *)malloc(size);
     facts.icc_size = size;
@@ -412,6 +413,7 @@ static void expect_profile(cmsHPROFILE profile, int space) {
     assert_int_equal(decide_space(&p, &facts, 0, reason), space ? 0 : -1);
     if (space) assert_int_equal(p.image.space, space);
     else assert_non_null(strstr(reason, "its ICC profile is "));
+    picture_free(&p);
     free(facts.icc);
 }
 

@@ -303,15 +303,16 @@ static void notes(void **state) {
 /* Texts are not inflated: these would take half a gigabyte. */
 static void packed_texts(void **state) {
     enum { INFLATED = 7900000, TEXTS = 64 };
-    uint8_t *zeros = (uint8_t *)calloc(INFLATED, 1), packed[10000] = "a text\0";
+    uint8_t *text = (uint8_t *)malloc(INFLATED), packed[10000] = "a text\0";
     uLongf size = sizeof packed - 8;
     png_made made = small_png(PNG_COLOR_TYPE_RGB);
     struct rusage before, after;
     picture p;
     int i;
     (void)state;
-    assert_int_equal(compress(packed + 8, &size, zeros, INFLATED), Z_OK);
-    free(zeros);
+    memset(text, 'x', INFLATED);
+    assert_int_equal(compress(packed + 8, &size, text, INFLATED), Z_OK);
+    free(text);
     for (i = 0; i < TEXTS; i++) add_chunk(&made, i & 1, "zTXt", packed, size + 8);
     getrusage(RUSAGE_SELF, &before);
     p = read_made(made, 0);
