@@ -189,9 +189,9 @@ static int has_tables(cmsHPROFILE profile) {
 /* A grey profile's light where it is said by other than a curve to XYZ. */
 static cmsToneCurve *curve_of_grey(cmsHPROFILE grey) {
     cmsHPROFILE xyz = cmsCreateXYZProfile();
-    cmsHTRANSFORM to_xyz = xyz ? cmsCreateTransform(grey, TYPE_GRAY_DBL, xyz, TYPE_XYZ_DBL, INTENT_RELATIVE_COLORIMETRIC,
-                                                    cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE)
-                               : NULL;
+    const cmsUInt32Number flags = cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE;
+    cmsHTRANSFORM to_xyz =
+        cmsCreateTransform(grey, TYPE_GRAY_DBL, xyz, TYPE_XYZ_DBL, INTENT_RELATIVE_COLORIMETRIC, flags);
     float table[4096];
     int i;
     if (xyz) cmsCloseProfile(xyz);
@@ -224,7 +224,9 @@ static const cmsTagSignature colorant_tags[3] = { cmsSigRedColorantTag, cmsSigGr
 static int same_colorants(cmsHPROFILE profile, int space) {
     double to_romm[9], romm_to_xyz[9];
     int c, i, k;
-    if (gmlp_space_matrix(space, GMLP_PROPHOTO, GMLP_BRADFORD, to_romm) || gmlp_space_to_xyz(GMLP_PROPHOTO, romm_to_xyz)) return 0;
+    if (gmlp_space_matrix(space, GMLP_PROPHOTO, GMLP_BRADFORD, to_romm) ||
+        gmlp_space_to_xyz(GMLP_PROPHOTO, romm_to_xyz))
+        return 0;
     for (c = 0; c < 3; c++) {
         const cmsCIEXYZ *tag = (const cmsCIEXYZ *)cmsReadTag(profile, colorant_tags[c]);
         double has[3];
@@ -274,7 +276,8 @@ static int space_of_colorants(cmsHPROFILE profile) {
 static int space_of_profile(cmsHPROFILE profile) {
     uint8_t cicp[12];
     int space;
-    if (cmsReadRawTag(profile, CICP_TAG, cicp, sizeof cicp) == sizeof cicp && (space = space_of_cicp(cicp + 8)) != GMLP_SPACE_NONE)
+    if (cmsReadRawTag(profile, CICP_TAG, cicp, sizeof cicp) == sizeof cicp &&
+        (space = space_of_cicp(cicp + 8)) != GMLP_SPACE_NONE)
         return space;
     if (!cmsIsMatrixShaper(profile) || !(space = space_of_colorants(profile))) return GMLP_SPACE_NONE;
     if (same_curves(profile, space)) return space;
@@ -295,7 +298,8 @@ static float sample_at(const gmlp_image *image, size_t i) {
     }
 }
 
-/* Known primaries with other curves, such as ROMM with a pure power: into the curve of that space, channel by channel. */
+/* Known primaries with other curves, such as ROMM with a pure power: into the curve of that space, channel by
+   channel. */
 static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, char reason[REASON]) {
     const int integer = image->type == GMLP_U8 || image->type == GMLP_U16;
     const size_t codes = image->type == GMLP_U8 ? 256 : 65536, n = (size_t)image->width * image->height * 3;
@@ -319,7 +323,8 @@ static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, cha
     }
     for (c = 0; c < 3 && integer; c++)
         for (i = 0; i < codes; i++)
-            table[c * codes + i] = (float)gmlp_curve_encode(space, (double)cmsEvalToneCurveFloat(curve[c], (float)i / (float)(codes - 1)), 0);
+            table[c * codes + i] = (float)gmlp_curve_encode(
+                space, (double)cmsEvalToneCurveFloat(curve[c], (float)i / (float)(codes - 1)), 0);
     for (i = 0; i < n; i++) {
         const size_t channel = i % 3;
         float v;
@@ -339,9 +344,10 @@ static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, cha
 static int convert_to_romm(gmlp_image *image, cmsHPROFILE profile, char reason[REASON]) {
     const size_t row = (size_t)image->width * 3;
     cmsHPROFILE linear = profile_of_space(GMLP_PROPHOTO_LINEAR);
-    cmsHTRANSFORM transform = linear ? cmsCreateTransform(profile, TYPE_RGB_FLT, linear, TYPE_RGB_FLT, INTENT_RELATIVE_COLORIMETRIC,
-                                                          cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE)
-                                     : NULL;
+    cmsHTRANSFORM transform =
+        linear ? cmsCreateTransform(profile, TYPE_RGB_FLT, linear, TYPE_RGB_FLT, INTENT_RELATIVE_COLORIMETRIC,
+                                    cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE)
+               : NULL;
     gmlp_image result = *image, from, to;
     gmlp_result status;
     float *code = (float *)malloc(row * sizeof *code);
@@ -399,7 +405,7 @@ static int convert_pq(gmlp_image *image, int linear, char reason[REASON]) {
     return status ? -1 : 0;
 }
 
-/* What a profile's own values mean in Lab on a grid, and the same without its tables: how far apart they are at most. */
+/* How far apart, on a grid, the colours of a profile and of the same without its tables are at most. */
 static double tables_from_matrix(cmsHPROFILE profile, cmsHPROFILE without) {
     enum { STEPS = 6 };
     cmsHPROFILE lab = cmsCreateLab4Profile(NULL);
@@ -409,7 +415,8 @@ static double tables_from_matrix(cmsHPROFILE profile, cmsHPROFILE without) {
     double most = a && b ? 0 : INFINITY;
     int i;
     for (i = 0; i < STEPS * STEPS * STEPS && a && b; i++) {
-        const double rgb[3] = { i % STEPS / (STEPS - 1.0), i / STEPS % STEPS / (STEPS - 1.0), i / (STEPS * STEPS) / (STEPS - 1.0) };
+        const double rgb[3] = { i % STEPS / (STEPS - 1.0), i / STEPS % STEPS / (STEPS - 1.0),
+                                i / (STEPS * STEPS) / (STEPS - 1.0) };
         cmsCIELab p, q;
         cmsDoTransform(a, rgb, &p, 1);
         cmsDoTransform(b, rgb, &q, 1);
@@ -437,7 +444,8 @@ static int tables_rule(cmsHPROFILE profile, const picture_facts *facts) {
 
 /* Red, green and blue of light must not lie in one plane. */
 static int make_a_space(const double m[9]) {
-    const double det = m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) + m[2] * (m[3] * m[7] - m[4] * m[6]);
+    const double det =
+        m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) + m[2] * (m[3] * m[7] - m[4] * m[6]);
     return isfinite(det) && fabs(det) > 1e-3;
 }
 
@@ -495,7 +503,8 @@ static int apply_icc(gmlp_image *image, const picture_facts *facts, char reason[
         if (!p) fault = "damaged";
     }
     if (!fault && cmsGetColorSpace(p) != cmsSigRgbData) fault = "not of RGB";
-    if (!fault && cmsIsMatrixShaper(p) && !has_tables(p) && !colorants_make_a_space(p)) fault = "damaged: its colorants make no colour space";
+    if (!fault && cmsIsMatrixShaper(p) && !has_tables(p) && !colorants_make_a_space(p))
+        fault = "damaged: its colorants make no colour space";
     if (fault) {
         snprintf(reason, REASON, "its ICC profile is %s; say the colour space with --from", fault);
         if (p) cmsCloseProfile(p);
@@ -516,7 +525,7 @@ static int apply_gamma(gmlp_image *image, const picture_facts *facts, char reaso
     int bad, c, is_srgb = 1;
     xy_of_space(GMLP_SRGB, xy);
     for (c = 0; c < 8; c++) is_srgb &= !facts->has_xy || fabs(xy[c] - facts->xy[c]) < 0.002;
-    if (is_srgb && (facts->gamma == 0 || fabs(facts->gamma - 2.2) < 0.01)) { /* how writers without an sRGB chunk say sRGB */
+    if (is_srgb && (facts->gamma == 0 || fabs(facts->gamma - 2.2) < 0.01)) { /* as writers say it without its chunk */
         image->space = GMLP_SRGB;
         return 0;
     }
@@ -546,10 +555,10 @@ static int apply_cicp(gmlp_image *image, const uint8_t cicp[4], char reason[REAS
     if (image->space) return 0;
     if (pq) return convert_pq(image, pq, reason);
     if (cicp[2] || cicp[3] != 1)
-        snprintf(reason, REASON, "its cICP chunk says matrix %d, full range %d, which no PNG has (0, 1); --from tells what the numbers are",
+        snprintf(reason, REASON, "its cICP chunk says matrix %d, full range %d, not RGB's 0, 1; say the space with --from",
                  cicp[2], cicp[3]);
     else
-        snprintf(reason, REASON, "its cICP chunk says primaries %d, transfer %d: none of the known spaces; --from tells what the numbers are",
+        snprintf(reason, REASON, "its cICP chunk says primaries %d, transfer %d, no known space's; say it with --from",
                  cicp[0], cicp[1]);
     return -1;
 }

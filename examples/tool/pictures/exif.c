@@ -48,7 +48,8 @@ void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts) {
     first = number(&b, 4, 4);
     turned = value_of(&b, first, ORIENTATION);
     if (turned > 1 && turned <= 8)
-        picture_note(facts->notes, "its orientation tag (%d) says turned; the pixels are taken as they are stored", (int)turned);
+        picture_note(facts->notes, "its orientation tag (%d) says turned; the pixels are taken as they are stored",
+                     (int)turned);
     exif = value_of(&b, first, EXIF_DIRECTORY);
     space = value_of(&b, exif, COLOR_SPACE);
     at = find_tag(&b, value_of(&b, exif, INTEROPERABILITY), INDEX);
@@ -58,5 +59,6 @@ void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts) {
     else if (!strncmp(option, "R98", 3) || space == SRGB) facts->exif_space = GMLP_SRGB;
     else if (space == UNCALIBRATED) facts->exif_space = EXIF_OTHER_SPACE;
     if (facts->exif_space == GMLP_ADOBERGB && space == SRGB)
-        picture_note(facts->notes, "its EXIF says sRGB and, by option R03, Adobe RGB: Adobe RGB is taken, --from overrules it");
+        picture_note(facts->notes,
+                     "its EXIF says sRGB and, by option R03, Adobe RGB: Adobe RGB is taken, --from overrules it");
 }

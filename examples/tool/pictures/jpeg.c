@@ -38,7 +38,8 @@ static void on_jpeg_message(j_common_ptr c, int level) {
         snprintf(e->reason, REASON, "JPEG: the file ends too early");
         longjmp(e->jump, 1);
     }
-    if (code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE || code == JWRN_ARITH_BAD_CODE || code == JWRN_MUST_RESYNC)
+    if (code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE || code == JWRN_ARITH_BAD_CODE ||
+        code == JWRN_MUST_RESYNC)
         on_jpeg_error(c);
 }
 
@@ -54,12 +55,12 @@ static struct jpeg_error_mgr *errors_begin(jpeg_errors *e, char *reason) {
 
 /* Reading. */
 
-/* A block of 64 samples takes a bit at least in the one scan that has its mean, so that a byte holds 512 pixels at most.
-   Arithmetic coding can go below; with it only blank pictures of more than FREE_PIXELS are refused. */
+/* A block of 64 samples takes a bit at least in the one scan that has its mean, so that a byte holds at most 512
+   pixels. Arithmetic coding can go below; with it only blank pictures of more than FREE_PIXELS are refused. */
 #define PIXELS_A_BYTE 512
 #define FREE_PIXELS 0x1p24
 
-/* Every scan goes over the whole picture, but may cost no more than some bytes. FREE_WORK is a second, and more scans than
+/* Every scan goes over the whole picture, but may cost no more than some bytes. FREE_WORK is a second; more scans than
    the usual ten are taken from all but the emptiest pictures. */
 #define MOST_SCANS 500
 #define FREE_WORK 0x1p29
@@ -85,7 +86,8 @@ static void on_jpeg_progress(j_common_ptr c) {
     const double work = (double)jpeg->image_width * jpeg->image_height * jpeg->input_scan_number;
     if (jpeg->input_scan_number > MOST_SCANS) snprintf(e->reason, REASON, "JPEG: more than %d scans", MOST_SCANS);
     else if (work > FREE_WORK + WORK_A_BYTE * (double)((jpeg_limits *)(void *)c->progress)->size)
-        snprintf(e->reason, REASON, "JPEG: too many scans (%d) of too many pixels for a file of its size", jpeg->input_scan_number);
+        snprintf(e->reason, REASON, "JPEG: too many scans (%d) of too many pixels for a file of its size",
+                 jpeg->input_scan_number);
     else return;
     longjmp(e->jump, 1);
 }
@@ -136,7 +138,9 @@ static int begins(const jpeg_saved_marker_ptr m, int app, const char *with, size
 
 #define ICC_HEAD 14u /* ICC_PROFILE, 0, the chunk's number from 1 on, how many there are */
 
-static int is_icc(const jpeg_saved_marker_ptr m) { return begins(m, 2, "ICC_PROFILE", 12) && m->data_length >= ICC_HEAD; }
+static int is_icc(const jpeg_saved_marker_ptr m) {
+    return begins(m, 2, "ICC_PROFILE", 12) && m->data_length >= ICC_HEAD;
+}
 
 /* The chunks one after another, by their numbers or as they come; one that is there twice, once. Returns the bytes. */
 static size_t join_icc(const jpeg_saved_marker_ptr first, int by_number, uint8_t *to) {
@@ -179,12 +183,13 @@ static int read_icc(const jpeg_saved_marker_ptr first, picture_facts *facts) {
     if (!icc) return -1;
     size = join_icc(first, 1, icc);
     if (!is_profile(icc, size)) size = join_icc(first, 0, icc);
-    said = size < 4 ? 0 : (size_t)icc[0] << 24 | (size_t)icc[1] << 16 | (size_t)icc[2] << 8 | icc[3];
-    if (said > size && is_profile(icc, size)) snprintf(facts->icc_fault, REASON, "its ICC profile is incomplete: %zu of %zu bytes", size, said);
-    else if (said && is_profile(icc + said, size - said) && memcmp(icc, icc + said, said < size - said ? said : size - said))
-        snprintf(facts->icc_fault, REASON, "it has two ICC profiles that differ");
     facts->icc = icc;
     facts->icc_size = size;
+    if (!is_profile(icc, size)) return 0; /* Little-CMS will call it damaged */
+    said = (size_t)icc[0] << 24 | (size_t)icc[1] << 16 | (size_t)icc[2] << 8 | icc[3];
+    if (said > size) snprintf(facts->icc_fault, REASON, "its ICC profile is incomplete: %zu of %zu bytes", size, said);
+    else if (is_profile(icc + said, size - said) && memcmp(icc, icc + said, said < size - said ? said : size - said))
+        snprintf(facts->icc_fault, REASON, "it has two ICC profiles that differ");
     return 0;
 }
 
@@ -217,10 +222,11 @@ static void note_end(const jpeg_reader *r, picture_facts *facts) {
     const struct jpeg_source_mgr *rest = r->jpeg.src;
     const uint8_t *p = rest->next_input_byte;
     const size_t size = r->errors.ended ? 0 : rest->bytes_in_buffer;
+    const char *what = r->other_pictures ? "other pictures (MPF), " : "";
+    if (size >= 8 && !memcmp(p + 4, "ftyp", 4)) what = "a video, ";
     if (r->errors.ended) picture_note(facts->notes, "its end marker is missing; all pixels are there");
     if (size && memcmp(p, p + 1, size - 1)) /* else padding */
-        picture_note(facts->left, "what lies behind the picture is left out: %s%zu bytes",
-                     r->other_pictures ? "other pictures (MPF), " : size >= 8 && !memcmp(p + 4, "ftyp", 4) ? "a video, " : "", size);
+        picture_note(facts->left, "what lies behind the picture is left out: %s%zu bytes", what, size);
 }
 
 static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_facts *facts, int unconverted) {
@@ -242,7 +248,8 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
         return -1;
     }
     if (r->jpeg.data_precision != 8) {
-        snprintf(r->errors.reason, REASON, "JPEG: %d-bit samples are not supported, 8-bit ones are; a PNG or TIFF holds it",
+        snprintf(r->errors.reason, REASON,
+                 "JPEG: %d-bit samples are not supported, 8-bit ones are; a PNG or TIFF holds it",
                  r->jpeg.data_precision);
         return -1;
     }
@@ -263,7 +270,8 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
     return 0;
 }
 
-static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *facts, int unconverted, char reason[REASON]) {
+static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *facts, int unconverted,
+                                char reason[REASON]) {
     jpeg_reader *r = (jpeg_reader *)calloc(1, sizeof *r);
     if (!r) {
         snprintf(reason, REASON, "out of memory");
@@ -325,7 +333,9 @@ int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char r
     bad = !row || image_allocate(image, reason);
     for (y = 0; y < image->height && !bad; y++) {
         bad = jpeg_reader_read(&r->base, row, 1, reason);
-        if (!bad) float_codes(row, image->width, r->jpeg.out_color_space == JCS_YCbCr, (float *)image->data + (size_t)y * image->width * 3);
+        if (!bad)
+            float_codes(row, image->width, r->jpeg.out_color_space == JCS_YCbCr,
+                        (float *)image->data + (size_t)y * image->width * 3);
     }
     free(row);
     jpeg_reader_close(&r->base);
@@ -387,7 +397,8 @@ static int jpeg_begin(jpeg_sink *s, int channels, const picture_write_opts *opts
     jpeg_set_defaults(&s->jpeg);
     jpeg_set_quality(&s->jpeg, opts->quality ? opts->quality : 95, TRUE);
     s->jpeg.dct_method = JDCT_ISLOW;
-    for (i = 0; i < channels; i++) s->jpeg.comp_info[i].h_samp_factor = s->jpeg.comp_info[i].v_samp_factor = !i && opts->subsample ? 2 : 1;
+    for (i = 0; i < channels; i++)
+        s->jpeg.comp_info[i].h_samp_factor = s->jpeg.comp_info[i].v_samp_factor = !i && opts->subsample ? 2 : 1;
     jpeg_start_compress(&s->jpeg, TRUE);
     if (icc) jpeg_write_icc_profile(&s->jpeg, icc, (unsigned int)icc_size);
     return 0;
@@ -417,7 +428,8 @@ picture_sink *jpeg_sink_open(FILE *file, const gmlp_image *like, const picture_w
     return sink_open(file, like, 3, opts, icc, icc_size, reason);
 }
 
-int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const picture_write_opts *opts, char reason[REASON]) {
+int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const picture_write_opts *opts,
+                   char reason[REASON]) {
     picture_sink *s = sink_open(file, image, channels, opts, NULL, 0, reason);
     return s ? s->end(s, s->rows(s, (const uint8_t *)image->data, image->height, reason), reason) : -1;
 }

@@ -45,7 +45,8 @@ static format find_format(const uint8_t *b, size_t size) {
     } else if (size >= 4 && (!memcmp(b, "II*\0", 4) || !memcmp(b, "MM\0*", 4) || !memcmp(b, "II+\0", 4) || !memcmp(b, "MM\0+", 4)))
         f.load = tiff_load;
     else if (size >= 4 && !memcmp(b, "v/1\001", 4)) f.load = exr_load;
-    else if (size >= 3 && b[0] == 'P' && b[1] && strchr("1234567Ff", b[1]) && b[2] && strchr(" \t\r\n#", b[2])) f.load = pnm_load;
+    else if (size >= 3 && b[0] == 'P' && b[1] && strchr("1234567Ff", b[1]) && b[2] && strchr(" \t\r\n#", b[2]))
+        f.load = pnm_load;
     return f;
 }
 

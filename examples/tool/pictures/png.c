@@ -77,10 +77,12 @@ static int png_reader_read(picture_rows *base, uint8_t *rows, uint32_t count, ch
     return 0;
 }
 
-/* Chunks are read here, and libpng passes over all that pixels do without: it would drop a profile that it does not like
-   without a word, and inflate texts that nobody looks at. */
+/* Chunks are read here, and libpng passes over all that pixels do without: it would drop a profile that it does not
+   like without a word, and inflate texts that nobody looks at. */
 
-static uint32_t number(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+static uint32_t number(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
 
 typedef struct png_chunk {
     const uint8_t *data;
@@ -133,7 +135,7 @@ static int inflate_profile(const png_chunk *c, picture_facts *facts) {
     if (icc) {
         memcpy(icc, head, 4);
         z.next_out = icc + 4;
-        z.avail_out = (uInt)(size - 3); /* one more than there should be, so that the stream gets to its end and checksum */
+        z.avail_out = (uInt)(size - 3); /* one more than there should be: the stream gets to its end and checksum */
         status = inflate(&z, Z_SYNC_FLUSH);
         if (z.avail_out > 1 || (z.avail_out && status != Z_STREAM_END)) {
             free(icc);
@@ -165,7 +167,8 @@ static void read_chunk(const png_chunk *c, picture_facts *facts) {
         if (facts->has_cicp) memcpy(facts->cicp, c->data, 4);
         else snprintf(facts->icc_fault, REASON, "its cICP chunk is damaged");
     } else if (is_chunk(c, "iCCP") && !facts->icc) {
-        if (!is_intact(c, c->size) || inflate_profile(c, facts)) snprintf(facts->icc_fault, REASON, "its ICC profile is damaged");
+        if (!is_intact(c, c->size) || inflate_profile(c, facts))
+            snprintf(facts->icc_fault, REASON, "its ICC profile is damaged");
     } else if (is_chunk(c, "sRGB")) facts->srgb = 1;
     else if (is_chunk(c, "gAMA")) facts->gamma = is_intact(c, 4) ? 1e5 / number(c->data) : NAN;
     else if (is_chunk(c, "cHRM")) { /* white comes first */
@@ -185,7 +188,8 @@ static void read_chunks(const uint8_t *bytes, size_t size, picture_facts *facts)
         if (is_chunk(&c, "eXIf") && is_intact(&c, c.size)) {
             if (!(facts->metadata & PICTURE_HAS_EXIF)) exif_read(c.data, c.size, facts);
             facts->metadata |= PICTURE_HAS_EXIF;
-        } else if (is_chunk(&c, "iTXt") || is_chunk(&c, "zTXt") || is_chunk(&c, "tEXt")) facts->metadata |= metadata_of_text(&c);
+        } else if (is_chunk(&c, "iTXt") || is_chunk(&c, "zTXt") || is_chunk(&c, "tEXt"))
+            facts->metadata |= metadata_of_text(&c);
     }
 }
 
@@ -207,7 +211,8 @@ static int read_header(png_reader *r, const uint8_t *bytes, size_t size, picture
         png_error(r->png, "the file is too short for its size in pixels");
     if (facts) {
         read_chunks(bytes, size, facts);
-        if (kind & PNG_COLOR_MASK_ALPHA || png_get_valid(r->png, r->info, PNG_INFO_tRNS)) picture_note(facts->notes, "alpha is left out");
+        if (kind & PNG_COLOR_MASK_ALPHA || png_get_valid(r->png, r->info, PNG_INFO_tRNS))
+            picture_note(facts->notes, "alpha is left out");
     }
     if (kind == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(r->png);
     if (kind == PNG_COLOR_TYPE_GRAY && bits < 8) png_set_expand_gray_1_2_4_to_8(r->png);

@@ -28,8 +28,9 @@ int pnm_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
     const long most = header_number(bytes, size, &at);
     (void)color;
     if (bytes[1] != '5' && bytes[1] != '6') {
+        static const char *const kinds[] = { "PAM", "PFM", "PNM of text or of single bits" };
         snprintf(reason, REASON, "a %s (P%c); of this family P5 and P6 are read, binary grey and RGB",
-                 bytes[1] == '7' ? "PAM" : bytes[1] == 'f' || bytes[1] == 'F' ? "PFM" : "PNM of text or of single bits", bytes[1]);
+                 kinds[bytes[1] == '7' ? 0 : bytes[1] == 'f' || bytes[1] == 'F' ? 1 : 2], bytes[1]);
         return -1;
     }
     if (width < 1 || height < 1 || most < 1 || most > 65535 || at >= size) {

@@ -100,7 +100,8 @@ static inline void expect_error(const char *path, const char *part) {
     picture p;
     char error[256] = "";
     assert_int_equal(picture_read(path, 0, 1, &p, error), -1);
-    if (!strstr(error, part) || strncmp(error, path, 20)) fail_msg("'%s' does not name the file or say '%s'", error, part);
+    if (!strstr(error, part) || strncmp(error, path, 20))
+        fail_msg("'%s' does not name the file or say '%s'", error, part);
     assert_null(p.image.data);
     assert_null(p.file);
 }

@@ -18,7 +18,8 @@ typedef struct png_recipe {
 } png_recipe;
 
 /* Rows as the file has them; 16 bits big-endian. */
-static inline void make_png(const char *path, const png_recipe *r, uint32_t width, uint32_t height, const uint8_t *rows, size_t row_bytes) {
+static inline void make_png(const char *path, const png_recipe *r, uint32_t width, uint32_t height, const uint8_t *rows,
+                            size_t row_bytes) {
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
     FILE *f = fopen(path, "wb");
@@ -30,13 +31,15 @@ static inline void make_png(const char *path, const png_recipe *r, uint32_t widt
     assert_non_null(f);
     if (setjmp(png_jmpbuf(png))) fail_msg("libpng");
     png_init_io(png, f);
-    png_set_IHDR(png, info, width, height, r->bits, r->kind, r->interlace, PNG_COMPRESSION_TYPE_BASE, PNG_FILTER_TYPE_BASE);
+    png_set_IHDR(png, info, width, height, r->bits, r->kind, r->interlace, PNG_COMPRESSION_TYPE_BASE,
+                 PNG_FILTER_TYPE_BASE);
     if (r->kind == PNG_COLOR_TYPE_PALETTE) png_set_PLTE(png, info, palette, 4);
     if (r->palette_alpha) png_set_tRNS(png, info, alpha, 2, NULL);
     if (r->srgb) png_set_sRGB(png, info, PNG_sRGB_INTENT_RELATIVE);
     if (r->gamma > 0) png_set_gAMA(png, info, r->gamma);
     if (r->xy) png_set_cHRM(png, info, r->xy[6], r->xy[7], r->xy[0], r->xy[1], r->xy[2], r->xy[3], r->xy[4], r->xy[5]);
-    if (r->icc) png_set_iCCP(png, info, "p", PNG_COMPRESSION_TYPE_BASE, (png_const_bytep)r->icc, (png_uint_32)r->icc_size);
+    if (r->icc)
+        png_set_iCCP(png, info, "p", PNG_COMPRESSION_TYPE_BASE, (png_const_bytep)r->icc, (png_uint_32)r->icc_size);
     png_write_info_before_PLTE(png, info);
     if (r->cicp) png_write_chunk(png, (png_const_bytep)"cICP", r->cicp, 4);
     png_write_info(png, info);
@@ -48,7 +51,8 @@ static inline void make_png(const char *path, const png_recipe *r, uint32_t widt
     assert_int_equal(fclose(f), 0);
 }
 
-static inline picture read_png(const png_recipe *r, uint32_t width, uint32_t height, const uint8_t *rows, size_t row_bytes, int from) {
+static inline picture read_png(const png_recipe *r, uint32_t width, uint32_t height, const uint8_t *rows,
+                               size_t row_bytes, int from) {
     const char *path = in_folder("a.png");
     picture p;
     char error[256];

@@ -12,13 +12,14 @@ static const uint8_t sixteen[2][12] = { { 0, 0, 1, 0, 8, 0, 0xff, 0xff, 0x80, 0,
 static void expect_space(const png_recipe *r, int from, int space, const char *said_by) {
     picture p = read_png(r, 2, 2, sixteen[0], 12, from);
     if (p.image.space != space || strcmp(p.space_from, said_by))
-        fail_msg("expected %s by %s, got %s by %s", gmlp_space_name(space), said_by, gmlp_space_name(p.image.space), p.space_from);
+        fail_msg("expected %s by %s, got %s by %s", gmlp_space_name(space), said_by, gmlp_space_name(p.image.space),
+                 p.space_from);
     picture_free(&p);
 }
 
 static void who_says_the_space(void **state) {
-    static const uint8_t pq[4] = { 9, 16, 0, 1 }, hlg[4] = { 9, 18, 0, 1 }, p3[4] = { 12, 13, 0, 1 }, video[4] = { 1, 1, 0, 1 },
-                         unspecified[4] = { 2, 2, 0, 1 };
+    static const uint8_t pq[4] = { 9, 16, 0, 1 }, hlg[4] = { 9, 18, 0, 1 }, p3[4] = { 12, 13, 0, 1 },
+                         video[4] = { 1, 1, 0, 1 }, unspecified[4] = { 2, 2, 0, 1 };
     cmsUInt32Number size;
     void *icc = make_icc(xy_adobe, 563.0 / 256, &size);
     png_recipe r;
@@ -62,8 +63,9 @@ static void known_profiles(void **state) {
         const double *xy;
         double gamma;
         int space;
-    } known[] = { { xy_srgb, 1, GMLP_SRGB_LINEAR }, { xy_p3, 1, GMLP_P3_LINEAR }, { xy_adobe, 1, GMLP_ADOBERGB_LINEAR },
-                  { xy_romm, 1, GMLP_PROPHOTO_LINEAR }, { xy_adobe, 563.0 / 256, GMLP_ADOBERGB }, { xy_srgb, 2.4, GMLP_REC709 } };
+    } known[] = { { xy_srgb, 1, GMLP_SRGB_LINEAR },         { xy_p3, 1, GMLP_P3_LINEAR },
+                  { xy_adobe, 1, GMLP_ADOBERGB_LINEAR },    { xy_romm, 1, GMLP_PROPHOTO_LINEAR },
+                  { xy_adobe, 563.0 / 256, GMLP_ADOBERGB }, { xy_srgb, 2.4, GMLP_REC709 } };
     cmsUInt32Number size;
     cmsHPROFILE srgb = cmsCreate_sRGBProfile();
     void *icc;
@@ -109,7 +111,8 @@ static void pure_power_romm(void **state) {
     for (i = 0; i < 12; i++) {
         const int code = sixteen[i / 6][i % 6 * 2] << 8 | sixteen[i / 6][i % 6 * 2 + 1];
         const double want = 65535 * romm_encode(pow(code / 65535.0, 1.8));
-        if (!(fabs(((uint16_t *)p.image.data)[i] - want) <= 1)) fail_msg("%d: %d is not %g", code, ((uint16_t *)p.image.data)[i], want);
+        if (!(fabs(((uint16_t *)p.image.data)[i] - want) <= 1))
+            fail_msg("%d: %d is not %g", code, ((uint16_t *)p.image.data)[i], want);
     }
     picture_free(&p);
     expect_space(&r, GMLP_PROPHOTO, GMLP_PROPHOTO, "--from");
@@ -145,11 +148,14 @@ static void other_curve(void **state) {
 
 static void unknown_profile(void **state) {
     /* XYZ of D50 to linear ProPhoto, as published by Lindbloom */
-    static const double romm[9] = { 1.3459433, -0.2556075, -0.0511118, -0.5445989, 1.5081673, 0.0205351, 0, 0, 1.2118128 };
+    static const double romm[9] = {
+        1.3459433, -0.2556075, -0.0511118, -0.5445989, 1.5081673, 0.0205351, 0, 0, 1.2118128
+    };
     cmsUInt32Number size;
     void *icc = make_icc(xy_wide, 2.2, &size);
     cmsHPROFILE profile = cmsOpenProfileFromMem(icc, size), xyz = cmsCreateXYZProfile();
-    cmsHTRANSFORM t = cmsCreateTransform(profile, TYPE_RGB_DBL, xyz, TYPE_XYZ_DBL, INTENT_RELATIVE_COLORIMETRIC, cmsFLAGS_NOOPTIMIZE);
+    cmsHTRANSFORM t =
+        cmsCreateTransform(profile, TYPE_RGB_DBL, xyz, TYPE_XYZ_DBL, INTENT_RELATIVE_COLORIMETRIC, cmsFLAGS_NOOPTIMIZE);
     png_recipe r;
     picture p;
     int i, c;
@@ -164,7 +170,8 @@ static void unknown_profile(void **state) {
     assert_int_equal(p.image.type, GMLP_FLOAT);
     for (i = 0; i < 4; i++) {
         double rgb[3], v[3];
-        for (c = 0; c < 3; c++) rgb[c] = (sixteen[i / 2][i % 2 * 6 + 2 * c] << 8 | sixteen[i / 2][i % 2 * 6 + 2 * c + 1]) / 65535.0;
+        for (c = 0; c < 3; c++)
+            rgb[c] = (sixteen[i / 2][i % 2 * 6 + 2 * c] << 8 | sixteen[i / 2][i % 2 * 6 + 2 * c + 1]) / 65535.0;
         cmsDoTransform(t, rgb, v, 1);
         for (c = 0; c < 3; c++) {
             const double light = romm[3 * c] * v[0] + romm[3 * c + 1] * v[1] + romm[3 * c + 2] * v[2];
@@ -230,7 +237,8 @@ static void written_profiles(void **state) {
         t = TIFFOpen(path, "r");
         assert_int_equal(TIFFGetField(t, TIFFTAG_ICCPROFILE, &size, &icc), 1);
         p = cmsOpenProfileFromMem(icc, size);
-        to_xyz = cmsCreateTransform(p, TYPE_RGB_DBL, xyz, TYPE_XYZ_DBL, INTENT_RELATIVE_COLORIMETRIC, cmsFLAGS_NOOPTIMIZE);
+        to_xyz =
+            cmsCreateTransform(p, TYPE_RGB_DBL, xyz, TYPE_XYZ_DBL, INTENT_RELATIVE_COLORIMETRIC, cmsFLAGS_NOOPTIMIZE);
         assert_non_null(to_xyz);
         for (c = 0; c < 4; c++) {
             double rgb[3], out[3];
@@ -273,8 +281,11 @@ static void cicp_of_others(void **state) {
     static const struct {
         uint8_t cicp[4];
         const char *part;
-    } known[] = { { { 12, 18, 0, 1 }, "primaries 12, transfer 18" }, { { 9, 4, 0, 1 }, "primaries 9, transfer 4" },
-                  { { 22, 16, 0, 1 }, "primaries 22, transfer 16" }, { { 9, 16, 0, 0 }, "full range 0" }, { { 1, 13, 1, 1 }, "matrix 1" } };
+    } known[] = { { { 12, 18, 0, 1 }, "primaries 12, transfer 18" },
+                  { { 9, 4, 0, 1 }, "primaries 9, transfer 4" },
+                  { { 22, 16, 0, 1 }, "primaries 22, transfer 16" },
+                  { { 9, 16, 0, 0 }, "full range 0" },
+                  { { 1, 13, 1, 1 }, "matrix 1" } };
     static const uint8_t unspecified[3][4] = { { 2, 2, 0, 1 }, { 2, 13, 0, 1 }, { 1, 2, 0, 1 } };
     cmsUInt32Number size;
     void *icc = make_icc(xy_adobe, 563.0 / 256, &size);
@@ -491,7 +502,8 @@ static cmsHPROFILE with_table(int turn) {
     cmsPipeline *lut = cmsPipelineAlloc(NULL, 3, 3);
     cmsStage *grid = cmsStageAllocCLut16bit(NULL, 33, 3, 3, NULL);
     turned_srgb t;
-    t.to_xyz = cmsCreateTransform(srgb, TYPE_RGB_16, xyz, TYPE_XYZ_16, INTENT_RELATIVE_COLORIMETRIC, cmsFLAGS_NOOPTIMIZE);
+    t.to_xyz =
+        cmsCreateTransform(srgb, TYPE_RGB_16, xyz, TYPE_XYZ_16, INTENT_RELATIVE_COLORIMETRIC, cmsFLAGS_NOOPTIMIZE);
     t.turn = turn;
     cmsSetProfileVersion(srgb, 2.1); /* which has the simplest tables */
     assert_int_equal(cmsStageSampleCLut16bit(grid, sample_turned, &t, 0), 1);
@@ -530,7 +542,8 @@ static void table_beside_matrix(void **state) {
             want += to_romm[i % 3 * 3 + c] * srgb_light((code[0] << 8 | code[1]) / 65535.0);
         }
         want = want < 1 / 512.0 ? 16 * want : pow(want, 1 / 1.8);
-        if (!(fabs((double)((float *)p.image.data)[i] - want) < 0.01)) fail_msg("%d: %g is not %g", i, (double)((float *)p.image.data)[i], want);
+        if (!(fabs((double)((float *)p.image.data)[i] - want) < 0.01))
+            fail_msg("%d: %g is not %g", i, (double)((float *)p.image.data)[i], want);
     }
     picture_free(&p);
     free(icc);

@@ -18,9 +18,15 @@ static void spaces(void **state) {
         int color_space;
         const char *option;
         int space, notes;
-    } known[] = { { 1, "R98", GMLP_SRGB, 0 },      { 1, NULL, GMLP_SRGB, 0 },      { 0xffff, "R03", GMLP_ADOBERGB, 0 },
-                  { 0, "R03", GMLP_ADOBERGB, 0 },  { 2, NULL, GMLP_ADOBERGB, 0 },  { 0xffff, NULL, EXIF_OTHER_SPACE, 0 },
-                  { 0xffff, "R98", GMLP_SRGB, 0 }, { 0xffff, "THM", EXIF_OTHER_SPACE, 0 }, { 0, NULL, 0, 0 },
+    } known[] = { { 1, "R98", GMLP_SRGB, 0 },
+                  { 1, NULL, GMLP_SRGB, 0 },
+                  { 0xffff, "R03", GMLP_ADOBERGB, 0 },
+                  { 0, "R03", GMLP_ADOBERGB, 0 },
+                  { 2, NULL, GMLP_ADOBERGB, 0 },
+                  { 0xffff, NULL, EXIF_OTHER_SPACE, 0 },
+                  { 0xffff, "R98", GMLP_SRGB, 0 },
+                  { 0xffff, "THM", EXIF_OTHER_SPACE, 0 },
+                  { 0, NULL, 0, 0 },
                   { 1, "R03", GMLP_ADOBERGB, 1 } };
     size_t i;
     int big;

@@ -101,7 +101,8 @@ static jpeg_made make_rising(uint32_t rise, uint32_t width, uint32_t height, int
     j.num_scans = scan_count;
     jpeg_start_compress(&j, TRUE);
     for (i = 0; i < count; i++)
-        jpeg_write_marker(&j, JPEG_APP0 + markers[i].app, (const JOCTET *)markers[i].data, (unsigned int)markers[i].size);
+        jpeg_write_marker(&j, JPEG_APP0 + markers[i].app, (const JOCTET *)markers[i].data,
+                          (unsigned int)markers[i].size);
     for (x = 0; x < width * (uint32_t)channels; x++) row[x] = (unsigned char)(40 + rise * x % 160);
     while (j.next_scanline < j.image_height) jpeg_write_scanlines(&j, &row, 1);
     jpeg_finish_compress(&j);
@@ -194,13 +195,28 @@ static jpeg_made with_chunks(const char *chunks, const uint8_t *icc, size_t size
     return make_jpeg(8, 8, 3, NULL, 0, markers, count);
 }
 
+/* Not even the beginning of a profile; its first bytes would be a length far beyond it. */
+static void no_profile(void **state) {
+    static const jpeg_marker marker = { 2, "ICC_PROFILE\0\1\1\0\0\1\0profile", 25 };
+    jpeg_made made = make_jpeg(8, 8, 3, NULL, 0, &marker, 1);
+    (void)state;
+    refuse_made(made.bytes, made.size, "its ICC profile is damaged");
+    free(made.bytes);
+}
+
 static void profiles_in_chunks(void **state) {
-    static const char *const good[] = { "w1", "a1 b2", "b2 a1", "a0 b1", "a1 b1", "a2 b1", "a1 a1 b2", "a1 b2 a1 b2", "w1 w1", "w1 w2", "w0" };
+    static const char *const good[] = { "w1",       "a1 b2",       "b2 a1", "a0 b1", "a1 b1", "a2 b1",
+                                        "a1 a1 b2", "a1 b2 a1 b2", "w1 w1", "w1 w2", "w0" };
     static const struct {
         const char *chunks, *error;
-    } bad[] = { { "a1", "incomplete" }, { "b2", "damaged" }, { "a1 a1", "incomplete" }, { "w1 x1", "two ICC profiles" }, { "w1 x2", "two ICC" } };
+    } bad[] = { { "a1", "incomplete" },
+                { "b2", "damaged" },
+                { "a1 a1", "incomplete" },
+                { "w1 x1", "two ICC profiles" },
+                { "w1 x2", "two ICC" } };
     cmsUInt32Number size, other_size;
-    uint8_t *icc = (uint8_t *)make_icc(xy_adobe, 563.0 / 256, &size), *other = (uint8_t *)make_icc(xy_p3, 563.0 / 256, &other_size);
+    uint8_t *icc = (uint8_t *)make_icc(xy_adobe, 563.0 / 256, &size),
+            *other = (uint8_t *)make_icc(xy_p3, 563.0 / 256, &other_size);
     size_t i;
     (void)state;
     assert_int_equal(size, other_size);
@@ -228,12 +244,17 @@ static void profiles_in_chunks(void **state) {
 /* The end, and what lies behind it. */
 
 static void cut_files(void **state) {
-    static const jpeg_scan_info one_each[3] = { { 1, { 0 }, 0, 63, 0, 0 }, { 1, { 1 }, 0, 63, 0, 0 }, { 1, { 2 }, 0, 63, 0, 0 } };
-    static const jpeg_scan_info refined[3] = { { 1, { 0 }, 0, 0, 0, 0 }, { 1, { 0 }, 1, 63, 0, 1 }, { 1, { 0 }, 1, 63, 1, 0 } };
+    static const jpeg_scan_info one_each[3] = { { 1, { 0 }, 0, 63, 0, 0 },
+                                                { 1, { 1 }, 0, 63, 0, 0 },
+                                                { 1, { 2 }, 0, 63, 0, 0 } };
+    static const jpeg_scan_info refined[3] = { { 1, { 0 }, 0, 0, 0, 0 },
+                                               { 1, { 0 }, 1, 63, 0, 1 },
+                                               { 1, { 0 }, 1, 63, 1, 0 } };
     int kind;
     (void)state;
     for (kind = 0; kind < 3; kind++) { /* in one scan, in one a component, progressive */
-        jpeg_made made = make_jpeg(24, 24, kind == 2 ? 1 : 3, kind == 1 ? one_each : kind == 2 ? refined : NULL, kind ? 3 : 0, NULL, 0);
+        const jpeg_scan_info *scans = kind == 0 ? NULL : kind == 1 ? one_each : refined;
+        jpeg_made made = make_jpeg(24, 24, kind == 2 ? 1 : 3, scans, kind ? 3 : 0, NULL, 0);
         picture whole = read_made(&made), p;
         unsigned long all = made.size, last = made.size;
         assert_string_equal(whole.notes, "");
@@ -265,8 +286,10 @@ static void behind_the_picture(void **state) {
     } known[] = { { "", 0, 0, "" },
                   { "\0\0\0\0", 4, 0, "" },
                   { "what is this", 12, 0, "what lies behind the picture is left out: 12 bytes\n" },
-                  { "\0\0\0\x10" "ftypmp42....", 16, 0, "what lies behind the picture is left out: a video, 16 bytes\n" },
-                  { "\xff\xd8\xff\xe0.......", 11, 1, "what lies behind the picture is left out: other pictures (MPF), 11 bytes\n" } };
+                  { "\0\0\0\x10" "ftypmp42....", 16, 0,
+                    "what lies behind the picture is left out: a video, 16 bytes\n" },
+                  { "\xff\xd8\xff\xe0.......", 11, 1,
+                    "what lies behind the picture is left out: other pictures (MPF), 11 bytes\n" } };
     static const jpeg_marker mpf = { 2, "MPF\0MM\0*", 8 };
     size_t i;
     (void)state;
@@ -285,9 +308,11 @@ static void behind_the_picture(void **state) {
 }
 
 static void metadata(void **state) {
-    static const jpeg_marker markers[3] = { { 1, "Exif\0\0MM\0*\0\0\0\0", 14 }, { 13, "Photoshop 3.0\0" "8BIM\4\4\0\0\0\0\0\0", 26 },
+    static const jpeg_marker markers[3] = { { 1, "Exif\0\0MM\0*\0\0\0\0", 14 },
+                                            { 13, "Photoshop 3.0\0" "8BIM\4\4\0\0\0\0\0\0", 26 },
                                             { 1, "http://ns.adobe.com/xap/1.0/\0<x/>", 33 } };
-    static const char *const left[4] = { "", "its EXIF is not carried over\n", "its EXIF and IPTC are not carried over\n",
+    static const char *const left[4] = { "", "its EXIF is not carried over\n",
+                                         "its EXIF and IPTC are not carried over\n",
                                          "its EXIF, IPTC and XMP are not carried over\n" };
     size_t n;
     (void)state;
@@ -376,6 +401,7 @@ int main(void) {
         cmocka_unit_test(jpeg_there_and_back),
         cmocka_unit_test(jpeg_kinds),
         cmocka_unit_test(exif_says_the_space),
+        cmocka_unit_test(no_profile),
         cmocka_unit_test(profiles_in_chunks),
         cmocka_unit_test(cut_files),
         cmocka_unit_test(behind_the_picture),

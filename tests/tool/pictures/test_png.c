@@ -8,7 +8,8 @@
 #include <zlib.h>
 
 static void png_kinds(void **state) {
-    static const uint8_t rows[2][12] = { { 0x1b, 0x80, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 }, { 0xe4, 0x7f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 } };
+    static const uint8_t rows[2][12] = { { 0x1b, 0x80, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
+                                         { 0xe4, 0x7f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 } };
     static const uint8_t palette[4][3] = { { 1, 2, 3 }, { 250, 0, 9 }, { 0, 128, 64 }, { 255, 255, 255 } };
     png_recipe r;
     picture p;
@@ -41,7 +42,8 @@ static void png_kinds(void **state) {
         p = read_png(&r, 6, 2, rows[0], 12, 0);
         assert_int_equal(p.image.type, GMLP_U16);
         s = (uint16_t *)p.image.data;
-        for (i = 0; i < 36; i++) assert_int_equal(s[i], rows[i / 18][i % 18 / 3 * 2] << 8 | rows[i / 18][i % 18 / 3 * 2 + 1]);
+        for (i = 0; i < 36; i++)
+            assert_int_equal(s[i], rows[i / 18][i % 18 / 3 * 2] << 8 | rows[i / 18][i % 18 / 3 * 2 + 1]);
         picture_free(&p);
         r.bits = 8;
         r.kind = PNG_COLOR_TYPE_RGB_ALPHA;
@@ -170,7 +172,8 @@ static void refuse_made(const png_made *made, const char *part) {
 static void expect_made(png_made made, int space, const char *from) {
     picture p = read_made(made, 0);
     if (p.image.space != space || strcmp(p.space_from, from))
-        fail_msg("expected %s by %s, got %s by %s", gmlp_space_name(space), from, gmlp_space_name(p.image.space), p.space_from);
+        fail_msg("expected %s by %s, got %s by %s", gmlp_space_name(space), from, gmlp_space_name(p.image.space),
+                 p.space_from);
     picture_free(&p);
 }
 
@@ -186,12 +189,13 @@ static void profiles(void **state) {
     cmsUInt32Number size;
     uint8_t *icc = (uint8_t *)make_icc(xy_p3, 1, &size), packed[4008];
     const size_t length = pack_profile(icc, size, packed);
-    static const int kinds[] = { PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_PALETTE };
+    static const int kinds[] = { PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA,
+                                 PNG_COLOR_TYPE_PALETTE };
     png_made made;
     uint8_t longer[1000];
     size_t i, n;
     (void)state;
-    for (i = 0; i < sizeof kinds / sizeof *kinds; i++) { /* libpng drops profiles that are of another kind than the pixels */
+    for (i = 0; i < sizeof kinds / sizeof *kinds; i++) { /* libpng drops profiles of another kind than the pixels */
         made = small_png(kinds[i]);
         add_chunk(&made, 0, "iCCP", packed, length);
         expect_made(made, GMLP_P3_LINEAR, "ICC profile");
@@ -270,15 +274,17 @@ static void notes(void **state) {
         const char *chunk, *data;
         size_t size;
         const char *notes, *left;
-    } known[] = { { PNG_COLOR_TYPE_RGB, 0, NULL, NULL, 0, "", "" },
-                  { PNG_COLOR_TYPE_RGB_ALPHA, 0, NULL, NULL, 0, "alpha is left out\n", "" },
-                  { PNG_COLOR_TYPE_GRAY_ALPHA, 0, NULL, NULL, 0, "alpha is left out\n", "" },
-                  { PNG_COLOR_TYPE_RGB, 0, "tRNS", "\0\1\0\2\0\3", 6, "alpha is left out\n", "" },
-                  { PNG_COLOR_TYPE_RGB, 0, "tEXt", "Title\0a title", 13, "", "" },
-                  { PNG_COLOR_TYPE_RGB, 1, "iTXt", "XML:com.adobe.xmp\0\0\0\0\0<x/>", 26, "", "its XMP is not carried over\n" },
-                  { PNG_COLOR_TYPE_RGB, 0, "zTXt", "Raw profile type iptc\0\0x", 24, "", "its IPTC is not carried over\n" },
-                  { PNG_COLOR_TYPE_RGB, 0, "eXIf", "MM\0*\0\0\0\0", 8, "", "its EXIF is not carried over\n" },
-                  { PNG_COLOR_TYPE_RGB, 0, "acTL", "\0\0\0\2\0\0\0\0", 8, "", "of its animation the still picture is taken\n" } };
+    } known[] = {
+        { PNG_COLOR_TYPE_RGB, 0, NULL, NULL, 0, "", "" },
+        { PNG_COLOR_TYPE_RGB_ALPHA, 0, NULL, NULL, 0, "alpha is left out\n", "" },
+        { PNG_COLOR_TYPE_GRAY_ALPHA, 0, NULL, NULL, 0, "alpha is left out\n", "" },
+        { PNG_COLOR_TYPE_RGB, 0, "tRNS", "\0\1\0\2\0\3", 6, "alpha is left out\n", "" },
+        { PNG_COLOR_TYPE_RGB, 0, "tEXt", "Title\0a title", 13, "", "" },
+        { PNG_COLOR_TYPE_RGB, 1, "iTXt", "XML:com.adobe.xmp\0\0\0\0\0<x/>", 26, "", "its XMP is not carried over\n" },
+        { PNG_COLOR_TYPE_RGB, 0, "zTXt", "Raw profile type iptc\0\0x", 24, "", "its IPTC is not carried over\n" },
+        { PNG_COLOR_TYPE_RGB, 0, "eXIf", "MM\0*\0\0\0\0", 8, "", "its EXIF is not carried over\n" },
+        { PNG_COLOR_TYPE_RGB, 0, "acTL", "\0\0\0\2\0\0\0\0", 8, "", "of its animation the still picture is taken\n" }
+    };
     png_made made;
     picture p;
     size_t i;
