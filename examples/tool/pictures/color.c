@@ -555,7 +555,7 @@ static int apply_cicp(gmlp_image *image, const uint8_t cicp[4], char reason[REAS
     if (image->space) return 0;
     if (pq) return convert_pq(image, pq, reason);
     if (cicp[2] || cicp[3] != 1)
-        snprintf(reason, REASON, "its cICP chunk says matrix %d, full range %d, not RGB's 0, 1; say the space with --from",
+        snprintf(reason, REASON, "its cICP chunk says matrix %d, full range %d, not RGB's 0, 1; say it with --from",
                  cicp[2], cicp[3]);
     else
         snprintf(reason, REASON, "its cICP chunk says primaries %d, transfer %d, no known space's; say it with --from",
