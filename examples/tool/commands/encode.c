@@ -233,6 +233,7 @@ static int encode(encoding *e) {
     char error[256];
     if (picture_read(e->in, e->o.from, 0, &e->wide, error)) return fail("encode", "%s", error);
     picture_tell(&e->wide, "encode", e->in);
+    picture_tell_left(&e->wide, "encode", e->in);
     if (!strcmp(e->wide.space_from, "assumed"))
         fprintf(stderr, "gamutmlp encode: note: %s does not say its colour space; %s assumed (--from tells it)\n", e->in,
                 gmlp_space_name(e->wide.image.space));

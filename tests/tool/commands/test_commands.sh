@@ -287,13 +287,19 @@ head -c 3000 base.png >cut.png
 head -c 3000 a.jpg >cut.jpg
 head -c $(($(wc -c <a.jpg) - 4000)) a.jpg >late.jpg # within the picture
 for threads in 1 2 3; do
-    says 1 "^gamutmlp decode: late.jpg: JPEG: Premature end" decode late.jpg kept.png --threads $threads
+    says 1 "^gamutmlp decode: late.jpg: JPEG: the file ends too early" decode late.jpg kept.png --threads $threads
 done
 for cut in cut.png cut.jpg; do
     says 1 "^gamutmlp encode: $cut: " encode $cut kept.png
     says 1 "^gamutmlp decode: $cut: " decode $cut kept.png
     says 1 "^gamutmlp strip: $cut: " strip $cut kept.png
 done
+head -c $(($(wc -c <a.jpg) - 2)) a.jpg >open.jpg # all but the end marker
+says 0 "^gamutmlp encode: note: open.jpg: its end marker is missing" encode open.jpg x.png --iterations 1
+(cat a.jpg; echo and more) >more.jpg
+says 0 "^gamutmlp encode: note: more.jpg: what lies behind the picture is left out: 9 bytes" encode more.jpg x.png --iterations 1
+says 0 "^gamutmlp encode: note: a.jpg: its XMP is not carried over" encode a.jpg x.png --iterations 1
+does decode open.jpg x.tif
 : >empty.jpg
 says 1 "neither a JPEG nor a PNG" decode empty.jpg kept.png
 says 1 "is empty" encode empty.jpg kept.png
