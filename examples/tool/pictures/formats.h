@@ -32,6 +32,9 @@ void picture_note(char notes[PICTURE_NOTES], const char *format, ...)
 #endif
     ;
 
+/* Notes an EXIF or TIFF orientation that is not upright, 1. */
+void picture_note_orientation(picture_facts *facts, int orientation);
+
 /* Memory for an image's packed rows; sets stride to 0. 0, or -1 and a reason. */
 int image_allocate(gmlp_image *image, char reason[REASON]);
 int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);

@@ -51,6 +51,12 @@ static format find_format(const uint8_t *b, size_t size) {
     return f;
 }
 
+void picture_note_orientation(picture_facts *facts, int orientation) {
+    if (orientation != 1)
+        picture_note(facts->notes, "its orientation tag (%d) is not carried over: the pixels are taken as they are stored",
+                     orientation);
+}
+
 static void note_metadata(picture_facts *facts) {
     static const char *const which[8] = { NULL, "EXIF is", "IPTC is", "EXIF and IPTC are", "XMP is", "EXIF and XMP are",
                                           "IPTC and XMP are", "EXIF, IPTC and XMP are" };

@@ -212,7 +212,7 @@ static void read_extra_samples(TIFF *t, tiff_layout *l, char *notes) {
     if (other) picture_note(notes, "%d channel%s left out beside the colours", other, other > 1 ? "s are" : " is");
 }
 
-static int tiff_layout_read(TIFF *t, tiff_layout *l, char *notes, char *reason) {
+static int tiff_layout_read(TIFF *t, tiff_layout *l, picture_facts *facts, char *reason) {
     uint16_t orientation;
     memset(l, 0, sizeof *l);
     TIFFGetFieldDefaulted(t, TIFFTAG_BITSPERSAMPLE, &l->bits);
@@ -239,10 +239,8 @@ static int tiff_layout_read(TIFF *t, tiff_layout *l, char *notes, char *reason) 
         return -1;
     }
     if (l->photometric == PHOTOMETRIC_PALETTE && read_palette(t, l, reason)) return -1;
-    read_extra_samples(t, l, notes);
-    if (TIFFGetField(t, TIFFTAG_ORIENTATION, &orientation) && orientation != ORIENTATION_TOPLEFT)
-        picture_note(notes, "its orientation tag (%d) is not carried over: the pixels are taken as they are stored",
-                     orientation);
+    read_extra_samples(t, l, facts->notes);
+    if (TIFFGetField(t, TIFFTAG_ORIENTATION, &orientation)) picture_note_orientation(facts, orientation);
     return 0;
 }
 
@@ -465,7 +463,7 @@ static int tiff_picture(TIFF *t, uint64_t file_size, gmlp_image *image, picture_
     tiff_layout l;
     uint32_t icc_size;
     void *icc;
-    if (tiff_layout_read(t, &l, facts->notes, reason)) return -1;
+    if (tiff_layout_read(t, &l, facts, reason)) return -1;
     image->width = l.width;
     image->height = l.height;
     image->type = l.type;

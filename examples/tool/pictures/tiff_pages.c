@@ -90,17 +90,6 @@ static void add(queue *q, uint64_t at, int page) {
     q->page[q->count++] = (char)page;
 }
 
-static void tell_metadata(const directory *d, picture_facts *facts) {
-    const char *names[3];
-    int n = 0;
-    if (d->exif) names[n++] = "EXIF";
-    if (d->iptc) names[n++] = "IPTC";
-    if (d->xmp) names[n++] = "XMP";
-    if (n == 1) picture_note(facts->notes, "its %s is not carried over", names[0]);
-    else if (n == 2) picture_note(facts->notes, "its %s and %s are not carried over", names[0], names[1]);
-    else if (n == 3) picture_note(facts->notes, "its %s, %s and %s are not carried over", names[0], names[1], names[2]);
-}
-
 int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *at, picture_facts *facts, char reason[REASON]) {
     tiff_bytes f;
     queue q;
@@ -147,6 +136,6 @@ int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *at, picture_f
         picture_note(facts->notes, "%s%d further page%s left out", q.count == MOST_DIRECTORIES ? "more than " : "",
                      pages - 1, pages == 2 ? " is" : "s are");
     if (any.kind & MASK) picture_note(facts->notes, "its transparency mask is left out");
-    tell_metadata(&any, facts);
+    facts->metadata |= (any.exif ? PICTURE_HAS_EXIF : 0) | (any.iptc ? PICTURE_HAS_IPTC : 0) | (any.xmp ? PICTURE_HAS_XMP : 0);
     return 0;
 }
