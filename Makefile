@@ -16,7 +16,10 @@ CLANG = clang
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic
 override CPPFLAGS += -I. -Iexamples/tool -D_POSIX_C_SOURCE=200809L
-LIBS = -ljpeg -lpng -ltiff -llcms2 -ltinyexr -lpthread -lm
+LIBS = -ljpeg -lpng -ltiff -llcms2 $(exr) -lpthread -lm
+# OpenEXR's C library, from 3.1 on; with an older one the tool is built without EXR. Looked for when it is needed, as the
+# packages may come first.
+exr = $(shell printf '\043include <OpenEXR/openexr.h>\n' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo -lOpenEXRCore)
 SECONDS = 60
 DATA = $(wildcard ../shared/data)
 JOBS = $(shell nproc 2>/dev/null || echo 1)
