@@ -1,11 +1,11 @@
 /* OpenEXR pictures, with OpenEXR's C library. What of a file is the picture:
-   - the first part, in the file's order, with channels R, G, B or Y, not of deep samples; without one, the first layer of
-     a part that has LAYER.R, LAYER.G and LAYER.B;
+   - the first part with channels R, G, B or Y that is not of deep samples; without one, the first layer of a part that
+     has LAYER.R, LAYER.G and LAYER.B;
    - of tiles in several resolutions the full one;
    - the data window, wherever it lies; the display window is not looked at;
    - colours as they are without their alpha, for EXR holds them multiplied with it;
-   - linear light. chromaticities say its primaries, without them it is Rec.709; whiteLuminance, the white's cd/m2, is not
-     used, as the library's pictures count from a white of 1. */
+   - linear light. chromaticities say its primaries, without them it is Rec.709; whiteLuminance, the white's cd/m2, is
+     not used, as the library's pictures count from a white of 1. */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -76,7 +76,8 @@ static int failed(exr_result_t status, const char *said, char reason[REASON]) {
 /* Reading. The library reads headers and undoes compressions; where chunks lie, how large they are and what their bytes
    mean is looked at here, so that nothing depends on how it bears a hostile file. */
 
-#define MAX_CHANNELS 4096
+#define MAX_CHANNELS 4096   /* of all parts together, */
+#define MAX_ATTRIBUTES 8192 /* as many */
 #define MAX_CHUNK ((uint64_t)1 << 30) /* bytes; the decoders count in ints */
 
 typedef struct bytes_read {
@@ -99,6 +100,41 @@ static int64_t read_bytes(exr_const_context_t context, void *user, void *to, uin
 static int64_t size_of_bytes(exr_const_context_t context, void *user) {
     (void)context;
     return (int64_t)((const bytes_read *)user)->size;
+}
+
+/* Position after a text that ends with 0 and begins at at; size if it does not end. */
+static size_t after_text(const bytes_read *in, size_t at) {
+    const uint8_t *end = at < in->size ? (const uint8_t *)memchr(in->bytes + at, 0, in->size - at) : NULL;
+    return end ? (size_t)(end - in->bytes) + 1 : in->size;
+}
+
+/* Before the library sees them: how many attributes and channels the headers have, as its time grows with the square of
+   both. What else is wrong with them the library says. */
+static int check_headers(const bytes_read *in, char reason[REASON]) {
+    const int parts = in->size > 9 && (in->bytes[9] & 0x10);
+    size_t at = 8, type, value, end, attributes, channels = 0;
+    for (attributes = 0; at < in->size; attributes++) {
+        if (!in->bytes[at]) { /* ends a header, and a second one all */
+            if (!parts || ++at >= in->size || !in->bytes[at]) return 0;
+        }
+        type = after_text(in, at);
+        value = after_text(in, type);
+        if (in->size - value < 4) return 0;
+        end = (size_t)in->bytes[value] | (size_t)in->bytes[value + 1] << 8 | (size_t)in->bytes[value + 2] << 16 |
+              (size_t)in->bytes[value + 3] << 24;
+        value += 4;
+        if (end > in->size - value) return 0;
+        end += value;
+        for (at = value; at < end && !strcmp((const char *)in->bytes + type, "chlist"); channels++)
+            at = after_text(in, at) + 16;
+        if (channels > MAX_CHANNELS || attributes > MAX_ATTRIBUTES) {
+            snprintf(reason, REASON, "EXR: more than %d channels or %d attributes are not supported", MAX_CHANNELS,
+                     MAX_ATTRIBUTES);
+            return -1;
+        }
+        at = end;
+    }
+    return 0;
 }
 
 /* Where the samples of a channel go. */
@@ -125,7 +161,9 @@ typedef struct exr_reader {
     int plane_count;
 } exr_reader;
 
-static int channel_size(const exr_attr_chlist_entry_t *channel) { return channel->pixel_type == EXR_PIXEL_HALF ? 2 : 4; }
+static int channel_size(const exr_attr_chlist_entry_t *channel) {
+    return channel->pixel_type == EXR_PIXEL_HALF ? 2 : 4;
+}
 
 static int find_channel(const exr_attr_chlist_t *list, const char *layer, size_t length, const char *name) {
     int i;
@@ -175,13 +213,10 @@ static int find_picture(exr_reader *r, picture_facts *facts, char reason[REASON]
             if (failed(exr_get_storage(r->context, r->part, &storage), r->in.said, reason) ||
                 failed(exr_get_channels(r->context, r->part, &r->list), r->in.said, reason))
                 return -1;
-            if (r->list->num_channels > MAX_CHANNELS) {
-                snprintf(reason, REASON, "EXR: %d channels; at most %d are supported", r->list->num_channels, MAX_CHANNELS);
-                return -1;
-            }
             r->tiled = storage == EXR_STORAGE_TILED;
             deep |= !r->tiled && storage != EXR_STORAGE_SCANLINE;
-            found = (r->tiled || storage == EXR_STORAGE_SCANLINE) && (layers ? find_any_layer(r, layer) : find_layer(r, "", 0));
+            found = (r->tiled || storage == EXR_STORAGE_SCANLINE) &&
+                    (layers ? find_any_layer(r, layer) : find_layer(r, "", 0));
             if (found) break;
         }
     if (!found) {
@@ -190,7 +225,8 @@ static int find_picture(exr_reader *r, picture_facts *facts, char reason[REASON]
         return -1;
     }
     make_plain(layer);
-    if (parts > 1) picture_note(facts->notes, "of %d parts the picture is part %d; the others are left out", parts, r->part + 1);
+    if (parts > 1)
+        picture_note(facts->notes, "of %d parts the picture is part %d; the others are left out", parts, r->part + 1);
     if (layer[0]) picture_note(facts->notes, "the picture is its layer %s", layer);
     return 0;
 }
@@ -206,8 +242,9 @@ static int check_channels(exr_reader *r, picture_facts *facts, char reason[REASO
             return -1;
         }
         /* what files have: half as many RY and BY each way; more would only be tried by hostile ones */
-        if (s != e[i].y_sampling || s < 1 || s > 2 || r->width % (uint32_t)s || r->height % (uint32_t)s || r->window.min.x % s ||
-            r->window.min.y % s || (s == 2 && (r->tiled || !r->chroma || (i != r->color[1] && i != r->color[2])))) {
+        if (s != e[i].y_sampling || s < 1 || s > 2 || r->width % (uint32_t)s || r->height % (uint32_t)s ||
+            r->window.min.x % s || r->window.min.y % s ||
+            (s == 2 && (r->tiled || !r->chroma || (i != r->color[1] && i != r->color[2])))) {
             snprintf(reason, REASON, "EXR: channels subsampled in this way are not supported");
             return -1;
         }
@@ -231,9 +268,12 @@ static int check_channels(exr_reader *r, picture_facts *facts, char reason[REASO
 static int luminance_weights(const double xy[8], float weights[3]) {
     const double z[4] = { 1 - xy[0] - xy[1], 1 - xy[2] - xy[3], 1 - xy[4] - xy[5], 1 - xy[6] - xy[7] };
     const double *r = xy, *g = xy + 2, *b = xy + 4, *w = xy + 6;
-    const double det = r[0] * (g[1] * z[2] - b[1] * z[1]) - g[0] * (r[1] * z[2] - b[1] * z[0]) + b[0] * (r[1] * z[1] - g[1] * z[0]);
-    const double dr = w[0] * (g[1] * z[2] - b[1] * z[1]) - g[0] * (w[1] * z[2] - b[1] * z[3]) + b[0] * (w[1] * z[1] - g[1] * z[3]);
-    const double dg = r[0] * (w[1] * z[2] - b[1] * z[3]) - w[0] * (r[1] * z[2] - b[1] * z[0]) + b[0] * (r[1] * z[3] - w[1] * z[0]);
+    const double det =
+        r[0] * (g[1] * z[2] - b[1] * z[1]) - g[0] * (r[1] * z[2] - b[1] * z[0]) + b[0] * (r[1] * z[1] - g[1] * z[0]);
+    const double dr =
+        w[0] * (g[1] * z[2] - b[1] * z[1]) - g[0] * (w[1] * z[2] - b[1] * z[3]) + b[0] * (w[1] * z[1] - g[1] * z[3]);
+    const double dg =
+        r[0] * (w[1] * z[2] - b[1] * z[3]) - w[0] * (r[1] * z[2] - b[1] * z[0]) + b[0] * (r[1] * z[3] - w[1] * z[0]);
     weights[0] = (float)(dr / det * r[1] / w[1]);
     weights[1] = (float)(dg / det * g[1] / w[1]);
     weights[2] = 1 - weights[0] - weights[1];
@@ -253,7 +293,8 @@ static int read_color(exr_reader *r, picture_facts *facts, char reason[REASON]) 
             memcpy(xy, has, sizeof xy);
         } else memset(xy, 0, sizeof xy);
     }
-    if (!luminance_weights(xy, r->weights)) memset(xy, 0, sizeof xy); /* which is an error, unless --from says the space */
+    if (!luminance_weights(xy, r->weights))
+        memset(xy, 0, sizeof xy); /* which is an error, unless --from says the space */
     if (facts->has_xy) memcpy(facts->xy, xy, sizeof xy);
     if (!r->chroma || fabsf(r->weights[1]) > 1e-6f) return 0;
     snprintf(reason, REASON, "EXR: its chromaticities give luminance and chroma no meaning");
@@ -271,17 +312,19 @@ static int find_layout(exr_reader *r, picture_facts *facts, char reason[REASON])
     width = (int64_t)r->window.max.x - r->window.min.x + 1;
     height = (int64_t)r->window.max.y - r->window.min.y + 1;
     if (width < 1 || height < 1 || width > (int64_t)GMLP_MAX_SIZE || height > (int64_t)GMLP_MAX_SIZE) {
-        snprintf(reason, REASON, "EXR: %lld x %lld pixels; at most %u x %u are supported", (long long)width, (long long)height,
-                 GMLP_MAX_SIZE, GMLP_MAX_SIZE);
+        snprintf(reason, REASON, "EXR: %lld x %lld pixels; at most %u x %u are supported", (long long)width,
+                 (long long)height, GMLP_MAX_SIZE, GMLP_MAX_SIZE);
         return -1;
     }
-    if (memcmp(&display, &r->window, sizeof display)) picture_note(facts->notes, "the picture is the data window; the display window is another");
+    if (memcmp(&display, &r->window, sizeof display))
+        picture_note(facts->notes, "the picture is the data window; the display window is another");
     r->width = r->chunk_width = (uint32_t)width;
     r->height = (uint32_t)height;
     if (r->tiled) {
         exr_tile_level_mode_t levels;
         exr_tile_round_mode_t rounding;
-        if (failed(exr_get_tile_descriptor(r->context, r->part, &r->chunk_width, &r->chunk_height, &levels, &rounding), r->in.said, reason))
+        if (failed(exr_get_tile_descriptor(r->context, r->part, &r->chunk_width, &r->chunk_height, &levels, &rounding),
+                   r->in.said, reason))
             return -1;
         r->chunk_width = smaller(r->chunk_width, r->width);
         r->chunk_height = smaller(r->chunk_height, r->height);
@@ -309,13 +352,14 @@ static uint64_t unpacked_size(const exr_reader *r, const chunk *c) {
     for (i = 0; i < r->list->num_channels; i++) {
         const exr_attr_chlist_entry_t *e = &r->list->entries[i];
         const uint32_t s = (uint32_t)e->x_sampling;
-        sum += (uint64_t)(c->width / s) * ((c->y + c->height + s - 1) / s - (c->y + s - 1) / s) * (uint64_t)channel_size(e);
+        sum += (uint64_t)(c->width / s) * ((c->y + c->height + s - 1) / s - (c->y + s - 1) / s) *
+               (uint64_t)channel_size(e);
     }
     return sum;
 }
 
-/* How many times its size in the file a chunk can have at most: what deflate reaches, times what PXR24 (a quarter of each
-   float) or DWA (all but two numbers of 64) left away before. So the memory for a picture is bounded by its file. */
+/* How many times its size in the file a chunk can have at most: what deflate reaches, times what PXR24 (a quarter of
+   each float) or DWA (all but two numbers of 64) left away before. So its file bounds the memory for a picture. */
 static uint64_t largest_ratio(exr_compression_t compression) {
     return compression == EXR_COMPRESSION_DWAA || compression == EXR_COMPRESSION_DWAB ? 40000 : 1400;
 }
@@ -338,8 +382,9 @@ static int find_chunk(exr_reader *r, uint64_t index, chunk *c, char reason[REASO
     }
     size = unpacked_size(r, c);
     if (c->info.width == (int)c->width && c->info.height == (int)c->height && c->info.data_offset <= r->in.size &&
-        c->info.packed_size <= r->in.size - c->info.data_offset && c->info.packed_size > 0 && c->info.unpacked_size == size &&
-        size <= MAX_CHUNK && size / largest_ratio(r->compression) <= c->info.packed_size)
+        c->info.packed_size <= r->in.size - c->info.data_offset && c->info.packed_size > 0 &&
+        c->info.unpacked_size == size && size <= MAX_CHUNK &&
+        size / largest_ratio(r->compression) <= c->info.packed_size)
         return 0;
     snprintf(reason, REASON, "EXR: the pixels from column %u, row %u are damaged", c->x, c->y);
     return -1;
@@ -454,7 +499,8 @@ static float between(const float *v, uint32_t i, uint32_t n, size_t step) {
 }
 
 /* One row of RY or BY in full; column is memory for its samples. */
-static void chroma_row(const float *v, uint32_t width, uint32_t height, uint32_t sampling, uint32_t y, float *column, float *to) {
+static void chroma_row(const float *v, uint32_t width, uint32_t height, uint32_t sampling, uint32_t y, float *column,
+                       float *to) {
     const uint32_t n = width / sampling;
     uint32_t x;
     for (x = 0; x < n; x++)
@@ -478,7 +524,8 @@ static int chroma_to_rgb(const exr_reader *r, const gmlp_image *image, char reas
         chroma_row((const float *)(void *)r->planes[2].to, r->width, r->height, s, y, by + r->width, by);
         for (x = 0; x < r->width; x++) {
             const size_t at = ((size_t)y * r->width + x) * 3;
-            const float v = image->type == GMLP_HALF ? gmlp_half_to_float(((uint16_t *)image->data)[at]) : ((float *)image->data)[at];
+            const float v = image->type == GMLP_HALF ? gmlp_half_to_float(((uint16_t *)image->data)[at])
+                                                     : ((float *)image->data)[at];
             float rgb[3];
             rgb[0] = (ry[x] + 1) * v;
             rgb[2] = (by[x] + 1) * v;
@@ -527,7 +574,9 @@ static int read_pixels(exr_reader *r, gmlp_image *image, picture_facts *facts, c
     for (c = 0; c < 3 && !bad; c++)
         if (r->chroma && c) add_plane(r, r->color[c], GMLP_FLOAT, chroma + (size_t)(c - 1) * pixels, sizeof *chroma,
                                       r->width / (uint32_t)e[r->color[c]].x_sampling * sizeof *chroma);
-        else add_plane(r, r->color[c], image->type, (uint8_t *)image->data + (size_t)c * size, 3 * size, r->width * 3 * size);
+        else
+            add_plane(r, r->color[c], image->type, (uint8_t *)image->data + (size_t)c * size, 3 * size,
+                      r->width * 3 * size);
     if (alpha && !bad) add_plane(r, r->alpha, image->type, alpha, size, r->width * size);
     for (i = 0; i < count && !bad; i++) bad = find_chunk(r, i, &found, reason) || decode_chunk(r, &found, reason);
     if (!bad && r->chroma) bad = chroma_to_rgb(r, image, reason);
@@ -554,9 +603,9 @@ int exr_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
     with.user_data = &r.in;
     with.read_fn = read_bytes;
     with.size_fn = size_of_bytes;
-    bad = failed(exr_start_read(&r.context, "EXR", &with), r.in.said, reason) || find_picture(&r, color, reason) ||
-          find_layout(&r, color, reason) || check_channels(&r, color, reason) || read_color(&r, color, reason) ||
-          check_chunks(&r, reason) || read_pixels(&r, image, color, reason);
+    bad = check_headers(&r.in, reason) || failed(exr_start_read(&r.context, "EXR", &with), r.in.said, reason) ||
+          find_picture(&r, color, reason) || find_layout(&r, color, reason) || check_channels(&r, color, reason) ||
+          read_color(&r, color, reason) || check_chunks(&r, reason) || read_pixels(&r, image, color, reason);
     exr_finish(&r.context);
     return bad ? -1 : 0;
 }
@@ -583,7 +632,8 @@ static int64_t write_bytes(exr_const_context_t context, void *user, const void *
     (void)context;
     (void)error;
     errno = 0;
-    if ((s->position != offset && fseeko(s->base.file, (off_t)offset, SEEK_SET)) || fwrite(from, 1, (size_t)n, s->base.file) != n) {
+    if ((s->position != offset && fseeko(s->base.file, (off_t)offset, SEEK_SET)) ||
+        fwrite(from, 1, (size_t)n, s->base.file) != n) {
         s->error = errno ? errno : EIO;
         return -1;
     }
@@ -633,7 +683,8 @@ static int exr_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t count
         rows += n * row;
         count -= n;
         s->held += n;
-        if ((s->held == BLOCK_ROWS || s->done + s->held == base->like.height) && sink_failed(s, write_block(s), reason)) return -1;
+        if ((s->held == BLOCK_ROWS || s->done + s->held == base->like.height) && sink_failed(s, write_block(s), reason))
+            return -1;
     }
     return 0;
 }
@@ -665,7 +716,8 @@ static exr_result_t write_header(exr_sink *s) {
     c.white_y = (float)xy[7];
     status = exr_add_part(s->context, "picture", EXR_STORAGE_SCANLINE, NULL);
     if (status == EXR_ERR_SUCCESS)
-        status = exr_initialize_required_attr_simple(s->context, 0, (int32_t)like->width, (int32_t)like->height, EXR_COMPRESSION_ZIP);
+        status = exr_initialize_required_attr_simple(s->context, 0, (int32_t)like->width, (int32_t)like->height,
+                                                     EXR_COMPRESSION_ZIP);
     for (i = 0; status == EXR_ERR_SUCCESS && i < 3; i++)
         status = exr_add_channel(s->context, 0, names[i], type, EXR_PERCEPTUALLY_LOGARITHMIC, 1, 1);
     if (status == EXR_ERR_SUCCESS) status = exr_attr_set_chromaticities(s->context, 0, "chromaticities", &c);
