@@ -1,4 +1,4 @@
-# make                  build/gamutmlp (the command-line tool), build/quickstart, build/scene
+# make                  build/gamutmlp (the command-line tool), build/quickstart, build/quickstart_hdr, build/scene
 # make test             everything that is checked; ends with "N passed, N failed"
 # make demo             the whole way of one synthetic picture, in build/demo/
 # make fuzz SECONDS=60  every fuzz target for that long each, with clang's libFuzzer
@@ -34,7 +34,7 @@ say = $(if $(V),,@printf "  %-5s %s\n" $(1) $(2))
 B = build
 tool := $(sort $(wildcard examples/tool/*.c examples/tool/*/*.c))
 
-all: $(B)/gamutmlp $(B)/quickstart $(B)/scene
+all: $(B)/gamutmlp $(B)/quickstart $(B)/quickstart_hdr $(B)/scene
 
 $(B)/gamutmlp: $(tool:%.c=$(B)/%.o)
 	$(call say,LINK,$@)
@@ -43,9 +43,11 @@ $(B)/examples/tool/%.o: examples/tool/%.c | $(B)/deps
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
-$(B)/quickstart $(B)/scene: $(B)/%: examples/%.c gamutmlp.h | $(B)/deps
+$(B)/scene: picture_lib = -lpng
+$(B)/quickstart_hdr: picture_lib = -ltinyexr
+$(B)/quickstart $(B)/quickstart_hdr $(B)/scene: $(B)/%: examples/%.c gamutmlp.h | $(B)/deps
 	$(call say,CC,$<)
-	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(LDFLAGS) $< -o $@ -lpng -lm
+	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(LDFLAGS) $< -o $@ $(picture_lib) -lm
 
 # Stamps: the packages are there. Remove the stamp (or make clean) to look again.
 $(B)/deps: scripts/deps.sh
