@@ -714,7 +714,7 @@ static exr_result_t write_header(exr_sink *s) {
     c.blue_y = (float)xy[5];
     c.white_x = (float)xy[6];
     c.white_y = (float)xy[7];
-    status = exr_add_part(s->context, "picture", EXR_STORAGE_SCANLINE, NULL);
+    status = exr_add_part(s->context, NULL, EXR_STORAGE_SCANLINE, NULL);
     if (status == EXR_ERR_SUCCESS)
         status = exr_initialize_required_attr_simple(s->context, 0, (int32_t)like->width, (int32_t)like->height,
                                                      EXR_COMPRESSION_ZIP);
@@ -746,7 +746,7 @@ picture_sink *exr_sink_open(FILE *file, const gmlp_image *like, const picture_wr
     with.user_data = s;
     with.write_fn = write_bytes;
     with.destroy_fn = leave_file_open;
-    with.zip_level = 6; /* the same file with every release */
+    with.zip_level = 4; /* OpenEXR's own choice now; 6 is 1 % smaller and takes half as long again */
     status = exr_start_write(&s->context, "EXR", EXR_WRITE_FILE_DIRECTLY, &with);
     if (status == EXR_ERR_SUCCESS) status = write_header(s);
     if (!sink_failed(s, status, reason)) return &s->base;

@@ -746,11 +746,12 @@ static void hostile_files(void **state) {
     refused(make(&r, 1), "8192 attributes");
 }
 
-/* A chunk of 16 rows with so many bytes; ZIP must not be believed to hold 17 MB in 100 bytes. */
+/* Little files, large pictures: 6 MB that 240 bytes of ZIP cannot hold, and rows that all lie in the same bytes. */
 static void bombs(void **state) {
     recipe r = basic(half_rgb, 3);
     file f;
     size_t at;
+    int y, i;
     (void)state;
     r.height = 1;
     r.width = 40;
@@ -760,6 +761,22 @@ static void bombs(void **state) {
     f.bytes[at + 11 + 6 + 4 + 8] = f.bytes[at + 11 + 6 + 4 + 9] = 0xfe; /* 65279 columns */
     f.bytes[at + 11 + 6 + 4 + 12] = 15;
     refused(f, "row 0 are damaged");
+
+    r = basic(half_rgb, 3);
+    r.width = 100;
+    r.height = 60;
+    f = make(&r, 1);
+    at = table_of(&f, r.height);
+    for (y = 0; y < 60; y++) {
+        const size_t leader = at + 60 * 8 + (size_t)y * 8;
+        for (i = 0; i < 8; i++) f.bytes[at + (size_t)(y * 8 + i)] = (uint8_t)((uint64_t)leader >> 8 * i);
+        memset(f.bytes + leader, 0, 8);
+        f.bytes[leader] = (uint8_t)y;
+        f.bytes[leader + 4] = 600 & 255;
+        f.bytes[leader + 5] = 600 >> 8;
+    }
+    f.size = at + 60 * 16 + 600;
+    refused(f, "lie over each other");
 }
 
 /* Compressions. */
