@@ -56,7 +56,8 @@ int main(int argc, char **argv) {
     check(LoadEXR(&light, &w, &h, argv[1], &text) == TINYEXR_SUCCESS, text ? text : "HDR.exr can not be read");
     uint8_t *file = read_file(argv[2], &file_size), bytes[16384];
     check(file_size < 1u << 30, "SDR.jpg is too large");
-    uint8_t *codes = need(stbi_load_from_memory(file, (int)file_size, &base_w, &base_h, &n, 3), "SDR.jpg can not be read");
+    uint8_t *codes = need(stbi_load_from_memory(file, (int)file_size, &base_w, &base_h, &n, 3),
+                          "SDR.jpg can not be read");
     check(w == base_w && h == base_h, "the pictures are not of the same size");
     gmlp_image hdr = {light, (uint32_t)w, (uint32_t)h, 0, GMLP_FLOAT, 4, GMLP_SRGB_LINEAR};
     gmlp_image base = {codes, hdr.width, hdr.height, 0, GMLP_U8, 3, GMLP_SRGB};

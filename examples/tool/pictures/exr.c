@@ -485,8 +485,8 @@ static int decode_chunk(exr_reader *r, const chunk *c, char reason[REASON]) {
 }
 
 /* Luminance and chroma: RY = (R - Y) / Y and BY = (B - Y) / Y, of which the file holds every second one each way. Those
-   between come from the 14 nearest by the filter that OpenEXR lays down for it; its own reader also tones down pixels that
-   become more colourful than those around them, which is left out here. */
+   between come from the 14 nearest by the filter that OpenEXR lays down for it; its own reader also tones down pixels
+   that become more colourful than those around them, which is left out here. */
 
 static float between(const float *v, uint32_t i, uint32_t n, size_t step) {
     static const float taps[7] = { 0.627123f, -0.186077f, 0.087929f, -0.043159f, 0.019597f, -0.007540f, 0.002128f };
