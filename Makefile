@@ -1,4 +1,4 @@
-# make                  build/gamutmlp (the command-line tool), build/quickstart, build/scene
+# make                  build/gamutmlp (the command-line tool), build/quickstart, build/quickstart_hdr, build/scene
 # make test             everything that is checked; ends with "N passed, N failed"
 # make test-cross       the library on other processors and systems, by emulators, where they are installed
 # make demo             the whole way of one synthetic picture, in build/demo/
@@ -17,7 +17,10 @@ CLANG = clang
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic
 override CPPFLAGS += -I. -Iexamples/tool -I/usr/include/cairo -D_POSIX_C_SOURCE=200809L
-LIBS = -ljpeg -lpng -lz -ltiff -llcms2 -lcairo -ltinyexr -lpthread -lm
+LIBS = -ljpeg -lpng -lz -ltiff -llcms2 -lcairo $(exr) -lpthread -lm
+# OpenEXR's C library, from 3.1 on; with an older one the tool is built without EXR. Looked for when it is needed, as the
+# packages may come first.
+exr = $(shell printf '\043include <OpenEXR/openexr.h>\n' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo -lOpenEXRCore)
 SECONDS = 60
 DATA = $(wildcard ../shared/data)
 JOBS = $(shell nproc 2>/dev/null || echo 1)
@@ -32,7 +35,7 @@ say = $(if $(V),,@printf "  %-5s %s\n" $(1) $(2))
 B = build
 tool := $(sort $(wildcard examples/tool/*.c examples/tool/*/*.c))
 
-all: $(B)/gamutmlp $(B)/quickstart $(B)/scene
+all: $(B)/gamutmlp $(B)/quickstart $(B)/quickstart_hdr $(B)/scene
 
 $(B)/gamutmlp: $(tool:%.c=$(B)/%.o)
 	$(call say,LINK,$@)
@@ -41,9 +44,11 @@ $(B)/examples/tool/%.o: examples/tool/%.c | $(B)/deps
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
-$(B)/quickstart $(B)/scene: $(B)/%: examples/%.c gamutmlp.h | $(B)/deps
+$(B)/scene: picture_lib = -lpng
+$(B)/quickstart_hdr: picture_lib = -ltinyexr
+$(B)/quickstart $(B)/quickstart_hdr $(B)/scene: $(B)/%: examples/%.c gamutmlp.h | $(B)/deps
 	$(call say,CC,$<)
-	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(LDFLAGS) $< -o $@ -lpng -lm
+	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(LDFLAGS) $< -o $@ $(picture_lib) -lm
 
 # Stamps: the packages are there. Remove the stamp (or make clean) to look again.
 $(B)/deps: scripts/deps.sh

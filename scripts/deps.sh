@@ -39,6 +39,7 @@ build)
     header libpng-dev png.h
     header libtiff-dev tiffio.h
     header liblcms2-dev lcms2.h
+    header libopenexr-dev OpenEXR/OpenEXRConfig.h # in releases before 3.1, which the tool does without, too
     header libcairo2-dev cairo/cairo-svg.h
     font
     header libtinyexr-dev tinyexr.h

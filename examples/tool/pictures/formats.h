@@ -57,6 +57,11 @@ int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, pi
    Integers are rounded and end at full; alpha that is not a number, infinite or negative divides nothing. */
 void alpha_divide(int type, void *rgb, const void *alpha, size_t n);
 
+/* n packed RGB pixels, premultiplied with their alpha (n packed samples of the same gmlp_type), as they are without it:
+   divided where alpha is above 0. Where it is 0 the colour stays: light without a body, as fire and glints have it.
+   Integers are rounded and end at full; alpha that is not a number, infinite or negative divides nothing. */
+void alpha_divide(int type, void *rgb, const void *alpha, size_t n);
+
 /* A JPEG picture's codes, 0..1, before they are rounded to 8-bit RGB. Subsampled colour is repeated, not smoothed. */
 int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]);
 

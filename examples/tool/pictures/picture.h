@@ -54,8 +54,8 @@ picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name
 int picture_rows_read(picture_rows *r, void *rows, uint32_t count, char error[256]);
 void picture_rows_close(picture_rows *r);
 
-/* Packed rows of 3 channels into a file; like says size, type and space, its data is not used. An EXR is
-   gathered in memory. picture_sink_end must follow on success as on failure; its result counts. */
+/* Packed rows of 3 channels into a file; like says size, type and space, its data is not used. An EXR's
+   file must allow seeking. picture_sink_end must follow on success as on failure; its result counts. */
 typedef struct picture_sink picture_sink;
 picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *like, const picture_write_opts *opts,
                                 char error[256]);

@@ -67,7 +67,10 @@ static const char *at(fixture *f, const char *name) {
 static void write_picture(fixture *f, const char *name, void *data, uint32_t width, int type, int space) {
     const gmlp_image image = view(data, width, type, space);
     char error[256];
-    if (picture_write(at(f, name), &image, NULL, error)) fail_msg("%s", error);
+    if (!picture_write(at(f, name), &image, NULL, error)) return;
+    if (!strstr(error, "has no EXR")) fail_msg("%s", error);
+    puts("# no OpenEXR 3.1 or newer: a test is left out");
+    skip();
 }
 
 static int make(void **state) {

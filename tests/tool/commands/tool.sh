@@ -36,6 +36,13 @@ above() { awk "BEGIN { exit !($1 > $2) }"; }
 valid_json() { if command -v python3 >/dev/null; then python3 -m json.tool <out >/dev/null; else grep -q '^}' out; fi; }
 has_keys() { for key in "$@"; do grep -q "\"$key\":" out || return 1; done; }
 have() { command -v "$1" >/dev/null || { echo "# no $1: a check is left out"; return 1; }; }
+# Float pictures: EXR, or TIFF with a tool that was built without OpenEXR.
+exr=exr
+printf 'v/1\001' >none.exr
+if "$tool" compare none.exr none.exr 2>&1 | grep -q "has no EXR"; then
+    echo "# no OpenEXR 3.1 or newer: TIFF takes the place of EXR"
+    exr=tif
+fi
 ends_clean() { # NAME ARGS...: is stopped when its temporary file is there
     what=$1; shift
     echo kept >kept.png

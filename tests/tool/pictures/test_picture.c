@@ -3,7 +3,6 @@
 #include "made.h"
 
 #include <tiffio.h>
-#include <tinyexr.h>
 
 /* There and back. */
 
@@ -42,10 +41,6 @@ static void every_format_and_depth(void **state) {
         round_trip("a.tiff", GMLP_U16, s, s, "ICC profile");
         round_trip("a.TIF", GMLP_HALF, s, s, "ICC profile");
         round_trip("a.tif", GMLP_FLOAT, s, s, "ICC profile");
-        if (gmlp_space_is_linear(s)) {
-            round_trip("a.exr", GMLP_HALF, s, s, "chromaticities");
-            round_trip("a.exr", GMLP_FLOAT, s, s, "chromaticities");
-        }
     }
     round_trip("a.ppm", GMLP_U8, GMLP_SRGB, GMLP_SRGB, "assumed");
     round_trip("a.ppm", GMLP_U16, GMLP_SRGB, GMLP_SRGB, "assumed");
@@ -63,26 +58,6 @@ static void linear_forms(void **state) {
         assert_int_equal(gmlp_space_to_xyz(picture_linear_space(space), b), GMLP_OK);
         assert_memory_equal(a, b, sizeof a);
     }
-}
-
-static void exr_is_linear(void **state) {
-    gmlp_image image = test_image(5, 4, GMLP_FLOAT, GMLP_PROPHOTO);
-    const char *path = in_folder("a.exr");
-    picture back;
-    char error[256];
-    size_t i;
-    (void)state;
-    assert_int_equal(picture_write(path, &image, NULL, error), 0);
-    assert_int_equal(picture_read(path, GMLP_SPACE_NONE, 0, &back, error), 0);
-    assert_int_equal(back.image.space, GMLP_PROPHOTO_LINEAR);
-    for (i = 0; i < 60; i++) {
-        const double code = (double)((float *)image.data)[i];
-        const double light = fabs(code) < 1 / 32.0 ? code / 16 : copysign(pow(fabs(code), 1.8), code); /* ISO 22028-2 */
-        assert_true(fabs((double)((float *)back.image.data)[i] - light) < 1e-5);
-    }
-    picture_free(&back);
-    free(image.data);
-    unlink(path);
 }
 
 static void equal_pictures_are_equal_files(void **state) {
@@ -120,7 +95,7 @@ static void rows_equal_whole(void **state) {
     free(image.data);
 }
 
-/* EXR and PPM that our writers do not make. */
+/* PPM that our writers do not make. */
 
 static void pnm_kinds(void **state) {
     static const char grey[] = "P5 # a comment\n2\n# another\n1 255\n\x07\xff";
@@ -151,33 +126,6 @@ static void pnm_relatives(void **state) {
         assert_int_equal(picture_read_memory(files[i][0], strlen(files[i][0]), "x", 0, &p, error), -1);
         if (!strstr(error, files[i][1])) fail_msg("'%s' does not say %s", error, files[i][1]);
     }
-}
-
-static void exr_kinds(void **state) {
-    static const float rgb[6] = { 0.25f, -1.5f, 30000.0f, 1.0f, 0.0f, 0.125f };
-    static const float grey[2] = { 0.5f, 3.0f };
-    const char *path = in_folder("a.exr"), *text = NULL;
-    picture p;
-    char error[256];
-    int i;
-    (void)state;
-    assert_int_equal(SaveEXR(rgb, 2, 1, 3, 0, path, &text), TINYEXR_SUCCESS);
-    assert_int_equal(picture_read(path, 0, 0, &p, error), 0);
-    assert_int_equal(p.image.type, GMLP_FLOAT);
-    assert_int_equal(p.image.space, GMLP_SRGB_LINEAR); /* what OpenEXR means without chromaticities */
-    assert_string_equal(p.space_from, "assumed");
-    assert_memory_equal(p.image.data, rgb, sizeof rgb);
-    picture_free(&p);
-    assert_int_equal(SaveEXR(rgb, 2, 1, 3, 1, path, &text), TINYEXR_SUCCESS);
-    assert_int_equal(picture_read(path, GMLP_ACES, 0, &p, error), 0);
-    assert_int_equal(p.image.type, GMLP_HALF);
-    assert_int_equal(p.image.space, GMLP_ACES);
-    for (i = 0; i < 6; i++) assert_true(gmlp_half_to_float(((uint16_t *)p.image.data)[i]) == rgb[i]);
-    picture_free(&p);
-    assert_int_equal(SaveEXR(grey, 2, 1, 1, 0, path, &text), TINYEXR_SUCCESS); /* one channel, A: not a picture */
-    assert_int_equal(picture_read(path, 0, 0, &p, error), -1);
-    assert_non_null(strstr(error, "channels R, G, B"));
-    unlink(path);
 }
 
 /* Damage. */
@@ -257,11 +205,6 @@ static void damaged_files(void **state) {
     damage("a.ppm", GMLP_U8, GMLP_SRGB, 0);
 }
 
-static void damaged_exr(void **state) {
-    (void)state;
-    damage("a.exr", GMLP_HALF, GMLP_ACESCG, 0);
-}
-
 /* Writing fails cleanly. */
 static void cannot_write(void **state) {
     gmlp_image image = test_image(4, 4, GMLP_U16, GMLP_PROPHOTO);
@@ -319,16 +262,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_and_depth),
         cmocka_unit_test(linear_forms),
-        cmocka_unit_test(exr_is_linear),
         cmocka_unit_test(equal_pictures_are_equal_files),
         cmocka_unit_test(rows_equal_whole),
         cmocka_unit_test(pnm_kinds),
         cmocka_unit_test(pnm_relatives),
-        cmocka_unit_test(exr_kinds),
         cmocka_unit_test(not_pictures),
         cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(damaged_files),
-        cmocka_unit_test(damaged_exr),
         cmocka_unit_test(cannot_write),
         cmocka_unit_test(no_memory_for_the_end),
     };
