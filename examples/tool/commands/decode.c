@@ -24,6 +24,7 @@ int cmd_decode(int argc, char **argv) {
         { "--depth", ARG_CHOICE, &depth, "16|half|float", "samples of OUT (16; EXR: half)", 0, 0 },
         { "--crop", ARG_TEXT, &r.crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 },
         { "--threads", ARG_INT, &r.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
+        { "--force", ARG_FLAG, &r.force, NULL, "decode a picture that was changed after encoding, too; OUT may be IN", 0, 0 },
         { "--json", ARG_FLAG, &r.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
@@ -41,6 +42,7 @@ int cmd_decode(int argc, char **argv) {
     r.command = &command;
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
+    files_forced(r.force);
     r.in = names[0];
     r.out = names[1];
     if (!path_has_extension(r.out, "png") && !path_has_extension(r.out, "tif") && !path_has_extension(r.out, "tiff") &&

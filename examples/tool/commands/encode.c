@@ -11,7 +11,7 @@
 #include "work/carrying.h"
 
 typedef struct encode_options {
-    int from, adaptation, truncate, json;
+    int from, adaptation, truncate, force, json;
     uint64_t quality;
     double target_psnr;
     const char *carriers;
@@ -262,6 +262,7 @@ int cmd_encode(int argc, char **argv) {
         { "--adaptation", ARG_CHOICE, &e.o.adaptation, "bradford|cat02", "how white points are joined (bradford)", 0, 0 },
         { "--floor", ARG_FLAG, &e.o.truncate, NULL, "round 8-bit codes down, as the paper's code does", 0, 0 },
         { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0, 0 },
+        { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be IN", 0, 0 },
         { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
@@ -281,6 +282,7 @@ int cmd_encode(int argc, char **argv) {
     if (status != ARGS_GO_ON) return status;
     e.t.preset = preset_of_choice(preset);
     e.in = names[0];
+    files_forced(e.o.force);
     carrying_begin(&e.c, "encode", names[1]);
     if (!e.c.container) return args_wrong(&command, "%s: the output's name must end in .jpg or .png", names[1]);
     if (e.o.quality && e.c.container == GMLP_CONTAINER_PNG) return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");

@@ -119,6 +119,7 @@ int cmd_hdr_decode(int argc, char **argv) {
         { "--boost", ARG_NUMBER, &boost, "STOPS", "for a display that goes so far above SDR white (all there is)", 0, 64 },
         { "--white", ARG_NUMBER, &r.opts.white_nits, "NITS", "of SDR white in PQ or HLG codes (as hdr-encode had it)", 1, 10000 },
         { "--threads", ARG_INT, &r.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
+        { "--force", ARG_FLAG, &r.force, NULL, "decode a picture that was changed after encoding, too; OUT may be IN", 0, 0 },
         { "--json", ARG_FLAG, &r.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
@@ -139,6 +140,7 @@ int cmd_hdr_decode(int argc, char **argv) {
     r.command = &command;
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
+    files_forced(r.force);
     r.in = names[0];
     r.out = names[1];
     png = path_has_extension(r.out, "png");

@@ -17,7 +17,7 @@
 #define PAPER_WHITE 100.0
 
 typedef struct hdr_options {
-    int map, from_sdr, from_hdr, subsample, json; /* map, subsample: place among the words, -1: not given */
+    int map, from_sdr, from_hdr, subsample, force, json; /* map, subsample: place among the words, -1: not given */
     uint64_t quality;
     double white, peak; /* cd/m2; 0: not given */
 } hdr_options;
@@ -334,6 +334,7 @@ int cmd_hdr_encode(int argc, char **argv) {
         { "--iterations", ARG_INT, &e.t.iterations, "N", "training steps (the preset's)", 1, 10000000 },
         { "--seed", ARG_INT, &e.t.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
         { "--threads", ARG_INT, &e.t.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
+        { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be one of the pictures that are read", 0, 0 },
         { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
@@ -356,6 +357,7 @@ int cmd_hdr_encode(int argc, char **argv) {
     e.o.map = e.o.subsample = -1;
     status = args_parse(&command, argc, argv, names);
     if (status == ARGS_GO_ON) {
+        files_forced(e.o.force);
         e.t.preset = preset_of_choice(preset);
         e.sdr_name = names[0];
         e.hdr_name = names[count == 2 ? 0 : 1];

@@ -85,7 +85,10 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     s.user = user;
     bad = stream_run(&s, error);
     r->belongs = gmlp_net_belongs(&r->file.net, &s.signature);
-    return bad;
+    if (bad || r->belongs || r->force) return bad;
+    error_text(error, r->in, "the network does not belong to these pixels, which were changed after encoding; the colours would be wrong "
+                             "(--force decodes all the same)");
+    return -1;
 }
 
 /* Where the rows go. */

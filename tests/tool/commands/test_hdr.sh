@@ -244,7 +244,9 @@ is "a full disk: exit 1" [ $status -eq 1 ]
 is "a full disk: said" grep -q "kept.png: cannot be written: File too large" err
 if have jpegtran; then
     jpegtran -copy all -flip horizontal base.jpg >flipped.jpg
-    says 0 "does not belong to these pixels" hdr-decode flipped.jpg x.exr
+    says 1 "does not belong to these pixels" hdr-decode flipped.jpg x.exr
+    says 1 "does not belong to these pixels" hdr-decode flipped.jpg x.jpg
+    says 0 "does not belong to these pixels" hdr-decode flipped.jpg x.jpg --force
 fi
 "$scene" large.png 1600 1200
 "$tool" encode large.png large.jpg --from prophoto --iterations 1 >out 2>err
