@@ -59,8 +59,9 @@ static void use_joined(const uint8_t *base, size_t base_size, const uint8_t *map
 
 /* The base alone is a picture, and no longer than what it is of. */
 static void use_part(const uint8_t *data, size_t size, const ultrahdr_metadata *m) {
-    uint8_t *base = NULL;
-    size_t base_size = 0;
+    uint8_t *base = NULL, *again = NULL;
+    size_t base_size = 0, again_size = 0;
+    ultrahdr_parts parts;
     gmlp_error err;
     gmlp_result r;
     memset(&err, 0, sizeof err);
@@ -70,6 +71,10 @@ static void use_part(const uint8_t *data, size_t size, const ultrahdr_metadata *
         return;
     }
     CHECK(base_size >= 4 && base_size <= size && base[base_size - 2] == 0xff && base[base_size - 1] == 0xd9);
+    CHECK(parse(base, base_size, &parts) != GMLP_OK);
+    CHECK(ultrahdr_part(base, base_size, &again, &again_size, &err) == GMLP_OK); /* nothing is left to go */
+    CHECK(again_size == base_size && !memcmp(again, base, base_size));
+    free(again);
     use_joined(base, base_size, plain, sizeof plain, m);
     free(base);
 }

@@ -28,6 +28,7 @@ static gmlp_result read_metadata(const uint8_t *file, size_t at, size_t end, ult
             iso_end = s.end;
         } else if (!packet.n && IS_XMP(file, &s)) {
             packet = xmp_packet_of(file, &s);
+            out->apple |= metadata_is_apple(packet);
             if (!metadata_in_xmp(packet)) packet.n = 0;
         }
     } while (s.marker != SOS);
@@ -87,6 +88,7 @@ static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size
         r = try_picture(file, at + offset, length, out, err);
         if (r != GMLP_E_NOT_FOUND) return r;
     }
+    if (out->apple) return parse_failed(err, GMLP_E_VERSION, at, "has an Apple gain map, which cannot be read yet");
     return parse_failed(err, r, at, "no picture of the MPF index has gain map metadata");
 }
 
@@ -154,7 +156,11 @@ gmlp_result ultrahdr_parse(const void *bytes, size_t size, ultrahdr_parts *out, 
         r = find_by_container(file, size, packet, out, err);
         out->map_from = "GContainer";
     }
-    if (r != GMLP_OK) memset(out, 0, sizeof *out);
+    if (r != GMLP_OK) {
+        const int apple = out->apple;
+        memset(out, 0, sizeof *out);
+        out->apple = apple;
+    }
     return r;
 }
 
@@ -311,34 +317,92 @@ gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, s
 
 /* The base alone. */
 
-static int tells_of_map(slice name, slice value, slice hdrgm) {
-    return xmp_local_name(name, hdrgm).n ||
-           (slice_starts(name, "xmlns:") && (slice_equals(value, HDRGM_URI) || slice_equals(value, CONTAINER_URI) || slice_equals(value, ITEM_URI)));
+#define CAMERA_URI "http://ns.google.com/photos/1.0/camera/"
+enum { PREFIXES_MAX = 16 };
+
+/* What a packet calls the namespaces that tell of a gain map, of pictures and of a video behind the base. */
+typedef struct prefixes {
+    slice names[PREFIXES_MAX];
+    int camera[PREFIXES_MAX]; /* of whose properties only some do */
+    size_t count;
+} prefixes;
+
+static int is_companion_uri(slice uri) { return slice_equals(uri, HDRGM_URI) || slice_equals(uri, CONTAINER_URI) || slice_equals(uri, ITEM_URI); }
+
+static void find_prefixes(slice packet, prefixes *out) {
+    slice name, value;
+    tag t;
+    out->count = 0;
+    while (xmp_next_tag(&packet, &t))
+        while (xmp_next_attribute(&t.attributes, &name, &value)) {
+            const int camera = slice_equals(value, CAMERA_URI);
+            if (!slice_starts(name, "xmlns:") || !(camera || is_companion_uri(value)) || out->count == PREFIXES_MAX) continue;
+            out->names[out->count].p = name.p + 6;
+            out->names[out->count].n = name.n - 6;
+            out->camera[out->count++] = camera;
+        }
 }
 
-/* The packet without the gain map's properties and the directory of pictures. */
+static int tells_of_companion(slice name, const prefixes *p) {
+    size_t i;
+    for (i = 0; i < p->count; i++) {
+        const slice local = xmp_local_name(name, p->names[i]);
+        if (local.n && (!p->camera[i] || slice_starts(local, "MotionPhoto") || slice_starts(local, "MicroVideo"))) return 1;
+    }
+    return 0;
+}
+
+/* The packet without such elements, attributes and declarations. */
 static void put_plain_packet(buffer *b, slice packet) {
-    const slice hdrgm = xmp_prefix_of(packet, HDRGM_URI), container = xmp_prefix_of(packet, CONTAINER_URI);
     slice rest = packet, open = { NULL, 0 }, name, value;
     const char *from = packet.p; /* what is not yet written */
+    size_t depth = 0;            /* of elements of the same name in the one that goes */
+    prefixes p;
     tag t;
+    find_prefixes(packet, &p);
     while (xmp_next_tag(&rest, &t)) {
-        if (open.n) { /* within an element that goes */
-            if (!t.closes || t.name.n != open.n || memcmp(t.name.p, open.p, open.n)) continue;
-            open.n = 0;
+        if (open.n) {
+            if (t.empty || t.name.n != open.n || memcmp(t.name.p, open.p, open.n)) continue;
+            if (!t.closes) depth++;
+            else if (depth) depth--;
+            else open.n = 0;
             from = rest.p;
-        } else if (xmp_local_name(t.name, hdrgm).n || slice_equals(xmp_local_name(t.name, container), "Directory")) {
+        } else if (tells_of_companion(t.name, &p)) {
             buffer_put(b, from, (size_t)(t.start - from));
             from = rest.p;
             if (!t.empty && !t.closes) open = t.name;
         } else
             while (xmp_next_attribute(&t.attributes, &name, &value)) {
-                if (!tells_of_map(name, value, hdrgm)) continue;
+                if (!tells_of_companion(name, &p) && !(slice_starts(name, "xmlns:") && is_companion_uri(value))) continue;
                 buffer_put(b, from, (size_t)(name.p - from));
                 from = value.p + value.n + 1;
             }
     }
-    buffer_put(b, from, (size_t)(packet.p + packet.n - from));
+    if (!open.n) buffer_put(b, from, (size_t)(packet.p + packet.n - from)); /* else it is damaged, and has no end of that element */
+}
+
+/* What is left may have become such a property: until nothing goes any more. */
+static void put_xmp_alone(buffer *b, slice packet) {
+    buffer plain = { NULL, 0, 0, 0 }, next;
+    put_plain_packet(&plain, packet);
+    while (plain.n < packet.n && !plain.failed) {
+        packet.p = (const char *)(const void *)plain.p;
+        packet.n = plain.n;
+        next.p = NULL;
+        next.n = next.capacity = 0;
+        next.failed = 0;
+        put_plain_packet(&next, packet);
+        free(plain.p);
+        plain = next;
+    }
+    buffer_segment(b, 0xe1, XMP_ID, sizeof XMP_ID, plain.p, plain.n);
+    b->failed |= plain.failed;
+    free(plain.p);
+}
+
+static void put_alone(buffer *b, const uint8_t *file, const segment *s) {
+    if (IS_XMP(file, s)) put_xmp_alone(b, xmp_packet_of(file, s));
+    else if (!IS_MPF(file, s) && !IS_ISO(file, s)) buffer_put(b, file + s->start, s->end - s->start);
 }
 
 gmlp_result ultrahdr_part(const void *bytes, size_t size, uint8_t **base, size_t *base_size, gmlp_error *err) {
@@ -346,20 +410,18 @@ gmlp_result ultrahdr_part(const void *bytes, size_t size, uint8_t **base, size_t
     buffer b = { NULL, 0, 0, 0 };
     gmlp_result r;
     segment s;
-    size_t end = 0;
+    size_t at;
     if ((r = segment_first(file, 0, size, &s, err)) != GMLP_OK) return r;
-    buffer_put(&b, file + s.start, s.end - s.start);
+    put_alone(&b, file, &s);
     do {
-        if ((r = segment_next(file, size, &s, err)) != GMLP_OK) break;
-        if (IS_XMP(file, &s)) {
-            buffer packet = { NULL, 0, 0, 0 };
-            put_plain_packet(&packet, xmp_packet_of(file, &s));
-            buffer_segment(&b, 0xe1, XMP_ID, sizeof XMP_ID, packet.p, packet.n);
-            b.failed |= packet.failed;
-            free(packet.p);
-        } else if (!IS_MPF(file, &s) && !IS_ISO(file, &s)) buffer_put(&b, file + s.start, s.end - s.start);
-    } while (s.marker != SOS);
-    if (r == GMLP_OK && (r = segment_picture_end(file, size, &s, &end, err)) == GMLP_OK) buffer_put(&b, file + s.end, end - s.end);
+        if ((r = segment_next(file, size, &s, err)) == GMLP_OK) put_alone(&b, file, &s);
+    } while (r == GMLP_OK && s.marker != SOS);
+    while (r == GMLP_OK && s.marker != EOI) { /* there may be segments between scans, too */
+        at = s.end;
+        if ((r = segment_in_picture(file, size, &s, err)) != GMLP_OK) break;
+        buffer_put(&b, file + at, s.start - at);
+        put_alone(&b, file, &s);
+    }
     if (r == GMLP_OK && b.failed) r = parse_failed(err, GMLP_E_MEMORY, 0, "out of memory");
     if (r == GMLP_OK) {
         *base = b.p;

@@ -14,9 +14,10 @@ typedef struct ultrahdr_parts {
     ultrahdr_metadata metadata;
     const char *map_from;      /* what pointed to the map: "MPF", "GContainer" */
     const char *metadata_from; /* "ISO 21496-1", "XMP" */
+    int apple; /* a picture behind the base is a gain map of Apple's own kind; also after an error */
 } ultrahdr_parts;
 
-/* GMLP_E_NOT_FOUND: a sound JPEG file without a gain map. err may be NULL. */
+/* GMLP_E_NOT_FOUND: a sound JPEG file without a gain map; GMLP_E_VERSION: with one of another kind. err may be NULL. */
 gmlp_result ultrahdr_parse(const void *file, size_t size, ultrahdr_parts *out, gmlp_error *err);
 
 /* One file of two whole JPEG pictures. Segments of the base stay as they are, but for its XMP packet, which is added
@@ -26,7 +27,8 @@ gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, s
                           uint8_t **file, size_t *size, gmlp_error *err);
 
 /* The other way: of any JPEG file the first picture alone. Of its segments those that tell of a gain map or of pictures
-   behind it are left out, and such properties of its XMP packet; all else stays as it is. The caller frees. */
+   behind it are left out, and such properties of its XMP packet, those of a video behind it, too; all else stays as it is.
+   The caller frees. */
 gmlp_result ultrahdr_part(const void *file, size_t size, uint8_t **base, size_t *base_size, gmlp_error *err);
 
 #endif

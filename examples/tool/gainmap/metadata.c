@@ -50,6 +50,8 @@ int metadata_in_xmp(slice packet) {
     return 0;
 }
 
+int metadata_is_apple(slice packet) { return slice_contains(packet, "urn:com:apple:photo:2020:aux:hdrgainmap"); }
+
 gmlp_result metadata_of_xmp(const uint8_t *file, slice packet, ultrahdr_metadata *m, gmlp_error *err) {
     double v[FIELD_COUNT][3];
     int count[FIELD_COUNT] = { 0 }, base_is_hdr = 0, event, i, c;

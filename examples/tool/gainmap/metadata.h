@@ -25,6 +25,7 @@ enum { ISO_VERSIONS = 4 }; /* bytes of an ISO 21496-1 block that only announces 
 /* NULL, or what is wrong with it. */
 const char *metadata_fault(const ultrahdr_metadata *m);
 int metadata_in_xmp(slice packet);
+int metadata_is_apple(slice packet); /* a picture's that is a gain map of Apple's own kind, without that of others */
 gmlp_result metadata_of_xmp(const uint8_t *file, slice packet, ultrahdr_metadata *m, gmlp_error *err);
 gmlp_result metadata_of_iso(const uint8_t *file, size_t at, size_t end, ultrahdr_metadata *m, gmlp_error *err);
 void metadata_put_xmp(buffer *b, const ultrahdr_metadata *m); /* a whole packet */

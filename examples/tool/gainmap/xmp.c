@@ -47,6 +47,8 @@ static int skip_past(slice *s, const char *text) {
     return 0;
 }
 
+int slice_contains(slice s, const char *text) { return skip_past(&s, text); }
+
 int xmp_next_tag(slice *rest, tag *t) {
     size_t i;
     char quote = 0;

@@ -21,6 +21,7 @@ typedef struct slice {
 
 int slice_equals(slice s, const char *text);
 int slice_starts(slice s, const char *text);
+int slice_contains(slice s, const char *text);
 int slice_real(slice s, double *v);     /* 1 if it is a finite number */
 int slice_length(slice s, size_t *v);   /* 1 if it is digits that fit */
 
