@@ -9,6 +9,7 @@
 #include "shell/messages.h"
 #include "shell/progress.h"
 #include "work/carrying.h"
+#include "work/extras.h"
 
 typedef struct encode_options {
     int from, adaptation, truncate, force, json;
@@ -229,8 +230,13 @@ static int carriers_from_text(const char *text, int *carriers) {
 static int encode(encoding *e) {
     const double start = seconds_now();
     metrics_psnr_result q;
+    extras x;
     char error[256];
-    if (picture_read(e->in, e->o.from, 0, &e->wide, error)) return fail("encode", "%s", error);
+    if (picture_read(e->in, e->o.from, 1, &e->wide, error)) return fail("encode", "%s", error);
+    extras_find(e->wide.file, e->wide.file_size, &x);
+    extras_note(&x, EXTRAS_ALL, e->wide.notes);
+    free(e->wide.file);
+    e->wide.file = NULL;
     picture_tell(&e->wide, "encode", e->in);
     if (!strcmp(e->wide.space_from, "assumed"))
         fprintf(stderr, "gamutmlp encode: note: %s does not say its colour space; %s assumed (--from tells it)\n", e->in,

@@ -7,6 +7,7 @@
 #include "shell/files.h"
 #include "shell/messages.h"
 #include "shell/progress.h"
+#include "work/extras.h"
 #include "work/restoring.h"
 
 static int is_hdr_code(int space) { return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG; }
@@ -32,9 +33,13 @@ static int gather_rows(void *user, const void *rows, uint32_t count, char error[
 
 /* The base's bytes; those of a PNG become a JPEG, for whose pixels the network is not. */
 static int base_jpeg(const restoring *r, uint8_t **bytes, size_t *size, char error[256]) {
+    const int is_jpeg = r->file.container == GMLP_CONTAINER_JPEG;
     picture base;
+    extras x;
     int bad;
-    if (r->file.container == GMLP_CONTAINER_JPEG) return ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error);
+    extras_find(r->file.bytes, r->file.size, &x);
+    extras_tell(&x, is_jpeg ? EXTRAS_BEHIND : EXTRAS_ALL, "hdr-decode", r->in);
+    if (is_jpeg) return ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error);
     fprintf(stderr, "gamutmlp hdr-decode: note: %s is a PNG; in %s its picture is a JPEG, without the network\n", r->in, r->out);
     if (picture_read_memory(r->file.bytes, r->file.size, r->in, r->file.net.base_space, &base, error)) return -1;
     bad = picture_encode_memory(GMLP_CONTAINER_JPEG, &base.image, NULL, bytes, size, error);

@@ -12,6 +12,7 @@
 #include "shell/progress.h"
 #include "work/carried.h"
 #include "work/carrying.h"
+#include "work/extras.h"
 
 #define REFERENCE_WHITE 203.0 /* ITU-R BT.2408 */
 #define PAPER_WHITE 100.0
@@ -34,7 +35,8 @@ typedef struct hdr_encoding {
     pool *workers;
     picture sdr; /* with its file */
     picture hdr;
-    int kept;    /* the base is the SDR's own compressed picture */
+    extras extra; /* of its file */
+    int kept;     /* the base is the SDR's own compressed picture */
     carrying c;
     gmlp_train_report training;
     double white, stops; /* of the base, cd/m2; of the brightest light above it */
@@ -45,9 +47,12 @@ typedef struct hdr_encoding {
 
 static int read_two(hdr_encoding *e) {
     const gmlp_image *s = &e->sdr.image, *h = &e->hdr.image;
+    const char *turned;
     char error[256];
     if (picture_read(e->sdr_name, e->o.from_sdr, 1, &e->sdr, error) || picture_read(e->hdr_name, e->o.from_hdr, 0, &e->hdr, error))
         return fail("hdr-encode", "%s", error);
+    extras_find(e->sdr.file, e->sdr.file_size, &e->extra);
+    turned = extras_turned(&e->extra);
     picture_tell(&e->sdr, "hdr-encode", e->sdr_name);
     picture_tell(&e->hdr, "hdr-encode", e->hdr_name);
     if (s->space == GMLP_REC2020_PQ || s->space == GMLP_REC2020_HLG)
@@ -56,9 +61,15 @@ static int read_two(hdr_encoding *e) {
     if ((h->type == GMLP_U8 || h->type == GMLP_U16) && h->space != GMLP_REC2020_PQ && h->space != GMLP_REC2020_HLG && !e->o.from_hdr)
         return fail("hdr-encode", "%s: is not HDR: integer samples in %s (%s) end at white. PQ and HLG codes and linear EXR or TIFF go "
                     "beyond it; --from-hdr tells what the numbers are", e->hdr_name, gmlp_space_name(h->space), e->hdr.space_from);
+    if (turned && e->extra.orientation >= 5 && s->width == h->height && s->height == h->width)
+        return fail("hdr-encode", "%s is stored as %u x %u and shown turned (%s), but %s is %u x %u; turn one of them, so that both are stored alike",
+                    e->sdr_name, s->width, s->height, turned, e->hdr_name, h->width, h->height);
     if (s->width != h->width || s->height != h->height)
         return fail("hdr-encode", "%s is %u x %u, but %s is %u x %u; the two must show the same pixels", e->sdr_name, s->width, s->height,
                     e->hdr_name, h->width, h->height);
+    if (turned)
+        fprintf(stderr, "gamutmlp hdr-encode: note: %s is shown turned (%s); the pixels of %s are taken to lie as its own are stored\n",
+                e->sdr_name, turned, e->hdr_name);
     return 0;
 }
 
@@ -68,6 +79,7 @@ static int read_ultrahdr(hdr_encoding *e) {
     if (file_read(e->sdr_name, &e->sdr.file, &e->sdr.file_size, error) ||
         ultrahdr_read_memory(e->sdr.file, e->sdr.file_size, e->sdr_name, INFINITY, &u, error))
         return fail("hdr-encode", "%s", error);
+    extras_find(e->sdr.file, e->sdr.file_size, &e->extra);
     e->sdr.image = u.base.image;
     e->sdr.space_from = u.base.space_from;
     e->hdr.image = u.hdr;
@@ -105,29 +117,44 @@ static int base_space_of(int space) {
     }
 }
 
-static int make_base(hdr_encoding *e) {
-    gmlp_image *base = &e->c.base.image;
-    const int space = base_space_of(e->sdr.image.space);
+/* What of the SDR's file does not reach the output. An Ultra HDR file's gain map becomes the network. */
+static void tell_lost(const hdr_encoding *e, int what) {
+    extras_tell(&e->extra, what | (e->sdr_name == e->hdr_name ? 0 : EXTRAS_GAIN_MAP), "hdr-encode", e->sdr_name);
+}
+
+static int make_anew(hdr_encoding *e) {
     picture_write_opts write;
-    gmlp_convert_opts opts;
-    gmlp_result status;
-    char error[256];
     memset(&write, 0, sizeof write);
     write.quality = (int)e->o.quality;
     write.subsample = e->o.subsample > 0;
+    tell_lost(e, EXTRAS_BEHIND | EXTRAS_METADATA | EXTRAS_ORIENTATION);
+    return carrying_compress(&e->c, &write);
+}
+
+/* The SDR's own file, whole, or without what is of no use when other pictures behind it go. */
+static int keep_file(hdr_encoding *e) {
+    char error[256];
+    if (e->extra.index) {
+        tell_lost(e, EXTRAS_BEHIND);
+        return ultrahdr_base(e->sdr.file, e->sdr.file_size, e->sdr_name, &e->c.file, &e->c.file_size, error) ? fail("hdr-encode", "%s", error) : 0;
+    }
+    e->c.file = e->sdr.file;
+    e->c.file_size = e->sdr.file_size;
+    e->sdr.file = NULL;
+    return 0;
+}
+
+static int make_base(hdr_encoding *e) {
+    gmlp_image *base = &e->c.base.image;
+    const int space = base_space_of(e->sdr.image.space);
+    gmlp_convert_opts opts;
+    gmlp_result status;
     if (e->sdr.image.type == GMLP_U8 && space == e->sdr.image.space) {
         *base = e->sdr.image;
         e->sdr.image.data = NULL;
         e->kept = gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality && e->o.subsample < 0;
         if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr) e->kept = 0; /* made anew it says its space, at no loss */
-        if (!e->kept) return carrying_compress(&e->c, &write);
-        if (e->c.container == GMLP_CONTAINER_PNG) {
-            e->c.file = e->sdr.file;
-            e->c.file_size = e->sdr.file_size;
-            e->sdr.file = NULL;
-            return 0;
-        }
-        return ultrahdr_base(e->sdr.file, e->sdr.file_size, e->sdr_name, &e->c.file, &e->c.file_size, error) ? fail("hdr-encode", "%s", error) : 0;
+        return e->kept ? keep_file(e) : make_anew(e);
     }
     fprintf(stderr, "gamutmlp hdr-encode: note: %s (%s) becomes 8-bit %s\n", e->sdr_name, gmlp_space_name(e->sdr.image.space), gmlp_space_name(space));
     *base = e->sdr.image;
@@ -137,7 +164,7 @@ static int make_base(hdr_encoding *e) {
     memset(&opts, 0, sizeof opts);
     opts.threads = pool_threads(e->workers);
     status = base->data ? gmlp_convert(&e->sdr.image, base, &opts) : GMLP_E_MEMORY;
-    return status ? fail("hdr-encode", "%s: %s", e->sdr_name, gmlp_result_string(status)) : carrying_compress(&e->c, &write);
+    return status ? fail("hdr-encode", "%s: %s", e->sdr_name, gmlp_result_string(status)) : make_anew(e);
 }
 
 /* Training. */

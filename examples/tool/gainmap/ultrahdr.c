@@ -135,6 +135,11 @@ int ultrahdr_read_memory(const void *bytes, size_t size, const char *name, doubl
     int space, bad;
     memset(out, 0, sizeof *out);
     memset(&map, 0, sizeof map);
+    if (gmlp_container_kind(bytes, size) != GMLP_CONTAINER_JPEG) {
+        const char *foreign = foreign_format((const uint8_t *)bytes, size);
+        error_text(error, name, "is %s, not an Ultra HDR picture, which is a JPEG file with a gain map", foreign ? foreign : "of another kind");
+        return -1;
+    }
     if (ultrahdr_parse(bytes, size, &parts, &err)) {
         parse_reason(&err, reason);
         error_text(error, name, "%s", reason);

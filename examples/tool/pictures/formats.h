@@ -32,6 +32,9 @@ int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
 typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]);
 picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load;
 
+/* "a HEIC picture": what a file is that none of these can read; NULL if it is not known either. */
+const char *foreign_format(const uint8_t *bytes, size_t size);
+
 /* A JPEG picture's codes, 0..1, before they are rounded to 8-bit RGB. Subsampled colour is repeated, not smoothed. */
 int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]);
 

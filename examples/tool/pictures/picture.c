@@ -57,7 +57,9 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
     memset(out, 0, sizeof *out);
     memset(&facts, 0, sizeof facts);
     if (!f.load) {
-        error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
+        const char *foreign = foreign_format((const uint8_t *)bytes, size);
+        if (foreign) error_text(error, name, "is %s, which cannot be read; convert it to a 16-bit TIFF or PNG first", foreign);
+        else error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
         return -1;
     }
     bad = f.load((const uint8_t *)bytes, size, &out->image, &facts, reason) || decide_space(out, &facts, from_space, reason);

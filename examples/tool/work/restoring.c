@@ -8,6 +8,7 @@
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "shell/progress.h"
+#include "work/extras.h"
 
 /* The command line. */
 
@@ -134,6 +135,9 @@ static int write_picture(restoring *r, char error[256]) {
 
 int restoring_write(restoring *r) {
     char error[256];
+    extras x;
+    extras_find(r->file.bytes, r->file.size, &x);
+    extras_tell(&x, EXTRAS_ORIENTATION, r->command->name, r->in);
     return write_picture(r, error) ? fail(r->command->name, "%s", error) : 0;
 }
 

@@ -168,10 +168,43 @@ does compare wide.png a.png --from rec2020hlg --from-test rec2020pq --json
 is "Ultra HDR: HDR after two generations" above "$(value psnr)" 30
 does hdr-encode phone.jpg again.png $steps --json
 is "Ultra HDR to PNG" [ "$(value base_kept)" = false ]
-does hdr-encode phone.jpg wide.png a.jpg $hlg $steps --json
+says 0 "note: phone.jpg: the gain map is left out" hdr-encode phone.jpg wide.png a.jpg $hlg $steps --json
 is "an Ultra HDR file as SDR: its base" [ "$(LC_ALL=C grep -ac 'hdrgm\|GainMap\|MPF' a.jpg)" = 0 ]
 says 0 "its picture is a JPEG, without the network" hdr-decode base.png phone2.jpg
 does hdr-encode phone2.jpg again.jpg $steps
+
+# What an SDR file has beside its picture: kept with it, or said. An EXIF block with an orientation, bytes behind.
+turn() { # turn ORIENTATION FILE: with EXIF in front, which says so
+    head -c 2 "$2"
+    printf "\377\341\000\042Exif\000\000MM\000*\000\000\000\010\000\001\001\022\000\003\000\000\000\001\000\00$1\000\000\000\000\000\000"
+    tail -c +3 "$2"
+}
+turn 6 sdr.jpg >turned.jpg
+turn 1 sdr.jpg >upright.jpg
+{ cat upright.jpg; echo "a film"; } >film.jpg
+few="--iterations 5"
+"$scene" tall.png 120 160
+does hdr-encode film.jpg wide.png a.jpg $hlg $few
+is "EXIF stays, and what lies behind the picture" [ "$(grep -ac Exif a.jpg) $(tail -c 7 a.jpg)" = "1 a film" ]
+does hdr-decode a.jpg a.exr
+says 0 "note: a.jpg: 7 bytes behind the picture are left out" hdr-decode a.jpg b.jpg
+says 0 "note: film.jpg: 7 bytes behind the picture are left out" hdr-encode film.jpg wide.png b.png $hlg $few
+says 0 "note: film.jpg: EXIF is left out" hdr-encode film.jpg wide.png b.jpg $hlg $few --quality 90
+says 0 "note: film.jpg: 7 bytes behind" encode film.jpg b.jpg --from p3 $few
+{ cat phone.jpg; echo "a film"; } >phone_film.jpg
+does hdr-encode phone_film.jpg b.jpg $few
+is "of an Ultra HDR file the base alone stays" [ "$(LC_ALL=C grep -ac 'a film' b.jpg)" = 0 ]
+says 1 "turned.jpg is stored as 160 x 120 and shown turned (EXIF orientation 6: a quarter turn clockwise), but tall.png is 120 x 160" \
+    hdr-encode turned.jpg tall.png x.jpg $hlg
+says 1 "upright.jpg is 160 x 120, but tall.png is 120 x 160; the two must" hdr-encode upright.jpg tall.png x.jpg $hlg
+says 0 "turned.jpg is shown turned (EXIF orientation 6.*the pixels of wide.png are taken to lie as its own" hdr-encode turned.jpg wide.png a.jpg $hlg $few
+for out in a.exr a.tif a.png; do says 0 "note: a.jpg: is shown turned (EXIF orientation 6" hdr-decode a.jpg $out; done
+does hdr-decode a.jpg b.jpg
+says 0 "note: turned.jpg: is shown turned" encode turned.jpg a.jpg --from p3 $few
+printf '\000\000\000\030ftypheic\000\000\000\000mif1heic' >photo.heic
+says 1 "photo.heic: is a HEIC picture, which cannot be read; convert it" encode photo.heic x.jpg
+says 1 "photo.heic: is a HEIC picture, not an Ultra HDR picture" hdr-encode photo.heic x.jpg
+says 1 "hdr.exr: is of another kind, not an Ultra HDR picture" hdr-encode hdr.exr x.jpg
 
 # Numbers that are none, and light below 0. Two pixels as a float TIFF; samples are given by their bits.
 u16() { printf "\\$(printf %03o $(($1 % 256)))\\$(printf %03o $(($1 / 256)))"; }
