@@ -16,7 +16,7 @@ CLANG = clang
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic
 override CPPFLAGS += -I. -Iexamples/tool -D_POSIX_C_SOURCE=200809L
-LIBS = -ljpeg -lpng -ltiff -llcms2 -ltinyexr -lpthread -lm
+LIBS = -ljpeg -lpng -lz -ltiff -llcms2 -ltinyexr -lpthread -lm
 SECONDS = 60
 DATA = $(wildcard ../shared/data)
 JOBS = $(shell nproc 2>/dev/null || echo 1)

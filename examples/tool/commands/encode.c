@@ -238,6 +238,7 @@ static int encode(encoding *e) {
     free(e->wide.file);
     e->wide.file = NULL;
     picture_tell(&e->wide, "encode", e->in);
+    picture_tell_left(&e->wide, "encode", e->in);
     if (!strcmp(e->wide.space_from, "assumed"))
         fprintf(stderr, "gamutmlp encode: note: %s does not say its colour space; %s assumed (--from tells it)\n", e->in,
                 gmlp_space_name(e->wide.image.space));

@@ -41,6 +41,15 @@ int space_of_cicp(const uint8_t cicp[4]) {
     return GMLP_SPACE_NONE;
 }
 
+/* PQ on primaries that Rec.2020 holds: their linear space. */
+static int primaries_of_pq(const uint8_t cicp[4]) {
+    if (cicp[1] != 16 || cicp[2] != 0 || cicp[3] != 1) return GMLP_SPACE_NONE;
+    return cicp[0] == 1 ? GMLP_SRGB_LINEAR : cicp[0] == 12 ? GMLP_P3_LINEAR : GMLP_SPACE_NONE;
+}
+
+/* 2 is "unspecified": the next source is asked. */
+static int says_space(const uint8_t cicp[4]) { return cicp[0] != 2 && cicp[1] != 2; }
+
 void xy_of_space(int space, double xy[8]) {
     double m[9];
     int c;
@@ -167,11 +176,41 @@ int picture_linear_space(int space) {
 
 /* What a profile means. */
 
+static const cmsTagSignature table_tags[] = { cmsSigAToB0Tag, cmsSigAToB1Tag, cmsSigAToB2Tag, cmsSigDToB0Tag,
+                                              cmsSigDToB1Tag, cmsSigDToB2Tag, cmsSigDToB3Tag };
+#define TABLE_TAGS (sizeof table_tags / sizeof *table_tags)
+
+static int has_tables(cmsHPROFILE profile) {
+    size_t i;
+    for (i = 0; i < TABLE_TAGS && !cmsIsTag(profile, table_tags[i]); i++) {}
+    return i < TABLE_TAGS;
+}
+
+/* A grey profile's light where it is said by other than a curve to XYZ. */
+static cmsToneCurve *curve_of_grey(cmsHPROFILE grey) {
+    cmsHPROFILE xyz = cmsCreateXYZProfile();
+    cmsHTRANSFORM to_xyz = xyz ? cmsCreateTransform(grey, TYPE_GRAY_DBL, xyz, TYPE_XYZ_DBL, INTENT_RELATIVE_COLORIMETRIC,
+                                                    cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE)
+                               : NULL;
+    float table[4096];
+    int i;
+    if (xyz) cmsCloseProfile(xyz);
+    if (!to_xyz) return NULL;
+    for (i = 0; i < 4096; i++) {
+        double code = i / 4095.0, light[3];
+        cmsDoTransform(to_xyz, &code, light, 1);
+        table[i] = (float)light[1];
+    }
+    cmsDeleteTransform(to_xyz);
+    return cmsBuildTabulatedToneCurveFloat(NULL, 4096, table);
+}
+
 /* A grey profile's curve with sRGB's primaries: the same picture, as grey became R = G = B. */
 static cmsHPROFILE profile_of_grey(cmsHPROFILE grey) {
     double xy[8];
-    const cmsToneCurve *curve = (const cmsToneCurve *)cmsReadTag(grey, cmsSigGrayTRCTag);
-    cmsToneCurve *own = curve ? cmsDupToneCurve(curve) : NULL;
+    const int plain = cmsGetPCS(grey) == cmsSigXYZData && !has_tables(grey);
+    const cmsToneCurve *curve = plain ? (const cmsToneCurve *)cmsReadTag(grey, cmsSigGrayTRCTag) : NULL;
+    cmsToneCurve *own = curve ? cmsDupToneCurve(curve) : plain ? NULL : curve_of_grey(grey);
     cmsHPROFILE p;
     xy_of_space(GMLP_SRGB, xy);
     p = profile_of_xy(xy, own);
@@ -202,15 +241,23 @@ static int same_colorants(cmsHPROFILE profile, int space) {
     return 1;
 }
 
-/* The tolerance is in light: enough for tables of 16 bits, not for a pure power instead of ROMM's toe. */
+/* The tolerance is in light: enough for tables of 16 bits, not for a pure power instead of ROMM's toe. A table of few
+   points has straight lines between them; those of the tiny sRGB profiles lie off the curve a little, so that the lines
+   are near it. A line leaves a curve by its second derivative (up to 3) / 8 of the distance squared. */
+static double curve_tolerance(const cmsToneCurve *curve) {
+    const double lines = (double)cmsGetToneCurveEstimatedTableEntries(curve) - 1;
+    return 1e-4 + (cmsGetToneCurveParametricType(curve) == 0 && lines >= 8 ? 0.4 / (lines * lines) : 0);
+}
+
 static int same_curves(cmsHPROFILE profile, int space) {
     int c, i;
     for (c = 0; c < 3; c++) {
         const cmsToneCurve *curve = (const cmsToneCurve *)cmsReadTag(profile, curve_tags[c]);
+        const double tolerance = curve ? curve_tolerance(curve) : 0;
         if (!curve) return 0;
         for (i = 0; i <= 512; i++) {
-            const double code = i / 512.0;
-            if (!(fabs((double)cmsEvalToneCurveFloat(curve, (float)code) - gmlp_curve_decode(space, code, 0)) < 1e-4)) return 0;
+            const double code = i / 512.0, light = (double)cmsEvalToneCurveFloat(curve, (float)code);
+            if (!(fabs(light - gmlp_curve_decode(space, code, 0)) < tolerance)) return 0;
         }
     }
     return 1;
@@ -327,6 +374,102 @@ static int convert_to_romm(gmlp_image *image, cmsHPROFILE profile, char reason[R
     return 0;
 }
 
+/* PQ codes become those of Rec.2020, which hold every colour of the smaller primaries. */
+static int convert_pq(gmlp_image *image, int linear, char reason[REASON]) {
+    gmlp_image codes = *image, light = *image;
+    gmlp_result status;
+    codes.space = GMLP_REC2020_PQ;
+    light.space = GMLP_REC2020_LINEAR;
+    light.type = GMLP_FLOAT;
+    if (image_allocate(&light, reason)) return -1;
+    status = gmlp_convert(&codes, &light, NULL);
+    light.space = linear;
+    if (codes.type == GMLP_U8) codes.type = GMLP_U16;
+    if (!status && image_allocate(&codes, reason)) {
+        free(light.data);
+        return -1;
+    }
+    if (!status) status = gmlp_convert(&light, &codes, NULL);
+    free(light.data);
+    if (status) snprintf(reason, REASON, "%s", gmlp_result_string(status));
+    if (codes.data != image->data) {
+        free(image->data);
+        *image = codes;
+    }
+    return status ? -1 : 0;
+}
+
+/* What a profile's own values mean in Lab on a grid, and the same without its tables: how far apart they are at most. */
+static double tables_from_matrix(cmsHPROFILE profile, cmsHPROFILE without) {
+    enum { STEPS = 6 };
+    cmsHPROFILE lab = cmsCreateLab4Profile(NULL);
+    const cmsUInt32Number flags = cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE;
+    cmsHTRANSFORM a = cmsCreateTransform(profile, TYPE_RGB_DBL, lab, TYPE_Lab_DBL, INTENT_RELATIVE_COLORIMETRIC, flags);
+    cmsHTRANSFORM b = cmsCreateTransform(without, TYPE_RGB_DBL, lab, TYPE_Lab_DBL, INTENT_RELATIVE_COLORIMETRIC, flags);
+    double most = a && b ? 0 : INFINITY;
+    int i;
+    for (i = 0; i < STEPS * STEPS * STEPS && a && b; i++) {
+        const double rgb[3] = { i % STEPS / (STEPS - 1.0), i / STEPS % STEPS / (STEPS - 1.0), i / (STEPS * STEPS) / (STEPS - 1.0) };
+        cmsCIELab p, q;
+        cmsDoTransform(a, rgb, &p, 1);
+        cmsDoTransform(b, rgb, &q, 1);
+        if (cmsDeltaE(&p, &q) > most) most = cmsDeltaE(&p, &q);
+    }
+    if (a) cmsDeleteTransform(a);
+    if (b) cmsDeleteTransform(b);
+    if (lab) cmsCloseProfile(lab);
+    return most;
+}
+
+/* Little-CMS goes by a profile's tables where it has them beside a matrix and curves. */
+static int tables_rule(cmsHPROFILE profile, const picture_facts *facts) {
+    cmsHPROFILE without;
+    double apart;
+    size_t i;
+    if (!cmsIsMatrixShaper(profile) || !has_tables(profile)) return 0;
+    without = cmsOpenProfileFromMem(facts->icc, (cmsUInt32Number)facts->icc_size);
+    if (!without) return 1;
+    for (i = 0; i < TABLE_TAGS; i++) cmsWriteTag(without, table_tags[i], NULL);
+    apart = tables_from_matrix(profile, without);
+    cmsCloseProfile(without);
+    return apart > 2; /* tables are coarse */
+}
+
+/* Red, green and blue of light must not lie in one plane. */
+static int make_a_space(const double m[9]) {
+    const double det = m[0] * (m[4] * m[8] - m[5] * m[7]) - m[1] * (m[3] * m[8] - m[5] * m[6]) + m[2] * (m[3] * m[7] - m[4] * m[6]);
+    return isfinite(det) && fabs(det) > 1e-3;
+}
+
+static int colorants_make_a_space(cmsHPROFILE profile) {
+    double m[9];
+    int c;
+    for (c = 0; c < 3; c++) {
+        const cmsCIEXYZ *tag = (const cmsCIEXYZ *)cmsReadTag(profile, colorant_tags[c]);
+        if (!tag) return 0;
+        m[c] = tag->X;
+        m[3 + c] = tag->Y;
+        m[6 + c] = tag->Z;
+    }
+    return make_a_space(m);
+}
+
+/* The corners of a triangle in which the white point lies. */
+static int chromaticities_make_a_space(const double xy[8]) {
+    double m[9], area[3];
+    int c;
+    for (c = 0; c < 8; c++)
+        if (!isfinite(xy[c])) return 0;
+    for (c = 0; c < 3; c++) {
+        const double *p = xy + 2 * c, *q = xy + (2 * c + 2) % 6;
+        m[c] = p[0];
+        m[3 + c] = p[1];
+        m[6 + c] = 1 - p[0] - p[1];
+        area[c] = (q[0] - p[0]) * (xy[7] - p[1]) - (q[1] - p[1]) * (xy[6] - p[0]);
+    }
+    return make_a_space(m) && xy[7] > 0 && area[0] * area[1] > 0 && area[1] * area[2] > 0;
+}
+
 static int apply_profile(gmlp_image *image, cmsHPROFILE profile, char reason[REASON]) {
     int primaries;
     image->space = space_of_profile(profile);
@@ -335,40 +478,61 @@ static int apply_profile(gmlp_image *image, cmsHPROFILE profile, char reason[REA
     return primaries ? convert_curves(image, profile, primaries, reason) : convert_to_romm(image, profile, reason);
 }
 
-static int apply_icc(gmlp_image *image, const picture_facts *color, char reason[REASON]) {
-    cmsHPROFILE p = cmsOpenProfileFromMem(color->icc, (cmsUInt32Number)color->icc_size);
-    int bad;
-    if (p && cmsGetColorSpace(p) == cmsSigGrayData) {
+static int is_of_device(cmsHPROFILE profile) {
+    const cmsProfileClassSignature c = cmsGetDeviceClass(profile);
+    return c == cmsSigInputClass || c == cmsSigDisplayClass || c == cmsSigOutputClass || c == cmsSigColorSpaceClass;
+}
+
+static int apply_icc(gmlp_image *image, const picture_facts *facts, char reason[REASON]) {
+    cmsHPROFILE p = cmsOpenProfileFromMem(facts->icc, (cmsUInt32Number)facts->icc_size);
+    const char *fault = !p ? "damaged" : !is_of_device(p) ? "not that of a picture (a link or an abstract one)" : NULL;
+    uint8_t cicp[12];
+    int bad, pq;
+    if (!fault && cmsGetColorSpace(p) == cmsSigGrayData) {
         cmsHPROFILE grey = p;
         p = profile_of_grey(grey);
         cmsCloseProfile(grey);
+        if (!p) fault = "damaged";
     }
-    if (!p || cmsGetColorSpace(p) != cmsSigRgbData) {
-        snprintf(reason, REASON, "its ICC profile is %s; say the colour space with --from", p ? "not of RGB" : "damaged");
+    if (!fault && cmsGetColorSpace(p) != cmsSigRgbData) fault = "not of RGB";
+    if (!fault && cmsIsMatrixShaper(p) && !has_tables(p) && !colorants_make_a_space(p)) fault = "damaged: its colorants make no colour space";
+    if (fault) {
+        snprintf(reason, REASON, "its ICC profile is %s; say the colour space with --from", fault);
         if (p) cmsCloseProfile(p);
         return -1;
     }
-    bad = apply_profile(image, p, reason);
+    pq = cmsReadRawTag(p, CICP_TAG, cicp, sizeof cicp) == sizeof cicp ? primaries_of_pq(cicp + 8) : GMLP_SPACE_NONE;
+    if (pq) bad = convert_pq(image, pq, reason);
+    else bad = tables_rule(p, facts) ? convert_to_romm(image, p, reason) : apply_profile(image, p, reason);
     cmsCloseProfile(p);
     return bad;
 }
 
-static int apply_gamma(gmlp_image *image, const picture_facts *color, char reason[REASON]) {
+/* A power curve, or sRGB's where only primaries are said. */
+static int apply_gamma(gmlp_image *image, const picture_facts *facts, char reason[REASON]) {
     double xy[8];
     cmsToneCurve *curve;
     cmsHPROFILE p;
     int bad, c, is_srgb = 1;
     xy_of_space(GMLP_SRGB, xy);
-    for (c = 0; c < 8; c++) is_srgb &= !color->has_xy || fabs(xy[c] - color->xy[c]) < 0.002;
-    if (is_srgb && fabs(color->gamma - 2.2) < 0.01) { /* how writers without an sRGB chunk say sRGB */
+    for (c = 0; c < 8; c++) is_srgb &= !facts->has_xy || fabs(xy[c] - facts->xy[c]) < 0.002;
+    if (is_srgb && (facts->gamma == 0 || fabs(facts->gamma - 2.2) < 0.01)) { /* how writers without an sRGB chunk say sRGB */
         image->space = GMLP_SRGB;
         return 0;
     }
-    curve = cmsBuildGamma(NULL, color->gamma);
-    p = profile_of_xy(color->has_xy ? color->xy : xy, curve);
+    if (facts->gamma != 0 && !(facts->gamma > 0.1 && facts->gamma < 10)) {
+        snprintf(reason, REASON, "its gamma (%g) cannot be right; say the colour space with --from", facts->gamma);
+        return -1;
+    }
+    if (facts->has_xy && !chromaticities_make_a_space(facts->xy)) {
+        snprintf(reason, REASON, "its chromaticities make no colour space; say it with --from");
+        return -1;
+    }
+    curve = facts->gamma != 0 ? cmsBuildGamma(NULL, facts->gamma) : curve_of_space(GMLP_SRGB);
+    p = profile_of_xy(facts->has_xy ? facts->xy : xy, curve);
     if (curve) cmsFreeToneCurve(curve);
     if (!p) {
-        snprintf(reason, REASON, "its chromaticities make no colour space; say it with --from");
+        snprintf(reason, REASON, "out of memory");
         return -1;
     }
     bad = apply_profile(image, p, reason);
@@ -376,26 +540,52 @@ static int apply_gamma(gmlp_image *image, const picture_facts *color, char reaso
     return bad;
 }
 
-int decide_space(picture *p, const picture_facts *color, int from_space, char reason[REASON]) {
+static int apply_cicp(gmlp_image *image, const uint8_t cicp[4], char reason[REASON]) {
+    const int pq = primaries_of_pq(cicp);
+    image->space = space_of_cicp(cicp);
+    if (image->space) return 0;
+    if (pq) return convert_pq(image, pq, reason);
+    if (cicp[2] || cicp[3] != 1)
+        snprintf(reason, REASON, "its cICP chunk says matrix %d, full range %d, which no PNG has (0, 1); --from tells what the numbers are",
+                 cicp[2], cicp[3]);
+    else
+        snprintf(reason, REASON, "its cICP chunk says primaries %d, transfer %d: none of the known spaces; --from tells what the numbers are",
+                 cicp[0], cicp[1]);
+    return -1;
+}
+
+/* In the order of the PNG standard, third edition. EXIF, which cameras write, comes last. */
+int decide_space(picture *p, picture_facts *facts, int from_space, char reason[REASON]) {
     gmlp_image *image = &p->image;
     if (from_space) {
         p->space_from = "--from";
         image->space = from_space;
-    } else if (color->cicp) {
+        return 0;
+    }
+    if (facts->has_cicp && says_space(facts->cicp)) {
         p->space_from = "cICP";
-        image->space = color->cicp;
-    } else if (color->icc) {
+        return apply_cicp(image, facts->cicp, reason);
+    }
+    if (*facts->icc_fault) {
+        snprintf(reason, REASON, "%.100s; say the colour space with --from", facts->icc_fault);
+        return -1;
+    }
+    if (facts->icc) {
         p->space_from = "ICC profile";
-        return apply_icc(image, color, reason);
-    } else if (color->srgb) {
-        p->space_from = "sRGB chunk";
-        image->space = GMLP_SRGB;
-    } else if (color->gamma > 0) {
-        p->space_from = image->type == GMLP_U8 || image->type == GMLP_U16 ? "gAMA chunk" : color->has_xy ? "chromaticities" : "assumed";
-        return apply_gamma(image, color, reason);
-    } else {
-        p->space_from = "assumed";
-        image->space = GMLP_SRGB;
+        return apply_icc(image, facts, reason);
+    }
+    image->space = GMLP_SRGB;
+    p->space_from = "assumed";
+    if (facts->srgb) p->space_from = "sRGB chunk";
+    else if (facts->gamma != 0 || facts->has_xy) {
+        if (facts->gamma != 0 && (image->type == GMLP_U8 || image->type == GMLP_U16)) p->space_from = "gAMA chunk";
+        else if (facts->has_xy) p->space_from = "chromaticities";
+        return apply_gamma(image, facts, reason);
+    } else if (facts->exif_space == EXIF_OTHER_SPACE)
+        picture_note(facts->notes, "its EXIF says that it is not in sRGB, but not in which space it is");
+    else if (facts->exif_space) {
+        p->space_from = "EXIF";
+        image->space = facts->exif_space;
     }
     return 0;
 }

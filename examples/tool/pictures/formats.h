@@ -8,14 +8,21 @@
 
 /* What a file says its numbers are, which color.c decides on, and what the user should know of it. Zero: nothing said. */
 typedef struct picture_facts {
-    int cicp, srgb;          /* gmlp_space that a cICP chunk means; 1: an sRGB chunk */
-    double gamma;            /* exponent from code to light, from a gAMA chunk or, 1, from EXR */
+    uint8_t cicp[4];         /* has_cicp */
+    int has_cicp, srgb;      /* a cICP chunk; an sRGB chunk */
+    int exif_space;          /* gmlp_space that EXIF means, or EXIF_OTHER_SPACE */
+    double gamma;            /* exponent from code to light, from a gAMA chunk or, 1, from EXR; NAN: damaged */
     double xy[8];            /* red, green, blue, white; has_xy */
     int has_xy;
     uint8_t *icc;            /* owned */
     size_t icc_size;
+    char icc_fault[REASON];  /* why a profile that is in the file could not be taken out of it */
+    int metadata;            /* PICTURE_HAS_... */
     char notes[PICTURE_NOTES];
+    char left[PICTURE_NOTES];
 } picture_facts;
+#define EXIF_OTHER_SPACE (-1) /* "uncalibrated", without an option that says more */
+enum { PICTURE_HAS_EXIF = 1, PICTURE_HAS_IPTC = 2, PICTURE_HAS_XMP = 4 };
 
 /* Adds one sentence, without the file's name and a full stop: what of the file is left out, or was taken in spite of a
    fault. One that is there already, or has no room, is not added. */
@@ -28,6 +35,9 @@ void picture_note(char notes[PICTURE_NOTES], const char *format, ...)
 /* Memory for an image's packed rows; sets stride to 0. 0, or -1 and a reason. */
 int image_allocate(gmlp_image *image, char reason[REASON]);
 int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
+
+/* What an Exif block, a TIFF structure, says of space and orientation. Of a damaged one, what can be read. */
+void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts);
 
 typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]);
 picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load;
@@ -73,7 +83,7 @@ void xy_of_space(int space, double xy[8]);
 uint8_t *icc_of_space(int space, size_t *size);
 
 /* Sets the space of a picture that was read, and what said so; converts what is in none of the library's spaces.
-   from_space overrules the file. */
-int decide_space(picture *p, const picture_facts *color, int from_space, char reason[REASON]);
+   from_space overrules the file. Notes go to color's. */
+int decide_space(picture *p, picture_facts *color, int from_space, char reason[REASON]);
 
 #endif

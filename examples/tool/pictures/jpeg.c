@@ -14,6 +14,7 @@ typedef struct jpeg_errors {
     struct jpeg_error_mgr base;
     jmp_buf jump;
     char *reason;
+    int ended; /* the file ended before the picture's end marker */
 } jpeg_errors;
 
 static void on_jpeg_error(j_common_ptr c) {
@@ -27,10 +28,17 @@ static void on_jpeg_error(j_common_ptr c) {
     longjmp(e->jump, 1);
 }
 
-/* libjpeg fills what is missing with grey and warns; here that is an error. */
+/* libjpeg fills what is missing with grey and warns; here that is an error. A missing end alone is none. */
 static void on_jpeg_message(j_common_ptr c, int level) {
     const int code = c->err->msg_code;
-    if (level < 0 && (code == JWRN_JPEG_EOF || code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE || code == JWRN_MUST_RESYNC))
+    jpeg_errors *e = (jpeg_errors *)(void *)c->err;
+    if (level >= 0) return;
+    if (code == JWRN_JPEG_EOF) e->ended = 1;
+    if (code == JWRN_HIT_MARKER && e->ended) {
+        snprintf(e->reason, REASON, "JPEG: the file ends too early");
+        longjmp(e->jump, 1);
+    }
+    if (code == JWRN_HIT_MARKER || code == JWRN_HUFF_BAD_CODE || code == JWRN_ARITH_BAD_CODE || code == JWRN_MUST_RESYNC)
         on_jpeg_error(c);
 }
 
@@ -39,23 +47,64 @@ static struct jpeg_error_mgr *errors_begin(jpeg_errors *e, char *reason) {
     base->error_exit = on_jpeg_error;
     base->emit_message = on_jpeg_message;
     e->reason = reason;
+    e->ended = 0;
     reason[0] = 0;
     return base;
 }
 
 /* Reading. */
 
+/* A block of 64 samples takes a bit at least in the one scan that has its mean, so that a byte holds 512 pixels at most.
+   Arithmetic coding can go below; with it only blank pictures of more than FREE_PIXELS are refused. */
+#define PIXELS_A_BYTE 512
+#define FREE_PIXELS 0x1p24
+
+/* Every scan goes over the whole picture, but may cost no more than some bytes. FREE_WORK is a second, and more scans than
+   the usual ten are taken from all but the emptiest pictures. */
+#define MOST_SCANS 500
+#define FREE_WORK 0x1p29
+#define WORK_A_BYTE (10.0 * PIXELS_A_BYTE)
+
+typedef struct jpeg_limits {
+    struct jpeg_progress_mgr base;
+    size_t size; /* of the file */
+} jpeg_limits;
+
 typedef struct jpeg_reader {
     picture_rows base;
     struct jpeg_decompress_struct jpeg;
     jpeg_errors errors;
+    jpeg_limits limits;
     size_t row_bytes;
+    int other_pictures; /* an MPF index */
 } jpeg_reader;
+
+static void on_jpeg_progress(j_common_ptr c) {
+    jpeg_errors *e = (jpeg_errors *)(void *)c->err;
+    const struct jpeg_decompress_struct *jpeg = (const struct jpeg_decompress_struct *)(void *)c;
+    const double work = (double)jpeg->image_width * jpeg->image_height * jpeg->input_scan_number;
+    if (jpeg->input_scan_number > MOST_SCANS) snprintf(e->reason, REASON, "JPEG: more than %d scans", MOST_SCANS);
+    else if (work > FREE_WORK + WORK_A_BYTE * (double)((jpeg_limits *)(void *)c->progress)->size)
+        snprintf(e->reason, REASON, "JPEG: too many scans (%d) of too many pixels for a file of its size", jpeg->input_scan_number);
+    else return;
+    longjmp(e->jump, 1);
+}
 
 static void jpeg_reader_close(picture_rows *base) {
     jpeg_reader *r = (jpeg_reader *)(void *)base;
     jpeg_destroy_decompress(&r->jpeg);
     free(r);
+}
+
+/* libjpeg says nothing of a component or (where the file was cut) a refining scan that never came. */
+static int is_complete(const struct jpeg_decompress_struct *jpeg, int cut) {
+    int c, k;
+    for (c = 0; c < jpeg->num_components; c++) {
+        if (!jpeg->comp_info[c].quant_table) return 0;
+        for (k = 0; k < DCTSIZE2 && cut && jpeg->coef_bits; k++)
+            if (jpeg->coef_bits[c][k]) return 0;
+    }
+    return 1;
 }
 
 static int jpeg_reader_read(picture_rows *base, uint8_t *rows, uint32_t count, char reason[REASON]) {
@@ -70,24 +119,135 @@ static int jpeg_reader_read(picture_rows *base, uint8_t *rows, uint32_t count, c
         for (i = 0; i < n; i++) pointers[i] = rows + (r->jpeg.output_scanline - start + i) * r->row_bytes;
         jpeg_read_scanlines(&r->jpeg, pointers, n);
     }
-    if (end == base->height) jpeg_finish_decompress(&r->jpeg);
+    if (end < base->height) return 0;
+    if (!is_complete(&r->jpeg, r->errors.ended)) {
+        snprintf(reason, REASON, "JPEG: the file ends too early");
+        return -1;
+    }
+    jpeg_finish_decompress(&r->jpeg);
     return 0;
 }
 
-static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_facts *color, int unconverted) {
-    JOCTET *icc = NULL;
-    unsigned int icc_size = 0;
+/* What the markers say. */
+
+static int begins(const jpeg_saved_marker_ptr m, int app, const char *with, size_t length) {
+    return m->marker == JPEG_APP0 + app && m->data_length >= length && !memcmp(m->data, with, length);
+}
+
+#define ICC_HEAD 14u /* ICC_PROFILE, 0, the chunk's number from 1 on, how many there are */
+
+static int is_icc(const jpeg_saved_marker_ptr m) { return begins(m, 2, "ICC_PROFILE", 12) && m->data_length >= ICC_HEAD; }
+
+/* The chunks one after another, by their numbers or as they come; one that is there twice, once. Returns the bytes. */
+static size_t join_icc(const jpeg_saved_marker_ptr first, int by_number, uint8_t *to) {
+    jpeg_saved_marker_ptr m, before;
+    size_t size = 0;
+    int number;
+    for (number = 0; number < (by_number ? 256 : 1); number++)
+        for (m = first; m; m = m->next) {
+            if (!is_icc(m) || (by_number && m->data[12] != number)) continue;
+            for (before = first; before != m; before = before->next)
+                if (is_icc(before) && before->data[12] == m->data[12] && before->data_length == m->data_length &&
+                    !memcmp(before->data + ICC_HEAD, m->data + ICC_HEAD, m->data_length - ICC_HEAD))
+                    break;
+            if (before != m) continue;
+            memcpy(to + size, m->data + ICC_HEAD, m->data_length - ICC_HEAD);
+            size += m->data_length - ICC_HEAD;
+        }
+    return size;
+}
+
+static int is_profile(const uint8_t *bytes, size_t size) { return size >= 128 && !memcmp(bytes + 36, "acsp", 4); }
+
+/* libjpeg's own reader wants chunks numbered without a fault, and is silent if they are not. */
+static int read_icc(const jpeg_saved_marker_ptr first, picture_facts *facts) {
+    jpeg_saved_marker_ptr m;
+    size_t all = 0, size, said;
+    int chunks = 0;
+    uint8_t *icc;
+    for (m = first; m; m = m->next)
+        if (is_icc(m)) {
+            all += m->data_length - ICC_HEAD;
+            chunks++;
+        }
+    if (!chunks) return 0;
+    if (chunks > 255) {
+        snprintf(facts->icc_fault, REASON, "its ICC profile is damaged: %d chunks", chunks);
+        return 0;
+    }
+    icc = (uint8_t *)malloc(all ? all : 1);
+    if (!icc) return -1;
+    size = join_icc(first, 1, icc);
+    if (!is_profile(icc, size)) size = join_icc(first, 0, icc);
+    said = size < 4 ? 0 : (size_t)icc[0] << 24 | (size_t)icc[1] << 16 | (size_t)icc[2] << 8 | icc[3];
+    if (said > size && is_profile(icc, size)) snprintf(facts->icc_fault, REASON, "its ICC profile is incomplete: %zu of %zu bytes", size, said);
+    else if (said && is_profile(icc + said, size - said) && memcmp(icc, icc + said, said < size - said ? said : size - said))
+        snprintf(facts->icc_fault, REASON, "it has two ICC profiles that differ");
+    facts->icc = icc;
+    facts->icc_size = size;
+    return 0;
+}
+
+static int has_iptc(const jpeg_saved_marker_ptr m) {
+    size_t i;
+    if (begins(m, 13, "Photoshop 3.0", 14))
+        for (i = 14; i + 6 <= m->data_length; i++)
+            if (!memcmp(m->data + i, "8BIM\4\4", 6)) return 1;
+    return 0;
+}
+
+static void read_markers(jpeg_reader *r, picture_facts *facts) {
+    const jpeg_saved_marker_ptr first = r->jpeg.marker_list;
+    jpeg_saved_marker_ptr m;
+    for (m = first; m; m = m->next) {
+        if (begins(m, 1, "Exif\0", 6)) {
+            if (!(facts->metadata & PICTURE_HAS_EXIF)) exif_read(m->data + 6, m->data_length - 6, facts);
+            facts->metadata |= PICTURE_HAS_EXIF;
+        } else if (begins(m, 1, "http://ns.adobe.com/xap/", 24)) facts->metadata |= PICTURE_HAS_XMP;
+        else if (has_iptc(m)) facts->metadata |= PICTURE_HAS_IPTC;
+        r->other_pictures |= begins(m, 2, "MPF", 4);
+    }
+    if (!read_icc(first, facts)) return;
+    snprintf(r->errors.reason, REASON, "out of memory");
+    longjmp(r->errors.jump, 1);
+}
+
+/* What only shows at the end. */
+static void note_end(const jpeg_reader *r, picture_facts *facts) {
+    const struct jpeg_source_mgr *rest = r->jpeg.src;
+    const uint8_t *p = rest->next_input_byte;
+    const size_t size = r->errors.ended ? 0 : rest->bytes_in_buffer;
+    if (r->errors.ended) picture_note(facts->notes, "its end marker is missing; all pixels are there");
+    if (size && memcmp(p, p + 1, size - 1)) /* else padding */
+        picture_note(facts->left, "what lies behind the picture is left out: %s%zu bytes",
+                     r->other_pictures ? "other pictures (MPF), " : size >= 8 && !memcmp(p + 4, "ftyp", 4) ? "a video, " : "", size);
+}
+
+static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_facts *facts, int unconverted) {
     if (setjmp(r->errors.jump)) return -1;
     jpeg_create_decompress(&r->jpeg);
     jpeg_mem_src(&r->jpeg, bytes, (unsigned long)size);
-    if (color) jpeg_save_markers(&r->jpeg, JPEG_APP0 + 2, 0xffff);
-    jpeg_read_header(&r->jpeg, TRUE);
-    if (color && jpeg_read_icc_profile(&r->jpeg, &icc, &icc_size)) {
-        color->icc = icc;
-        color->icc_size = icc_size;
+    r->limits.base.progress_monitor = on_jpeg_progress;
+    r->limits.size = size;
+    r->jpeg.progress = &r->limits.base;
+    if (facts) {
+        jpeg_save_markers(&r->jpeg, JPEG_APP0 + 1, 0xffff);
+        jpeg_save_markers(&r->jpeg, JPEG_APP0 + 2, 0xffff);
+        jpeg_save_markers(&r->jpeg, JPEG_APP0 + 13, 0xffff);
     }
+    jpeg_read_header(&r->jpeg, TRUE);
+    if (facts) read_markers(r, facts);
     if (r->jpeg.jpeg_color_space == JCS_CMYK || r->jpeg.jpeg_color_space == JCS_YCCK) {
         snprintf(r->errors.reason, REASON, "a CMYK picture; convert it to RGB first");
+        return -1;
+    }
+    if (r->jpeg.data_precision != 8) {
+        snprintf(r->errors.reason, REASON, "JPEG: %d-bit samples are not supported, 8-bit ones are; a PNG or TIFF holds it",
+                 r->jpeg.data_precision);
+        return -1;
+    }
+    if ((double)r->jpeg.image_width * r->jpeg.image_height > FREE_PIXELS + (double)PIXELS_A_BYTE * (double)size) {
+        snprintf(r->errors.reason, REASON, "JPEG: the file is too short for its size in pixels");
         return -1;
     }
     r->jpeg.out_color_space = JCS_RGB;
@@ -103,7 +263,7 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
     return 0;
 }
 
-static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *color, int unconverted, char reason[REASON]) {
+static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *facts, int unconverted, char reason[REASON]) {
     jpeg_reader *r = (jpeg_reader *)calloc(1, sizeof *r);
     if (!r) {
         snprintf(reason, REASON, "out of memory");
@@ -112,7 +272,7 @@ static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts
     r->base.read = jpeg_reader_read;
     r->base.close = jpeg_reader_close;
     r->jpeg.err = errors_begin(&r->errors, reason);
-    if (!read_header(r, bytes, size, color, unconverted)) return r;
+    if (!read_header(r, bytes, size, facts, unconverted)) return r;
     jpeg_reader_close(&r->base);
     return NULL;
 }
@@ -122,14 +282,15 @@ picture_rows *jpeg_rows_open(const uint8_t *bytes, size_t size, char reason[REAS
     return r ? &r->base : NULL;
 }
 
-int jpeg_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]) {
-    jpeg_reader *r = reader_open(bytes, size, color, 0, reason);
+int jpeg_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    jpeg_reader *r = reader_open(bytes, size, facts, 0, reason);
     int bad;
     if (!r) return -1;
     image->width = r->base.width;
     image->height = r->base.height;
     image->type = GMLP_U8;
     bad = image_allocate(image, reason) || jpeg_reader_read(&r->base, (uint8_t *)image->data, image->height, reason);
+    if (!bad) note_end(r, facts);
     jpeg_reader_close(&r->base);
     return bad ? -1 : 0;
 }

@@ -45,8 +45,14 @@ static format find_format(const uint8_t *b, size_t size) {
     } else if (size >= 4 && (!memcmp(b, "II*\0", 4) || !memcmp(b, "MM\0*", 4) || !memcmp(b, "II+\0", 4) || !memcmp(b, "MM\0+", 4)))
         f.load = tiff_load;
     else if (size >= 4 && !memcmp(b, "v/1\001", 4)) f.load = exr_load;
-    else if (size >= 3 && b[0] == 'P' && (b[1] == '5' || b[1] == '6') && strchr(" \t\r\n#", b[2]) && b[2]) f.load = pnm_load;
+    else if (size >= 3 && b[0] == 'P' && b[1] && strchr("1234567Ff", b[1]) && b[2] && strchr(" \t\r\n#", b[2])) f.load = pnm_load;
     return f;
+}
+
+static void note_metadata(picture_facts *facts) {
+    static const char *const which[8] = { NULL, "EXIF is", "IPTC is", "EXIF and IPTC are", "XMP is", "EXIF and XMP are",
+                                          "IPTC and XMP are", "EXIF, IPTC and XMP are" };
+    if (facts->metadata) picture_note(facts->left, "its %s not carried over", which[facts->metadata & 7]);
 }
 
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out, char error[256]) {
@@ -64,7 +70,9 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
     }
     bad = f.load((const uint8_t *)bytes, size, &out->image, &facts, reason) || decide_space(out, &facts, from_space, reason);
     free(facts.icc);
+    note_metadata(&facts);
     memcpy(out->notes, facts.notes, sizeof out->notes);
+    memcpy(out->left, facts.left, sizeof out->left);
     if (!bad) return 0;
     error_text(error, name, "%s", reason);
     picture_free(out);
@@ -100,11 +108,14 @@ void picture_note(char notes[PICTURE_NOTES], const char *format, ...) {
     if (!strstr(notes, sentence) && used + length < PICTURE_NOTES) memcpy(notes + used, sentence, length + 1);
 }
 
-void picture_tell(const picture *p, const char *command, const char *name) {
-    const char *at = p->notes;
+static void tell(const char *at, const char *command, const char *name) {
     for (; *at; at += strcspn(at, "\n") + 1)
         fprintf(stderr, "gamutmlp %s: note: %s: %.*s\n", command, name, (int)strcspn(at, "\n"), at);
 }
+
+void picture_tell(const picture *p, const char *command, const char *name) { tell(p->notes, command, name); }
+
+void picture_tell_left(const picture *p, const char *command, const char *name) { tell(p->left, command, name); }
 
 void picture_free(picture *p) {
     free(p->image.data);
@@ -271,7 +282,7 @@ int picture_encode_memory(int container, const gmlp_image *image, const picture_
         return -1;
     }
     bad = write_all(name, file, image, opts, error);
-    if (fclose(file) && !bad) {
+    if ((fclose(file) || !buffer) && !bad) { /* glibc calls it success when the memory for the end was not there */
         error_text(error, name, "out of memory");
         bad = -1;
     }

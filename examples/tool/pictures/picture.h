@@ -13,10 +13,11 @@
 typedef struct picture {
     gmlp_image image;       /* pixels, owned; 3 channels, packed */
     const char *space_from; /* what said the colour space: "--from", "cICP", "ICC profile", "sRGB chunk",
-                               "gAMA chunk", "chromaticities", "assumed" */
+                               "gAMA chunk", "chromaticities", "EXIF", "assumed" */
     uint8_t *file;          /* the file's bytes, owned, when keep_file was asked */
     size_t file_size;
     char notes[PICTURE_NOTES]; /* what the user should know, a sentence a line: lost alpha, a missing end */
+    char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: metadata, what lies behind the picture */
 } picture;
 
 /* Reads PNG, JPEG, TIFF, EXR and PPM by content; grey and palettes become RGB, alpha is dropped.
@@ -28,6 +29,8 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
 void picture_free(picture *p);
 /* The notes on stderr, as "gamutmlp COMMAND: note: NAME: sentence". */
 void picture_tell(const picture *p, const char *command, const char *name);
+/* So what is left behind, for commands that write the picture anew. */
+void picture_tell_left(const picture *p, const char *command, const char *name);
 
 typedef struct picture_write_opts {
     int quality;   /* JPEG; 0: 95 */

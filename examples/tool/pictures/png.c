@@ -1,6 +1,8 @@
+#include <math.h>
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "pictures/formats.h"
 
@@ -75,55 +77,145 @@ static int png_reader_read(picture_rows *base, uint8_t *rows, uint32_t count, ch
     return 0;
 }
 
-/* libpng before 1.6.45 does not know cICP; the chunk list is simple enough. */
-static int find_cicp(const uint8_t *p, size_t size) {
-    size_t at = 8;
-    while (size - at >= 12) {
-        size_t length = (size_t)p[at] << 24 | (size_t)p[at + 1] << 16 | (size_t)p[at + 2] << 8 | p[at + 3];
-        if (length > size - at - 12 || !memcmp(p + at + 4, "IDAT", 4)) break;
-        if (length == 4 && !memcmp(p + at + 4, "cICP", 4)) return space_of_cicp(p + at + 8);
-        at += length + 12;
+/* Chunks are read here, and libpng passes over all that pixels do without: it would drop a profile that it does not like
+   without a word, and inflate texts that nobody looks at. */
+
+static uint32_t number(const uint8_t *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
+
+typedef struct png_chunk {
+    const uint8_t *data;
+    size_t size;
+} png_chunk;
+
+static int is_chunk(const png_chunk *c, const char *name) { return !memcmp(c->data - 4, name, 4); }
+
+static int is_intact(const png_chunk *c, size_t size) {
+    return c->size == size && crc32(0, c->data - 4, (uInt)size + 4) == number(c->data + size);
+}
+
+/* The first chunk, where next is 0, or the one that follows; 0 at the end of what is there. */
+static int next_chunk(const uint8_t *bytes, size_t size, png_chunk *c) {
+    const size_t at = c->data ? (size_t)(c->data - bytes) + c->size + 4 : 8;
+    if (size < at || size - at < 12 || number(bytes + at) > size - at - 12) return 0;
+    c->data = bytes + at + 8;
+    c->size = number(bytes + at);
+    return 1;
+}
+
+/* deflate packs at most 1032 to 1 */
+#define MOST_DEFLATED 1032
+
+static size_t most_pixel_bytes(const uint8_t *bytes, size_t size) {
+    png_chunk c = { NULL, 0 };
+    size_t sum = 0;
+    while (next_chunk(bytes, size, &c))
+        if (is_chunk(&c, "IDAT")) sum += c.size;
+    return sum > (size_t)-1 / MOST_DEFLATED ? (size_t)-1 : sum * MOST_DEFLATED;
+}
+
+/* A name, 0, the method (there is one), a zlib stream. The profile's first bytes say its size. */
+static int inflate_profile(const png_chunk *c, picture_facts *facts) {
+    const uint8_t *name_end = (const uint8_t *)memchr(c->data, 0, c->size < 80 ? c->size : 80);
+    const size_t at = name_end ? (size_t)(name_end - c->data) + 2 : c->size;
+    uint8_t head[4], *icc = NULL;
+    size_t size = 0;
+    z_stream z;
+    int status;
+    memset(&z, 0, sizeof z);
+    if (at >= c->size || inflateInit(&z) != Z_OK) return -1;
+    z.next_in = (z_const Bytef *)(uintptr_t)(c->data + at); /* only read */
+    z.avail_in = (uInt)(c->size - at);
+    z.next_out = head;
+    z.avail_out = 4;
+    status = inflate(&z, Z_SYNC_FLUSH);
+    if ((status == Z_OK || status == Z_STREAM_END) && !z.avail_out) size = number(head);
+    if (size >= 128 && size / MOST_DEFLATED <= c->size) icc = (uint8_t *)malloc(size + 1);
+    if (icc) {
+        memcpy(icc, head, 4);
+        z.next_out = icc + 4;
+        z.avail_out = (uInt)(size - 3); /* one more than there should be, so that the stream gets to its end and checksum */
+        status = inflate(&z, Z_SYNC_FLUSH);
+        if (z.avail_out > 1 || (z.avail_out && status != Z_STREAM_END)) {
+            free(icc);
+            icc = NULL;
+        }
     }
-    return GMLP_SPACE_NONE;
+    inflateEnd(&z);
+    if (!icc) return -1;
+    facts->icc = icc;
+    facts->icc_size = size;
+    return 0;
 }
 
-static void read_color(png_reader *r, const uint8_t *bytes, size_t size, picture_facts *color) {
-    png_charp name;
-    png_bytep icc;
-    png_uint_32 icc_size;
-    int method, intent;
-    double *c = color->xy;
-    color->cicp = find_cicp(bytes, size);
-    if (png_get_iCCP(r->png, r->info, &name, &method, &icc, &icc_size) && picture_keep_icc(color, icc, icc_size))
-        png_error(r->png, "out of memory");
-    color->srgb = png_get_sRGB(r->png, r->info, &intent) != 0;
-    if (png_get_gAMA(r->png, r->info, &color->gamma)) color->gamma = color->gamma > 0 ? 1 / color->gamma : 0;
-    color->has_xy = png_get_cHRM(r->png, r->info, c + 6, c + 7, c, c + 1, c + 2, c + 3, c + 4, c + 5) != 0;
+static int begins(const png_chunk *c, const char *text) {
+    return c->size > strlen(text) && !memcmp(c->data, text, strlen(text));
 }
 
-/* Everything up to the pixels. color: NULL asks for 8 bits a sample. */
-static int read_header(png_reader *r, const uint8_t *bytes, size_t size, picture_facts *color) {
+/* XMP as the standard has it, and what ImageMagick and others put into text chunks. */
+static int metadata_of_text(const png_chunk *c) {
+    if (begins(c, "XML:com.adobe.xmp") || begins(c, "Raw profile type xmp")) return PICTURE_HAS_XMP;
+    if (begins(c, "Raw profile type iptc")) return PICTURE_HAS_IPTC;
+    return begins(c, "Raw profile type exif") || begins(c, "Raw profile type APP1") ? PICTURE_HAS_EXIF : 0;
+}
+
+static void read_chunk(const png_chunk *c, picture_facts *facts) {
+    int i;
+    if (is_chunk(c, "cICP") && !facts->has_cicp) {
+        facts->has_cicp = is_intact(c, 4);
+        if (facts->has_cicp) memcpy(facts->cicp, c->data, 4);
+        else snprintf(facts->icc_fault, REASON, "its cICP chunk is damaged");
+    } else if (is_chunk(c, "iCCP") && !facts->icc) {
+        if (!is_intact(c, c->size) || inflate_profile(c, facts)) snprintf(facts->icc_fault, REASON, "its ICC profile is damaged");
+    } else if (is_chunk(c, "sRGB")) facts->srgb = 1;
+    else if (is_chunk(c, "gAMA")) facts->gamma = is_intact(c, 4) ? 1e5 / number(c->data) : NAN;
+    else if (is_chunk(c, "cHRM")) { /* white comes first */
+        facts->has_xy = 1;
+        for (i = 0; i < 8; i++) facts->xy[(i + 6) % 8] = is_intact(c, 32) ? number(c->data + 4 * i) / 1e5 : NAN;
+    } else if (is_chunk(c, "acTL") && is_intact(c, 8) && number(c->data) > 1)
+        picture_note(facts->left, "of its animation the still picture is taken");
+}
+
+/* Colour must be said before the pixels; EXIF and texts may follow them. */
+static void read_chunks(const uint8_t *bytes, size_t size, picture_facts *facts) {
+    png_chunk c = { NULL, 0 };
+    int pixels = 0;
+    while (next_chunk(bytes, size, &c) && !is_chunk(&c, "IEND")) {
+        pixels |= is_chunk(&c, "IDAT");
+        if (!pixels) read_chunk(&c, facts);
+        if (is_chunk(&c, "eXIf") && is_intact(&c, c.size)) {
+            if (!(facts->metadata & PICTURE_HAS_EXIF)) exif_read(c.data, c.size, facts);
+            facts->metadata |= PICTURE_HAS_EXIF;
+        } else if (is_chunk(&c, "iTXt") || is_chunk(&c, "zTXt") || is_chunk(&c, "tEXt")) facts->metadata |= metadata_of_text(&c);
+    }
+}
+
+/* Everything up to the pixels. facts: NULL asks for 8 bits a sample. */
+static int read_header(png_reader *r, const uint8_t *bytes, size_t size, picture_facts *facts) {
     const uint16_t one = 1;
     int bits, kind, interlace;
     png_uint_32 width, height;
     if (setjmp(png_jmpbuf(r->png))) return -1;
     png_set_user_limits(r->png, GMLP_MAX_SIZE, GMLP_MAX_SIZE);
     png_set_benign_errors(r->png, 1);
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_read_fn(r->png, r, read_bytes);
     png_read_info(r->png, r->info);
     png_get_IHDR(r->png, r->info, &width, &height, &bits, &kind, &interlace, NULL, NULL);
     r->base.width = width;
     r->base.height = height;
-    /* deflate packs at most 1032 to 1 */
-    if (png_get_rowbytes(r->png, r->info) / 1032 > size / height) png_error(r->png, "the file is too short for its size in pixels");
-    if (color) read_color(r, bytes, size, color);
+    if (png_get_rowbytes(r->png, r->info) > most_pixel_bytes(bytes, size) / height)
+        png_error(r->png, "the file is too short for its size in pixels");
+    if (facts) {
+        read_chunks(bytes, size, facts);
+        if (kind & PNG_COLOR_MASK_ALPHA || png_get_valid(r->png, r->info, PNG_INFO_tRNS)) picture_note(facts->notes, "alpha is left out");
+    }
     if (kind == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(r->png);
     if (kind == PNG_COLOR_TYPE_GRAY && bits < 8) png_set_expand_gray_1_2_4_to_8(r->png);
     if (kind == PNG_COLOR_TYPE_GRAY || kind == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_gray_to_rgb(r->png);
     png_set_strip_alpha(r->png);
-    if (bits == 16 && !color) png_set_scale_16(r->png);
-    if (bits == 16 && color && *(const uint8_t *)&one) png_set_swap(r->png);
-    r->type = bits == 16 && color ? GMLP_U16 : GMLP_U8;
+    if (bits == 16 && !facts) png_set_scale_16(r->png);
+    if (bits == 16 && facts && *(const uint8_t *)&one) png_set_swap(r->png);
+    r->type = bits == 16 && facts ? GMLP_U16 : GMLP_U8;
     r->interlaced = interlace != PNG_INTERLACE_NONE;
     if (r->interlaced) png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);
@@ -132,7 +224,7 @@ static int read_header(png_reader *r, const uint8_t *bytes, size_t size, picture
     return 0;
 }
 
-static png_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *color, char reason[REASON]) {
+static png_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *facts, char reason[REASON]) {
     png_reader *r = (png_reader *)calloc(1, sizeof *r);
     reason[0] = 0;
     if (r) {
@@ -143,7 +235,7 @@ static png_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts 
         r->reason = reason;
         r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &r->reason, on_png_error, on_png_warning);
         r->info = r->png ? png_create_info_struct(r->png) : NULL;
-        if (r->info && !read_header(r, bytes, size, color)) return r;
+        if (r->info && !read_header(r, bytes, size, facts)) return r;
         png_reader_close(&r->base);
     }
     if (!*reason) snprintf(reason, REASON, "out of memory");
@@ -155,14 +247,15 @@ picture_rows *png_rows_open(const uint8_t *bytes, size_t size, char reason[REASO
     return r ? &r->base : NULL;
 }
 
-int png_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]) {
-    png_reader *r = reader_open(bytes, size, color, reason);
+int png_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    png_reader *r = reader_open(bytes, size, facts, reason);
     int bad;
     if (!r) return -1;
     image->width = r->base.width;
     image->height = r->base.height;
     image->type = r->type;
     bad = image_allocate(image, reason) || png_reader_read(&r->base, (uint8_t *)image->data, image->height, reason);
+    if (!bad && r->left) picture_note(facts->left, "what lies behind the picture is left out: %zu bytes", r->left);
     png_reader_close(&r->base);
     return bad ? -1 : 0;
 }

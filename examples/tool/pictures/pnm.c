@@ -3,7 +3,7 @@
 
 #include "pictures/formats.h"
 
-/* Reading: P5 and P6, one or two bytes a sample. */
+/* Reading: P5 and P6, one or two bytes a sample. The others of the family are known by name. */
 
 /* The next number of the header, past white space and comments; -1 if there is none. */
 static long header_number(const uint8_t *bytes, size_t size, size_t *at) {
@@ -27,6 +27,11 @@ int pnm_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
     const long width = header_number(bytes, size, &at), height = header_number(bytes, size, &at);
     const long most = header_number(bytes, size, &at);
     (void)color;
+    if (bytes[1] != '5' && bytes[1] != '6') {
+        snprintf(reason, REASON, "a %s (P%c); of this family P5 and P6 are read, binary grey and RGB",
+                 bytes[1] == '7' ? "PAM" : bytes[1] == 'f' || bytes[1] == 'F' ? "PFM" : "PNM of text or of single bits", bytes[1]);
+        return -1;
+    }
     if (width < 1 || height < 1 || most < 1 || most > 65535 || at >= size) {
         snprintf(reason, REASON, "PPM: the header is damaged");
         return -1;

@@ -292,7 +292,7 @@ head -c 3000 base.png >cut.png
 head -c 3000 a.jpg >cut.jpg
 head -c $(($(wc -c <a.jpg) - 4000)) a.jpg >late.jpg # within the picture
 for threads in 1 2 3; do
-    says 1 "^gamutmlp decode: late.jpg: JPEG: Premature end" decode late.jpg kept.png --threads $threads
+    says 1 "^gamutmlp decode: late.jpg: JPEG: the file ends too early" decode late.jpg kept.png --threads $threads
 done
 for cut in cut.png cut.jpg; do
     says 1 "^gamutmlp encode: $cut: " encode $cut kept.png
