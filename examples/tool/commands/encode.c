@@ -234,7 +234,7 @@ static int encode(encoding *e) {
     char error[256];
     if (picture_read(e->in, e->o.from, 1, &e->wide, error)) return fail("encode", "%s", error);
     extras_find(e->wide.file, e->wide.file_size, &x);
-    extras_note(&x, EXTRAS_ALL, e->wide.notes);
+    extras_note(&x, EXTRAS_GAIN_MAP, e->wide.notes);
     free(e->wide.file);
     e->wide.file = NULL;
     picture_tell(&e->wide, "encode", e->in);
@@ -259,13 +259,9 @@ int cmd_encode(int argc, char **argv) {
         { "--preset", ARG_CHOICE, &preset, PRESETS, "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95)", 1, 100 },
         { "--from", ARG_SPACE, &e.o.from, "SPACE", "what the numbers are, whatever the file says", 0, 0 },
-        { "--budget", ARG_INT, &e.t.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
-        { "--width", ARG_INT, &e.t.width, "N", "neurons in each of the two layers, a multiple of 8 (as preset and budget have it)", 8, GMLP_MAX_WIDTH },
+        TRAINING_OPTIONS(e.t),
         { "--target-psnr", ARG_NUMBER, &e.o.target_psnr, "DB", "the smallest network that gives out-of-gamut pixels back so well", 1, 120 },
         { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with these weights, from 'gamutmlp meta-train' or of a picture like this", 0, 0 },
-        { "--iterations", ARG_INT, &e.t.iterations, "N", "training steps (the preset's)", 1, 10000000 },
-        { "--seed", ARG_INT, &e.t.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
-        { "--threads", ARG_INT, &e.t.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
         { "--adaptation", ARG_CHOICE, &e.o.adaptation, "bradford|cat02", "how white points are joined (bradford)", 0, 0 },
         { "--floor", ARG_FLAG, &e.o.truncate, NULL, "round 8-bit codes down, as the paper's code does", 0, 0 },
         { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0, 0 },

@@ -33,15 +33,18 @@ static int gather_rows(void *user, const void *rows, uint32_t count, char error[
 
 /* The base's bytes; those of a PNG become a JPEG, for whose pixels the network is not. */
 static int base_jpeg(const restoring *r, uint8_t **bytes, size_t *size, char error[256]) {
-    const int is_jpeg = r->file.container == GMLP_CONTAINER_JPEG;
     picture base;
     extras x;
     int bad;
-    extras_find(r->file.bytes, r->file.size, &x);
-    extras_tell(&x, is_jpeg ? EXTRAS_BEHIND : EXTRAS_ALL, "hdr-decode", r->in);
-    if (is_jpeg) return ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error);
+    if (r->file.container == GMLP_CONTAINER_JPEG) {
+        extras_find(r->file.bytes, r->file.size, &x);
+        extras_tell(&x, EXTRAS_BEHIND, "hdr-decode", r->in);
+        return ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error);
+    }
     fprintf(stderr, "gamutmlp hdr-decode: note: %s is a PNG; in %s its picture is a JPEG, without the network\n", r->in, r->out);
     if (picture_read_memory(r->file.bytes, r->file.size, r->in, r->file.net.base_space, &base, error)) return -1;
+    picture_tell(&base, "hdr-decode", r->in);
+    picture_tell_left(&base, "hdr-decode", r->in);
     bad = picture_encode_memory(GMLP_CONTAINER_JPEG, &base.image, NULL, bytes, size, error);
     picture_free(&base);
     return bad;
@@ -113,19 +116,15 @@ static int hdr_decode(restoring *r, int ultrahdr) {
 }
 
 int cmd_hdr_decode(int argc, char **argv) {
-    static const int depths[] = { GMLP_U16, GMLP_HALF, GMLP_FLOAT };
     restoring r;
     int depth = -1, ultrahdr, png, tiff;
     double boost = -1;
     const args_option options[] = {
         { "--to", ARG_SPACE, &r.to, "SPACE", "colour space of OUT (PNG: rec2020pq; EXR, TIFF: the original's, linear)", 0, 0 },
-        { "--depth", ARG_CHOICE, &depth, "16|half|float", "samples of OUT (PNG: 16; EXR: half; TIFF: float)", 0, 0 },
-        { "--crop", ARG_TEXT, &r.crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 },
+        { "--depth", ARG_CHOICE, &depth, DEPTHS, "samples of OUT (PNG: 16; EXR: half; TIFF: float)", 0, 0 },
         { "--boost", ARG_NUMBER, &boost, "STOPS", "for a display that goes so far above SDR white (all there is)", 0, 64 },
         { "--white", ARG_NUMBER, &r.opts.white_nits, "NITS", "of SDR white in PQ or HLG codes (as hdr-encode had it)", 1, 10000 },
-        { "--threads", ARG_INT, &r.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
-        { "--force", ARG_FLAG, &r.force, NULL, "decode a picture that was changed after encoding, too; OUT may be IN", 0, 0 },
-        { "--json", ARG_FLAG, &r.json, NULL, "print one JSON object", 0, 0 },
+        RESTORING_OPTIONS(r),
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
     const args_command command = {
@@ -158,7 +157,7 @@ int cmd_hdr_decode(int argc, char **argv) {
     if (r.opts.white_nits > 0 && !is_hdr_code(r.to) && !(png && !r.to))
         return args_wrong(&command, "--white is for PQ and HLG codes; in linear light SDR white is 1.0");
     if (boost >= 0) r.opts.headroom = boost > 0 ? boost : 1e-9; /* the library's 0 is: all */
-    r.depth = depth >= 0 ? depths[depth] : png ? GMLP_U16 : path_has_extension(r.out, "exr") ? GMLP_HALF : GMLP_FLOAT;
+    r.depth = depth >= 0 ? depth_of_choice(depth) : png ? GMLP_U16 : path_has_extension(r.out, "exr") ? GMLP_HALF : GMLP_FLOAT;
     status = ultrahdr ? ARGS_GO_ON : restoring_check(&r);
     if (status == ARGS_GO_ON) status = hdr_decode(&r, ultrahdr);
     restoring_free(&r);

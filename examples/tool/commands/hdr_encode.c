@@ -67,9 +67,6 @@ static int read_two(hdr_encoding *e) {
     if (s->width != h->width || s->height != h->height)
         return fail("hdr-encode", "%s is %u x %u, but %s is %u x %u; the two must show the same pixels", e->sdr_name, s->width, s->height,
                     e->hdr_name, h->width, h->height);
-    if (turned)
-        fprintf(stderr, "gamutmlp hdr-encode: note: %s is shown turned (%s); the pixels of %s are taken to lie as its own are stored\n",
-                e->sdr_name, turned, e->hdr_name);
     return 0;
 }
 
@@ -80,6 +77,8 @@ static int read_ultrahdr(hdr_encoding *e) {
         ultrahdr_read_memory(e->sdr.file, e->sdr.file_size, e->sdr_name, INFINITY, &u, error))
         return fail("hdr-encode", "%s", error);
     extras_find(e->sdr.file, e->sdr.file_size, &e->extra);
+    memcpy(e->sdr.notes, u.base.notes, sizeof e->sdr.notes); /* told if the base does not stay as it is */
+    memcpy(e->sdr.left, u.base.left, sizeof e->sdr.left);
     e->sdr.image = u.base.image;
     e->sdr.space_from = u.base.space_from;
     e->hdr.image = u.hdr;
@@ -117,17 +116,14 @@ static int base_space_of(int space) {
     }
 }
 
-/* What of the SDR's file does not reach the output. An Ultra HDR file's gain map becomes the network. */
-static void tell_lost(const hdr_encoding *e, int what) {
-    extras_tell(&e->extra, what | (e->sdr_name == e->hdr_name ? 0 : EXTRAS_GAIN_MAP), "hdr-encode", e->sdr_name);
-}
-
 static int make_anew(hdr_encoding *e) {
     picture_write_opts write;
     memset(&write, 0, sizeof write);
     write.quality = (int)e->o.quality;
     write.subsample = e->o.subsample > 0;
-    tell_lost(e, EXTRAS_BEHIND | EXTRAS_METADATA | EXTRAS_ORIENTATION);
+    if (e->sdr_name == e->hdr_name) picture_tell(&e->sdr, "hdr-encode", e->sdr_name);
+    picture_tell_left(&e->sdr, "hdr-encode", e->sdr_name);
+    extras_tell(&e->extra, e->sdr_name == e->hdr_name ? EXTRAS_BEHIND : EXTRAS_GAIN_MAP, "hdr-encode", e->sdr_name);
     return carrying_compress(&e->c, &write);
 }
 
@@ -135,7 +131,7 @@ static int make_anew(hdr_encoding *e) {
 static int keep_file(hdr_encoding *e) {
     char error[256];
     if (e->extra.index) {
-        tell_lost(e, EXTRAS_BEHIND);
+        extras_tell(&e->extra, EXTRAS_BEHIND | (e->sdr_name == e->hdr_name ? 0 : EXTRAS_GAIN_MAP), "hdr-encode", e->sdr_name);
         return ultrahdr_base(e->sdr.file, e->sdr.file_size, e->sdr_name, &e->c.file, &e->c.file_size, error) ? fail("hdr-encode", "%s", error) : 0;
     }
     e->c.file = e->sdr.file;
@@ -349,8 +345,7 @@ int cmd_hdr_encode(int argc, char **argv) {
     const args_option options[] = {
         { "--map", ARG_CHOICE, &e.o.map, "difference|gain|gamma|direct", "what the network gives (difference; preset paper: gamma)", 0, 0 },
         { "--preset", ARG_CHOICE, &preset, PRESETS, "default, fast: at most 5 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
-        { "--budget", ARG_INT, &e.t.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
-        { "--width", ARG_INT, &e.t.width, "N", "neurons in each of the two layers, a multiple of 8 (as preset and budget have it)", 8, GMLP_MAX_WIDTH },
+        TRAINING_OPTIONS(e.t),
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95); an SDR JPEG is kept as it is without", 1, 100 },
         { "--subsample", ARG_CHOICE, &e.o.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
         { "--from-sdr", ARG_SPACE, &e.o.from_sdr, "SPACE", "what SDR's numbers are, whatever the file says", 0, 0 },
@@ -358,9 +353,6 @@ int cmd_hdr_encode(int argc, char **argv) {
         { "--white", ARG_NUMBER, &e.o.white, "NITS", "of the SDR's white: of PQ and HLG codes, or of linear 1.0 (203)", 1, 10000 },
         { "--peak", ARG_NUMBER, &e.o.peak, "NITS", "brighter light is clamped (10000, or as bright as HDR is)", 1, 1000000 },
         { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with the weights of a file that hdr-encode made of a picture like this", 0, 0 },
-        { "--iterations", ARG_INT, &e.t.iterations, "N", "training steps (the preset's)", 1, 10000000 },
-        { "--seed", ARG_INT, &e.t.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
-        { "--threads", ARG_INT, &e.t.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
         { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be one of the pictures that are read", 0, 0 },
         { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }

@@ -280,7 +280,10 @@ static int encode_gains(const gains *g, const ultrahdr_metadata *m, int quality,
     image.type = GMLP_U8;
     opts.quality = quality;
     bad = jpeg_save_bare(file, &image, g->channels, &opts, reason);
-    bad |= fclose(file);
+    if ((fclose(file) || !buffer) && !bad) { /* the last growth of the memory may have failed, too */
+        snprintf(reason, REASON, "out of memory");
+        bad = -1;
+    }
     free(codes);
     if (bad) free(buffer);
     else *bytes = (uint8_t *)buffer;

@@ -47,6 +47,7 @@ void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts) {
     b.big = bytes[0] == 'M';
     first = number(&b, 4, 4);
     turned = value_of(&b, first, ORIENTATION);
+    if (turned <= 8) facts->orientation = (int)turned;
     if (turned > 1 && turned <= 8)
         picture_note(facts->notes, "its orientation tag (%d) says turned; the pixels are taken as they are stored", (int)turned);
     exif = value_of(&b, first, EXIF_DIRECTORY);

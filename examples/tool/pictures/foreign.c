@@ -35,10 +35,7 @@ const char *foreign_format(const uint8_t *b, size_t size) {
         { 6, 8, "HEAPCCDR", "a camera raw file (CRW)" }, { 0, 15, "FUJIFILMCCD-RAW", "a camera raw file (RAF)" },
         { 0, 4, "FOVb", "a camera raw file (X3F)" }, { 0, 4, "\0MRM", "a camera raw file (MRW)" },
         { 0, 4, "IIRO", "a camera raw file (ORF)" }, { 0, 4, "IIRS", "a camera raw file (ORF)" }, { 0, 4, "MMOR", "a camera raw file (ORF)" },
-        { 0, 4, "IIU\0", "a camera raw file (RW2)" }, { 0, 8, "\212MNG\r\n\032\n", "an MNG animation" },
-        { 0, 2, "P2", "a PGM picture written as text" }, { 0, 2, "P3", "a PPM picture written as text" }, { 0, 2, "P1", "a PBM picture" },
-        { 0, 2, "P4", "a PBM picture" }, { 0, 2, "P7", "a PAM picture" }, { 0, 2, "PF", "a PFM picture" },
-        { 0, 2, "Pf", "a PFM picture" } };
+        { 0, 4, "IIU\0", "a camera raw file (RW2)" }, { 0, 8, "\212MNG\r\n\032\n", "an MNG animation" } };
     size_t i;
     if (size >= 12 && !memcmp(b + 4, "ftyp", 4)) return brand_name(b, size);
     for (i = 0; i < sizeof known / sizeof *known; i++)

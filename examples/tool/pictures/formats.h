@@ -11,6 +11,7 @@ typedef struct picture_facts {
     uint8_t cicp[4];         /* has_cicp */
     int has_cicp, srgb;      /* a cICP chunk; an sRGB chunk */
     int exif_space;          /* gmlp_space that EXIF means, or EXIF_OTHER_SPACE */
+    int orientation;         /* EXIF's, 1 to 8 */
     double gamma;            /* exponent from code to light, from a gAMA chunk or, 1, from EXR; NAN: damaged */
     double xy[8];            /* red, green, blue, white; has_xy */
     int has_xy;

@@ -7,48 +7,17 @@
 
 /* Reading. */
 
-/* Of the first directory of EXIF's TIFF structure; 0 if it does not say one. */
-static int orientation_of(const uint8_t *tiff, size_t size) {
-    size_t at, entries, i;
-    int little;
-    if (size < 8) return 0;
-    little = !memcmp(tiff, "II*", 4);
-    if (!little && memcmp(tiff, "MM\0*", 4)) return 0;
-    at = segment_number(tiff + 4, 4, little);
-    if (at > size || size - at < 2) return 0;
-    entries = segment_number(tiff + at, 2, little);
-    at += 2;
-    for (i = 0; i < entries && size - at >= 12; i++, at += 12) {
-        const uint32_t value = segment_number(tiff + at + 8, 2, little);
-        if (segment_number(tiff + at, 2, little) == 0x112) return value >= 1 && value <= 8 ? (int)value : 0;
-    }
-    return 0;
-}
-
-static int prefix_is(slice name, const char *prefix) {
-    const size_t n = strlen(prefix);
-    return name.n > n && !memcmp(name.p, prefix, n) && name.p[n] == ':';
-}
-
-/* XML's and RDF's own names, and those of what is told apart. */
-static int is_known(slice name) {
-    static const char *const prefixes[] = { "xmlns", "xml", "x", "rdf", "GamutMLP", "hdrgm", "Container", "Item" };
-    size_t i;
-    for (i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-        if (prefix_is(name, prefixes[i])) return 1;
-    return slice_contains(name, ":MotionPhoto") || slice_contains(name, ":MicroVideo");
+static void look_at_exif(const uint8_t *block, size_t size, extras *x) {
+    picture_facts facts;
+    memset(&facts, 0, sizeof facts);
+    exif_read(block, size, &facts);
+    if (!x->orientation) x->orientation = facts.orientation;
 }
 
 static void look_at_xmp(slice packet, extras *x) {
-    slice name, value;
-    tag t;
     if (metadata_in_xmp(packet)) x->gain_map = 1;
     if (slice_contains(packet, ":MotionPhoto=") || slice_contains(packet, ":MotionPhoto>") || slice_contains(packet, ":MicroVideo=") ||
         slice_contains(packet, ":MicroVideo>")) x->video = 1;
-    while (!x->xmp && xmp_next_tag(&packet, &t)) {
-        x->xmp = !is_known(t.name);
-        while (!x->xmp && xmp_next_attribute(&t.attributes, &name, &value)) x->xmp = !is_known(name);
-    }
 }
 
 static void look_at_jpeg(const uint8_t *file, size_t size, extras *x) {
@@ -63,11 +32,7 @@ static void look_at_jpeg(const uint8_t *file, size_t size, extras *x) {
         if (IS_XMP(file, &s)) look_at_xmp(xmp_packet_of(file, &s), x);
         else if (IS_ISO(file, &s)) x->gain_map = 1;
         else if (IS_MPF(file, &s)) x->index = 1;
-        else if (segment_has_id(file, &s, 0xed, "Photoshop 3.0", 14)) x->iptc = 1;
-        else if (segment_has_id(file, &s, 0xe1, "Exif\0", 6)) {
-            x->exif = 1;
-            if (!x->orientation) x->orientation = orientation_of(file + s.body + 6, s.end - s.body - 6);
-        }
+        else if (segment_has_id(file, &s, 0xe1, "Exif\0", 6)) look_at_exif(file + s.body + 6, s.end - s.body - 6, x);
     } while (s.marker != SOS);
     if (x->gain_map || x->apple) x->index = 1;
     if (segment_picture_end(file, size, &s, &end, NULL) != GMLP_OK) return;
@@ -77,21 +42,11 @@ static void look_at_jpeg(const uint8_t *file, size_t size, extras *x) {
 }
 
 static void look_at_png(const uint8_t *file, size_t size, extras *x) {
-    static const char xmp[] = "XML:com.adobe.xmp\0\0\0\0"; /* not compressed, no language, no translation */
     size_t at = 8, n;
     for (; at <= size && size - at >= 12; at += 12 + n) {
-        const uint8_t *const body = file + at + 8;
         n = segment_number(file + at, 4, 0);
         if (n > size - at - 12) return;
-        if (!memcmp(file + at + 4, "eXIf", 4)) {
-            x->exif = 1;
-            x->orientation = orientation_of(body, n);
-        } else if (!memcmp(file + at + 4, "iTXt", 4) && n >= sizeof xmp - 1 && !memcmp(body, xmp, sizeof xmp - 1)) {
-            slice packet;
-            packet.p = (const char *)(const void *)(body + sizeof xmp - 1);
-            packet.n = n - (sizeof xmp - 1);
-            look_at_xmp(packet, x);
-        }
+        if (!memcmp(file + at + 4, "eXIf", 4)) look_at_exif(file + at + 8, n, x);
     }
 }
 
@@ -115,7 +70,6 @@ const char *extras_turned(const extras *x) {
 }
 
 void extras_note(const extras *x, int what, char notes[PICTURE_NOTES]) {
-    const int kinds = x->exif + x->xmp + x->iptc;
     if (what & EXTRAS_GAIN_MAP) {
         if (x->gain_map) picture_note(notes, "the gain map is left out; 'gamutmlp hdr-encode' of this file alone keeps its HDR");
         else if (x->apple) picture_note(notes, "the Apple gain map is left out; it cannot be read yet");
@@ -125,9 +79,6 @@ void extras_note(const extras *x, int what, char notes[PICTURE_NOTES]) {
         else if (x->behind && !x->gain_map && !x->apple)
             picture_note(notes, "%lu bytes behind the picture are left out%s", (unsigned long)x->behind, x->index ? " (further pictures)" : "");
     }
-    if (what & EXTRAS_METADATA && kinds)
-        picture_note(notes, "%s%s%s%s%s left out", x->exif ? "EXIF" : "", x->exif && x->xmp ? kinds == 3 ? ", XMP" : " and XMP" : x->xmp ? "XMP" : "",
-                     x->iptc && kinds > 1 ? " and " : "", x->iptc ? "IPTC" : "", kinds > 1 ? " are" : " is");
     if (what & EXTRAS_ORIENTATION && extras_turned(x))
         picture_note(notes, "is shown turned (%s), but the output is not: its pixels lie as they are stored", extras_turned(x));
 }

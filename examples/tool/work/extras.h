@@ -1,4 +1,5 @@
-/* What a JPEG or PNG file holds beside its pixels, and what is said of it when it is left out. */
+/* What a JPEG or PNG file holds beside its picture, as far as commands must know of it; and what is said of it when it is
+   left out. Metadata that only get lost are the picture readers' to tell. */
 #ifndef EXTRAS_H
 #define EXTRAS_H
 
@@ -8,7 +9,6 @@
 
 typedef struct extras {
     int orientation;      /* EXIF's, 1 to 8; 0: none is said */
-    int exif, xmp, iptc;  /* XMP: of which more is there than tells of gain maps and networks */
     int gain_map, apple;  /* a gain map; one of Apple's own kind */
     int index;            /* the header says where other pictures lie behind this one */
     int video;            /* a motion photo's */
@@ -19,7 +19,7 @@ typedef struct extras {
 void extras_find(const void *bytes, size_t size, extras *x);
 
 /* Notes that these are left out, as far as there are some. */
-enum { EXTRAS_GAIN_MAP = 1, EXTRAS_BEHIND = 2, EXTRAS_METADATA = 4, EXTRAS_ORIENTATION = 8, EXTRAS_ALL = 15 };
+enum { EXTRAS_GAIN_MAP = 1, EXTRAS_BEHIND = 2, EXTRAS_ORIENTATION = 4 };
 void extras_note(const extras *x, int what, char notes[PICTURE_NOTES]);
 /* The same on stderr, for the file of this name. */
 void extras_tell(const extras *x, int what, const char *command, const char *name);

@@ -28,6 +28,11 @@ static int parse_crop(const char *text, rectangle *r) {
     return r->width && r->height ? 0 : -1;
 }
 
+int depth_of_choice(int choice) {
+    static const int depths[] = { GMLP_U16, GMLP_HALF, GMLP_FLOAT };
+    return depths[choice];
+}
+
 int restoring_check(restoring *r) {
     const char *cannot = picture_cannot_hold(r->out, r->depth);
     if (cannot) return args_wrong(r->command, "--depth: %s", cannot);

@@ -24,6 +24,15 @@ typedef struct restoring {
     int belongs;            /* the network to the pixels */
 } restoring;
 
+/* What decode and hdr-decode share of their options. */
+#define DEPTHS "16|half|float"
+int depth_of_choice(int choice); /* gmlp_type of a word's place in DEPTHS */
+#define RESTORING_OPTIONS(r) \
+    { "--crop", ARG_TEXT, &(r).crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 }, \
+    { "--force", ARG_FLAG, &(r).force, NULL, "decode a picture that was changed after encoding, too; OUT may be IN", 0, 0 }, \
+    { "--threads", ARG_INT, &(r).threads, "N", "threads (one a processor); the result is the same", 1, 256 }, \
+    { "--json", ARG_FLAG, &(r).json, NULL, "print one JSON object", 0, 0 }
+
 /* Can out hold depth, and is crop_text a rectangle? ARGS_GO_ON or, after a message, 2. */
 int restoring_check(restoring *r);
 /* Reads the file; its network must be one for HDR, or for a wide gamut. 0, or the exit status after a message. */

@@ -24,7 +24,7 @@ static void names_are(void **state) {
         { "RIFF\1\0\0\0WEBPVP8 ", 16, "a WebP picture" }, { "GIF89a..", 8, "a GIF picture" }, { "#?RADIANCE\n", 11, "a Radiance HDR picture" },
         { "8BPS\0\1", 6, "a Photoshop file" }, { "II\032\0\0\0HEAPCCDR", 14, "a camera raw file (CRW)" },
         { "FUJIFILMCCD-RAW 0201", 20, "a camera raw file (RAF)" }, { "FOVb....", 8, "a camera raw file (X3F)" },
-        { "\0MRM\0\0", 6, "a camera raw file (MRW)" }, { "PF\n1 1", 6, "a PFM picture" }, { "P3\n1 1", 6, "a PPM picture written as text" },
+        { "\0MRM\0\0", 6, "a camera raw file (MRW)" },
         { "hello, world", 12, NULL }, { "", 0, NULL } };
     size_t i, n;
     (void)state;
