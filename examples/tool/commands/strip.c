@@ -26,8 +26,11 @@ static int strip(const char *in, const char *out) {
     status = gmlp_strip(bytes, size, output_writer(&o), &why);
     free(bytes);
     if (status) {
-        if (status == GMLP_E_WRITE) output_commit(&o, error); /* knows the reason */
-        else error_text(error, in, "%s (at byte %llu)", why.text ? why.text : gmlp_result_string(status), (unsigned long long)why.offset);
+        if (status == GMLP_E_WRITE)
+            output_commit(&o, error); /* knows the reason */
+        else
+            error_text(error, in, "%s (at byte %llu)", why.text ? why.text : gmlp_result_string(status),
+                       (unsigned long long)why.offset);
         output_discard(&o);
         return fail("strip", "%s", error);
     }

@@ -23,7 +23,7 @@ static gmlp_result read_metadata(const uint8_t *file, size_t at, size_t end, ult
     if ((r = segment_first(file, at, end, &s, err)) != GMLP_OK) return r;
     do {
         if ((r = segment_next(file, end, &s, err)) != GMLP_OK) return r;
-        if (!iso && IS_ISO(file, &s) && s.end - s.body > sizeof ISO_ID + ISO_VERSIONS) { /* shorter ones only announce it */
+        if (!iso && IS_ISO(file, &s) && s.end - s.body > sizeof ISO_ID + ISO_VERSIONS) { /* else only announced */
             iso = s.body + sizeof ISO_ID;
             iso_end = s.end;
         } else if (!packet.n && IS_XMP(file, &s)) {
@@ -42,7 +42,8 @@ static gmlp_result read_metadata(const uint8_t *file, size_t at, size_t end, ult
         out->metadata_from = "XMP";
     }
     if (r == GMLP_E_NOT_FOUND) return parse_failed(err, r, at, "the picture has no gain map metadata");
-    if (r == GMLP_OK && (fault = metadata_fault(&out->metadata)) != NULL) return parse_failed(err, GMLP_E_FIELD, at, fault);
+    if (r == GMLP_OK && (fault = metadata_fault(&out->metadata)) != NULL)
+        return parse_failed(err, GMLP_E_FIELD, at, fault);
     return r;
 }
 
@@ -57,7 +58,8 @@ static gmlp_result try_picture(const uint8_t *file, size_t at, size_t size, ultr
 }
 
 /* Offsets within an MPF segment count from its byte order mark, which is at at. */
-static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size_t end, ultrahdr_parts *out, gmlp_error *err) {
+static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size_t end, ultrahdr_parts *out,
+                               gmlp_error *err) {
     const size_t room = end - at;
     const char *const damaged = "the MPF index is damaged";
     size_t directory, entries = 0, entry_count = 0, i, tags;
@@ -65,7 +67,8 @@ static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size
     int little;
     if (room < 8) return parse_failed(err, GMLP_E_FORMAT, at, damaged);
     little = !memcmp(file + at, "II*", 4);
-    if (!little && memcmp(file + at, "MM\0*", 4)) return parse_failed(err, GMLP_E_FORMAT, at, "the MPF index has no byte order mark");
+    if (!little && memcmp(file + at, "MM\0*", 4))
+        return parse_failed(err, GMLP_E_FORMAT, at, "the MPF index has no byte order mark");
     directory = segment_number(file + at + 4, 4, little);
     if (directory > room || room - directory < 2) return parse_failed(err, GMLP_E_FORMAT, at + 4, damaged);
     tags = segment_number(file + at + directory, 2, little);
@@ -76,15 +79,20 @@ static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size
         if (segment_number(p, 2, little) != 0xb002) continue;
         entry_count = segment_number(p + 4, 4, little) / 16;
         entries = segment_number(p + 8, 4, little);
-        if (entries > room || (room - entries) / 16 < entry_count) return parse_failed(err, GMLP_E_FORMAT, at + directory + 12 * i, damaged);
+        if (entries > room || (room - entries) / 16 < entry_count)
+            return parse_failed(err, GMLP_E_FORMAT, at + directory + 12 * i, damaged);
     }
-    if (entry_count > PICTURES_MAX) return parse_failed(err, GMLP_E_LIMIT, at, "the MPF index lists more than 16 pictures");
+    if (entry_count > PICTURES_MAX)
+        return parse_failed(err, GMLP_E_LIMIT, at, "the MPF index lists more than 16 pictures");
     for (i = 1; i < entry_count; i++) { /* the first is the base */
         const size_t where = at + entries + 16 * i;
-        const size_t length = segment_number(file + where + 4, 4, little), offset = segment_number(file + where + 8, 4, little);
+        const size_t length = segment_number(file + where + 4, 4, little),
+                     offset = segment_number(file + where + 8, 4, little);
         if (offset > size - at || length > size - at - offset)
-            return parse_failed(err, GMLP_E_TRUNCATED, where, "the gain map's MPF entry points past the end of the file");
-        if (at + offset < out->base_size) return parse_failed(err, GMLP_E_FIELD, where, "the gain map's MPF entry points into the base picture");
+            return parse_failed(err, GMLP_E_TRUNCATED, where,
+                                "the gain map's MPF entry points past the end of the file");
+        if (at + offset < out->base_size)
+            return parse_failed(err, GMLP_E_FIELD, where, "the gain map's MPF entry points into the base picture");
         r = try_picture(file, at + offset, length, out, err);
         if (r != GMLP_E_NOT_FOUND) return r;
     }
@@ -92,8 +100,9 @@ static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size
     return parse_failed(err, r, at, "no picture of the MPF index has gain map metadata");
 }
 
-/* Items follow each other from the base's end on, in the directory's order. GMLP_E_NOT_FOUND: no gain map among them. */
-static gmlp_result find_by_container(const uint8_t *file, size_t size, slice packet, ultrahdr_parts *out, gmlp_error *err) {
+/* Items follow each other from the base's end on, in the directory's order. GMLP_E_NOT_FOUND: none is a gain map. */
+static gmlp_result find_by_container(const uint8_t *file, size_t size, slice packet, ultrahdr_parts *out,
+                                     gmlp_error *err) {
     struct {
         slice semantic;
         size_t length, padding;
@@ -117,12 +126,14 @@ static gmlp_result find_by_container(const uint8_t *file, size_t size, slice pac
             if (slice_equals(name, "Semantic")) items[count - 1].semantic = value;
             else if ((slice_equals(name, "Length") && !slice_length(value, &items[count - 1].length)) ||
                      (slice_equals(name, "Padding") && !slice_length(value, &items[count - 1].padding)))
-                return parse_failed(err, GMLP_E_FIELD, xmp_offset(file, value), "a length in the GContainer directory is not a number");
+                return parse_failed(err, GMLP_E_FIELD, xmp_offset(file, value),
+                                    "a length in the GContainer directory is not a number");
         }
     for (i = 0; i < count; i++) {
         const size_t length = i ? items[i].length : items[i].padding; /* a first item's length is what the base has */
         if (length > size - at)
-            return parse_failed(err, GMLP_E_TRUNCATED, where, "the gain map's GContainer item ends past the end of the file");
+            return parse_failed(err, GMLP_E_TRUNCATED, where,
+                                "the gain map's GContainer item ends past the end of the file");
         if (i && slice_equals(items[i].semantic, "GainMap")) return try_picture(file, at, length, out, err);
         at += length;
     }
@@ -169,10 +180,13 @@ gmlp_result ultrahdr_parse(const void *bytes, size_t size, ultrahdr_parts *out, 
 static void put_directory(buffer *b, size_t map_size) {
     char length[32];
     snprintf(length, sizeof length, "%lu", (unsigned long)map_size);
-    buffer_text(b, DESCRIPTION "xmlns:Container=\"" CONTAINER_URI "\" xmlns:Item=\"" ITEM_URI "\" hdrgm:Version=\"1.0\">"
-                "<Container:Directory><rdf:Seq><rdf:li rdf:parseType=\"Resource\">"
-                "<Container:Item Item:Semantic=\"Primary\" Item:Mime=\"image/jpeg\"/></rdf:li><rdf:li rdf:parseType=\"Resource\">"
-                "<Container:Item Item:Semantic=\"GainMap\" Item:Mime=\"image/jpeg\" Item:Length=\"");
+    buffer_text(
+        b, DESCRIPTION
+        "xmlns:Container=\"" CONTAINER_URI "\" xmlns:Item=\"" ITEM_URI "\" hdrgm:Version=\"1.0\">"
+        "<Container:Directory><rdf:Seq><rdf:li rdf:parseType=\"Resource\">"
+        "<Container:Item Item:Semantic=\"Primary\" Item:Mime=\"image/jpeg\"/></rdf:li>"
+        "<rdf:li rdf:parseType=\"Resource\">"
+        "<Container:Item Item:Semantic=\"GainMap\" Item:Mime=\"image/jpeg\" Item:Length=\"");
     buffer_text(b, length);
     buffer_text(b, "\"/></rdf:li></rdf:Seq></Container:Directory></rdf:Description>");
 }
@@ -189,7 +203,8 @@ static gmlp_result put_map(buffer *b, const uint8_t *map, size_t size, const ult
             return parse_failed(err, GMLP_E_ARGUMENT, 0, text);
         if (s.marker == 0xe0 && s.start == 2) after = s.end;
     } while (s.marker != SOS);
-    if (segment_picture_end(map, size, &s, &end, NULL) != GMLP_OK || end != size) return parse_failed(err, GMLP_E_ARGUMENT, 0, text);
+    if (segment_picture_end(map, size, &s, &end, NULL) != GMLP_OK || end != size)
+        return parse_failed(err, GMLP_E_ARGUMENT, 0, text);
     buffer_put(b, map, after);
     metadata_put_xmp(&block, m);
     buffer_segment(b, 0xe1, XMP_ID, sizeof XMP_ID, block.p, block.n);
@@ -236,15 +251,19 @@ static gmlp_result look_at_base(const uint8_t *base, size_t size, base_layout *o
         if ((r = segment_next(base, size, &s, err)) != GMLP_OK) return r;
         if (!out->insert && (s.marker < 0xe0 || s.marker > 0xef) && s.marker != 0xfe) out->insert = s.start;
         if (IS_MPF(base, &s) || IS_ISO(base, &s))
-            return parse_failed(err, GMLP_E_FIELD, s.start, "the base already has a gain map or another picture behind it");
+            return parse_failed(err, GMLP_E_FIELD, s.start,
+                                "the base already has a gain map or another picture behind it");
         if (!out->xmp && IS_XMP(base, &s)) {
             slice packet = xmp_packet_of(base, &s), rest = packet;
             tag t;
             if (xmp_prefix_of(packet, HDRGM_URI).n || xmp_prefix_of(packet, ITEM_URI).n)
-                return parse_failed(err, GMLP_E_FIELD, s.start, "the base's XMP already tells of a gain map or of other pictures");
+                return parse_failed(err, GMLP_E_FIELD, s.start,
+                                    "the base's XMP already tells of a gain map or of other pictures");
             while (xmp_next_tag(&rest, &t))
-                if (t.closes && xmp_is_rdf(t.name, "RDF")) out->join = s.body + sizeof XMP_ID + (size_t)(t.start - packet.p);
-            if (!out->join) return parse_failed(err, GMLP_E_FORMAT, s.start, "the base's XMP has no end of rdf:RDF to add to");
+                if (t.closes && xmp_is_rdf(t.name, "RDF"))
+                    out->join = s.body + sizeof XMP_ID + (size_t)(t.start - packet.p);
+            if (!out->join)
+                return parse_failed(err, GMLP_E_FORMAT, s.start, "the base's XMP has no end of rdf:RDF to add to");
             out->insert = 0; /* new segments go behind this one */
             out->xmp = s.start;
             out->packet = s.body + sizeof XMP_ID;
@@ -252,7 +271,8 @@ static gmlp_result look_at_base(const uint8_t *base, size_t size, base_layout *o
         }
     } while (s.marker != SOS);
     if ((r = segment_picture_end(base, size, &s, &end, err)) != GMLP_OK) return r;
-    return end == size ? GMLP_OK : parse_failed(err, GMLP_E_FORMAT, end, "bytes follow the base picture, and would be lost");
+    return end == size ? GMLP_OK
+                       : parse_failed(err, GMLP_E_FORMAT, end, "bytes follow the base picture, and would be lost");
 }
 
 /* The base's packet, or a new one, with the directory in it. */
@@ -268,12 +288,14 @@ static gmlp_result put_xmp(buffer *b, const uint8_t *base, const base_layout *l,
     if (fits) buffer_segment(b, 0xe1, XMP_ID, sizeof XMP_ID, packet.p, packet.n);
     b->failed |= packet.failed;
     free(packet.p);
-    return fits ? GMLP_OK : parse_failed(err, GMLP_E_LIMIT, l->xmp, "the base's XMP packet has no room for the gain map's entry");
+    return fits ? GMLP_OK
+                : parse_failed(err, GMLP_E_LIMIT, l->xmp, "the base's XMP packet has no room for the gain map's entry");
 }
 
 /* Segments that are new go behind all that tells of the base, and the index last: nothing that is later added there
    comes between it and the pictures, to which it counts. */
-static gmlp_result put_base(buffer *b, const uint8_t *base, size_t size, const base_layout *l, size_t map_size, size_t *index, gmlp_error *err) {
+static gmlp_result put_base(buffer *b, const uint8_t *base, size_t size, const base_layout *l, size_t map_size,
+                            size_t *index, gmlp_error *err) {
     static const uint8_t versions[ISO_VERSIONS] = { 0 };
     const size_t from = l->xmp ? l->xmp : l->insert, to = l->xmp ? l->xmp_end : l->insert;
     gmlp_result r;
@@ -287,10 +309,11 @@ static gmlp_result put_base(buffer *b, const uint8_t *base, size_t size, const b
     return r;
 }
 
-gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, size_t map_size, const ultrahdr_metadata *metadata,
-                          uint8_t **file, size_t *size, gmlp_error *err) {
+gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, size_t map_size,
+                          const ultrahdr_metadata *metadata, uint8_t **file, size_t *size, gmlp_error *err) {
     buffer whole = { NULL, 0, 0, 0 }, second = { NULL, 0, 0, 0 };
-    const char *fault = metadata->map_space ? "XMP cannot say that the gain map has primaries of its own" : metadata_fault(metadata);
+    const char *fault = metadata->map_space ? "XMP cannot say that the gain map has primaries of its own"
+                                            : metadata_fault(metadata);
     base_layout layout;
     size_t index = 0, first_size;
     gmlp_result r;
@@ -301,7 +324,8 @@ gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, s
     first_size = whole.n;
     buffer_put(&whole, second.p, second.n);
     if (r == GMLP_OK && whole.failed) r = parse_failed(err, GMLP_E_MEMORY, 0, "out of memory");
-    if (r == GMLP_OK && whole.n > 0xffffffffu) r = parse_failed(err, GMLP_E_LIMIT, 0, "the file would be longer than 4 GB");
+    if (r == GMLP_OK && whole.n > 0xffffffffu)
+        r = parse_failed(err, GMLP_E_LIMIT, 0, "the file would be longer than 4 GB");
     free(second.p);
     if (r != GMLP_OK) {
         free(whole.p);
@@ -327,7 +351,9 @@ typedef struct prefixes {
     size_t count;
 } prefixes;
 
-static int is_companion_uri(slice uri) { return slice_equals(uri, HDRGM_URI) || slice_equals(uri, CONTAINER_URI) || slice_equals(uri, ITEM_URI); }
+static int is_companion_uri(slice uri) {
+    return slice_equals(uri, HDRGM_URI) || slice_equals(uri, CONTAINER_URI) || slice_equals(uri, ITEM_URI);
+}
 
 static void find_prefixes(slice packet, prefixes *out) {
     slice name, value;
@@ -336,7 +362,8 @@ static void find_prefixes(slice packet, prefixes *out) {
     while (xmp_next_tag(&packet, &t))
         while (xmp_next_attribute(&t.attributes, &name, &value)) {
             const int camera = slice_equals(value, CAMERA_URI);
-            if (!slice_starts(name, "xmlns:") || !(camera || is_companion_uri(value)) || out->count == PREFIXES_MAX) continue;
+            if (!slice_starts(name, "xmlns:") || !(camera || is_companion_uri(value)) || out->count == PREFIXES_MAX)
+                continue;
             out->names[out->count].p = name.p + 6;
             out->names[out->count].n = name.n - 6;
             out->camera[out->count++] = camera;
@@ -347,7 +374,8 @@ static int tells_of_companion(slice name, const prefixes *p) {
     size_t i;
     for (i = 0; i < p->count; i++) {
         const slice local = xmp_local_name(name, p->names[i]);
-        if (local.n && (!p->camera[i] || slice_starts(local, "MotionPhoto") || slice_starts(local, "MicroVideo"))) return 1;
+        if (local.n && (!p->camera[i] || slice_starts(local, "MotionPhoto") || slice_starts(local, "MicroVideo")))
+            return 1;
     }
     return 0;
 }
@@ -373,12 +401,14 @@ static void put_plain_packet(buffer *b, slice packet) {
             if (!t.empty && !t.closes) open = t.name;
         } else
             while (xmp_next_attribute(&t.attributes, &name, &value)) {
-                if (!tells_of_companion(name, &p) && !(slice_starts(name, "xmlns:") && is_companion_uri(value))) continue;
+                if (!tells_of_companion(name, &p) && !(slice_starts(name, "xmlns:") && is_companion_uri(value)))
+                    continue;
                 buffer_put(b, from, (size_t)(name.p - from));
                 from = value.p + value.n + 1;
             }
     }
-    if (!open.n) buffer_put(b, from, (size_t)(packet.p + packet.n - from)); /* else it is damaged, and has no end of that element */
+    /* With an element still open the packet is damaged, and the rest of it goes, too. */
+    if (!open.n) buffer_put(b, from, (size_t)(packet.p + packet.n - from));
 }
 
 /* What is left may have become such a property: until nothing goes any more. */

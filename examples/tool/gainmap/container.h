@@ -23,12 +23,12 @@ gmlp_result ultrahdr_parse(const void *file, size_t size, ultrahdr_parts *out, g
 /* One file of two whole JPEG pictures. Segments of the base stay as they are, but for its XMP packet, which is added
    to. GMLP_E_ARGUMENT for metadata that cannot be written; other errors are the base's, or the map's if err->text says
    so. The caller frees. err may be NULL. */
-gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, size_t map_size, const ultrahdr_metadata *metadata,
-                          uint8_t **file, size_t *size, gmlp_error *err);
+gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, size_t map_size,
+                          const ultrahdr_metadata *metadata, uint8_t **file, size_t *size, gmlp_error *err);
 
 /* The other way: of any JPEG file the first picture alone. Of its segments those that tell of a gain map or of pictures
-   behind it are left out, and such properties of its XMP packet, those of a video behind it, too; all else stays as it is.
-   The caller frees. */
+   behind it are left out, and such properties of its XMP packet, those of a video behind it, too; all else stays as it
+   is. The caller frees. */
 gmlp_result ultrahdr_part(const void *file, size_t size, uint8_t **base, size_t *base_size, gmlp_error *err);
 
 #endif

@@ -16,12 +16,15 @@ double ultrahdr_weight(const ultrahdr_metadata *m, double headroom) {
 const char *metadata_fault(const ultrahdr_metadata *m) {
     int c;
     for (c = 0; c < 3; c++) {
-        if (!(fabs(m->gain_min[c]) <= STOPS_MAX && fabs(m->gain_max[c]) <= STOPS_MAX)) return "a limit of the gain is beyond 64 stops";
+        if (!(fabs(m->gain_min[c]) <= STOPS_MAX && fabs(m->gain_max[c]) <= STOPS_MAX))
+            return "a limit of the gain is beyond 64 stops";
         if (m->gain_min[c] > m->gain_max[c]) return "the gain's minimum is above its maximum";
         if (!(m->gamma[c] >= 1e-3 && m->gamma[c] <= 1e3)) return "the gain map's gamma is not between 0.001 and 1000";
-        if (!(fabs(m->offset_base[c]) <= 1e3 && fabs(m->offset_alternate[c]) <= 1e3)) return "an offset of the gain map is beyond 1000";
+        if (!(fabs(m->offset_base[c]) <= 1e3 && fabs(m->offset_alternate[c]) <= 1e3))
+            return "an offset of the gain map is beyond 1000";
     }
-    if (!(m->headroom_base >= 0 && m->headroom_base <= STOPS_MAX && m->headroom_alternate >= 0 && m->headroom_alternate <= STOPS_MAX))
+    if (!(m->headroom_base >= 0 && m->headroom_base <= STOPS_MAX && m->headroom_alternate >= 0 &&
+          m->headroom_alternate <= STOPS_MAX))
         return "an HDR headroom is not between 0 and 64 stops";
     return NULL;
 }
@@ -33,7 +36,8 @@ const char *metadata_fault(const ultrahdr_metadata *m) {
     X(HDRCapacityMin, 0.0) X(HDRCapacityMax, (double)NAN)
 #define FIELD_ENUM(name, value) name,
 enum { HDRGM_FIELDS(FIELD_ENUM) FIELD_COUNT };
-#define FIELD_ROW(name, value) { #name, value, "hdrgm:" #name " is missing", "hdrgm:" #name " is not one number or three" },
+#define FIELD_ROW(name, value) \
+    { #name, value, "hdrgm:" #name " is missing", "hdrgm:" #name " is not one number or three" },
 static const struct {
     const char *name;
     double value;
@@ -66,7 +70,8 @@ gmlp_result metadata_of_xmp(const uint8_t *file, slice packet, ultrahdr_metadata
         if (slice_equals(name, "BaseRenditionIsHDR")) {
             base_is_hdr = slice_equals(value, "True");
             if (!base_is_hdr && !slice_equals(value, "False"))
-                return parse_failed(err, GMLP_E_FIELD, xmp_offset(file, value), "hdrgm:BaseRenditionIsHDR is neither True nor False");
+                return parse_failed(err, GMLP_E_FIELD, xmp_offset(file, value),
+                                    "hdrgm:BaseRenditionIsHDR is neither True nor False");
         }
         for (i = 0; i < FIELD_COUNT && !slice_equals(name, hdrgm_fields[i].name); i++) {}
         if (i == FIELD_COUNT) continue;
@@ -75,8 +80,10 @@ gmlp_result metadata_of_xmp(const uint8_t *file, slice packet, ultrahdr_metadata
         count[i]++;
     }
     for (i = 0; i < FIELD_COUNT; i++) {
-        if (!count[i] && isnan(hdrgm_fields[i].value)) return parse_failed(err, GMLP_E_FIELD, at, hdrgm_fields[i].missing);
-        if (count[i] == 2 || (count[i] == 3 && i >= HDRCapacityMin)) return parse_failed(err, GMLP_E_FIELD, at, hdrgm_fields[i].malformed);
+        if (!count[i] && isnan(hdrgm_fields[i].value))
+            return parse_failed(err, GMLP_E_FIELD, at, hdrgm_fields[i].missing);
+        if (count[i] == 2 || (count[i] == 3 && i >= HDRCapacityMin))
+            return parse_failed(err, GMLP_E_FIELD, at, hdrgm_fields[i].malformed);
         if (!count[i]) v[i][0] = hdrgm_fields[i].value;
         if (count[i] < 3) v[i][1] = v[i][2] = v[i][0];
     }
@@ -131,8 +138,10 @@ gmlp_result metadata_of_iso(const uint8_t *file, size_t at, size_t end, ultrahdr
     rationals r = { NULL, 0, 0, 0, 0 };
     int flags, c;
     memset(m, 0, sizeof *m);
-    if (end - at <= ISO_VERSIONS) return parse_failed(err, GMLP_E_TRUNCATED, end, "the ISO 21496-1 block ends too early");
-    if (segment_number(file + at, 2, 0) > 0) return parse_failed(err, GMLP_E_VERSION, at, "the ISO 21496-1 block asks for a newer reader");
+    if (end - at <= ISO_VERSIONS)
+        return parse_failed(err, GMLP_E_TRUNCATED, end, "the ISO 21496-1 block ends too early");
+    if (segment_number(file + at, 2, 0) > 0)
+        return parse_failed(err, GMLP_E_VERSION, at, "the ISO 21496-1 block asks for a newer reader");
     flags = file[at + ISO_VERSIONS];
     r.p = file + at + ISO_VERSIONS + 1;
     r.n = end - at - ISO_VERSIONS - 1;
@@ -174,8 +183,11 @@ static void put_fields(buffer *b, double v[FIELD_COUNT][3], int lists) {
         char text[256];
         if (same == lists) continue;
         if (same) snprintf(text, sizeof text, " hdrgm:%s=\"%.9f\"", name, v[i][0]);
-        else snprintf(text, sizeof text, "<hdrgm:%s><rdf:Seq><rdf:li>%.9f</rdf:li><rdf:li>%.9f</rdf:li><rdf:li>%.9f</rdf:li></rdf:Seq></hdrgm:%s>",
-                      name, v[i][0], v[i][1], v[i][2], name);
+        else
+            snprintf(text, sizeof text,
+                     "<hdrgm:%s><rdf:Seq><rdf:li>%.9f</rdf:li><rdf:li>%.9f</rdf:li><rdf:li>%.9f</rdf:li></rdf:Seq>"
+                     "</hdrgm:%s>",
+                     name, v[i][0], v[i][1], v[i][2], name);
         buffer_text(b, text);
     }
 }

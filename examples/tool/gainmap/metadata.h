@@ -1,5 +1,5 @@
-/* What says how a gain map brightens its base: hdrgm in XMP (Ultra HDR image format v1.1), and ISO 21496-1's binary block,
-   with the common denominator that libultrahdr writes. */
+/* What says how a gain map brightens its base: hdrgm in XMP (Ultra HDR image format v1.1), and ISO 21496-1's binary
+   block, with the common denominator that libultrahdr writes. */
 #ifndef GAIN_MAP_METADATA_H
 #define GAIN_MAP_METADATA_H
 

@@ -20,8 +20,10 @@ uint32_t segment_number(const uint8_t *p, size_t bytes, int little) {
 }
 
 gmlp_result segment_first(const uint8_t *file, size_t at, size_t end, segment *s, gmlp_error *err) {
-    if (at > end || end - at < 2) return parse_failed(err, GMLP_E_TRUNCATED, end, "the file ends before the picture begins");
-    if (file[at] != 0xff || file[at + 1] != SOI) return parse_failed(err, GMLP_E_FORMAT, at, "this is not a JPEG picture");
+    if (at > end || end - at < 2)
+        return parse_failed(err, GMLP_E_TRUNCATED, end, "the file ends before the picture begins");
+    if (file[at] != 0xff || file[at + 1] != SOI)
+        return parse_failed(err, GMLP_E_FORMAT, at, "this is not a JPEG picture");
     s->marker = SOI;
     s->start = at;
     s->body = s->end = at + 2;
@@ -36,7 +38,8 @@ gmlp_result segment_next(const uint8_t *file, size_t end, segment *s, gmlp_error
     if (i >= end) return parse_failed(err, GMLP_E_TRUNCATED, end, "the JPEG picture ends within its header");
     s->marker = file[i++];
     s->body = s->end = i;
-    if (s->marker == 0 || s->marker == SOI || s->marker == EOI) return parse_failed(err, GMLP_E_FORMAT, i - 1, "a JPEG marker is out of place");
+    if (s->marker == 0 || s->marker == SOI || s->marker == EOI)
+        return parse_failed(err, GMLP_E_FORMAT, i - 1, "a JPEG marker is out of place");
     if (s->marker == 1 || (s->marker >= 0xd0 && s->marker <= 0xd7)) return GMLP_OK; /* these have no length */
     if (end - i < 2) return parse_failed(err, GMLP_E_TRUNCATED, end, "the JPEG picture ends within a segment");
     n = segment_number(file + i, 2, 0);

@@ -130,7 +130,8 @@ slice xmp_local_name(slice name, slice prefix) {
 
 int xmp_is_rdf(slice name, const char *local) {
     const size_t n = strlen(local);
-    return slice_equals(name, local) || (name.n > n && name.p[name.n - n - 1] == ':' && !memcmp(name.p + name.n - n, local, n));
+    return slice_equals(name, local) ||
+           (name.n > n && name.p[name.n - n - 1] == ':' && !memcmp(name.p + name.n - n, local, n));
 }
 
 int xmp_properties_begin(properties *x, slice packet, const char *uri) {

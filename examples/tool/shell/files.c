@@ -153,9 +153,10 @@ static int free_slot(void) {
 static void cannot_write(char error[256], const char *path, int reason) {
     const char *slash = strrchr(path, '/');
     const int length = slash ? slash > path ? (int)(slash - path) : 1 : 1;
+    const char *fault = reason == ENOENT ? "does not exist" : reason == ENOTDIR ? "is no folder" : "is write-protected";
     if (reason == ENOENT || reason == ENOTDIR || reason == EACCES || reason == EPERM)
-        error_text(error, path, "cannot be written: the folder %.*s %s", length < 100 ? length : 100, slash ? path : ".",
-                   reason == ENOENT ? "does not exist" : reason == ENOTDIR ? "is no folder" : "is write-protected");
+        error_text(error, path, "cannot be written: the folder %.*s %s", length < 100 ? length : 100,
+                   slash ? path : ".", fault);
     else error_text(error, path, "cannot be written: %s", strerror(reason));
 }
 
@@ -167,7 +168,8 @@ static int may_replace(const char *path, const struct stat *st, char error[256])
         error_text(error, path, "is read by this command, and would be replaced; give the output another name%s",
                    guard.force < 0 ? "" : " (--force replaces it)");
     else if (access(path, W_OK) || !(st->st_mode & S_IWUSR)) /* root may write anything, but means to protect, too */
-        error_text(error, path, "is write-protected and stays as it is; give the output another name, or make it writable");
+        error_text(error, path,
+                   "is write-protected and stays as it is; give the output another name, or make it writable");
     else return 0;
     return -1;
 }
@@ -262,7 +264,8 @@ int output_commit(output *o, char error[256]) {
     if (!bad && !synced(fileno(o->file))) bad = 1, reason = errno;
     if (fclose(o->file) && !bad) bad = 1, reason = errno;
     o->file = NULL;
-    if (!bad && !stat(o->path, &st) && may_replace(o->path, &st, error)) { /* what was not there, or not yet read, at the opening */
+    /* Once more: what is there now may have come, or been read, since the opening. */
+    if (!bad && !stat(o->path, &st) && may_replace(o->path, &st, error)) {
         release(o, 1);
         return -1;
     }

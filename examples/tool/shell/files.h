@@ -16,9 +16,9 @@ int file_read(const char *path, uint8_t **bytes, size_t *size, char error[256]);
 const char *path_extension(const char *path);
 int path_has_extension(const char *path, const char *extension);
 
-/* A file in the making. It has a temporary name beside its place until output_commit, so that a reader never sees half a
-   file and a failure leaves what was there; only its owner can read it until then. A file that is write-protected, or that
-   was read (by whatever name), is not replaced. */
+/* A file in the making. It has a temporary name beside its place until output_commit, so that a reader never sees half
+   a file and a failure leaves what was there; only its owner can read it until then. A file that is write-protected, or
+   that was read (by whatever name), is not replaced. */
 typedef struct output {
     FILE *file;
     char *path, *temporary;

@@ -16,8 +16,9 @@ static void look_at_exif(const uint8_t *block, size_t size, extras *x) {
 
 static void look_at_xmp(slice packet, extras *x) {
     if (metadata_in_xmp(packet)) x->gain_map = 1;
-    if (slice_contains(packet, ":MotionPhoto=") || slice_contains(packet, ":MotionPhoto>") || slice_contains(packet, ":MicroVideo=") ||
-        slice_contains(packet, ":MicroVideo>")) x->video = 1;
+    if (slice_contains(packet, ":MotionPhoto=") || slice_contains(packet, ":MotionPhoto>") ||
+        slice_contains(packet, ":MicroVideo=") || slice_contains(packet, ":MicroVideo>"))
+        x->video = 1;
 }
 
 static void look_at_jpeg(const uint8_t *file, size_t size, extras *x) {
@@ -62,25 +63,31 @@ void extras_find(const void *bytes, size_t size, extras *x) {
 /* What is said. */
 
 const char *extras_turned(const extras *x) {
-    static const char *const texts[] = {
-        "EXIF orientation 2: mirrored left to right", "EXIF orientation 3: half a turn", "EXIF orientation 4: upside down, mirrored",
-        "EXIF orientation 5: mirrored, then a quarter turn anticlockwise", "EXIF orientation 6: a quarter turn clockwise",
-        "EXIF orientation 7: mirrored, then a quarter turn clockwise", "EXIF orientation 8: a quarter turn anticlockwise" };
+    static const char *const texts[] = { "EXIF orientation 2: mirrored left to right",
+                                         "EXIF orientation 3: half a turn",
+                                         "EXIF orientation 4: upside down, mirrored",
+                                         "EXIF orientation 5: mirrored, then a quarter turn anticlockwise",
+                                         "EXIF orientation 6: a quarter turn clockwise",
+                                         "EXIF orientation 7: mirrored, then a quarter turn clockwise",
+                                         "EXIF orientation 8: a quarter turn anticlockwise" };
     return x->orientation > 1 ? texts[x->orientation - 2] : NULL;
 }
 
 void extras_note(const extras *x, int what, char notes[PICTURE_NOTES]) {
     if (what & EXTRAS_GAIN_MAP) {
-        if (x->gain_map) picture_note(notes, "the gain map is left out; 'gamutmlp hdr-encode' of this file alone keeps its HDR");
+        if (x->gain_map)
+            picture_note(notes, "the gain map is left out; 'gamutmlp hdr-encode' of this file alone keeps its HDR");
         else if (x->apple) picture_note(notes, "the Apple gain map is left out; it cannot be read yet");
     }
     if (what & EXTRAS_BEHIND) {
         if (x->video) picture_note(notes, "the video of the motion photo is left out");
         else if (x->behind && !x->gain_map && !x->apple)
-            picture_note(notes, "%lu bytes behind the picture are left out%s", (unsigned long)x->behind, x->index ? " (further pictures)" : "");
+            picture_note(notes, "%lu bytes behind the picture are left out%s", (unsigned long)x->behind,
+                         x->index ? " (further pictures)" : "");
     }
     if (what & EXTRAS_ORIENTATION && extras_turned(x))
-        picture_note(notes, "is shown turned (%s), but the output is not: its pixels lie as they are stored", extras_turned(x));
+        picture_note(notes, "is shown turned (%s), but the output is not: its pixels lie as they are stored",
+                     extras_turned(x));
 }
 
 void extras_tell(const extras *x, int what, const char *command, const char *name) {

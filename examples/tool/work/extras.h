@@ -1,5 +1,5 @@
-/* What a JPEG or PNG file holds beside its picture, as far as commands must know of it; and what is said of it when it is
-   left out. Metadata that only get lost are the picture readers' to tell. */
+/* What a JPEG or PNG file holds beside its picture, as far as commands must know of it; and what is said of it when it
+   is left out. Metadata that only get lost are the picture readers' to tell. */
 #ifndef EXTRAS_H
 #define EXTRAS_H
 

@@ -29,7 +29,7 @@ typedef struct restoring {
 int depth_of_choice(int choice); /* gmlp_type of a word's place in DEPTHS */
 #define RESTORING_OPTIONS(r) \
     { "--crop", ARG_TEXT, &(r).crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 }, \
-    { "--force", ARG_FLAG, &(r).force, NULL, "decode a picture that was changed after encoding, too; OUT may be IN", 0, 0 }, \
+    { "--force", ARG_FLAG, &(r).force, NULL, "decode what was changed after encoding, too; OUT may be IN", 0, 0 }, \
     { "--threads", ARG_INT, &(r).threads, "N", "threads (one a processor); the result is the same", 1, 256 }, \
     { "--json", ARG_FLAG, &(r).json, NULL, "print one JSON object", 0, 0 }
 
@@ -40,10 +40,12 @@ int restoring_open(restoring *r, int hdr);
 /* Rows stream from the compressed file through the network to write (stream.h), so that memory does not grow with the
    picture. Whether the network belongs to the pixels is known at the end, and it is a failure if it does not, without
    force. 0, or -1 and a text. */
-int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user, char error[256]);
+int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user,
+                  char error[256]);
 /* The same into the file out. 0, or 1 after a message. */
 int restoring_write(restoring *r);
-void restoring_report(const restoring *r); /* warns, too, if the network does not belong to the pixels, and that was forced */
+void restoring_report(
+    const restoring *r); /* warns, too, if the network does not belong to the pixels, and that was forced */
 void restoring_free(restoring *r);
 
 #endif

@@ -31,7 +31,8 @@ static gmlp_image image_of(void *data, int type, int space) {
 
 /* The network's blob for this base: of the wide gamut, or of the same codes as HLG. The caller frees. */
 static uint8_t *trained(int hdr, uint8_t *pixels, size_t *size) {
-    const gmlp_image original = image_of(wide, GMLP_U16, hdr ? GMLP_REC2020_HLG : GMLP_PROPHOTO), b = image_of(pixels, GMLP_U8, GMLP_SRGB);
+    const gmlp_image original = image_of(wide, GMLP_U16, hdr ? GMLP_REC2020_HLG : GMLP_PROPHOTO),
+                     b = image_of(pixels, GMLP_U8, GMLP_SRGB);
     gmlp_train_opts opts;
     gmlp_net net;
     uint8_t *blob;
@@ -83,13 +84,15 @@ static void apply(change *from, uint8_t *out) {
 }
 
 static int run(int hdr, const char *in, const char *out, const char *option, const char *value) {
-    char *argv[] = { "command", (char *)(uintptr_t)in, (char *)(uintptr_t)out, (char *)(uintptr_t)option, (char *)(uintptr_t)value };
+    char *argv[] = { "command", (char *)(uintptr_t)in, (char *)(uintptr_t)out, (char *)(uintptr_t)option,
+                     (char *)(uintptr_t)value };
     return (hdr ? cmd_hdr_decode : cmd_decode)(option ? value ? 5 : 4 : 3, argv);
 }
 
 static void tries(int hdr) {
     static change *const changes[] = { mirrored, upside_down, half_turned, quarter_turned, transposed, shifted };
-    static const char *const outs[2][4] = { { "out.png", "out.tif", "out.exr", NULL }, { "out.png", "out.tif", "out.exr", "out.jpg" } };
+    static const char *const outs[2][4] = { { "out.png", "out.tif", "out.exr", NULL },
+                                            { "out.png", "out.tif", "out.exr", "out.jpg" } };
     uint8_t pixels[PIXELS * 3];
     size_t blob_size, i, k;
     int container;
@@ -146,6 +149,7 @@ static int end(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(refuses_a_changed_picture), cmocka_unit_test(refuses_a_changed_hdr_picture) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(refuses_a_changed_picture),
+                                        cmocka_unit_test(refuses_a_changed_hdr_picture) };
     return cmocka_run_group_tests(tests, begin, end);
 }

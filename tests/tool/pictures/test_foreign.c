@@ -14,18 +14,26 @@ static void names_are(void **state) {
         const char *bytes;
         size_t n;
         const char *name;
-    } cases[] = {
-        { "\0\0\0\030ftypheic\0\0\0\0mif1heic", 24, "a HEIC picture" },
-        { "\0\0\0\034ftypmif1\0\0\0\0mif1miafavif", 28, "an AVIF picture" }, /* the major brand does not tell */
-        { "\0\0\0\030ftypmif1\0\0\0\0mif1miafavif", 28, "a HEIF picture" },  /* beyond the box */
-        { "\0\0\0\030ftypavis\0\0\0\0msf1avis", 24, "an AVIF picture" }, { "\0\0\0\030ftypcrx \0\0\0\1crx isom", 24, "a camera raw file (CR3)" },
-        { "\0\0\0\024ftypmp42\0\0\0\0isom", 20, "a video" }, { "\0\0\0\0ftypheic\0\0\0\0", 16, "a HEIC picture" },
-        { "\0\0\0\014JXL \r\n\207\n", 12, "a JPEG XL picture" }, { "\377\012\1", 3, "a JPEG XL picture" },
-        { "RIFF\1\0\0\0WEBPVP8 ", 16, "a WebP picture" }, { "GIF89a..", 8, "a GIF picture" }, { "#?RADIANCE\n", 11, "a Radiance HDR picture" },
-        { "8BPS\0\1", 6, "a Photoshop file" }, { "II\032\0\0\0HEAPCCDR", 14, "a camera raw file (CRW)" },
-        { "FUJIFILMCCD-RAW 0201", 20, "a camera raw file (RAF)" }, { "FOVb....", 8, "a camera raw file (X3F)" },
-        { "\0MRM\0\0", 6, "a camera raw file (MRW)" },
-        { "hello, world", 12, NULL }, { "", 0, NULL } };
+    } cases[] = { { "\0\0\0\030ftypheic\0\0\0\0mif1heic", 24, "a HEIC picture" },
+                  { "\0\0\0\034ftypmif1\0\0\0\0mif1miafavif", 28,
+                    "an AVIF picture" }, /* the major brand does not tell */
+                  { "\0\0\0\030ftypmif1\0\0\0\0mif1miafavif", 28, "a HEIF picture" }, /* beyond the box */
+                  { "\0\0\0\030ftypavis\0\0\0\0msf1avis", 24, "an AVIF picture" },
+                  { "\0\0\0\030ftypcrx \0\0\0\1crx isom", 24, "a camera raw file (CR3)" },
+                  { "\0\0\0\024ftypmp42\0\0\0\0isom", 20, "a video" },
+                  { "\0\0\0\0ftypheic\0\0\0\0", 16, "a HEIC picture" },
+                  { "\0\0\0\014JXL \r\n\207\n", 12, "a JPEG XL picture" },
+                  { "\377\012\1", 3, "a JPEG XL picture" },
+                  { "RIFF\1\0\0\0WEBPVP8 ", 16, "a WebP picture" },
+                  { "GIF89a..", 8, "a GIF picture" },
+                  { "#?RADIANCE\n", 11, "a Radiance HDR picture" },
+                  { "8BPS\0\1", 6, "a Photoshop file" },
+                  { "II\032\0\0\0HEAPCCDR", 14, "a camera raw file (CRW)" },
+                  { "FUJIFILMCCD-RAW 0201", 20, "a camera raw file (RAF)" },
+                  { "FOVb....", 8, "a camera raw file (X3F)" },
+                  { "\0MRM\0\0", 6, "a camera raw file (MRW)" },
+                  { "hello, world", 12, NULL },
+                  { "", 0, NULL } };
     size_t i, n;
     (void)state;
     for (i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -36,7 +44,8 @@ static void names_are(void **state) {
             memcpy(copy, cases[i].bytes, n);
             name = foreign_format(copy, n);
             if (n == cases[i].n && (!name != !cases[i].name || (name && strcmp(name, cases[i].name))))
-                fail_msg("case %lu: %s, not %s", (unsigned long)i, name ? name : "none", cases[i].name ? cases[i].name : "none");
+                fail_msg("case %lu: %s, not %s", (unsigned long)i, name ? name : "none",
+                         cases[i].name ? cases[i].name : "none");
             free(copy);
         }
     }
@@ -47,7 +56,8 @@ static void says_what_to_do(void **state) {
     char error[256];
     (void)state;
     assert_int_equal(picture_read_memory("GIF89a", 6, "x.gif", 0, &p, error), -1);
-    assert_string_equal(error, "x.gif: is a GIF picture, which cannot be read; convert it to a 16-bit TIFF or PNG first");
+    assert_string_equal(error,
+                        "x.gif: is a GIF picture, which cannot be read; convert it to a 16-bit TIFF or PNG first");
 }
 
 int main(void) {

@@ -21,7 +21,13 @@
 static char folder[] = "/tmp/test_files.XXXXXX";
 
 /* In the folder of a case: what it does, without cmocka, as it is another process. */
-#define MUST(x) do { if (!(x)) { fprintf(stderr, "line %d: %s (%s)\n", __LINE__, #x, strerror(errno)); _exit(1); } } while (0)
+#define MUST(x) \
+    do { \
+        if (!(x)) { \
+            fprintf(stderr, "line %d: %s (%s)\n", __LINE__, #x, strerror(errno)); \
+            _exit(1); \
+        } \
+    } while (0)
 
 static int run(void (*body)(void)) {
     const pid_t child = fork();
@@ -184,10 +190,15 @@ static void says_where(void) {
 }
 
 static void says_what_it_reads(void) {
-    static const struct { const char *path, *text; } cases[] = {
-        { "missing", "missing: No such file" }, { "empty", "empty: is empty" }, { "sub", "sub: is a folder" },
-        { "/dev/null", "/dev/null: is a device" }, { "/dev/zero", "/dev/zero: is a device" }, { "in/x", "in/x: Not a directory" },
-        { "closed", "closed: Permission denied" } };
+    static const struct {
+        const char *path, *text;
+    } cases[] = { { "missing", "missing: No such file" },
+                  { "empty", "empty: is empty" },
+                  { "sub", "sub: is a folder" },
+                  { "/dev/null", "/dev/null: is a device" },
+                  { "/dev/zero", "/dev/zero: is a device" },
+                  { "in/x", "in/x: Not a directory" },
+                  { "closed", "closed: Permission denied" } };
     uint8_t *bytes;
     size_t size, i;
     char error[256];
@@ -247,15 +258,16 @@ static void ignored(void) { /* as under nohup */
 }
 
 static void signals_leave_nothing(void **state) {
-    static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU, SIGILL, SIGABRT,
-                                   SIGBUS, SIGFPE, SIGSEGV, SIGSYS };
+    static const int numbers[] = { SIGHUP,  SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2,
+                                   SIGXCPU, SIGILL, SIGABRT, SIGBUS,  SIGFPE,  SIGSEGV, SIGSYS };
     size_t i;
     (void)state;
     for (i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         int status;
         stop_by = numbers[i];
         status = run(stopped);
-        if (!WIFSIGNALED(status) || WTERMSIG(status) != numbers[i]) fail_msg("signal %d: status %x", numbers[i], (unsigned)status);
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != numbers[i])
+            fail_msg("signal %d: status %x", numbers[i], (unsigned)status);
         assert_int_equal(rests(), 0);
         assert_true(holds("kept", "old"));
     }

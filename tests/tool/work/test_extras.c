@@ -98,7 +98,8 @@ static void tells_what_lies_behind(void **state) {
     static const struct {
         const char *xmp;
         int gain_map, video;
-    } cases[] = { { "xmlns:dc='d' dc:title='x'", 0, 0 }, { "xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/' hdrgm:Version='1.0'", 1, 0 },
+    } cases[] = { { "xmlns:dc='d' dc:title='x'", 0, 0 },
+                  { "xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/' hdrgm:Version='1.0'", 1, 0 },
                   { "xmlns:G='http://ns.google.com/photos/1.0/camera/' G:MotionPhoto='1'", 0, 1 },
                   { "xmlns:G='http://ns.google.com/photos/1.0/camera/' G:MicroVideo='1' G:burst='2'", 0, 1 } };
     bytes b;
@@ -137,9 +138,13 @@ static void tells_what_lies_behind(void **state) {
     notes_are(&x, EXTRAS_GAIN_MAP, "the Apple gain map is left out; it cannot be read yet\n");
     x.gain_map = x.video = 1;
     x.orientation = 3;
-    notes_are(&x, EXTRAS_GAIN_MAP, "the gain map is left out; 'gamutmlp hdr-encode' of this file alone keeps its HDR\n");
-    notes_are(&x, EXTRAS_BEHIND | EXTRAS_ORIENTATION, "the video of the motion photo is left out\n"
-              "is shown turned (EXIF orientation 3: half a turn), but the output is not: its pixels lie as they are stored\n");
+    notes_are(&x, EXTRAS_GAIN_MAP,
+              "the gain map is left out; 'gamutmlp hdr-encode' of this file alone keeps its HDR\n");
+    notes_are(
+        &x, EXTRAS_BEHIND | EXTRAS_ORIENTATION,
+        "the video of the motion photo is left out\n"
+        "is shown turned (EXIF orientation 3: half a turn), but the output is not: its pixels lie as they are "
+        "stored\n");
 }
 
 /* Every prefix, and every byte changed, is looked at without harm. */
