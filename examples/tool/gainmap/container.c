@@ -342,31 +342,38 @@ gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, s
 /* The base alone. */
 
 #define CAMERA_URI "http://ns.google.com/photos/1.0/camera/"
-enum { PREFIXES_MAX = 16 };
+#define NOTE_URI "http://ns.adobe.com/xmp/note/"
+#define EXTENSION_ID "http://ns.adobe.com/xmp/extension/"
+enum { PREFIXES_MAX = 16, EXTENSION_HEAD = sizeof EXTENSION_ID + 40 }; /* with a digest, the length and an offset */
+#define IS_EXTENSION(file, s) \
+    (segment_has_id(file, s, 0xe1, EXTENSION_ID, sizeof EXTENSION_ID) && (s)->end - (s)->body >= EXTENSION_HEAD)
 
-/* What a packet calls the namespaces that tell of a gain map, of pictures and of a video behind the base. */
+/* What a packet calls the namespaces that tell of a gain map, of pictures and of a video behind the base, or, as far
+   as that goes, of an extended packet. */
+enum { OTHER, WHOLLY, CAMERA, NOTE }; /* namespaces: all of their properties do, or some */
 typedef struct prefixes {
     slice names[PREFIXES_MAX];
-    int camera[PREFIXES_MAX]; /* of whose properties only some do */
+    int kinds[PREFIXES_MAX];
     size_t count;
 } prefixes;
 
-static int is_companion_uri(slice uri) {
-    return slice_equals(uri, HDRGM_URI) || slice_equals(uri, CONTAINER_URI) || slice_equals(uri, ITEM_URI);
+static int kind_of_uri(slice uri, int without_extension) {
+    if (slice_equals(uri, HDRGM_URI) || slice_equals(uri, CONTAINER_URI) || slice_equals(uri, ITEM_URI)) return WHOLLY;
+    if (slice_equals(uri, CAMERA_URI)) return CAMERA;
+    return without_extension && slice_equals(uri, NOTE_URI) ? NOTE : OTHER;
 }
 
-static void find_prefixes(slice packet, prefixes *out) {
+static void find_prefixes(slice packet, int without_extension, prefixes *out) {
     slice name, value;
     tag t;
     out->count = 0;
     while (xmp_next_tag(&packet, &t))
         while (xmp_next_attribute(&t.attributes, &name, &value)) {
-            const int camera = slice_equals(value, CAMERA_URI);
-            if (!slice_starts(name, "xmlns:") || !(camera || is_companion_uri(value)) || out->count == PREFIXES_MAX)
-                continue;
+            const int kind = slice_starts(name, "xmlns:") ? kind_of_uri(value, without_extension) : OTHER;
+            if (kind == OTHER || out->count == PREFIXES_MAX) continue;
             out->names[out->count].p = name.p + 6;
             out->names[out->count].n = name.n - 6;
-            out->camera[out->count++] = camera;
+            out->kinds[out->count++] = kind;
         }
 }
 
@@ -374,20 +381,22 @@ static int tells_of_companion(slice name, const prefixes *p) {
     size_t i;
     for (i = 0; i < p->count; i++) {
         const slice local = xmp_local_name(name, p->names[i]);
-        if (local.n && (!p->camera[i] || slice_starts(local, "MotionPhoto") || slice_starts(local, "MicroVideo")))
+        if (!local.n) continue;
+        if (p->kinds[i] == WHOLLY || (p->kinds[i] == NOTE && slice_equals(local, "HasExtendedXMP"))) return 1;
+        if (p->kinds[i] == CAMERA && (slice_starts(local, "MotionPhoto") || slice_starts(local, "MicroVideo")))
             return 1;
     }
     return 0;
 }
 
 /* The packet without such elements, attributes and declarations. */
-static void put_plain_packet(buffer *b, slice packet) {
+static void put_plain_packet(buffer *b, slice packet, int without_extension) {
     slice rest = packet, open = { NULL, 0 }, name, value;
     const char *from = packet.p; /* what is not yet written */
     size_t depth = 0;            /* of elements of the same name in the one that goes */
     prefixes p;
     tag t;
-    find_prefixes(packet, &p);
+    find_prefixes(packet, without_extension, &p);
     while (xmp_next_tag(&rest, &t)) {
         if (open.n) {
             if (t.empty || t.name.n != open.n || memcmp(t.name.p, open.p, open.n)) continue;
@@ -401,7 +410,7 @@ static void put_plain_packet(buffer *b, slice packet) {
             if (!t.empty && !t.closes) open = t.name;
         } else
             while (xmp_next_attribute(&t.attributes, &name, &value)) {
-                if (!tells_of_companion(name, &p) && !(slice_starts(name, "xmlns:") && is_companion_uri(value)))
+                if (!tells_of_companion(name, &p) && !(slice_starts(name, "xmlns:") && kind_of_uri(value, 0) == WHOLLY))
                     continue;
                 buffer_put(b, from, (size_t)(name.p - from));
                 from = value.p + value.n + 1;
@@ -412,16 +421,16 @@ static void put_plain_packet(buffer *b, slice packet) {
 }
 
 /* What is left may have become such a property: until nothing goes any more. */
-static void put_xmp_alone(buffer *b, slice packet) {
+static void put_xmp_alone(buffer *b, slice packet, int without_extension) {
     buffer plain = { NULL, 0, 0, 0 }, next;
-    put_plain_packet(&plain, packet);
-    while (plain.n < packet.n && !plain.failed) {
+    put_plain_packet(&plain, packet, without_extension);
+    while (plain.n && plain.n < packet.n && !plain.failed) {
         packet.p = (const char *)(const void *)plain.p;
         packet.n = plain.n;
         next.p = NULL;
         next.n = next.capacity = 0;
         next.failed = 0;
-        put_plain_packet(&next, packet);
+        put_plain_packet(&next, packet, without_extension);
         free(plain.p);
         plain = next;
     }
@@ -430,27 +439,73 @@ static void put_xmp_alone(buffer *b, slice packet) {
     free(plain.p);
 }
 
-static void put_alone(buffer *b, const uint8_t *file, const segment *s) {
-    if (IS_XMP(file, s)) put_xmp_alone(b, xmp_packet_of(file, s));
+/* The extended packet, whose pieces lie in order. */
+static slice extension_of(const uint8_t *file, size_t size, buffer *pieces) {
+    slice packet;
+    segment s;
+    if (segment_first(file, 0, size, &s, NULL) == GMLP_OK)
+        while (segment_next(file, size, &s, NULL) == GMLP_OK && s.marker != SOS)
+            if (IS_EXTENSION(file, &s))
+                buffer_put(pieces, file + s.body + EXTENSION_HEAD, s.end - s.body - EXTENSION_HEAD);
+    packet.p = (const char *)(const void *)pieces->p;
+    packet.n = pieces->n;
+    return packet;
+}
+
+static int has_properties(slice packet) {
+    static const char *const own[] = { "xmlns:", "xml:", "x:", "rdf:" };
+    slice name, value;
+    tag t;
+    while (xmp_next_tag(&packet, &t)) {
+        name = t.name;
+        do {
+            size_t i;
+            for (i = 0; i < sizeof own / sizeof *own && !slice_starts(name, own[i]); i++) {}
+            if (i == sizeof own / sizeof *own) return 1;
+        } while (xmp_next_attribute(&t.attributes, &name, &value));
+    }
+    return 0;
+}
+
+int ultrahdr_extension(const void *bytes, size_t size) {
+    buffer pieces = { NULL, 0, 0, 0 }, plain = { NULL, 0, 0, 0 };
+    const slice packet = extension_of((const uint8_t *)bytes, size, &pieces);
+    slice left;
+    int answer;
+    if (!packet.n) return ULTRAHDR_STAYS;
+    put_plain_packet(&plain, packet, 0);
+    left.p = (const char *)(const void *)plain.p;
+    left.n = plain.n;
+    answer = left.n == packet.n ? ULTRAHDR_STAYS : has_properties(left) ? ULTRAHDR_GOES_WITH_OTHERS : ULTRAHDR_GOES;
+    free(pieces.p);
+    free(plain.p);
+    return answer;
+}
+
+static void put_alone(buffer *b, const uint8_t *file, const segment *s, int without_extension) {
+    if (IS_XMP(file, s)) put_xmp_alone(b, xmp_packet_of(file, s), without_extension);
+    else if (without_extension && IS_EXTENSION(file, s)) return;
     else if (!IS_MPF(file, s) && !IS_ISO(file, s)) buffer_put(b, file + s->start, s->end - s->start);
 }
 
 gmlp_result ultrahdr_part(const void *bytes, size_t size, uint8_t **base, size_t *base_size, gmlp_error *err) {
     const uint8_t *file = (const uint8_t *)bytes;
+    const int without_extension = ultrahdr_extension(bytes, size) != ULTRAHDR_STAYS;
     buffer b = { NULL, 0, 0, 0 };
     gmlp_result r;
     segment s;
     size_t at;
     if ((r = segment_first(file, 0, size, &s, err)) != GMLP_OK) return r;
-    put_alone(&b, file, &s);
+    put_alone(&b, file, &s, without_extension);
     do {
-        if ((r = segment_next(file, size, &s, err)) == GMLP_OK) put_alone(&b, file, &s);
+        r = segment_next(file, size, &s, err);
+        if (r == GMLP_OK) put_alone(&b, file, &s, without_extension);
     } while (r == GMLP_OK && s.marker != SOS);
     while (r == GMLP_OK && s.marker != EOI) { /* there may be segments between scans, too */
         at = s.end;
         if ((r = segment_in_picture(file, size, &s, err)) != GMLP_OK) break;
         buffer_put(&b, file + at, s.start - at);
-        put_alone(&b, file, &s);
+        put_alone(&b, file, &s, without_extension);
     }
     if (r == GMLP_OK && b.failed) r = parse_failed(err, GMLP_E_MEMORY, 0, "out of memory");
     if (r == GMLP_OK) {

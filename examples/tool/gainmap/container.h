@@ -28,7 +28,11 @@ gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, s
 
 /* The other way: of any JPEG file the first picture alone. Of its segments those that tell of a gain map or of pictures
    behind it are left out, and such properties of its XMP packet, those of a video behind it, too; all else stays as it
-   is. The caller frees. */
+   is. An extended XMP packet goes as a whole, as its digest holds for the whole. The caller frees. */
 gmlp_result ultrahdr_part(const void *file, size_t size, uint8_t **base, size_t *base_size, gmlp_error *err);
+
+/* What becomes of that packet: it tells nothing of the kind, or there is none; goes; goes with other properties. */
+enum { ULTRAHDR_STAYS, ULTRAHDR_GOES, ULTRAHDR_GOES_WITH_OTHERS };
+int ultrahdr_extension(const void *file, size_t size);
 
 #endif

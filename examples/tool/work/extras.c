@@ -27,6 +27,7 @@ static void look_at_jpeg(const uint8_t *file, size_t size, extras *x) {
     size_t end;
     if (ultrahdr_parse(file, size, &parts, NULL) == GMLP_OK) x->gain_map = 1;
     x->apple = parts.apple;
+    x->extension = ultrahdr_extension(file, size) == ULTRAHDR_GOES_WITH_OTHERS;
     if (segment_first(file, 0, size, &s, NULL) != GMLP_OK) return;
     do {
         if (segment_next(file, size, &s, NULL) != GMLP_OK) return;
@@ -85,6 +86,8 @@ void extras_note(const extras *x, int what, char notes[PICTURE_NOTES]) {
             picture_note(notes, "%lu bytes behind the picture are left out%s", (unsigned long)x->behind,
                          x->index ? " (further pictures)" : "");
     }
+    if (what & EXTRAS_BEHIND && x->extension && x->index)
+        picture_note(notes, "the extended XMP is left out, as it also tells of what lay behind the picture");
     if (what & EXTRAS_ORIENTATION && extras_turned(x))
         picture_note(notes, "is shown turned (%s), but the output is not: its pixels lie as they are stored",
                      extras_turned(x));

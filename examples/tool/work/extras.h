@@ -12,6 +12,7 @@ typedef struct extras {
     int gain_map, apple;  /* a gain map; one of Apple's own kind */
     int index;            /* the header says where other pictures lie behind this one */
     int video;            /* a motion photo's */
+    int extension;        /* an extended XMP packet that goes with what lies behind, and holds more than that */
     size_t behind;        /* bytes behind the picture, if one of them is not 0 */
 } extras;
 

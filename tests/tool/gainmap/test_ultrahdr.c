@@ -746,6 +746,44 @@ static void takes_apart_odd_places(void **state) {
     assert_int_equal(count_of(&out, "<C:first/>"), 1);
 }
 
+/* An extended packet, in two pieces, of which the second tells of the map: it goes, and what points to it. One that
+   does not stays. */
+static void takes_an_extended_packet_away(void **state) {
+    static const char id[] = "http://ns.adobe.com/xmp/extension/", digest[] = "0123456789ABCDEF0123456789ABCDEF";
+    static const char *const contents[] = { "", " xmlns:dc='d' dc:title='t'" };
+    bytes b, out;
+    int companion, others;
+    (void)state;
+    for (companion = 0; companion < 2; companion++)
+        for (others = 0; others < 2; others++) {
+            char packet[600], piece[600];
+            size_t n, half, i;
+            snprintf(packet, sizeof packet, "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='r'><rdf:Description %s%s/>"
+                     "</rdf:RDF></x:xmpmeta>", companion ? HDRGM_PLAIN : "xmlns:k='k' k:v='1'", contents[others]);
+            n = strlen(packet);
+            half = (size_t)(strstr(packet, "Description") - packet);
+            b.n = 0;
+            add_begin(&b);
+            add_xmp(&b, "xmlns:N='http://ns.adobe.com/xmp/note/' N:HasExtendedXMP='0123456789ABCDEF0123456789ABCDEF' N:kept='1'", "");
+            for (i = 0; i < 2; i++) {
+                const size_t from = i ? half : 0, size = i ? n - half : half;
+                memcpy(piece, digest, 32);
+                memset(piece + 32, 0, 8);
+                piece[35] = (char)n;
+                piece[34] = (char)(n >> 8);
+                piece[39] = (char)from;
+                memcpy(piece + 40, packet + from, size);
+                add_named(&b, 0xe1, id, piece, 40 + size);
+            }
+            add_end(&b);
+            out = part(&b);
+            assert_int_equal(count_of(&out, "extension"), companion ? 0 : 2);
+            assert_int_equal(count_of(&out, "HasExtendedXMP"), companion ? 0 : 1);
+            assert_int_equal(count_of(&out, "N:kept='1'"), 1);
+            assert_int_equal(ultrahdr_extension(b.p, b.n), !companion ? ULTRAHDR_STAYS : others ? ULTRAHDR_GOES_WITH_OTHERS : ULTRAHDR_GOES);
+        }
+}
+
 /* A photograph with a film behind it, as attributes and as elements; other properties of the camera stay. */
 static void takes_a_film_away(void **state) {
     static const char camera[] = "xmlns:G='http://ns.google.com/photos/1.0/camera/' G:MotionPhoto='1' G:MotionPhotoVersion='1' G:SpecialTypeID='x' "
@@ -1330,6 +1368,7 @@ int main(void) {
         cmocka_unit_test(takes_apart),
         cmocka_unit_test(takes_apart_odd_places),
         cmocka_unit_test(takes_a_film_away),
+        cmocka_unit_test(takes_an_extended_packet_away),
         cmocka_unit_test(names_apple),
         cmocka_unit_test(refuses_to_join),
         cmocka_unit_test(applies_the_formula),
