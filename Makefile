@@ -119,7 +119,7 @@ $(B)/libfuzzer/%: fuzz/%.c | $(B)/deps-test
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -std=c99 -O1 -g $(address) -fsanitize=fuzzer $(CPPFLAGS) -MMD -MP -MF $@.d $(filter %.c,$^) -o $@
-$(B)/replay/fuzz_ultrahdr $(B)/libfuzzer/fuzz_ultrahdr: examples/tool/gainmap/container.c
+$(B)/replay/fuzz_ultrahdr $(B)/libfuzzer/fuzz_ultrahdr: $(addprefix examples/tool/gainmap/,container.c metadata.c segments.c xmp.c)
 fuzz: $(fuzz:%=$(B)/libfuzzer/%)
 	@for f in $(fuzz); do scripts/fuzz.sh $(B)/libfuzzer/$$f $(SECONDS) || exit 1; done
 

@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
         printf("gamutmlp %d.%d.%d (%s)\n", v / 10000, v / 100 % 100, v % 100, gmlp_isa_name(GMLP_ISA_AUTO));
         return 0;
     }
-    output_catch_signals();
+    files_guard();
     for (i = 0; i < COUNT; i++)
         if (!strcmp(argv[1], commands[i].name)) {
             const int status = commands[i].run(argc - 1, argv + 1);

@@ -16,15 +16,12 @@ static int decode(restoring *r) {
 }
 
 int cmd_decode(int argc, char **argv) {
-    static const int depths[] = { GMLP_U16, GMLP_HALF, GMLP_FLOAT };
     restoring r;
     int depth = -1;
     const args_option options[] = {
         { "--to", ARG_SPACE, &r.to, "SPACE", "colour space of OUT (the original's)", 0, 0 },
-        { "--depth", ARG_CHOICE, &depth, "16|half|float", "samples of OUT (16; EXR: half)", 0, 0 },
-        { "--crop", ARG_TEXT, &r.crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 },
-        { "--threads", ARG_INT, &r.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
-        { "--json", ARG_FLAG, &r.json, NULL, "print one JSON object", 0, 0 },
+        { "--depth", ARG_CHOICE, &depth, DEPTHS, "samples of OUT (16; EXR: half)", 0, 0 },
+        RESTORING_OPTIONS(r),
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
     const args_command command = {
@@ -41,12 +38,13 @@ int cmd_decode(int argc, char **argv) {
     r.command = &command;
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
+    files_forced(r.force);
     r.in = names[0];
     r.out = names[1];
     if (!path_has_extension(r.out, "png") && !path_has_extension(r.out, "tif") && !path_has_extension(r.out, "tiff") &&
         !path_has_extension(r.out, "exr"))
         return args_wrong(&command, "%s: the output's name must end in .png, .tif or .exr", r.out);
-    r.depth = depth >= 0 ? depths[depth] : path_has_extension(r.out, "exr") ? GMLP_HALF : GMLP_U16;
+    r.depth = depth >= 0 ? depth_of_choice(depth) : path_has_extension(r.out, "exr") ? GMLP_HALF : GMLP_U16;
     status = restoring_check(&r);
     if (status == ARGS_GO_ON) status = decode(&r);
     restoring_free(&r);

@@ -10,9 +10,10 @@
 #include "shell/messages.h"
 #include "shell/progress.h"
 #include "work/carrying.h"
+#include "work/extras.h"
 
 typedef struct encode_options {
-    int from, adaptation, truncate, json;
+    int from, adaptation, truncate, force, json;
     uint64_t quality;
     double target_psnr;
     const char *carriers;
@@ -130,11 +131,15 @@ static int train(encoding *e) {
     status = gmlp_train(&e->c.base.image, &e->wide.image, &opts, &trained, &e->training);
     training_end(&e->t);
     if (status == GMLP_E_TARGET)
-        return fail("encode", "%s: %.2f dB is out of reach: a network of %s gives %.2f dB; %s is not written", e->in, e->o.target_psnr,
-                    e->t.budget ? "that budget" : "32 KB", e->training.psnr_og, e->c.out);
+        return fail("encode", "%s: %.2f dB is out of reach: a network of %s gives %.2f dB; %s is not written", e->in,
+                    e->o.target_psnr, e->t.budget ? "that budget" : "32 KB", e->training.psnr_og, e->c.out);
     if (status == GMLP_E_ARGUMENT && e->t.start_path)
-        return fail("encode", "%s: not a start for this preset and budget (meta-train with the same --preset and --budget makes one)", e->t.start_path);
-    return status ? fail("encode", "training on %s: %s", e->in, gmlp_result_string(status)) : carrying_network(&e->c, &trained);
+        return fail(
+            "encode",
+            "%s: not a start for this preset and budget (meta-train with the same --preset and --budget makes one)",
+            e->t.start_path);
+    return status ? fail("encode", "training on %s: %s", e->in, gmlp_result_string(status))
+                  : carrying_network(&e->c, &trained);
 }
 
 /* What it says. */
@@ -183,20 +188,23 @@ static void print_psnr(double v) {
 static void report_text(const encoding *e, const metrics_psnr_result *q, double total) {
     const double pixels = (double)e->gamut.pixels;
     char because[160];
-    printf("%s: %u x %u, %s (%s)\n", e->in, e->wide.image.width, e->wide.image.height, gmlp_space_name(e->wide.image.space),
-           e->wide.space_from);
+    printf("%s: %u x %u, %s (%s)\n", e->in, e->wide.image.width, e->wide.image.height,
+           gmlp_space_name(e->wide.image.space), e->wide.space_from);
     printf("  outside sRGB    %.2f %% of the pixels\n", 100 * (double)e->gamut.out_of_gamut / pixels);
     if (e->gamut.clamped)
-        printf("  clamped         %.2f %% of the pixels, brighter than white or outside %s\n", 100 * (double)e->gamut.clamped / pixels,
-               gmlp_space_name(e->wide.image.space));
+        printf("  clamped         %.2f %% of the pixels, brighter than white or outside %s\n",
+               100 * (double)e->gamut.clamped / pixels, gmlp_space_name(e->wide.image.space));
     printf("%s: %llu bytes\n", e->c.out, (unsigned long long)e->c.out_size);
     printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)e->c.metadata_bytes,
            (unsigned long long)e->c.blob_size);
     if (e->c.net.method == GMLP_METHOD_NONE) printf("  nothing was lost, so there was nothing to train\n");
     else {
         printf("  network         2 layers of %d: %s\n", e->c.net.mlp.width, chosen_because(e, because));
-        if (e->c.net.margin) printf("  applied to      codes 0-%d and %d-255: so far did compression move clipped ones\n", e->c.net.margin, 255 - e->c.net.margin);
-        printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations, e->t.seconds, total);
+        if (e->c.net.margin)
+            printf("  applied to      codes 0-%d and %d-255: so far did compression move clipped ones\n",
+                   e->c.net.margin, 255 - e->c.net.margin);
+        printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations,
+               e->t.seconds, total);
         printf("\nPSNR in linear ProPhoto       all pixels   out of gamut\n  as plain sRGB         ");
         print_psnr(q->psnr_clip);
         print_psnr(q->psnr_clip_og);
@@ -205,7 +213,8 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
         print_psnr(q->psnr_og);
         printf("\n");
     }
-    printf("\nEvery viewer opens %s as sRGB. The wide gamut comes back with\n  gamutmlp decode %s wide.tif\n", e->c.out, e->c.out);
+    printf("\nEvery viewer opens %s as sRGB. The wide gamut comes back with\n  gamutmlp decode %s wide.tif\n", e->c.out,
+           e->c.out);
 }
 
 /* The command line. */
@@ -230,13 +239,18 @@ static int carriers_from_text(const char *text, int *carriers) {
 static int encode(encoding *e) {
     const double start = seconds_now();
     metrics_psnr_result q;
+    extras x;
     char error[256];
-    if (picture_read(e->in, e->o.from, 0, &e->wide, error)) return fail("encode", "%s", error);
+    if (picture_read(e->in, e->o.from, 1, &e->wide, error)) return fail("encode", "%s", error);
+    extras_find(e->wide.file, e->wide.file_size, &x);
+    extras_note(&x, EXTRAS_GAIN_MAP, e->wide.notes);
+    free(e->wide.file);
+    e->wide.file = NULL;
     picture_tell(&e->wide, "encode", e->in);
     picture_tell_left(&e->wide, "encode", e->in);
     if (!strcmp(e->wide.space_from, "assumed"))
-        fprintf(stderr, "gamutmlp encode: note: %s does not say its colour space; %s assumed (--from tells it)\n", e->in,
-                gmlp_space_name(e->wide.image.space));
+        fprintf(stderr, "gamutmlp encode: note: %s does not say its colour space; %s assumed (--from tells it)\n",
+                e->in, gmlp_space_name(e->wide.image.space));
     if (training_prepare(&e->t, "encode")) return 1;
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("encode", "out of memory");
@@ -251,19 +265,21 @@ int cmd_encode(int argc, char **argv) {
     encoding e;
     int preset = 0;
     const args_option options[] = {
-        { "--preset", ARG_CHOICE, &preset, PRESETS, "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
+        { "--preset", ARG_CHOICE, &preset, PRESETS,
+          "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95)", 1, 100 },
         { "--from", ARG_SPACE, &e.o.from, "SPACE", "what the numbers are, whatever the file says", 0, 0 },
-        { "--budget", ARG_INT, &e.t.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
-        { "--width", ARG_INT, &e.t.width, "N", "neurons in each of the two layers, a multiple of 8 (as preset and budget have it)", 8, GMLP_MAX_WIDTH },
-        { "--target-psnr", ARG_NUMBER, &e.o.target_psnr, "DB", "the smallest network that gives out-of-gamut pixels back so well", 1, 120 },
-        { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with these weights, from 'gamutmlp meta-train' or of a picture like this", 0, 0 },
-        { "--iterations", ARG_INT, &e.t.iterations, "N", "training steps (the preset's)", 1, 10000000 },
-        { "--seed", ARG_INT, &e.t.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
-        { "--threads", ARG_INT, &e.t.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
-        { "--adaptation", ARG_CHOICE, &e.o.adaptation, "bradford|cat02", "how white points are joined (bradford)", 0, 0 },
+        TRAINING_OPTIONS(e.t),
+        { "--target-psnr", ARG_NUMBER, &e.o.target_psnr, "DB",
+          "the smallest network that gives out-of-gamut pixels back so well", 1, 120 },
+        { "--start", ARG_TEXT, &e.t.start_path, "FILE",
+          "begin with these weights, from 'gamutmlp meta-train' or of a picture like this", 0, 0 },
+        { "--adaptation", ARG_CHOICE, &e.o.adaptation, "bradford|cat02", "how white points are joined (bradford)", 0,
+          0 },
         { "--floor", ARG_FLAG, &e.o.truncate, NULL, "round 8-bit codes down, as the paper's code does", 0, 0 },
-        { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0, 0 },
+        { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0,
+          0 },
+        { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be IN", 0, 0 },
         { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
@@ -283,14 +299,18 @@ int cmd_encode(int argc, char **argv) {
     if (status != ARGS_GO_ON) return status;
     e.t.preset = preset_of_choice(preset);
     e.in = names[0];
+    files_forced(e.o.force);
     carrying_begin(&e.c, "encode", names[1]);
     if (!e.c.container) return args_wrong(&command, "%s: the output's name must end in .jpg or .png", names[1]);
-    if (e.o.quality && e.c.container == GMLP_CONTAINER_PNG) return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");
+    if (e.o.quality && e.c.container == GMLP_CONTAINER_PNG)
+        return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");
     if (e.t.preset == GMLP_PRESET_PAPER && (e.t.budget || e.o.target_psnr > 0.0))
         return args_wrong(&command, "--budget and --target-psnr choose a network; --preset paper has its own");
-    if (e.t.width && e.o.target_psnr > 0.0) return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --width for it");
+    if (e.t.width && e.o.target_psnr > 0.0)
+        return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --width for it");
     if (training_contradiction(&e.t)) return args_wrong(&command, "%s", training_contradiction(&e.t));
-    if (e.t.start_path && e.o.target_psnr > 0.0) return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --start for it");
+    if (e.t.start_path && e.o.target_psnr > 0.0)
+        return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --start for it");
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
         return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
     status = encode(&e);

@@ -7,6 +7,7 @@
 #include "shell/files.h"
 #include "shell/messages.h"
 #include "shell/progress.h"
+#include "work/extras.h"
 #include "work/restoring.h"
 
 static int is_hdr_code(int space) { return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG; }
@@ -33,10 +34,18 @@ static int gather_rows(void *user, const void *rows, uint32_t count, char error[
 /* The base's bytes; those of a PNG become a JPEG, for whose pixels the network is not. */
 static int base_jpeg(const restoring *r, uint8_t **bytes, size_t *size, char error[256]) {
     picture base;
+    extras x;
     int bad;
-    if (r->file.container == GMLP_CONTAINER_JPEG) return ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error);
-    fprintf(stderr, "gamutmlp hdr-decode: note: %s is a PNG; in %s its picture is a JPEG, without the network\n", r->in, r->out);
+    if (r->file.container == GMLP_CONTAINER_JPEG) {
+        extras_find(r->file.bytes, r->file.size, &x);
+        extras_tell(&x, EXTRAS_BEHIND, "hdr-decode", r->in);
+        return ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error);
+    }
+    fprintf(stderr, "gamutmlp hdr-decode: note: %s is a PNG; in %s its picture is a JPEG, without the network\n", r->in,
+            r->out);
     if (picture_read_memory(r->file.bytes, r->file.size, r->in, r->file.net.base_space, &base, error)) return -1;
+    picture_tell(&base, "hdr-decode", r->in);
+    picture_tell_left(&base, "hdr-decode", r->in);
     bad = picture_encode_memory(GMLP_CONTAINER_JPEG, &base.image, NULL, bytes, size, error);
     picture_free(&base);
     return bad;
@@ -63,7 +72,8 @@ static int make_ultrahdr(restoring *r, uint8_t **file, size_t *size, char error[
     progress_begin(&g.bar, "decoding");
     bad = restoring_run(r, gather_rows, &g, error);
     progress_end(&g.bar);
-    if (!bad) bad = base_jpeg(r, &base, &base_size, error) || ultrahdr_encode(base, base_size, &hdr, NULL, file, size, error);
+    if (!bad)
+        bad = base_jpeg(r, &base, &base_size, error) || ultrahdr_encode(base, base_size, &hdr, NULL, file, size, error);
     free(base);
     free(hdr.data);
     return bad;
@@ -96,8 +106,10 @@ static int hdr_decode(restoring *r, int ultrahdr) {
     else if (!r->to && path_has_extension(r->out, "png")) r->to = GMLP_REC2020_PQ;
     else if (!r->to || path_has_extension(r->out, "exr")) r->to = picture_linear_space(r->to ? r->to : net->wide_space);
     if (r->depth == GMLP_U16 && !is_hdr_code(r->to) && r->opts.headroom <= 0)
-        fprintf(stderr, "gamutmlp hdr-decode: note: 16-bit %s ends at SDR white, and %s loses what is brighter; rec2020pq and "
-                        "rec2020hlg hold it\n", gmlp_space_name(r->to), r->out);
+        fprintf(stderr,
+                "gamutmlp hdr-decode: note: 16-bit %s ends at SDR white, and %s loses what is brighter; rec2020pq and "
+                "rec2020hlg hold it\n",
+                gmlp_space_name(r->to), r->out);
     status = ultrahdr ? write_ultrahdr(r) : restoring_write(r);
     if (ultrahdr) { /* what viewers see of it */
         r->to = net->base_space;
@@ -108,18 +120,18 @@ static int hdr_decode(restoring *r, int ultrahdr) {
 }
 
 int cmd_hdr_decode(int argc, char **argv) {
-    static const int depths[] = { GMLP_U16, GMLP_HALF, GMLP_FLOAT };
     restoring r;
     int depth = -1, ultrahdr, png, tiff;
     double boost = -1;
     const args_option options[] = {
-        { "--to", ARG_SPACE, &r.to, "SPACE", "colour space of OUT (PNG: rec2020pq; EXR, TIFF: the original's, linear)", 0, 0 },
-        { "--depth", ARG_CHOICE, &depth, "16|half|float", "samples of OUT (PNG: 16; EXR: half; TIFF: float)", 0, 0 },
-        { "--crop", ARG_TEXT, &r.crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 },
-        { "--boost", ARG_NUMBER, &boost, "STOPS", "for a display that goes so far above SDR white (all there is)", 0, 64 },
-        { "--white", ARG_NUMBER, &r.opts.white_nits, "NITS", "of SDR white in PQ or HLG codes (as hdr-encode had it)", 1, 10000 },
-        { "--threads", ARG_INT, &r.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
-        { "--json", ARG_FLAG, &r.json, NULL, "print one JSON object", 0, 0 },
+        { "--to", ARG_SPACE, &r.to, "SPACE", "colour space of OUT (PNG: rec2020pq; EXR, TIFF: the original's, linear)",
+          0, 0 },
+        { "--depth", ARG_CHOICE, &depth, DEPTHS, "samples of OUT (PNG: 16; EXR: half; TIFF: float)", 0, 0 },
+        { "--boost", ARG_NUMBER, &boost, "STOPS", "for a display that goes so far above SDR white (all there is)",
+          0, 64 },
+        { "--white", ARG_NUMBER, &r.opts.white_nits, "NITS", "of SDR white in PQ or HLG codes (as hdr-encode had it)",
+          1, 10000 },
+        RESTORING_OPTIONS(r),
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
     const args_command command = {
@@ -139,6 +151,7 @@ int cmd_hdr_decode(int argc, char **argv) {
     r.command = &command;
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
+    files_forced(r.force);
     r.in = names[0];
     r.out = names[1];
     png = path_has_extension(r.out, "png");
@@ -147,11 +160,14 @@ int cmd_hdr_decode(int argc, char **argv) {
     if (!png && !tiff && !ultrahdr && !path_has_extension(r.out, "exr"))
         return args_wrong(&command, "%s: the output's name must end in .exr, .png, .tif or .jpg", r.out);
     if (ultrahdr && (r.to || depth >= 0 || r.crop_text || r.opts.white_nits > 0))
-        return args_wrong(&command, "an Ultra HDR file has the picture of IN, as it is; --to, --depth, --crop and --white are for the others");
+        return args_wrong(
+            &command,
+            "an Ultra HDR file has the picture of IN, as it is; --to, --depth, --crop and --white are for the others");
     if (r.opts.white_nits > 0 && !is_hdr_code(r.to) && !(png && !r.to))
         return args_wrong(&command, "--white is for PQ and HLG codes; in linear light SDR white is 1.0");
     if (boost >= 0) r.opts.headroom = boost > 0 ? boost : 1e-9; /* the library's 0 is: all */
-    r.depth = depth >= 0 ? depths[depth] : png ? GMLP_U16 : path_has_extension(r.out, "exr") ? GMLP_HALF : GMLP_FLOAT;
+    r.depth = png ? GMLP_U16 : path_has_extension(r.out, "exr") ? GMLP_HALF : GMLP_FLOAT;
+    if (depth >= 0) r.depth = depth_of_choice(depth);
     status = ultrahdr ? ARGS_GO_ON : restoring_check(&r);
     if (status == ARGS_GO_ON) status = hdr_decode(&r, ultrahdr);
     restoring_free(&r);

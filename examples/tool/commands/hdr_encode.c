@@ -12,12 +12,13 @@
 #include "shell/progress.h"
 #include "work/carried.h"
 #include "work/carrying.h"
+#include "work/extras.h"
 
 #define REFERENCE_WHITE 203.0 /* ITU-R BT.2408 */
 #define PAPER_WHITE 100.0
 
 typedef struct hdr_options {
-    int map, from_sdr, from_hdr, subsample, json; /* map, subsample: place among the words, -1: not given */
+    int map, from_sdr, from_hdr, subsample, force, json; /* map, subsample: place among the words, -1: not given */
     uint64_t quality;
     double white, peak; /* cd/m2; 0: not given */
 } hdr_options;
@@ -34,7 +35,8 @@ typedef struct hdr_encoding {
     pool *workers;
     picture sdr; /* with its file */
     picture hdr;
-    int kept;    /* the base is the SDR's own compressed picture */
+    extras extra; /* of its file */
+    int kept;     /* the base is the SDR's own compressed picture */
     carrying c;
     gmlp_train_report training;
     double white, stops; /* of the base, cd/m2; of the brightest light above it */
@@ -45,20 +47,34 @@ typedef struct hdr_encoding {
 
 static int read_two(hdr_encoding *e) {
     const gmlp_image *s = &e->sdr.image, *h = &e->hdr.image;
+    const char *turned;
     char error[256];
-    if (picture_read(e->sdr_name, e->o.from_sdr, 1, &e->sdr, error) || picture_read(e->hdr_name, e->o.from_hdr, 0, &e->hdr, error))
+    if (picture_read(e->sdr_name, e->o.from_sdr, 1, &e->sdr, error) ||
+        picture_read(e->hdr_name, e->o.from_hdr, 0, &e->hdr, error))
         return fail("hdr-encode", "%s", error);
+    extras_find(e->sdr.file, e->sdr.file_size, &e->extra);
+    turned = extras_turned(&e->extra);
     picture_tell(&e->sdr, "hdr-encode", e->sdr_name);
     picture_tell(&e->hdr, "hdr-encode", e->hdr_name);
     if (s->space == GMLP_REC2020_PQ || s->space == GMLP_REC2020_HLG)
-        return fail("hdr-encode", "%s: is HDR (%s by its %s); the SDR picture comes first, then the HDR one", e->sdr_name,
-                    gmlp_space_name(s->space), e->sdr.space_from);
-    if ((h->type == GMLP_U8 || h->type == GMLP_U16) && h->space != GMLP_REC2020_PQ && h->space != GMLP_REC2020_HLG && !e->o.from_hdr)
-        return fail("hdr-encode", "%s: is not HDR: integer samples in %s (%s) end at white. PQ and HLG codes and linear EXR or TIFF go "
-                    "beyond it; --from-hdr tells what the numbers are", e->hdr_name, gmlp_space_name(h->space), e->hdr.space_from);
+        return fail("hdr-encode", "%s: is HDR (%s by its %s); the SDR picture comes first, then the HDR one",
+                    e->sdr_name, gmlp_space_name(s->space), e->sdr.space_from);
+    if ((h->type == GMLP_U8 || h->type == GMLP_U16) && h->space != GMLP_REC2020_PQ && h->space != GMLP_REC2020_HLG &&
+        !e->o.from_hdr)
+        return fail(
+            "hdr-encode",
+            "%s: is not HDR: integer samples in %s (%s) end at white. PQ and HLG codes and linear EXR or TIFF go "
+            "beyond it; --from-hdr tells what the numbers are",
+            e->hdr_name, gmlp_space_name(h->space), e->hdr.space_from);
+    if (turned && e->extra.orientation >= 5 && s->width == h->height && s->height == h->width)
+        return fail(
+            "hdr-encode",
+            "%s is stored as %u x %u and shown turned (%s), but %s is %u x %u; turn one of them, so that both are "
+            "stored alike",
+            e->sdr_name, s->width, s->height, turned, e->hdr_name, h->width, h->height);
     if (s->width != h->width || s->height != h->height)
-        return fail("hdr-encode", "%s is %u x %u, but %s is %u x %u; the two must show the same pixels", e->sdr_name, s->width, s->height,
-                    e->hdr_name, h->width, h->height);
+        return fail("hdr-encode", "%s is %u x %u, but %s is %u x %u; the two must show the same pixels", e->sdr_name,
+                    s->width, s->height, e->hdr_name, h->width, h->height);
     return 0;
 }
 
@@ -68,17 +84,23 @@ static int read_ultrahdr(hdr_encoding *e) {
     if (file_read(e->sdr_name, &e->sdr.file, &e->sdr.file_size, error) ||
         ultrahdr_read_memory(e->sdr.file, e->sdr.file_size, e->sdr_name, INFINITY, &u, error))
         return fail("hdr-encode", "%s", error);
+    extras_find(e->sdr.file, e->sdr.file_size, &e->extra);
+    memcpy(e->sdr.notes, u.base.notes, sizeof e->sdr.notes); /* told if the base does not stay as it is */
+    memcpy(e->sdr.left, u.base.left, sizeof e->sdr.left);
     e->sdr.image = u.base.image;
     e->sdr.space_from = u.base.space_from;
     e->hdr.image = u.hdr;
     e->hdr.space_from = "gain map";
     if (u.metadata.headroom_base > u.metadata.headroom_alternate)
-        return fail("hdr-encode", "%s: its base is the HDR rendition, and the gain map darkens it; an SDR base is needed", e->sdr_name);
+        return fail("hdr-encode",
+                    "%s: its base is the HDR rendition, and the gain map darkens it; an SDR base is needed",
+                    e->sdr_name);
     return 0;
 }
 
 static float sample_at(const gmlp_image *image, size_t i) {
-    return image->type == GMLP_FLOAT ? ((const float *)image->data)[i] : gmlp_half_to_float(((const uint16_t *)image->data)[i]);
+    return image->type == GMLP_FLOAT ? ((const float *)image->data)[i]
+                                     : gmlp_half_to_float(((const uint16_t *)image->data)[i]);
 }
 
 /* What is no number cannot be given back, and points to a mistake in what made the picture. */
@@ -90,8 +112,9 @@ static int look_for_numbers(const hdr_encoding *e) {
     for (i = 0; i < n; i++)
         if (!isfinite(sample_at(h, i)) && !count++) first = i;
     if (!count) return 0;
-    return fail("hdr-encode", "%s: %lu samples are infinite or not a number, the first at column %lu, row %lu", e->hdr_name,
-                (unsigned long)count, (unsigned long)(first / 3 % h->width), (unsigned long)(first / 3 / h->width));
+    return fail("hdr-encode", "%s: %lu samples are infinite or not a number, the first at column %lu, row %lu",
+                e->hdr_name, (unsigned long)count, (unsigned long)(first / 3 % h->width),
+                (unsigned long)(first / 3 / h->width));
 }
 
 /* The base. */
@@ -105,31 +128,49 @@ static int base_space_of(int space) {
     }
 }
 
-static int make_base(hdr_encoding *e) {
-    gmlp_image *base = &e->c.base.image;
-    const int space = base_space_of(e->sdr.image.space);
+static int make_anew(hdr_encoding *e) {
     picture_write_opts write;
-    gmlp_convert_opts opts;
-    gmlp_result status;
-    char error[256];
     memset(&write, 0, sizeof write);
     write.quality = (int)e->o.quality;
     write.subsample = e->o.subsample > 0;
+    if (e->sdr_name == e->hdr_name) picture_tell(&e->sdr, "hdr-encode", e->sdr_name);
+    picture_tell_left(&e->sdr, "hdr-encode", e->sdr_name);
+    extras_tell(&e->extra, e->sdr_name == e->hdr_name ? EXTRAS_BEHIND : EXTRAS_GAIN_MAP, "hdr-encode", e->sdr_name);
+    return carrying_compress(&e->c, &write);
+}
+
+/* The SDR's own file, whole, or without what is of no use when other pictures behind it go. */
+static int keep_file(hdr_encoding *e) {
+    char error[256];
+    if (e->extra.index) {
+        extras_tell(&e->extra, EXTRAS_BEHIND | (e->sdr_name == e->hdr_name ? 0 : EXTRAS_GAIN_MAP), "hdr-encode",
+                    e->sdr_name);
+        return ultrahdr_base(e->sdr.file, e->sdr.file_size, e->sdr_name, &e->c.file, &e->c.file_size, error)
+                   ? fail("hdr-encode", "%s", error)
+                   : 0;
+    }
+    e->c.file = e->sdr.file;
+    e->c.file_size = e->sdr.file_size;
+    e->sdr.file = NULL;
+    return 0;
+}
+
+static int make_base(hdr_encoding *e) {
+    gmlp_image *base = &e->c.base.image;
+    const int space = base_space_of(e->sdr.image.space);
+    gmlp_convert_opts opts;
+    gmlp_result status;
     if (e->sdr.image.type == GMLP_U8 && space == e->sdr.image.space) {
         *base = e->sdr.image;
         e->sdr.image.data = NULL;
-        e->kept = gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality && e->o.subsample < 0;
-        if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr) e->kept = 0; /* made anew it says its space, at no loss */
-        if (!e->kept) return carrying_compress(&e->c, &write);
-        if (e->c.container == GMLP_CONTAINER_PNG) {
-            e->c.file = e->sdr.file;
-            e->c.file_size = e->sdr.file_size;
-            e->sdr.file = NULL;
-            return 0;
-        }
-        return ultrahdr_base(e->sdr.file, e->sdr.file_size, e->sdr_name, &e->c.file, &e->c.file_size, error) ? fail("hdr-encode", "%s", error) : 0;
+        e->kept = gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality &&
+                  e->o.subsample < 0;
+        if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr)
+            e->kept = 0; /* made anew it says its space, at no loss */
+        return e->kept ? keep_file(e) : make_anew(e);
     }
-    fprintf(stderr, "gamutmlp hdr-encode: note: %s (%s) becomes 8-bit %s\n", e->sdr_name, gmlp_space_name(e->sdr.image.space), gmlp_space_name(space));
+    fprintf(stderr, "gamutmlp hdr-encode: note: %s (%s) becomes 8-bit %s\n", e->sdr_name,
+            gmlp_space_name(e->sdr.image.space), gmlp_space_name(space));
     *base = e->sdr.image;
     base->type = GMLP_U8;
     base->space = space;
@@ -137,7 +178,7 @@ static int make_base(hdr_encoding *e) {
     memset(&opts, 0, sizeof opts);
     opts.threads = pool_threads(e->workers);
     status = base->data ? gmlp_convert(&e->sdr.image, base, &opts) : GMLP_E_MEMORY;
-    return status ? fail("hdr-encode", "%s: %s", e->sdr_name, gmlp_result_string(status)) : carrying_compress(&e->c, &write);
+    return status ? fail("hdr-encode", "%s: %s", e->sdr_name, gmlp_result_string(status)) : make_anew(e);
 }
 
 /* Training. */
@@ -154,8 +195,12 @@ static int train(hdr_encoding *e) {
     status = gmlp_train_hdr(&e->c.base.image, &e->hdr.image, &opts, &trained, &e->training);
     training_end(&e->t);
     if (status == GMLP_E_ARGUMENT && e->t.start_path)
-        return fail("hdr-encode", "%s: not a start for this map, preset and budget (a file that hdr-encode made with the same is one)", e->t.start_path);
-    return status ? fail("hdr-encode", "training on %s: %s", e->sdr_name, gmlp_result_string(status)) : carrying_network(&e->c, &trained);
+        return fail(
+            "hdr-encode",
+            "%s: not a start for this map, preset and budget (a file that hdr-encode made with the same is one)",
+            e->t.start_path);
+    return status ? fail("hdr-encode", "training on %s: %s", e->sdr_name, gmlp_result_string(status))
+                  : carrying_network(&e->c, &trained);
 }
 
 /* Measuring. */
@@ -177,7 +222,8 @@ static gmlp_result light_of(const gmlp_image *image, uint32_t y, double white, f
 
 static gmlp_result count_clamped(hdr_encoding *e) {
     const float peak = e->c.net.peak * 1.00001f; /* curves round */
-    const float low = e->sdr_name == e->hdr_name ? -1.0f : 0.0f; /* a gain map's rounding leaves black a little below 0 */
+    /* A gain map's rounding leaves black a little below 0. */
+    const float low = e->sdr_name == e->hdr_name ? -1.0f : 0.0f;
     const gmlp_image *h = &e->hdr.image;
     float *light = (float *)malloc((size_t)h->width * 3 * sizeof *light);
     gmlp_result status = light ? GMLP_OK : GMLP_E_MEMORY;
@@ -282,21 +328,29 @@ static void report_text(const hdr_encoding *e, const metrics *m, const metrics *
     const double pixels = (double)net->width * net->height;
     const char *base = gmlp_space_name(net->base_space);
     char because[160];
-    printf("%s: %u x %u, %s (%s), up to %.2f stops above the SDR's white of %g nit\n", e->hdr_name, net->width, net->height,
-           gmlp_space_name(net->wide_space), e->hdr.space_from, log2((double)net->brightest), (double)net->white_nits);
+    printf("%s: %u x %u, %s (%s), up to %.2f stops above the SDR's white of %g nit\n", e->hdr_name, net->width,
+           net->height, gmlp_space_name(net->wide_space), e->hdr.space_from, log2((double)net->brightest),
+           (double)net->white_nits);
     if (e->clamped.both)
-        printf("  clamped         %.2f %% of the pixels: %llu below 0, %llu above %.0f nit\n", 100 * (double)e->clamped.both / pixels,
-               (unsigned long long)e->clamped.below, (unsigned long long)e->clamped.above, carried_peak_nits(net));
+        printf("  clamped         %.2f %% of the pixels: %llu below 0, %llu above %.0f nit\n",
+               100 * (double)e->clamped.both / pixels, (unsigned long long)e->clamped.below,
+               (unsigned long long)e->clamped.above, carried_peak_nits(net));
     printf("%s: %llu bytes\n", e->c.out, (unsigned long long)e->c.out_size);
     if (e->kept) printf("  picture         the compressed picture of %s as it is, %s\n", e->sdr_name, base);
-    else printf("  picture         %s, 8-bit %s\n", e->c.container == GMLP_CONTAINER_PNG ? "PNG" : "compressed anew", base);
-    printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)e->c.metadata_bytes, (unsigned long long)e->c.blob_size);
-    printf("  network         2 layers of %d: %s; its output is the %s\n", net->mlp.width, training_because(&e->t, because), carried_method(net));
-    printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations, e->t.seconds, total);
+    else
+        printf("  picture         %s, 8-bit %s\n", e->c.container == GMLP_CONTAINER_PNG ? "PNG" : "compressed anew",
+               base);
+    printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)e->c.metadata_bytes,
+           (unsigned long long)e->c.blob_size);
+    printf("  network         2 layers of %d: %s; its output is the %s\n", net->mlp.width,
+           training_because(&e->t, because), carried_method(net));
+    printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations,
+           e->t.seconds, total);
     printf("\nPQ signal, Rec.2020         PSNR      SSIM   delta E ITP\n");
     print_metrics("the SDR alone", plain);
     print_metrics("with the network", m);
-    printf("\nEvery viewer opens %s as SDR. The HDR rendition comes back with\n  gamutmlp hdr-decode %s hdr.exr\n", e->c.out, e->c.out);
+    printf("\nEvery viewer opens %s as SDR. The HDR rendition comes back with\n  gamutmlp hdr-decode %s hdr.exr\n",
+           e->c.out, e->c.out);
 }
 
 /* The command line. */
@@ -306,12 +360,14 @@ static int hdr_encode(hdr_encoding *e) {
     metrics m, plain;
     if (e->sdr_name == e->hdr_name ? read_ultrahdr(e) : read_two(e)) return 1;
     if (!strcmp(e->hdr.space_from, "assumed"))
-        fprintf(stderr, "gamutmlp hdr-encode: note: %s does not say its colour space; %s assumed (--from-hdr tells it)\n", e->hdr_name,
-                gmlp_space_name(e->hdr.image.space));
+        fprintf(stderr,
+                "gamutmlp hdr-encode: note: %s does not say its colour space; %s assumed (--from-hdr tells it)\n",
+                e->hdr_name, gmlp_space_name(e->hdr.image.space));
     if (look_for_numbers(e) || training_prepare(&e->t, "hdr-encode")) return 1;
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("hdr-encode", "out of memory");
-    if (carrying_open(&e->c) || make_base(e) || train(e) || carrying_write(&e->c, 0) || measure(e, &m, &plain)) return 1;
+    if (carrying_open(&e->c) || make_base(e) || train(e) || carrying_write(&e->c, 0) || measure(e, &m, &plain))
+        return 1;
     (e->o.json ? report_json : report_text)(e, &m, &plain, seconds_now() - start);
     return 0;
 }
@@ -320,20 +376,23 @@ int cmd_hdr_encode(int argc, char **argv) {
     hdr_encoding e;
     int preset = 0, count;
     const args_option options[] = {
-        { "--map", ARG_CHOICE, &e.o.map, "difference|gain|gamma|direct", "what the network gives (difference; preset paper: gamma)", 0, 0 },
-        { "--preset", ARG_CHOICE, &preset, PRESETS, "default, fast: at most 5 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
-        { "--budget", ARG_INT, &e.t.budget, "BYTES", "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 },
-        { "--width", ARG_INT, &e.t.width, "N", "neurons in each of the two layers, a multiple of 8 (as preset and budget have it)", 8, GMLP_MAX_WIDTH },
-        { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95); an SDR JPEG is kept as it is without", 1, 100 },
+        { "--map", ARG_CHOICE, &e.o.map, "difference|gain|gamma|direct",
+          "what the network gives (difference; preset paper: gamma)", 0, 0 },
+        { "--preset", ARG_CHOICE, &preset, PRESETS,
+          "default, fast: at most 5 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
+        TRAINING_OPTIONS(e.t),
+        { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95); an SDR JPEG is kept as it is without", 1,
+          100 },
         { "--subsample", ARG_CHOICE, &e.o.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
         { "--from-sdr", ARG_SPACE, &e.o.from_sdr, "SPACE", "what SDR's numbers are, whatever the file says", 0, 0 },
         { "--from-hdr", ARG_SPACE, &e.o.from_hdr, "SPACE", "what HDR's numbers are, whatever the file says", 0, 0 },
-        { "--white", ARG_NUMBER, &e.o.white, "NITS", "of the SDR's white: of PQ and HLG codes, or of linear 1.0 (203)", 1, 10000 },
-        { "--peak", ARG_NUMBER, &e.o.peak, "NITS", "brighter light is clamped (10000, or as bright as HDR is)", 1, 1000000 },
-        { "--start", ARG_TEXT, &e.t.start_path, "FILE", "begin with the weights of a file that hdr-encode made of a picture like this", 0, 0 },
-        { "--iterations", ARG_INT, &e.t.iterations, "N", "training steps (the preset's)", 1, 10000000 },
-        { "--seed", ARG_INT, &e.t.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
-        { "--threads", ARG_INT, &e.t.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
+        { "--white", ARG_NUMBER, &e.o.white, "NITS", "of the SDR's white: of PQ and HLG codes, or of linear 1.0 (203)",
+          1, 10000 },
+        { "--peak", ARG_NUMBER, &e.o.peak, "NITS", "brighter light is clamped (10000, or as bright as HDR is)", 1,
+          1000000 },
+        { "--start", ARG_TEXT, &e.t.start_path, "FILE",
+          "begin with the weights of a file that hdr-encode made of a picture like this", 0, 0 },
+        { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be one of the pictures that are read", 0, 0 },
         { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
@@ -356,16 +415,20 @@ int cmd_hdr_encode(int argc, char **argv) {
     e.o.map = e.o.subsample = -1;
     status = args_parse(&command, argc, argv, names);
     if (status == ARGS_GO_ON) {
+        files_forced(e.o.force);
         e.t.preset = preset_of_choice(preset);
         e.sdr_name = names[0];
         e.hdr_name = names[count == 2 ? 0 : 1];
         carrying_begin(&e.c, "hdr-encode", names[count - 1]);
         if (count > 3) status = args_wrong(&command, "one name too many: '%s'", names[3]);
-        else if (!e.c.container) status = args_wrong(&command, "%s: the output's name must end in .jpg or .png", e.c.out);
+        else if (!e.c.container)
+            status = args_wrong(&command, "%s: the output's name must end in .jpg or .png", e.c.out);
         else if ((e.o.quality || e.o.subsample >= 0) && e.c.container == GMLP_CONTAINER_PNG)
             status = args_wrong(&command, "--quality and --subsample are for JPEG; a PNG is lossless");
         else if (count == 2 && (e.o.from_sdr || e.o.from_hdr))
-            status = args_wrong(&command, "an Ultra HDR file says its spaces; --from-sdr and --from-hdr go with two pictures, SDR HDR OUT");
+            status = args_wrong(
+                &command,
+                "an Ultra HDR file says its spaces; --from-sdr and --from-hdr go with two pictures, SDR HDR OUT");
         else if (e.t.preset == GMLP_PRESET_PAPER && e.t.budget)
             status = args_wrong(&command, "--budget chooses a network; --preset paper has its own");
         else if (training_contradiction(&e.t)) status = args_wrong(&command, "%s", training_contradiction(&e.t));

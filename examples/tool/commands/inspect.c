@@ -56,10 +56,11 @@ typedef struct findings {
 
 static void report_json(const findings *f, const char *problem) {
     const gmlp_net *net = &f->file.net;
+    static const char *const containers[] = { NULL, "jpeg", "png" }; /* gmlp_container */
     const int found = f->file.blob_size != 0 && net->wide_space;
     json j;
     json_begin(&j, stdout);
-    json_text(&j, "container", f->file.container == GMLP_CONTAINER_JPEG ? "jpeg" : f->file.container == GMLP_CONTAINER_PNG ? "png" : NULL);
+    json_text(&j, "container", containers[f->file.container]);
     json_bool(&j, "intact", !problem);
     json_text(&j, "problem", problem);
     if (found) {
@@ -91,29 +92,41 @@ static void report_json(const findings *f, const char *problem) {
 static void report_text(const findings *f, const char *path) {
     const gmlp_net *net = &f->file.net;
     const uint8_t *k = net->mlp.bands;
-    printf("%s: %s, %u x %u, carries a network\n", path, f->file.container == GMLP_CONTAINER_JPEG ? "JPEG" : "PNG", f->width, f->height);
+    printf("%s: %s, %u x %u, carries a network\n", path, f->file.container == GMLP_CONTAINER_JPEG ? "JPEG" : "PNG",
+           f->width, f->height);
     printf("  intact in       %s\n", f->carriers);
-    printf("  size            %llu bytes; with its carriers %llu of the file's %llu\n", (unsigned long long)f->file.blob_size,
-           (unsigned long long)f->metadata_bytes, (unsigned long long)f->file.size);
+    printf("  size            %llu bytes; with its carriers %llu of the file's %llu\n",
+           (unsigned long long)f->file.blob_size, (unsigned long long)f->metadata_bytes,
+           (unsigned long long)f->file.size);
     if (carried_is_hdr(net)) {
-        printf("  gives back      HDR in %s, up to %.2f stops above the white of %s, which is at %g nit\n", gmlp_space_name(net->wide_space),
-               log2((double)net->brightest), gmlp_space_name(net->base_space), (double)net->white_nits);
-        printf("  by              the %s of PQ signals, 1 being %.0f nit\n", carried_method(net), carried_peak_nits(net));
+        printf("  gives back      HDR in %s, up to %.2f stops above the white of %s, which is at %g nit\n",
+               gmlp_space_name(net->wide_space), log2((double)net->brightest), gmlp_space_name(net->base_space),
+               (double)net->white_nits);
+        printf("  by              the %s of PQ signals, 1 being %.0f nit\n", carried_method(net),
+               carried_peak_nits(net));
     } else
         printf("  gives back      %s (white points joined by %s)\n", gmlp_space_name(net->wide_space),
                net->adaptation == GMLP_CAT02 ? "CAT02" : "Bradford");
     if (net->method == GMLP_METHOD_NONE) printf("  network         none: nothing was outside sRGB\n");
     else {
-        printf("  network         2 layers of %d, K = %d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d, %s, %llu weights, %.1f bits each\n", net->mlp.width, k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10],
-               net->mlp.activation == GMLP_SINE ? "sine" : "ReLU", (unsigned long long)gmlp_mlp_weights(&net->mlp), 8.0 * (double)f->file.blob_size / (double)gmlp_mlp_weights(&net->mlp));
-        if (gmlp_net_reach(net)) printf("  sees            also the means of %d x %d and %d x %d pixels around each\n", 2 * net->radius[0] + 1, 2 * net->radius[0] + 1,
-                                        2 * net->radius[1] + 1, 2 * net->radius[1] + 1);
+        printf("  network         2 layers of %d, K = %d,%d,%d,%d,%d,%d,%d,%d,%d,%d,%d, %s, %llu weights, "
+               "%.1f bits each\n", net->mlp.width, k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10],
+               net->mlp.activation == GMLP_SINE ? "sine" : "ReLU", (unsigned long long)gmlp_mlp_weights(&net->mlp),
+               8.0 * (double)f->file.blob_size / (double)gmlp_mlp_weights(&net->mlp));
+        if (gmlp_net_reach(net))
+            printf("  sees            also the means of %d x %d and %d x %d pixels around each\n",
+                   2 * net->radius[0] + 1, 2 * net->radius[0] + 1, 2 * net->radius[1] + 1, 2 * net->radius[1] + 1);
         if (net->region == GMLP_REGION_ALL) printf("  applied to      all pixels\n");
-        else if (!net->margin) printf("  applied to      pixels with a code of 0 or 255: the base is as it was clipped\n");
-        else printf("  applied to      pixels with a code of 0-%d or %d-255: so far did compression move clipped ones\n", net->margin, 255 - net->margin);
+        else if (!net->margin)
+            printf("  applied to      pixels with a code of 0 or 255: the base is as it was clipped\n");
+        else
+            printf("  applied to      pixels with a code of 0-%d or %d-255: so far did compression move clipped ones\n",
+                   net->margin, 255 - net->margin);
     }
     printf("  trained on      %u x %u\n", net->width, net->height);
-    if (f->belongs >= 0) printf("  pixels          %s\n", f->belongs ? "are those it was trained on" : "are NOT those it was trained on");
+    if (f->belongs >= 0)
+        printf("  pixels          %s\n",
+               f->belongs ? "are those it was trained on" : "are NOT those it was trained on");
 }
 
 static int inspect(const char *path, int as_json, findings *f) {
@@ -127,8 +140,8 @@ static int inspect(const char *path, int as_json, findings *f) {
         if (f->belongs < 0) problem = error;
         else if (!f->belongs) {
             if (f->width != f->file.net.base_width || f->height != f->file.net.base_height)
-                error_text(error, path, "is %u x %u, but its network is for %u x %u", f->width, f->height, f->file.net.base_width,
-                           f->file.net.base_height);
+                error_text(error, path, "is %u x %u, but its network is for %u x %u", f->width, f->height,
+                           f->file.net.base_width, f->file.net.base_height);
             else error_text(error, path, "the network does not belong to these pixels");
             problem = error;
         }

@@ -52,7 +52,8 @@ static int lesson_load(meta *m, int i) {
     l->base.space = GMLP_SRGB;
     l->base.data = malloc((size_t)l->base.width * l->base.height * 3);
     status = l->base.data ? gmlp_reduce(&l->wide.image, &l->base, &opts, &report) : GMLP_E_MEMORY;
-    if (!status && !report.out_of_gamut) return fail("meta-train", "%s: no pixel is outside sRGB: nothing to learn from", m->names[i]);
+    if (!status && !report.out_of_gamut)
+        return fail("meta-train", "%s: no pixel is outside sRGB: nothing to learn from", m->names[i]);
     return status ? fail("meta-train", "%s: %s", m->names[i], gmlp_result_string(status)) : 0;
 }
 
@@ -96,7 +97,8 @@ static int train(meta *m, int i, const gmlp_net *start, uint32_t steps, uint64_t
     opts.progress = on_step;
     opts.progress_user = m;
     if (m->o.noise && m->o.preset == GMLP_PRESET_PAPER) opts.batch = NOISE_BATCH;
-    status = (m->o.noise ? gmlp_train_hdr : gmlp_train)(&m->lessons[i].base, &m->lessons[i].wide.image, &opts, net, NULL);
+    status = (m->o.noise ? gmlp_train_hdr : gmlp_train)(&m->lessons[i].base, &m->lessons[i].wide.image, &opts, net,
+                                                        NULL);
     m->done += steps;
     return status ? fail("meta-train", "%s: %s", m->o.noise ? "noise" : m->names[i], gmlp_result_string(status)) : 0;
 }
@@ -122,7 +124,8 @@ static int learn(meta *m, int without, gmlp_net *start) {
 
 /* Rounds the weights to steps, as a blob holds them in few bytes: to an eighth of a layer's root mean square. */
 static void round_weights(gmlp_net *net) {
-    const size_t width = (size_t)net->mlp.width, in[3] = { gmlp_mlp_features(&net->mlp), width, width }, out[3] = { width, width, 3 };
+    const size_t width = (size_t)net->mlp.width, in[3] = { gmlp_mlp_features(&net->mlp), width, width },
+                 out[3] = { width, width, 3 };
     float *w = net->weights;
     size_t k, i;
     net->coding = GMLP_CODING_STEPS;
@@ -130,7 +133,8 @@ static void round_weights(gmlp_net *net) {
         double sum = 1e-30;
         for (i = 0; i < in[k] * out[k]; i++) sum += (double)w[i] * (double)w[i];
         net->steps[k] = (float)(0.125 * sqrt(sum / (double)(in[k] * out[k])));
-        for (i = 0; i < (in[k] + 1) * out[k]; i++, w++) *w = (float)floor((double)*w / (double)net->steps[k] + 0.5) * net->steps[k];
+        for (i = 0; i < (in[k] + 1) * out[k]; i++, w++)
+            *w = (float)floor((double)*w / (double)net->steps[k] + 0.5) * net->steps[k];
     }
 }
 
@@ -143,7 +147,8 @@ static int average(meta *m, gmlp_net *start) {
         lesson_free(&m->lessons[i]);
         if (bad) break;
         if (!i) *start = net;
-        for (size_t k = 0; k < gmlp_mlp_weights(&net.mlp) && i; k++) start->weights[k] += (net.weights[k] - start->weights[k]) / (float)(i + 1);
+        for (size_t k = 0; k < gmlp_mlp_weights(&net.mlp) && i; k++)
+            start->weights[k] += (net.weights[k] - start->weights[k]) / (float)(i + 1);
         if (i) gmlp_net_free(&net);
     }
     if (!bad) round_weights(start);
@@ -168,7 +173,8 @@ static double psnr_of(const meta *m, int i, const gmlp_net *net) {
     out.data = malloc((size_t)out.width * out.height * 12);
     status = out.data ? gmlp_decode(net, &l->base, &out, &opts) : GMLP_E_MEMORY;
     psnr = status ? NULL : metrics_psnr_begin(&l->wide.image, &l->base, &out, net->adaptation, error);
-    if (psnr && !metrics_psnr_rows(psnr, &l->wide.image, &l->base, &out, &sums, error)) result = metrics_psnr_finish(&sums).psnr_og;
+    if (psnr && !metrics_psnr_rows(psnr, &l->wide.image, &l->base, &out, &sums, error))
+        result = metrics_psnr_finish(&sums).psnr_og;
     else fail("meta-train", "%s: %s", m->names[i], error);
     metrics_psnr_free(psnr);
     free(out.data);
@@ -182,7 +188,8 @@ enum { TRIED = sizeof tried_steps / sizeof *tried_steps };
 static int leave_out(meta *m) {
     double mean[TRIED][2] = { { 0 } };
     int bad = 0, i, k, s;
-    printf("PSNR out of gamut, dB, of pictures left out of the start, from random weights / from the start\n| picture |");
+    printf(
+        "PSNR out of gamut, dB, of pictures left out of the start, from random weights / from the start\n| picture |");
     for (k = 0; k < TRIED; k++) printf(" %u steps |", (unsigned)tried_steps[k]);
     printf("\n|---|---|---|---|---|\n");
     for (i = 0; i < m->count && !bad; i++) {
@@ -267,8 +274,9 @@ static int meta_train(meta *m) {
         json_number(&j, "total_seconds", seconds_now() - began);
         json_end(&j);
     } else if (!bad && !m->o.leave_out)
-        printf("%s: a start of 2 layers of %d from %d pictures, in %.1f s. Use it with\n  gamutmlp %s OUT.jpg --start %s\n",
-               m->o.out, start.mlp.width, m->count, seconds_now() - began, m->o.noise ? "hdr-encode SDR HDR" : "encode PICTURE", m->o.out);
+        printf("%s: a start of 2 layers of %d from %d pictures, in %.1f s. Use it with\n"
+               "  gamutmlp %s OUT.jpg --start %s\n", m->o.out, start.mlp.width, m->count, seconds_now() - began,
+               m->o.noise ? "hdr-encode SDR HDR" : "encode PICTURE", m->o.out);
     if (!m->o.leave_out) gmlp_net_free(&start);
     return bad;
 }
@@ -278,13 +286,16 @@ int cmd_meta_train(int argc, char **argv) {
     int preset = -1, status, i;
     const args_option options[] = {
         { "-o", ARG_TEXT, &m.o.out, "FILE", "where the start is written", 0, 0 },
-        { "--noise", ARG_INT_OR_NONE, &m.o.noise, "[N]", "instead of pictures, N of chromatic noise (50): a start for HDR", 50, 10000 },
+        { "--noise", ARG_INT_OR_NONE, &m.o.noise, "[N]",
+          "instead of pictures, N of chromatic noise (50): a start for HDR", 50, 10000 },
         { "--preset", ARG_CHOICE, &preset, PRESETS, "whose network it is for (default; with --noise: paper)", 0, 0 },
         { "--budget", ARG_INT, &m.o.budget, "BYTES", "for encode's --budget of this size", 512, 65536 },
         { "--width", ARG_INT, &m.o.width, "N", "neurons in a layer, 8, 16 ... 128 (the preset's)", 8, GMLP_MAX_WIDTH },
-        { "--inner", ARG_INT, &m.o.inner, "N", "training steps on a picture at a time (200; with --noise: 1000)", 1, 100000 },
+        { "--inner", ARG_INT, &m.o.inner, "N", "training steps on a picture at a time (200; with --noise: 1000)", 1,
+          100000 },
         { "--rounds", ARG_INT, &m.o.rounds, "N", "how often each picture takes its turn (10)", 1, 100000 },
-        { "--leave-one-out", ARG_FLAG, &m.o.leave_out, NULL, "no start, but a table of what one is worth on unseen pictures", 0, 0 },
+        { "--leave-one-out", ARG_FLAG, &m.o.leave_out, NULL,
+          "no start, but a table of what one is worth on unseen pictures", 0, 0 },
         { "--from", ARG_SPACE, &m.o.from, "SPACE", "what the numbers are, whatever the files say", 0, 0 },
         { "--seed", ARG_INT, &m.o.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
         { "--threads", ARG_INT, &m.o.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
@@ -313,12 +324,17 @@ int cmd_meta_train(int argc, char **argv) {
         if (m.o.noise) m.count = (int)m.o.noise;
         if (!m.o.inner) m.o.inner = m.o.noise ? 1000 : 200;
         if (!m.o.rounds) m.o.rounds = 10;
-        if (m.o.noise && (pictures || of_pictures)) status = args_wrong(&command, "--noise takes no pictures, nor --rounds, --leave-one-out and --from");
-        else if (!m.count) status = args_wrong(&command, "no file names given; usage: gamutmlp %s %s", command.name, command.synopsis);
-        else if (!m.o.out && !m.o.leave_out) status = args_wrong(&command, "-o FILE is missing: where the start is written");
-        else if (m.o.leave_out && (m.count < 2 || m.o.json)) status = args_wrong(&command, "--leave-one-out needs two pictures and prints a table");
+        if (m.o.noise && (pictures || of_pictures))
+            status = args_wrong(&command, "--noise takes no pictures, nor --rounds, --leave-one-out and --from");
+        else if (!m.count)
+            status = args_wrong(&command, "no file names given; usage: gamutmlp %s %s", command.name, command.synopsis);
+        else if (!m.o.out && !m.o.leave_out)
+            status = args_wrong(&command, "-o FILE is missing: where the start is written");
+        else if (m.o.leave_out && (m.count < 2 || m.o.json))
+            status = args_wrong(&command, "--leave-one-out needs two pictures and prints a table");
         else if (m.o.width % 8) status = args_wrong(&command, "--width takes a multiple of 8");
-        else if (m.o.preset == GMLP_PRESET_PAPER && m.o.budget) status = args_wrong(&command, "--budget chooses a network; --preset paper has its own");
+        else if (m.o.preset == GMLP_PRESET_PAPER && m.o.budget)
+            status = args_wrong(&command, "--budget chooses a network; --preset paper has its own");
         else status = meta_train(&m);
     }
     for (i = 0; i < m.count && m.lessons; i++) lesson_free(&m.lessons[i]);

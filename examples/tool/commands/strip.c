@@ -26,8 +26,11 @@ static int strip(const char *in, const char *out) {
     status = gmlp_strip(bytes, size, output_writer(&o), &why);
     free(bytes);
     if (status) {
-        if (status == GMLP_E_WRITE) output_commit(&o, error); /* knows the reason */
-        else error_text(error, in, "%s (at byte %llu)", why.text ? why.text : gmlp_result_string(status), (unsigned long long)why.offset);
+        if (status == GMLP_E_WRITE)
+            output_commit(&o, error); /* knows the reason */
+        else
+            error_text(error, in, "%s (at byte %llu)", why.text ? why.text : gmlp_result_string(status),
+                       (unsigned long long)why.offset);
         output_discard(&o);
         return fail("strip", "%s", error);
     }
@@ -39,12 +42,18 @@ static int strip(const char *in, const char *out) {
 }
 
 int cmd_strip(int argc, char **argv) {
-    static const args_option options[] = { { NULL, 0, NULL, NULL, NULL, 0, 0 } };
-    static const args_command command = {
+    int force = 0, status;
+    const args_option options[] = {
+        { "--force", ARG_FLAG, &force, NULL, "OUT may be IN", 0, 0 },
+        { NULL, 0, NULL, NULL, NULL, 0, 0 }
+    };
+    const args_command command = {
         "strip", "IN OUT", "Writes the picture without the network. Pixels and all other metadata stay as they are.",
         "  gamutmlp strip photo.jpg plain.jpg", options, 2, NULL
     };
     const char *names[2];
-    const int status = args_parse(&command, argc, argv, names);
-    return status != ARGS_GO_ON ? status : strip(names[0], names[1]);
+    status = args_parse(&command, argc, argv, names);
+    if (status != ARGS_GO_ON) return status;
+    files_forced(force);
+    return strip(names[0], names[1]);
 }

@@ -14,8 +14,8 @@
 
 /* Reading. */
 
-/* A row or column of the picture between two of the map, as libultrahdr has it: the map's sample i lies on the picture's
-   i * scale, and the last one holds to the edge. */
+/* A row or column of the picture between two of the map, as libultrahdr has it: the map's sample i lies on the
+   picture's i * scale, and the last one holds to the edge. */
 typedef struct position {
     uint32_t low, high;
     float to_low, to_high; /* squared distances */
@@ -91,9 +91,10 @@ static int apply_map(const gmlp_image *map, const ultrahdr_metadata *m, double w
     return 0;
 }
 
-/* The base's light, in the primaries in which the gain applies. Where the codes are the file's own they are taken before
-   their rounding to 8 bits, which libultrahdr leaves out too. */
-static int linear_base(const void *bytes, size_t size, const gmlp_image *base, int space, gmlp_image *out, char reason[REASON]) {
+/* The base's light, in the primaries in which the gain applies. Where the codes are the file's own they are taken
+   before their rounding to 8 bits, which libultrahdr leaves out too. */
+static int linear_base(const void *bytes, size_t size, const gmlp_image *base, int space, gmlp_image *out,
+                       char reason[REASON]) {
     gmlp_image codes = *base;
     gmlp_result r;
     int bad = 0;
@@ -117,7 +118,8 @@ static void parse_reason(const gmlp_error *err, char reason[REASON]) {
     snprintf(reason, REASON, "%s (at byte %lu)", err->text, (unsigned long)err->offset);
 }
 
-static int read_map(const uint8_t *bytes, const ultrahdr_parts *parts, const char *name, int *space, picture *map, char error[256]) {
+static int read_map(const uint8_t *bytes, const ultrahdr_parts *parts, const char *name, int *space, picture *map,
+                    char error[256]) {
     const uint8_t *at = bytes + parts->map_offset;
     if (parts->metadata.map_space) { /* only its profile is of use here: a conversion would spoil the codes */
         if (picture_read_memory(at, parts->map_size, name, GMLP_SPACE_NONE, map, error)) return -1;
@@ -127,7 +129,8 @@ static int read_map(const uint8_t *bytes, const ultrahdr_parts *parts, const cha
     return picture_read_memory(at, parts->map_size, name, GMLP_SRGB, map, error);
 }
 
-int ultrahdr_read_memory(const void *bytes, size_t size, const char *name, double headroom, ultrahdr_picture *out, char error[256]) {
+int ultrahdr_read_memory(const void *bytes, size_t size, const char *name, double headroom, ultrahdr_picture *out,
+                         char error[256]) {
     ultrahdr_parts parts;
     gmlp_error err;
     picture map;
@@ -135,6 +138,12 @@ int ultrahdr_read_memory(const void *bytes, size_t size, const char *name, doubl
     int space, bad;
     memset(out, 0, sizeof *out);
     memset(&map, 0, sizeof map);
+    if (gmlp_container_kind(bytes, size) != GMLP_CONTAINER_JPEG) {
+        const char *foreign = foreign_format((const uint8_t *)bytes, size);
+        error_text(error, name, "is %s, not an Ultra HDR picture, which is a JPEG file with a gain map",
+                   foreign ? foreign : "of another kind");
+        return -1;
+    }
     if (ultrahdr_parse(bytes, size, &parts, &err)) {
         parse_reason(&err, reason);
         error_text(error, name, "%s", reason);
@@ -173,7 +182,8 @@ void ultrahdr_free(ultrahdr_picture *p) {
     memset(p, 0, sizeof *p);
 }
 
-int ultrahdr_base(const void *bytes, size_t size, const char *name, uint8_t **base, size_t *base_size, char error[256]) {
+int ultrahdr_base(const void *bytes, size_t size, const char *name, uint8_t **base, size_t *base_size,
+                  char error[256]) {
     gmlp_error err;
     char reason[REASON];
     if (!ultrahdr_part(bytes, size, base, base_size, &err)) return 0;
@@ -249,7 +259,8 @@ static void describe_gains(const gains *g, ultrahdr_metadata *m) {
     m->headroom_alternate = fmax(m->headroom_alternate, 1 / 64.0); /* an SDR display shows the base in any case */
 }
 
-static int encode_gains(const gains *g, const ultrahdr_metadata *m, int quality, uint8_t **bytes, size_t *size, char reason[REASON]) {
+static int encode_gains(const gains *g, const ultrahdr_metadata *m, int quality, uint8_t **bytes, size_t *size,
+                        char reason[REASON]) {
     const size_t samples = (size_t)g->width * g->height * (size_t)g->channels;
     uint8_t *codes = (uint8_t *)malloc(samples);
     picture_write_opts opts = { 0, 0 };
@@ -275,14 +286,18 @@ static int encode_gains(const gains *g, const ultrahdr_metadata *m, int quality,
     image.type = GMLP_U8;
     opts.quality = quality;
     bad = jpeg_save_bare(file, &image, g->channels, &opts, reason);
-    bad |= fclose(file);
+    if ((fclose(file) || !buffer) && !bad) { /* the last growth of the memory may have failed, too */
+        snprintf(reason, REASON, "out of memory");
+        bad = -1;
+    }
     free(codes);
     if (bad) free(buffer);
     else *bytes = (uint8_t *)buffer;
     return bad ? -1 : 0;
 }
 
-static int join(const void *base, size_t base_size, const gains *g, int quality, uint8_t **file, size_t *size, char reason[REASON]) {
+static int join(const void *base, size_t base_size, const gains *g, int quality, uint8_t **file, size_t *size,
+                char reason[REASON]) {
     ultrahdr_metadata metadata;
     uint8_t *map;
     size_t map_size;
@@ -296,25 +311,27 @@ static int join(const void *base, size_t base_size, const gains *g, int quality,
     return r ? -1 : 0;
 }
 
-static int encode(const void *base, size_t base_size, const picture *sdr, const gmlp_image *hdr, const ultrahdr_write_opts *opts,
-                  uint8_t **file, size_t *size, char reason[REASON]) {
+static int encode(const void *base, size_t base_size, const picture *sdr, const gmlp_image *hdr,
+                  const ultrahdr_write_opts *opts, uint8_t **file, size_t *size, char reason[REASON]) {
     gmlp_image light, target;
     gains g = { NULL, 0, 0, 0 };
     gmlp_result r = GMLP_OK;
     int bad;
     if (hdr->width != sdr->image.width || hdr->height != sdr->image.height) {
-        snprintf(reason, REASON, "the HDR picture has %u x %u pixels, the base %u x %u", hdr->width, hdr->height, sdr->image.width,
-                 sdr->image.height);
+        snprintf(reason, REASON, "the HDR picture has %u x %u pixels, the base %u x %u", hdr->width, hdr->height,
+                 sdr->image.width, sdr->image.height);
         return -1;
     }
     bad = linear_base(base, base_size, &sdr->image, sdr->image.space, &light, reason);
     target = light;
     target.data = NULL;
     bad = bad || image_allocate(&target, reason);
-    if (!bad && (r = gmlp_convert(hdr, &target, NULL)) != GMLP_OK) snprintf(reason, REASON, "%s", gmlp_result_string(r));
+    if (!bad && (r = gmlp_convert(hdr, &target, NULL)) != GMLP_OK)
+        snprintf(reason, REASON, "%s", gmlp_result_string(r));
     if (!bad && !r) {
         snprintf(reason, REASON, "out of memory");
-        bad = measure_gains(&light, &target, (uint32_t)(opts->scale ? opts->scale : 1), opts->channels ? opts->channels : 3, &g) ||
+        bad = measure_gains(&light, &target, (uint32_t)(opts->scale ? opts->scale : 1),
+                            opts->channels ? opts->channels : 3, &g) ||
               join(base, base_size, &g, opts->quality, file, size, reason);
     }
     free(light.data);
@@ -323,8 +340,8 @@ static int encode(const void *base, size_t base_size, const picture *sdr, const 
     return bad || r ? -1 : 0;
 }
 
-int ultrahdr_encode(const void *base, size_t base_size, const gmlp_image *hdr, const ultrahdr_write_opts *opts, uint8_t **file,
-                    size_t *size, char error[256]) {
+int ultrahdr_encode(const void *base, size_t base_size, const gmlp_image *hdr, const ultrahdr_write_opts *opts,
+                    uint8_t **file, size_t *size, char error[256]) {
     static const ultrahdr_write_opts defaults = { 0, 0, 0 };
     picture sdr;
     char reason[REASON];

@@ -18,7 +18,8 @@ typedef struct ultrahdr_picture {
 /* headroom: of the display, log2 of its peak over SDR white; INFINITY: all that the file has. 0, or -1 and a text that
    names file and reason; for files without a gain map too. */
 int ultrahdr_read(const char *path, double headroom, ultrahdr_picture *out, char error[256]);
-int ultrahdr_read_memory(const void *bytes, size_t size, const char *name, double headroom, ultrahdr_picture *out, char error[256]);
+int ultrahdr_read_memory(const void *bytes, size_t size, const char *name, double headroom, ultrahdr_picture *out,
+                         char error[256]);
 void ultrahdr_free(ultrahdr_picture *p);
 
 /* The base's own JPEG file, without what tells of a gain map and of pictures behind it; of any JPEG picture. The caller
@@ -31,11 +32,11 @@ typedef struct ultrahdr_write_opts {
     int quality;  /* of the map's JPEG; 0: 95 */
 } ultrahdr_write_opts;
 
-/* One file of the base's JPEG bytes, which may carry a network, and the gain that makes of its pixels, as they decode, the
-   HDR picture. hdr: same size, any space and type; light below 0 in the base's primaries is taken as 0. Opts may be
+/* One file of the base's JPEG bytes, which may carry a network, and the gain that makes of its pixels, as they decode,
+   the HDR picture. hdr: same size, any space and type; light below 0 in the base's primaries is taken as 0. Opts may be
    NULL. The caller frees. */
-int ultrahdr_encode(const void *base, size_t base_size, const gmlp_image *hdr, const ultrahdr_write_opts *opts, uint8_t **file,
-                    size_t *size, char error[256]);
+int ultrahdr_encode(const void *base, size_t base_size, const gmlp_image *hdr, const ultrahdr_write_opts *opts,
+                    uint8_t **file, size_t *size, char error[256]);
 /* The same for a base of 8-bit pixels, which are first made a JPEG picture in their space, into a file. */
 int ultrahdr_write(const char *path, const gmlp_image *base, const picture_write_opts *base_opts, const gmlp_image *hdr,
                    const ultrahdr_write_opts *opts, char error[256]);

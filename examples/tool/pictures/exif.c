@@ -47,7 +47,7 @@ void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts) {
     b.big = bytes[0] == 'M';
     first = number(&b, 4, 4);
     turned = value_of(&b, first, ORIENTATION);
-    if (turned >= 1 && turned <= 8) picture_note_orientation(facts, (int)turned);
+    if (turned <= 8) facts->orientation = (int)turned;
     exif = value_of(&b, first, EXIF_DIRECTORY);
     space = value_of(&b, exif, COLOR_SPACE);
     at = find_tag(&b, value_of(&b, exif, INTEROPERABILITY), INDEX);

@@ -11,6 +11,7 @@ typedef struct picture_facts {
     uint8_t cicp[4];         /* has_cicp */
     int has_cicp, srgb;      /* a cICP chunk; an sRGB chunk */
     int exif_space;          /* gmlp_space that EXIF means, or EXIF_OTHER_SPACE */
+    int orientation;         /* EXIF's or TIFF's, 1 to 8; 0: not said */
     double gamma;            /* exponent from code to light, from a gAMA chunk or, 1, from EXR; NAN: damaged */
     double xy[8];            /* red, green, blue, white; has_xy */
     int has_xy;
@@ -31,9 +32,6 @@ void picture_note(char notes[PICTURE_NOTES], const char *format, ...)
     __attribute__((format(printf, 2, 3)))
 #endif
     ;
-
-/* Notes an EXIF or TIFF orientation that is not upright, 1. */
-void picture_note_orientation(picture_facts *facts, int orientation);
 
 /* Memory for an image's packed rows; sets stride to 0. 0, or -1 and a reason. */
 int image_allocate(gmlp_image *image, char reason[REASON]);
@@ -61,6 +59,9 @@ void alpha_divide(int type, void *rgb, const void *alpha, size_t n);
    divided where alpha is above 0. Where it is 0 the colour stays: light without a body, as fire and glints have it.
    Integers are rounded and end at full; alpha that is not a number, infinite or negative divides nothing. */
 void alpha_divide(int type, void *rgb, const void *alpha, size_t n);
+
+/* "a HEIC picture": what a file is that none of these can read; NULL if it is not known either. */
+const char *foreign_format(const uint8_t *bytes, size_t size);
 
 /* A JPEG picture's codes, 0..1, before they are rounded to 8-bit RGB. Subsampled colour is repeated, not smoothed. */
 int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]);

@@ -51,15 +51,12 @@ static format find_format(const uint8_t *b, size_t size) {
     return f;
 }
 
-void picture_note_orientation(picture_facts *facts, int orientation) {
-    if (orientation != 1)
-        picture_note(facts->notes, "its orientation tag (%d) is not carried over: the pixels are taken as they are stored",
-                     orientation);
-}
-
-static void note_metadata(picture_facts *facts) {
+static void note_rest(picture_facts *facts) {
     static const char *const which[8] = { NULL, "EXIF is", "IPTC is", "EXIF and IPTC are", "XMP is", "EXIF and XMP are",
                                           "IPTC and XMP are", "EXIF, IPTC and XMP are" };
+    if (facts->orientation > 1)
+        picture_note(facts->notes, "its orientation tag (%d) says turned; the pixels are taken as they are stored",
+                     facts->orientation);
     if (facts->metadata) picture_note(facts->left, "its %s not carried over", which[facts->metadata & 7]);
 }
 
@@ -71,12 +68,14 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
     memset(out, 0, sizeof *out);
     memset(&facts, 0, sizeof facts);
     if (!f.load) {
-        error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
+        const char *foreign = foreign_format((const uint8_t *)bytes, size);
+        if (foreign) error_text(error, name, "is %s, which cannot be read; convert it to a 16-bit TIFF or PNG first", foreign);
+        else error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
         return -1;
     }
     bad = f.load((const uint8_t *)bytes, size, &out->image, &facts, reason) || decide_space(out, &facts, from_space, reason);
     free(facts.icc);
-    note_metadata(&facts);
+    note_rest(&facts);
     memcpy(out->notes, facts.notes, sizeof out->notes);
     memcpy(out->left, facts.left, sizeof out->left);
     if (!bad) return 0;

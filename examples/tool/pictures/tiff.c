@@ -240,7 +240,7 @@ static int tiff_layout_read(TIFF *t, tiff_layout *l, picture_facts *facts, char 
     }
     if (l->photometric == PHOTOMETRIC_PALETTE && read_palette(t, l, reason)) return -1;
     read_extra_samples(t, l, facts->notes);
-    if (TIFFGetField(t, TIFFTAG_ORIENTATION, &orientation)) picture_note_orientation(facts, orientation);
+    if (TIFFGetField(t, TIFFTAG_ORIENTATION, &orientation)) facts->orientation = orientation;
     return 0;
 }
 

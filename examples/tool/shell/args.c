@@ -74,14 +74,15 @@ static int take_value(const args_command *command, const args_option *o, const c
             char *end;
             const double v = strtod(text, &end);
             if (end == text || *end || !(v >= (double)o->low && v <= (double)o->high))
-                return args_wrong(command, "%s takes a number from %llu to %llu, not '%s'", o->name, (unsigned long long)o->low,
-                                  (unsigned long long)o->high, text);
+                return args_wrong(command, "%s takes a number from %llu to %llu, not '%s'", o->name,
+                                  (unsigned long long)o->low, (unsigned long long)o->high, text);
             *(double *)o->target = v;
             break;
         }
         case ARG_CHOICE: {
             int index = choice_index(o->value, text);
-            if (index < 0) return args_wrong(command, "%s: unknown %s '%s'; known are %s", o->name, o->name + 2, text, o->value);
+            if (index < 0)
+                return args_wrong(command, "%s: unknown %s '%s'; known are %s", o->name, o->name + 2, text, o->value);
             *(int *)o->target = index;
             break;
         }
@@ -109,7 +110,8 @@ int args_parse(const args_command *command, int argc, char **argv, const char **
             if (!strcmp(arg, "-"))
                 return args_wrong(command, "'-' (standard input or output) is not supported; give a file name");
             if (!*arg) return args_wrong(command, "a file name is empty");
-            if (found == command->operands && !command->count) return args_wrong(command, "one name too many: '%s'", arg);
+            if (found == command->operands && !command->count)
+                return args_wrong(command, "one name too many: '%s'", arg);
             operands[found++] = arg;
             continue;
         }
@@ -129,18 +131,20 @@ int args_parse(const args_command *command, int argc, char **argv, const char **
         if (o->kind == ARG_FLAG) {
             if (equals) return args_wrong(command, "%s takes no value", o->name);
             *(int *)o->target = 1;
-        } else if (o->kind == ARG_INT_OR_NONE && !equals && (i + 1 == argc || argv[i + 1][0] < '0' || argv[i + 1][0] > '9')) {
+        } else if (o->kind == ARG_INT_OR_NONE && !equals &&
+                   (i + 1 == argc || argv[i + 1][0] < '0' || argv[i + 1][0] > '9')) {
             *(uint64_t *)o->target = o->low;
         } else {
             int status;
-            if (!equals && i + 1 == argc) return args_wrong(command, "%s needs a value: %s %s", o->name, o->name, o->value);
+            if (!equals && i + 1 == argc)
+                return args_wrong(command, "%s needs a value: %s %s", o->name, o->name, o->value);
             status = take_value(command, o, equals ? equals + 1 : argv[++i]);
             if (status != ARGS_GO_ON) return status;
         }
     }
     if (found < command->operands)
-        return args_wrong(command, "%s; usage: gamutmlp %s %s", found ? "a file name is missing" : "no file names given",
-                          command->name, command->synopsis);
+        return args_wrong(command, "%s; usage: gamutmlp %s %s",
+                          found ? "a file name is missing" : "no file names given", command->name, command->synopsis);
     if (command->count) *command->count = found;
     return ARGS_GO_ON;
 }

@@ -35,8 +35,8 @@ typedef struct args_command {
 
 #define ARGS_GO_ON (-1)
 
-/* Reads argv[1..]; operands[0..] get the file names (with count there must be room for argc). Returns ARGS_GO_ON, or the exit status: 0 after
-   --help, 2 after a message on stderr that names the option. */
+/* Reads argv[1..]; operands[0..] get the file names (with count there must be room for argc). Returns ARGS_GO_ON, or
+   the exit status: 0 after --help, 2 after a message on stderr that names the option. */
 int args_parse(const args_command *command, int argc, char **argv, const char **operands);
 
 /* Prints "gamutmlp NAME: message" and a pointer to --help; returns 2. */

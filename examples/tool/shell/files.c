@@ -12,25 +12,58 @@
 
 #include "shell/messages.h"
 
+/* Of a program, set by files_guard: what was read, and whether an output may take its place. */
+static struct {
+    int on, force; /* force: -1: the command has no --force */
+    struct { dev_t device; ino_t inode; } *inputs;
+    size_t count;
+} guard = { 0, -1, NULL, 0 };
+
+static int remember(const struct stat *st) {
+    void *larger = realloc(guard.inputs, (guard.count + 1) * sizeof *guard.inputs);
+    if (!larger) return -1;
+    guard.inputs = larger;
+    guard.inputs[guard.count].device = st->st_dev;
+    guard.inputs[guard.count++].inode = st->st_ino;
+    return 0;
+}
+
+static int was_read(const struct stat *st) {
+    size_t i;
+    for (i = 0; i < guard.count; i++)
+        if (guard.inputs[i].device == st->st_dev && guard.inputs[i].inode == st->st_ino) return 1;
+    return 0;
+}
+
+void files_forced(int force) { guard.force = force; }
+
 /* Reading. */
+
+/* NULL, or why it is not read. What has no end, such as /dev/zero, would fill the memory. */
+static const char *unreadable(const struct stat *st) {
+    if (S_ISDIR(st->st_mode)) return "is a folder";
+    if (S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode)) return "is a device, not a file";
+    return guard.on && S_ISREG(st->st_mode) && remember(st) ? "out of memory" : NULL;
+}
 
 int file_read(const char *path, uint8_t **bytes, size_t *size, char error[256]) {
     FILE *f = fopen(path, "rb");
     struct stat st;
     uint8_t *data = NULL;
     size_t used = 0, room = 0;
-    if (!f) {
+    const char *why;
+    if (!f || fstat(fileno(f), &st)) {
         error_text(error, path, "%s", strerror(errno));
+        if (f) fclose(f);
         return -1;
     }
-    if (!fstat(fileno(f), &st)) {
-        if (S_ISDIR(st.st_mode)) {
-            error_text(error, path, "is a folder");
-            fclose(f);
-            return -1;
-        }
-        if (S_ISREG(st.st_mode) && st.st_size > 0) room = (size_t)st.st_size;
+    why = unreadable(&st);
+    if (why) {
+        error_text(error, path, "%s", why);
+        fclose(f);
+        return -1;
     }
+    if (S_ISREG(st.st_mode) && st.st_size > 0) room = (size_t)st.st_size;
     for (;;) { /* also reads what has no size, such as a pipe */
         size_t n;
         if (!data || used == room) {
@@ -48,8 +81,8 @@ int file_read(const char *path, uint8_t **bytes, size_t *size, char error[256]) 
         n = fread(data + used, 1, room - used, f);
         used += n;
         if (n) continue;
-        if (ferror(f)) {
-            error_text(error, path, "%s", strerror(errno));
+        if (ferror(f) || !used) {
+            error_text(error, path, "%s", ferror(f) ? strerror(errno) : "is empty");
             break;
         }
         fclose(f);
@@ -85,18 +118,20 @@ static void on_signal(int number) {
     raise(number);
 }
 
-void output_catch_signals(void) {
-    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+void files_guard(void) {
+    static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU,
+                                   SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS };
     struct sigaction action;
     size_t i;
     memset(&action, 0, sizeof action);
     for (i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        struct sigaction old;
-        if (!sigaction(numbers[i], NULL, &old) && old.sa_handler == SIG_IGN) continue; /* as under nohup */
+        struct sigaction old; /* ignored, as under nohup, or a sanitizer's: it stays */
+        if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_DFL) continue;
         action.sa_handler = on_signal;
         sigaction(numbers[i], &action, NULL);
     }
     signal(SIGXFSZ, SIG_IGN);
+    guard.on = 1;
 }
 
 static void release(output *o, int remove_file) {
@@ -114,43 +149,83 @@ static int free_slot(void) {
     return -1;
 }
 
-int output_open(output *o, const char *path, char error[256]) {
+/* Names the folder when it is what is wrong. */
+static void cannot_write(char error[256], const char *path, int reason) {
+    const char *slash = strrchr(path, '/');
+    const int length = slash ? slash > path ? (int)(slash - path) : 1 : 1;
+    const char *fault = reason == ENOENT ? "does not exist" : reason == ENOTDIR ? "is no folder" : "is write-protected";
+    if (reason == ENOENT || reason == ENOTDIR || reason == EACCES || reason == EPERM)
+        error_text(error, path, "cannot be written: the folder %.*s %s", length < 100 ? length : 100,
+                   slash ? path : ".", fault);
+    else error_text(error, path, "cannot be written: %s", strerror(reason));
+}
+
+/* May the file that is there be replaced? 0, or -1 and a text. */
+static int may_replace(const char *path, const struct stat *st, char error[256]) {
+    if (!S_ISREG(st->st_mode)) /* a rename would replace a device by a file */
+        error_text(error, path, "is %s", S_ISDIR(st->st_mode) ? "a folder" : "not an ordinary file");
+    else if (guard.force != 1 && was_read(st))
+        error_text(error, path, "is read by this command, and would be replaced; give the output another name%s",
+                   guard.force < 0 ? "" : " (--force replaces it)");
+    else if (access(path, W_OK) || !(st->st_mode & S_IWUSR)) /* root may write anything, but means to protect, too */
+        error_text(error, path,
+                   "is write-protected and stays as it is; give the output another name, or make it writable");
+    else return 0;
+    return -1;
+}
+
+/* The name, with links followed so that they stay links; what is there already, in o. 0, or -1 and a text. */
+static int find_place(output *o, const char *path, char error[256]) {
     struct stat st;
+    mode_t mask;
+    if (!stat(path, &st)) {
+        if (may_replace(path, &st, error)) return -1;
+        o->replaces = 1;
+        o->mode = st.st_mode & 0777;
+        o->owner = st.st_uid;
+        o->group = st.st_gid;
+        o->path = realpath(path, NULL);
+    } else if (!lstat(path, &st)) {
+        error_text(error, path, "is a link to what is not there");
+        return -1;
+    } else {
+        mask = umask(077);
+        umask(mask);
+        o->mode = 0666 & ~mask;
+        o->path = strdup(path);
+    }
+    if (o->path) return 0;
+    error_text(error, path, "%s", strerror(errno));
+    return -1;
+}
+
+int output_open(output *o, const char *path, char error[256]) {
     const char *slash;
     size_t folder, room;
-    int fd = -1, i, exists = !stat(path, &st), slot = free_slot();
+    int fd = -1, i, reason, slot = free_slot();
     memset(o, 0, sizeof *o);
-    if (exists && !S_ISREG(st.st_mode)) { /* a rename would replace a device by a file */
-        error_text(error, path, "is %s", S_ISDIR(st.st_mode) ? "a folder" : "not an ordinary file");
-        return -1;
-    }
-    o->path = exists ? realpath(path, NULL) : NULL; /* so that a link stays a link */
-    if (!o->path) o->path = strdup(path);
-    slash = o->path ? strrchr(o->path, '/') : NULL;
+    if (find_place(o, path, error)) return -1;
+    slash = strrchr(o->path, '/');
     folder = slash ? (size_t)(slash - o->path) + 1 : 0;
     room = folder + 64;
-    if (!o->path || !(o->temporary = (char *)malloc(room)) || slot < 0 || room > sizeof unfinished[0].path) {
-        error_text(error, path, "%s", o->path && o->temporary ? "the name is too long" : "out of memory");
-        free(o->temporary);
-        o->temporary = NULL;
+    if (!(o->temporary = (char *)malloc(room)) || slot < 0 || room > sizeof unfinished[0].path) {
+        error_text(error, path, "%s", o->temporary ? "the name is too long" : "out of memory");
         release(o, 0);
         return -1;
     }
-    for (i = 0; i < 100 && fd < 0; i++) { /* a crashed run may have left the first names */
+    for (i = 0; i < 100 && fd < 0; i++) { /* a killed run may have left the first names */
         snprintf(o->temporary, room, "%.*s.gamutmlp-%ld-%d.tmp", (int)folder, o->path, (long)getpid(), i);
         unfinished[slot].used = 0;
         strcpy(unfinished[slot].path, o->temporary);
         unfinished[slot].used = 1;
-        fd = open(o->temporary, O_RDWR | O_CREAT | O_EXCL, 0666);
+        fd = open(o->temporary, O_RDWR | O_CREAT | O_EXCL, 0600); /* nobody reads along; commit opens it to others */
         if (fd < 0 && errno != EEXIST) break;
     }
     o->slot = slot + 1;
-    if (fd >= 0) {
-        if (exists && fchmod(fd, st.st_mode & 0777)) { /* a courtesy; the file is usable without */ }
-        o->file = fdopen(fd, "w+b");
-    }
+    if (fd >= 0) o->file = fdopen(fd, "w+b");
     if (!o->file) {
-        error_text(error, path, "cannot be written: %s", strerror(errno));
+        reason = errno;
+        cannot_write(error, path, reason);
         if (fd >= 0) close(fd);
         release(o, fd >= 0);
         return -1;
@@ -158,12 +233,45 @@ int output_open(output *o, const char *path, char error[256]) {
     return 0;
 }
 
+/* The rights of what is replaced, or of a new file. A group that cannot be kept gets no rights. */
+static void give_rights(const output *o) {
+    const int fd = fileno(o->file);
+    mode_t mode = o->mode;
+    if (o->replaces && fchown(fd, o->owner, (gid_t)-1)) { /* root can; others own the new file */ }
+    if (o->replaces && fchown(fd, (uid_t)-1, o->group)) mode &= ~(mode_t)070;
+    if (fchmod(fd, mode)) { /* the file is usable by its owner */ }
+}
+
+/* What can be lost in a power cut is written out first, so that there is always the old file or the new one whole.
+   Some file systems cannot, and say so. */
+static int synced(int fd) { return !fsync(fd) || errno == EINVAL || errno == ENOTSUP || errno == ENOSYS; }
+
+static void sync_folder(char *path) {
+    char *slash = strrchr(path, '/');
+    int fd;
+    if (slash) slash[1] = 0;
+    fd = open(slash ? path : ".", O_RDONLY);
+    if (fd < 0) return;
+    fsync(fd); /* the file is in its place all the same */
+    close(fd);
+}
+
 int output_commit(output *o, char error[256]) {
+    struct stat st;
     int bad = ferror(o->file), reason = bad ? errno : 0;
     if (!bad && fflush(o->file)) bad = 1, reason = errno;
+    if (!bad) give_rights(o);
+    if (!bad && !synced(fileno(o->file))) bad = 1, reason = errno;
     if (fclose(o->file) && !bad) bad = 1, reason = errno;
+    o->file = NULL;
+    /* Once more: what is there now may have come, or been read, since the opening. */
+    if (!bad && !stat(o->path, &st) && may_replace(o->path, &st, error)) {
+        release(o, 1);
+        return -1;
+    }
     if (!bad && rename(o->temporary, o->path)) bad = 1, reason = errno;
     if (bad) error_text(error, o->path, "cannot be written: %s", reason ? strerror(reason) : "a write failed");
+    else sync_folder(o->path);
     release(o, bad);
     return bad ? -1 : 0;
 }

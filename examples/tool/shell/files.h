@@ -5,22 +5,27 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "gamutmlp.h"
 
-/* A whole file into memory; the caller frees. 0, or -1 and a text that names file and reason. */
+/* A whole file into memory; the caller frees. 0, or -1 and a text that names file and reason; of an empty file, too. */
 int file_read(const char *path, uint8_t **bytes, size_t *size, char error[256]);
 
 /* The end of a name after its last dot, "" if there is none; and a comparison that ignores case. */
 const char *path_extension(const char *path);
 int path_has_extension(const char *path, const char *extension);
 
-/* A file in the making. It has a temporary name beside its place until output_commit, so that a reader
-   never sees half a file and a failure leaves what was there. Ctrl-C removes it. */
+/* A file in the making. It has a temporary name beside its place until output_commit, so that a reader never sees half
+   a file and a failure leaves what was there; only its owner can read it until then. A file that is write-protected, or
+   that was read (by whatever name), is not replaced. */
 typedef struct output {
     FILE *file;
     char *path, *temporary;
-    int slot;
+    int slot, replaces; /* replaces: an older file, whose rights these are */
+    mode_t mode;
+    uid_t owner;
+    gid_t group;
 } output;
 int output_open(output *o, const char *path, char error[256]);
 /* After every write: looks for errors, closes, renames. On failure nothing is left behind. */
@@ -28,7 +33,11 @@ int output_commit(output *o, char error[256]);
 void output_discard(output *o); /* a zeroed, committed or discarded output is fine */
 /* As the library's writer; user is an output. */
 gmlp_writer output_writer(output *o);
-/* Removes unfinished files on SIGINT, SIGTERM and SIGHUP; a file-size limit becomes a write error. */
-void output_catch_signals(void);
+
+/* For a program, once: from here on outputs spare what file_read has read, unfinished files are removed on every signal
+   that ends the program (SIGKILL cannot be caught), and a file-size limit becomes a write error. */
+void files_guard(void);
+/* By a command that has --force: was it given? Then outputs replace what was read, too. */
+void files_forced(int force);
 
 #endif

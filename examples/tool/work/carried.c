@@ -26,14 +26,15 @@ int carried_open(const char *path, carried *c, char error[256]) {
         return -1;
     }
     if (status) {
-        error_text(error, path, "%s (at byte %llu)", why.text ? why.text : gmlp_result_string(status), (unsigned long long)why.offset);
+        error_text(error, path, "%s (at byte %llu)", why.text ? why.text : gmlp_result_string(status),
+                   (unsigned long long)why.offset);
         return -1;
     }
     status = gmlp_blob_read(blob, c->blob_size, NULL, &c->net, &why);
     gmlp_bytes_free(blob, c->blob_size, NULL);
     if (!status) return 0;
-    error_text(error, path, "the network in it cannot be read: %s (at byte %llu of it)", why.text ? why.text : gmlp_result_string(status),
-               (unsigned long long)why.offset);
+    error_text(error, path, "the network in it cannot be read: %s (at byte %llu of it)",
+               why.text ? why.text : gmlp_result_string(status), (unsigned long long)why.offset);
     return -1;
 }
 
@@ -84,6 +85,7 @@ int start_read(const char *path, gmlp_net *net, char error[256]) {
         if (bad) error_text(error, path, "%s", why.text ? why.text : gmlp_result_string(status));
     }
     carried_free(&c);
-    if (!bad && net->method == GMLP_METHOD_NONE) bad = 1, error_text(error, path, "its network has no weights to start from");
+    if (!bad && net->method == GMLP_METHOD_NONE)
+        bad = 1, error_text(error, path, "its network has no weights to start from");
     return bad ? -1 : 0;
 }

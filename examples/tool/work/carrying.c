@@ -9,7 +9,8 @@
 #include "work/carried.h"
 
 int preset_of_choice(int choice) {
-    static const int presets[] = { GMLP_PRESET_DEFAULT, GMLP_PRESET_FAST, GMLP_PRESET_HIGH, GMLP_PRESET_MAX, GMLP_PRESET_PAPER };
+    static const int presets[] = { GMLP_PRESET_DEFAULT, GMLP_PRESET_FAST, GMLP_PRESET_HIGH, GMLP_PRESET_MAX,
+                                   GMLP_PRESET_PAPER };
     return presets[choice];
 }
 
@@ -59,7 +60,8 @@ const char *training_because(const training *t, char text[160]) {
     if (t->width) snprintf(text, 160, "as --width says");
     else if (t->preset == GMLP_PRESET_PAPER) snprintf(text, 160, "as published");
     else if (t->start_path) snprintf(text, 160, "as the start in %s", t->start_path);
-    else if (t->budget) snprintf(text, 160, "the widest that leaves 3.6 bits a weight of %llu bytes", (unsigned long long)t->budget);
+    else if (t->budget)
+        snprintf(text, 160, "the widest that leaves 3.6 bits a weight of %llu bytes", (unsigned long long)t->budget);
     else snprintf(text, 160, "preset %s", names[t->preset]);
     return text;
 }
@@ -80,10 +82,12 @@ int carrying_open(carrying *c) {
 int carrying_compress(carrying *c, const picture_write_opts *opts) {
     const int space = c->base.image.space;
     char error[256];
-    if (picture_encode_memory(c->container, &c->base.image, opts, &c->file, &c->file_size, error)) return fail(c->command, "%s", error);
+    if (picture_encode_memory(c->container, &c->base.image, opts, &c->file, &c->file_size, error))
+        return fail(c->command, "%s", error);
     if (c->container == GMLP_CONTAINER_PNG) return 0;
     picture_free(&c->base);
-    return picture_read_memory(c->file, c->file_size, c->out, space, &c->base, error) ? fail(c->command, "%s", error) : 0;
+    return picture_read_memory(c->file, c->file_size, c->out, space, &c->base, error) ? fail(c->command, "%s", error)
+                                                                                      : 0;
 }
 
 int carrying_network(carrying *c, gmlp_net *trained) {
@@ -106,7 +110,8 @@ int carrying_write(carrying *c, int carriers) {
     opts.carriers = carriers;
     opts.keep_color = c->net.base_space != GMLP_SRGB;
     status = gmlp_embed(c->file, c->file_size, c->blob, c->blob_size, &opts, output_writer(&c->output), &why);
-    if (status && status != GMLP_E_WRITE) return fail(c->command, "%s: %s", c->out, why.text ? why.text : gmlp_result_string(status));
+    if (status && status != GMLP_E_WRITE)
+        return fail(c->command, "%s: %s", c->out, why.text ? why.text : gmlp_result_string(status));
     if (!status) c->out_size = (uint64_t)ftell(c->output.file);
     c->metadata_bytes = c->out_size - carried_bare_size(c->file, c->file_size);
     return output_commit(&c->output, error) ? fail(c->command, "%s", error) : 0; /* knows why a write failed */

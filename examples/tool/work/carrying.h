@@ -4,6 +4,7 @@
 
 #include "gamutmlp.h"
 #include "pictures/picture.h"
+#include "shell/args.h"
 #include "shell/files.h"
 #include "shell/pool.h"
 #include "shell/progress.h"
@@ -21,6 +22,16 @@ typedef struct training {
     progress bar;
     double began, seconds;
 } training;
+
+/* Their rows in a command's table, but for --preset and --start, whose help differs. */
+#define TRAINING_OPTIONS(t) \
+    { "--budget", ARG_INT, &(t).budget, "BYTES", \
+      "the network's size at most; metadata takes 1.4 to 2.8 times that", 512, 65536 }, \
+    { "--width", ARG_INT, &(t).width, "N", \
+      "neurons in each of the two layers, a multiple of 8 (as preset and budget have it)", 8, GMLP_MAX_WIDTH }, \
+    { "--iterations", ARG_INT, &(t).iterations, "N", "training steps (the preset's)", 1, 10000000 }, \
+    { "--seed", ARG_INT, &(t).seed, "N", "of all random numbers (0)", 0, UINT64_MAX }, \
+    { "--threads", ARG_INT, &(t).threads, "N", "threads (one a processor); the result is the same", 1, 256 }
 
 /* NULL, or why these options do not go together. */
 const char *training_contradiction(const training *t);
@@ -49,7 +60,8 @@ typedef struct carrying {
 void carrying_begin(carrying *c, const char *command, const char *out);
 /* These give 0, or 1 after a message. */
 int carrying_open(carrying *c);    /* the output, before the long part */
-int carrying_compress(carrying *c, const picture_write_opts *opts); /* base into file; of a JPEG base becomes what compression left */
+/* The base into file; of a JPEG base becomes what compression left. */
+int carrying_compress(carrying *c, const picture_write_opts *opts);
 int carrying_network(carrying *c, gmlp_net *trained);               /* takes it over */
 int carrying_write(carrying *c, int carriers);
 void carrying_free(carrying *c);

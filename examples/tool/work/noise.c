@@ -144,7 +144,8 @@ static void lab_to_rec2020(const double lab[3], float rgb[3]) {
 }
 
 static double luminance(const float rgb[3]) {
-    return 0.2627002120112671 * (double)rgb[0] + 0.6779980715188708 * (double)rgb[1] + 0.05930171646986196 * (double)rgb[2];
+    return 0.2627002120112671 * (double)rgb[0] + 0.6779980715188708 * (double)rgb[1] +
+           0.05930171646986196 * (double)rgb[2];
 }
 
 /* In place. The logarithmic mean is taken without logarithms: of the product, kept as m 2^e, as many square
@@ -167,7 +168,8 @@ static void reinhard(float *rgb, size_t count) {
     scale = 0.18 / ldexp(m, (int)e);
     largest *= scale;
     for (i = 0; i < count; i++) {
-        const double l = scale * luminance(rgb + 3 * i), factor = scale * (1.0 + l / (largest * largest)) / (1.0 + l); /* Ld / Y */
+        const double l = scale * luminance(rgb + 3 * i),
+                     factor = scale * (1.0 + l / (largest * largest)) / (1.0 + l); /* Ld / Y */
         int c;
         for (c = 0; c < 3; c++) rgb[3 * i + c] = (float)((double)rgb[3 * i + c] * factor);
     }
@@ -211,7 +213,8 @@ gmlp_result noise_make(uint32_t size, uint64_t seed, noise *out) {
             const double x = (fields[i] - low) / (high - low);
             double lab[3];
             lab[0] = 105.0 / (1.0 + exponential(-4.0 * (2.0 * x - 1.0)));
-            for (c = 1; c < 3; c++) lab[c] = 150.0 * (fields[(size_t)c * count + i] - mean[c] / (double)count) / (high - low);
+            for (c = 1; c < 3; c++)
+                lab[c] = 150.0 * (fields[(size_t)c * count + i] - mean[c] / (double)count) / (high - low);
             lab_to_rec2020(lab, rgb + 3 * i);
         }
         memset(&opts, 0, sizeof opts);

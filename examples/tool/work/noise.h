@@ -10,7 +10,8 @@
 
    The SDR one is by the global operator of Reinhard, Stark, Shirley, Ferwerda, "Photographic tone reproduction for
    digital images", SIGGRAPH 2002, equations 1, 2 and 4: with luminance Y, L = 0.18 Y / exp(mean(log(1e-6 + Y))),
-   Ld = L (1 + L / Lmax^2) / (1 + L), Lmax the largest L. Colours keep the ratios of their channels and are clipped to sRGB.
+   Ld = L (1 + L / Lmax^2) / (1 + L), Lmax the largest L. Colours keep the ratios of their channels and are clipped to
+   sRGB.
 
    The same size and seed give the same pixels on every machine with IEEE 754 doubles: of the C library only sqrt takes
    part, which is correctly rounded, and no compiler may fuse a multiplication and an addition. */

@@ -8,6 +8,7 @@
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "shell/progress.h"
+#include "work/extras.h"
 
 /* The command line. */
 
@@ -27,6 +28,11 @@ static int parse_crop(const char *text, rectangle *r) {
     return r->width && r->height ? 0 : -1;
 }
 
+int depth_of_choice(int choice) {
+    static const int depths[] = { GMLP_U16, GMLP_HALF, GMLP_FLOAT };
+    return depths[choice];
+}
+
 int restoring_check(restoring *r) {
     const char *cannot = picture_cannot_hold(r->out, r->depth);
     if (cannot) return args_wrong(r->command, "--depth: %s", cannot);
@@ -38,7 +44,8 @@ int restoring_check(restoring *r) {
 /* Reading. */
 
 static int wrong_network(const restoring *r, int hdr) {
-    return hdr ? fail(r->command->name, "%s: its network gives back a wide gamut, not HDR: 'gamutmlp decode' does that", r->in)
+    return hdr ? fail(r->command->name, "%s: its network gives back a wide gamut, not HDR: 'gamutmlp decode' does that",
+                      r->in)
                : fail(r->command->name, "%s: its network gives back HDR: 'gamutmlp hdr-decode' does that", r->in);
 }
 
@@ -51,20 +58,24 @@ int restoring_open(restoring *r, int hdr) {
     r->rows = picture_rows_open(r->file.bytes, r->file.size, r->in, &r->width, &r->height, error);
     if (!r->rows) return fail(r->command->name, "%s", error);
     if (r->width != net->base_width || r->height != net->base_height)
-        return fail(r->command->name, "%s: is %u x %u, but its network is for %u x %u; the picture was resized, cropped or turned after encoding",
-                    r->in, r->width, r->height, net->base_width, net->base_height);
+        return fail(
+            r->command->name,
+            "%s: is %u x %u, but its network is for %u x %u; the picture was resized, cropped or turned after encoding",
+            r->in, r->width, r->height, net->base_width, net->base_height);
     if (!r->crop_text) {
         r->crop.width = r->width;
         r->crop.height = r->height;
     } else if (r->crop.x > r->width || r->crop.y > r->height || r->crop.width > r->width - r->crop.x ||
                r->crop.height > r->height - r->crop.y)
-        return args_wrong(r->command, "--crop %s reaches outside the picture, which is %u x %u", r->crop_text, r->width, r->height);
+        return args_wrong(r->command, "--crop %s reaches outside the picture, which is %u x %u", r->crop_text, r->width,
+                          r->height);
     return 0;
 }
 
 /* Decoding. */
 
-int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user, char error[256]) {
+int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user,
+                  char error[256]) {
     stream s;
     gmlp_result status;
     int bad;
@@ -85,7 +96,12 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     s.user = user;
     bad = stream_run(&s, error);
     r->belongs = gmlp_net_belongs(&r->file.net, &s.signature);
-    return bad;
+    if (bad || r->belongs || r->force) return bad;
+    error_text(
+        error, r->in,
+        "the network does not belong to these pixels, which were changed after encoding; the colours would be wrong "
+        "(--force decodes all the same)");
+    return -1;
 }
 
 /* Where the rows go. */
@@ -131,6 +147,9 @@ static int write_picture(restoring *r, char error[256]) {
 
 int restoring_write(restoring *r) {
     char error[256];
+    extras x;
+    extras_find(r->file.bytes, r->file.size, &x);
+    extras_tell(&x, EXTRAS_ORIENTATION, r->command->name, r->in);
     return write_picture(r, error) ? fail(r->command->name, "%s", error) : 0;
 }
 
@@ -139,11 +158,14 @@ void restoring_report(const restoring *r) {
     static const char *const names[] = { "", "8", "16", "half", "float" };
     json j;
     if (!r->belongs)
-        fprintf(stderr, "gamutmlp %s: warning: the network in %s does not belong to these pixels; the picture was changed after "
-                        "encoding and the colours of %s may be wrong\n", r->command->name, r->in, r->out);
+        fprintf(
+            stderr,
+            "gamutmlp %s: warning: the network in %s does not belong to these pixels; the picture was changed after "
+            "encoding and the colours of %s may be wrong\n",
+            r->command->name, r->in, r->out);
     if (!r->json) {
-        printf("%s: %u x %u, %s, %s%s, in %.2f s\n", r->out, r->crop.width, r->crop.height, gmlp_space_name(r->to), names[r->depth],
-               r->depth <= GMLP_U16 ? " bit" : "", seconds);
+        printf("%s: %u x %u, %s, %s%s, in %.2f s\n", r->out, r->crop.width, r->crop.height, gmlp_space_name(r->to),
+               names[r->depth], r->depth <= GMLP_U16 ? " bit" : "", seconds);
         return;
     }
     json_begin(&j, stdout);

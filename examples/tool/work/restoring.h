@@ -11,7 +11,7 @@ typedef struct restoring {
     const args_command *command;
     const char *in, *out, *crop_text;
     int to, depth;          /* gmlp_space and gmlp_type of what is made */
-    int json;
+    int force, json;
     uint64_t threads;
     gmlp_decode_opts opts;  /* of the decoder */
     double began;
@@ -21,19 +21,31 @@ typedef struct restoring {
     rectangle crop;
     pool *workers;
     gmlp_decoder *decoder;
-    int belongs;
+    int belongs;            /* the network to the pixels */
 } restoring;
+
+/* What decode and hdr-decode share of their options. */
+#define DEPTHS "16|half|float"
+int depth_of_choice(int choice); /* gmlp_type of a word's place in DEPTHS */
+#define RESTORING_OPTIONS(r) \
+    { "--crop", ARG_TEXT, &(r).crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 }, \
+    { "--force", ARG_FLAG, &(r).force, NULL, "decode what was changed after encoding, too; OUT may be IN", 0, 0 }, \
+    { "--threads", ARG_INT, &(r).threads, "N", "threads (one a processor); the result is the same", 1, 256 }, \
+    { "--json", ARG_FLAG, &(r).json, NULL, "print one JSON object", 0, 0 }
 
 /* Can out hold depth, and is crop_text a rectangle? ARGS_GO_ON or, after a message, 2. */
 int restoring_check(restoring *r);
 /* Reads the file; its network must be one for HDR, or for a wide gamut. 0, or the exit status after a message. */
 int restoring_open(restoring *r, int hdr);
 /* Rows stream from the compressed file through the network to write (stream.h), so that memory does not grow with the
-   picture. 0, or -1 and a text. */
-int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user, char error[256]);
+   picture. Whether the network belongs to the pixels is known at the end, and it is a failure if it does not, without
+   force. 0, or -1 and a text. */
+int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user,
+                  char error[256]);
 /* The same into the file out. 0, or 1 after a message. */
 int restoring_write(restoring *r);
-void restoring_report(const restoring *r); /* warns, too, if the network does not belong to the pixels */
+void restoring_report(
+    const restoring *r); /* warns, too, if the network does not belong to the pixels, and that was forced */
 void restoring_free(restoring *r);
 
 #endif

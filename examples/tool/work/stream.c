@@ -75,7 +75,8 @@ static int write_band(pipeline *p) {
     return 1;
 }
 
-/* The rows that a band and the one above it look at of each other. The upper one is whole then, and nobody decodes it before. */
+/* The rows that a band and the one above it look at of each other. The upper one is whole then, and nobody decodes it
+ * before. */
 static void share_rows(const pipeline *p, band *upper, band *b) {
     const size_t row = (size_t)b->base.stride, up = p->reach, down = b->rows < p->reach ? b->rows : p->reach;
     memcpy(b->memory, upper->memory + upper->rows * row, up * row);
@@ -142,7 +143,8 @@ static void work(void *user, size_t index) {
     pipeline *p = (pipeline *)user;
     pthread_mutex_lock(&p->mutex);
     while (p->written * p->rows < p->end) {
-        if ((index == 0 && read_band(p)) || write_band(p) || decode_rows(p) || read_band(p)) pthread_cond_broadcast(&p->change);
+        if ((index == 0 && read_band(p)) || write_band(p) || decode_rows(p) || read_band(p))
+            pthread_cond_broadcast(&p->change);
         else pthread_cond_wait(&p->change, &p->mutex);
     }
     pthread_mutex_unlock(&p->mutex);
@@ -152,7 +154,8 @@ int stream_run(stream *s, char error[256]) {
     const gmlp_threads threads = pool_threads(s->workers);
     const size_t base_row = (size_t)s->width * 3, out_row = (size_t)s->crop.width * 3 * gmlp_type_size(s->type);
     const size_t fit = MEMORY / BANDS / (base_row + out_row), some = fit < 1 ? 1 : fit < MOST_ROWS ? fit : MOST_ROWS;
-    const size_t rows = some < s->reach ? s->reach : some, base_rows = rows + 2 * (size_t)s->reach, size = base_rows * base_row + rows * out_row;
+    const size_t rows = some < s->reach ? s->reach : some, base_rows = rows + 2 * (size_t)s->reach,
+                 size = base_rows * base_row + rows * out_row;
     uint8_t *memory = (uint8_t *)malloc(BANDS * size);
     pipeline p;
     size_t k;

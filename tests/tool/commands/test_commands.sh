@@ -144,8 +144,24 @@ is "strip of nothing copies" cmp -s bare.png again.png
 
 # Files in their own place, odd names, links, permissions.
 cp wide.png same.png
-does encode same.png same.png $from --iterations 10
-does strip same.png same.png
+ln same.png hard.png
+ln -s same.png soft.png
+for out in same.png ./hard.png soft.png; do
+    says 1 "$out: is read by this command, and would be replaced; .* (--force replaces it)" encode same.png $out $from --iterations 10
+    says 1 "$out: is read by this command" strip same.png $out
+done
+says 1 "hard.png: is read by this command, and would be replaced; give the output another name$" compare wide.png same.png $from --heatmap hard.png
+is "IN is OUT: what was there stays" cmp -s same.png wide.png
+does encode same.png same.png $from --iterations 10 --force
+says 1 "same.png: is read by this command" decode same.png same.png
+does decode same.png same.png --force
+does encode same.png same.png $from --iterations 10 --force
+does strip same.png same.png --force
+cp wide.png protected.png && chmod 444 protected.png
+says 1 "protected.png: is write-protected" encode wide.png protected.png $from --iterations 10 --force
+is "a write-protected file stays" cmp -s wide.png protected.png
+(umask 077; "$tool" encode wide.png private.png $from --iterations 1 >out 2>err)
+is "a new file follows the umask" [ "$(ls -l private.png | cut -c1-10)" = -rw------- ]
 does encode wide.png "a b'ü\$.jpg" $from --iterations 10
 does decode "a b'ü\$.jpg" "c d.tif"
 does encode $from --iterations=10 -- wide.png -dash.png
@@ -273,13 +289,13 @@ says 1 "nowhere: no pictures" bench nowhere --only rate --json
 says 1 "nowhere: no pictures" bench --hdr nowhere
 mkdir alone && cp pairs/wide_sdr_drago03.png alone
 says 1 "alone/wide_sdr_drago03.png: there is no HDR picture wide_hdr_" bench --hdr alone --json
-says 1 "cannot be written: No such file" bench --hdr pairs --plot nowhere/hdr.svg --json
+says 1 "cannot be written: the folder nowhere does not exist" bench --hdr pairs --plot nowhere/hdr.svg --json
 says 1 "kept.png: " bench --paper photographs --start32 kept.png --json
-says 1 "cannot be written: No such file" bench photographs --only rate --plot nowhere/rate.svg --json
+says 1 "cannot be written: the folder nowhere does not exist" bench photographs --only rate --plot nowhere/rate.svg --json
 says 1 "missing.png: No such file" encode missing.png kept.png
 says 1 "folder: is a folder" encode folder kept.png
 says 1 "kept.png: is not a PNG" encode kept.png x.png
-says 1 "cannot be written: No such file" encode wide.png nowhere/x.png $from --iterations 1
+says 1 "cannot be written: the folder nowhere does not exist" encode wide.png nowhere/x.png $from --iterations 1
 says 1 "dir.png: is a folder" encode wide.png "$(mkdir dir.png; echo dir.png)" $from --iterations 1
 ln -s /dev/null null.png
 says 1 "not an ordinary file" encode wide.png null.png $from --iterations 1
@@ -301,14 +317,16 @@ says 0 "^gamutmlp encode: note: more.jpg: what lies behind the picture is left o
 says 0 "^gamutmlp encode: note: a.jpg: its XMP is not carried over" encode a.jpg x.png --iterations 1
 does decode open.jpg x.tif
 : >empty.jpg
-says 1 "neither a JPEG nor a PNG" decode empty.jpg kept.png
+says 1 "empty.jpg: is empty" decode empty.jpg kept.png
+says 1 "empty.jpg: is empty" strip empty.jpg kept.png
+says 1 "/dev/null: is a device" encode /dev/null kept.png
 says 1 "is empty" encode empty.jpg kept.png
 says 1 "neither a JPEG nor a PNG" decode wide.tif kept.png
 says 1 "neither a JPEG nor a PNG" strip one.ppm kept.png
 is "what was there stays" [ "$(cat kept.png)" = kept ]
 if [ "$(id -u)" -ne 0 ]; then
     mkdir closed && chmod 555 closed
-    says 1 "Permission denied" encode wide.png closed/x.png $from --iterations 1
+    says 1 "the folder closed is write-protected" encode wide.png closed/x.png $from --iterations 1
 fi
 (ulimit -f 8; "$tool" decode base.png kept.png >out 2>err); status=$?
 is "a full disk: exit 1" [ $status -eq 1 ]
@@ -329,9 +347,11 @@ fi
 # Pictures that were changed after encoding.
 if have jpegtran; then
     jpegtran -copy all -flip horizontal a.jpg >flipped.jpg
-    says 0 "does not belong to these pixels" decode flipped.jpg x.tif
-    "$tool" decode flipped.jpg x.tif --json >out 2>err
-    is "decode says so in JSON" [ "$(value belongs)" = false ]
+    says 1 "flipped.jpg: the network does not belong to these pixels.*(--force" decode flipped.jpg x.tif
+    says 1 "does not belong to these pixels" decode flipped.jpg x.tif --crop 8,8,9,9
+    says 0 "warning: .* does not belong to these pixels" decode flipped.jpg x.tif --force
+    "$tool" decode flipped.jpg x.tif --force --json >out 2>err
+    is "decode --force says so in JSON" [ "$(value belongs)" = false ]
     "$tool" inspect flipped.jpg --json >out 2>err; status=$?
     is "inspect: exit 1" [ $status -eq 1 ]
     is "inspect: JSON" valid_json

@@ -166,12 +166,46 @@ is "Ultra HDR in: the base's own pixels" [ "$(pixels sdr.jpg again_bare.jpg)" = 
 does hdr-decode again.jpg a.png
 does compare wide.png a.png --from rec2020hlg --from-test rec2020pq --json
 is "Ultra HDR: HDR after two generations" above "$(value psnr)" 30
-does hdr-encode phone.jpg again.png $steps --json
+says 0 "note: phone.jpg: its XMP is not carried over" hdr-encode phone.jpg again.png $steps --json
 is "Ultra HDR to PNG" [ "$(value base_kept)" = false ]
-does hdr-encode phone.jpg wide.png a.jpg $hlg $steps --json
+says 0 "note: phone.jpg: the gain map is left out" hdr-encode phone.jpg wide.png a.jpg $hlg $steps --json
 is "an Ultra HDR file as SDR: its base" [ "$(LC_ALL=C grep -ac 'hdrgm\|GainMap\|MPF' a.jpg)" = 0 ]
 says 0 "its picture is a JPEG, without the network" hdr-decode base.png phone2.jpg
 does hdr-encode phone2.jpg again.jpg $steps
+
+# What an SDR file has beside its picture: kept with it, or said. An EXIF block with an orientation, bytes behind.
+turn() { # turn ORIENTATION FILE: with EXIF in front, which says so
+    head -c 2 "$2"
+    printf "\377\341\000\042Exif\000\000MM\000*\000\000\000\010\000\001\001\022\000\003\000\000\000\001\000\00$1\000\000\000\000\000\000"
+    tail -c +3 "$2"
+}
+turn 6 sdr.jpg >turned.jpg
+turn 1 sdr.jpg >upright.jpg
+{ cat upright.jpg; echo "a film"; } >film.jpg
+few="--iterations 5"
+"$scene" tall.png 120 160
+does hdr-encode film.jpg wide.png a.jpg $hlg $few
+is "EXIF stays, and what lies behind the picture" [ "$(grep -ac Exif a.jpg) $(tail -c 7 a.jpg)" = "1 a film" ]
+does hdr-decode a.jpg a.exr
+says 0 "note: a.jpg: 7 bytes behind the picture are left out" hdr-decode a.jpg b.jpg
+says 0 "note: film.jpg: what lies behind the picture is left out: 7 bytes" hdr-encode film.jpg wide.png b.png $hlg $few
+says 0 "note: film.jpg: its EXIF is not carried over" hdr-encode film.jpg wide.png b.jpg $hlg $few --quality 90
+says 0 "note: film.jpg: what lies behind the picture is left out: 7 bytes" encode film.jpg b.jpg --from p3 $few
+{ cat phone.jpg; echo "a film"; } >phone_film.jpg
+does hdr-encode phone_film.jpg b.jpg $few
+says 0 "note: phone.jpg: the gain map is left out" encode phone.jpg b.jpg --from srgb $few
+is "of an Ultra HDR file the base alone stays" [ "$(LC_ALL=C grep -ac 'a film' b.jpg)" = 0 ]
+says 1 "turned.jpg is stored as 160 x 120 and shown turned (EXIF orientation 6: a quarter turn clockwise), but tall.png is 120 x 160" \
+    hdr-encode turned.jpg tall.png x.jpg $hlg
+says 1 "upright.jpg is 160 x 120, but tall.png is 120 x 160; the two must" hdr-encode upright.jpg tall.png x.jpg $hlg
+says 0 "note: turned.jpg: its orientation tag (6) says turned" hdr-encode turned.jpg wide.png a.jpg $hlg $few
+for out in a.exr a.tif a.png; do says 0 "note: a.jpg: is shown turned (EXIF orientation 6" hdr-decode a.jpg $out; done
+does hdr-decode a.jpg b.jpg
+says 0 "note: turned.jpg: its orientation tag (6) says turned" encode turned.jpg a.jpg --from p3 $few
+printf '\000\000\000\030ftypheic\000\000\000\000mif1heic' >photo.heic
+says 1 "photo.heic: is a HEIC picture, which cannot be read; convert it" encode photo.heic x.jpg
+says 1 "photo.heic: is a HEIC picture, not an Ultra HDR picture" hdr-encode photo.heic x.jpg
+says 1 "hdr.exr: is of another kind, not an Ultra HDR picture" hdr-encode hdr.exr x.jpg
 
 # Numbers that are none, and light below 0. Two pixels as a float TIFF; samples are given by their bits.
 u16() { printf "\\$(printf %03o $(($1 % 256)))\\$(printf %03o $(($1 / 256)))"; }
@@ -239,12 +273,30 @@ says 1 "wide.png: carries no network" hdr-encode sdr.png hdr.png kept.png --star
 says 1 "base.png: not a start for this map, preset and budget" hdr-encode sdr.png wide.png kept.png $hlg --start base.png --map gain
 says 1 "sdr_net.png: not a start for this" hdr-encode sdr.png wide.png kept.png $hlg --start sdr_net.png
 is "what was there stays" [ "$(cat kept.png)" = kept ]
-(ulimit -f 8; "$tool" hdr-decode base.jpg kept.png >out 2>err); status=$?
-is "a full disk: exit 1" [ $status -eq 1 ]
-is "a full disk: said" grep -q "kept.png: cannot be written: File too large" err
+for out in full.png full.$exr full.tif full.jpg; do
+    echo kept >$out
+    (ulimit -f 8; "$tool" hdr-decode base.jpg $out >out 2>err); status=$?
+    is "a full disk, $out: exit 1" [ $status -eq 1 ]
+    is "a full disk, $out: said" grep -q "$out: cannot be written: File too large" err
+    is "a full disk, $out: what was there stays, without a rest" [ "$(cat $out)$(find . -name '*.tmp')" = kept ]
+    says 1 "$out: is write-protected" hdr-decode base.jpg "$(chmod 444 $out; echo $out)"
+done
+says 1 "sdr.png: is read by this command" hdr-encode sdr.png wide.png sdr.png $hlg
+says 1 "wide.png: is read by this command" hdr-encode sdr.png wide.png wide.png $hlg
+says 1 "phone.jpg: is read by this command" hdr-encode phone.jpg phone.jpg
+says 1 "base.jpg: is read by this command" hdr-decode base.jpg base.jpg
+cp wide.png both.png
+does hdr-encode sdr.png both.png both.png $hlg $few --force
+does hdr-decode both.png both.png --force
+cp base.jpg both.jpg
+does hdr-decode both.jpg both.jpg --force
+does hdr-encode both.jpg both.jpg $few --force
+does hdr-decode both.jpg both.$exr
 if have jpegtran; then
     jpegtran -copy all -flip horizontal base.jpg >flipped.jpg
-    says 0 "does not belong to these pixels" hdr-decode flipped.jpg x.$exr
+    says 1 "does not belong to these pixels" hdr-decode flipped.jpg x.$exr
+    says 1 "does not belong to these pixels" hdr-decode flipped.jpg x.jpg
+    says 0 "does not belong to these pixels" hdr-decode flipped.jpg x.jpg --force
 fi
 "$scene" large.png 1600 1200
 "$tool" encode large.png large.jpg --from prophoto --iterations 1 >out 2>err

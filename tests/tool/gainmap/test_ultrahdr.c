@@ -706,6 +706,128 @@ static void takes_apart(void **state) {
     assert_null(none);
 }
 
+/* What tells of companions goes wherever it stands: an index in either byte order, before tables, behind them, twice and
+   between scans; properties under a second prefix, in an element of its own name, in one without an end. */
+static void takes_apart_odd_places(void **state) {
+    static const char namespaces[] = "xmlns:a='" HDRGM "' xmlns:b='" HDRGM "' xmlns:I='http://ns.google.com/photos/1.0/container/item/' "
+                                     "xmlns:C='http://ns.google.com/photos/1.0/another/'";
+    bytes b, out;
+    int big;
+    (void)state;
+    for (big = 0; big < 2; big++) {
+        const uint8_t *mpf = big ? mpf_big : mpf_little;
+        b.n = 0;
+        add_begin(&b);
+        add_segment(&b, 0xe2, mpf, 86);
+        add(&b, "\xff\xdb\0\3x\xff\xff", 7); /* fill bytes before the next */
+        add_segment(&b, 0xe2, mpf, 86);
+        add(&b, "\xff\xda\0\2ab", 6);
+        add_segment(&b, 0xe2, mpf, 86);
+        add(&b, "\xff\xc4\0\2", 4);
+        add_named(&b, 0xe2, ISO_ID, "\0\0\0\0", 4);
+        add(&b, "\xff\xda\0\2c\xff\0d\xff\xd9" "behind", 16);
+        out = part(&b);
+        assert_int_equal(out.n, 2 + 5 + 6 + 4 + 10);
+        assert_memory_equal(out.p, "\xff\xd8\xff\xdb\0\3x\xff\xda\0\2ab\xff\xc4\0\2\xff\xda\0\2c\xff\0d\xff\xd9", out.n);
+    }
+    b.n = 0;
+    add_begin(&b);
+    add_xmp(&b, namespaces, "<b:Version>1.0</b:Version><a:x><a:x/><a:x>y</a:x>z</a:x><C:Item I:Semantic='GainMap' I:Length='15' C:keep='1'/>");
+    add_end(&b);
+    out = part(&b);
+    assert_int_equal(count_of(&out, "Version") + count_of(&out, "a:x") + count_of(&out, "GainMap") + count_of(&out, "I:") + count_of(&out, HDRGM), 0);
+    assert_int_equal(count_of(&out, "<C:Item   C:keep='1'/></rdf:Description>"), 1);
+    b.n = 0;
+    add_begin(&b);
+    add_xmp(&b, namespaces, "<C:first/><b:Version>1.0<rdf:li>GainMap</rdf:li>");
+    add_end(&b);
+    out = part(&b);
+    assert_int_equal(count_of(&out, "GainMap"), 0);
+    assert_int_equal(count_of(&out, "<C:first/>"), 1);
+}
+
+/* An extended packet, in two pieces, of which the second tells of the map: it goes, and what points to it. One that
+   does not stays. */
+static void takes_an_extended_packet_away(void **state) {
+    static const char id[] = "http://ns.adobe.com/xmp/extension/", digest[] = "0123456789ABCDEF0123456789ABCDEF";
+    static const char *const contents[] = { "", " xmlns:dc='d' dc:title='t'" };
+    bytes b, out;
+    int companion, others;
+    (void)state;
+    for (companion = 0; companion < 2; companion++)
+        for (others = 0; others < 2; others++) {
+            char packet[600], piece[600];
+            size_t n, half, i;
+            snprintf(packet, sizeof packet, "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='r'><rdf:Description %s%s/>"
+                     "</rdf:RDF></x:xmpmeta>", companion ? HDRGM_PLAIN : "xmlns:k='k' k:v='1'", contents[others]);
+            n = strlen(packet);
+            half = (size_t)(strstr(packet, "Description") - packet);
+            b.n = 0;
+            add_begin(&b);
+            add_xmp(&b, "xmlns:N='http://ns.adobe.com/xmp/note/' N:HasExtendedXMP='0123456789ABCDEF0123456789ABCDEF' N:kept='1'", "");
+            for (i = 0; i < 2; i++) {
+                const size_t from = i ? half : 0, size = i ? n - half : half;
+                memcpy(piece, digest, 32);
+                memset(piece + 32, 0, 8);
+                piece[35] = (char)n;
+                piece[34] = (char)(n >> 8);
+                piece[39] = (char)from;
+                memcpy(piece + 40, packet + from, size);
+                add_named(&b, 0xe1, id, piece, 40 + size);
+            }
+            add_end(&b);
+            out = part(&b);
+            assert_int_equal(count_of(&out, "extension"), companion ? 0 : 2);
+            assert_int_equal(count_of(&out, "HasExtendedXMP"), companion ? 0 : 1);
+            assert_int_equal(count_of(&out, "N:kept='1'"), 1);
+            assert_int_equal(ultrahdr_extension(b.p, b.n), !companion ? ULTRAHDR_STAYS : others ? ULTRAHDR_GOES_WITH_OTHERS : ULTRAHDR_GOES);
+        }
+}
+
+/* A photograph with a film behind it, as attributes and as elements; other properties of the camera stay. */
+static void takes_a_film_away(void **state) {
+    static const char camera[] = "xmlns:G='http://ns.google.com/photos/1.0/camera/' G:MotionPhoto='1' G:MotionPhotoVersion='1' G:SpecialTypeID='x' "
+                                 "G:MicroVideoOffset='2000'";
+    bytes b = { { 0 }, 0 }, out;
+    (void)state;
+    add_begin(&b);
+    add_xmp(&b, camera, "<G:MotionPhotoPresentationTimestampUs>5</G:MotionPhotoPresentationTimestampUs><G:burst>7</G:burst>");
+    add_end(&b);
+    add(&b, "\0\0\0\x18" "ftypmp42", 12);
+    out = part(&b);
+    assert_int_equal(count_of(&out, "MotionPhoto") + count_of(&out, "MicroVideo") + count_of(&out, "ftyp"), 0);
+    assert_int_equal(count_of(&out, "G:SpecialTypeID='x'") + count_of(&out, "<G:burst>7</G:burst>"), 2);
+}
+
+/* Apple's own kind is named, wherever it is in the index; with an ISO block beside, it is read. */
+static void names_apple(void **state) {
+    static const uint8_t iso[] = { 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1,
+                                   0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1 };
+    ultrahdr_parts parts;
+    gmlp_error err;
+    int with_iso;
+    (void)state;
+    for (with_iso = 0; with_iso < 2; with_iso++) {
+        bytes b, map = { { 0 }, 0 };
+        make_indexed(&b, 1);
+        b.n = 118;
+        add_begin(&map);
+        add_xmp(&map, "xmlns:apdi='http://ns.apple.com/pixeldatainfo/1.0/'",
+                "<apdi:AuxiliaryImageType>urn:com:apple:photo:2020:aux:hdrgainmap</apdi:AuxiliaryImageType>");
+        if (with_iso) add_named(&map, 0xe2, ISO_ID, iso, sizeof iso);
+        add_end(&map);
+        add(&b, map.p, map.n);
+        b.p[ENTRY_SIZE + 3] = (uint8_t)map.n;
+        b.p[ENTRY_SIZE + 2] = (uint8_t)(map.n >> 8);
+        if (with_iso) accept(&b);
+        else {
+            refuse(&b, GMLP_E_VERSION, "has an Apple gain map, which cannot be read yet");
+            assert_int_equal(ultrahdr_parse(b.p, b.n, &parts, &err), GMLP_E_VERSION);
+            assert_int_equal(parts.apple, 1);
+        }
+    }
+}
+
 static void refuses_to_join(void **state) {
     ultrahdr_metadata m = plain_metadata();
     bytes plain, b;
@@ -1244,6 +1366,10 @@ int main(void) {
         cmocka_unit_test(metadata_there_and_back),
         cmocka_unit_test(adds_to_xmp),
         cmocka_unit_test(takes_apart),
+        cmocka_unit_test(takes_apart_odd_places),
+        cmocka_unit_test(takes_a_film_away),
+        cmocka_unit_test(takes_an_extended_packet_away),
+        cmocka_unit_test(names_apple),
         cmocka_unit_test(refuses_to_join),
         cmocka_unit_test(applies_the_formula),
         cmocka_unit_test(samples_the_map),

@@ -84,13 +84,15 @@ static void whitened(void **state) {
     for (i = 0; i < COUNT; i++) v[2 * i] = field[i];
     fourier_2d(v, SIZE, roots, column);
     for (i = 0; i < COUNT; i++) {
-        const double x = i % SIZE <= SIZE / 2 ? i % SIZE : SIZE - i % SIZE, y = i / SIZE <= SIZE / 2 ? i / SIZE : SIZE - i / SIZE;
+        const double x = i % SIZE <= SIZE / 2 ? i % SIZE : SIZE - i % SIZE,
+                     y = i / SIZE <= SIZE / 2 ? i / SIZE : SIZE - i / SIZE;
         const double f2 = i ? x * x + y * y : 1.0;
         v[2 * i] *= f2 / COUNT;
         v[2 * i + 1] *= -f2 / COUNT;
     }
     fourier_2d(v, SIZE, roots, column);
-    for (i = 0; i < COUNT; i++) assert_float_equal(v[2 * i], (double)(random_at(5, (uint64_t)(COUNT + i)) >> 11) / 9007199254740992.0, 1e-9);
+    for (i = 0; i < COUNT; i++)
+        assert_float_equal(v[2 * i], (double)(random_at(5, (uint64_t)(COUNT + i)) >> 11) / 9007199254740992.0, 1e-9);
     free(field);
     free(v);
 }
@@ -99,8 +101,10 @@ static void colors(void **state) {
     static const struct {
         double lab[3];
         float rgb[3];
-    } known[] = { { { 100, 0, 0 }, { 1.0f, 1.0f, 1.0f } }, { { 0, 0, 0 }, { 0.0f, 0.0f, 0.0f } },
-                  { { 50, 0, 0 }, { 0.18418652f, 0.18418652f, 0.18418652f } }, { { 104, 0, 0 }, { 1.0f, 1.0f, 1.0f } } };
+    } known[] = { { { 100, 0, 0 }, { 1.0f, 1.0f, 1.0f } },
+                  { { 0, 0, 0 }, { 0.0f, 0.0f, 0.0f } },
+                  { { 50, 0, 0 }, { 0.18418652f, 0.18418652f, 0.18418652f } },
+                  { { 104, 0, 0 }, { 1.0f, 1.0f, 1.0f } } };
     float rgb[3], back[3];
     double to[9], x;
     size_t i;
@@ -116,7 +120,9 @@ static void colors(void **state) {
         for (c = 0; c < 3; c++) back[c] = (float)((i >> 2 * c & 3) + 0.001) / 3.001f;
         for (c = 0; c < 3; c++) {
             const double white = to[3 * c] + to[3 * c + 1] + to[3 * c + 2];
-            const double t = (to[3 * c] * (double)back[0] + to[3 * c + 1] * (double)back[1] + to[3 * c + 2] * (double)back[2]) / white;
+            const double t = (to[3 * c] * (double)back[0] + to[3 * c + 1] * (double)back[1] +
+                              to[3 * c + 2] * (double)back[2]) /
+                             white;
             f[c] = t > 216.0 / 24389.0 ? cbrt(t) : (24389.0 / 27.0 * t + 16.0) / 116.0;
             if (c == 1) assert_float_equal(luminance(back), t, 1e-9);
         }
@@ -136,7 +142,8 @@ static void operator(void **state) {
     double mean = 0.0, largest = 0.0;
     int i, c;
     (void)state;
-    for (i = 0; i < 3 * N; i++) before[i] = rgb[i] = (float)pow((double)(random_at(1, (uint64_t)i) >> 40) / 16777216.0, 6.0);
+    for (i = 0; i < 3 * N; i++)
+        before[i] = rgb[i] = (float)pow((double)(random_at(1, (uint64_t)i) >> 40) / 16777216.0, 6.0);
     for (i = 0; i < N; i++) {
         mean += log(1e-6 + luminance(before + 3 * i)) / N;
         if (luminance(before + 3 * i) > largest) largest = luminance(before + 3 * i);
@@ -145,7 +152,9 @@ static void operator(void **state) {
     largest *= 0.18 / exp(mean);
     for (i = 0; i < N; i++) {
         const double y = luminance(before + 3 * i), l = y * 0.18 / exp(mean);
-        for (c = 0; c < 3; c++) assert_float_equal(rgb[3 * i + c], before[3 * i + c] / y * l * (1.0 + l / largest / largest) / (1.0 + l), 1e-6);
+        for (c = 0; c < 3; c++)
+            assert_float_equal(rgb[3 * i + c], before[3 * i + c] / y * l * (1.0 + l / largest / largest) / (1.0 + l),
+                               1e-6);
     }
 }
 
@@ -163,7 +172,8 @@ static void coverage(void **state) {
         const uint16_t *hdr;
         const uint8_t *sdr;
         assert_int_equal(noise_make(SIZE, seed, &n), GMLP_OK);
-        assert_true(n.hdr.type == GMLP_U16 && n.hdr.space == GMLP_REC2020_PQ && n.hdr.width == SIZE && n.hdr.height == SIZE);
+        assert_true(n.hdr.type == GMLP_U16 && n.hdr.space == GMLP_REC2020_PQ && n.hdr.width == SIZE &&
+                    n.hdr.height == SIZE);
         assert_true(n.sdr.type == GMLP_U8 && n.sdr.space == GMLP_SRGB && n.sdr.width == SIZE && n.sdr.height == SIZE);
         hdr = (const uint16_t *)n.hdr.data;
         sdr = (const uint8_t *)n.sdr.data;
@@ -176,7 +186,8 @@ static void coverage(void **state) {
                 light[c] = gmlp_curve_decode(GMLP_REC2020_PQ, hdr[3 * i + c] / 65535.0, 1.0); /* cd/m2 */
             }
             for (c = 0; c < 3; c++) { /* red, green, blue; and without red, green, blue */
-                const double one = light[c], other = fmin(light[(c + 1) % 3], light[(c + 2) % 3]), most = fmax(light[(c + 1) % 3], light[(c + 2) % 3]);
+                const double one = light[c], other = fmin(light[(c + 1) % 3], light[(c + 2) % 3]),
+                             most = fmax(light[(c + 1) % 3], light[(c + 2) % 3]);
                 if (one >= 5.0) purest[c] = fmax(purest[c], one / (one + most));
                 if (other >= 5.0) purest[3 + c] = fmax(purest[3 + c], other / (other + one));
             }
@@ -199,7 +210,8 @@ static void same_bytes(void **state) {
     assert_memory_equal(a.hdr.data, b.hdr.data, 64 * 64 * 6);
     assert_memory_equal(a.sdr.data, b.sdr.data, 64 * 64 * 3);
     assert_memory_not_equal(a.sdr.data, c.sdr.data, 64 * 64 * 3);
-    assert_int_equal(gmlp__crc32(0, (const uint8_t *)a.hdr.data, 64 * 64 * 6), 0xe0af7c9e); /* the same on every machine */
+    assert_int_equal(gmlp__crc32(0, (const uint8_t *)a.hdr.data, 64 * 64 * 6),
+                     0xe0af7c9e); /* the same on every machine */
     assert_int_equal(gmlp__crc32(0, (const uint8_t *)a.sdr.data, 64 * 64 * 3), 0xc7452817);
     noise_free(&a);
     noise_free(&b);

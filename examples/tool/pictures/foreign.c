@@ -1,0 +1,52 @@
+/* Names for what is no picture that can be read here, so that the user knows what to do. */
+#include <string.h>
+
+#include "pictures/formats.h"
+
+/* Files of ISO's base media format say what they are in their first box: its size, "ftyp", the major brand, a version,
+   other brands. HEIF's general brands do not tell the codec, but the others do. */
+static const char *brand_name(const uint8_t *b, size_t size) {
+    static const struct {
+        const char brand[5], *name;
+    } brands[] = { { "avif", "an AVIF picture" }, { "avis", "an AVIF picture" }, { "heic", "a HEIC picture" },
+                   { "heix", "a HEIC picture" }, { "hevc", "a HEIC picture" }, { "hevx", "a HEIC picture" },
+                   { "heim", "a HEIC picture" }, { "heis", "a HEIC picture" }, { "mif1", "a HEIF picture" },
+                   { "msf1", "a HEIF picture" } };
+    const size_t box = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
+    const size_t end = box < 16 ? 12 : box < size ? box : size;
+    size_t i, at;
+    for (i = 0; i < sizeof brands / sizeof *brands; i++)
+        for (at = 8; at + 4 <= end; at += at == 8 ? 8 : 4)
+            if (!memcmp(b + at, brands[i].brand, 4)) return brands[i].name;
+    return "a video";
+}
+
+const char *foreign_format(const uint8_t *b, size_t size) {
+    static const struct {
+        size_t at, length;
+        const char *magic, *name;
+    } known[] = { { 0, 12, "\0\0\0\014JXL \r\n\207\n", "a JPEG XL picture" },
+                  { 0, 2, "\377\012", "a JPEG XL picture" },
+                  { 0, 12, "\0\0\0\014jP  \r\n\207\n", "a JPEG 2000 picture" },
+                  { 0, 4, "\377\117\377\121", "a JPEG 2000 picture" },
+                  { 8, 4, "WEBP", "a WebP picture" },
+                  { 0, 6, "GIF87a", "a GIF picture" },
+                  { 0, 6, "GIF89a", "a GIF picture" },
+                  { 0, 10, "#?RADIANCE", "a Radiance HDR picture" },
+                  { 0, 6, "#?RGBE", "a Radiance HDR picture" },
+                  { 0, 4, "8BPS", "a Photoshop file" },
+                  { 0, 9, "gimp xcf ", "a GIMP file" },
+                  { 0, 4, "qoif", "a QOI picture" },
+                  { 0, 4, "%PDF", "a PDF file" },
+                  { 0, 2, "BM", "a BMP picture" },
+                  { 0, 4, "DDS ", "a DDS texture" },
+                  { 1, 11, "KTX 20\273\r\n\032\n", "a KTX texture" },
+                  { 1, 11, "KTX 11\273\r\n\032\n", "a KTX texture" },
+                  { 0, 8, "\212MNG\r\n\032\n", "an MNG animation" } };
+    size_t i;
+    if (size >= 12 && !memcmp(b + 4, "ftyp", 4)) return brand_name(b, size);
+    for (i = 0; i < sizeof known / sizeof *known; i++)
+        if (size >= known[i].at + known[i].length && !memcmp(b + known[i].at, known[i].magic, known[i].length))
+            return known[i].name;
+    return NULL;
+}
