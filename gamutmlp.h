@@ -645,7 +645,8 @@ GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net);
    the picture has them: else GMLP_E_SURROUNDINGS, so that a part is always equal to the whole.
    Windows at the picture's border repeat its outermost pixels. Saturated pixels come from the network; all others are the exact
    inverse of their code. A network of ReLU layers with code inputs is evaluated in 16-bit fixed point, whose rounding
-   costs 0.002 dB at most (1e-4 of full light, in pictures); others in float. GMLP_E_MISMATCH if a view reaches outside the net's base picture. Writes out. */
+   costs 0.002 dB at most (1e-4 of full light, in pictures), unless its weights let roundings add up to more than a 32nd of
+   what it can say; others in float. GMLP_E_MISMATCH if a view reaches outside the net's base picture. Writes out. */
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_decode_opts *opts);
 
@@ -4452,13 +4453,15 @@ struct gmlp_decoder {
     double factor[GMLP_MAX_WIDTH]; /* of the first layer's neurons in it */
 };
 
+/* Every input is held in the encoding's range, whatever a hostile blob makes of it; NaN goes to its lower end. */
+static float gmlp__input(float m) { return m >= 4.0f ? 4.0f : m > -4.0f ? m : -4.0f; }
+
 /* The network coordinates of a file column or row: which input it drives, and its value. */
 static float gmlp__place(const gmlp_decoder *d, int vertical, uint32_t i) {
     const int row_input = vertical != d->coords.transpose; /* 1: it moves along rows of the trained picture */
     const double at = row_input ? (double)d->coords.row + gmlp__dmul((double)d->coords.row_step, (double)i)
                                 : (double)d->coords.col + gmlp__dmul((double)d->coords.col_step, (double)i);
-    const float m = gmlp__coordinate(at, d->trained[row_input ? 0 : 1]);
-    return m > 4.0f ? 4.0f : m < -4.0f ? -4.0f : m; /* a hostile transform stays in the encoding's range */
+    return gmlp__input(gmlp__coordinate(at, d->trained[row_input ? 0 : 1]));
 }
 
 /* out[wide] = init + the product of input i's features at m with its rows of W1. */
@@ -4507,10 +4510,26 @@ static double gmlp__range_factor(const gmlp__range *r, double room, double weigh
     return !(far > 1e-30) ? 0.0 : factor < most ? factor : most;
 }
 
-/* The factor of bias + a sum over n neurons, how far it can get, and its weights over the neurons' factors. */
-static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp__range *in, const double *factor, double bias, double room,
-                              gmlp__range *range, double *scaled) {
-    double weight = 0.0;
+static const double gmlp__fixed_room = 2147483647.0 - 8388608.0; /* of the layers behind the first */
+
+/* How far roundings can put a sum over n neurons off, in its units: their errors times the weights, and the weights' roundings
+   times what they can be. What stays below 0 is 0 in both. */
+static double gmlp__fixed_error(const double *scaled, double all, size_t n, const gmlp__range *in, const double *factor, const double *error) {
+    double sum = 0.0;
+    size_t k;
+    for (k = 0; k < n; k++) {
+        const double most = gmlp__dmul(in[k].most, factor[k]), late = most < 0.0 ? error[k] + most : error[k];
+        const double weight = gmlp__dmul(scaled[k], all), whole = (double)gmlp__whole(weight, 32767.0), off = weight - whole;
+        sum += gmlp__dmul(whole < 0.0 ? -whole : whole, late > 0.0 ? late : 0.0) + gmlp__dmul(off < 0.0 ? -off : off, most > 0.0 ? most : 0.0);
+    }
+    return sum + 1.0; /* the bias */
+}
+
+/* The factor of bias + a sum over n neurons with these errors, how far it can get, its own error and its weights over the neurons'
+   factors. The room that sums have beside what they can be is enough for the roundings of most networks; others get more. */
+static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp__range *in, const double *factor, const double *errors,
+                              double bias, gmlp__range *range, double *scaled, double *reach, double *error) {
+    double weight = 0.0, all;
     size_t k;
     range->least = range->most = bias;
     for (k = 0; k < n; k++) {
@@ -4519,7 +4538,16 @@ static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp_
         scaled[k] = factor[k] > 0.0 ? v / factor[k] : 0.0;
         if (scaled[k] > weight || -scaled[k] > weight) weight = scaled[k] > 0.0 ? scaled[k] : -scaled[k];
     }
-    return gmlp__range_factor(range, room, weight);
+    all = gmlp__range_factor(range, gmlp__fixed_room, weight);
+    *reach = gmlp__dmul(range->most > -range->least ? range->most : -range->least, all);
+    *error = gmlp__fixed_error(scaled, all, n, in, factor, errors);
+    if (*reach + *error > 2147483647.0 - 65536.0) { /* 65536: the half that layer 2 adds, with room to spare */
+        const double less = gmlp__fixed_room / (*reach + *error); /* the weights are rounded anew: half a unit of up to 128 times 2^15 */
+        all = gmlp__dmul(all, less);
+        *reach = gmlp__dmul(*reach, less);
+        *error = gmlp__fixed_error(scaled, all, n, in, factor, errors);
+    }
+    return all;
 }
 
 static size_t gmlp__fixed_words(const gmlp_net *net) {
@@ -4527,17 +4555,19 @@ static size_t gmlp__fixed_words(const gmlp_net *net) {
     return ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * pairs + 2 * pairs * pairs + 2 * pairs + 3 * pairs + 16;
 }
 
-/* Fills d->fixed, over gmlp__fixed_words of memory. Sums get the bits they can need: roundings are half a unit
-   for each of up to 11 terms in the first layer, 2^15 for each of up to 128 in the others. */
-static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
+/* Fills d->fixed, over gmlp__fixed_words of memory. No weights let a sum of whole numbers leave its bits: in the first layer they
+   are off by half a unit for each of up to 11 terms, in the others by gmlp__fixed_error. 0 if an output could be off by
+   more than a 32nd of its range (in trained networks it is a 300th): then the network is for float. */
+static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     gmlp__fixed *f = &d->fixed;
     const gmlp__shape *s = &d->shape;
     const size_t width = s->width, inputs = gmlp__inputs(d->radius), pairs = width / 2;
-    const double room1 = 32767.0 - 8.0, room = 2147483647.0 - 8388608.0;
+    const double room1 = 32767.0 - 8.0;
     gmlp__range first[GMLP_MAX_WIDTH], second[GMLP_MAX_WIDTH], third;
-    double factor[GMLP_MAX_WIDTH], scaled[GMLP_MAX_WIDTH];
+    double factor[GMLP_MAX_WIDTH], scaled[GMLP_MAX_WIDTH], errors[GMLP_MAX_WIDTH], errors2[GMLP_MAX_WIDTH], reach, error;
     float h[GMLP_MAX_WIDTH];
     int32_t *p = memory;
+    int near = 1;
     size_t i, j, k, c, feature = 0;
     f->pairs = pairs;
     f->windows = (int)(inputs - 5) / 3;
@@ -4561,7 +4591,10 @@ static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
         }
         for (j = 0; j < width; j++) gmlp__range_add(&first[j], table[j].least, table[j].most);
     }
-    for (j = 0; j < width; j++) d->factor[j] = gmlp__range_factor(&first[j], room1, 0.0);
+    for (j = 0; j < width; j++) {
+        d->factor[j] = gmlp__range_factor(&first[j], room1, 0.0);
+        errors[j] = 0.5 * (double)inputs + 0.5; /* the row's float product is not exact, too */
+    }
     f->columns = p;
     for (j = 0; j < d->width; j++, p += pairs) gmlp__fixed_entry(d, d->coords.transpose ? 0 : 1, gmlp__place(d, 0, (uint32_t)j), NULL, p);
     f->codes = p;
@@ -4572,20 +4605,23 @@ static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     f->b2 = p + 2 * pairs * pairs;
     for (j = 0; j < width; j++) {
         const double bias = (double)d->block[s->b2 + j];
-        const double all = gmlp__fixed_sum(d->block + s->w2 + j, s->wide, width, first, d->factor, bias, room, &second[j], scaled);
+        const double all = gmlp__fixed_sum(d->block + s->w2 + j, s->wide, width, first, d->factor, errors, bias, &second[j], scaled, &reach, &error);
         for (k = 0; k < pairs; k++) p[j / 8 * 8 * pairs + 8 * k + j % 8] = gmlp__pair(gmlp__dmul(scaled[2 * k], all), gmlp__dmul(scaled[2 * k + 1], all));
-        p[2 * pairs * pairs + j] = gmlp__whole(gmlp__dmul(bias, all), room) + 32768;
+        p[2 * pairs * pairs + j] = gmlp__whole(gmlp__dmul(bias, all), gmlp__fixed_room) + 32768;
         factor[j] = all / 65536.0;
+        errors2[j] = error / 65536.0 + 0.5;
     }
     p += 2 * pairs * pairs + 2 * pairs;
     /* the third */
     f->w3 = p;
     for (c = 0; c < 3; c++) {
-        const double all = gmlp__fixed_sum(d->block + s->w3 + c * s->wide, 1, width, second, factor, 0.0, room, &third, scaled);
+        const double all = gmlp__fixed_sum(d->block + s->w3 + c * s->wide, 1, width, second, factor, errors2, 0.0, &third, scaled, &reach, &error);
         for (k = 0; k < pairs; k++) p[3 * k + c] = gmlp__pair(gmlp__dmul(scaled[2 * k], all), gmlp__dmul(scaled[2 * k + 1], all));
         f->scale[c] = all > 1e-30 ? (float)(1.0 / all) : 0.0f; /* below: hostile weights */
         f->bias[c] = d->block[s->b3 + c];
+        near &= reach == 0.0 || error <= reach / 32.0;
     }
+    return near;
 }
 
 /* What HDR methods need besides. */
@@ -4619,13 +4655,10 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     kernels = gmlp__select(opts->isa);
     if (space == GMLP_SPACE_NONE) space = net->wide_space;
     if (!kernels || !gmlp_type_size(type) || !gmlp__space_of(space) || !gmlp__space_of(net->wide_space)) return GMLP_E_ARGUMENT;
+    if (net->adaptation != GMLP_BRADFORD && net->adaptation != GMLP_CAT02) return GMLP_E_ARGUMENT;
     memset(&shape, 0, sizeof shape);
-    if (net->method != GMLP_METHOD_NONE) {
-        if (net->method < 0 || net->method > GMLP_METHOD_DIRECT || !gmlp__base_space_ok(net->base_space, gmlp__is_hdr(net->method))) return GMLP_E_ARGUMENT;
-        if (gmlp__is_hdr(net->method) && !(net->peak > 0.0f && net->white_nits > 0.0f && opts->headroom >= 0.0)) return GMLP_E_ARGUMENT;
-        if (!net->weights || !gmlp_mlp_weights(&net->mlp) || !net->width || !net->height || !net->base_width ||
-            !net->base_height || net->radius[0] > GMLP_MAX_RADIUS || net->radius[1] > GMLP_MAX_RADIUS)
-            return GMLP_E_ARGUMENT;
+    if (net->method != GMLP_METHOD_NONE) { /* a net may be made by hand */
+        if (gmlp__net_check(net, NULL) || !net->weights || (gmlp__is_hdr(net->method) && !(opts->headroom >= 0.0))) return GMLP_E_ARGUMENT;
         gmlp__shape_of(&net->mlp, &shape);
         floats = shape.count + gmlp__transposes_count(&shape);
         if (net->inputs != GMLP_INPUT_WIDE && net->mlp.activation == GMLP_RELU) words = gmlp__fixed_words(net);
@@ -4677,8 +4710,7 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
             d->block[shape.b3 + j] = (float)((double)bias * (double)net->map_range + (double)net->map_mean);
         }
         gmlp__transpose(&shape, d->block, d->transposes);
-        d->fixed_point = words > 0;
-        if (d->fixed_point) gmlp__fixed_init(d, (int32_t *)(void *)(memory + floats + (64 - (uintptr_t)(memory + floats) % 64) % 64 / 4)); /* a row a cache line */
+        if (words) d->fixed_point = gmlp__fixed_init(d, (int32_t *)(void *)(memory + floats + (64 - (uintptr_t)(memory + floats) % 64) % 64 / 4)); /* a row a cache line */
     }
     gmlp__fp_leave(fp);
     if (result) gmlp_decoder_free(d);
@@ -4754,7 +4786,7 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x
         in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[j]);
         for (c = 0; c < 3; c++) {
             if (d->inputs != GMLP_INPUT_WIDE) in[2 + c] = gmlp__code_input(d->inputs, codes[3 * j + c]);
-            else in[2 + c] = hdr ? (plane[c][j] - d->input_mean) / d->input_range : 2.0f * plane[c][j] - 1.0f; /* exact product */
+            else in[2 + c] = gmlp__input(hdr ? (plane[c][j] - d->input_mean) / d->input_range : 2.0f * plane[c][j] - 1.0f); /* exact product */
         }
         for (c = 0; c + 5 < gmlp__inputs(d->radius); c++) {
             uint16_t four[4];
