@@ -5020,6 +5020,7 @@ typedef struct gmlp__slice {
 #define GMLP__XMP_ID "http://ns.adobe.com/xap/1.0/"
 #define GMLP__XMP_ID_SIZE 29u
 #define GMLP__ITXT_XMP "XML:com.adobe.xmp\0\0\0\0" /* keyword, not compressed, no language, no translation */
+#define GMLP__ITXT_KEYWORD 18u
 #define GMLP__XMP_PROPERTY "GamutMLP:Blob"
 #define GMLP__XMP_OPEN "<rdf:Description rdf:about=\"\" xmlns:GamutMLP=\"urn:gamutmlp:1#\""
 #define GMLP__XMP_END "</rdf:RDF>"
@@ -5142,7 +5143,7 @@ static size_t gmlp__base64_decode(const uint8_t *p, size_t n, uint8_t *out) {
     return count;
 }
 
-/* Our property in an XMP packet: an attribute, as we write it, or an element, as some tools rewrite it. */
+/* Our property in an XMP packet: an attribute, as we write it, or an element, as some tools rewrite it. An empty one is none. */
 typedef struct gmlp__property {
     size_t start, end; /* all that belongs to it */
     gmlp__slice value;
@@ -5172,7 +5173,7 @@ static int gmlp__xmp_find(const uint8_t *s, size_t n, size_t from, gmlp__propert
         f->value.p = s + j;
         while (j < n && (gmlp__is_space(s[j]) || s[j] == '=' || gmlp__base64_value(s[j]) >= 0)) j++;
         f->value.n = (size_t)(s + j - f->value.p);
-        if (j == n || s[j++] != stop) continue;
+        if (!f->value.n || j == n || s[j++] != stop) continue;
         if (stop == '<') {
             if (!gmlp__starts(s + j, n - j, "/" GMLP__XMP_PROPERTY, name + 1)) continue;
             for (j += name + 1; j < n && gmlp__is_space(s[j]); j++) {}
@@ -5186,6 +5187,35 @@ static int gmlp__xmp_find(const uint8_t *s, size_t n, size_t from, gmlp__propert
         return 1;
     }
     return 0;
+}
+
+/* Taking a property out must not join what is before and behind it to another. This is what is before it: whether its last byte
+   that is no space ends a tag or an attribute, so that no property can be under way there, and whether spaces follow. */
+typedef struct gmlp__before {
+    int ended, space;
+    uint8_t last;
+} gmlp__before;
+
+static void gmlp__before_add(gmlp__before *b, const uint8_t *p, size_t n) {
+    size_t i = n;
+    uint8_t prior;
+    while (i && gmlp__is_space(p[i - 1])) i--;
+    if (i) {
+        prior = i > 1 ? p[i - 2] : b->space ? ' ' : b->last;
+        b->last = p[i - 1];
+        b->ended = !gmlp__is_space(prior) && (b->last == '>' ? prior != GMLP__XMP_PROPERTY[sizeof GMLP__XMP_PROPERTY - 2]
+                                                            : (b->last == '"' || b->last == '\'') && prior != '=');
+        b->space = 0;
+    }
+    if (i < n) b->space = 1;
+}
+
+/* 1 if no property can reach over from there into the n bytes at p. */
+static int gmlp__xmp_apart(const gmlp__before *b, const uint8_t *p, size_t n) {
+    size_t i = 0;
+    if (b->ended && !(b->space && n && *p == GMLP__XMP_PROPERTY[0])) return 1;
+    while (i < n && gmlp__is_space(p[i])) i++;
+    return i == n || (p[i] == '<' && !gmlp__starts(p + i, n - i, "</G", 3)); /* a tag, and not the end of such an element */
 }
 
 /* Where a description can be added to a packet: before its last GMLP__XMP_END; n if it has none. */
@@ -5239,17 +5269,47 @@ static gmlp_result gmlp__join(const gmlp__slice *piece, unsigned count, int is_t
     return GMLP_E_CORRUPT;
 }
 
-/* The same for one compressed text. Nothing that holds a network shrinks to a sixteenth. */
-static gmlp_result gmlp__join_packed(const gmlp__slice *piece, const gmlp_alloc *alloc, void **blob, size_t *blob_size) {
-    const size_t capacity = piece->n < GMLP_MAX_BLOB / 8 ? piece->n * 16 : 2 * (size_t)GMLP_MAX_BLOB;
-    uint8_t *text = capacity ? (uint8_t *)gmlp__alloc(alloc, capacity) : NULL;
-    gmlp__slice whole;
+/* The text of a part, in memory of its own if it was compressed. Nothing that holds a network shrinks to a sixteenth or is longer than
+   2 GMLP_MAX_BLOB: of others, and of damaged ones, nothing is there. */
+typedef struct gmlp__text {
+    gmlp__slice all;
+    uint8_t *memory;
+    size_t capacity;
+} gmlp__text;
+
+static gmlp_result gmlp__text_open(gmlp__text *t, const gmlp__part *part, const gmlp_alloc *alloc) {
+    memset(t, 0, sizeof *t);
+    t->all.p = part->body;
+    t->all.n = part->size;
+    if (!part->packed) return GMLP_OK;
+    t->capacity = part->size < GMLP_MAX_BLOB / 8 ? part->size * 16 + 1 : 2 * (size_t)GMLP_MAX_BLOB;
+    t->memory = (uint8_t *)gmlp__alloc(alloc, t->capacity);
+    if (!t->memory) return GMLP_E_MEMORY;
+    t->all.p = t->memory;
+    t->all.n = gmlp__inflate(part->body, part->size, t->memory, t->capacity);
+    return GMLP_OK;
+}
+
+static void gmlp__text_close(gmlp__text *t, const gmlp_alloc *alloc) {
+    if (t->memory) gmlp__free(alloc, t->memory, t->capacity);
+}
+
+/* The blob of a text that may be compressed; of an XMP packet, the first intact one of several. */
+static gmlp_result gmlp__join_text(const gmlp__part *part, const gmlp_alloc *alloc, void **blob, size_t *blob_size) {
     gmlp_result result;
-    if (!text) return capacity ? GMLP_E_MEMORY : GMLP_E_CORRUPT;
-    whole.p = text;
-    whole.n = gmlp__inflate(piece->p, piece->n, text, capacity);
-    result = gmlp__join(&whole, 1, 1, alloc, blob, blob_size);
-    gmlp__free(alloc, text, capacity);
+    gmlp__property f;
+    gmlp__text t;
+    f.end = 0;
+    result = gmlp__text_open(&t, part, alloc);
+    if (result) return result;
+    if (part->carrier == GMLP_CARRIER_XMP) {
+        result = GMLP_E_NOT_FOUND;
+        while (result != GMLP_OK && result != GMLP_E_MEMORY && gmlp__xmp_find(t.all.p, t.all.n, f.end, &f))
+            result = gmlp__join(&f.value, 1, 1, alloc, blob, blob_size);
+    } else {
+        result = gmlp__join(&t.all, 1, 1, alloc, blob, blob_size);
+    }
+    gmlp__text_close(&t, alloc);
     return result;
 }
 
@@ -5258,7 +5318,6 @@ static gmlp_result gmlp__gather(int kind, const uint8_t *p, size_t size, int car
                                 void **blob, size_t *blob_size, gmlp_error *err) {
     const int is_text = carrier != GMLP_CARRIER_JPEG_APP && carrier != GMLP_CARRIER_PNG_CHUNK;
     gmlp__slice pieces[256];
-    gmlp__property f;
     gmlp__part part;
     unsigned have = 0, total = 0;
     size_t first = 0, damaged = 0; /* where; 0: nowhere, for no carrier starts a file */
@@ -5268,32 +5327,27 @@ static gmlp_result gmlp__gather(int kind, const uint8_t *p, size_t size, int car
         result = gmlp__part_next(kind, p, size, &part, err);
         if (result != GMLP_OK) return result;
         if (part.carrier != carrier) continue;
-        f.end = 0;
-        do { /* an XMP packet may hold several */
-            result = GMLP_E_CORRUPT;
-            if (carrier == GMLP_CARRIER_XMP) {
-                if (!gmlp__xmp_find(part.body, part.size, f.end, &f)) break;
-                result = gmlp__join(&f.value, 1, is_text, alloc, blob, blob_size);
-            } else if (!part.damaged) {
-                if (!have) {
-                    memset(pieces, 0, sizeof pieces);
-                    first = part.start;
-                    total = part.total;
-                }
-                if (part.total == total && !pieces[part.number - 1].p) {
-                    pieces[part.number - 1].p = part.body;
-                    pieces[part.number - 1].n = part.size;
-                    have++;
-                }
-                if (have < total) break;
-                result = part.packed ? gmlp__join_packed(pieces, alloc, blob, blob_size)
-                                     : gmlp__join(pieces, total, is_text, alloc, blob, blob_size);
-                have = 0;
+        result = GMLP_E_CORRUPT;
+        if (carrier == GMLP_CARRIER_XMP || part.packed) {
+            if (!part.damaged) result = gmlp__join_text(&part, alloc, blob, blob_size);
+        } else if (!part.damaged) {
+            if (!have) {
+                memset(pieces, 0, part.total * sizeof *pieces);
+                first = part.start;
+                total = part.total;
             }
-            if (result == GMLP_OK) return GMLP_OK;
-            if (result == GMLP_E_MEMORY) return gmlp__fail(err, result, part.start, "no memory for the blob");
-            if (!damaged) damaged = part.start;
-        } while (carrier == GMLP_CARRIER_XMP);
+            if (part.total == total && !pieces[part.number - 1].p) {
+                pieces[part.number - 1].p = part.body;
+                pieces[part.number - 1].n = part.size;
+                have++;
+            }
+            if (have < total) continue;
+            result = gmlp__join(pieces, total, is_text, alloc, blob, blob_size);
+            have = 0;
+        }
+        if (result == GMLP_OK) return GMLP_OK;
+        if (result == GMLP_E_MEMORY) return gmlp__fail(err, result, part.start, "no memory for the blob");
+        if (result != GMLP_E_NOT_FOUND && !damaged) damaged = part.start;
     } while (!part.last);
     if (have && !damaged) damaged = first; /* pieces are missing */
     if (damaged) return gmlp__fail(err, GMLP_E_CORRUPT, damaged, "the file's network is damaged");
@@ -5491,9 +5545,12 @@ static void gmlp__emit_color(gmlp__out *o, int kind) {
     gmlp__emit(o, icc, sizeof icc);
 }
 
-/* A packet without our property, and with it if blob is given and the packet has a place for it. */
+/* A packet without our property, and with it if blob is given and the packet has a place for it. Where taking it out could make another
+   of its neighbours only the value goes. */
 static void gmlp__emit_packet(gmlp__out *o, const uint8_t *s, size_t n, const uint8_t *blob, size_t blob_size) {
     size_t at = blob ? gmlp__xmp_place(s, n) : n, from = 0, stop;
+    gmlp__before before = {1, 0, 0};
+    gmlp__slice head, tail;
     gmlp__property f;
     int more;
     f.end = 0;
@@ -5505,10 +5562,22 @@ static void gmlp__emit_packet(gmlp__out *o, const uint8_t *s, size_t n, const ui
             gmlp__emit(o, GMLP__XMP_OPEN " " GMLP__XMP_PROPERTY "=\"", sizeof GMLP__XMP_OPEN + sizeof GMLP__XMP_PROPERTY + 1);
             gmlp__emit_base64(o, blob, blob_size);
             gmlp__emit(o, "\"/>", 3);
+            gmlp__before_add(&before, (const uint8_t *)"/>", 2);
             from = at;
         }
         gmlp__emit(o, s + from, stop - from);
+        if (!more) return;
+        gmlp__before_add(&before, s + from, stop - from);
         from = f.end;
+        if (gmlp__xmp_apart(&before, s + from, n - from)) continue;
+        head.p = s + stop;
+        head.n = (size_t)(f.value.p - head.p);
+        tail.p = f.value.p + f.value.n;
+        tail.n = (size_t)(s + from - tail.p);
+        gmlp__emit(o, head.p, head.n);
+        gmlp__emit(o, tail.p, tail.n);
+        gmlp__before_add(&before, head.p, head.n);
+        gmlp__before_add(&before, tail.p, tail.n);
     } while (more);
 }
 
@@ -5531,7 +5600,11 @@ static void gmlp__emit_xmp(gmlp__out *o, int kind, const char *id, size_t id_siz
                            const uint8_t *blob, size_t blob_size) {
     const size_t size = gmlp__packet_size(s, n, blob, blob_size);
     if (kind == GMLP_CONTAINER_JPEG) gmlp__emit_jpeg_head(o, 0xe1, id, id_size, size);
-    else gmlp__emit_png_head(o, "iTXt", id, id_size, size);
+    else { /* the byte behind the keyword says that the text is not compressed */
+        gmlp__emit_png_head(o, "iTXt", id, GMLP__ITXT_KEYWORD, id_size - GMLP__ITXT_KEYWORD + size);
+        gmlp__emit(o, "", 1);
+        gmlp__emit(o, id + GMLP__ITXT_KEYWORD + 1, id_size - GMLP__ITXT_KEYWORD - 1);
+    }
     gmlp__emit_packet(o, s, n, blob, blob_size);
     if (kind == GMLP_CONTAINER_PNG) gmlp__emit_png_crc(o);
 }
@@ -5585,9 +5658,10 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
     const uint8_t *p = (const uint8_t *)file, *packet = (const uint8_t *)gmlp__xmp_empty;
     size_t packet_size = sizeof gmlp__xmp_empty - 1, packet_at = 0, insert_at = 0, n;
     gmlp__part part;
+    gmlp__text text;
     gmlp__out o;
     gmlp_result result;
-    int packed = 0;
+    int packed = 0, anew;
     if (!file || !to.write) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no file, or nowhere to write");
     memset(&o, 0, sizeof o);
     o.to = to;
@@ -5621,17 +5695,19 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
             gmlp__emit_carriers(&o, kind, packet_at ? carriers & ~GMLP_CARRIER_XMP : carriers, blob, blob_size);
             insert_at = 0;
         }
+        if (part.carrier && part.carrier != GMLP_CARRIER_XMP) continue;
+        anew = 0;
         if (part.carrier == GMLP_CARRIER_XMP) {
             const uint8_t *add = part.start == packet_at && (carriers & GMLP_CARRIER_XMP) ? blob : NULL;
-            n = part.packed ? part.size : gmlp__packet_size(part.body, part.size, NULL, 0);
-            if (add || n < part.size) {
-                const uint8_t *id = p + part.start + (kind == GMLP_CONTAINER_JPEG ? 4 : 8);
-                if (add || !gmlp__xmp_only(part.body, part.size))
-                    gmlp__emit_xmp(&o, kind, (const char *)id, (size_t)(part.body - id), part.body, part.size, add, blob_size);
-                continue;
-            }
-        } else if (part.carrier) continue;
-        gmlp__emit(&o, p + part.start, part.end - part.start);
+            const uint8_t *id = p + part.start + (kind == GMLP_CONTAINER_JPEG ? 4 : 8);
+            result = gmlp__text_open(&text, &part, NULL);
+            if (result) return gmlp__fail(err, result, part.start, "no memory for the XMP packet");
+            anew = add || gmlp__packet_size(text.all.p, text.all.n, NULL, 0) < text.all.n;
+            if (anew && (add || !gmlp__xmp_only(text.all.p, text.all.n)))
+                gmlp__emit_xmp(&o, kind, (const char *)id, (size_t)(part.body - id), text.all.p, text.all.n, add, blob_size);
+            gmlp__text_close(&text, NULL);
+        }
+        if (!anew) gmlp__emit(&o, p + part.start, part.end - part.start);
     } while (!part.last);
     return o.failed ? gmlp__fail(err, GMLP_E_WRITE, 0, "the output could not be written") : GMLP_OK;
 }
@@ -5747,7 +5823,7 @@ static int gmlp__inflate_codes(gmlp__bits *b, gmlp__huffman *literal, gmlp__huff
 /* A zlib stream; returns the bytes written, 0 if it is malformed or does not fit. The Adler checksum is not
    looked at: a blob has its own. */
 static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t capacity) {
-    gmlp__huffman literal, distance;
+    gmlp__huffman fixed[2], own[2], *codes; /* of literals and distances */
     gmlp__bits b;
     uint8_t lengths[288];
     size_t at = 0, back;
@@ -5757,6 +5833,10 @@ static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t cap
     b.in.p = p;
     b.in.left = n;
     if ((gmlp__bits_take(&b, 8) & 15) != 8 || (gmlp__bits_take(&b, 8) & 32)) return 0; /* deflate, no dictionary */
+    for (i = 0; i < 288; i++) lengths[i] = (uint8_t)(i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8);
+    gmlp__huffman_build(&fixed[0], lengths, 288);
+    memset(lengths, 5, 30);
+    gmlp__huffman_build(&fixed[1], lengths, 30);
     do {
         last = gmlp__bits_take(&b, 1);
         type = gmlp__bits_take(&b, 2);
@@ -5773,13 +5853,9 @@ static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t cap
             at += length;
             continue;
         }
-        if (type == 1) {
-            for (i = 0; i < 288; i++) lengths[i] = (uint8_t)(i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8);
-            gmlp__huffman_build(&literal, lengths, 288);
-            memset(lengths, 5, 30);
-            gmlp__huffman_build(&distance, lengths, 30);
-        } else if (!gmlp__inflate_codes(&b, &literal, &distance)) return 0;
-        while ((s = gmlp__huffman_take(&literal, &b)) != 256) {
+        codes = type == 1 ? fixed : own;
+        if (type == 2 && !gmlp__inflate_codes(&b, &own[0], &own[1])) return 0;
+        while ((s = gmlp__huffman_take(&codes[0], &b)) != 256) {
             if (s > 285 || b.in.failed || at == capacity) return 0;
             if (s < 256) {
                 out[at++] = (uint8_t)s;
@@ -5788,7 +5864,7 @@ static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t cap
             s -= 257; /* lengths 3..258, in groups of four with one more extra bit each */
             extra = s < 8 || s == 28 ? 0 : (int)(s / 4) - 1;
             length = s < 8 ? 3 + s : s == 28 ? 258 : 3 + ((4 + s % 4) << extra) + gmlp__bits_take(&b, extra);
-            s = gmlp__huffman_take(&distance, &b); /* distances 1..32768, in groups of two */
+            s = gmlp__huffman_take(&codes[1], &b); /* distances 1..32768, in groups of two */
             if (s > 29) return 0;
             extra = s < 4 ? 0 : (int)(s / 2) - 1;
             back = s < 4 ? 1 + s : 1 + ((2 + s % 2) << extra) + gmlp__bits_take(&b, extra);
@@ -5865,7 +5941,7 @@ static gmlp_result gmlp__png_next(const uint8_t *p, size_t size, gmlp__part *par
         text = gmlp__itxt(part->body, n, GMLP__ID, GMLP__ID_SIZE, &part->size, &part->packed);
         if (text) part->carrier = GMLP_CARRIER_PNG_TEXT;
         else {
-            text = gmlp__itxt(part->body, n, "XML:com.adobe.xmp", 18, &part->size, &part->packed);
+            text = gmlp__itxt(part->body, n, GMLP__ITXT_XMP, GMLP__ITXT_KEYWORD, &part->size, &part->packed);
             if (text) part->carrier = GMLP_CARRIER_XMP;
         }
         if (text) part->body = text;
