@@ -68,8 +68,12 @@
    Needs IEEE 754 arithmetic in the declared precision (no -ffast-math, no x87).
 
    Untrusted input. JPEG, PNG and blob bytes may come from anyone. They can produce wrong
-   colours, never a crash, a hang, or memory out of proportion. Pixel buffers, options and
-   function pointers are the caller's and are trusted.
+   colours, never a crash, a hang, or memory out of proportion. Containers take time in
+   proportion to their bytes, whatever these are: the worst known file, a text of nothing but
+   Huffman codes, 0.1 s a MB. Text that a PNG holds compressed is inflated to 16 times its
+   size and 2 GMLP_MAX_BLOB at most; what is longer holds no network. A net made by
+   hand is checked as a blob's is, but for its weights. Pixel buffers, options and function
+   pointers are the caller's and are trusted.
 
    Limits. Pictures up to 65535 x 65535; blobs up to GMLP_MAX_BLOB bytes.
 
@@ -327,6 +331,7 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
    red, green and blue in a window around the pixel; and those in a second, larger window. Input m
    with K bands becomes sin(2^0 pi m), cos(2^0 pi m), ... sin(2^(K-1) pi m), cos(2^(K-1) pi m).
    An input with K = 0 is left out. Features follow the inputs' order. (The paper has the first five.)
+   Decoding holds inputs in [-4,4].
 */
 #define GMLP_INPUTS 11
 
@@ -693,7 +698,9 @@ GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *
    one whose CRC fails is passed over. */
 GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
                                        size_t *blob_size, gmlp_error *err);
-/* Writes the file without any blob; everything else stays. */
+/* Writes the file without any blob, so that extract finds none; everything else stays. A packet that a PNG holds compressed, with a
+   blob in it, becomes one that is not; it is unpacked in memory from GMLP_MALLOC. Where a property's neighbours could join to another
+   one it stays, empty. */
 GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, gmlp_writer out, gmlp_error *err);
 
 /* Which carriers hold an intact blob: gmlp_carrier bits. For JPEG and PNG. */
