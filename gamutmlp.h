@@ -70,8 +70,12 @@
    compile, unless GMLP_ALLOW_FAST_MATH gives the promise up.
 
    Untrusted input. JPEG, PNG and blob bytes may come from anyone. They can produce wrong
-   colours, never a crash, a hang, or memory out of proportion. Pixel buffers, options and
-   function pointers are the caller's and are trusted.
+   colours, never a crash, a hang, or memory out of proportion. Containers take time in
+   proportion to their bytes, whatever these are: the worst known file, a text of nothing but
+   Huffman codes, 0.1 s a MB. Text that a PNG holds compressed is inflated to 16 times its
+   size and 2 GMLP_MAX_BLOB at most; what is longer holds no network. A net made by
+   hand is checked as a blob's is, but for its weights. Pixel buffers, options and function
+   pointers are the caller's and are trusted.
 
    Limits. Pictures up to 65535 x 65535; blobs up to GMLP_MAX_BLOB bytes.
 
@@ -331,6 +335,7 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
    red, green and blue in a window around the pixel; and those in a second, larger window. Input m
    with K bands becomes sin(2^0 pi m), cos(2^0 pi m), ... sin(2^(K-1) pi m), cos(2^(K-1) pi m).
    An input with K = 0 is left out. Features follow the inputs' order. (The paper has the first five.)
+   Decoding holds inputs in [-4,4].
 */
 #define GMLP_INPUTS 11
 
@@ -655,7 +660,8 @@ GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net);
    the picture has them: else GMLP_E_SURROUNDINGS, so that a part is always equal to the whole.
    Windows at the picture's border repeat its outermost pixels. Saturated pixels come from the network; all others are the exact
    inverse of their code. A network of ReLU layers with code inputs is evaluated in 16-bit fixed point, whose rounding
-   costs 0.002 dB at most (1e-4 of full light, in pictures); others in float. GMLP_E_MISMATCH if a view reaches outside the net's base picture. Writes out. */
+   costs 0.002 dB at most (1e-4 of full light, in pictures), unless its weights let roundings add up to more than a 32nd of
+   what it can say; others in float. GMLP_E_MISMATCH if a view reaches outside the net's base picture. Writes out. */
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_decode_opts *opts);
 
@@ -702,7 +708,9 @@ GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *
    one whose CRC fails is passed over. */
 GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
                                        size_t *blob_size, gmlp_error *err);
-/* Writes the file without any blob; everything else stays. */
+/* Writes the file without any blob, so that extract finds none; everything else stays. A packet that a PNG holds compressed, with a
+   blob in it, becomes one that is not; it is unpacked in memory from GMLP_MALLOC. Where a property's neighbours could join to another
+   one it stays, empty. */
 GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, gmlp_writer out, gmlp_error *err);
 
 /* Which carriers hold an intact blob: gmlp_carrier bits. For JPEG and PNG. */
@@ -4783,13 +4791,15 @@ struct gmlp_decoder {
     double factor[GMLP_MAX_WIDTH]; /* of the first layer's neurons in it */
 };
 
+/* Every input is held in the encoding's range, whatever a hostile blob makes of it; NaN goes to its lower end. */
+static float gmlp__input(float m) { return m >= 4.0f ? 4.0f : m > -4.0f ? m : -4.0f; }
+
 /* The network coordinates of a file column or row: which input it drives, and its value. */
 static float gmlp__place(const gmlp_decoder *d, int vertical, uint32_t i) {
     const int row_input = vertical != d->coords.transpose; /* 1: it moves along rows of the trained picture */
     const double at = row_input ? (double)d->coords.row + gmlp__dmul((double)d->coords.row_step, (double)i)
                                 : (double)d->coords.col + gmlp__dmul((double)d->coords.col_step, (double)i);
-    const float m = gmlp__coordinate(at, d->trained[row_input ? 0 : 1]);
-    return m > 4.0f ? 4.0f : m < -4.0f ? -4.0f : m; /* a hostile transform stays in the encoding's range */
+    return gmlp__input(gmlp__coordinate(at, d->trained[row_input ? 0 : 1]));
 }
 
 /* out[wide] = init + the product of input i's features at m with its rows of W1. */
@@ -4838,10 +4848,26 @@ static double gmlp__range_factor(const gmlp__range *r, double room, double weigh
     return !(most_away > 1e-30) ? 0.0 : factor < most ? factor : most;
 }
 
-/* The factor of bias + a sum over n neurons, how away it can get, and its weights over the neurons' factors. */
-static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp__range *in, const double *factor, double bias, double room,
-                              gmlp__range *range, double *scaled) {
-    double weight = 0.0;
+static const double gmlp__fixed_room = 2147483647.0 - 8388608.0; /* of the layers behind the first */
+
+/* How far roundings can put a sum over n neurons off, in its units: their errors times the weights, and the weights' roundings
+   times what they can be. What stays below 0 is 0 in both. */
+static double gmlp__fixed_error(const double *scaled, double all, size_t n, const gmlp__range *in, const double *factor, const double *error) {
+    double sum = 0.0;
+    size_t k;
+    for (k = 0; k < n; k++) {
+        const double most = gmlp__dmul(in[k].most, factor[k]), late = most < 0.0 ? error[k] + most : error[k];
+        const double weight = gmlp__dmul(scaled[k], all), whole = (double)gmlp__whole(weight, 32767.0), off = weight - whole;
+        sum += gmlp__dmul(whole < 0.0 ? -whole : whole, late > 0.0 ? late : 0.0) + gmlp__dmul(off < 0.0 ? -off : off, most > 0.0 ? most : 0.0);
+    }
+    return sum + 1.0; /* the bias */
+}
+
+/* The factor of bias + a sum over n neurons with these errors, how far it can get, its own error and its weights over the neurons'
+   factors. The room that sums have beside what they can be is enough for the roundings of most networks; others get more. */
+static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp__range *in, const double *factor, const double *errors,
+                              double bias, gmlp__range *range, double *scaled, double *reach, double *error) {
+    double weight = 0.0, all;
     size_t k;
     range->least = range->most = bias;
     for (k = 0; k < n; k++) {
@@ -4850,7 +4876,16 @@ static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp_
         scaled[k] = factor[k] > 0.0 ? v / factor[k] : 0.0;
         if (scaled[k] > weight || -scaled[k] > weight) weight = scaled[k] > 0.0 ? scaled[k] : -scaled[k];
     }
-    return gmlp__range_factor(range, room, weight);
+    all = gmlp__range_factor(range, gmlp__fixed_room, weight);
+    *reach = gmlp__dmul(range->most > -range->least ? range->most : -range->least, all);
+    *error = gmlp__fixed_error(scaled, all, n, in, factor, errors);
+    if (*reach + *error > 2147483647.0 - 65536.0) { /* 65536: the half that layer 2 adds, with room to spare */
+        const double less = gmlp__fixed_room / (*reach + *error); /* the weights are rounded anew: half a unit of up to 128 times 2^15 */
+        all = gmlp__dmul(all, less);
+        *reach = gmlp__dmul(*reach, less);
+        *error = gmlp__fixed_error(scaled, all, n, in, factor, errors);
+    }
+    return all;
 }
 
 static size_t gmlp__fixed_words(const gmlp_net *net) {
@@ -4858,17 +4893,19 @@ static size_t gmlp__fixed_words(const gmlp_net *net) {
     return ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * pairs + 2 * pairs * pairs + 2 * pairs + 3 * pairs + 16;
 }
 
-/* Fills d->fixed, over gmlp__fixed_words of memory. Sums get the bits they can need: roundings are half a unit
-   for each of up to 11 terms in the first layer, 2^15 for each of up to 128 in the others. */
-static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
+/* Fills d->fixed, over gmlp__fixed_words of memory. No weights let a sum of whole numbers leave its bits: in the first layer they
+   are off by half a unit for each of up to 11 terms, in the others by gmlp__fixed_error. 0 if an output could be off by
+   more than a 32nd of its range (in trained networks it is a 300th): then the network is for float. */
+static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     gmlp__fixed *f = &d->fixed;
     const gmlp__shape *s = &d->shape;
     const size_t width = s->width, inputs = gmlp__inputs(d->radius), pairs = width / 2;
-    const double room1 = 32767.0 - 8.0, room = 2147483647.0 - 8388608.0;
+    const double room1 = 32767.0 - 8.0;
     gmlp__range first[GMLP_MAX_WIDTH], second[GMLP_MAX_WIDTH], third;
-    double factor[GMLP_MAX_WIDTH], scaled[GMLP_MAX_WIDTH];
+    double factor[GMLP_MAX_WIDTH], scaled[GMLP_MAX_WIDTH], errors[GMLP_MAX_WIDTH], errors2[GMLP_MAX_WIDTH], reach, error;
     float h[GMLP_MAX_WIDTH];
     int32_t *p = memory;
+    int close = 1;
     size_t i, j, k, c, feature = 0;
     f->pairs = pairs;
     f->windows = (int)(inputs - 5) / 3;
@@ -4892,7 +4929,10 @@ static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
         }
         for (j = 0; j < width; j++) gmlp__range_add(&first[j], table[j].least, table[j].most);
     }
-    for (j = 0; j < width; j++) d->factor[j] = gmlp__range_factor(&first[j], room1, 0.0);
+    for (j = 0; j < width; j++) {
+        d->factor[j] = gmlp__range_factor(&first[j], room1, 0.0);
+        errors[j] = 0.5 * (double)inputs + 0.5; /* the row's float product is not exact, too */
+    }
     f->columns = p;
     for (j = 0; j < d->width; j++, p += pairs) gmlp__fixed_entry(d, d->coords.transpose ? 0 : 1, gmlp__place(d, 0, (uint32_t)j), NULL, p);
     f->codes = p;
@@ -4903,31 +4943,30 @@ static void gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     f->b2 = p + 2 * pairs * pairs;
     for (j = 0; j < width; j++) {
         const double bias = (double)d->block[s->b2 + j];
-        const double all = gmlp__fixed_sum(d->block + s->w2 + j, s->wide, width, first, d->factor, bias, room, &second[j], scaled);
+        const double all = gmlp__fixed_sum(d->block + s->w2 + j, s->wide, width, first, d->factor, errors, bias, &second[j], scaled, &reach, &error);
         for (k = 0; k < pairs; k++) p[j / 8 * 8 * pairs + 8 * k + j % 8] = gmlp__pair(gmlp__dmul(scaled[2 * k], all), gmlp__dmul(scaled[2 * k + 1], all));
-        p[2 * pairs * pairs + j] = gmlp__whole(gmlp__dmul(bias, all), room) + 32768;
+        p[2 * pairs * pairs + j] = gmlp__whole(gmlp__dmul(bias, all), gmlp__fixed_room) + 32768;
         factor[j] = all / 65536.0;
+        errors2[j] = error / 65536.0 + 0.5;
     }
     p += 2 * pairs * pairs + 2 * pairs;
     /* the third */
     f->w3 = p;
     for (c = 0; c < 3; c++) {
-        const double all = gmlp__fixed_sum(d->block + s->w3 + c * s->wide, 1, width, second, factor, 0.0, room, &third, scaled);
+        const double all = gmlp__fixed_sum(d->block + s->w3 + c * s->wide, 1, width, second, factor, errors2, 0.0, &third, scaled, &reach, &error);
         for (k = 0; k < pairs; k++) p[3 * k + c] = gmlp__pair(gmlp__dmul(scaled[2 * k], all), gmlp__dmul(scaled[2 * k + 1], all));
         f->scale[c] = all > 1e-30 ? (float)(1.0 / all) : 0.0f; /* below: hostile weights */
         f->bias[c] = d->block[s->b3 + c];
+        close &= reach == 0.0 || error <= reach / 32.0;
     }
+    return close;
 }
 
-/* Can such a net, if one made by hand, be decoded with these options? */
+/* Can a net, which may be made by hand, be decoded with these options? */
 static int gmlp__decodable(const gmlp_net *net, const gmlp_decode_opts *opts) {
-    const gmlp__method *method = gmlp__method_of(net->method);
-    if (!method || !gmlp__space_of(net->wide_space)) return 0;
-    if (net->method == GMLP_METHOD_NONE) return 1;
-    if (!gmlp__base_ok(method->family, net->base_space) || !(opts->headroom >= 0.0)) return 0;
-    if (method->family->check && method->family->check(net, NULL)) return 0;
-    return net->weights && gmlp_mlp_weights(&net->mlp) && net->width && net->height && net->base_width && net->base_height &&
-           net->radius[0] <= GMLP_MAX_RADIUS && net->radius[1] <= GMLP_MAX_RADIUS;
+    if (net->method == GMLP_METHOD_NONE)
+        return gmlp__space_of(net->wide_space) && (net->adaptation == GMLP_BRADFORD || net->adaptation == GMLP_CAT02);
+    return gmlp__net_check(net, NULL) == GMLP_OK && net->weights && opts->headroom >= 0.0;
 }
 
 /* How pixels are read and written, with the network and without. */
@@ -4965,7 +5004,8 @@ static void gmlp__decoder_weights(gmlp_decoder *d, const gmlp_net *net) {
     for (j = 0; j < 3; j++) /* exact product: safe to fuse */
         block[shape->b3 + j] = (float)((double)block[shape->b3 + j] * (double)scale->map_range + (double)scale->map_mean);
     gmlp__transpose(shape, block, d->transposes);
-    if (d->fixed_point) gmlp__fixed_init(d, (int32_t *)(void *)(end + (64 - (uintptr_t)end % 64) % 64 / 4)); /* a row a cache line */
+    if (d->fixed_point) /* a row a cache line */
+        d->fixed_point = gmlp__fixed_init(d, (int32_t *)(void *)(end + (64 - (uintptr_t)end % 64) % 64 / 4));
 }
 
 GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts,
@@ -5057,7 +5097,7 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x
         in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[j]);
         for (c = 0; c < 3; c++) {
             if (d->inputs != GMLP_INPUT_WIDE) in[2 + c] = gmlp__code_input(d->inputs, codes[3 * j + c]);
-            else in[2 + c] = (plane[c][j] - d->domain.scale.input_mean) / d->domain.scale.input_range;
+            else in[2 + c] = gmlp__input((plane[c][j] - d->domain.scale.input_mean) / d->domain.scale.input_range);
         }
         for (c = 0; c + 5 < gmlp__inputs(d->radius); c++) {
             uint16_t four[4];
@@ -5284,6 +5324,7 @@ typedef struct gmlp__slice {
 #define GMLP__XMP_ID "http://ns.adobe.com/xap/1.0/"
 #define GMLP__XMP_ID_SIZE 29u
 #define GMLP__ITXT_XMP "XML:com.adobe.xmp\0\0\0\0" /* keyword, not compressed, no language, no translation */
+#define GMLP__ITXT_KEYWORD 18u
 #define GMLP__XMP_PROPERTY "GamutMLP:Blob"
 #define GMLP__XMP_OPEN "<rdf:Description rdf:about=\"\" xmlns:GamutMLP=\"urn:gamutmlp:1#\""
 #define GMLP__XMP_END "</rdf:RDF>"
@@ -5406,7 +5447,7 @@ static size_t gmlp__base64_decode(const uint8_t *p, size_t n, uint8_t *out) {
     return count;
 }
 
-/* Our property in an XMP packet: an attribute, as we write it, or an element, as some tools rewrite it. */
+/* Our property in an XMP packet: an attribute, as we write it, or an element, as some tools rewrite it. An empty one is none. */
 typedef struct gmlp__property {
     size_t start, end; /* all that belongs to it */
     gmlp__slice value;
@@ -5436,7 +5477,7 @@ static int gmlp__xmp_find(const uint8_t *s, size_t n, size_t from, gmlp__propert
         f->value.p = s + j;
         while (j < n && (gmlp__is_space(s[j]) || s[j] == '=' || gmlp__base64_value(s[j]) >= 0)) j++;
         f->value.n = (size_t)(s + j - f->value.p);
-        if (j == n || s[j++] != stop) continue;
+        if (!f->value.n || j == n || s[j++] != stop) continue;
         if (stop == '<') {
             if (!gmlp__starts(s + j, n - j, "/" GMLP__XMP_PROPERTY, name + 1)) continue;
             for (j += name + 1; j < n && gmlp__is_space(s[j]); j++) {}
@@ -5450,6 +5491,35 @@ static int gmlp__xmp_find(const uint8_t *s, size_t n, size_t from, gmlp__propert
         return 1;
     }
     return 0;
+}
+
+/* Taking a property out must not join what is before and behind it to another. This is what is before it: whether its last byte
+   that is no space ends a tag or an attribute, so that no property can be under way there, and whether spaces follow. */
+typedef struct gmlp__before {
+    int ended, space;
+    uint8_t last;
+} gmlp__before;
+
+static void gmlp__before_add(gmlp__before *b, const uint8_t *p, size_t n) {
+    size_t i = n;
+    uint8_t prior;
+    while (i && gmlp__is_space(p[i - 1])) i--;
+    if (i) {
+        prior = i > 1 ? p[i - 2] : b->space ? ' ' : b->last;
+        b->last = p[i - 1];
+        b->ended = !gmlp__is_space(prior) && (b->last == '>' ? prior != GMLP__XMP_PROPERTY[sizeof GMLP__XMP_PROPERTY - 2]
+                                                            : (b->last == '"' || b->last == '\'') && prior != '=');
+        b->space = 0;
+    }
+    if (i < n) b->space = 1;
+}
+
+/* 1 if no property can reach over from there into the n bytes at p. */
+static int gmlp__xmp_apart(const gmlp__before *b, const uint8_t *p, size_t n) {
+    size_t i = 0;
+    if (b->ended && !(b->space && n && *p == GMLP__XMP_PROPERTY[0])) return 1;
+    while (i < n && gmlp__is_space(p[i])) i++;
+    return i == n || (p[i] == '<' && !gmlp__starts(p + i, n - i, "</G", 3)); /* a tag, and not the end of such an element */
 }
 
 /* Where a description can be added to a packet: before its last GMLP__XMP_END; n if it has none. */
@@ -5503,17 +5573,47 @@ static gmlp_result gmlp__join(const gmlp__slice *piece, unsigned count, int is_t
     return GMLP_E_CORRUPT;
 }
 
-/* The same for one compressed text. Nothing that holds a network shrinks to a sixteenth. */
-static gmlp_result gmlp__join_packed(const gmlp__slice *piece, const gmlp_alloc *alloc, void **blob, size_t *blob_size) {
-    const size_t capacity = piece->n < GMLP_MAX_BLOB / 8 ? piece->n * 16 : 2 * (size_t)GMLP_MAX_BLOB;
-    uint8_t *text = capacity ? (uint8_t *)gmlp__alloc(alloc, capacity) : NULL;
-    gmlp__slice whole;
+/* The text of a part, in memory of its own if it was compressed. Nothing that holds a network shrinks to a sixteenth or is longer than
+   2 GMLP_MAX_BLOB: of others, and of damaged ones, nothing is there. */
+typedef struct gmlp__text {
+    gmlp__slice all;
+    uint8_t *memory;
+    size_t capacity;
+} gmlp__text;
+
+static gmlp_result gmlp__text_open(gmlp__text *t, const gmlp__part *part, const gmlp_alloc *alloc) {
+    memset(t, 0, sizeof *t);
+    t->all.p = part->body;
+    t->all.n = part->size;
+    if (!part->packed) return GMLP_OK;
+    t->capacity = part->size < GMLP_MAX_BLOB / 8 ? part->size * 16 + 1 : 2 * (size_t)GMLP_MAX_BLOB;
+    t->memory = (uint8_t *)gmlp__alloc(alloc, t->capacity);
+    if (!t->memory) return GMLP_E_MEMORY;
+    t->all.p = t->memory;
+    t->all.n = gmlp__inflate(part->body, part->size, t->memory, t->capacity);
+    return GMLP_OK;
+}
+
+static void gmlp__text_close(gmlp__text *t, const gmlp_alloc *alloc) {
+    if (t->memory) gmlp__free(alloc, t->memory, t->capacity);
+}
+
+/* The blob of a text that may be compressed; of an XMP packet, the first intact one of several. */
+static gmlp_result gmlp__join_text(const gmlp__part *part, const gmlp_alloc *alloc, void **blob, size_t *blob_size) {
     gmlp_result result;
-    if (!text) return capacity ? GMLP_E_MEMORY : GMLP_E_CORRUPT;
-    whole.p = text;
-    whole.n = gmlp__inflate(piece->p, piece->n, text, capacity);
-    result = gmlp__join(&whole, 1, 1, alloc, blob, blob_size);
-    gmlp__free(alloc, text, capacity);
+    gmlp__property f;
+    gmlp__text t;
+    f.end = 0;
+    result = gmlp__text_open(&t, part, alloc);
+    if (result) return result;
+    if (part->carrier == GMLP_CARRIER_XMP) {
+        result = GMLP_E_NOT_FOUND;
+        while (result != GMLP_OK && result != GMLP_E_MEMORY && gmlp__xmp_find(t.all.p, t.all.n, f.end, &f))
+            result = gmlp__join(&f.value, 1, 1, alloc, blob, blob_size);
+    } else {
+        result = gmlp__join(&t.all, 1, 1, alloc, blob, blob_size);
+    }
+    gmlp__text_close(&t, alloc);
     return result;
 }
 
@@ -5522,7 +5622,6 @@ static gmlp_result gmlp__gather(int kind, const uint8_t *p, size_t size, int car
                                 void **blob, size_t *blob_size, gmlp_error *err) {
     const int is_text = carrier != GMLP_CARRIER_JPEG_APP && carrier != GMLP_CARRIER_PNG_CHUNK;
     gmlp__slice pieces[256];
-    gmlp__property f;
     gmlp__part part;
     unsigned have = 0, total = 0;
     size_t first = 0, damaged = 0; /* where; 0: nowhere, for no carrier starts a file */
@@ -5532,32 +5631,27 @@ static gmlp_result gmlp__gather(int kind, const uint8_t *p, size_t size, int car
         result = gmlp__part_next(kind, p, size, &part, err);
         if (result != GMLP_OK) return result;
         if (part.carrier != carrier) continue;
-        f.end = 0;
-        do { /* an XMP packet may hold several */
-            result = GMLP_E_CORRUPT;
-            if (carrier == GMLP_CARRIER_XMP) {
-                if (!gmlp__xmp_find(part.body, part.size, f.end, &f)) break;
-                result = gmlp__join(&f.value, 1, is_text, alloc, blob, blob_size);
-            } else if (!part.damaged) {
-                if (!have) {
-                    memset(pieces, 0, sizeof pieces);
-                    first = part.start;
-                    total = part.total;
-                }
-                if (part.total == total && !pieces[part.number - 1].p) {
-                    pieces[part.number - 1].p = part.body;
-                    pieces[part.number - 1].n = part.size;
-                    have++;
-                }
-                if (have < total) break;
-                result = part.packed ? gmlp__join_packed(pieces, alloc, blob, blob_size)
-                                     : gmlp__join(pieces, total, is_text, alloc, blob, blob_size);
-                have = 0;
+        result = GMLP_E_CORRUPT;
+        if (carrier == GMLP_CARRIER_XMP || part.packed) {
+            if (!part.damaged) result = gmlp__join_text(&part, alloc, blob, blob_size);
+        } else if (!part.damaged) {
+            if (!have) {
+                memset(pieces, 0, part.total * sizeof *pieces);
+                first = part.start;
+                total = part.total;
             }
-            if (result == GMLP_OK) return GMLP_OK;
-            if (result == GMLP_E_MEMORY) return gmlp__fail(err, result, part.start, "no memory for the blob");
-            if (!damaged) damaged = part.start;
-        } while (carrier == GMLP_CARRIER_XMP);
+            if (part.total == total && !pieces[part.number - 1].p) {
+                pieces[part.number - 1].p = part.body;
+                pieces[part.number - 1].n = part.size;
+                have++;
+            }
+            if (have < total) continue;
+            result = gmlp__join(pieces, total, is_text, alloc, blob, blob_size);
+            have = 0;
+        }
+        if (result == GMLP_OK) return GMLP_OK;
+        if (result == GMLP_E_MEMORY) return gmlp__fail(err, result, part.start, "no memory for the blob");
+        if (result != GMLP_E_NOT_FOUND && !damaged) damaged = part.start;
     } while (!part.last);
     if (have && !damaged) damaged = first; /* pieces are missing */
     if (damaged) return gmlp__fail(err, GMLP_E_CORRUPT, damaged, "the file's network is damaged");
@@ -5755,9 +5849,12 @@ static void gmlp__emit_color(gmlp__out *o, int kind) {
     gmlp__emit(o, icc, sizeof icc);
 }
 
-/* A packet without our property, and with it if blob is given and the packet has a place for it. */
+/* A packet without our property, and with it if blob is given and the packet has a place for it. Where taking it out could make another
+   of its neighbours only the value goes. */
 static void gmlp__emit_packet(gmlp__out *o, const uint8_t *s, size_t n, const uint8_t *blob, size_t blob_size) {
     size_t at = blob ? gmlp__xmp_place(s, n) : n, from = 0, stop;
+    gmlp__before before = {1, 0, 0};
+    gmlp__slice head, tail;
     gmlp__property f;
     int more;
     f.end = 0;
@@ -5769,10 +5866,22 @@ static void gmlp__emit_packet(gmlp__out *o, const uint8_t *s, size_t n, const ui
             gmlp__emit(o, GMLP__XMP_OPEN " " GMLP__XMP_PROPERTY "=\"", sizeof GMLP__XMP_OPEN + sizeof GMLP__XMP_PROPERTY + 1);
             gmlp__emit_base64(o, blob, blob_size);
             gmlp__emit(o, "\"/>", 3);
+            gmlp__before_add(&before, (const uint8_t *)"/>", 2);
             from = at;
         }
         gmlp__emit(o, s + from, stop - from);
+        if (!more) return;
+        gmlp__before_add(&before, s + from, stop - from);
         from = f.end;
+        if (gmlp__xmp_apart(&before, s + from, n - from)) continue;
+        head.p = s + stop;
+        head.n = (size_t)(f.value.p - head.p);
+        tail.p = f.value.p + f.value.n;
+        tail.n = (size_t)(s + from - tail.p);
+        gmlp__emit(o, head.p, head.n);
+        gmlp__emit(o, tail.p, tail.n);
+        gmlp__before_add(&before, head.p, head.n);
+        gmlp__before_add(&before, tail.p, tail.n);
     } while (more);
 }
 
@@ -5795,7 +5904,11 @@ static void gmlp__emit_xmp(gmlp__out *o, int kind, const char *id, size_t id_siz
                            const uint8_t *blob, size_t blob_size) {
     const size_t size = gmlp__packet_size(s, n, blob, blob_size);
     if (kind == GMLP_CONTAINER_JPEG) gmlp__emit_jpeg_head(o, 0xe1, id, id_size, size);
-    else gmlp__emit_png_head(o, "iTXt", id, id_size, size);
+    else { /* the byte behind the keyword says that the text is not compressed */
+        gmlp__emit_png_head(o, "iTXt", id, GMLP__ITXT_KEYWORD, id_size - GMLP__ITXT_KEYWORD + size);
+        gmlp__emit(o, "", 1);
+        gmlp__emit(o, id + GMLP__ITXT_KEYWORD + 1, id_size - GMLP__ITXT_KEYWORD - 1);
+    }
     gmlp__emit_packet(o, s, n, blob, blob_size);
     if (kind == GMLP_CONTAINER_PNG) gmlp__emit_png_crc(o);
 }
@@ -5849,9 +5962,10 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
     const uint8_t *p = (const uint8_t *)file, *packet = (const uint8_t *)gmlp__xmp_empty;
     size_t packet_size = sizeof gmlp__xmp_empty - 1, packet_at = 0, insert_at = 0, n;
     gmlp__part part;
+    gmlp__text text;
     gmlp__out o;
     gmlp_result result;
-    int packed = 0;
+    int packed = 0, anew;
     if (!file || !to.write) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no file, or nowhere to write");
     memset(&o, 0, sizeof o);
     o.to = to;
@@ -5885,17 +5999,19 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
             gmlp__emit_carriers(&o, kind, packet_at ? carriers & ~GMLP_CARRIER_XMP : carriers, blob, blob_size);
             insert_at = 0;
         }
+        if (part.carrier && part.carrier != GMLP_CARRIER_XMP) continue;
+        anew = 0;
         if (part.carrier == GMLP_CARRIER_XMP) {
             const uint8_t *add = part.start == packet_at && (carriers & GMLP_CARRIER_XMP) ? blob : NULL;
-            n = part.packed ? part.size : gmlp__packet_size(part.body, part.size, NULL, 0);
-            if (add || n < part.size) {
-                const uint8_t *id = p + part.start + (kind == GMLP_CONTAINER_JPEG ? 4 : 8);
-                if (add || !gmlp__xmp_only(part.body, part.size))
-                    gmlp__emit_xmp(&o, kind, (const char *)id, (size_t)(part.body - id), part.body, part.size, add, blob_size);
-                continue;
-            }
-        } else if (part.carrier) continue;
-        gmlp__emit(&o, p + part.start, part.end - part.start);
+            const uint8_t *id = p + part.start + (kind == GMLP_CONTAINER_JPEG ? 4 : 8);
+            result = gmlp__text_open(&text, &part, NULL);
+            if (result) return gmlp__fail(err, result, part.start, "no memory for the XMP packet");
+            anew = add || gmlp__packet_size(text.all.p, text.all.n, NULL, 0) < text.all.n;
+            if (anew && (add || !gmlp__xmp_only(text.all.p, text.all.n)))
+                gmlp__emit_xmp(&o, kind, (const char *)id, (size_t)(part.body - id), text.all.p, text.all.n, add, blob_size);
+            gmlp__text_close(&text, NULL);
+        }
+        if (!anew) gmlp__emit(&o, p + part.start, part.end - part.start);
     } while (!part.last);
     return o.failed ? gmlp__fail(err, GMLP_E_WRITE, 0, "the output could not be written") : GMLP_OK;
 }
@@ -6011,7 +6127,7 @@ static int gmlp__inflate_codes(gmlp__bits *b, gmlp__huffman *literal, gmlp__huff
 /* A zlib stream; returns the bytes written, 0 if it is malformed or does not fit. The Adler checksum is not
    looked at: a blob has its own. */
 static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t capacity) {
-    gmlp__huffman literal, distance;
+    gmlp__huffman fixed[2], own[2], *codes; /* of literals and distances */
     gmlp__bits b;
     uint8_t lengths[288];
     size_t at = 0, back;
@@ -6021,6 +6137,10 @@ static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t cap
     b.in.p = p;
     b.in.left = n;
     if ((gmlp__bits_take(&b, 8) & 15) != 8 || (gmlp__bits_take(&b, 8) & 32)) return 0; /* deflate, no dictionary */
+    for (i = 0; i < 288; i++) lengths[i] = (uint8_t)(i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8);
+    gmlp__huffman_build(&fixed[0], lengths, 288);
+    memset(lengths, 5, 30);
+    gmlp__huffman_build(&fixed[1], lengths, 30);
     do {
         last = gmlp__bits_take(&b, 1);
         type = gmlp__bits_take(&b, 2);
@@ -6037,13 +6157,9 @@ static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t cap
             at += length;
             continue;
         }
-        if (type == 1) {
-            for (i = 0; i < 288; i++) lengths[i] = (uint8_t)(i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8);
-            gmlp__huffman_build(&literal, lengths, 288);
-            memset(lengths, 5, 30);
-            gmlp__huffman_build(&distance, lengths, 30);
-        } else if (!gmlp__inflate_codes(&b, &literal, &distance)) return 0;
-        while ((s = gmlp__huffman_take(&literal, &b)) != 256) {
+        codes = type == 1 ? fixed : own;
+        if (type == 2 && !gmlp__inflate_codes(&b, &own[0], &own[1])) return 0;
+        while ((s = gmlp__huffman_take(&codes[0], &b)) != 256) {
             if (s > 285 || b.in.failed || at == capacity) return 0;
             if (s < 256) {
                 out[at++] = (uint8_t)s;
@@ -6052,7 +6168,7 @@ static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t cap
             s -= 257; /* lengths 3..258, in groups of four with one more extra bit each */
             extra = s < 8 || s == 28 ? 0 : (int)(s / 4) - 1;
             length = s < 8 ? 3 + s : s == 28 ? 258 : 3 + ((4 + s % 4) << extra) + gmlp__bits_take(&b, extra);
-            s = gmlp__huffman_take(&distance, &b); /* distances 1..32768, in groups of two */
+            s = gmlp__huffman_take(&codes[1], &b); /* distances 1..32768, in groups of two */
             if (s > 29) return 0;
             extra = s < 4 ? 0 : (int)(s / 2) - 1;
             back = s < 4 ? 1 + s : 1 + ((2 + s % 2) << extra) + gmlp__bits_take(&b, extra);
@@ -6129,7 +6245,7 @@ static gmlp_result gmlp__png_next(const uint8_t *p, size_t size, gmlp__part *par
         text = gmlp__itxt(part->body, n, GMLP__ID, GMLP__ID_SIZE, &part->size, &part->packed);
         if (text) part->carrier = GMLP_CARRIER_PNG_TEXT;
         else {
-            text = gmlp__itxt(part->body, n, "XML:com.adobe.xmp", 18, &part->size, &part->packed);
+            text = gmlp__itxt(part->body, n, GMLP__ITXT_XMP, GMLP__ITXT_KEYWORD, &part->size, &part->packed);
             if (text) part->carrier = GMLP_CARRIER_XMP;
         }
         if (text) part->body = text;

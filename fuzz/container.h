@@ -2,10 +2,10 @@
    embedded into, and what comes out must hold what went in. */
 #define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
-#include <stdlib.h>
-#include <string.h>
 
-#define CHECK(x) do { if (!(x)) abort(); } while (0)
+enum { BINARY, TEXT, XMP, PIECES, DAMAGED, EMPTY, REFUSED, KINDS }; /* carriers in the order of gmlp__carriers */
+static const char *const kinds[KINDS] = {"binary", "text", "xmp", "packed or split", "damaged", "without", "refused"};
+#include "fuzz.h"
 
 typedef struct sink {
     uint8_t *p;
@@ -41,19 +41,14 @@ static void make_blob(uint8_t *p, size_t n, uint32_t seed) {
         seed = seed * 1664525u + 1013904223u;
         p[i] = (uint8_t)(seed >> 24);
     }
-    memcpy(p, "GMLP\2", 5);
+    memcpy(p, "GMLP", 4);
+    p[4] = GMLP__BLOB_VERSION;
     gmlp__put_le(p + n - 4, gmlp__crc32(0, p, n - 4), 4);
 }
 
-static int contains(const uint8_t *p, size_t n, const char *what) {
-    const size_t length = strlen(what);
-    size_t i;
-    for (i = 0; i + length <= n; i++)
-        if (!memcmp(p + i, what, length)) return 1;
-    return 0;
-}
-
 static void use_container(const uint8_t *data, size_t size, int all_carriers) {
+    const int *carrier = gmlp__carriers(gmlp_container_kind(data, size));
+    const int present = gmlp_carriers_present(data, size, NULL);
     uint8_t blob[300];
     void *found = NULL;
     size_t found_size = 0;
@@ -61,13 +56,19 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
     gmlp_error err;
     gmlp_embed_opts opts;
     gmlp_result result;
+    gmlp__part part;
     gmlp_writer w;
     int bit, tried;
     memset(&err, 0, sizeof err);
     result = gmlp_extract(data, size, NULL, &found, &found_size, &err);
-    if (result == GMLP_OK) CHECK(found && gmlp__blob_intact((const uint8_t *)found, found_size) && gmlp_carriers_present(data, size, NULL));
-    else CHECK(!found && !found_size && err.result == result && err.text && err.offset <= size && !gmlp_carriers_present(data, size, NULL));
+    if (result == GMLP_OK) CHECK(found && gmlp__blob_intact((const uint8_t *)found, found_size) && present);
+    else CHECK(!found && !found_size && err.result == result && err.text && err.offset <= size && !present);
     gmlp_bytes_free(found, found_size, NULL);
+    for (bit = 0; bit < 3; bit++) reached[BINARY + bit] += (present & carrier[bit]) != 0;
+    if (result != GMLP_OK) reached[result == GMLP_E_CORRUPT ? DAMAGED : result == GMLP_E_NOT_FOUND ? EMPTY : REFUSED]++;
+    memset(&part, 0, sizeof part);
+    while (present && !part.last && gmlp__part_next(gmlp_container_kind(data, size), data, size, &part, NULL) == GMLP_OK)
+        reached[PIECES] += (part.packed || part.total > 1) && (present & part.carrier);
 
     w = into(&stripped);
     result = gmlp_strip(data, size, w, &err);
@@ -75,7 +76,12 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
         CHECK(!stripped.p);
         return;
     }
-    CHECK(stripped.n <= size);
+    CHECK(gmlp_extract(stripped.p, stripped.n, NULL, &found, &found_size, &err) == GMLP_E_NOT_FOUND);
+    CHECK(!gmlp_carriers_present(stripped.p, stripped.n, NULL));
+    w = into(&again);
+    CHECK(gmlp_strip(stripped.p, stripped.n, w, &err) == GMLP_OK);
+    CHECK(again.n == stripped.n && !memcmp(again.p, stripped.p, again.n));
+    free(again.p);
 
     make_blob(blob, sizeof blob, (uint32_t)size);
     memset(&opts, 0, sizeof opts);
@@ -90,12 +96,10 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
             CHECK(gmlp_extract(embedded.p, embedded.n, NULL, &found, &found_size, &err) == GMLP_OK);
             CHECK(found_size == sizeof blob && !memcmp(found, blob, sizeof blob));
             gmlp_bytes_free(found, found_size, NULL);
-            if (!contains(data, size, "GamutMLP:Blob")) { /* a forged property may join up with its neighbours */
-                w = into(&again);
-                CHECK(gmlp_strip(embedded.p, embedded.n, w, &err) == GMLP_OK);
-                CHECK(again.n == stripped.n && !memcmp(again.p, stripped.p, again.n));
-                free(again.p);
-            }
+            w = into(&again);
+            CHECK(gmlp_strip(embedded.p, embedded.n, w, &err) == GMLP_OK);
+            CHECK(again.n == stripped.n && !memcmp(again.p, stripped.p, again.n));
+            free(again.p);
         } else CHECK(bit == GMLP_CARRIER_XMP && result == GMLP_E_LIMIT);
         free(embedded.p);
     }
@@ -107,4 +111,84 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
     CHECK(result == GMLP_E_WRITE || (result == GMLP_OK && embedded.fail_after));
     free(embedded.p);
     free(stripped.p);
+}
+
+/* Bytes that change at random seldom make a property of XMP, and never the lengths and checksums around one. So pieces of
+   properties are put into packets and taken out of them, and packets are packed. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
+    static const char *const pieces[] = {
+        "GamutMLP:Blob", " GamutMLP:Blob=\"", " GamutMLP:Blob='", "<GamutMLP:Blob>", "</GamutMLP:Blob>", "\"", "'", "<", ">", "/>", "=", " ", "\n",
+        "/GamutMLP:Blob>", GMLP__XMP_OPEN, GMLP__XMP_END, "AAAA", "Gamut", "MLP:Blob", "<x>", " a=\"b\"", ":", "G", "b", "#"
+    };
+    const int kind = gmlp_container_kind(data, size);
+    const size_t fixed = kind == GMLP_CONTAINER_JPEG ? 4 : 8; /* bytes before a part's body */
+    uint8_t *file, blob[GMLP__BLOB_HEAD + GMLP__BLOB_CRC], text[80];
+    const uint8_t *piece = text;
+    size_t n, at, cut = 0, few, parts = 0, head, end, crc = kind == GMLP_CONTAINER_PNG ? 4 : 0;
+    uint64_t turn = 0;
+    gmlp__part part, chosen;
+    gmlp__out o;
+    sink s;
+#define DRAW(n) (gmlp__random(seed, turn++) % (n))
+    memset(&part, 0, sizeof part);
+    memset(&chosen, 0, sizeof chosen);
+    if (kind != GMLP_CONTAINER_NONE && DRAW(3))
+        while (!part.last && gmlp__part_next(kind, data, size, &part, NULL) == GMLP_OK)
+            if (part.carrier && (parts++, !DRAW(parts))) chosen = part;
+    if (!chosen.carrier || chosen.size > most / 2) return LLVMFuzzerMutate(data, size, most);
+    memset(&o, 0, sizeof o);
+    o.to = into(&s);
+    head = chosen.start + fixed;
+    end = chosen.end - crc;
+    at = (size_t)(chosen.body - data) + DRAW(chosen.size + 1);
+    n = (size_t)DRAW(sizeof pieces / sizeof *pieces + 4);
+    if (n < sizeof pieces / sizeof *pieces) {
+        piece = (const uint8_t *)pieces[n];
+        n = strlen(pieces[n]);
+    } else if (n == sizeof pieces / sizeof *pieces) { /* a blob's text */
+        sink t;
+        gmlp__out b;
+        make_blob(blob, sizeof blob, seed);
+        memset(&b, 0, sizeof b);
+        b.to = into(&t);
+        gmlp__emit_base64(&b, blob, sizeof blob);
+        n = t.n < sizeof text ? t.n : sizeof text;
+        memcpy(text, t.p, n);
+        free(t.p);
+    } else { /* fewer bytes */
+        n = 0;
+        few = DRAW(2) ? 4 : 40;
+        cut = 1 + (size_t)DRAW(few);
+        if (cut > end - at) cut = end - at;
+    }
+    gmlp__emit(&o, data, at);
+    gmlp__emit(&o, piece, n);
+    gmlp__emit(&o, data + at + cut, size - at - cut);
+    file = s.p;
+    end = end + n - cut;
+    if (kind == GMLP_CONTAINER_PNG && chosen.carrier == GMLP_CARRIER_XMP && !chosen.packed && !DRAW(8) && end - (head + 22) < 65536) {
+        uint8_t stored[7] = {0x78, 1, 1}; /* zlib, a last block that is stored */
+        const size_t begin = (size_t)(chosen.body - data), length = end - begin;
+        memset(&o, 0, sizeof o);
+        o.to = into(&s);
+        gmlp__put_le(stored + 3, (uint32_t)length, 2);
+        gmlp__put_le(stored + 5, ~(uint32_t)length & 65535u, 2);
+        gmlp__emit(&o, file, begin);
+        gmlp__emit(&o, stored, 7);
+        gmlp__emit(&o, file + begin, size + n - cut - begin);
+        s.p[head + GMLP__ITXT_KEYWORD] = 1;
+        end += 7;
+        free(file);
+        file = s.p;
+    }
+    if (kind == GMLP_CONTAINER_JPEG) gmlp__put_be(file + head - 2, (uint32_t)(end - head + 2), 2);
+    else {
+        gmlp__put_be(file + head - 8, (uint32_t)(end - head), 4);
+        gmlp__put_be(file + end, gmlp__crc32(0, file + head - 4, end - head + 4), 4);
+    }
+    n = s.n;
+    if (n <= most) memcpy(data, file, n);
+    free(file);
+#undef DRAW
+    return n <= most ? n : LLVMFuzzerMutate(data, size, most);
 }

@@ -1,27 +1,35 @@
-/* Blobs from strangers: read, written again, decoded with. */
+/* Blobs from strangers: read, written again, decoded with on every instruction set. */
 #define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
-#include <stdlib.h>
-#include <string.h>
+#include "tests/fixed.h"
 
-#define CHECK(x) do { if (!(x)) abort(); } while (0)
+enum { NONE, RESIDUAL, DIFFERENCE, GAIN, GAMMA, DIRECT, STEPS, FLOATS, FIXED, FLOAT, WINDOWS, MENDED, KINDS };
+static const char *const kinds[KINDS] = {
+    "none", "residual", "difference", "gain", "gamma", "direct", "steps", "floats", "fixed point", "float", "windows", "mended"
+};
+#include "fuzz.h"
 
-static void decode_some(const gmlp_net *net) {
+static void decode_some(gmlp_net *net) {
     static const uint8_t codes[8][3] = {
         {255, 0, 0}, {0, 255, 30}, {12, 0, 255}, {255, 255, 0}, {0, 0, 0}, {255, 255, 255}, {100, 120, 140}, {63, 64, 192}
     };
     enum { W = 4, H = 2, BASE_W = W + GMLP_MAX_RADIUS, BASE_H = H + GMLP_MAX_RADIUS }; /* the first pixels, and all that they look at */
+    const int hdr = net->method >= GMLP_METHOD_DIFFERENCE;
     uint8_t pixels[BASE_W * BASE_H][3];
-    float linear[W * H][3];
+    float linear[W * H][3], first[W * H][3];
     gmlp_decode_opts opts;
     gmlp_image base, out;
-    size_t i;
+    gmlp_decoder *decoder;
+    size_t i, less;
+    int isa, got = 0;
     for (i = 0; i < BASE_W * BASE_H; i++) memcpy(pixels[i], codes[i % 8], 3);
     memset(&opts, 0, sizeof opts);
     memset(&base, 0, sizeof base);
+    if (net->base_width > BASE_W) net->base_width = BASE_W; /* a wide one takes as long to prepare as all the rest */
+    if (net->base_height > BASE_H) net->base_height = BASE_H;
     base.data = pixels;
-    base.width = net->base_width < BASE_W ? net->base_width : BASE_W;
-    base.height = net->base_height < BASE_H ? net->base_height : BASE_H;
+    base.width = net->base_width;
+    base.height = net->base_height;
     base.type = GMLP_U8;
     base.space = net->base_space;
     out = base;
@@ -30,12 +38,28 @@ static void decode_some(const gmlp_net *net) {
     out.height = base.height < H ? base.height : H;
     out.type = GMLP_FLOAT;
     out.space = GMLP_SPACE_NONE;
-    CHECK(gmlp_decode(net, &base, &out, NULL) == GMLP_OK);
-    if (net->method < GMLP_METHOD_DIFFERENCE) return;
-    for (i = 0; i < (size_t)out.width * out.height; i++)
-        CHECK(linear[i][0] >= -1e-6f && linear[i][1] >= -1e-6f && linear[i][2] >= -1e-6f);
-    opts.headroom = 0.5;
-    CHECK(gmlp_decode(net, &base, &out, &opts) == GMLP_OK);
+    for (less = 0; less < (hdr ? 2 : 1); less++, got = 0)
+        for (isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++) {
+            if (!gmlp_isa_available(isa)) continue;
+            opts.isa = isa;
+            opts.headroom = less ? 0.5 : 0;
+            memset(linear, 0, sizeof linear);
+            CHECK(gmlp_decoder_create(net, GMLP_FLOAT, GMLP_SPACE_NONE, &opts, &decoder) == GMLP_OK);
+            CHECK(gmlp_decoder_rows(decoder, &base, 0, 0, &out, 0, 0) == GMLP_OK);
+            if (!got++) {
+                memcpy(first, linear, sizeof first);
+                reached[decoder->fixed_point ? FIXED : FLOAT] += decoder->network != 0;
+                CHECK(!decoder->fixed_point || fixed_fits(decoder));
+            }
+            CHECK(!memcmp(linear, first, sizeof first));
+            for (i = 0; i < (size_t)out.width * out.height && hdr && !less; i++)
+                CHECK(linear[i][0] >= -1e-6f && linear[i][1] >= -1e-6f && linear[i][2] >= -1e-6f);
+            gmlp_decoder_free(decoder);
+        }
+    reached[NONE + net->method]++;
+    if (net->method == GMLP_METHOD_NONE) return;
+    reached[net->coding == GMLP_CODING_STEPS ? STEPS : FLOATS]++;
+    reached[WINDOWS] += net->radius[0] || net->radius[1];
 }
 
 static void same(const gmlp_net *a, const gmlp_net *b) {
@@ -45,14 +69,14 @@ static void same(const gmlp_net *a, const gmlp_net *b) {
     CHECK(a->inputs == b->inputs && a->region == b->region && a->margin == b->margin && a->coding == b->coding);
     CHECK(!memcmp(a->steps, b->steps, sizeof a->steps));
     CHECK(a->base_space == b->base_space && !memcmp(a->radius, b->radius, sizeof a->radius));
-    CHECK(!memcmp(&a->white_nits, &b->white_nits, GMLP__HDR_FLOATS * sizeof(float)));
+    CHECK(!memcmp(&a->white_nits, &b->white_nits, GMLP__NUMBERS * sizeof(float)));
     CHECK(!memcmp(&a->mlp, &b->mlp, sizeof a->mlp));
     CHECK(!memcmp(a->signature, b->signature, sizeof a->signature));
     CHECK(!a->weights == !b->weights);
     if (a->weights) CHECK(!memcmp(a->weights, b->weights, gmlp_mlp_weights(&a->mlp) * sizeof(float)));
 }
 
-static void use(const uint8_t *data, size_t size) {
+static int use(const uint8_t *data, size_t size) {
     gmlp_net net, again;
     gmlp_error err;
     uint8_t *bytes;
@@ -60,7 +84,7 @@ static void use(const uint8_t *data, size_t size) {
     memset(&err, 0, sizeof err);
     if (gmlp_blob_read(data, size, NULL, &net, &err) != GMLP_OK) {
         CHECK(!net.weights && err.result != GMLP_OK && err.text && err.offset <= size);
-        return;
+        return 0;
     }
     need = gmlp_blob_size(&net);
     CHECK(need == size);
@@ -77,19 +101,68 @@ static void use(const uint8_t *data, size_t size) {
     gmlp_net_free(&again);
     gmlp_net_free(&net);
     free(bytes);
+    return 1;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Gives it this version's start and the right checksum. */
+static void mend(uint8_t *p, size_t size) {
+    memcpy(p, "GMLP", 4);
+    p[4] = GMLP__BLOB_VERSION;
+    gmlp__put_le(p + size - GMLP__BLOB_CRC, gmlp__crc32(0, p, size - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *mended;
     use(data, size);
-    if (size < 5 + 4) return 0;
-    mended = (uint8_t *)malloc(size); /* the same with a right start and checksum */
+    if (size < 5 + GMLP__BLOB_CRC) return 0;
+    mended = (uint8_t *)malloc(size);
     CHECK(mended);
     memcpy(mended, data, size);
-    memcpy(mended, "GMLP\2", 5);
-    gmlp__put_le(mended + size - 4, gmlp__crc32(0, mended, size - 4), 4);
-    use(mended, size);
+    mend(mended, size);
+    reached[MENDED] += (unsigned long)use(mended, size);
     free(mended);
     return 0;
+}
+
+/* Coded weights are read to the last bit: bytes that change make other weights, and nearly never as many. So weights
+   and fields change, too, and are written. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
+    static const float wild[8] = {0.0f, 1.0f, -1.0f, 65504.0f, -65504.0f, 1e-30f, 1e-3f, -3e-38f};
+    gmlp_net net;
+    size_t count, written = 0, n;
+    uint64_t turn = 0;
+#define DRAW(n) (gmlp__random(seed, turn++) % (n))
+    if (DRAW(2) || gmlp_blob_read(data, size, NULL, &net, NULL) != GMLP_OK) {
+        size = LLVMFuzzerMutate(data, size, most);
+        if (size >= 5 + GMLP__BLOB_CRC) mend(data, size);
+        return size;
+    }
+    if (!net.weights) net.method = GMLP_METHOD_NONE;
+    else if (!DRAW(4)) net.inputs = (int)DRAW(3);
+    else if (!DRAW(4)) net.mlp.activation = (int)DRAW(2);
+    if (net.method >= GMLP_METHOD_DIFFERENCE) {
+        float *const field = gmlp__number(&net, (int)DRAW(GMLP__NUMBERS));
+        if (!DRAW(4)) *field = wild[DRAW(8)];
+        else if (!DRAW(4)) *field *= wild[DRAW(8)];
+    }
+    count = net.weights ? gmlp_mlp_weights(&net.mlp) : 0;
+    for (n = DRAW(8); n-- && count;) { /* runs of weights: equal ones, and ones about each other */
+        const size_t from = DRAW(count), few = 1 + DRAW(4), all = count - from, length = DRAW(3) && few < all ? few : 1 + DRAW(all);
+        const float times = 1.0f + (float)DRAW(8), v = DRAW(2) ? wild[DRAW(8)] : times * net.weights[DRAW(count)];
+        const uint64_t how = DRAW(3);
+        size_t i;
+        for (i = from; i < from + length; i++) {
+            float *w = &net.weights[i];
+            *w = how == 0 ? v : how == 1 ? *w * v : *w + v;
+            if (!gmlp__weight_ok(*w)) *w = *w > 0.0f ? 65504.0f : -65504.0f;
+            if (net.mlp.bias == GMLP_BIAS_FIRST && i >= count - 3) *w = 0.0f;
+        }
+    }
+    if (net.mlp.bias == GMLP_BIAS_FIRST && count)
+        memset(net.weights + count - 3 - 4 * (size_t)net.mlp.width, 0, (size_t)net.mlp.width * sizeof(float));
+    if (net.coding == GMLP_CODING_STEPS && count) gmlp__steps_round(&net);
+    if (gmlp_blob_size(&net) > most || gmlp_blob_write(&net, data, most, &written) != GMLP_OK) written = LLVMFuzzerMutate(data, size, most);
+#undef DRAW
+    gmlp_net_free(&net);
+    return written;
 }

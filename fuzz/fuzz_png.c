@@ -1,7 +1,6 @@
 /* PNG files from strangers; also with their chunks' checksums mended, else few would be looked into. */
 #include "container.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const int carriers = GMLP_CARRIER_PNG_CHUNK | GMLP_CARRIER_PNG_TEXT | GMLP_CARRIER_XMP;
     gmlp__part part;

@@ -1,13 +1,11 @@
 /* Ultra HDR files from strangers, and strangers' pictures joined to one. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "gainmap/container.h"
 
-#define CHECK(x) do { if (!(x)) abort(); } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+enum { WHOLE, PART, JOINED, AS_MAP, KINDS };
+static const char *const kinds[KINDS] = {"whole", "part", "base of another", "map of another"};
+#include "fuzz.h"
 
 static const uint8_t plain[] = { 0xff, 0xd8, 0xff, 0xdb, 0,    3,    1,   0xff, 0xda, 0,
                                  2,    'a',  0xff, 0,    0xff, 0xd0, 'b', 0xff, 0xd9 };
@@ -40,8 +38,8 @@ static gmlp_result parse(const uint8_t *data, size_t size, ultrahdr_parts *parts
 }
 
 /* What was joined is found again, with the map's picture in it. */
-static void use_joined(const uint8_t *base, size_t base_size, const uint8_t *map, size_t map_size,
-                       const ultrahdr_metadata *m) {
+static int use_joined(const uint8_t *base, size_t base_size, const uint8_t *map, size_t map_size,
+                      const ultrahdr_metadata *m) {
     uint8_t *file = NULL;
     size_t size = 0;
     ultrahdr_parts parts;
@@ -52,7 +50,7 @@ static void use_joined(const uint8_t *base, size_t base_size, const uint8_t *map
     r = ultrahdr_join(base, base_size, map, map_size, m, &file, &size, &err);
     if (r != GMLP_OK) {
         CHECK(!file && err.result == r && err.text && err.offset <= base_size);
-        return;
+        return 0;
     }
     CHECK(parse(file, size, &parts) == GMLP_OK);
     CHECK(parts.map_offset == parts.base_size && parts.map_offset + parts.map_size == size &&
@@ -62,6 +60,7 @@ static void use_joined(const uint8_t *base, size_t base_size, const uint8_t *map
         CHECK(fabs(parts.metadata.gain_max[c] - m->gain_max[c]) < 1e-6 &&
               fabs(parts.metadata.gamma[c] - m->gamma[c]) < 1e-5);
     free(file);
+    return 1;
 }
 
 /* The base alone is a picture, and no longer than what it is of. */
@@ -83,6 +82,7 @@ static void use_part(const uint8_t *data, size_t size, const ultrahdr_metadata *
     CHECK(again_size == base_size && !memcmp(again, base, base_size));
     free(again);
     use_joined(base, base_size, plain, sizeof plain, m);
+    reached[PART]++;
     free(base);
 }
 
@@ -94,13 +94,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (c = 0; c < 3; c++) m.gain_max[c] = m.gamma[c] = 1 + c / 3.0;
     m.headroom_alternate = 2;
     if (parse(data, size, &parts) == GMLP_OK) {
+        reached[WHOLE]++;
         m = parts.metadata;
         m.map_space = 0;
         use_joined(plain, sizeof plain, plain, sizeof plain, &m);
         use_joined(data, parts.base_size, plain, sizeof plain, &m);
     }
     use_part(data, size, &m);
-    use_joined(data, size, plain, sizeof plain, &m);
-    use_joined(plain, sizeof plain, data, size, &m);
+    reached[JOINED] += (unsigned long)use_joined(data, size, plain, sizeof plain, &m);
+    reached[AS_MAP] += (unsigned long)use_joined(plain, sizeof plain, data, size, &m);
     return 0;
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
+    (void)seed;
+    return LLVMFuzzerMutate(data, size, most);
 }

@@ -88,6 +88,8 @@ static void jpeg_seeds(const uint8_t *blob, size_t n) {
     struct jpeg_error_mgr e;
     unsigned char row[24] = {0, 50, 100, 150, 200, 250}, *p = NULL;
     unsigned long size = 0;
+    gmlp__out o;
+    size_t i;
     JSAMPROW rows = row;
     c.err = jpeg_std_error(&e);
     jpeg_create_compress(&c);
@@ -107,8 +109,28 @@ static void jpeg_seeds(const uint8_t *blob, size_t n) {
     embed("jpeg", "app", p, size, blob, n, GMLP_CARRIER_JPEG_APP);
     embed("jpeg", "com", p, size, blob, n, GMLP_CARRIER_JPEG_COM);
     embed("jpeg", "xmp", p, size, blob, n, GMLP_CARRIER_XMP);
+    save("jpeg", "cut", p, size / 4);
+    for (i = 0; i < 2; i++) { /* a blob in two pieces, and one that is damaged */
+        memset(&o, 0, sizeof o);
+        o.to.user = create("jpeg", i ? "damaged" : "split");
+        o.to.write = to_file;
+        gmlp__emit(&o, p, 2);
+        gmlp__emit_jpeg_head(&o, 0xeb, "GamutMLP\0\1\2", GMLP__APP_HEAD, n / 2);
+        gmlp__emit(&o, blob, n / 2);
+        gmlp__emit_jpeg_head(&o, 0xeb, "GamutMLP\0\2\2", GMLP__APP_HEAD, n - n / 2 - i);
+        gmlp__emit(&o, blob + n / 2, n - n / 2 - i);
+        gmlp__emit(&o, p + 2, size - 2);
+        if (o.failed || fclose((FILE *)o.to.user)) exit(1);
+    }
     jpeg_destroy_compress(&c);
     free(p);
+}
+
+static int to_memory(void *user, const void *p, size_t n) {
+    char **at = (char **)user;
+    memcpy(*at, p, n);
+    *at += n;
+    return 0;
 }
 
 static void png_write_memory(png_structp png, png_bytep p, size_t n) {
@@ -120,42 +142,42 @@ static void png_write_memory(png_structp png, png_bytep p, size_t n) {
 static void png_seeds(const uint8_t *blob, size_t n) {
     static const char xmp[] = "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF "
         "xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"></rdf:RDF></x:xmpmeta>";
-    static char text[8192];
+    static const char *const names[] = {"plain", "ztxt", "itxt", "packedxmp"};
+    static char text[8192], *end;
     uint8_t file[16384], *at;
     unsigned char row[3] = {1, 2, 3};
     png_text t[3];
     gmlp__out o;
     int kind;
     memset(&o, 0, sizeof o);
-    for (kind = 0; kind < 3; kind++) { /* plain; compressed tEXt; XMP, compressed iTXt */
+    for (kind = 0; kind < 4; kind++) { /* plain; compressed tEXt; XMP, compressed iTXt; compressed XMP with the network */
         png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
         png_infop info = png_create_info_struct(png);
-        static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        size_t i;
-        for (i = 0; i + 3 <= n; i += 3) { /* the blob's tail may be cut: only structure counts */
-            uint32_t v = (uint32_t)blob[i] << 16 | (uint32_t)blob[i + 1] << 8 | blob[i + 2];
-            text[i / 3 * 4] = digits[v >> 18];
-            text[i / 3 * 4 + 1] = digits[v >> 12 & 63];
-            text[i / 3 * 4 + 2] = digits[v >> 6 & 63];
-            text[i / 3 * 4 + 3] = digits[v & 63];
-        }
+        memset(&o, 0, sizeof o);
+        end = text;
+        o.to.user = &end;
+        o.to.write = to_memory;
+        if (kind == 3) gmlp__emit_packet(&o, (const uint8_t *)xmp, sizeof xmp - 1, blob, n);
+        else gmlp__emit_base64(&o, blob, n);
+        *end = 0;
         at = file;
         png_set_write_fn(png, &at, png_write_memory, NULL);
         png_set_IHDR(png, info, 1, 1, 8, PNG_COLOR_TYPE_RGB, 0, 0, 0);
         memset(t, 0, sizeof t);
         t[0].compression = kind == 1 ? PNG_TEXT_COMPRESSION_zTXt : PNG_ITXT_COMPRESSION_zTXt;
-        t[0].key = (char *)"GamutMLP";
+        t[0].key = (char *)(kind == 3 ? "XML:com.adobe.xmp" : "GamutMLP");
         t[0].text = text;
         t[1].compression = PNG_ITXT_COMPRESSION_NONE;
         t[1].key = (char *)"XML:com.adobe.xmp";
         t[1].text = (char *)xmp;
-        if (kind) png_set_text(png, info, t, kind);
+        if (kind) png_set_text(png, info, t, kind == 2 ? 2 : 1);
         png_write_info(png, info);
         png_write_row(png, row);
         png_write_end(png, info);
         png_destroy_write_struct(&png, &info);
-        save("png", kind == 0 ? "plain" : kind == 1 ? "ztxt" : "itxt", file, (size_t)(at - file));
+        save("png", names[kind], file, (size_t)(at - file));
         if (kind) continue;
+        save("png", "cut", file, (size_t)(at - file) / 2);
         embed("png", "chunk", file, (size_t)(at - file), blob, n, GMLP_CARRIER_PNG_CHUNK);
         embed("png", "text", file, (size_t)(at - file), blob, n, GMLP_CARRIER_PNG_TEXT);
         embed("png", "xmp", file, (size_t)(at - file), blob, n, GMLP_CARRIER_XMP);
@@ -167,6 +189,7 @@ static void ultrahdr_seeds(void) {
     static const uint8_t plain[] = { 0xff, 0xd8, 0xff, 0xdb, 0, 3, 1, 0xff, 0xda, 0, 2, 'a', 0xff, 0, 0xff, 0xd0, 'b', 0xff, 0xd9 };
     static const char *const names[] = { "whole", "directory", "xmp", "lists", "hdrbase", "common" };
     size_t i, c, n, at;
+    save("ultrahdr", "plain", plain, sizeof plain);
     for (i = 0; i < sizeof names / sizeof *names; i++) {
         ultrahdr_metadata m;
         uint8_t *p;

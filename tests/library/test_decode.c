@@ -1,6 +1,7 @@
 /* >>decode: against the definition in double, and every way to take a part of a picture. */
 #define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
+#include "tests/fixed.h"
 #include "tests/reference.h"
 #include "tests/synthetic.h"
 #include <math.h>
@@ -232,6 +233,117 @@ static void any_weights_find_room(void **state) {
     }
 }
 
+/* 128 neurons of which 126 reach a tenth of a unit of their fixed point on white, where the roundings of eight tables add up to 3 units
+   and more; what the others are depends on loud. White then is decoded to light 1/2. */
+static gmlp_net quiet_net(int loud) {
+    enum { WIDTH = 128, FEATURES = 18, UNITS = 18196 }; /* tenths of a unit for a weight of 1: what rounds up */
+    const double least = 32759 * 10.0 / UNITS / 2, quiet = 1.0 / UNITS, last = least - 8;
+    gmlp_net net = {0};
+    double h = 0;
+    float *w;
+    net.method = GMLP_METHOD_RESIDUAL;
+    net.wide_space = GMLP_PROPHOTO;
+    net.base_space = GMLP_SRGB;
+    net.inputs = GMLP_INPUT_HALF;
+    net.region = GMLP_REGION_ALL;
+    net.coding = GMLP_CODING_FLOATS;
+    net.mlp.width = WIDTH;
+    memset(net.mlp.bands + 2, 1, 9);
+    net.radius[0] = 1, net.radius[1] = 2;
+    net.width = net.base_width = W, net.height = net.base_height = H;
+    net.coords.col_step = net.coords.row_step = 1;
+    w = net.weights = (float *)calloc(gmlp_mlp_weights(&net.mlp), sizeof(float));
+    for (int k = 0; k < WIDTH; k++) {
+        for (int i = 0; i < FEATURES && k > 1; i += 2) w[i * WIDTH + k] = (float)(i < 16 ? 1 : last); /* the sines, which are 1 on white */
+        w[FEATURES * WIDTH + k] = k > 1 ? (float)(quiet - least) : 1;
+        for (int j = 0; j < WIDTH; j++) w[(FEATURES + 1 + k) * WIDTH + j] = k > 1 ? UNITS / 10.0f / 32759 : loud ? 1 : 0;
+        h += k > 1 ? quiet * UNITS / 10 / 32759 : loud ? 1 : 0;
+    }
+    for (size_t i = gmlp_mlp_weights(&net.mlp) - 3 - 3 * WIDTH; i < gmlp_mlp_weights(&net.mlp) - 3; i++) w[i] = (float)(-1 / h / WIDTH);
+    return net;
+}
+
+/* No weights let a sum of whole numbers leave its bits, and what comes out is near the definition. */
+static void roundings_find_room(void **state) {
+    (void)state;
+    static float out[N * 3], first[N * 3];
+    const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    memset(base_data, 255, sizeof base_data);
+    for (int loud = 0; loud < 2; loud++) {
+        gmlp_net net = quiet_net(loud);
+        const double in[GMLP_INPUTS] = {0, 0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5};
+        double ref[3];
+        reference_network(&net, in, ref);
+        assert_true(fabs(1 + ref[0] / 2 - 0.5) < 0.02); /* floats round, too */
+        for (int isa = GMLP_ISA_SCALAR, runs = 0; isa <= GMLP_ISA_NEON; isa++) {
+            gmlp_decode_opts opts = {0};
+            gmlp_decoder *d;
+            opts.isa = isa;
+            if (!gmlp_isa_available(isa)) continue;
+            assert_int_equal(gmlp_decoder_create(&net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, &opts, &d), GMLP_OK);
+            assert_int_equal(d->fixed_point, loud); /* nothing but roundings would be left of the other */
+            if (d->fixed_point) assert_true(fixed_fits(d));
+            assert_int_equal(gmlp_decoder_rows(d, &base, 0, 0, &view, 0, 0), GMLP_OK);
+            gmlp_decoder_free(d);
+            for (int i = 0; i < N * 3; i++) assert_true(fabs((double)out[i] - 1 - ref[i % 3] / 2) < 0.02);
+            if (!runs++) memcpy(first, out, sizeof out);
+            assert_memory_equal(out, first, sizeof out);
+        }
+        gmlp_net_free(&net);
+    }
+    for (int round = 0, fixed = 0; round < 60; round++) { /* weights of wildly different sizes, many of them of one sign */
+        gmlp_net net = quiet_net(1);
+        const int spread = 1 + round % 20;
+        gmlp_decoder *d;
+        net.mlp.width = 8 << draw() % 5;
+        net.mlp.bands[0] = net.mlp.bands[1] = (uint8_t)(draw() % 3);
+        free(net.weights);
+        net.weights = (float *)calloc(gmlp_mlp_weights(&net.mlp), sizeof(float));
+        for (size_t i = 0; i < gmlp_mlp_weights(&net.mlp); i++) {
+            const double v = ldexp(1 + (double)(draw() % 1000) / 1000, (int)(draw() % (unsigned)spread) - spread / 2);
+            net.weights[i] = (float)(draw() % 8 ? v : -v);
+        }
+        assert_int_equal(gmlp_decoder_create(&net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, NULL, &d), GMLP_OK);
+        fixed += d->fixed_point;
+        assert_true(!d->fixed_point || fixed_fits(d));
+        gmlp_decoder_free(d);
+        gmlp_net_free(&net);
+        assert_true(round < 59 || fixed > 20);
+    }
+}
+
+/* A net made by hand is looked at like one from a blob. */
+static void fields_are_checked(void **state) {
+    (void)state;
+    static float out[N * 3];
+    const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    for (int k = 0; k < 22; k++) {
+        gmlp_net net = quiet_net(1);
+        float *const weights = net.weights;
+        gmlp_decoder *d = NULL;
+        int *const field[] = {&net.method, &net.wide_space, &net.base_space, &net.adaptation, &net.inputs, &net.region, &net.margin, &net.coding,
+                              &net.mlp.activation, &net.mlp.bias};
+        if (k < 20) *field[k / 2] = k % 2 ? 1000000 : -1;
+        else if (k == 20) net.coords.row = NAN;
+        else net.weights = NULL;
+        assert_int_equal(gmlp_decoder_create(&net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, NULL, &d), GMLP_E_ARGUMENT);
+        assert_null(d);
+        assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_E_ARGUMENT);
+        assert_int_equal(gmlp_blob_size(&net), 0);
+        net.weights = weights;
+        net.mlp.activation = 0;
+        gmlp_net_free(&net);
+    }
+    for (int k = 0; k < 2; k++) { /* one without a network needs its spaces only */
+        gmlp_net none = {0};
+        none.wide_space = GMLP_PROPHOTO;
+        none.adaptation = k ? 2 : -1;
+        assert_int_equal(gmlp_decode(&none, &base, &view, NULL), GMLP_E_ARGUMENT);
+        none.adaptation = GMLP_CAT02;
+        assert_int_equal(gmlp_decode(&none, &base, &view, NULL), GMLP_OK);
+    }
+}
+
 /* Pixels that the network is not for: the code's exact inverse, to the nearest 16-bit code. */
 static void unsaturated_pixels_are_exact(void **state) {
     (void)state;
@@ -450,6 +562,7 @@ static void every_allocation_may_fail(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decodes_what_the_network_says), cmocka_unit_test(fixed_point_is_exact),
+        cmocka_unit_test(roundings_find_room), cmocka_unit_test(fields_are_checked),
         cmocka_unit_test(windows_of_wide_pictures),
         cmocka_unit_test(any_weights_find_room), cmocka_unit_test(unsaturated_pixels_are_exact),
         cmocka_unit_test(parts_equal_the_whole),         cmocka_unit_test(coordinates_follow_the_picture),

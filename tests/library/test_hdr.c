@@ -103,7 +103,10 @@ static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double weight
     }
     in[0] = 2.0 * y / (H - 1) - 1;
     in[1] = 2.0 * x / (W - 1) - 1;
-    for (int c = 0; c < 3; c++) in[2 + c] = net->inputs == GMLP_INPUT_HALF ? rgb[c] / 255.0 - 0.5 : (s[c] - net->input_mean) / net->input_range;
+    for (int c = 0; c < 3; c++) {
+        in[2 + c] = net->inputs == GMLP_INPUT_HALF ? rgb[c] / 255.0 - 0.5 : (s[c] - net->input_mean) / net->input_range;
+        in[2 + c] = in[2 + c] > 4 ? 4 : in[2 + c] < -4 ? -4 : in[2 + c];
+    }
     for (int c = 0; c < 6; c++) in[5 + c] = test_window_mean(base_data, W, H, (int)x, (int)y, net->radius[c / 3], c % 3) / 255.0 - 0.5;
     reference_network(net, in, o);
     for (size_t c = 0; c < 3; c++) {
@@ -326,6 +329,37 @@ static void parts_equal_the_whole(void **state) {
     }
 }
 
+/* Inputs that a blob blows up are held in the range that the sinusoids are good for. */
+static void wide_inputs(void **state) {
+    static const float means[] = {0.0f, 0.5f, 1e6f, -1e6f}, ranges[] = {1e-3f, 1e-6f, -1e-6f, 1e-30f, -3e-38f, 1e-44f};
+    static float out[N * 3], first[N * 3];
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_LINEAR};
+    gmlp_net net;
+    (void)state;
+    make_pair(GMLP_P3, GMLP_REC2020_LINEAR, &base, &hdr);
+    net = train(&base, &hdr, GMLP_PRESET_PAPER, GMLP_METHOD_DIFFERENCE, GMLP_RELU);
+    assert_int_equal(net.inputs, GMLP_INPUT_WIDE);
+    for (size_t k = 0; k < sizeof means / sizeof *means; k++)
+        for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++)
+            for (int isa = GMLP_ISA_SCALAR, runs = 0; isa <= GMLP_ISA_NEON; isa++) {
+                gmlp_decode_opts opts = {0};
+                opts.isa = isa;
+                if (!gmlp_isa_available(isa)) continue;
+                net.input_mean = means[k];
+                net.input_range = ranges[r];
+                assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
+                if (!runs++) memcpy(first, out, sizeof out);
+                assert_memory_equal(out, first, sizeof out);
+                if (means[k] == 0.0f || r < 1 || r > 3) continue; /* inputs inside the range, and ranges that are no floats' */
+                for (uint32_t i = 0; i < N; i++) {
+                    double want[3];
+                    reference(&net, i % W, i / W, 1, want);
+                    for (uint32_t c = 0; c < 3; c++) assert_true(fabs(pq(want[c] / net.peak) - pq(out[3 * i + c] / net.peak)) < 2e-4);
+                }
+            }
+    gmlp_net_free(&net);
+}
+
 static void reversed_run(void *user, void (*job)(void *, size_t), void *ctx, size_t count) {
     (void)user;
     while (count--) job(ctx, count);
@@ -538,7 +572,7 @@ int main(void) {
         cmocka_unit_test(maps_of_single_pixels), cmocka_unit_test(decodes_what_the_definition_says),
         cmocka_unit_test(pq_codes_are_signals),  cmocka_unit_test(training_gets_near),
         cmocka_unit_test(odd_light),             cmocka_unit_test(a_peak_cuts),
-        cmocka_unit_test(less_headroom),
+        cmocka_unit_test(less_headroom),         cmocka_unit_test(wide_inputs),
         cmocka_unit_test(parts_equal_the_whole), cmocka_unit_test(same_bytes_everywhere),
         cmocka_unit_test(blob_fields),           cmocka_unit_test(what_is_refused),
         cmocka_unit_test(where_training_starts), cmocka_unit_test(every_allocation_may_fail),

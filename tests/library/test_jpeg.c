@@ -377,6 +377,82 @@ static void test_xmp(void **state) {
     drop(&blob);
 }
 
+static size_t spaces(const char *s, size_t i) {
+    while (strchr(" \t\r\n", s[i]) && s[i]) i++;
+    return i;
+}
+
+/* A network's property at s[i], or none, by its definition. */
+static int property_at(const char *s, size_t i) {
+    static const char name[] = "GamutMLP:Blob";
+    const int element = s[i] == '<';
+    size_t value;
+    char quote = 0;
+    if (!element && spaces(s + i, 0) == 0) return 0;
+    if (strncmp(s + i + 1, name, strlen(name))) return 0;
+    i = spaces(s, i + 1 + strlen(name));
+    if (s[i++] != (element ? '>' : '=')) return 0;
+    if (!element) {
+        i = spaces(s, i);
+        quote = s[i++];
+        if (quote != '"' && quote != '\'') return 0;
+    }
+    for (value = i; s[i] && strchr(" \t\r\n=+/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", s[i]); i++) {}
+    if (i == value) return 0;
+    if (!element) return s[i] == quote;
+    if (s[i] != '<' || s[i + 1] != '/' || strncmp(s + i + 2, name, strlen(name))) return 0;
+    return s[spaces(s, i + 2 + strlen(name))] == '>';
+}
+
+/* Properties around parts of others: whatever is taken out, what is left has none, and keeps all that is not in one. */
+static void test_strip_joins_nothing(void **state) {
+    static const char *const pieces[] = {
+        "GamutMLP:Blob", " GamutMLP:Blob=\"AAAA\"", "<GamutMLP:Blob>AAAA</GamutMLP:Blob>", " GamutMLP:Blob = '", "<GamutMLP:Blob >", "</GamutMLP:Blob>",
+        "</GamutMLP:Blob\n", "<rdf:Description rdf:about=\"\" xmlns:GamutMLP=\"urn:gamutmlp:1#\" GamutMLP:Blob=\"AAAA\"/>", "\"", "'", "<", ">", "/>", "=",
+        "  ", "AAAA", "Gamut", "MLP:Blob", " a=\"b\"", "<x>", "</rdf:RDF>", "#", "G", "/", "</", "b>"
+    };
+    buffer file = make_jpeg(0), blob = make_blob(8, 1, 8, 1);
+    uint32_t noise = 5;
+    size_t joined = 0, kept = 0;
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        buffer packet = {NULL, 0, 0}, odd, out, again;
+        size_t i, at, used;
+        int k, left = 0;
+        for (k = 0; k < 3 + round % 8; k++) {
+            const char *piece = pieces[(noise = noise * 1664525u + 1013904223u) % 65536 * (sizeof pieces / sizeof *pieces) / 65536];
+            append(&packet, piece, strlen(piece));
+        }
+        odd = with_xmp(&file, (const char *)packet.p, packet.n);
+        out = strip(&odd);
+        append(&out, "", 1);
+        at = 20 + 4 + 29; /* of the packet */
+        used = (size_t)(out.p[22] << 8 | out.p[23]) - 2 - 29;
+        out.p[at + used] = 0;
+        for (i = 0; i < used; i++) left += property_at((const char *)out.p + at, i);
+        assert_int_equal(left, 0);
+        out.n--;
+        memcpy(out.p + at + used, file.p + 20, 1);
+        again = strip(&out);
+        assert_equal(&again, &out);
+        for (i = 0; i < used && out.p[at + i] == packet.p[i]; i++) {}
+        joined += used < packet.n && i < used;
+        kept += used == packet.n;
+        drop(&again);
+        again = embed(&odd, &blob, COM, 1); /* what replaces a network leaves the packet as strip does */
+        drop(&odd);
+        odd = strip(&again);
+        assert_equal(&odd, &out);
+        drop(&again);
+        drop(&odd);
+        drop(&out);
+        drop(&packet);
+    }
+    assert_true(joined > 1000 && kept > 1000);
+    drop(&file);
+    drop(&blob);
+}
+
 /* Fill bytes, a marker without length, a multi-picture index and what follows the picture. */
 static void test_odd_files(void **state) {
     buffer file = make_jpeg(0), blob = make_blob(8, 1, 8, 1), odd = {NULL, 0, 0}, out, back;
@@ -586,7 +662,7 @@ static void test_signature_recompressed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_metadata_stays), cmocka_unit_test(test_color_tag),
-        cmocka_unit_test(test_split), cmocka_unit_test(test_segment_limit), cmocka_unit_test(test_xmp),
+        cmocka_unit_test(test_split), cmocka_unit_test(test_segment_limit), cmocka_unit_test(test_xmp), cmocka_unit_test(test_strip_joins_nothing),
         cmocka_unit_test(test_odd_files), cmocka_unit_test(test_truncated), cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_damage), cmocka_unit_test(test_callers),
         cmocka_unit_test(test_signature_recompressed)

@@ -245,6 +245,106 @@ static void test_compressed_text(void **state) {
 }
 
 /* Streams by hand (RFC 1951): what is malformed gives nothing. */
+/* A network in compressed XMP is found, and taken out of the packet; more than a network can need is not looked at. */
+static void test_compressed_xmp(void **state) {
+    enum { SPACES = 300000 };
+    buffer blob = make_blob(24, 2, 8, 3), plain = make_png(PLAIN, NULL, 0, 0), out, file, back;
+    png_text text;
+    char *packet;
+    uint8_t *chunk;
+    size_t n;
+    int spaces;
+    (void)state;
+    memset(&text, 0, sizeof text);
+    text.key = (char *)"XML:com.adobe.xmp";
+    text.text = (char *)(size_t)foreign_xmp;
+    text.compression = PNG_ITXT_COMPRESSION_NONE;
+    file = make_png(PLAIN, &text, 0, 0);
+    out = embed(&file, &blob, XMP, 1);
+    chunk = find_chunk(&out, "iTXt");
+    n = gmlp__be32(chunk) - 22;
+    packet = (char *)calloc(1, n + SPACES + 1);
+    memcpy(packet, chunk + 8 + 22, n);
+    text.text = packet;
+    text.compression = PNG_ITXT_COMPRESSION_zTXt;
+    for (spaces = 0; spaces < 2; spaces++) {
+        buffer packed = make_png(PLAIN, &text, 9, 0);
+        assert_true(gmlp__be32(find_chunk(&packed, "iTXt")) < n);
+        assert_int_equal(gmlp_carriers_present(packed.p, packed.n, NULL), spaces ? 0 : XMP);
+        back = strip(&packed);
+        if (spaces) assert_equal(&back, &packed);
+        else {
+            assert_holds(&packed, &blob);
+            check_scarce_memory(&packed);
+            assert_equal(&back, &file);
+        }
+        memset(packet + n, ' ', SPACES);
+        drop(&back);
+        drop(&packed);
+    }
+    free(packet);
+    drop(&out);
+    drop(&file);
+    drop(&plain);
+    drop(&blob);
+}
+
+/* What a text of a few bytes says to be: memory goes with the file's size, up to a limit. */
+static void *greedy_alloc(void *user, size_t size) {
+    if (size > *(size_t *)user) *(size_t *)user = size;
+    return malloc(size);
+}
+static void greedy_free(void *user, void *ptr, size_t size) { (void)user, (void)size, free(ptr); }
+
+static void test_bombs(void **state) {
+    const size_t sizes[3] = {1000, 100000, 20000000};
+    (void)state;
+    for (int k = 0; k < 6; k++) {
+        size_t n = sizes[k / 2], most = 0, size = 0;
+        gmlp_alloc alloc = {0};
+        png_text text;
+        buffer file;
+        void *found = NULL;
+        memset(&text, 0, sizeof text);
+        text.key = (char *)(k % 2 ? "XML:com.adobe.xmp" : "GamutMLP");
+        text.text = (char *)malloc(n + 1);
+        memset(text.text, 'A', n);
+        text.text[n] = 0;
+        text.compression = PNG_ITXT_COMPRESSION_zTXt;
+        file = make_png(PLAIN, &text, 9, 0);
+        alloc.user = &most;
+        alloc.alloc = greedy_alloc;
+        alloc.free = greedy_free;
+        assert_true(gmlp_extract(file.p, file.n, &alloc, &found, &size, NULL) == (k % 2 ? GMLP_E_NOT_FOUND : GMLP_E_CORRUPT));
+        assert_true(most > 0 && most <= 16 * file.n && most <= 2 * GMLP_MAX_BLOB);
+        free(text.text);
+        drop(&file);
+    }
+}
+
+/* Thousands of blocks, whose codes change. */
+static void test_inflate_blocks(void **state) {
+    enum { BLOCKS = 3000 };
+    static uint8_t stream[BLOCKS * 8], out[BLOCKS];
+    size_t bits = 16, i, b;
+    (void)state;
+    stream[0] = 0x78;
+    stream[1] = 1;
+    for (i = 0; i < BLOCKS; i++) {
+        static const char *const fixed = "010" "10010001" "0000000"; /* not the last, fixed codes: a, end */
+        if (i % 3) { /* stored: b */
+            bits = (bits + 3 + 7) / 8 * 8;
+            memcpy(stream + bits / 8, "\1\0\376\377b", 5);
+            bits += 40;
+        } else
+            for (b = 0; fixed[b]; b++, bits++) stream[bits / 8] |= (uint8_t)((fixed[b] - '0') << bits % 8);
+    }
+    stream[bits / 8] |= (uint8_t)(3 << bits % 8); /* the last one, empty */
+    if (bits % 8 > 5) stream[bits / 8 + 1] |= (uint8_t)(3 >> (8 - bits % 8));
+    assert_int_equal(gmlp__inflate(stream, bits / 8 + 3, out, sizeof out), BLOCKS);
+    for (i = 0; i < BLOCKS; i++) assert_int_equal(out[i], i % 3 ? 'b' : 'a');
+}
+
 static void test_inflate(void **state) {
     uint8_t out[300];
     static const struct { const char *p; size_t n, result; } cases[] = {
@@ -396,6 +496,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_color_tag), cmocka_unit_test(test_xmp),
         cmocka_unit_test(test_compressed_text), cmocka_unit_test(test_inflate), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_compressed_xmp), cmocka_unit_test(test_bombs), cmocka_unit_test(test_inflate_blocks),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_malformed), cmocka_unit_test(test_damage), cmocka_unit_test(test_callers)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
