@@ -7,6 +7,7 @@
 # make bench-hdr DATA=dir   HDR from SDR: pairs of pictures and Ultra HDR photographs in dir; build/hdr.svg
 # make pytorch          gradients, preset paper and the speed of a step against PyTorch
 # make survival         which carriers live through which tools, as a table
+# make world DATA=dir   every file of a tree of strangers' pictures: no crash, no hang, right colours; a table
 # make clean
 #
 # All processors are used (JOBS=1: one). V=1 shows the commands. Packages that are missing are installed
@@ -150,11 +151,14 @@ $(B)/survival: tests/survival.c gamutmlp.h | $(B)/deps
 survival: $(B)/survival
 	@tests/survival.sh $<
 
+world: all
+	$(PYTHON) tests/world.py $(DATA) --out $(B)/world
+
 clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all test test-cross fuzz demo bench bench-hdr pytorch survival clean FORCE
+.PHONY: all test test-cross fuzz demo bench bench-hdr pytorch survival world clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
