@@ -78,6 +78,7 @@ static int compare(const char *const paths[2], const options *o, char error[256]
         for (i = 0; !status && i < 2; i++) {
             const int space = i && o->from_test ? o->from_test : o->from;
             status = picture_read(paths[i], space, 0, &pictures[i], error);
+            if (!status) status = picture_upright(&pictures[i], error);
             picture_tell(&pictures[i], "compare", paths[i]);
         }
         if (!status) status = metrics_compare(reference, test, &threads, &m, error);

@@ -241,7 +241,8 @@ static int encode(encoding *e) {
     metrics_psnr_result q;
     extras x;
     char error[256];
-    if (picture_read(e->in, e->o.from, 1, &e->wide, error)) return fail("encode", "%s", error);
+    if (picture_read(e->in, e->o.from, 1, &e->wide, error) || picture_upright(&e->wide, error))
+        return fail("encode", "%s", error);
     extras_find(e->wide.file, e->wide.file_size, &x);
     extras_note(&x, EXTRAS_GAIN_MAP, e->wide.notes);
     free(e->wide.file);

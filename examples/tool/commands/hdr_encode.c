@@ -43,17 +43,49 @@ typedef struct hdr_encoding {
     clamping clamped;
 } hdr_encoding;
 
+/* What a base may be in: as it is if possible, else in Display P3, as wider spaces lose least there. */
+static int base_space_of(int space) {
+    switch (space) {
+        case GMLP_SRGB: case GMLP_SRGB_LINEAR: return GMLP_SRGB;
+        case GMLP_REC709: return GMLP_REC709;
+        default: return GMLP_P3;
+    }
+}
+
 /* Reading. */
+
+/* Does the SDR's own compressed picture become the base? */
+static void choose_kept(hdr_encoding *e) {
+    e->kept = e->sdr.image.type == GMLP_U8 && base_space_of(e->sdr.image.space) == e->sdr.image.space &&
+              gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality && e->o.subsample < 0;
+    if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr) e->kept = 0; /* made anew it says its space, at no loss */
+}
+
+/* The two are matched as they are shown. A file that is kept has its pixels, and its tag, as they are stored: the HDR
+   rendition is laid like them, unless it was stored so and has no tag. */
+static int turn_alike(hdr_encoding *e, char error[256]) {
+    const gmlp_image *s = &e->sdr.image, *h = &e->hdr.image;
+    const int turned = e->sdr.orientation, swapped = turned >= 5;
+    const int stored_alike = e->hdr.orientation == 1 && swapped && s->width != s->height && s->width == h->width &&
+                             s->height == h->height;
+    int bad;
+    if (stored_alike) bad = e->kept ? 0 : picture_upright(&e->sdr, error) || picture_turn(&e->hdr, turned, error);
+    else
+        bad = picture_upright(&e->hdr, error) ||
+              (e->kept ? picture_lay(&e->hdr, turned, error) : picture_upright(&e->sdr, error));
+    e->sdr.orientation = 1; /* nothing to be told */
+    return bad;
+}
 
 static int read_two(hdr_encoding *e) {
     const gmlp_image *s = &e->sdr.image, *h = &e->hdr.image;
-    const char *turned;
     char error[256];
     if (picture_read(e->sdr_name, e->o.from_sdr, 1, &e->sdr, error) ||
         picture_read(e->hdr_name, e->o.from_hdr, 0, &e->hdr, error))
         return fail("hdr-encode", "%s", error);
     extras_find(e->sdr.file, e->sdr.file_size, &e->extra);
-    turned = extras_turned(&e->extra);
+    choose_kept(e);
+    if (turn_alike(e, error)) return fail("hdr-encode", "%s", error);
     picture_tell(&e->sdr, "hdr-encode", e->sdr_name);
     picture_tell(&e->hdr, "hdr-encode", e->hdr_name);
     if (s->space == GMLP_REC2020_PQ || s->space == GMLP_REC2020_HLG)
@@ -66,12 +98,6 @@ static int read_two(hdr_encoding *e) {
             "%s: is not HDR: integer samples in %s (%s) end at white. PQ and HLG codes and linear EXR or TIFF go "
             "beyond it; --from-hdr tells what the numbers are",
             e->hdr_name, gmlp_space_name(h->space), e->hdr.space_from);
-    if (turned && e->extra.orientation >= 5 && s->width == h->height && s->height == h->width)
-        return fail(
-            "hdr-encode",
-            "%s is stored as %u x %u and shown turned (%s), but %s is %u x %u; turn one of them, so that both are "
-            "stored alike",
-            e->sdr_name, s->width, s->height, turned, e->hdr_name, h->width, h->height);
     if (s->width != h->width || s->height != h->height)
         return fail("hdr-encode", "%s is %u x %u, but %s is %u x %u; the two must show the same pixels", e->sdr_name,
                     s->width, s->height, e->hdr_name, h->width, h->height);
@@ -91,6 +117,9 @@ static int read_ultrahdr(hdr_encoding *e) {
     e->sdr.space_from = u.base.space_from;
     e->hdr.image = u.hdr;
     e->hdr.space_from = "gain map";
+    choose_kept(e);
+    if (!e->kept && (picture_turn(&e->sdr, u.base.orientation, error) || picture_turn(&e->hdr, u.base.orientation, error)))
+        return fail("hdr-encode", "%s", error);
     if (u.metadata.headroom_base > u.metadata.headroom_alternate)
         return fail("hdr-encode",
                     "%s: its base is the HDR rendition, and the gain map darkens it; an SDR base is needed",
@@ -118,15 +147,6 @@ static int look_for_numbers(const hdr_encoding *e) {
 }
 
 /* The base. */
-
-/* What a base may be in: as it is if possible, else in Display P3, as wider spaces lose least there. */
-static int base_space_of(int space) {
-    switch (space) {
-        case GMLP_SRGB: case GMLP_SRGB_LINEAR: return GMLP_SRGB;
-        case GMLP_REC709: return GMLP_REC709;
-        default: return GMLP_P3;
-    }
-}
 
 static int make_anew(hdr_encoding *e) {
     picture_write_opts write;
@@ -163,10 +183,6 @@ static int make_base(hdr_encoding *e) {
     if (e->sdr.image.type == GMLP_U8 && space == e->sdr.image.space) {
         *base = e->sdr.image;
         e->sdr.image.data = NULL;
-        e->kept = gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality &&
-                  e->o.subsample < 0;
-        if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr)
-            e->kept = 0; /* made anew it says its space, at no loss */
         return e->kept ? keep_file(e) : make_anew(e);
     }
     fprintf(stderr, "gamutmlp hdr-encode: note: %s (%s) becomes 8-bit %s\n", e->sdr_name,

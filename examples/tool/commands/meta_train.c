@@ -45,7 +45,8 @@ static int lesson_load(meta *m, int i) {
     char error[256];
     memset(&opts, 0, sizeof opts);
     opts.threads = pool_threads(m->workers);
-    if (picture_read(m->names[i], m->o.from, 0, &l->wide, error)) return fail("meta-train", "%s", error);
+    if (picture_read(m->names[i], m->o.from, 0, &l->wide, error) || picture_upright(&l->wide, error))
+        return fail("meta-train", "%s", error);
     picture_tell(&l->wide, "meta-train", m->names[i]);
     l->base = l->wide.image;
     l->base.type = GMLP_U8;

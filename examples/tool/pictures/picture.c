@@ -51,12 +51,9 @@ static format find_format(const uint8_t *b, size_t size) {
     return f;
 }
 
-static void note_rest(picture_facts *facts) {
+static void note_metadata(picture_facts *facts) {
     static const char *const which[8] = { NULL, "EXIF is", "IPTC is", "EXIF and IPTC are", "XMP is", "EXIF and XMP are",
                                           "IPTC and XMP are", "EXIF, IPTC and XMP are" };
-    if (facts->orientation > 1)
-        picture_note(facts->notes, "its orientation tag (%d) says turned; the pixels are taken as they are stored",
-                     facts->orientation);
     if (facts->metadata) picture_note(facts->left, "its %s not carried over", which[facts->metadata & 7]);
 }
 
@@ -75,9 +72,10 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
     }
     bad = f.load((const uint8_t *)bytes, size, &out->image, &facts, reason) || decide_space(out, &facts, from_space, reason);
     free(facts.icc);
-    note_rest(&facts);
+    note_metadata(&facts);
     memcpy(out->notes, facts.notes, sizeof out->notes);
     memcpy(out->left, facts.left, sizeof out->left);
+    out->orientation = facts.orientation ? facts.orientation : 1;
     if (!bad) return 0;
     error_text(error, name, "%s", reason);
     picture_free(out);
@@ -118,7 +116,12 @@ static void tell(const char *at, const char *command, const char *name) {
         fprintf(stderr, "gamutmlp %s: note: %s: %.*s\n", command, name, (int)strcspn(at, "\n"), at);
 }
 
-void picture_tell(const picture *p, const char *command, const char *name) { tell(p->notes, command, name); }
+void picture_tell(const picture *p, const char *command, const char *name) {
+    tell(p->notes, command, name);
+    if (p->orientation > 1)
+        fprintf(stderr, "gamutmlp %s: note: %s: its orientation tag (%d) says turned; the pixels are taken as they are stored\n",
+                command, name, p->orientation);
+}
 
 void picture_tell_left(const picture *p, const char *command, const char *name) { tell(p->left, command, name); }
 

@@ -16,6 +16,7 @@ typedef struct picture {
                                "gAMA chunk", "chromaticities", "EXIF", "assumed" */
     uint8_t *file;          /* the file's bytes, owned, when keep_file was asked */
     size_t file_size;
+    int orientation;           /* how the pixels are to be turned to be upright: 1 (not at all) to 8, as EXIF and TIFF have it */
     char notes[PICTURE_NOTES]; /* what the user should know, a sentence a line: lost alpha, a missing end */
     char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: metadata, what lies behind the picture */
 } picture;
@@ -27,6 +28,11 @@ typedef struct picture {
 int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]);
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out, char error[256]);
 void picture_free(picture *p);
+/* Pixels are read as they are stored. Turns them as an orientation from 1 to 8 says, or as the picture's own, which is
+   then 1; or lays upright pixels as they would be stored under one. 0, or -1: no memory. */
+int picture_turn(picture *p, int orientation, char error[256]);
+int picture_upright(picture *p, char error[256]);
+int picture_lay(picture *p, int orientation, char error[256]);
 /* The notes on stderr, as "gamutmlp COMMAND: note: NAME: sentence". */
 void picture_tell(const picture *p, const char *command, const char *name);
 /* So what is left behind, for commands that write the picture anew. */

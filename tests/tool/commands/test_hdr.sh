@@ -195,13 +195,18 @@ says 0 "note: film.jpg: what lies behind the picture is left out: 7 bytes" encod
 does hdr-encode phone_film.jpg b.jpg $few
 says 0 "note: phone.jpg: the gain map is left out" encode phone.jpg b.jpg --from srgb $few
 is "of an Ultra HDR file the base alone stays" [ "$(LC_ALL=C grep -ac 'a film' b.jpg)" = 0 ]
-says 1 "turned.jpg is stored as 160 x 120 and shown turned (EXIF orientation 6: a quarter turn clockwise), but tall.png is 120 x 160" \
-    hdr-encode turned.jpg tall.png x.jpg $hlg
+# matched as they are shown; the file keeps its pixels as they are stored, and its tag
+does hdr-encode turned.jpg tall.png tall.jpg $hlg $few
+says 0 "note: turned.jpg: its EXIF is not carried over" hdr-encode turned.jpg tall.png tall_new.jpg $hlg $few --quality 90
+"$tool" inspect tall.jpg >out; is "kept: as stored" grep -q "160 x 120" out
+"$tool" inspect tall_new.jpg >out; is "made anew: upright" grep -q "120 x 160" out
 says 1 "upright.jpg is 160 x 120, but tall.png is 120 x 160; the two must" hdr-encode upright.jpg tall.png x.jpg $hlg
-says 0 "note: turned.jpg: its orientation tag (6) says turned" hdr-encode turned.jpg wide.png a.jpg $hlg $few
+does hdr-encode turned.jpg wide.png a.jpg $hlg $few
 for out in a.exr a.tif a.png; do says 0 "note: a.jpg: is shown turned (EXIF orientation 6" hdr-decode a.jpg $out; done
 does hdr-decode a.jpg b.jpg
-says 0 "note: turned.jpg: its orientation tag (6) says turned" encode turned.jpg a.jpg --from p3 $few
+"$tool" encode turned.jpg upright_wide.png --from p3 $few >out 2>err
+"$tool" inspect upright_wide.png >out; is "encode: upright" grep -q "120 x 160" out
+does compare turned.jpg upright_wide.png --json
 printf '\000\000\000\030ftypheic\000\000\000\000mif1heic' >photo.heic
 says 1 "photo.heic: is a HEIC picture, which cannot be read; convert it" encode photo.heic x.jpg
 says 1 "photo.heic: is a HEIC picture, not an Ultra HDR picture" hdr-encode photo.heic x.jpg

@@ -258,12 +258,41 @@ static void no_memory_for_the_end(void **state) {
 #endif
 }
 
+/* A letter F as each orientation stores it (EXIF 2.3, 4.6.4), turned upright and laid again. */
+static void orientations(void **state) {
+    static const char *const stored[8] = { "xx" "x " "xx" "x " "x ", "xx" " x" "xx" " x" " x", " x" " x" "xx" " x" "xx",
+                                           "x " "x " "xx" "x " "xx", "xxxxx" "x x  ", "x x  " "xxxxx", "  x x" "xxxxx",
+                                           "xxxxx" "  x x" };
+    int orientation, i;
+    (void)state;
+    for (orientation = 1; orientation <= 8; orientation++) {
+        picture p;
+        char error[256];
+        memset(&p, 0, sizeof p);
+        p.image.width = orientation < 5 ? 2 : 5;
+        p.image.height = orientation < 5 ? 5 : 2;
+        p.image.type = GMLP_U8;
+        p.image.data = malloc(30);
+        p.orientation = orientation;
+        for (i = 0; i < 30; i++) ((char *)p.image.data)[i] = stored[orientation - 1][i / 3];
+        assert_int_equal(picture_upright(&p, error), 0);
+        assert_int_equal(p.orientation, 1);
+        assert_int_equal(p.image.width, 2);
+        assert_int_equal(p.image.height, 5);
+        for (i = 0; i < 30; i++) assert_int_equal(((char *)p.image.data)[i], stored[0][i / 3]);
+        assert_int_equal(picture_lay(&p, orientation, error), 0);
+        for (i = 0; i < 30; i++) assert_int_equal(((char *)p.image.data)[i], stored[orientation - 1][i / 3]);
+        picture_free(&p);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_and_depth),
         cmocka_unit_test(linear_forms),
         cmocka_unit_test(equal_pictures_are_equal_files),
         cmocka_unit_test(rows_equal_whole),
+        cmocka_unit_test(orientations),
         cmocka_unit_test(pnm_kinds),
         cmocka_unit_test(pnm_relatives),
         cmocka_unit_test(not_pictures),
