@@ -54,8 +54,8 @@
    *Saturated*: what a decoder can see of that, a pixel of the base with some code within
    the blob's margin of 0 or 255, pure black and pure white left out. *Encoding*: the
    sinusoids. *Wide space*: the space the original was in, to which decoding returns. *Window*: the pixels of the base
-   around a pixel, whose mean the network sees besides the pixel; its *reach* is how far they lie. *Signal* (HDR): the PQ
-   curve of light / peak.
+   around a pixel, whose mean the network sees besides the pixel; its *reach* is how far they lie. *Signal* (HDR): the
+   PQ curve of light / peak.
 
    Memory. Functions that allocate take a gmlp_alloc (NULL: GMLP_MALLOC). They take nothing
    in proportion to a number in untrusted bytes before that number is checked.
@@ -340,7 +340,8 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
 #define GMLP_INPUTS 11
 
 /* features[n][sum of 2*bands] from inputs[n][GMLP_INPUTS]; packed rows. Absolute error below 1e-6. */
-GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *inputs, size_t n, float *features, int isa);
+GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *inputs, size_t n, float *features,
+                                 int isa);
 
 /* ---------------------------------------------------------------------------------------
    >>mlp: the network: forward, backward, Adam
@@ -394,9 +395,9 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
 
    GamutMLP: linear light in the original's space, of which the base has what clipping left.
 
-   HDR: h = map m of s, e = 1/64. s and h are signals of base and original: the SMPTE ST 2084 curve (PQ) of light / peak, in
-   the original's primaries; m = map_mean + map_range * output. GAIN, GAMMA and DIRECT are those of Canham, Tedla, Murdoch,
-   Brown, "Gain-MLP: Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025.
+   HDR: h = map m of s, e = 1/64. s and h are signals of base and original: the SMPTE ST 2084 curve (PQ) of light /
+   peak, in the original's primaries; m = map_mean + map_range * output. GAIN, GAMMA and DIRECT are those of Canham,
+   Tedla, Murdoch, Brown, "Gain-MLP: Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025.
 */
 typedef enum gmlp_method {
     GMLP_METHOD_NONE = 0,       /* nothing was lost: decoding is the exact inverse, no weights */
@@ -415,7 +416,7 @@ typedef enum gmlp_method {
 typedef enum gmlp_inputs {
     GMLP_INPUT_CODES = 0,   /* 2 * code / 255 - 1: decodes by table look-up */
     GMLP_INPUT_WIDE = 1,    /* 2 * clipped linear wide - 1, as the paper has it; HDR: (s - input_mean) / input_range */
-    GMLP_INPUT_HALF = 2     /* code / 255 - 1/2: look-ups too; the lowest sinusoid tells 0 from 255, as those of the others do not */
+    GMLP_INPUT_HALF = 2     /* code / 255 - 1/2: look-ups too; here alone the lowest sinusoid tells 0 from 255 */
 } gmlp_inputs;
 
 /* The windows that the last six inputs are means of: 2 radius + 1 pixels of the base each way. */
@@ -472,7 +473,8 @@ typedef struct gmlp_net {
 GMLP_DEF void gmlp_net_free(gmlp_net *net);
 
 typedef enum gmlp_preset {
-    GMLP_PRESET_DEFAULT = 0, /* at most 4 KB; saturated pixels only, as all but PAPER; a compressed base takes four times the training */
+    GMLP_PRESET_DEFAULT = 0, /* at most 4 KB; for saturated pixels, as all but PAPER. A compressed base takes
+                                four times the training */
     GMLP_PRESET_PAPER = 1,   /* the published code's network and training; float32, about 20 KB */
     GMLP_PRESET_FAST = 2,    /* at most 4 KB, an eighth of the training */
     GMLP_PRESET_HIGH = 3,    /* at most 10 KB */
@@ -495,8 +497,9 @@ typedef struct gmlp_train_opts {
     int preset;              /* gmlp_preset */
     int method;              /* HDR: gmlp_method; 0: DIFFERENCE, with PAPER GAMMA */
     double white_nits;       /* HDR: 0: 203 (ITU-R BT.2408), with PAPER 100 */
-    double peak;             /* HDR: linear light (1.0 = base's white) of signal 1, 0.001..1000000; more is cut. 0: 10000 cd/m2, or the
-                                picture's brightest channel where that is more; with PAPER 1000 cd/m2 */
+    double peak;             /* HDR: linear light (1.0 = base's white) of signal 1, 0.001..1000000; more is cut. 0: that
+                                of 10000 cd/m2, or the picture's brightest channel where it is more; with PAPER that
+                                of 1000 cd/m2 */
     int margin;              /* of the saturated mask, 1..63; 0: as much as the base needs. That is 0 for a lossless
                                 one; a JPEG's compression moves clipped codes inwards, by 5 to 63 codes */
     int adaptation;          /* as given to gmlp_reduce */
@@ -516,7 +519,8 @@ typedef struct gmlp_train_opts {
     double rate;             /* Adam's learning rate */
     double matrix_rate;      /* Muon's: the length of a step in each singular direction of W1 and W2 */
     double beta2;            /* Adam's */
-    const gmlp_net *start;   /* start from these weights (same shape) instead of random ones; HDR's PAPER with GAMMA has a start of its own */
+    const gmlp_net *start;   /* start from these weights (same shape) instead of random ones; HDR's PAPER with GAMMA has
+                                a start of its own */
     int isa;
     gmlp_threads threads;
     gmlp_alloc alloc;
@@ -525,29 +529,31 @@ typedef struct gmlp_train_opts {
 } gmlp_train_opts;
 
 typedef struct gmlp_train_report {
-    uint64_t out_of_gamut;   /* OG pixels: with PAPER or target_psnr of the picture, else of the samples; 0: there is none at all */
+    uint64_t out_of_gamut;   /* OG pixels: with PAPER or target_psnr of the picture, else of the samples; 0: there is
+                                none at all */
     uint64_t saturated;      /* pixels that the network is applied to */
     uint64_t samples;        /* distinct pixels kept to draw from */
     uint32_t iterations;     /* steps done */
     double loss;             /* mean squared error of the last step's batch, in the net's scale */
-    double psnr_og;          /* with target_psnr: of the OG pixels, from the samples and the blob's weights (decoding: within 0.01); else 0 */
+    double psnr_og;          /* with target_psnr: of the OG pixels, from the samples and the blob's weights (decoding:
+                                within 0.01); else 0 */
 } gmlp_train_report;
 
 /* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB, the pixels that the
    decoder will see (of a JPEG: the decoded ones). wide: the original, any type and space, same size.
-   Both are only read. Networks for saturated pixels learn from those that were out of gamut first of all: the error of the
-   others counts a quarter. On success net owns its weights: gmlp_net_free. If no pixel of wide is out
-   of gamut the method is GMLP_METHOD_NONE and nothing is trained. If no network reaches target_psnr the result is
-   GMLP_E_TARGET, and report->psnr_og says how far the largest came. On failure net is zeroed. */
+   Both are only read. Networks for saturated pixels learn from those that were out of gamut first of all: the error of
+   the others counts a quarter. On success net owns its weights: gmlp_net_free. If no pixel of wide is out of gamut the
+   method is GMLP_METHOD_NONE and nothing is trained. If no network reaches target_psnr the result is GMLP_E_TARGET, and
+   report->psnr_og says how far the largest came. On failure net is zeroed. */
 GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
                                 gmlp_net *net, gmlp_train_report *report);
 
 /* Trains a network that gives an HDR rendition back from an SDR one. base: GMLP_U8, its space GMLP_SRGB, GMLP_P3 or
-   GMLP_REC709; hdr: any type and space of the same size, whose linear 1.0 is the base's white. Both are only read. Light
-   below 0 counts as 0, NaN as 0, and light above peak as peak. Every pixel has a map value, so the network is for all;
-   report->out_of_gamut stays 0. The rest is as with gmlp_train; the net is decoded by the same functions. Presets:
-   DEFAULT 5 KB, FAST 5 KB with less training, HIGH 10 KB, MAX 23 KB; PAPER is Gain-MLP's, 16 wide. target_psnr is
-   not for HDR. */
+   GMLP_REC709; hdr: any type and space of the same size, whose linear 1.0 is the base's white. Both are only read.
+   Light below 0 counts as 0, NaN as 0, and light above peak as peak. Every pixel has a map value, so the network is for
+   all; report->out_of_gamut stays 0. The rest is as with gmlp_train; the net is decoded by the same functions. Presets:
+   DEFAULT 5 KB, FAST 5 KB with less training, HIGH 10 KB, MAX 23 KB; PAPER is Gain-MLP's, 16 wide. target_psnr is not
+   for HDR. */
 GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hdr, const gmlp_train_opts *opts,
                                     gmlp_net *net, gmlp_train_report *report);
 
@@ -584,8 +590,9 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
           52      2  radii of the two windows, 0..7; with 0 the window's bands are 0. With GMLP_INPUT_WIDE both are 0
           54     64  signature of the base
       HDR methods have here
-         118     28  white_nits, peak, brightest, map_mean, map_range, input_mean, input_range: floats; white_nits above 0
-                     and up to 10000, peak above 1e-6 and up to 1e9, brightest above 0 and up to peak; the others within +-1e6, ranges not 0
+         118     28  white_nits, peak, brightest, map_mean, map_range, input_mean, input_range: floats; white_nits above
+                     0 and up to 10000, peak above 1e-6 and up to 1e9, brightest above 0 and up to peak; the others
+                     within +-1e6, ranges not 0
       and all
          118 or 146  weights
          end      4  CRC-32 (as in PNG and zlib) of all bytes before it
@@ -593,18 +600,17 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
       The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is
       beyond 65504.
       GMLP_CODING_FLOATS: floats.
-      GMLP_CODING_STEPS: the steps of the three layers, floats above 1e-30 and up to 65504, then one stream of bits: each
-      weight is a whole number q times its layer's step, rounded to float, |q| <= 32767. Let k be the
-      place of the highest one in |q| + 1: first come k ones and, unless k is 15, a zero; then the k bits below that
-      highest one, from the upper one down; then, unless q is 0, a one if q is negative. Each bit is coded with a chance p / 65536
-      of being one: 1/2 for the sign and for all but the upper two of the k bits; the others have
-      models of their own in each layer: one for every place among the first ones, one for the upper of the k bits for
-      every k, one for the next for every k and upper bit. A model starts at p = 32768, n = 0; after a
-      bit p moves by (65535 or 0, less p) * 2 / (2 n + 3), cut towards 0, and n grows up to 127.
-      The coder keeps an interval low..high of 32-bit numbers, at first all. With p within
-      64..65472 the middle is low + ((high - low) * p >> 16); a one takes low..middle, a zero the rest;
-      leading bytes that low and high share are written and shifted out, low filled with 0 and high
-      with 255. At the end comes one byte, that of high; a reader supplies zeros after it.
+      GMLP_CODING_STEPS: the steps of the three layers, floats above 1e-30 and up to 65504, then one stream of bits:
+      each weight is a whole number q times its layer's step, rounded to float, |q| <= 32767. Let k be the place of the
+      highest one in |q| + 1: first come k ones and, unless k is 15, a zero; then the k bits below that highest one,
+      from the upper one down; then, unless q is 0, a one if q is negative. Each bit is coded with a chance p / 65536 of
+      being one: 1/2 for the sign and for all but the upper two of the k bits; the others have models of their own in
+      each layer: one for every place among the first ones, one for the upper of the k bits for every k, one for the
+      next for every k and upper bit. A model starts at p = 32768, n = 0; after a bit p moves by (65535 or 0, less p) *
+      2 / (2 n + 3), cut towards 0, and n grows up to 127. The coder keeps an interval low..high of 32-bit numbers, at
+      first all. With p within 64..65472 the middle is low + ((high - low) * p >> 16); a one takes low..middle, a zero
+      the rest; leading bytes that low and high share are written and shifted out, low filled with 0 and high with 255.
+      At the end comes one byte, that of high; a reader supplies zeros after it.
 
    Every version starts with "GMLP" and a version byte and ends with the CRC. There is nothing after it.
 */
@@ -615,7 +621,8 @@ GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
 /* Reads a blob from untrusted bytes. On success the net owns its weights; on failure it is zeroed
    and err, if given, says what and where. */
-GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net,
+                                    gmlp_error *err);
 
 /* The signature of a base picture: feed its rows (GMLP_U8, 3 or 4 channels) in any order and any
    portions, each row once, then finish. It recognises the picture after lossless rewriting,
@@ -643,9 +650,9 @@ typedef struct gmlp_decode_opts {
     uint32_t x, y;           /* where out's first pixel lies in the whole picture of the file */
     uint32_t base_x, base_y; /* where base's first pixel lies */
     double white_nits;       /* for HDR output spaces; 0: the net's, or 203 */
-    double headroom;         /* HDR: what the display has above white, in stops; 0: all of the picture's. Light between base and
-                                HDR then is that of a gain map's weight (ISO 21496-1): base (hdr / base)^w, offsets 1/64,
-                                w = headroom / log2(brightest) up to 1 */
+    double headroom;         /* HDR: what the display has above white, in stops; 0: all of the picture's. Light between
+                                base and HDR then is that of a gain map's weight (ISO 21496-1): base (hdr / base)^w,
+                                offsets 1/64, w = headroom / log2(brightest) up to 1 */
     int isa;
     gmlp_threads threads;
     gmlp_alloc alloc;
@@ -658,10 +665,11 @@ GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net);
    where; any type; space GMLP_SPACE_NONE means the net's wide space. base (GMLP_U8, in the net's base_space) is the
    picture or a part of it that holds that rectangle and the pixels within gmlp_net_reach around it, as far as
    the picture has them: else GMLP_E_SURROUNDINGS, so that a part is always equal to the whole.
-   Windows at the picture's border repeat its outermost pixels. Saturated pixels come from the network; all others are the exact
-   inverse of their code. A network of ReLU layers with code inputs is evaluated in 16-bit fixed point, whose rounding
-   costs 0.002 dB at most (1e-4 of full light, in pictures), unless its weights let roundings add up to more than a 32nd of
-   what it can say; others in float. GMLP_E_MISMATCH if a view reaches outside the net's base picture. Writes out. */
+   Windows at the picture's border repeat its outermost pixels. Saturated pixels come from the network; all others are
+   the exact inverse of their code. A network of ReLU layers with code inputs is evaluated in 16-bit fixed point, whose
+   rounding costs 0.002 dB at most (1e-4 of full light, in pictures), unless its weights let roundings add up to more
+   than a 32nd of what it can say; others in float. GMLP_E_MISMATCH if a view reaches outside the net's base picture.
+   Writes out. */
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_decode_opts *opts);
 
@@ -672,8 +680,8 @@ GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, co
 typedef struct gmlp_decoder gmlp_decoder;
 GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts,
                                          gmlp_decoder **decoder);
-GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x, uint32_t base_y,
-                                       const gmlp_image *out, uint32_t x, uint32_t y);
+GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
+                                       uint32_t base_y, const gmlp_image *out, uint32_t x, uint32_t y);
 GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder);
 
 /* ---------------------------------------------------------------------------------------
@@ -708,9 +716,9 @@ GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *
    one whose CRC fails is passed over. */
 GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
                                        size_t *blob_size, gmlp_error *err);
-/* Writes the file without any blob, so that extract finds none; everything else stays. A packet that a PNG holds compressed, with a
-   blob in it, becomes one that is not; it is unpacked in memory from GMLP_MALLOC. Where a property's neighbours could join to another
-   one it stays, empty. */
+/* Writes the file without any blob, so that extract finds none; everything else stays. A packet that a PNG holds
+   compressed, with a blob in it, becomes one that is not; it is unpacked in memory from GMLP_MALLOC. Where a property's
+   neighbours could join to another one it stays, empty. */
 GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, gmlp_writer out, gmlp_error *err);
 
 /* Which carriers hold an intact blob: gmlp_carrier bits. For JPEG and PNG. */
@@ -757,7 +765,8 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #if defined(__FAST_MATH__) || defined(_M_FP_FAST)
 #error "gamutmlp.h: -ffast-math or /fp:fast changes results: build without, or define GMLP_ALLOW_FAST_MATH"
 #endif
-#if (defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16) || (defined(_M_IX86_FP) && _M_IX86_FP < 2)
+#if (defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16) || \
+    (defined(_M_IX86_FP) && _M_IX86_FP < 2)
 /* x86: -msse2 -mfpmath=sse or /arch:SSE2; other processors: -fexcess-precision=fast */
 #error "gamutmlp.h: floats are computed as doubles, which changes results (see above), unless GMLP_ALLOW_FAST_MATH"
 #endif
@@ -808,7 +817,8 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #define GMLP__HAS_AVX512
 #endif
 #endif
-#if defined(GMLP__ARM64) && !defined(__AARCH64EB__) && !defined(GMLP_NO_SIMD) /* lanes are those of little-endian memory */
+/* Lanes are those of little-endian memory. */
+#if defined(GMLP__ARM64) && !defined(__AARCH64EB__) && !defined(GMLP_NO_SIMD)
 #define GMLP__HAS_NEON
 #endif
 
@@ -838,8 +848,8 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, 
 #define GMLP__FPCR 0x5a20 /* winnt.h calls it ARM64_FPCR */
 #endif
 /* Others' floating-point state is kept by the C library, in some systems' -lm; theirs, below, by an instruction. */
-#if defined(__GNUC__) && (defined(__riscv_flen) || defined(__s390x__) || defined(__powerpc64__) || defined(__wasm__) || \
-                          (defined(__arm__) && defined(__ARM_FP)))
+#if defined(__GNUC__) && (defined(__riscv_flen) || defined(__s390x__) || defined(__powerpc64__) || \
+                          defined(__wasm__) || (defined(__arm__) && defined(__ARM_FP)))
 #define GMLP__FP_OWN
 #elif !defined(GMLP__SSE2) && !defined(GMLP__ARM64)
 #include <fenv.h>
@@ -1128,7 +1138,9 @@ typedef struct gmlp__curve {
 } gmlp__curve;
 
 /* The toe of a POWER curve hides all that has no place among the 16 octaves below 1. */
-static int gmlp__curve_near(const gmlp__curve *c) { return c->kind == GMLP__CURVE_POWER && c->toe_end >= 1.0f / 32768.0f; }
+static int gmlp__curve_near(const gmlp__curve *c) {
+    return c->kind == GMLP__CURVE_POWER && c->toe_end >= 1.0f / 32768.0f;
+}
 
 /* Light this far outside [0,1] still counts as inside. */
 #define GMLP__GAMUT_TOLERANCE 1e-6f
@@ -1145,7 +1157,7 @@ typedef struct gmlp__fixed {
     size_t pairs;                       /* of neurons in a layer, a multiple of 4 */
     int windows;                        /* how many there are */
     const int32_t *columns;             /* [width][pairs], by column of the file */
-    const int32_t *codes;               /* [9][256][pairs], of red, green, blue and the windows' means; 16 words more follow */
+    const int32_t *codes; /* [9][256][pairs], of red, green, blue and the windows' means; 16 words more follow */
     const int32_t *w2;                  /* [pairs / 4][pairs][8]: for 8 neurons, by pair of inputs */
     const int32_t *b2;                  /* [2 * pairs], 0.5 of what stays included */
     const int32_t *w3;                  /* [pairs][3] */
@@ -1176,8 +1188,8 @@ typedef struct gmlp__kernels {
     void (*load_half)(const unsigned char *rgb, float *r, float *g, float *b, size_t n);
     /* and back. 8 bits: y * 255 + offset, rounded; where that is in doubt light x decides, with the
        table of each code's least light. 16 bits: y * 65535 + offset, rounded */
-    void (*store8)(const float *const x[3], const float *const y[3], const float *table, float offset, unsigned char *rgb,
-                   size_t n);
+    void (*store8)(const float *const x[3], const float *const y[3], const float *table, float offset,
+                   unsigned char *rgb, size_t n);
     void (*store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n);
     void (*store_half)(const float *const y[3], unsigned char *rgb, size_t n);
     /* 8-bit pixels, step (3 or 4) bytes apart, to packed 16-bit ones: the shares[channel][code][4] that
@@ -1202,7 +1214,8 @@ typedef struct gmlp__kernels {
     void (*gather)(const float *const *table, const uint32_t *size, const uint32_t (*at)[GMLP_INPUTS], size_t inputs,
                    size_t n, float *f, size_t f_row);
     /* the decoder's network, see gmlp__fixed: the first layer of n pixels, in columns index[n] of a row whose products
-       are line, with these packed codes and windows' means (two words a pixel); writes up to 15 words past h[n][pairs] */
+       are line, with these packed codes and windows' means (two words a pixel); writes up to 15 words past
+       h[n][pairs] */
     void (*look_up)(const gmlp__fixed *f, const int32_t *line, const uint32_t *index, const unsigned char *codes,
                     const int32_t *const means[GMLP_WINDOWS], size_t n, int32_t *h);
     /* and the other two; n a multiple of 32 */
@@ -1305,16 +1318,16 @@ typedef struct gmlp__space {
 #define GMLP__REC2020_XY 0.708, 0.292, 0.170, 0.797, 0.131, 0.046, GMLP__D65
 static const gmlp__space gmlp__spaces[11] = {
     {NULL, NULL, {0, 0, 0, 0, 0, 0, 0, 0}},
-    {"srgb", "srgb-linear", {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}},                       /* IEC 61966-2-1, ITU-R BT.709 */
-    {"p3", "p3-linear", {0.680, 0.320, 0.265, 0.690, 0.150, 0.060, GMLP__D65}},                     /* SMPTE RP 431-2 */
-    {"adobergb", "adobergb-linear", {0.64, 0.33, 0.21, 0.71, 0.15, 0.06, GMLP__D65}},               /* Adobe RGB (1998) 2005-05 */
+    {"srgb", "srgb-linear", {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}},         /* IEC 61966-2-1, ITU-R BT.709 */
+    {"p3", "p3-linear", {0.680, 0.320, 0.265, 0.690, 0.150, 0.060, GMLP__D65}},       /* SMPTE RP 431-2 */
+    {"adobergb", "adobergb-linear", {0.64, 0.33, 0.21, 0.71, 0.15, 0.06, GMLP__D65}}, /* Adobe RGB (1998) 2005-05 */
     {"prophoto", "prophoto-linear", {0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001, 0.3457, 0.3585}}, /* ISO 22028-2 */
-    {"rec2020", "rec2020-linear", {GMLP__REC2020_XY}},                                              /* ITU-R BT.2020 */
-    {"rec2020pq", NULL, {GMLP__REC2020_XY}},                                                        /* ITU-R BT.2100 */
-    {"rec2020hlg", NULL, {GMLP__REC2020_XY}},                                                       /* ITU-R BT.2100 */
-    {"aces", NULL, {0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.0770, 0.32168, 0.33767}},                  /* SMPTE ST 2065-1 */
-    {"acescg", NULL, {0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767}},                 /* S-2014-004 */
-    {"rec709", NULL, {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}}                               /* ITU-R BT.709 */
+    {"rec2020", "rec2020-linear", {GMLP__REC2020_XY}},                              /* ITU-R BT.2020 */
+    {"rec2020pq", NULL, {GMLP__REC2020_XY}},                                        /* ITU-R BT.2100 */
+    {"rec2020hlg", NULL, {GMLP__REC2020_XY}},                                       /* ITU-R BT.2100 */
+    {"aces", NULL, {0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.0770, 0.32168, 0.33767}},  /* SMPTE ST 2065-1 */
+    {"acescg", NULL, {0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767}}, /* S-2014-004 */
+    {"rec709", NULL, {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}}               /* ITU-R BT.709 */
 };
 #undef GMLP__D65
 #undef GMLP__REC2020_XY
@@ -1398,7 +1411,8 @@ static void gmlp__matrix_multiply(const double a[9], const double b[9], double r
     int i, j;
     for (i = 0; i < 3; i++)
         for (j = 0; j < 3; j++)
-            r[i * 3 + j] = gmlp__dmul(a[i * 3], b[j]) + gmlp__dmul(a[i * 3 + 1], b[3 + j]) + gmlp__dmul(a[i * 3 + 2], b[6 + j]);
+            r[i * 3 + j] = gmlp__dmul(a[i * 3], b[j]) + gmlp__dmul(a[i * 3 + 1], b[3 + j]) +
+                           gmlp__dmul(a[i * 3 + 2], b[6 + j]);
 }
 
 static void gmlp__matrix_invert(const double a[9], double r[9]) {
@@ -1534,7 +1548,9 @@ static double gmlp__pq_encode(double x) {
 
 static double gmlp__pq_decode(double code) {
     double y = code < 1.0 ? gmlp__pow(code, 1.0 / GMLP__PQ_M2) : 1.0;
-    return y > GMLP__PQ_C1 ? gmlp__pow((y - GMLP__PQ_C1) / (GMLP__PQ_C2 - gmlp__dmul(GMLP__PQ_C3, y)), 1.0 / GMLP__PQ_M1) : 0.0;
+    return y > GMLP__PQ_C1
+             ? gmlp__pow((y - GMLP__PQ_C1) / (GMLP__PQ_C2 - gmlp__dmul(GMLP__PQ_C3, y)), 1.0 / GMLP__PQ_M1)
+             : 0.0;
 }
 
 /* ARIB STD-B67 and ITU-R BT.2100: HLG between code and scene light. b and c follow from a. */
@@ -1562,7 +1578,9 @@ static double gmlp__hlg_decode(double code) {
 /* x >= 0 */
 static double gmlp__curve_encode(int space, double x, double white_nits) {
     const gmlp__gamma *g = gmlp__gamma_of(space);
-    if (g) return g->slope > 0.0 && x <= g->linear_end ? g->slope * x : gmlp__dmul(g->a, gmlp__pow(x, g->p)) - (g->a - 1.0);
+    if (g)
+        return g->slope > 0.0 && x <= g->linear_end ? g->slope * x
+                                                    : gmlp__dmul(g->a, gmlp__pow(x, g->p)) - (g->a - 1.0);
     if (space == GMLP_REC2020_PQ) return gmlp__pq_encode(x * white_nits / GMLP__PQ_NITS);
     if (space == GMLP_REC2020_HLG) return gmlp__hlg_encode(12.0 * x);
     return x;
@@ -1668,7 +1686,8 @@ static void gmlp__curve_power(gmlp__curve *c, double p, double factor) {
 static gmlp_result gmlp__curve_segments(gmlp__curve *c, double (*f)(double), int low, int high, double in_scale,
                                         double out_scale, const gmlp_alloc *alloc) {
     /* cos(pi (2 i + 1) / 8) / 2 */
-    static const double node[4] = {0.46193976625564337, 0.19134171618254489, -0.19134171618254489, -0.46193976625564337};
+    static const double node[4] = {0.46193976625564337, 0.19134171618254489, -0.19134171618254489,
+                                   -0.46193976625564337};
     const int per_octave = 1 << GMLP__SEGMENT_BITS;
     double value[4];
     int e, s, i;
@@ -1725,7 +1744,8 @@ static void gmlp__curve_free(gmlp__curve *c, const gmlp_alloc *alloc) {
 /* Row y of a view. */
 static const unsigned char *gmlp__row(const gmlp_image *im, uint32_t y) {
     const int channels = im->channels ? im->channels : 3;
-    const ptrdiff_t stride = im->stride ? im->stride : (ptrdiff_t)((size_t)im->width * (size_t)channels * gmlp_type_size(im->type));
+    const ptrdiff_t stride = im->stride ? im->stride
+                                        : (ptrdiff_t)((size_t)im->width * (size_t)channels * gmlp_type_size(im->type));
     return (const unsigned char *)im->data + (ptrdiff_t)y * stride;
 }
 
@@ -1786,12 +1806,14 @@ static gmlp_result gmlp__loader_init(gmlp__loader *l, int type, int channels, in
 }
 
 /* Copies the three colours of n pixels between rows and packed memory. */
-static void gmlp__copy_pixels(unsigned char *to, size_t to_step, const unsigned char *from, size_t from_step, size_t pixel, size_t n) {
+static void gmlp__copy_pixels(unsigned char *to, size_t to_step, const unsigned char *from, size_t from_step,
+                              size_t pixel, size_t n) {
     for (; n; n--, to += to_step, from += from_step) memcpy(to, from, pixel);
 }
 
 /* n is up to GMLP__PORTION, and a multiple of 16 or less than 16. */
-static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, size_t n, float *r, float *g, float *b) {
+static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, size_t n, float *r, float *g,
+                               float *b) {
     const gmlp__kernels *k = l->kernels;
     const size_t sample = gmlp_type_size(l->type), padded = (n + 15) & ~(size_t)15;
     unsigned char packed[GMLP__PORTION * 3 * 4];
@@ -1932,7 +1954,8 @@ static void gmlp__store_portion(const gmlp__storer *s, const float *r, const flo
     if (out == packed) gmlp__copy_pixels(row, (size_t)s->channels * sample, packed, 3 * sample, 3 * sample, n);
 }
 
-static void gmlp__store_row(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n, void *row) {
+static void gmlp__store_row(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n,
+                            void *row) {
     const size_t size = (size_t)s->channels * gmlp_type_size(s->type);
     size_t i, count;
     for (i = 0; i < n; i += count) {
@@ -1974,8 +1997,9 @@ static void gmlp__conversion_free(gmlp__conversion *v) {
 }
 
 /* Spaces, types and channels of from and to count. On failure nothing is to free. */
-static gmlp_result gmlp__conversion_init(gmlp__conversion *v, const gmlp_image *from, const gmlp_image *to, int adaptation,
-                                         double white_nits, int truncate, const gmlp__kernels *kernels, const gmlp_alloc *alloc) {
+static gmlp_result gmlp__conversion_init(gmlp__conversion *v, const gmlp_image *from, const gmlp_image *to,
+                                         int adaptation, double white_nits, int truncate, const gmlp__kernels *kernels,
+                                         const gmlp_alloc *alloc) {
     double m[9];
     size_t i, j, c;
     gmlp_result result;
@@ -1993,7 +2017,8 @@ static gmlp_result gmlp__conversion_init(gmlp__conversion *v, const gmlp_image *
     memset(v->shares, 0, sizeof v->shares);
     for (c = 0; c < 3; c++)
         for (i = 0; i < 256; i++)
-            for (j = 0; j < 3; j++) v->shares[(c * 256 + i) * 4 + j] = (float)(m[3 * j + c] * (double)v->loader.table[i]);
+            for (j = 0; j < 3; j++)
+                v->shares[(c * 256 + i) * 4 + j] = (float)(m[3 * j + c] * (double)v->loader.table[i]);
     return GMLP_OK;
 }
 
@@ -2009,7 +2034,8 @@ static void gmlp__convert_direct(const gmlp__conversion *v, const gmlp__loader *
         const int packs = out != 6 || n - i < 16;
         count = packs ? gmlp__portion(n - i) : (n - i) & ~(size_t)15;
         if (count < 16) row = (const unsigned char *)memcpy(codes, row, count * in);
-        loader->kernels->recode(row, in, v->shares, &storer->curve, offset, packs ? packed : to + i * out, (count + 15) & ~(size_t)15);
+        loader->kernels->recode(row, in, v->shares, &storer->curve, offset, packs ? packed : to + i * out,
+                                (count + 15) & ~(size_t)15);
         if (packs) gmlp__copy_pixels(to + i * out, out, packed, 6, 6, count);
     }
 }
@@ -2050,7 +2076,8 @@ static void gmlp__convert_band(void *ctx, size_t band) {
 }
 
 /* NULL options mean all zero. */
-static gmlp_result gmlp__resolve_convert(const gmlp_convert_opts *opts, gmlp_convert_opts *o, const gmlp__kernels **kernels) {
+static gmlp_result gmlp__resolve_convert(const gmlp_convert_opts *opts, gmlp_convert_opts *o,
+                                         const gmlp__kernels **kernels) {
     memset(o, 0, sizeof *o);
     if (opts) *o = *opts;
     *kernels = gmlp__select(o->isa);
@@ -2162,9 +2189,11 @@ static gmlp_result gmlp__reduce_all(gmlp__reduction *v, const gmlp_convert_opts 
     if (result) return result;
     fp = gmlp__fp_enter();
     v->mixes = gmlp__float_matrix(v->wide->space, GMLP_SRGB, o.adaptation, v->matrix);
-    result = gmlp__loader_init(&v->loader, v->wide->type, v->wide->channels, v->wide->space, o.white_nits, v->kernels, &o.alloc);
+    result = gmlp__loader_init(&v->loader, v->wide->type, v->wide->channels, v->wide->space, o.white_nits, v->kernels,
+                               &o.alloc);
     if (!result && v->base)
-        result = gmlp__storer_init(&v->storer, GMLP_U8, v->base->channels, GMLP_SRGB, o.white_nits, v->kernels, &o.alloc, o.truncate);
+        result = gmlp__storer_init(&v->storer, GMLP_U8, v->base->channels, GMLP_SRGB, o.white_nits, v->kernels,
+                                   &o.alloc, o.truncate);
     if (!result) gmlp__run(&o.threads, gmlp__reduce_band, v, (v->wide->height + GMLP__BAND - 1) / GMLP__BAND);
     gmlp__loader_free(&v->loader);
     gmlp__storer_free(&v->storer);
@@ -2209,7 +2238,8 @@ GMLP_DEF gmlp_result gmlp_out_of_gamut_mask(const gmlp_image *wide, uint8_t *mas
     return gmlp__reduce_all(&v, opts);
 }
 
-GMLP_DEF gmlp_result gmlp_soft_clip_measure(const gmlp_image *wide, gmlp_soft_clip *out, const gmlp_convert_opts *opts) {
+GMLP_DEF gmlp_result gmlp_soft_clip_measure(const gmlp_image *wide, gmlp_soft_clip *out,
+                                            const gmlp_convert_opts *opts) {
     const gmlp_alloc *alloc = opts ? &opts->alloc : NULL;
     gmlp__reduction v;
     gmlp_result result = gmlp__check_image(wide);
@@ -2290,19 +2320,22 @@ typedef struct gmlp__windows {
     uint32_t x, n;                   /* the columns whose pixels may be asked for */
     size_t channels, inputs;
     uint32_t radius[GMLP_WINDOWS], area[GMLP_WINDOWS];
-    uint32_t factor[GMLP_WINDOWS], last[GMLP_WINDOWS]; /* x / area is (x * factor >> 16) * last >> 16: exact for all sums */
+    uint32_t factor[GMLP_WINDOWS], last[GMLP_WINDOWS]; /* x / area = (x * factor >> 16) * last >> 16 for all sums */
     uint16_t *sums[GMLP_WINDOWS];    /* of the columns x - radius .. x + n - 1 + radius */
     uint32_t *next[GMLP_WINDOWS];    /* the row after that which a segment's sums are of; 0: there are none yet */
 } gmlp__windows;
 
-static size_t gmlp__windows_segments(size_t columns) { return columns < 2 * GMLP__SEGMENT ? 1 : columns / GMLP__SEGMENT; }
+static size_t gmlp__windows_segments(size_t columns) {
+    return columns < 2 * GMLP__SEGMENT ? 1 : columns / GMLP__SEGMENT;
+}
 
 /* Bytes that the sums of n columns take, in front of them the segments' rows. */
 static size_t gmlp__windows_size(const uint8_t radius[GMLP_WINDOWS], size_t n, size_t channels) {
     size_t i, size = 0;
     for (i = 5; i < gmlp__inputs(radius); i += 3) {
         const size_t columns = n + 2u * radius[(i - 5) / 3];
-        size += gmlp__windows_segments(columns) * sizeof(uint32_t) + ((columns * channels + 4 + 1) & ~(size_t)1) * sizeof(uint16_t);
+        size += gmlp__windows_segments(columns) * sizeof(uint32_t) +
+                ((columns * channels + 4 + 1) & ~(size_t)1) * sizeof(uint16_t);
     }
     return size;
 }
@@ -2346,7 +2379,8 @@ static const unsigned char *gmlp__windows_row(const gmlp__windows *w, int64_t y,
 /* Brings segment k of window i to row y. Columns beyond the picture's are its outermost ones again. */
 static void gmlp__windows_seek(const gmlp__windows *w, size_t i, size_t k, uint32_t y) {
     const size_t c = w->channels, radius = w->radius[i], all = w->n + 2 * radius;
-    const size_t left = w->x < radius ? radius - w->x : 0, after = w->width - w->x - w->n, right = after < radius ? all - (radius - after) : all;
+    const size_t left = w->x < radius ? radius - w->x : 0, after = w->width - w->x - w->n,
+                 right = after < radius ? all - (radius - after) : all;
     const size_t from = k * GMLP__SEGMENT, to = k + 1 < gmlp__windows_segments(all) ? from + GMLP__SEGMENT : all;
     const size_t begin = from < left ? left : from, end = to > right ? right : to, x = w->x + begin - radius;
     const uint32_t next = w->next[i][k];
@@ -2356,25 +2390,29 @@ static void gmlp__windows_seek(const gmlp__windows *w, size_t i, size_t k, uint3
     if (next == y + 1) return;
     if (next && y >= next && y - next < radius) {
         for (r = next; r <= (int64_t)y; r++)
-            w->kernels->add_codes(s + begin * c, gmlp__windows_row(w, r + (int64_t)radius, x), gmlp__windows_row(w, r - 1 - (int64_t)radius, x), (end - begin) * c);
+            w->kernels->add_codes(s + begin * c, gmlp__windows_row(w, r + (int64_t)radius, x),
+                                  gmlp__windows_row(w, r - 1 - (int64_t)radius, x), (end - begin) * c);
     } else {
         memset(s + begin * c, 0, (end - begin) * c * sizeof *s);
-        for (r = (int64_t)y - (int64_t)radius; r <= (int64_t)(y + radius); r++) w->kernels->add_codes(s + begin * c, gmlp__windows_row(w, r, x), NULL, (end - begin) * c);
+        for (r = (int64_t)y - (int64_t)radius; r <= (int64_t)(y + radius); r++)
+            w->kernels->add_codes(s + begin * c, gmlp__windows_row(w, r, x), NULL, (end - begin) * c);
     }
     for (j = from * c; j < begin * c; j++) s[j] = s[begin * c + j % c];
     for (j = end * c; j < to * c; j++) s[j] = s[j - c];
     w->next[i][k] = y + 1;
 }
 
-/* The means at n pixels x + column[i], ascending, of row y, to the nearest code: of each window two words a pixel, whose
-   four halves are three channels' (and one of no use) as they lie in memory. n <= GMLP__CHUNK */
-static void gmlp__windows_means(const gmlp__windows *w, uint32_t y, const uint32_t *column, size_t n, int32_t *const means[GMLP_WINDOWS]) {
+/* The means at n pixels x + column[i], ascending, of row y, to the nearest code: of each window two words a pixel,
+   whose four halves are three channels' (and one of no use) as they lie in memory. n <= GMLP__CHUNK */
+static void gmlp__windows_means(const gmlp__windows *w, uint32_t y, const uint32_t *column, size_t n,
+                                int32_t *const means[GMLP_WINDOWS]) {
     const size_t channels = w->channels;
     size_t i, j, k;
     for (i = 0; 5 + 3 * i < w->inputs; i++) {
         const size_t side = 2 * (size_t)w->radius[i] + 1, most = gmlp__windows_segments(w->n + side - 1) - 1;
         uint64_t four, sum = 0; /* a pixel's channels at once: no sum reaches 2^16 */
-        for (k = column[0] / GMLP__SEGMENT; k <= (column[n - 1] + side - 1) / GMLP__SEGMENT && k <= most; k++) gmlp__windows_seek(w, i, k, y);
+        for (k = column[0] / GMLP__SEGMENT; k <= (column[n - 1] + side - 1) / GMLP__SEGMENT && k <= most; k++)
+            gmlp__windows_seek(w, i, k, y);
         if (column[0] / GMLP__SEGMENT > most) gmlp__windows_seek(w, i, most, y);
         for (j = 0; j < n; j++) {
             const uint16_t *s = w->sums[i] + column[j] * channels;
@@ -2404,7 +2442,8 @@ static size_t gmlp__features(const uint8_t bands[GMLP_INPUTS]) {
     return n;
 }
 
-GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *inputs, size_t n, float *features, int isa) {
+GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *inputs, size_t n, float *features,
+                                 int isa) {
     const gmlp__kernels *k = gmlp__select(isa);
     float row[2 * GMLP_MAX_BANDS * GMLP_INPUTS + 16];
     const size_t count = bands ? gmlp__features(bands) : 0;
@@ -2557,9 +2596,11 @@ static void gmlp__product(const gmlp__kernels *k, const float *a, size_t a_row, 
 static void gmlp__forward(const gmlp__kernels *k, const gmlp__shape *s, const float *block, const float *transposes,
                           gmlp__pass *p, size_t n, int derivative) {
     const int mode = s->sine ? GMLP__GEMM_SET : GMLP__GEMM_RELU;
-    gmlp__product(k, p->f, s->row, 1, block, s->wide, p->h1, s->wide, n, s->features, s->wide, block + s->b1, NULL, mode);
+    gmlp__product(k, p->f, s->row, 1, block, s->wide, p->h1, s->wide, n, s->features, s->wide, block + s->b1, NULL,
+                  mode);
     if (s->sine) k->sine(p->h1, derivative ? p->c1 : NULL, n * s->wide);
-    gmlp__product(k, p->h1, s->wide, 1, block + s->w2, s->wide, p->h2, s->wide, n, s->width, s->wide, block + s->b2, NULL, mode);
+    gmlp__product(k, p->h1, s->wide, 1, block + s->w2, s->wide, p->h2, s->wide, n, s->width, s->wide, block + s->b2,
+                  NULL, mode);
     if (s->sine) k->sine(p->h2, derivative ? p->c2 : NULL, n * s->wide);
     k->outputs(p->h2, s->wide, transposes + s->wide * s->wide, s->width, block + s->b3, p->out, n);
 }
@@ -2641,7 +2682,8 @@ GMLP_DEF gmlp_result gmlp_mlp_init(const gmlp_mlp *mlp, uint64_t seed, float las
 /* The network over n samples of inputs. targets NULL: outputs are written; otherwise the gradient
    and the loss. */
 static gmlp_result gmlp__mlp_run(const gmlp_mlp *mlp, const float *weights, const float *inputs, const float *targets,
-                                 size_t n, float *outputs, double *loss, float *gradient, int isa, const gmlp_alloc *alloc) {
+                                 size_t n, float *outputs, double *loss, float *gradient, int isa,
+                                 const gmlp_alloc *alloc) {
     const gmlp__kernels *k = gmlp__select(isa);
     gmlp__shape s;
     gmlp__pass p;
@@ -2758,7 +2800,7 @@ static int gmlp__number_ok(float v) { return gmlp__finite(v) && v >= -1e6f && v 
 
 typedef struct gmlp__preset {
     uint32_t iterations, batch, budget;
-    uint32_t effort; /* so many times the iterations and the batch for a compressed base, whose noise takes larger batches */
+    uint32_t effort; /* times the iterations and the batch, for a compressed base: its noise takes larger batches */
     int width;
     uint8_t bands[GMLP_INPUTS], radius[GMLP_WINDOWS];
 } gmlp__preset;
@@ -2793,7 +2835,8 @@ typedef struct gmlp__family {
     gmlp__preset presets[5];
     int (*options)(gmlp_train_opts *o); /* resolves those of its own; 0: out of range */
     gmlp_result (*check)(const gmlp_net *net, gmlp_error *err);
-    void (*choose)(const gmlp_train_opts *o, double brightest, gmlp_net *net); /* from the original's brightest channel */
+    /* from the original's brightest channel */
+    void (*choose)(const gmlp_train_opts *o, double brightest, gmlp_net *net);
     gmlp_result (*open)(gmlp__domain *d, const gmlp_net *net, double headroom, const gmlp_alloc *alloc);
     int (*direct)(const gmlp_net *net, int space, double white_nits); /* is a value the code that space has for it? */
     void (*base)(const gmlp__domain *d, float *const planes[3], float *const kept[3], size_t n); /* light to values */
@@ -2847,17 +2890,22 @@ static float *gmlp__number(gmlp_net *net, int i) { /* in the blob's order */
 
 static int gmlp__hdr_options(gmlp_train_opts *o) {
     if (o->white_nits == 0.0) o->white_nits = o->preset == GMLP_PRESET_PAPER ? 100.0 : GMLP__WHITE_NITS;
-    return (!o->method || (o->method >= GMLP_METHOD_DIFFERENCE && o->method <= GMLP_METHOD_DIRECT)) && o->white_nits > 0.0 &&
-           o->white_nits <= GMLP__PQ_NITS && (o->peak == 0.0 || (o->peak >= 1e-3 && o->peak <= GMLP__MOST_LIGHT));
+    return (!o->method || (o->method >= GMLP_METHOD_DIFFERENCE && o->method <= GMLP_METHOD_DIRECT)) &&
+           o->white_nits > 0.0 && o->white_nits <= GMLP__PQ_NITS &&
+           (o->peak == 0.0 || (o->peak >= 1e-3 && o->peak <= GMLP__MOST_LIGHT));
 }
 
 static gmlp_result gmlp__hdr_check(const gmlp_net *net, gmlp_error *err) {
     GMLP__RULE(net->region == GMLP_REGION_ALL, 35, "an HDR network is for all pixels");
-    GMLP__RULE(gmlp__finite(net->white_nits) && net->white_nits > 0.0f && net->white_nits <= (float)GMLP__PQ_NITS, 118, "the white is not within 0..10000 cd/m2");
-    GMLP__RULE(gmlp__finite(net->peak) && net->peak > 1e-6f && net->peak <= 1e9f, 122, "the peak is not a number above 1e-6 and up to 1e9");
-    GMLP__RULE(gmlp__finite(net->brightest) && net->brightest > 0.0f && net->brightest <= net->peak, 126, "the brightest light is not within 0..peak");
+    GMLP__RULE(gmlp__finite(net->white_nits) && net->white_nits > 0.0f && net->white_nits <= (float)GMLP__PQ_NITS, 118,
+               "the white is not within 0..10000 cd/m2");
+    GMLP__RULE(gmlp__finite(net->peak) && net->peak > 1e-6f && net->peak <= 1e9f, 122,
+               "the peak is not a number above 1e-6 and up to 1e9");
+    GMLP__RULE(gmlp__finite(net->brightest) && net->brightest > 0.0f && net->brightest <= net->peak, 126,
+               "the brightest light is not within 0..peak");
     GMLP__RULE(gmlp__number_ok(net->map_mean), 130, "the map's mean is not a number within a million");
-    GMLP__RULE(gmlp__number_ok(net->map_range) && net->map_range != 0.0f, 134, "the map's range is 0 or not a number within a million");
+    GMLP__RULE(gmlp__number_ok(net->map_range) && net->map_range != 0.0f, 134,
+               "the map's range is 0 or not a number within a million");
     GMLP__RULE(gmlp__number_ok(net->input_mean), 138, "the inputs' mean is not a number within a million");
     GMLP__RULE(gmlp__number_ok(net->input_range) && net->input_range != 0.0f, 142,
                "the inputs' range is 0 or not a number within a million");
@@ -2885,7 +2933,8 @@ static gmlp_result gmlp__hdr_open(gmlp__domain *d, const gmlp_net *net, double h
 
 static int gmlp__hdr_direct(const gmlp_net *net, int space, double white_nits) {
     const double *xy = gmlp__space_of(space)->xy, nits = GMLP__PQ_NITS / (double)net->peak;
-    return space == GMLP_REC2020_PQ && !memcmp(xy, gmlp__space_of(net->wide_space)->xy, sizeof gmlp__space_of(space)->xy) &&
+    return space == GMLP_REC2020_PQ &&
+           !memcmp(xy, gmlp__space_of(net->wide_space)->xy, sizeof gmlp__space_of(space)->xy) &&
            nits - white_nits < 1e-6 * nits && white_nits - nits < 1e-6 * nits;
 }
 
@@ -2911,7 +2960,8 @@ static void gmlp__hdr_light(const gmlp__domain *d, float *const planes[3], float
     for (c = 0; c < 3; c++) {
         d->kernels->curve(&d->light, planes[c], planes[c], n, 0);
         for (i = 0; d->weight < 1.0 && i < n; i++) {
-            const double b = (double)kept[c][i] + GMLP__MAP_E, stops = gmlp__log2(((double)planes[c][i] + GMLP__MAP_E) / b);
+            const double b = (double)kept[c][i] + GMLP__MAP_E,
+                         stops = gmlp__log2(((double)planes[c][i] + GMLP__MAP_E) / b);
             planes[c][i] = (float)(gmlp__dmul(b, gmlp__exp2(gmlp__dmul(d->weight, stops))) - GMLP__MAP_E);
         }
     }
@@ -2928,7 +2978,9 @@ static double gmlp__gamma_base(float s) { /* log2 of s + e */
     return gmlp__log2(v < 1.0 - GMLP__MAP_E ? v : 1.0 - GMLP__MAP_E);
 }
 
-static float gmlp__gamma_map(float s, float h) { return (float)(gmlp__log2((double)h + GMLP__MAP_E) / gmlp__gamma_base(s)); }
+static float gmlp__gamma_map(float s, float h) {
+    return (float)(gmlp__log2((double)h + GMLP__MAP_E) / gmlp__gamma_base(s));
+}
 
 static float gmlp__gamma_undo(float s, float m) {
     const double h = gmlp__dmul((double)m, gmlp__gamma_base(s));
@@ -2940,19 +2992,27 @@ static float gmlp__itself(float s, float h) {
     return h;
 }
 
-static const gmlp__family gmlp__hdr = {
-    1u << GMLP_SRGB | 1u << GMLP_P3 | 1u << GMLP_REC709, 0, GMLP__NUMBERS, NULL,
-    {{GMLP_METHOD_DIFFERENCE, GMLP_INPUT_HALF, GMLP_REGION_ALL, GMLP_BIAS_ALL},
-     {GMLP_METHOD_GAMMA, GMLP_INPUT_WIDE, GMLP_REGION_ALL, GMLP_BIAS_ALL}},
-    1e-2, 3e-2,
-    {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-     {1000, 65536, 0, 1, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
-     {300, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-     {2500, 2048, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-     {4000, 1024, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}},
-    gmlp__hdr_options, gmlp__hdr_check, gmlp__hdr_choose, gmlp__hdr_open, gmlp__hdr_direct, gmlp__hdr_base, gmlp__hdr_signals,
-    gmlp__hdr_light
-};
+static const gmlp__family gmlp__hdr = {1u << GMLP_SRGB | 1u << GMLP_P3 | 1u << GMLP_REC709,
+                                       0,
+                                       GMLP__NUMBERS,
+                                       NULL,
+                                       {{GMLP_METHOD_DIFFERENCE, GMLP_INPUT_HALF, GMLP_REGION_ALL, GMLP_BIAS_ALL},
+                                        {GMLP_METHOD_GAMMA, GMLP_INPUT_WIDE, GMLP_REGION_ALL, GMLP_BIAS_ALL}},
+                                       1e-2,
+                                       3e-2,
+                                       {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+                                        {1000, 65536, 0, 1, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
+                                        {300, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+                                        {2500, 2048, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+                                        {4000, 1024, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}},
+                                       gmlp__hdr_options,
+                                       gmlp__hdr_check,
+                                       gmlp__hdr_choose,
+                                       gmlp__hdr_open,
+                                       gmlp__hdr_direct,
+                                       gmlp__hdr_base,
+                                       gmlp__hdr_signals,
+                                       gmlp__hdr_light};
 
 /* A row a gmlp_method. */
 static const gmlp__method gmlp__methods[] = {
@@ -2969,11 +3029,13 @@ static const gmlp__method *gmlp__method_of(int method) {
     return method >= GMLP_METHOD_NONE && method <= GMLP_METHOD_DIRECT ? &gmlp__methods[method] : NULL;
 }
 
-static int gmlp__base_ok(const gmlp__family *family, int space) { return space > 0 && space < 32 && (family->bases >> space & 1u); }
+static int gmlp__base_ok(const gmlp__family *family, int space) {
+    return space > 0 && space < 32 && (family->bases >> space & 1u);
+}
 
 /* The net's method is known; of its family are the fields in use. */
-static gmlp_result gmlp__domain_open(gmlp__domain *d, const gmlp_net *net, double headroom, const gmlp__kernels *kernels,
-                                     const gmlp_alloc *alloc) {
+static gmlp_result gmlp__domain_open(gmlp__domain *d, const gmlp_net *net, double headroom,
+                                     const gmlp__kernels *kernels, const gmlp_alloc *alloc) {
     d->method = gmlp__method_of(net->method);
     d->kernels = kernels;
     d->weight = 1.0;
@@ -3104,15 +3166,17 @@ static void gmlp__resolve_optimiser(gmlp_train_opts *o, const gmlp__family *fami
     const int paper = o->preset == GMLP_PRESET_PAPER;
     if (!o->optimizer) o->optimizer = paper ? GMLP_ADAM : GMLP_MUON;
     if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_FALLING;
-    if (!(o->rate > 0.0)) o->rate = paper ? family->paper_rate : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
+    if (!(o->rate > 0.0))
+        o->rate = paper ? family->paper_rate : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
     if (!(o->matrix_rate > 0.0)) o->matrix_rate = family->matrix_rate;
     if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.97;
 }
 
 static int gmlp__train_opts_ok(const gmlp_train_opts *o) {
     const int paper = o->preset == GMLP_PRESET_PAPER;
-    return o->radius[0] <= GMLP_MAX_RADIUS && o->radius[1] <= GMLP_MAX_RADIUS && (!paper || gmlp__inputs(o->radius) == 5) &&
-           o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 && o->beta2 < 1.0 && o->rate < 1e3 && o->matrix_rate < 1e3 &&
+    return o->radius[0] <= GMLP_MAX_RADIUS && o->radius[1] <= GMLP_MAX_RADIUS &&
+           (!paper || gmlp__inputs(o->radius) == 5) && o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 &&
+           o->beta2 < 1.0 && o->rate < 1e3 && o->matrix_rate < 1e3 &&
            (paper || (o->budget >= 512 && o->budget <= GMLP__MOST_BUDGET)) &&
            (o->optimizer == GMLP_ADAM || o->optimizer == GMLP_MUON) &&
            (o->schedule == GMLP_FALLING || o->schedule == GMLP_CONSTANT) &&
@@ -3120,7 +3184,8 @@ static int gmlp__train_opts_ok(const gmlp_train_opts *o) {
 }
 
 /* Fills every zero field; 0 if a field is out of range. effort: for a compressed base. */
-static int gmlp__resolve_train(const gmlp_train_opts *in, const gmlp__family *family, gmlp_train_opts *o, uint32_t effort[2]) {
+static int gmlp__resolve_train(const gmlp_train_opts *in, const gmlp__family *family, gmlp_train_opts *o,
+                               uint32_t effort[2]) {
     if (in) *o = *in;
     else memset(o, 0, sizeof *o);
     if (o->preset < 0 || o->preset > GMLP_PRESET_MAX) return 0;
@@ -3206,7 +3271,9 @@ static void gmlp__load_base(const gmlp__trainer *t, const void *pixels, size_t n
 }
 
 /* Are samples of two classes, OG and the rest? */
-static int gmlp__two_classes(const gmlp__trainer *t) { return t->net->region == GMLP_REGION_ALL && t->family->finds_og; }
+static int gmlp__two_classes(const gmlp__trainer *t) {
+    return t->net->region == GMLP_REGION_ALL && t->family->finds_og;
+}
 
 /* The chosen pixels of a row, one after the other. */
 static const unsigned char *gmlp__pack_pixels(const gmlp__rows *r, const unsigned char *row, size_t pixel, size_t n) {
@@ -3241,8 +3308,8 @@ static void gmlp__count_job(void *ctx, size_t job) {
     gmlp__rows_give(t, memory, 0);
 }
 
-/* Is the pixel of this rank among those kept? Even spacing; *slot is its place. step is keep / total in 2^32ths, rounded
-   up: the last rank's end is then keep exactly. */
+/* Is the pixel of this rank among those kept? Even spacing; *slot is its place. step is keep / total in 2^32ths,
+   rounded up: the last rank's end is then keep exactly. */
 static int gmlp__kept(uint64_t rank, uint64_t step, uint64_t *slot) {
     *slot = rank * step >> 32;
     return (rank + 1) * step >> 32 > *slot;
@@ -3275,7 +3342,8 @@ static void gmlp__collect_job(void *ctx, size_t job) {
     size_t i, c, k, n, count;
     if (!memory) return;
     memset(words, 0, sizeof words);
-    gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width, (char *)memory + gmlp__rows_size(t));
+    gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width,
+                       (char *)memory + gmlp__rows_size(t));
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y), *wide = gmlp__row(t->wide, y);
         uint64_t rank[2], og = 0;
@@ -3307,7 +3375,8 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             s->row = (uint16_t)y;
             s->column = (uint16_t)r.index[i];
             s->out_of_gamut = r.og[i] != 0.0f;
-            if (i % GMLP__CHUNK == 0) gmlp__windows_means(&windows, y, r.index + i, n - i < GMLP__CHUNK ? n - i : GMLP__CHUNK, means);
+            if (i % GMLP__CHUNK == 0)
+                gmlp__windows_means(&windows, y, r.index + i, n - i < GMLP__CHUNK ? n - i : GMLP__CHUNK, means);
             for (c = 0; c < GMLP_WINDOWS; c++) {
                 uint16_t four[4];
                 memcpy(four, means[c] + i % GMLP__CHUNK * 2, 8);
@@ -3583,13 +3652,14 @@ static void gmlp__sample_features(const gmlp__trainer *t, const gmlp__sample *co
     }
 }
 
-/* One shard of a step: its samples' gradient, summed in order. */
 /* Of the error at a saturated pixel that is in gamut: its code says nearly all, and the network has better to do. */
 #define GMLP__INSIDE_WEIGHT 0.25f
 
+/* One shard of a step: its samples' gradient, summed in order. */
 static void gmlp__shard_job(void *ctx, size_t shard) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const uint64_t begin = (uint64_t)t->opts.batch * shard / t->shards, end = (uint64_t)t->opts.batch * (shard + 1) / t->shards;
+    const uint64_t begin = (uint64_t)t->opts.batch * shard / t->shards,
+                   end = (uint64_t)t->opts.batch * (shard + 1) / t->shards;
     const float factor = (float)(2.0 / (3.0 * (double)t->opts.batch));
     const gmlp__sample *drawn[GMLP__CHUNK];
     float *gradient = t->gradients + shard * t->shape.count;
@@ -3634,7 +3704,9 @@ static double gmlp__rate(const gmlp__trainer *t, uint32_t step) {
    values towards 1; its coefficients are those of Amsel, Persson, Musco, Gower ("The Polar Express", 2025), divided by
    1.01, 1.01^3, 1.01^5. scratch: gmlp__polar_count floats. */
 #define GMLP__POLAR_STEPS 3
-static size_t gmlp__polar_count(size_t rows, size_t row) { return (rows + GMLP__SLACK) * row + 2 * (row + GMLP__SLACK) * row; }
+static size_t gmlp__polar_count(size_t rows, size_t row) {
+    return (rows + GMLP__SLACK) * row + 2 * (row + GMLP__SLACK) * row;
+}
 
 static void gmlp__polar(const gmlp__kernels *k, float *x, size_t rows, size_t cols, size_t row, float *scratch) {
     static const float coefficient[GMLP__POLAR_STEPS][3] = {
@@ -3663,11 +3735,13 @@ static void gmlp__polar(const gmlp__kernels *k, float *x, size_t rows, size_t co
 /* One Muon step on w[rows][wide]; a matrix with fewer rows than columns is turned, which is cheaper. */
 static size_t gmlp__muon_count(size_t rows, size_t wide) {
     const size_t turned = GMLP__PAD(rows);
-    const size_t a = gmlp__polar_count(rows, wide) + (rows + GMLP__SLACK) * wide, b = gmlp__polar_count(wide, turned) + (wide + GMLP__SLACK) * turned;
+    const size_t a = gmlp__polar_count(rows, wide) + (rows + GMLP__SLACK) * wide,
+                 b = gmlp__polar_count(wide, turned) + (wide + GMLP__SLACK) * turned;
     return (a > b ? a : b) + rows * wide;
 }
 
-static void gmlp__muon(const gmlp__trainer *t, const float *g, float *m, float *w, size_t rows, size_t cols, size_t wide, float *scratch) {
+static void gmlp__muon(const gmlp__trainer *t, const float *g, float *m, float *w, size_t rows, size_t cols,
+                       size_t wide, float *scratch) {
     const size_t turned = GMLP__PAD(rows);
     float *u = scratch, *x = u + rows * wide;
     size_t i, j;
@@ -3728,7 +3802,8 @@ static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
     adam.epsilon = 1e-8;
     t->rounding = 0;
     for (t->step = 0; t->step < t->opts.iterations; t->step++) {
-        if (t->opts.progress && t->opts.progress(t->opts.progress_user, t->steps_before + t->step, t->steps_all)) return GMLP_E_CANCELLED;
+        if (t->opts.progress && t->opts.progress(t->opts.progress_user, t->steps_before + t->step, t->steps_all))
+            return GMLP_E_CANCELLED;
         if (t->step == gmlp__first_rounded(t)) {
             gmlp__unpack(&t->shape, t->block, t->net->weights);
             gmlp__steps_choose(t->net, t->rounded, t->opts.budget - t->opts.budget / 128);
@@ -3768,7 +3843,8 @@ static void gmlp__measure_job(void *ctx, size_t shard) {
         gmlp__forward(t->kernels, &t->shape, t->block, t->transposes, &p, n, 0);
         for (j = 0; j < n; j++)
             for (c = 0; c < 3 && s[j]->out_of_gamut; c++) {
-                const double base = ((double)s[j]->color[c] + 1.0) * 0.5, wide = base + (double)s[j]->target[c] * 0.5; /* exact halves */
+                const double base = ((double)s[j]->color[c] + 1.0) * 0.5,
+                             wide = base + (double)s[j]->target[c] * 0.5; /* exact halves */
                 double got = base + (double)p.out[j * 16 + c] * 0.5;
                 got = got > 0.0 ? got < 1.0 ? got : 1.0 : 0.0;
                 sum += gmlp__dmul(got - wide, got - wide);
@@ -3804,8 +3880,8 @@ static gmlp_result gmlp__settle(gmlp__trainer *t) {
     }
 }
 
-/* Where preset PAPER starts for the gamma map: the mean of 50 networks trained on pictures of chromatic noise, as Gain-MLP has
-   it; at 1000 steps about 1 dB better than a random start. A blob, made by gamutmlp meta-train --noise. */
+/* Where preset PAPER starts for the gamma map: the mean of 50 networks trained on pictures of chromatic noise, as
+   Gain-MLP has it; at 1000 steps about 1 dB better than a random start. A blob, made by gamutmlp meta-train --noise. */
 static const uint8_t gmlp__noise_start[1251] = {
     71, 77, 76, 80, 3, 4, 6, 1, 0, 0, 0, 2, 0, 2, 0, 2, 0, 2, 0, 0, 0, 0, 0, 0, 128, 63, 0, 0, 0, 0, 0, 0, 128, 63, 1,
     1, 0, 1, 0, 0, 16, 12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0, 0, 0, 63, 126, 140, 109, 71, 69, 60, 59, 158, 210, 175,
@@ -3864,7 +3940,8 @@ static const uint8_t gmlp__noise_start[1251] = {
 static gmlp_result gmlp__noise_weights(const gmlp_net *net, float *weights, int *found) {
     gmlp_net start;
     const gmlp_result result = gmlp_blob_read(gmlp__noise_start, sizeof gmlp__noise_start, &net->alloc, &start, NULL);
-    *found = !result && start.method == net->method && start.inputs == net->inputs && !memcmp(&start.mlp, &net->mlp, sizeof net->mlp);
+    *found = !result && start.method == net->method && start.inputs == net->inputs &&
+             !memcmp(&start.mlp, &net->mlp, sizeof net->mlp);
     if (*found) memcpy(weights, start.weights, gmlp_mlp_weights(&net->mlp) * sizeof(float));
     gmlp_net_free(&start);
     return result;
@@ -3906,7 +3983,8 @@ static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
         if (t->opts.start) memcpy(net->weights, t->opts.start->weights, flat * sizeof(float));
         else if (t->opts.preset == GMLP_PRESET_PAPER) result = gmlp__noise_weights(net, net->weights, &started);
         if (!result && !t->opts.start && !started)
-            result = gmlp_mlp_init(&net->mlp, t->opts.seed, t->opts.preset == GMLP_PRESET_PAPER ? 1.0f : 0.01f, net->weights);
+            result = gmlp_mlp_init(&net->mlp, t->opts.seed, t->opts.preset == GMLP_PRESET_PAPER ? 1.0f : 0.01f,
+                                   net->weights);
         gmlp__pack(&t->shape, net->weights, t->block);
         if (!result) result = gmlp__optimise(t, report);
         gmlp__unpack(&t->shape, t->block, net->weights);
@@ -4066,9 +4144,10 @@ static void gmlp__net_begin(const gmlp__trainer *t) {
 static int gmlp__shape_ok(const gmlp__trainer *t) {
     const gmlp_net *net = t->net, *start = t->opts.start;
     if (!gmlp_mlp_weights(&net->mlp)) return 0;
-    return !start || (!(t->opts.target_psnr > 0.0) && start->weights && !memcmp(&start->mlp, &net->mlp, sizeof net->mlp) &&
-                      !memcmp(start->radius, net->radius, sizeof net->radius) && start->inputs == net->inputs &&
-                      start->method == net->method);
+    return !start ||
+           (!(t->opts.target_psnr > 0.0) && start->weights && !memcmp(&start->mlp, &net->mlp, sizeof net->mlp) &&
+            !memcmp(start->radius, net->radius, sizeof net->radius) && start->inputs == net->inputs &&
+            start->method == net->method);
 }
 
 /* How pixels are read. */
@@ -4080,7 +4159,8 @@ static gmlp_result gmlp__trainer_open(gmlp__trainer *t) {
     gmlp__float_matrix(base->space, wide->space, t->opts.adaptation, t->to_wide);
     result = gmlp__loader_init(&t->load_base, GMLP_U8, base->channels, base->space, 0.0, t->kernels, alloc);
     if (!result)
-        result = gmlp__loader_init(&t->load_wide, wide->type, wide->channels, wide->space, t->opts.white_nits, t->kernels, alloc);
+        result = gmlp__loader_init(&t->load_wide, wide->type, wide->channels, wide->space, t->opts.white_nits,
+                                   t->kernels, alloc);
     if (!result) result = gmlp__choose_by_light(t);
     if (!result) result = gmlp__domain_open(&t->domain, t->net, 0.0, t->kernels, alloc);
     return result;
@@ -4316,7 +4396,9 @@ static int gmlp__coder_number(gmlp__coder *c, gmlp__model m[GMLP__MODELS], int q
     int k = 0, i;
     while (k < GMLP__LARGEST_LOG && gmlp__coder_bit(c, &m[k], size >> (k + 1) != 0)) k++;
     for (i = k - 1; i >= 0; i--) {
-        gmlp__model *model = i == k - 1 ? &m[GMLP__UPPER + k] : i == k - 2 ? &m[GMLP__NEXT + 2 * k + (int)(v & 1)] : NULL;
+        gmlp__model *model = i == k - 1 ? &m[GMLP__UPPER + k]
+                           : i == k - 2 ? &m[GMLP__NEXT + 2 * k + (int)(v & 1)]
+                                        : NULL;
         v = v << 1 | gmlp__coder_bit(c, model, size >> i & 1);
     }
     return v == 1 ? 0 : gmlp__coder_bit(c, NULL, q < 0) ? 1 - (int)v : (int)v - 1;
@@ -4377,7 +4459,9 @@ static size_t gmlp__weights_size(const gmlp_net *net) {
 static size_t gmlp__blob_before(const gmlp_net *net) {
     return GMLP__BLOB_NET + 4 * (size_t)gmlp__method_of(net->method)->family->numbers;
 }
-static size_t gmlp__blob_bytes(const gmlp_net *net) { return gmlp__blob_before(net) + gmlp__weights_size(net) + GMLP__BLOB_CRC; }
+static size_t gmlp__blob_bytes(const gmlp_net *net) {
+    return gmlp__blob_before(net) + gmlp__weights_size(net) + GMLP__BLOB_CRC;
+}
 
 /* The step of a layer relative to its weights' root mean square. An error in W3 shows directly, and it has
    few weights, so it gets smaller ones; the figures were tried, not derived. */
@@ -4391,7 +4475,8 @@ static void gmlp__steps_set(gmlp_net *net, double size) {
     int k;
     gmlp__layers(&net->mlp, l);
     for (k = 0; k < 3; k++) {
-        for (i = 0, sum = 0.0; i < l[k].in * l[k].out; i++) sum += (double)net->weights[l[k].w + i] * (double)net->weights[l[k].w + i]; /* exact product */
+        for (i = 0, sum = 0.0; i < l[k].in * l[k].out; i++)
+            sum += (double)net->weights[l[k].w + i] * (double)net->weights[l[k].w + i]; /* exact product */
         sum = gmlp__sqrt(sum / (double)(l[k].in * l[k].out) + 1e-30);
         net->steps[k] = (float)gmlp__dmul(gmlp__dmul(sum, gmlp__step_share[k]), size);
     }
@@ -4407,7 +4492,8 @@ static void gmlp__steps_round(gmlp_net *net) {
     for (k = 0; k < 3; k++)
         for (i = 0; i < (l[k].in + 1) * l[k].out; i++) {
             v = (double)net->weights[l[k].w + i] / (double)net->steps[k];
-            v = v < (double)GMLP__LARGEST ? v > -(double)GMLP__LARGEST ? v : -(double)GMLP__LARGEST : (double)GMLP__LARGEST; /* NaN, too */
+            v = v < (double)GMLP__LARGEST ? v > -(double)GMLP__LARGEST ? v : -(double)GMLP__LARGEST
+                                          : (double)GMLP__LARGEST; /* NaN, too */
             net->weights[l[k].w + i] = (float)gmlp__nearest(v) * net->steps[k];
         }
 }
@@ -4442,7 +4528,9 @@ static int gmlp__weights_ok(const gmlp_net *net) {
         const float *w = net->weights + l[k].w;
         if (net->coding == GMLP_CODING_STEPS && !gmlp__step_ok(net->steps[k])) return 0;
         for (i = 0; i < gmlp__layer_count(&l[k]); i++)
-            if (!gmlp__weight_ok(w[i]) || (net->coding == GMLP_CODING_STEPS && !gmlp__multiple(w[i], net->steps[k], &q))) return 0;
+            if (!gmlp__weight_ok(w[i]) ||
+                (net->coding == GMLP_CODING_STEPS && !gmlp__multiple(w[i], net->steps[k], &q)))
+                return 0;
         for (; i < (l[k].in + 1) * l[k].out; i++)
             if (memcmp(&w[i], &zero, sizeof zero)) return 0;
     }
@@ -4455,9 +4543,11 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
     const int space = net->wide_space;
     int k;
     GMLP__RULE(method, 5, "the method is unknown");
-    GMLP__RULE((space >= GMLP_SRGB && space <= GMLP_REC709) || (space >= GMLP_SRGB_LINEAR && space <= GMLP_REC2020_LINEAR),
+    GMLP__RULE((space >= GMLP_SRGB && space <= GMLP_REC709) ||
+                   (space >= GMLP_SRGB_LINEAR && space <= GMLP_REC2020_LINEAR),
                6, "the colour space of the original is unknown");
-    GMLP__RULE(gmlp__base_ok(method->family, net->base_space), 7, "the base's colour space is not one of this method's");
+    GMLP__RULE(gmlp__base_ok(method->family, net->base_space), 7,
+               "the base's colour space is not one of this method's");
     GMLP__RULE(net->adaptation == GMLP_BRADFORD || net->adaptation == GMLP_CAT02, 8, "the adaptation is unknown");
     GMLP__RULE(net->coords.transpose == 0 || net->coords.transpose == 1, 9, "the transposition is neither 0 nor 1");
     GMLP__RULE(net->width - 1 < GMLP_MAX_SIZE, 10, "the trained width is not within 1..65535");
@@ -4474,17 +4564,21 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
     GMLP__RULE(net->inputs >= GMLP_INPUT_CODES && net->inputs <= GMLP_INPUT_HALF, 34, "the kind of inputs is unknown");
     GMLP__RULE(net->region == GMLP_REGION_SATURATED || net->region == GMLP_REGION_ALL, 35, "the region is unknown");
     GMLP__RULE(net->margin >= 0 && net->margin <= 63, 36, "the margin is beyond 63");
-    GMLP__RULE(net->coding == GMLP_CODING_STEPS || net->coding == GMLP_CODING_FLOATS, 37, "the coding of the weights is unknown");
+    GMLP__RULE(net->coding == GMLP_CODING_STEPS || net->coding == GMLP_CODING_FLOATS, 37,
+               "the coding of the weights is unknown");
     GMLP__RULE(net->mlp.activation == GMLP_RELU || net->mlp.activation == GMLP_SINE, 38, "the activation is unknown");
     GMLP__RULE(net->mlp.bias == GMLP_BIAS_ALL || net->mlp.bias == GMLP_BIAS_FIRST, 39, "the kind of bias is unknown");
     GMLP__RULE(gmlp_mlp_weights(&net->mlp) != 0, 40, "the network's width or bands are not allowed");
     for (k = 0; k < GMLP_WINDOWS; k++) {
-        GMLP__RULE(net->radius[k] <= (net->inputs == GMLP_INPUT_WIDE ? 0 : GMLP_MAX_RADIUS), 52 + (size_t)k, "a window's radius is not allowed");
-        GMLP__RULE(net->radius[k] || !gmlp__window_bands(net->mlp.bands, k), 46 + 3 * (size_t)k, "a window without a radius has bands");
+        GMLP__RULE(net->radius[k] <= (net->inputs == GMLP_INPUT_WIDE ? 0 : GMLP_MAX_RADIUS), 52 + (size_t)k,
+                   "a window's radius is not allowed");
+        GMLP__RULE(net->radius[k] || !gmlp__window_bands(net->mlp.bands, k), 46 + 3 * (size_t)k,
+                   "a window without a radius has bands");
     }
     if (method->family->check && method->family->check(net, err)) return GMLP_E_FIELD;
     for (k = 0; k < 3 && net->coding == GMLP_CODING_STEPS; k++)
-        GMLP__RULE(gmlp__step_ok(net->steps[k]), gmlp__blob_before(net) + 4 * (size_t)k, "a layer's step is not a positive finite number");
+        GMLP__RULE(gmlp__step_ok(net->steps[k]), gmlp__blob_before(net) + 4 * (size_t)k,
+                   "a layer's step is not a positive finite number");
 #undef GMLP__RULE
     return GMLP_OK;
 }
@@ -4555,10 +4649,12 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
         memcpy(p, net->signature, GMLP_SIGNATURE_SIZE);
         p += GMLP_SIGNATURE_SIZE;
         copy = *net;
-        for (i = 0; i < gmlp__method_of(net->method)->family->numbers; i++) p = gmlp__put_float(p, *gmlp__number(&copy, i));
+        for (i = 0; i < gmlp__method_of(net->method)->family->numbers; i++)
+            p = gmlp__put_float(p, *gmlp__number(&copy, i));
         gmlp__weights_write(net, p);
     }
-    gmlp__put_le((uint8_t *)bytes + need - GMLP__BLOB_CRC, gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
+    gmlp__put_le((uint8_t *)bytes + need - GMLP__BLOB_CRC,
+                 gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
     *size = need;
     return GMLP_OK;
 }
@@ -4584,17 +4680,21 @@ static gmlp_result gmlp__weights_read(gmlp_net *net, const uint8_t *p, size_t si
     }
     gmlp__coder_init(&c, 1, NULL, p + 12, size - 12);
     if (!gmlp__coder_weights(&c, net))
-        return gmlp__fail(err, GMLP_E_WEIGHT, offset + 12 + (c.at < c.size ? c.at : c.size), "a weight's number is beyond 32767");
+        return gmlp__fail(err, GMLP_E_WEIGHT, offset + 12 + (c.at < c.size ? c.at : c.size),
+                          "a weight's number is beyond 32767");
     /* it holds four bytes from the start on, where the writer gave one at the end */
     if (c.at != c.size + 3)
-        return gmlp__fail(err, GMLP_E_FORMAT, offset + size, c.at < c.size + 3 ? "there are bytes after the weights" : "the weights end too early");
+        return gmlp__fail(err, GMLP_E_FORMAT, offset + size,
+                          c.at < c.size + 3 ? "there are bytes after the weights" : "the weights end too early");
     for (k = 0; k < 3; k++)
         for (i = 0; i < gmlp__layer_count(&l[k]); i++)
-            if (!gmlp__weight_ok(net->weights[l[k].w + i])) return gmlp__fail(err, GMLP_E_WEIGHT, offset + 4 * k, "a weight is beyond 65504");
+            if (!gmlp__weight_ok(net->weights[l[k].w + i]))
+                return gmlp__fail(err, GMLP_E_WEIGHT, offset + 4 * k, "a weight is beyond 65504");
     return GMLP_OK;
 }
 
-GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net, gmlp_error *err) {
+GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net,
+                                    gmlp_error *err) {
     const uint8_t *p = (const uint8_t *)bytes;
     const gmlp__method *method;
     gmlp_result result;
@@ -4731,7 +4831,8 @@ GMLP_DEF void gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uin
                 sum[2] += p[2];
             }
             k = (size_t)((uint64_t)(y + i) * 8 / s->height) * 8 + cell;
-            s->sum[k] += (uint64_t)54 * sum[0] + (uint64_t)183 * sum[1] + (uint64_t)19 * sum[2]; /* 256 times BT.709 luma */
+            /* 256 times BT.709 luma */
+            s->sum[k] += (uint64_t)54 * sum[0] + (uint64_t)183 * sum[1] + (uint64_t)19 * sum[2];
             s->count[k] += end - x;
         }
 }
@@ -4767,8 +4868,8 @@ GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s) {
    >>decode: base picture + network -> wide gamut
 */
 
-/* With code inputs and ReLU the network is a gmlp__fixed, whose tables hold the products of one input's features with its
-   rows of W1. The others are computed as in training. */
+/* With code inputs and ReLU the network is a gmlp__fixed, whose tables hold the products of one input's features with
+   its rows of W1. The others are computed as in training. */
 struct gmlp_decoder {
     gmlp_alloc alloc;
     size_t size;                 /* of this whole block */
@@ -4815,7 +4916,11 @@ static void gmlp__input_product(const gmlp_decoder *d, size_t i, float m, const 
 
 /* To the nearest whole number up to limit; NaN to 0. */
 static int32_t gmlp__whole(double v, double limit) {
-    return v >= limit ? (int32_t)limit : v <= -limit ? (int32_t)-limit : v >= 0.0 ? (int32_t)(v + 0.5) : v < 0.0 ? (int32_t)(v - 0.5) : 0;
+    return v >= limit  ? (int32_t)limit
+         : v <= -limit ? (int32_t)-limit
+         : v >= 0.0    ? (int32_t)(v + 0.5)
+         : v < 0.0     ? (int32_t)(v - 0.5)
+                       : 0;
 }
 
 /* A word of two 16-bit numbers. */
@@ -4829,7 +4934,8 @@ static void gmlp__fixed_entry(const gmlp_decoder *d, size_t i, float m, const fl
     size_t j;
     gmlp__input_product(d, i, m, init, h);
     for (j = 0; j < d->fixed.pairs; j++)
-        entry[j] = gmlp__pair(gmlp__dmul((double)h[2 * j], d->factor[2 * j]), gmlp__dmul((double)h[2 * j + 1], d->factor[2 * j + 1]));
+        entry[j] = gmlp__pair(gmlp__dmul((double)h[2 * j], d->factor[2 * j]),
+                              gmlp__dmul((double)h[2 * j + 1], d->factor[2 * j + 1]));
 }
 
 /* Least and most of sums, to see how large they can get. */
@@ -4844,29 +4950,35 @@ static void gmlp__range_add(gmlp__range *r, double least, double most) {
 
 /* The factor that brings both ends within room, but no weight with its factor beyond 16 bits. */
 static double gmlp__range_factor(const gmlp__range *r, double room, double weight) {
-    const double most_away = r->most > -r->least ? r->most : -r->least, factor = room / most_away, most = 32767.0 / weight;
+    const double most_away = r->most > -r->least ? r->most : -r->least, factor = room / most_away,
+                 most = 32767.0 / weight;
     return !(most_away > 1e-30) ? 0.0 : factor < most ? factor : most;
 }
 
 static const double gmlp__fixed_room = 2147483647.0 - 8388608.0; /* of the layers behind the first */
 
-/* How far roundings can put a sum over n neurons off, in its units: their errors times the weights, and the weights' roundings
-   times what they can be. What stays below 0 is 0 in both. */
-static double gmlp__fixed_error(const double *scaled, double all, size_t n, const gmlp__range *in, const double *factor, const double *error) {
+/* How far roundings can put a sum over n neurons off, in its units: their errors times the weights, and the weights'
+   roundings times what they can be. What stays below 0 is 0 in both. */
+static double gmlp__fixed_error(const double *scaled, double all, size_t n, const gmlp__range *in, const double *factor,
+                                const double *error) {
     double sum = 0.0;
     size_t k;
     for (k = 0; k < n; k++) {
         const double most = gmlp__dmul(in[k].most, factor[k]), late = most < 0.0 ? error[k] + most : error[k];
-        const double weight = gmlp__dmul(scaled[k], all), whole = (double)gmlp__whole(weight, 32767.0), off = weight - whole;
-        sum += gmlp__dmul(whole < 0.0 ? -whole : whole, late > 0.0 ? late : 0.0) + gmlp__dmul(off < 0.0 ? -off : off, most > 0.0 ? most : 0.0);
+        const double weight = gmlp__dmul(scaled[k], all), whole = (double)gmlp__whole(weight, 32767.0),
+                     off = weight - whole;
+        sum += gmlp__dmul(whole < 0.0 ? -whole : whole, late > 0.0 ? late : 0.0) +
+               gmlp__dmul(off < 0.0 ? -off : off, most > 0.0 ? most : 0.0);
     }
     return sum + 1.0; /* the bias */
 }
 
-/* The factor of bias + a sum over n neurons with these errors, how far it can get, its own error and its weights over the neurons'
-   factors. The room that sums have beside what they can be is enough for the roundings of most networks; others get more. */
-static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp__range *in, const double *factor, const double *errors,
-                              double bias, gmlp__range *range, double *scaled, double *reach, double *error) {
+/* The factor of bias + a sum over n neurons with these errors, how far it can get, its own error and its weights over
+   the neurons' factors. The room that sums have beside what they can be is enough for the roundings of most networks;
+   others get more. */
+static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp__range *in, const double *factor,
+                              const double *errors, double bias, gmlp__range *range, double *scaled, double *reach,
+                              double *error) {
     double weight = 0.0, all;
     size_t k;
     range->least = range->most = bias;
@@ -4880,7 +4992,8 @@ static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp_
     *reach = gmlp__dmul(range->most > -range->least ? range->most : -range->least, all);
     *error = gmlp__fixed_error(scaled, all, n, in, factor, errors);
     if (*reach + *error > 2147483647.0 - 65536.0) { /* 65536: the half that layer 2 adds, with room to spare */
-        const double less = gmlp__fixed_room / (*reach + *error); /* the weights are rounded anew: half a unit of up to 128 times 2^15 */
+        /* the weights are rounded anew: half a unit of up to 128 times 2^15 */
+        const double less = gmlp__fixed_room / (*reach + *error);
         all = gmlp__dmul(all, less);
         *reach = gmlp__dmul(*reach, less);
         *error = gmlp__fixed_error(scaled, all, n, in, factor, errors);
@@ -4890,31 +5003,35 @@ static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp_
 
 static size_t gmlp__fixed_words(const gmlp_net *net) {
     const size_t pairs = (size_t)net->mlp.width / 2;
-    return ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * pairs + 2 * pairs * pairs + 2 * pairs + 3 * pairs + 16;
+    return ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * pairs + 2 * pairs * pairs + 2 * pairs +
+           3 * pairs + 16;
 }
 
-/* Fills d->fixed, over gmlp__fixed_words of memory. No weights let a sum of whole numbers leave its bits: in the first layer they
-   are off by half a unit for each of up to 11 terms, in the others by gmlp__fixed_error. 0 if an output could be off by
-   more than a 32nd of its range (in trained networks it is a 300th): then the network is for float. */
+/* Fills d->fixed, over gmlp__fixed_words of memory. No weights let a sum of whole numbers leave its bits: in the first
+   layer they are off by half a unit for each of up to 11 terms, in the others by gmlp__fixed_error. 0 if an output
+   could be off by more than a 32nd of its range (in trained networks it is a 300th): then the network is for float. */
 static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     gmlp__fixed *f = &d->fixed;
     const gmlp__shape *s = &d->shape;
     const size_t width = s->width, inputs = gmlp__inputs(d->radius), pairs = width / 2;
     const double room1 = 32767.0 - 8.0;
     gmlp__range first[GMLP_MAX_WIDTH], second[GMLP_MAX_WIDTH], third;
-    double factor[GMLP_MAX_WIDTH], scaled[GMLP_MAX_WIDTH], errors[GMLP_MAX_WIDTH], errors2[GMLP_MAX_WIDTH], reach, error;
+    double factor[GMLP_MAX_WIDTH], scaled[GMLP_MAX_WIDTH], errors[GMLP_MAX_WIDTH], errors2[GMLP_MAX_WIDTH], reach,
+        error;
     float h[GMLP_MAX_WIDTH];
     int32_t *p = memory;
     int close = 1;
     size_t i, j, k, c, feature = 0;
     f->pairs = pairs;
     f->windows = (int)(inputs - 5) / 3;
-    /* the first layer: a sine and a cosine reach at most the larger weight and half of the smaller one; tables are known */
+    /* the first layer: a sine and a cosine reach at most the larger weight and half of the smaller one; tables are
+       known */
     for (j = 0; j < width; j++) first[j].least = first[j].most = (double)d->block[s->b1 + j];
     for (i = 0; i < 2; i++)
         for (k = 0; k < d->mlp.bands[i]; k++, feature += 2)
             for (j = 0; j < width; j++) {
-                const double u = (double)d->block[feature * s->wide + j], v = (double)d->block[(feature + 1) * s->wide + j];
+                const double u = (double)d->block[feature * s->wide + j],
+                             v = (double)d->block[(feature + 1) * s->wide + j];
                 const double x = u < 0.0 ? -u : u, y = v < 0.0 ? -v : v, most = x > y ? x + 0.5 * y : y + 0.5 * x;
                 gmlp__range_add(&first[j], -most, most);
             }
@@ -4934,7 +5051,8 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
         errors[j] = 0.5 * (double)inputs + 0.5; /* the row's float product is not exact, too */
     }
     f->columns = p;
-    for (j = 0; j < d->width; j++, p += pairs) gmlp__fixed_entry(d, d->coords.transpose ? 0 : 1, gmlp__place(d, 0, (uint32_t)j), NULL, p);
+    for (j = 0; j < d->width; j++, p += pairs)
+        gmlp__fixed_entry(d, d->coords.transpose ? 0 : 1, gmlp__place(d, 0, (uint32_t)j), NULL, p);
     f->codes = p;
     for (i = 2; i < inputs; i++)
         for (k = 0; k < 256; k++, p += pairs) gmlp__fixed_entry(d, i, gmlp__code_input(d->inputs, k), NULL, p);
@@ -4943,8 +5061,11 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     f->b2 = p + 2 * pairs * pairs;
     for (j = 0; j < width; j++) {
         const double bias = (double)d->block[s->b2 + j];
-        const double all = gmlp__fixed_sum(d->block + s->w2 + j, s->wide, width, first, d->factor, errors, bias, &second[j], scaled, &reach, &error);
-        for (k = 0; k < pairs; k++) p[j / 8 * 8 * pairs + 8 * k + j % 8] = gmlp__pair(gmlp__dmul(scaled[2 * k], all), gmlp__dmul(scaled[2 * k + 1], all));
+        const double all = gmlp__fixed_sum(d->block + s->w2 + j, s->wide, width, first, d->factor, errors, bias,
+                                           &second[j], scaled, &reach, &error);
+        for (k = 0; k < pairs; k++)
+            p[j / 8 * 8 * pairs + 8 * k + j % 8] = gmlp__pair(gmlp__dmul(scaled[2 * k], all),
+                                                              gmlp__dmul(scaled[2 * k + 1], all));
         p[2 * pairs * pairs + j] = gmlp__whole(gmlp__dmul(bias, all), gmlp__fixed_room) + 32768;
         factor[j] = all / 65536.0;
         errors2[j] = error / 65536.0 + 0.5;
@@ -4953,8 +5074,10 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     /* the third */
     f->w3 = p;
     for (c = 0; c < 3; c++) {
-        const double all = gmlp__fixed_sum(d->block + s->w3 + c * s->wide, 1, width, second, factor, errors2, 0.0, &third, scaled, &reach, &error);
-        for (k = 0; k < pairs; k++) p[3 * k + c] = gmlp__pair(gmlp__dmul(scaled[2 * k], all), gmlp__dmul(scaled[2 * k + 1], all));
+        const double all = gmlp__fixed_sum(d->block + s->w3 + c * s->wide, 1, width, second, factor, errors2, 0.0,
+                                           &third, scaled, &reach, &error);
+        for (k = 0; k < pairs; k++)
+            p[3 * k + c] = gmlp__pair(gmlp__dmul(scaled[2 * k], all), gmlp__dmul(scaled[2 * k + 1], all));
         f->scale[c] = all > 1e-30 ? (float)(1.0 / all) : 0.0f; /* below: hostile weights */
         f->bias[c] = d->block[s->b3 + c];
         close &= reach == 0.0 || error <= reach / 32.0;
@@ -4970,7 +5093,8 @@ static int gmlp__decodable(const gmlp_net *net, const gmlp_decode_opts *opts) {
 }
 
 /* How pixels are read and written, with the network and without. */
-static gmlp_result gmlp__decoder_open(gmlp_decoder *d, const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts) {
+static gmlp_result gmlp__decoder_open(gmlp_decoder *d, const gmlp_net *net, int type, int space,
+                                      const gmlp_decode_opts *opts) {
     const double white_nits = opts->white_nits == 0.0 ? (double)net->white_nits : opts->white_nits;
     const int base_space = d->network ? net->base_space : GMLP_SRGB;
     gmlp_image from, to;
@@ -5002,7 +5126,8 @@ static void gmlp__decoder_weights(gmlp_decoder *d, const gmlp_net *net) {
     gmlp__pack(shape, net->weights, block);
     for (j = shape->w3; j < shape->b3; j++) block[j] *= scale->map_range;
     for (j = 0; j < 3; j++) /* exact product: safe to fuse */
-        block[shape->b3 + j] = (float)((double)block[shape->b3 + j] * (double)scale->map_range + (double)scale->map_mean);
+        block[shape->b3 + j] = (float)((double)block[shape->b3 + j] * (double)scale->map_range +
+                                       (double)scale->map_mean);
     gmlp__transpose(shape, block, d->transposes);
     if (d->fixed_point) /* a row a cache line */
         d->fixed_point = gmlp__fixed_init(d, (int32_t *)(void *)(end + (64 - (uintptr_t)end % 64) % 64 / 4));
@@ -5023,12 +5148,14 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     if (!opts) opts = &none;
     kernels = gmlp__select(opts->isa);
     if (space == GMLP_SPACE_NONE) space = net->wide_space;
-    if (!kernels || !gmlp_type_size(type) || !gmlp__space_of(space) || !gmlp__decodable(net, opts)) return GMLP_E_ARGUMENT;
+    if (!kernels || !gmlp_type_size(type) || !gmlp__space_of(space) || !gmlp__decodable(net, opts))
+        return GMLP_E_ARGUMENT;
     memset(&shape, 0, sizeof shape);
     if (net->method != GMLP_METHOD_NONE) {
         gmlp__shape_of(&net->mlp, &shape);
         if (net->inputs != GMLP_INPUT_WIDE && net->mlp.activation == GMLP_RELU) words = gmlp__fixed_words(net);
-        size += (shape.count + gmlp__transposes_count(&shape)) * sizeof(float) + (words ? words * sizeof(int32_t) + 60 : 0);
+        size += (shape.count + gmlp__transposes_count(&shape)) * sizeof(float) +
+                (words ? words * sizeof(int32_t) + 60 : 0);
     }
     d = (gmlp_decoder *)gmlp__alloc(&opts->alloc, size);
     if (!d) return GMLP_E_MEMORY;
@@ -5078,8 +5205,8 @@ typedef struct gmlp__work {
 } gmlp__work;
 
 /* The network's outputs for n pixels at index, by the decoder's arithmetic or by the trainer's. */
-static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x, uint32_t y, const uint32_t *index, const unsigned char *codes,
-                                float *const *plane, size_t n, float *const *out) {
+static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x, uint32_t y, const uint32_t *index,
+                                const unsigned char *codes, float *const *plane, size_t n, float *const *out) {
     const gmlp__kernels *k = d->kernels;
     int32_t words[GMLP_WINDOWS][2 * GMLP__CHUNK], *const means[GMLP_WINDOWS] = {words[0], words[1]};
     uint32_t column[GMLP__CHUNK];
@@ -5112,14 +5239,15 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x
 }
 
 /* Writes the chosen pixels of row y, which are for the network. */
-static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const unsigned char *base, size_t channels, uint32_t x, uint32_t y, size_t count,
-                        unsigned char *out, size_t out_step) {
+static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const unsigned char *base, size_t channels, uint32_t x,
+                        uint32_t y, size_t count, unsigned char *out, size_t out_step) {
     const gmlp__kernels *k = d->kernels;
     const size_t pixel = 3 * gmlp_type_size(d->convert.storer.type);
     unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4];
     float plane[3][GMLP__CHUNK], light[3][GMLP__CHUNK], map[3][GMLP__CHUNK];
     float *const r = plane[0], *const g = plane[1], *const b = plane[2];
-    float *const planes[3] = {r, g, b}, *const kept[3] = {light[0], light[1], light[2]}, *const maps[3] = {map[0], map[1], map[2]};
+    float *const planes[3] = {r, g, b}, *const kept[3] = {light[0], light[1], light[2]},
+                 *const maps[3] = {map[0], map[1], map[2]};
     const gmlp__family *family = d->domain.method->family;
     size_t i, j, n;
     memset(map, 0, sizeof map);
@@ -5143,7 +5271,8 @@ static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const unsigned cha
 static size_t gmlp__work_size(const gmlp_decoder *d, size_t n, size_t channels, gmlp__work *w) {
     const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * d->shape.wide;
     const size_t h = d->fixed_point ? GMLP__CHUNK * d->fixed.pairs + 16 : 0;
-    const size_t floats = d->fixed_point || !d->network ? 0 : 2 * layer + rows * 16 + rows * d->shape.row + 16; /* 16: encode writes past its last */
+    /* 16: encode writes past its last */
+    const size_t floats = d->fixed_point || !d->network ? 0 : 2 * layer + rows * 16 + rows * d->shape.row + 16;
     if (w) {
         w->h = (int32_t *)(void *)(w + 1);
         w->p.h1 = (float *)(void *)(w->h + h);
@@ -5152,7 +5281,8 @@ static size_t gmlp__work_size(const gmlp_decoder *d, size_t n, size_t channels, 
         w->p.f = w->p.out + rows * 16;
         w->index = (uint32_t *)(void *)(w->p.h1 + floats);
     }
-    return sizeof *w + h * sizeof(int32_t) + floats * sizeof(float) + n * sizeof(uint32_t) + gmlp__windows_size(d->radius, n, channels);
+    return sizeof *w + h * sizeof(int32_t) + floats * sizeof(float) + n * sizeof(uint32_t) +
+           gmlp__windows_size(d->radius, n, channels);
 }
 
 /* A rectangle to decode, and the part of the base that is there; both with their places in the picture. */
@@ -5185,13 +5315,17 @@ static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32
         const unsigned char *codes = gmlp__row(v->base, v->y - v->base_y + r) + (v->x - v->base_x) * channels;
         unsigned char *row = (unsigned char *)gmlp__row(v->out, r);
         size_t count = 0;
-        if (d->network && d->region == GMLP_REGION_SATURATED) count = d->kernels->saturated(codes, load.channels, n, d->margin, w->index);
+        if (d->network && d->region == GMLP_REGION_SATURATED)
+            count = d->kernels->saturated(codes, load.channels, n, d->margin, w->index);
         else if (d->network)
             for (; count < n; count++) w->index[count] = (uint32_t)count;
         if (count < n) gmlp__convert_row(&d->convert, &load, &store, codes, row, n);
         if (!count) continue;
-        if (d->fixed_point) gmlp__fixed_entry(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, v->y + r), d->block + d->shape.b1, w->words);
-        gmlp__apply(d, w, codes, channels, v->x, v->y + r, count, row, (size_t)store.channels * gmlp_type_size(store.type));
+        if (d->fixed_point)
+            gmlp__fixed_entry(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, v->y + r), d->block + d->shape.b1,
+                              w->words);
+        gmlp__apply(d, w, codes, channels, v->x, v->y + r, count, row,
+                    (size_t)store.channels * gmlp_type_size(store.type));
     }
     gmlp__free(&d->alloc, w, size);
     return GMLP_OK;
@@ -5202,7 +5336,8 @@ GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net) {
 }
 
 /* Does the base hold the columns (rows) that those from..from+n-1 need? */
-static int gmlp__surrounded(uint32_t base_from, uint32_t base_n, uint32_t from, uint32_t n, uint32_t reach, uint32_t all) {
+static int gmlp__surrounded(uint32_t base_from, uint32_t base_n, uint32_t from, uint32_t n, uint32_t reach,
+                            uint32_t all) {
     const uint64_t begin = from > reach ? from - reach : 0, end = (uint64_t)from + n + reach;
     return base_from <= begin && (uint64_t)base_from + base_n >= (end < all ? end : all);
 }
@@ -5220,8 +5355,9 @@ static gmlp_result gmlp__check_view(const gmlp__view *v) {
     typed = *out;
     typed.space = GMLP_SRGB;
     if (gmlp__check_image(&typed) || out->type != d->convert.storer.type) return GMLP_E_ARGUMENT;
-    if (d->network && (v->base_x > d->width || base->width > d->width - v->base_x || v->base_y > d->height || base->height > d->height - v->base_y ||
-                       v->x > d->width || out->width > d->width - v->x || v->y > d->height || out->height > d->height - v->y))
+    if (d->network && (v->base_x > d->width || base->width > d->width - v->base_x || v->base_y > d->height ||
+                       base->height > d->height - v->base_y || v->x > d->width || out->width > d->width - v->x ||
+                       v->y > d->height || out->height > d->height - v->y))
         return GMLP_E_MISMATCH;
     if (!gmlp__surrounded(v->base_x, base->width, v->x, out->width, 0, 0xffffffffu) ||
         !gmlp__surrounded(v->base_y, base->height, v->y, out->height, 0, 0xffffffffu))
@@ -5232,8 +5368,8 @@ static gmlp_result gmlp__check_view(const gmlp__view *v) {
     return GMLP_OK;
 }
 
-GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x, uint32_t base_y,
-                                       const gmlp_image *out, uint32_t x, uint32_t y) {
+GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
+                                       uint32_t base_y, const gmlp_image *out, uint32_t x, uint32_t y) {
     gmlp__fp_state fp;
     gmlp__view v;
     gmlp_result result;
@@ -5270,7 +5406,8 @@ GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, co
     gmlp__decode_job job;
     gmlp_result result;
     size_t i;
-    if (!base || !out || !net || base->space != (net->method == GMLP_METHOD_NONE ? GMLP_SRGB : net->base_space)) return GMLP_E_ARGUMENT;
+    if (!base || !out || !net || base->space != (net->method == GMLP_METHOD_NONE ? GMLP_SRGB : net->base_space))
+        return GMLP_E_ARGUMENT;
     result = gmlp_decoder_create(net, out->type, out->space, opts, &decoder);
     if (result) return result;
     memset(&job, 0, sizeof job);
@@ -5391,20 +5528,22 @@ static gmlp_result gmlp__jpeg_next(const uint8_t *p, size_t size, gmlp__part *pa
         part->carrier = GMLP_CARRIER_XMP;
         part->body += GMLP__XMP_ID_SIZE;
         part->size -= GMLP__XMP_ID_SIZE;
-    } else if (marker == 0xeb && part->size >= GMLP__APP_HEAD && gmlp__starts(part->body, part->size, GMLP__ID, GMLP__ID_SIZE)) {
+    } else if (marker == 0xeb && part->size >= GMLP__APP_HEAD &&
+               gmlp__starts(part->body, part->size, GMLP__ID, GMLP__ID_SIZE)) {
         part->carrier = GMLP_CARRIER_JPEG_APP;
         part->number = part->body[GMLP__ID_SIZE];
         part->total = part->body[GMLP__ID_SIZE + 1];
         part->body += GMLP__APP_HEAD;
         part->size -= GMLP__APP_HEAD;
-    } else if (marker == 0xfe && part->size >= GMLP__COM_HEAD && gmlp__starts(part->body, part->size, GMLP__ID " ", 9) &&
-               gmlp__digits(part->body + 9, &part->number) && part->body[11] == '/' &&
-               gmlp__digits(part->body + 12, &part->total) && part->body[14] == ' ') {
+    } else if (marker == 0xfe && part->size >= GMLP__COM_HEAD &&
+               gmlp__starts(part->body, part->size, GMLP__ID " ", 9) && gmlp__digits(part->body + 9, &part->number) &&
+               part->body[11] == '/' && gmlp__digits(part->body + 12, &part->total) && part->body[14] == ' ') {
         part->carrier = GMLP_CARRIER_JPEG_COM;
         part->body += GMLP__COM_HEAD;
         part->size -= GMLP__COM_HEAD;
     }
-    if (part->carrier && part->carrier != GMLP_CARRIER_XMP && (!part->number || part->number > part->total)) part->damaged = 1;
+    if (part->carrier && part->carrier != GMLP_CARRIER_XMP && (!part->number || part->number > part->total))
+        part->damaged = 1;
     return GMLP_OK;
 }
 
@@ -5447,7 +5586,8 @@ static size_t gmlp__base64_decode(const uint8_t *p, size_t n, uint8_t *out) {
     return count;
 }
 
-/* Our property in an XMP packet: an attribute, as we write it, or an element, as some tools rewrite it. An empty one is none. */
+/* Our property in an XMP packet: an attribute, as we write it, or an element, as some tools rewrite it. An empty one is
+ * none. */
 typedef struct gmlp__property {
     size_t start, end; /* all that belongs to it */
     gmlp__slice value;
@@ -5493,8 +5633,9 @@ static int gmlp__xmp_find(const uint8_t *s, size_t n, size_t from, gmlp__propert
     return 0;
 }
 
-/* Taking a property out must not join what is before and behind it to another. This is what is before it: whether its last byte
-   that is no space ends a tag or an attribute, so that no property can be under way there, and whether spaces follow. */
+/* Taking a property out must not join what is before and behind it to another. This is what is before it: whether its
+   last byte that is no space ends a tag or an attribute, so that no property can be under way there, and whether spaces
+   follow. */
 typedef struct gmlp__before {
     int ended, space;
     uint8_t last;
@@ -5507,8 +5648,9 @@ static void gmlp__before_add(gmlp__before *b, const uint8_t *p, size_t n) {
     if (i) {
         prior = i > 1 ? p[i - 2] : b->space ? ' ' : b->last;
         b->last = p[i - 1];
-        b->ended = !gmlp__is_space(prior) && (b->last == '>' ? prior != GMLP__XMP_PROPERTY[sizeof GMLP__XMP_PROPERTY - 2]
-                                                            : (b->last == '"' || b->last == '\'') && prior != '=');
+        b->ended = !gmlp__is_space(prior) &&
+                   (b->last == '>' ? prior != GMLP__XMP_PROPERTY[sizeof GMLP__XMP_PROPERTY - 2]
+                                   : (b->last == '"' || b->last == '\'') && prior != '=');
         b->space = 0;
     }
     if (i < n) b->space = 1;
@@ -5519,7 +5661,8 @@ static int gmlp__xmp_apart(const gmlp__before *b, const uint8_t *p, size_t n) {
     size_t i = 0;
     if (b->ended && !(b->space && n && *p == GMLP__XMP_PROPERTY[0])) return 1;
     while (i < n && gmlp__is_space(p[i])) i++;
-    return i == n || (p[i] == '<' && !gmlp__starts(p + i, n - i, "</G", 3)); /* a tag, and not the end of such an element */
+    return i == n ||
+           (p[i] == '<' && !gmlp__starts(p + i, n - i, "</G", 3)); /* a tag, and not the end of such an element */
 }
 
 /* Where a description can be added to a packet: before its last GMLP__XMP_END; n if it has none. */
@@ -5573,8 +5716,8 @@ static gmlp_result gmlp__join(const gmlp__slice *piece, unsigned count, int is_t
     return GMLP_E_CORRUPT;
 }
 
-/* The text of a part, in memory of its own if it was compressed. Nothing that holds a network shrinks to a sixteenth or is longer than
-   2 GMLP_MAX_BLOB: of others, and of damaged ones, nothing is there. */
+/* The text of a part, in memory of its own if it was compressed. Nothing that holds a network shrinks to a sixteenth or
+   is longer than 2 GMLP_MAX_BLOB: of others, and of damaged ones, nothing is there. */
 typedef struct gmlp__text {
     gmlp__slice all;
     uint8_t *memory;
@@ -5694,7 +5837,8 @@ GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_al
     int found = 0;
     if (kind == GMLP_CONTAINER_NONE) return 0;
     for (carrier = gmlp__carriers(kind); *carrier; carrier++) {
-        if (gmlp__gather(kind, (const uint8_t *)bytes, size, *carrier, alloc, &blob, &blob_size, NULL) != GMLP_OK) continue;
+        if (gmlp__gather(kind, (const uint8_t *)bytes, size, *carrier, alloc, &blob, &blob_size, NULL) != GMLP_OK)
+            continue;
         gmlp__free(alloc, blob, blob_size);
         found |= *carrier;
     }
@@ -5849,8 +5993,8 @@ static void gmlp__emit_color(gmlp__out *o, int kind) {
     gmlp__emit(o, icc, sizeof icc);
 }
 
-/* A packet without our property, and with it if blob is given and the packet has a place for it. Where taking it out could make another
-   of its neighbours only the value goes. */
+/* A packet without our property, and with it if blob is given and the packet has a place for it. Where taking it out
+   could make another of its neighbours only the value goes. */
 static void gmlp__emit_packet(gmlp__out *o, const uint8_t *s, size_t n, const uint8_t *blob, size_t blob_size) {
     size_t at = blob ? gmlp__xmp_place(s, n) : n, from = 0, stop;
     gmlp__before before = {1, 0, 0};
@@ -5863,7 +6007,8 @@ static void gmlp__emit_packet(gmlp__out *o, const uint8_t *s, size_t n, const ui
         stop = more ? f.start : n;
         if (at < n && at >= from && at <= stop) {
             gmlp__emit(o, s + from, at - from);
-            gmlp__emit(o, GMLP__XMP_OPEN " " GMLP__XMP_PROPERTY "=\"", sizeof GMLP__XMP_OPEN + sizeof GMLP__XMP_PROPERTY + 1);
+            gmlp__emit(o, GMLP__XMP_OPEN " " GMLP__XMP_PROPERTY "=\"",
+                       sizeof GMLP__XMP_OPEN + sizeof GMLP__XMP_PROPERTY + 1);
             gmlp__emit_base64(o, blob, blob_size);
             gmlp__emit(o, "\"/>", 3);
             gmlp__before_add(&before, (const uint8_t *)"/>", 2);
@@ -5895,7 +6040,8 @@ static size_t gmlp__packet_size(const uint8_t *s, size_t n, const uint8_t *blob,
 /* 1 if a packet is one that we added to a file without any. */
 static int gmlp__xmp_only(const uint8_t *s, size_t n) {
     const size_t all = sizeof gmlp__xmp_empty - 1, place = gmlp__xmp_place((const uint8_t *)gmlp__xmp_empty, all);
-    return n > all && !memcmp(s, gmlp__xmp_empty, place) && !memcmp(s + n - (all - place), gmlp__xmp_empty + place, all - place) &&
+    return n > all && !memcmp(s, gmlp__xmp_empty, place) &&
+           !memcmp(s + n - (all - place), gmlp__xmp_empty + place, all - place) &&
            gmlp__packet_size(s, n, NULL, 0) == all;
 }
 
@@ -5988,7 +6134,8 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
         if (packed || gmlp__xmp_place(packet, packet_size) == packet_size ||
             (kind == GMLP_CONTAINER_JPEG && n > GMLP__JPEG_MAX - GMLP__XMP_ID_SIZE) || n > 0x7fff0000) {
             carriers &= ~GMLP_CARRIER_XMP;
-            if (!carriers) return gmlp__fail(err, GMLP_E_LIMIT, packet_at, "the XMP packet has no room for the network");
+            if (!carriers)
+                return gmlp__fail(err, GMLP_E_LIMIT, packet_at, "the XMP packet has no room for the network");
         }
     }
     memset(&part, 0, sizeof part);
@@ -6008,7 +6155,8 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
             if (result) return gmlp__fail(err, result, part.start, "no memory for the XMP packet");
             anew = add || gmlp__packet_size(text.all.p, text.all.n, NULL, 0) < text.all.n;
             if (anew && (add || !gmlp__xmp_only(text.all.p, text.all.n)))
-                gmlp__emit_xmp(&o, kind, (const char *)id, (size_t)(part.body - id), text.all.p, text.all.n, add, blob_size);
+                gmlp__emit_xmp(&o, kind, (const char *)id, (size_t)(part.body - id), text.all.p, text.all.n, add,
+                               blob_size);
             gmlp__text_close(&text, NULL);
         }
         if (!anew) gmlp__emit(&o, p + part.start, part.end - part.start);
@@ -6025,7 +6173,8 @@ static gmlp_result gmlp__embed(int kind, const void *file, size_t size, const vo
     if (!carriers) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "none of the carriers exists in this kind of file");
     if (!blob || !gmlp__blob_intact((const uint8_t *)blob, blob_size))
         return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "what is to be embedded is not an intact blob");
-    return gmlp__rewrite(kind, file, size, (const uint8_t *)blob, blob_size, carriers, !(opts && opts->keep_color), out, err);
+    return gmlp__rewrite(kind, file, size, (const uint8_t *)blob, blob_size, carriers, !(opts && opts->keep_color), out,
+                         err);
 }
 
 GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *blob, size_t blob_size,
@@ -6117,11 +6266,15 @@ static int gmlp__inflate_codes(gmlp__bits *b, gmlp__huffman *literal, gmlp__huff
         s = gmlp__huffman_take(literal, b);
         if (s > 18 || (s == 16 && !i)) return 0;
         value = (uint8_t)(s < 16 ? s : s == 16 ? lengths[i - 1] : 0);
-        repeat = s < 16 ? 1 : s == 16 ? 3 + gmlp__bits_take(b, 2) : s == 17 ? 3 + gmlp__bits_take(b, 3) : 11 + gmlp__bits_take(b, 7);
+        repeat = s < 16  ? 1
+               : s == 16 ? 3 + gmlp__bits_take(b, 2)
+               : s == 17 ? 3 + gmlp__bits_take(b, 3)
+                         : 11 + gmlp__bits_take(b, 7);
         if (repeat > all - i) return 0;
         while (repeat--) lengths[i++] = value;
     }
-    return gmlp__huffman_build(literal, lengths, literals) && gmlp__huffman_build(distance, lengths + literals, distances);
+    return gmlp__huffman_build(literal, lengths, literals) &&
+           gmlp__huffman_build(distance, lengths + literals, distances);
 }
 
 /* A zlib stream; returns the bytes written, 0 if it is malformed or does not fit. The Adler checksum is not
@@ -6184,7 +6337,8 @@ static uint32_t gmlp__be32(const uint8_t *p) {
 }
 
 /* The text of an iTXt chunk with this keyword; NULL if it is another or malformed. */
-static const uint8_t *gmlp__itxt(const uint8_t *p, size_t n, const char *keyword, size_t keyword_size, size_t *size, int *packed) {
+static const uint8_t *gmlp__itxt(const uint8_t *p, size_t n, const char *keyword, size_t keyword_size, size_t *size,
+                                 int *packed) {
     const uint8_t *nul, *end = p + n;
     int i;
     if (!gmlp__starts(p, n, keyword, keyword_size) || n - keyword_size < 2) return NULL;
@@ -6210,7 +6364,8 @@ static gmlp_result gmlp__png_next(const uint8_t *p, size_t size, gmlp__part *par
     part->number = part->total = 1;
     part->has_picture = has_picture;
     if (i == 0) {
-        if (!gmlp__starts(p, size, "\x89PNG\r\n\x1a\n", 8)) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is not a PNG file");
+        if (!gmlp__starts(p, size, "\x89PNG\r\n\x1a\n", 8))
+            return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is not a PNG file");
         part->end = 8;
         return GMLP_OK;
     }
