@@ -283,7 +283,8 @@ static float grain(uint64_t *state, float v) {
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
     z = (z ^ z >> 27) * 0x94d049bb133111ebu;
     z ^= z >> 31;
-    sum = (int32_t)(z & 0xffff) + (int32_t)(z >> 16 & 0xffff) + (int32_t)(z >> 32 & 0xffff) + (int32_t)(z >> 48) - 131070;
+    sum = (int32_t)(z & 0xffff) + (int32_t)(z >> 16 & 0xffff) + (int32_t)(z >> 32 & 0xffff) + (int32_t)(z >> 48) -
+          131070;
     return v + (float)sum / 37837.0f * sqrtf(1.2e-5f * v + 2e-7f); /* 37837: their deviation */
 }
 

@@ -492,7 +492,8 @@ def main():
             print(json.dumps(r), file=log, flush=True)
             for what, command in r["faults"]: print(f"{r['file']}\n    {what}\n    {command}", file=faults, flush=True)
             left = (time.monotonic() - begin) / len(results) * (len(files) - len(results)) / 60
-            print(f"\r{len(results)} of {len(files)} files, {bad} with faults, {left:.0f} min left   ", end="", file=sys.stderr, flush=True)
+            if sys.stderr.isatty():
+                print(f"\r{len(results)} of {len(files)} files, {bad} with faults, {left:.0f} min left   ", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     shutil.rmtree(o.out + "/work", ignore_errors=True)
     status = report(sorted(results, key=lambda r: r["file"]))

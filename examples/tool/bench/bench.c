@@ -9,7 +9,8 @@
 #include "shell/messages.h"
 
 /* The order is that of the words of --only, after "all". */
-static int (*const sections[])(bench *b) = { bench_train, bench_decode, bench_convert, bench_file, bench_encode, bench_rate, bench_ideas };
+static int (*const sections[])(bench *b) = { bench_train,  bench_decode, bench_convert, bench_file,
+                                             bench_encode, bench_rate,   bench_ideas };
 #define SECTION_NAMES "all|train|decode|convert|file|encode|rate|ideas"
 enum { SECTIONS = sizeof sections / sizeof *sections, RATE = SECTIONS - 1 };
 
@@ -55,7 +56,8 @@ int cmd_bench(int argc, char **argv) {
         { "--quality", ARG_INT, &quality, "Q", "base: a JPEG of this quality, decoded (a lossless base)", 1, 100 },
         { "--subsample", ARG_CHOICE, &b.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
         { "--paper-iterations", ARG_TEXT, &counts, "N,N...", "of preset paper; the best of them counts (1200)", 0, 0 },
-        { "--iterations", ARG_INT, &iterations, "N", "of the other presets, with --hdr of all, for a quick look (theirs)", 1, 10000000 },
+        { "--iterations", ARG_INT, &iterations, "N",
+          "of the other presets, with --hdr of all, for a quick look (theirs)", 1, 10000000 },
         { "--paper", ARG_FLAG, &b.paper, NULL, "the comparisons of the GamutMLP paper instead", 0, 0 },
         { "--start32", ARG_TEXT, &b.start[0], "BLOB", "with --paper: a network of preset paper to start from", 0, 0 },
         { "--start64", ARG_TEXT, &b.start[1], "BLOB", "likewise, 64 wide", 0, 0 },
@@ -90,7 +92,10 @@ int cmd_bench(int argc, char **argv) {
     if (b.hdr && (only || b.paper || quality || counts))
         return args_wrong(&command, "--hdr goes without --only, --paper, --quality and --paper-iterations");
     if (!counts) counts = "1200";
-    if (read_counts(counts, &b)) return args_wrong(&command, "--paper-iterations takes up to %d whole numbers from 1 to 1000000 with commas, not '%s'", BENCH_MAX_COUNTS, counts);
+    if (read_counts(counts, &b))
+        return args_wrong(&command,
+                          "--paper-iterations takes up to %d whole numbers from 1 to 1000000 with commas, not '%s'",
+                          BENCH_MAX_COUNTS, counts);
     if (b.subsample >= 0 && !quality) return args_wrong(&command, "--subsample is for a JPEG base; give --quality too");
     if (b.paper && (only || b.plot)) return args_wrong(&command, "--paper goes without --only and --plot");
     if (!b.paper && (b.start[0] || b.start[1])) return args_wrong(&command, "--start32 and --start64 go with --paper");

@@ -25,8 +25,10 @@ int bench_decode(bench *b) {
         seconds[r] = seconds_now() - seconds[r];
     }
     rate = (double)c.base.width * c.base.height / 1e6 / bench_median(seconds, BENCH_ROUNDS);
-    fprintf(b->table, "decoding, all pixels saturated: %.1f megapixels a second (8-bit sRGB rows to 16-bit ROMM rows, %d threads, median of %d)\n",
-            rate, pool_size(b->workers), BENCH_ROUNDS);
+    fprintf(
+        b->table,
+        "decoding, all pixels saturated: %.1f megapixels a second (8-bit sRGB rows to 16-bit ROMM rows, %d threads, median of %d)\n",
+        rate, pool_size(b->workers), BENCH_ROUNDS);
     json_number(&b->j, "decode_saturated_megapixels_per_second", rate);
     gmlp_net_free(&net);
     colours_free(&c);

@@ -37,7 +37,9 @@ static int child(const char *arguments, const char *const *keys, double *values,
 }
 
 int bench_encode(bench *b) {
-    static const char *const encode_keys[2] = { "train_seconds", "total_seconds" }, *const decode_keys[2] = { "seconds", "peak_rss_bytes" };
+    static const char *const encode_keys[2] = { "train_seconds", "total_seconds" }, *const decode_keys[2] = {
+        "seconds", "peak_rss_bytes"
+    };
     char folder[] = "/tmp/gamutmlp-bench-XXXXXX", png[64], jpg[64], out[64], arguments[512], error[256];
     double encode[2] = { 0, 0 }, decode[2] = { 0, 0 }, files, rest;
     picture p;
@@ -61,7 +63,8 @@ int bench_encode(bench *b) {
             if (i / 4000 % 400 >= 100) w[0] = w[1] = w[2] = (uint16_t)(20000 + i % 4000 * 8);
             for (int k = 0; k < 3; k++) w[k] = (uint16_t)(w[k] + (noise >> (8 * k) & 255));
         }
-        snprintf(arguments, sizeof arguments, "encode '%s' '%s' --from prophoto --json --threads %d", png, jpg, pool_size(b->workers));
+        snprintf(arguments, sizeof arguments, "encode '%s' '%s' --from prophoto --json --threads %d", png, jpg,
+                 pool_size(b->workers));
         status = picture_write(png, &c.wide, NULL, error);
         if (!status) status = child(arguments, encode_keys, encode, 2);
         /* what the same libraries take to read the one file and to write the other */
@@ -79,10 +82,14 @@ int bench_encode(bench *b) {
         snprintf(arguments, sizeof arguments, "decode '%s' '%s' --json --threads %d", jpg, out, pool_size(b->workers));
         if (!status) status = child(arguments, decode_keys, decode, 2);
         if (!status && !stat(jpg, &jpg_stat)) {
-            fprintf(b->table, "encode, 12 megapixels, PNG to JPEG: training %.2f s, the rest %.2f s; reading and writing the files alone %.2f s (%.1f times)\n",
-                    encode[0], rest, files, rest / files);
-            fprintf(b->table, "decode, 12 megapixels, JPEG to PNG, by rows: %.2f s, peak memory %.1f MB, %.1f beside the file's bytes\n", decode[0],
-                    decode[1] / 1048576, (decode[1] - (double)jpg_stat.st_size) / 1048576);
+            fprintf(
+                b->table,
+                "encode, 12 megapixels, PNG to JPEG: training %.2f s, the rest %.2f s; reading and writing the files alone %.2f s (%.1f times)\n",
+                encode[0], rest, files, rest / files);
+            fprintf(
+                b->table,
+                "decode, 12 megapixels, JPEG to PNG, by rows: %.2f s, peak memory %.1f MB, %.1f beside the file's bytes\n",
+                decode[0], decode[1] / 1048576, (decode[1] - (double)jpg_stat.st_size) / 1048576);
             json_number(&b->j, "encode_train_seconds", encode[0]);
             json_number(&b->j, "encode_rest_over_files", rest / files);
             json_number(&b->j, "decode_peak_rss_beside_file_bytes", decode[1] - (double)jpg_stat.st_size);

@@ -63,13 +63,14 @@ static gmlp_result signal_of(const gain_map *g, float *linear, double white) {
     return result;
 }
 
-gain_map *gain_map_new(const gmlp_image *sdr, const gmlp_image *hdr, int method, double peak, const gmlp_threads *threads,
-                       char error[256]) {
+gain_map *gain_map_new(const gmlp_image *sdr, const gmlp_image *hdr, int method, double peak,
+                       const gmlp_threads *threads, char error[256]) {
     const uint32_t width = sdr->width, height = sdr->height;
     const size_t n = 3 * (size_t)width * height;
     gain_map *g;
     gmlp_result result = GMLP_E_MEMORY;
-    if (hdr->width != width || hdr->height != height) return error_text(error, "the map", "the renditions differ in size"), NULL;
+    if (hdr->width != width || hdr->height != height)
+        return error_text(error, "the map", "the renditions differ in size"), NULL;
     g = (gain_map *)calloc(1, sizeof *g);
     if (g) {
         g->width = width;
@@ -123,7 +124,8 @@ static int make(void *user, uint32_t scale, map_jpeg *m) {
             const float *from = g->f + 3 * ((size_t)y * g->width + x);
             float *to = mean + 3 * ((size_t)(y / scale) * width + x / scale);
             const uint32_t right = g->width - x / scale * scale, below = g->height - y / scale * scale;
-            const float share = 1.0f / ((float)(right < scale ? right : scale) * (float)(below < scale ? below : scale));
+            const float share = 1.0f /
+                                ((float)(right < scale ? right : scale) * (float)(below < scale ? below : scale));
             for (int k = 0; k < 3; k++) to[k] += from[k] * share;
         }
     failed = map_jpeg_new(m, mean, width, height, scale);
@@ -200,7 +202,8 @@ double gain_map_jpeg_apply(const gain_map *g, map_jpeg_choice *choice, float *pq
     return sum > 0 ? 10 * log10(3.0 * g->width * g->height / sum) : isnan(sum) ? sum : INFINITY;
 }
 
-int gain_map_jpeg_search(const gain_map *g, const size_t *budgets, size_t count, map_jpeg_choice *out, char error[256]) {
+int gain_map_jpeg_search(const gain_map *g, const size_t *budgets, size_t count, map_jpeg_choice *out,
+                         char error[256]) {
     double *sums = (double *)malloc(g->height * sizeof *sums);
     float *pq = (float *)malloc(3 * (size_t)g->width * g->height * sizeof *pq);
     application a;

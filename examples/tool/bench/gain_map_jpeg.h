@@ -7,9 +7,9 @@
      GAMMA:    f = log(H + e) / log(S + e), back H = (S + e)^f - e
    At S = 1 - e GAMMA would divide by log 1 = 0, so both ways it takes S as 1 - 2e at most. An SDR picture
    stays below that: its white is 0.51, or 0.75 with a peak of 1000.
-   ULTRAHDR is what Ultra HDR files and ISO 21496-1 hold: GAIN in linear light, SDR white = 1 = 203 cd/m2. LIBULTRAHDR has
-   constants found in libultrahdr's sources, which code dark pixels finer: e = 1e-7 cd/m2, f within -14.3..15.6, and up
-   to 2.3 where S is below 2/255 cd/m2. */
+   ULTRAHDR is what Ultra HDR files and ISO 21496-1 hold: GAIN in linear light, SDR white = 1 = 203 cd/m2. LIBULTRAHDR
+   has constants found in libultrahdr's sources, which code dark pixels finer: e = 1e-7 cd/m2, f within -14.3..15.6, and
+   up to 2.3 where S is below 2/255 cd/m2. */
 #ifndef GAIN_MAP_JPEG_H
 #define GAIN_MAP_JPEG_H
 
@@ -25,8 +25,8 @@ float gain_map_undo(int method, float s, float f);
 typedef struct gain_map gain_map;
 /* The map of two pictures of one size, of any type and space. NULL with the reason in error. peak: cd/m2, for
    GAIN and GAMMA. threads may be NULL; its user must outlive the map. */
-gain_map *gain_map_new(const gmlp_image *sdr, const gmlp_image *hdr, int method, double peak, const gmlp_threads *threads,
-                       char error[256]);
+gain_map *gain_map_new(const gmlp_image *sdr, const gmlp_image *hdr, int method, double peak,
+                       const gmlp_threads *threads, char error[256]);
 void gain_map_free(gain_map *g); /* NULL is fine */
 
 /* Compresses the map, averaged over cells, with the choice's scale, quality and subsample; sets its bytes. pq: packed

@@ -18,11 +18,14 @@
 typedef enum row_kind { MAP, BEST, PLAIN, NETWORK } row_kind;
 
 enum { PSNR, PSNR_OG, SSIM, ITP, SECONDS, NORMALISED, SPEED, BYTES, VALUES };
-static const char *const value_keys[VALUES] = { "psnr", "psnr_og", "ssim", "delta_e_itp", "train_seconds", "train_seconds_normalised",
-                                                "megapixels_per_second", "bytes" };
+static const char *const value_keys[VALUES] = {
+    "psnr", "psnr_og", "ssim", "delta_e_itp", "train_seconds", "train_seconds_normalised", "megapixels_per_second",
+    "bytes"
+};
 static const char *const group_names[BENCH_GROUPS] = { "pairs", "global", "local", "photographs", "masters" };
-static const char *const group_titles[BENCH_GROUPS] = { "Pairs", "Pairs, global tone mappers", "Pairs, local tone mappers", "Ultra HDR photographs",
-                                                         "ACEScg masters" };
+static const char *const group_titles[BENCH_GROUPS] = { "Pairs", "Pairs, global tone mappers",
+                                                        "Pairs, local tone mappers", "Ultra HDR photographs",
+                                                        "ACEScg masters" };
 
 typedef struct row_mean {
     double sum[VALUES], worst; /* worst: the least PSNR */
@@ -41,7 +44,8 @@ typedef struct row {
 
 enum { MOST = 48, BUDGETS = 3 };
 static const size_t budgets[BUDGETS] = { 5 * 1024, 10 * 1024, 20 * 1024 };
-static const char *const map_names[] = { "Gain-JPEG", "Gamma-JPEG", "Ultra HDR map", "libultrahdr map" }; /* by gain_map_method */
+static const char *const map_names[] = { "Gain-JPEG", "Gamma-JPEG", "Ultra HDR map",
+                                         "libultrahdr map" }; /* by gain_map_method */
 enum { MAPS = sizeof map_names / sizeof *map_names };
 
 typedef struct hdr_table {
@@ -65,7 +69,8 @@ static void add_maps(hdr_table *t, int method, const int *qualities, size_t coun
             row *r = add(t, MAP, method);
             r->choice.scale = scale;
             r->choice.quality = qualities[i];
-            snprintf(r->name, sizeof r->name, "%s, %s, Q%d", map_names[method], scale == 1 ? "full" : "quarter", qualities[i]);
+            snprintf(r->name, sizeof r->name, "%s, %s, Q%d", map_names[method], scale == 1 ? "full" : "quarter",
+                     qualities[i]);
         }
 }
 
@@ -96,7 +101,8 @@ static void add_rows(hdr_table *t) {
     add_network(t, "Gamma-MLP", GMLP_PRESET_PAPER, GMLP_METHOD_GAMMA);
     add_network(t, "Direct-MLP", GMLP_PRESET_PAPER, GMLP_METHOD_DIRECT);
     for (size_t i = 0; i < bench_preset_count; i++)
-        if (!bench_presets[i].budget) add_network(t, bench_presets[i].name, bench_presets[i].preset, GMLP_METHOD_DIFFERENCE);
+        if (!bench_presets[i].budget)
+            add_network(t, bench_presets[i].name, bench_presets[i].preset, GMLP_METHOD_DIFFERENCE);
     add_network(t, "default, gamma map", GMLP_PRESET_DEFAULT, GMLP_METHOD_GAMMA);
 }
 
@@ -122,7 +128,8 @@ static void no_values(double v[VALUES]) {
 static int score(const bench *b, const subject *s, double v[VALUES]) {
     char error[256];
     metrics m;
-    if (metrics_compare(&s->r.hdr, &s->result, &b->run, &m, error)) return fail("bench", "%s: %s", s->pair->name, error);
+    if (metrics_compare(&s->r.hdr, &s->result, &b->run, &m, error))
+        return fail("bench", "%s: %s", s->pair->name, error);
     v[PSNR] = m.psnr;
     v[PSNR_OG] = m.psnr_og;
     v[SSIM] = m.ssim;
@@ -166,7 +173,8 @@ static int measure_plain(const bench *b, subject *s, double v[VALUES]) {
     return result ? fail("bench", "%s: %s", s->pair->name, gmlp_result_string(result)) : score(b, s, v);
 }
 
-static int measure_map(hdr_table *t, const gain_map *g, const map_jpeg_choice *best, const row *r, subject *s, double v[VALUES]) {
+static int measure_map(hdr_table *t, const gain_map *g, const map_jpeg_choice *best, const row *r, subject *s,
+                       double v[VALUES]) {
     map_jpeg_choice choice = r->choice;
     char error[256];
     no_values(v);
@@ -187,11 +195,14 @@ static int measure_maps(hdr_table *t, size_t first, subject *s, double v[][VALUE
     int failed = 0, searched = 0;
     gain_map *g = gain_map_new(&s->r.base.image, &s->r.hdr, method, 10000, &t->b->run, error);
     if (!g) return fail("bench", "%s: %s", s->pair->name, error);
-    for (size_t i = first; i < t->rows && (t->row[i].kind == MAP || t->row[i].kind == BEST) && t->row[i].method == method && !failed; i++) {
+    for (size_t i = first;
+         i < t->rows && (t->row[i].kind == MAP || t->row[i].kind == BEST) && t->row[i].method == method && !failed;
+         i++) {
         bench_work_part(&t->work, work_of(&t->row[i], s->pair->pixels));
         if (t->row[i].kind == BEST && !searched) {
             searched = 1;
-            failed = gain_map_jpeg_search(g, budgets, BUDGETS, best, error) && fail("bench", "%s: %s", s->pair->name, error);
+            failed = gain_map_jpeg_search(g, budgets, BUDGETS, best, error) &&
+                     fail("bench", "%s: %s", s->pair->name, error);
         }
         if (!failed) failed = measure_map(t, g, best, &t->row[i], s, v[i]);
     }
@@ -252,12 +263,14 @@ static void cell(const hdr_table *t, double v, int decimals, const char *unit) {
 
 static void heading(const hdr_table *t) {
     FILE *f = t->b->table;
-    fprintf(f, "PSNR, SSIM of luma and delta E ITP (ITU-R BT.2124) of the PQ signal: Rec.2020, code 1 = 10000 cd/m2, SDR white = 203.\n"
-               "Gain-JPEG and Gamma-JPEG: the maps of Gain-MLP, seen up to 10000 cd/m2; Ultra HDR and libultrahdr: in linear light, with\n"
-               "offsets of 1/64 and with libultrahdr's own. Three channels, 4:4:4, at full or at a quarter of width and height. 5, 10, 20 KB:\n"
-               "the best map of at most that size, of all scales and qualities, 4:4:4 or 4:2:0. Gain-, Gamma-, Direct-MLP: preset paper.\n"
-               "ACEScg masters: scenes with their saturation raised by 1.6, beside an sRGB rendition. Outside sRGB: pixels with a channel below 0.\n\n"
-               "PSNR of each picture, dB:\n\n| picture |");
+    fprintf(
+        f,
+        "PSNR, SSIM of luma and delta E ITP (ITU-R BT.2124) of the PQ signal: Rec.2020, code 1 = 10000 cd/m2, SDR white = 203.\n"
+        "Gain-JPEG and Gamma-JPEG: the maps of Gain-MLP, seen up to 10000 cd/m2; Ultra HDR and libultrahdr: in linear light, with\n"
+        "offsets of 1/64 and with libultrahdr's own. Three channels, 4:4:4, at full or at a quarter of width and height. 5, 10, 20 KB:\n"
+        "the best map of at most that size, of all scales and qualities, 4:4:4 or 4:2:0. Gain-, Gamma-, Direct-MLP: preset paper.\n"
+        "ACEScg masters: scenes with their saturation raised by 1.6, beside an sRGB rendition. Outside sRGB: pixels with a channel below 0.\n\n"
+        "PSNR of each picture, dB:\n\n| picture |");
     for (size_t i = 0; i < t->rows; i++)
         if (t->row[i].kind != MAP) fprintf(f, " %s |", t->row[i].name);
     fprintf(f, "\n|---|");
@@ -277,8 +290,11 @@ static void print_pair(const hdr_table *t, const bench_pair *p, double v[][VALUE
 
 static void print_group(const hdr_table *t, int group) {
     FILE *f = t->b->table;
-    fprintf(f, "\n%s: means of %zu\n\n| method | bytes | PSNR, dB | outside sRGB | SSIM | delta E ITP | training | at 302 GFLOP/s | decoding, megapixels/s | worst PSNR |\n"
-               "|---|---|---|---|---|---|---|---|---|---|\n", group_titles[group], t->pictures[group]);
+    fprintf(
+        f,
+        "\n%s: means of %zu\n\n| method | bytes | PSNR, dB | outside sRGB | SSIM | delta E ITP | training | at 302 GFLOP/s | decoding, megapixels/s | worst PSNR |\n"
+        "|---|---|---|---|---|---|---|---|---|---|\n",
+        group_titles[group], t->pictures[group]);
     for (size_t i = 0; i < t->rows; i++) {
         const row_mean *m = &t->row[i].mean[group];
         fprintf(f, "| %s |", t->row[i].name);
@@ -346,15 +362,19 @@ static void panel(const hdr_table *t, int group, chart_panel *p) {
     for (size_t i = 0; i < t->rows; i++) {
         const row *r = &t->row[i];
         if (r->kind != NETWORK) continue;
-        if (r->preset == GMLP_PRESET_PAPER) point(series(p, published++ ? NULL : "preset paper", 1, 0), r, group, r->name);
-        else if (r->preset == GMLP_PRESET_FAST) point(series(p, NULL, 0, 0), r, group, r->name); /* as large as the next: not joined */
+        if (r->preset == GMLP_PRESET_PAPER)
+            point(series(p, published++ ? NULL : "preset paper", 1, 0), r, group, r->name);
+        else if (r->preset == GMLP_PRESET_FAST)
+            point(series(p, NULL, 0, 0), r, group, r->name); /* as large as the next: not joined */
         else if (r->method == GMLP_METHOD_DIFFERENCE) point(presets, r, group, r->name);
     }
     for (int method = 0; method < MAPS; method++)
         for (uint32_t scale = 0; scale <= 4; scale += scale ? 3 : 1) { /* 0: the best of a size */
             chart_series *s = series(p, scale == 1 ? map_names[method] : NULL, 2 + method, scale != 0);
             for (size_t i = 0; i < t->rows; i++)
-                if ((t->row[i].kind == MAP || t->row[i].kind == BEST) && t->row[i].method == method && t->row[i].choice.scale == scale) point(s, &t->row[i], group, NULL);
+                if ((t->row[i].kind == MAP || t->row[i].kind == BEST) && t->row[i].method == method &&
+                    t->row[i].choice.scale == scale)
+                    point(s, &t->row[i], group, NULL);
         }
 }
 

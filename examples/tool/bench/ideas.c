@@ -32,7 +32,8 @@ static const struct {
     { "64 wide, at fewer bits", { .width = 64 } },
     { "48 wide, at any number of bits", { .width = 48, .budget = 65536 } },
     { "48 wide, half the bytes", { .width = 48, .budget = 2048 } },
-    { "margin of 8 codes", { .margin = 8, .iterations = STEPS, .batch = 2048 } }, /* a margin alone takes more training */
+    { "margin of 8 codes",
+      { .margin = 8, .iterations = STEPS, .batch = 2048 } }, /* a margin alone takes more training */
 };
 enum { IDEAS = sizeof ideas / sizeof *ideas };
 
@@ -81,7 +82,9 @@ int bench_ideas(bench *b) {
     }
     bench_work_end(&work);
     if (!status) {
-        fprintf(b->table, "\nPreset default with one thing changed: PSNR out of gamut, mean in dB, then what the change does\n\n| |");
+        fprintf(
+            b->table,
+            "\nPreset default with one thing changed: PSNR out of gamut, mean in dB, then what the change does\n\n| |");
         for (int s = 0; s < BENCH_SETS; s++)
             if (list.set[s]) fprintf(b->table, " %s |", *list.set[s] ? list.set[s] : "pictures");
         fprintf(b->table, " bytes | training |\n|---|");

@@ -40,12 +40,14 @@ void map_jpeg_sample(const map_jpeg *m, const uint8_t *codes, uint32_t x, uint32
     const float s = 1.0f / (float)m->scale;
     const float fx = fminf(fmaxf(((float)x + 0.5f) * s - 0.5f, 0), (float)(m->width - 1));
     const float fy = fminf(fmaxf(((float)y + 0.5f) * s - 0.5f, 0), (float)(m->height - 1));
-    const uint32_t x0 = (uint32_t)fx, y0 = (uint32_t)fy, x1 = x0 + 1 < m->width ? x0 + 1 : x0, y1 = y0 + 1 < m->height ? y0 + 1 : y0;
+    const uint32_t x0 = (uint32_t)fx, y0 = (uint32_t)fy, x1 = x0 + 1 < m->width ? x0 + 1 : x0,
+                   y1 = y0 + 1 < m->height ? y0 + 1 : y0;
     const float ax = fx - (float)x0, ay = fy - (float)y0;
     const uint8_t *a = codes + 3 * ((size_t)y0 * m->width + x0), *b = codes + 3 * ((size_t)y0 * m->width + x1);
     const uint8_t *c = codes + 3 * ((size_t)y1 * m->width + x0), *d = codes + 3 * ((size_t)y1 * m->width + x1);
     for (int k = 0; k < 3; k++) {
-        const float v = (1 - ay) * ((1 - ax) * (float)a[k] + ax * (float)b[k]) + ay * ((1 - ax) * (float)c[k] + ax * (float)d[k]);
+        const float v = (1 - ay) * ((1 - ax) * (float)a[k] + ax * (float)b[k]) +
+                        ay * ((1 - ax) * (float)c[k] + ax * (float)d[k]);
         out[k] = m->low[k] + (m->high[k] - m->low[k]) / 255 * v;
     }
 }
@@ -120,7 +122,8 @@ double map_jpeg_apply(const map_jpeg_subject *s, map_jpeg_choice *choice, char e
     return sum;
 }
 
-int map_jpeg_search(const map_jpeg_subject *s, const size_t *budgets, size_t count, map_jpeg_choice *out, char error[256]) {
+int map_jpeg_search(const map_jpeg_subject *s, const size_t *budgets, size_t count, map_jpeg_choice *out,
+                    char error[256]) {
     static const uint32_t scales[] = { 1, 2, 3, 4, 6, 8, 12, 16, 24, 32 };
     double *least = (double *)malloc(count * sizeof *least);
     int failed = 0;

@@ -40,6 +40,7 @@ double map_jpeg_apply(const map_jpeg_subject *s, map_jpeg_choice *choice, char e
 /* For every budget in bytes the choice with the least error: all scales from 1 to 32, each at the best quality
    that fits, with and without chroma subsampling. out has a scale of 0 where nothing fits. 0, or -1 with the
    reason in error. */
-int map_jpeg_search(const map_jpeg_subject *s, const size_t *budgets, size_t count, map_jpeg_choice *out, char error[256]);
+int map_jpeg_search(const map_jpeg_subject *s, const size_t *budgets, size_t count, map_jpeg_choice *out,
+                    char error[256]);
 
 #endif

@@ -11,8 +11,11 @@
 #include "shell/messages.h"
 #include "shell/progress.h"
 
-const bench_preset bench_presets[] = { { "fast, 2 KB", GMLP_PRESET_FAST, 2048 }, { "fast", GMLP_PRESET_FAST, 0 },
-                                       { "default", GMLP_PRESET_DEFAULT, 0 }, { "high", GMLP_PRESET_HIGH, 0 }, { "max", GMLP_PRESET_MAX, 0 } };
+const bench_preset bench_presets[] = { { "fast, 2 KB", GMLP_PRESET_FAST, 2048 },
+                                       { "fast", GMLP_PRESET_FAST, 0 },
+                                       { "default", GMLP_PRESET_DEFAULT, 0 },
+                                       { "high", GMLP_PRESET_HIGH, 0 },
+                                       { "max", GMLP_PRESET_MAX, 0 } };
 const size_t bench_preset_count = sizeof bench_presets / sizeof *bench_presets;
 
 /* Progress. */
@@ -43,7 +46,9 @@ void bench_work_end(bench_work *w) { progress_end(&w->bar); }
 enum { SIREN_BATCH = 8192 };
 
 double bench_paper_work(int width, uint32_t iterations) { return 6 * PAPER_BATCH * iterations * width * (128 + width); }
-double bench_siren_work(uint32_t steps) { return 3 * /* a third of the library's speed */ 6.0 * SIREN_BATCH * SIREN_WEIGHTS * steps; }
+double bench_siren_work(uint32_t steps) {
+    return 3 * /* a third of the library's speed */ 6.0 * SIREN_BATCH * SIREN_WEIGHTS * steps;
+}
 
 /* The machine that seconds are counted for. */
 #define REFERENCE_FLOPS 302e9
@@ -92,7 +97,8 @@ static gmlp_image float_view(const bench_subject *s, float *data, int space) {
 
 int bench_soft_clip(const bench *b, bench_subject *s, bench_outcome *o) {
     const gmlp_image original = float_view(s, s->original, GMLP_PROPHOTO_LINEAR);
-    const gmlp_image narrow = float_view(s, s->result, GMLP_SRGB_LINEAR), out = float_view(s, s->result, GMLP_PROPHOTO_LINEAR);
+    const gmlp_image narrow = float_view(s, s->result, GMLP_SRGB_LINEAR),
+                     out = float_view(s, s->result, GMLP_PROPHOTO_LINEAR);
     const size_t n = 3 * s->pixels;
     gmlp_soft_clip soft;
     gmlp_convert_opts opts;
@@ -136,7 +142,8 @@ int bench_sampled(const bench *b, bench_subject *s, bench_outcome *o) {
     nothing_spent(o);
     o->bytes = count * SAMPLE_BYTES;
     for (size_t i = 0; i < count && !failed; i++) {
-        const size_t x = (2 * (i % columns) + 1) * width / (2 * columns), y = (2 * (i / columns) + 1) * height / (2 * rows);
+        const size_t x = (2 * (i % columns) + 1) * width / (2 * columns),
+                     y = (2 * (i / columns) + 1) * height / (2 * rows);
         for (size_t c = 0; c < 3; c++) {
             const size_t at = 3 * (y * width + x) + c;
             const double code = floor(65535 * gmlp_curve_encode(GMLP_PROPHOTO, s->original[at], 0) + 0.5);
@@ -177,10 +184,12 @@ static gmlp_result siren_fit(const bench *b, const bench_subject *s, bench_work 
             state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
             pixel = (size_t)((state >> 32) * s->pixels >> 32);
             coordinates(s, pixel, t->xy + 2 * i);
-            for (size_t k = 0; k < 3; k++) t->targets[3 * i + k] = 2 * (s->original[3 * pixel + k] - s->clipped[3 * pixel + k]);
+            for (size_t k = 0; k < 3; k++)
+                t->targets[3 * i + k] = 2 * (s->original[3 * pixel + k] - s->clipped[3 * pixel + k]);
         }
         result = siren_gradient(t->weights, t->xy, t->targets, SIREN_BATCH, &loss, t->gradient, &b->run);
-        if (!result) result = gmlp_adam_step(&adam, step, t->gradient, t->weights, t->m, t->v, SIREN_WEIGHTS, GMLP_ISA_AUTO);
+        if (!result)
+            result = gmlp_adam_step(&adam, step, t->gradient, t->weights, t->m, t->v, SIREN_WEIGHTS, GMLP_ISA_AUTO);
         bench_work_show(w, step / (double)b->siren_steps);
     }
     return result;
@@ -236,7 +245,8 @@ int bench_network(const bench *b, bench_subject *s, const gmlp_train_opts *opts,
     return finish(s, result, o);
 }
 
-int bench_counts(const bench *b, bench_subject *s, const gmlp_train_opts *opts, bench_work *w, bench_outcome *o, bench_outcome *each) {
+int bench_counts(const bench *b, bench_subject *s, const gmlp_train_opts *opts, bench_work *w, bench_outcome *o,
+                 bench_outcome *each) {
     for (size_t i = 0; i < b->count; i++) {
         gmlp_train_opts train = *opts;
         bench_outcome one;
@@ -284,7 +294,11 @@ int bench_residual(bench_subject *s, const size_t *budgets, size_t count, bench_
 /* Means and text. */
 
 void bench_mean_add(bench_mean *m, const bench_outcome *o) {
-    const double v[BENCH_MEANS] = { o->score.psnr, o->score.psnr_og, o->seconds, o->normalised, pow(10, -o->score.psnr / 20),
+    const double v[BENCH_MEANS] = { o->score.psnr,
+                                    o->score.psnr_og,
+                                    o->seconds,
+                                    o->normalised,
+                                    pow(10, -o->score.psnr / 20),
                                     pow(10, -o->score.psnr_og / 20) };
     for (int k = 0; k < BENCH_MEANS; k++)
         if (isfinite(v[k])) {
@@ -295,7 +309,9 @@ void bench_mean_add(bench_mean *m, const bench_outcome *o) {
     if (o->bytes > m->bytes) m->bytes = o->bytes;
 }
 
-double bench_mean_of(const bench_mean *m, int what) { return m->count[what] ? m->sum[what] / (double)m->count[what] : NAN; }
+double bench_mean_of(const bench_mean *m, int what) {
+    return m->count[what] ? m->sum[what] / (double)m->count[what] : NAN;
+}
 
 const char *bench_number(double v, int decimals, char out[32]) {
     if (isfinite(v)) snprintf(out, 32, "%.*f", decimals, v);

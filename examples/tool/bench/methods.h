@@ -55,7 +55,8 @@ int bench_siren(const bench *b, bench_subject *s, bench_work *w, bench_outcome *
 /* The library's network; threads and progress are set here. */
 int bench_network(const bench *b, bench_subject *s, const gmlp_train_opts *opts, bench_work *w, bench_outcome *o);
 /* As above, once for each of the iteration counts; o gets the best by OG PSNR, each, if given, all of them. */
-int bench_counts(const bench *b, bench_subject *s, const gmlp_train_opts *opts, bench_work *w, bench_outcome *o, bench_outcome *each);
+int bench_counts(const bench *b, bench_subject *s, const gmlp_train_opts *opts, bench_work *w, bench_outcome *o,
+                 bench_outcome *each);
 /* A residual as JPEG for each budget in bytes. */
 int bench_residual(bench_subject *s, const size_t *budgets, size_t count, bench_outcome *o);
 

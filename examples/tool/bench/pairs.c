@@ -14,7 +14,8 @@
 /* Which files. */
 
 static int group_of(const char *tone_mapper) {
-    static const char *const global[] = { "reinhard02", "drago03" }, *const local[] = { "mantiuk06", "fattal02", "durand02" };
+    static const char *const global[] = { "reinhard02", "drago03" }, *const local[] = { "mantiuk06", "fattal02",
+                                                                                        "durand02" };
     for (size_t i = 0; i < sizeof global / sizeof *global; i++)
         if (!strcmp(tone_mapper, global[i])) return BENCH_GLOBAL;
     for (size_t i = 0; i < sizeof local / sizeof *local; i++)
@@ -54,7 +55,8 @@ static size_t stem(const char *name, const char *mark, const char *extension, co
 }
 
 /* The last of the files that go with NAME, and how many there are. */
-static const char *partner(struct dirent *const *entries, int count, const char *name, size_t length, const char *mark, int *found) {
+static const char *partner(struct dirent *const *entries, int count, const char *name, size_t length, const char *mark,
+                           int *found) {
     const char *last = NULL;
     const int sdr = !strcmp(mark, "_sdr_");
     *found = 0;
@@ -73,7 +75,8 @@ static int add_entry(bench_pairs *l, const char *folder, struct dirent *const *e
     if (sdr) {
         const char *other = partner(entries, count, name, sdr, "_hdr_", &found);
         if (found == 1) return add(l, folder, name, other);
-        if (found) return fail("bench", "%s/%s: there are %d HDR pictures %.*s_hdr_*", folder, name, found, (int)sdr, name);
+        if (found)
+            return fail("bench", "%s/%s: there are %d HDR pictures %.*s_hdr_*", folder, name, found, (int)sdr, name);
         return fail("bench", "%s/%s: there is no HDR picture %.*s_hdr_*.png or .exr", folder, name, (int)sdr, name);
     }
     if (hdr) {
@@ -103,10 +106,14 @@ static int add_sub(bench_pairs *l, const char *folder, const char *sub) {
 
 int bench_pairs_open(const bench *b, bench_pairs *l) {
     memset(l, 0, sizeof *l);
-    if (add_sub(l, b->folder, "hdr_pairs") || add_sub(l, b->folder, "ultrahdr") || add_sub(l, b->folder, "scene")) return 1;
+    if (add_sub(l, b->folder, "hdr_pairs") || add_sub(l, b->folder, "ultrahdr") || add_sub(l, b->folder, "scene"))
+        return 1;
     if (!l->count && add_folder(l, b->folder)) return 1;
     if (!l->count)
-        return fail("bench", "%s: no pictures (NAME_hdr_*.png or .exr with NAME_sdr_*.png, *.jpg, other *.exr, or hdr_pairs/, ultrahdr/, scene/)", b->folder);
+        return fail(
+            "bench",
+            "%s: no pictures (NAME_hdr_*.png or .exr with NAME_sdr_*.png, *.jpg, other *.exr, or hdr_pairs/, ultrahdr/, scene/)",
+            b->folder);
     for (size_t i = 0; i < l->count; i++) {
         bench_renditions r;
         const int failed = bench_renditions_load(b, &l->pair[i], &r);
@@ -177,13 +184,14 @@ static int load_pair(const bench *b, const bench_pair *p, bench_renditions *r) {
     char error[256];
     picture hdr;
     int failed;
-    if (picture_read(p->sdr, GMLP_SPACE_NONE, 0, &r->base, error) || picture_read(p->hdr, GMLP_SPACE_NONE, 0, &hdr, error))
+    if (picture_read(p->sdr, GMLP_SPACE_NONE, 0, &r->base, error) ||
+        picture_read(p->hdr, GMLP_SPACE_NONE, 0, &hdr, error))
         return fail("bench", "%s", error);
     if (!metrics_is_hdr(&hdr.image))
         failed = fail("bench", "%s: is not HDR, but %s (%s)", p->hdr, gmlp_space_name(hdr.image.space), hdr.space_from);
     else if (hdr.image.width != base->width || hdr.image.height != base->height)
-        failed = fail("bench", "%s has %u x %u pixels, %s %u x %u", p->sdr, (unsigned)base->width, (unsigned)base->height, p->hdr,
-                      (unsigned)hdr.image.width, (unsigned)hdr.image.height);
+        failed = fail("bench", "%s has %u x %u pixels, %s %u x %u", p->sdr, (unsigned)base->width,
+                      (unsigned)base->height, p->hdr, (unsigned)hdr.image.width, (unsigned)hdr.image.height);
     else failed = set_signal(b, p->hdr, &hdr.image, r);
     picture_free(&hdr);
     return failed;

@@ -21,8 +21,9 @@ typedef struct bench_pairs {
     size_t count;
 } bench_pairs;
 
-/* Files NAME_hdr_*.{png,exr} with NAME_sdr_OPERATOR.png, *.jpg, and other *.exr, which are scenes (bench_master.h): in the
-   folder, or in hdr_pairs/, ultrahdr/ and scene/ in it. All are read once, so that a bad one is known before the long part. 0, or 1 after a message; either way free follows. */
+/* Files NAME_hdr_*.{png,exr} with NAME_sdr_OPERATOR.png, *.jpg, and other *.exr, which are scenes (bench_master.h): in
+   the folder, or in hdr_pairs/, ultrahdr/ and scene/ in it. All are read once, so that a bad one is known before the
+   long part. 0, or 1 after a message; either way free follows. */
 int bench_pairs_open(const bench *b, bench_pairs *l);
 void bench_pairs_free(bench_pairs *l);
 int bench_pairs_in(const bench_pair *p, int group); /* 1 if it belongs to the group */

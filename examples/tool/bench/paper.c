@@ -59,7 +59,9 @@ static int measure(table *t, const row *r, bench_subject *s, bench_outcome *o) {
         case CLIP: return bench_clip(t->b, s, o);
         case SOFT_CLIP: return bench_soft_clip(t->b, s, o);
         case SAMPLED: return bench_sampled(t->b, s, o);
-        case SIREN: bench_work_part(&t->work, bench_siren_work(t->b->siren_steps)); return bench_siren(t->b, s, &t->work, o);
+        case SIREN:
+            bench_work_part(&t->work, bench_siren_work(t->b->siren_steps));
+            return bench_siren(t->b, s, &t->work, o);
         case PRESET: bench_work_part(&t->work, BENCH_PRESET_WORK); return bench_network(t->b, s, &opts, &t->work, o);
         default: break;
     }
@@ -89,15 +91,20 @@ static double work_of(const table *t, const row *r) {
 static void print_row(const table *t, const row *r) {
     char n[5][32], bytes[32] = "-", seconds[48] = "-";
     if (r->mean.bytes) snprintf(bytes, sizeof bytes, "%zu", r->mean.bytes);
-    if (r->mean.count[BENCH_SECONDS]) snprintf(seconds, sizeof seconds, "%s s", bench_number(bench_mean_of(&r->mean, BENCH_SECONDS), 2, n[4]));
-    fprintf(t->b->table, "| %s | %s | %s | %s | %s | %s | %s |\n", r->name, bytes, bench_number(bench_mean_of(&r->mean, BENCH_RMSE), 4, n[0]),
-            bench_number(bench_mean_of(&r->mean, BENCH_RMSE_OG), 4, n[1]), bench_number(bench_mean_of(&r->mean, BENCH_ALL), 2, n[2]),
+    if (r->mean.count[BENCH_SECONDS])
+        snprintf(seconds, sizeof seconds, "%s s", bench_number(bench_mean_of(&r->mean, BENCH_SECONDS), 2, n[4]));
+    fprintf(t->b->table, "| %s | %s | %s | %s | %s | %s | %s |\n", r->name, bytes,
+            bench_number(bench_mean_of(&r->mean, BENCH_RMSE), 4, n[0]),
+            bench_number(bench_mean_of(&r->mean, BENCH_RMSE_OG), 4, n[1]),
+            bench_number(bench_mean_of(&r->mean, BENCH_ALL), 2, n[2]),
             bench_number(bench_mean_of(&r->mean, BENCH_OG), 2, n[3]), seconds);
     fflush(t->b->table);
 }
 
 static void heading(const table *t, const char *text) {
-    fprintf(t->b->table, "\n%s\n\n| method | bytes | RMSE | RMSE OG | PSNR | PSNR OG | training |\n|---|---|---|---|---|---|---|\n", text);
+    fprintf(t->b->table,
+            "\n%s\n\n| method | bytes | RMSE | RMSE OG | PSNR | PSNR OG | training |\n|---|---|---|---|---|---|---|\n",
+            text);
 }
 
 /* Measures a row, if that has not been done, and prints it. */
@@ -136,7 +143,8 @@ static int run(table *t) {
     small = add_network(t, "MLP (32) + enc.", "mlp_32", NETWORK, 32, 0);
     for (int k = 1; k >= 0; k--)
         if (b->start[k]) add_network(t, start_names[k], start_keys[k], META, k ? 64 : 32, 0);
-    for (size_t k = 0; k < bench_preset_count; k++) add(t, bench_presets[k].name, bench_presets[k].name, PRESET)->preset = bench_presets[k].preset;
+    for (size_t k = 0; k < bench_preset_count; k++)
+        add(t, bench_presets[k].name, bench_presets[k].name, PRESET)->preset = bench_presets[k].preset;
     first = t->count;
     xy = add_network(t, "MLP (32), xy", "mlp_32_xy", NETWORK, 32, 2);
     rgb = add_network(t, "MLP (32), RGB", "mlp_32_rgb", NETWORK, 32, 1);
@@ -155,7 +163,9 @@ static int run(table *t) {
 }
 
 static void json_means(const table *t) {
-    static const char *const what[] = { "mean_psnr", "mean_psnr_og", "mean_train_seconds", "mean_train_seconds_normalised", "mean_rmse", "mean_rmse_og" };
+    static const char *const what[] = { "mean_psnr",          "mean_psnr_og",
+                                        "mean_train_seconds", "mean_train_seconds_normalised",
+                                        "mean_rmse",          "mean_rmse_og" };
     char key[128];
     json_integer(&t->b->j, "pictures", t->list.count);
     for (size_t i = 0; i < t->count; i++) {
@@ -192,8 +202,11 @@ static int read_start(const char *path, int width, gmlp_net *net) {
 static void introduction(const table *t) {
     const bench *b = t->b;
     FILE *f = b->table;
-    fprintf(f, "The comparisons of the GamutMLP paper on %zu pictures: linear ProPhoto, peak 1, means of the pictures' own values;\n"
-               "OG: pixels out of the sRGB gamut. Base: ", t->list.count);
+    fprintf(
+        f,
+        "The comparisons of the GamutMLP paper on %zu pictures: linear ProPhoto, peak 1, means of the pictures' own values;\n"
+        "OG: pixels out of the sRGB gamut. Base: ",
+        t->list.count);
     if (b->quality) fprintf(f, "JPEG, quality %d, %s, decoded.\n", b->quality, b->subsample ? "4:2:0" : "4:4:4");
     else fprintf(f, "8-bit sRGB, lossless.\n");
     fprintf(f, "Left out: networks trained on other pictures (pix2pix, pix2pixHD, ASAPNet, GamutNet).\n"
@@ -206,7 +219,8 @@ static void introduction(const table *t) {
     if (b->start[0] || b->start[1]) fprintf(f, " From a meta start: %u.", (unsigned)b->counts[0]);
     fprintf(f, "\n");
     for (int k = 0; k < 2; k++)
-        if (!b->start[k]) fprintf(f, "MLP (%d) from a meta start: left out, for no --start%d is given.\n", 32 << k, 32 << k);
+        if (!b->start[k])
+            fprintf(f, "MLP (%d) from a meta start: left out, for no --start%d is given.\n", 32 << k, 32 << k);
 }
 
 int bench_paper(bench *b) {

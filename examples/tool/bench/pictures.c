@@ -162,7 +162,8 @@ int bench_subject_load(const bench *b, const char *path, bench_subject *s) {
     s->result = (float *)malloc(s->pixels * 3 * sizeof(float));
     s->out_of_gamut = (uint8_t *)malloc(s->pixels);
     if (bench_subject_base(b, &s->wide.image, &s->base, error)) return fail("bench", "%s: %s", path, error);
-    if (s->original && s->clipped && s->result && s->out_of_gamut) result = metrics_linear(&s->wide.image, 0, s->original);
+    if (s->original && s->clipped && s->result && s->out_of_gamut)
+        result = metrics_linear(&s->wide.image, 0, s->original);
     if (!result) result = metrics_linear(&s->base.image, 0, s->clipped);
     if (!result) result = metrics_mask(&s->wide.image, s->original, 0, s->out_of_gamut);
     if (!result) result = find_margin(b, s);

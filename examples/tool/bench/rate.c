@@ -92,7 +92,9 @@ static void heading(rates *r) {
     else fprintf(b->table, "8-bit sRGB, lossless.");
     fprintf(b->table, " `paper`:%s", b->count > 1 ? " the best of" : "");
     for (size_t i = 0; i < b->count; i++) fprintf(b->table, "%s %u", i ? "," : "", (unsigned)b->counts[i]);
-    fprintf(b->table, " iterations.\nJPEG: the residual as a JPEG of at most that size, the best of all scales and qualities.\n\n");
+    fprintf(
+        b->table,
+        " iterations.\nJPEG: the residual as a JPEG of at most that size, the best of all scales and qualities.\n\n");
     row_begin(r, "picture");
     for (size_t k = 0; k < r->columns; k++) fprintf(b->table, " %s |", r->name[k]);
     fprintf(b->table, "\n|---|");
@@ -106,8 +108,10 @@ static void summary(rates *r) {
     const int two = r->list.set[0] && r->list.set[1];
     char text[32];
     fprintf(b->table, "\n| mean | bytes, at most | training | at 302 GFLOP/s |");
-    for (int s = 0; s < BENCH_SETS && two; s++) fprintf(b->table, " %s, %zu | over `paper` |", r->list.set[s], r->set[s][CLIP].pictures);
-    fprintf(b->table, " all %zu | over `paper` | pictures not below `paper` |\n|---|---|---|---|---|---|---|%s", r->list.count, two ? "---|---|---|---|" : "");
+    for (int s = 0; s < BENCH_SETS && two; s++)
+        fprintf(b->table, " %s, %zu | over `paper` |", r->list.set[s], r->set[s][CLIP].pictures);
+    fprintf(b->table, " all %zu | over `paper` | pictures not below `paper` |\n|---|---|---|---|---|---|---|%s",
+            r->list.count, two ? "---|---|---|---|" : "");
     row_end(r);
     for (size_t k = 0; k < r->columns; k++) {
         row_begin(r, r->name[k]);
@@ -123,18 +127,21 @@ static void summary(rates *r) {
         fprintf(b->table, " %zu of %zu |", r->level[k], r->list.count);
         row_end(r);
     }
-    fprintf(b->table, "\nTraining on %d threads. A soft clip changes the picture that everybody sees.\n", pool_size(b->workers));
+    fprintf(b->table, "\nTraining on %d threads. A soft clip changes the picture that everybody sees.\n",
+            pool_size(b->workers));
     if (b->count < 2) return;
     for (size_t i = 0; i < b->count; i++) {
         fprintf(b->table, "`paper` with %u iterations: out of gamut", (unsigned)b->counts[i]);
         for (int s = 0; s < BENCH_SETS && two; s++)
             fprintf(b->table, " %s %.2f,", r->list.set[s], bench_mean_of(&r->counts[s][i], BENCH_OG));
-        fprintf(b->table, " all %.2f dB; %.2f s\n", bench_mean_of(&r->all_counts[i], BENCH_OG), bench_mean_of(&r->all_counts[i], BENCH_SECONDS));
+        fprintf(b->table, " all %.2f dB; %.2f s\n", bench_mean_of(&r->all_counts[i], BENCH_OG),
+                bench_mean_of(&r->all_counts[i], BENCH_SECONDS));
     }
 }
 
 static void json_means(rates *r, const char *prefix, const bench_mean *m) {
-    static const char *const what[4] = { "mean_psnr", "mean_psnr_og", "mean_train_seconds", "mean_train_seconds_normalised" };
+    static const char *const what[4] = { "mean_psnr", "mean_psnr_og", "mean_train_seconds",
+                                         "mean_train_seconds_normalised" };
     char name[64], key[192];
     for (size_t k = 0; k < r->columns; k++) {
         bench_key(r->name[k], name);
@@ -182,9 +189,11 @@ static void point(chart_series *s, const bench_mean *m, int unit, int what, cons
     s->label[s->count++] = label;
 }
 
-static void panel(const rates *r, chart_panel *p, const char *set, int unit, const bench_mean *m, const bench_mean *counts, char names[][24]) {
+static void panel(const rates *r, chart_panel *p, const char *set, int unit, const bench_mean *m,
+                  const bench_mean *counts, char names[][24]) {
     memset(p, 0, sizeof *p);
-    snprintf(p->title, sizeof p->title, "%s%s%zu picture%s", set, *set ? ", " : "", m[CLIP].pictures, m[CLIP].pictures == 1 ? "" : "s");
+    snprintf(p->title, sizeof p->title, "%s%s%zu picture%s", set, *set ? ", " : "", m[CLIP].pictures,
+             m[CLIP].pictures == 1 ? "" : "s");
     p->x_title = unit == CHART_BYTES ? "bytes beside the sRGB picture" : "seconds of training";
     p->y_title = "PSNR, dB";
     p->unit = unit;
@@ -212,9 +221,11 @@ static void plot(const rates *r, drawing *d) {
     chart_panel p[2 * BENCH_SETS];
     char names[BENCH_MAX_COUNTS][24], title[96] = "What comes back from a lossless sRGB base";
     size_t n = 0;
-    for (size_t i = 0; i < r->b->count; i++) snprintf(names[i], sizeof names[i], "paper, %u", (unsigned)r->b->counts[i]);
+    for (size_t i = 0; i < r->b->count; i++)
+        snprintf(names[i], sizeof names[i], "paper, %u", (unsigned)r->b->counts[i]);
     if (r->b->quality)
-        snprintf(title, sizeof title, "What comes back from a JPEG of quality %d, %s", r->b->quality, r->b->subsample ? "4:2:0" : "4:4:4");
+        snprintf(title, sizeof title, "What comes back from a JPEG of quality %d, %s", r->b->quality,
+                 r->b->subsample ? "4:2:0" : "4:4:4");
     for (int s = 0; s < BENCH_SETS; s++)
         for (int unit = CHART_BYTES; unit <= CHART_SECONDS && r->list.set[s]; unit++)
             panel(r, &p[n++], r->list.set[s], unit, r->set[s], r->counts[s], names);

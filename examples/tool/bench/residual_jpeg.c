@@ -110,7 +110,8 @@ static map_jpeg_subject subject_of(residual *r, const residual_jpeg_input *in, f
     return s;
 }
 
-int residual_jpeg_search(const residual_jpeg_input *in, const size_t *budgets, size_t count, map_jpeg_choice *out, char error[256]) {
+int residual_jpeg_search(const residual_jpeg_input *in, const size_t *budgets, size_t count, map_jpeg_choice *out,
+                         char error[256]) {
     residual r;
     const map_jpeg_subject s = subject_of(&r, in, NULL);
     return map_jpeg_search(&s, budgets, count, out, error);

@@ -15,7 +15,8 @@ typedef struct residual_jpeg_input {
 } residual_jpeg_input;
 
 /* As map_jpeg_search; the error is that of the OG pixels. */
-int residual_jpeg_search(const residual_jpeg_input *in, const size_t *budgets, size_t count, map_jpeg_choice *out, char error[256]);
+int residual_jpeg_search(const residual_jpeg_input *in, const size_t *budgets, size_t count, map_jpeg_choice *out,
+                         char error[256]);
 /* What a reader of such a file gets: clipped + residual where saturated. */
 int residual_jpeg_apply(const residual_jpeg_input *in, const map_jpeg_choice *choice, float *result, char error[256]);
 

@@ -52,7 +52,8 @@ KERNEL multiply(size_t m, size_t n, size_t k, const float *a, size_t a_row, size
         const float *a2 = rows > 2 ? a1 + a_row : a1, *a3 = rows > 3 ? a2 + a_row : a2;
         for (size_t column = 0; column < n; column += 2 * VEC) {
             const vec zero = { 0 };
-            vec sum[ROWS][2], s00 = zero, s01 = zero, s10 = zero, s11 = zero, s20 = zero, s21 = zero, s30 = zero, s31 = zero;
+            vec sum[ROWS][2], s00 = zero, s01 = zero, s10 = zero, s11 = zero, s20 = zero, s21 = zero, s30 = zero,
+                              s31 = zero;
             for (size_t i = 0; i < k; i++) {
                 const vec *x = (const vec *)(const void *)(b + i * n + column);
                 const vec x0 = x[0], x1 = x[1];
@@ -84,7 +85,8 @@ KERNEL sine_pi(const float *t, float *out) {
     for (int l = 0; l < LANES; l++) {
         const float turns = (t[l] + round) - round, half = 0.5f * turns, odd = half - ((half + round) - round);
         const float r = (t[l] - turns) * 3.14159265f, q = r * r;
-        const float p = 1 + q * (-1.0f / 6 + q * (1.0f / 120 + q * (-1.0f / 5040 + q * (1.0f / 362880 - q * (1.0f / 39916800)))));
+        const float p = 1 + q * (-1.0f / 6 +
+                                 q * (1.0f / 120 + q * (-1.0f / 5040 + q * (1.0f / 362880 - q * (1.0f / 39916800)))));
         out[l] = r * p * (1 - 8 * odd * odd);
     }
 }

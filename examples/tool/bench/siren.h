@@ -12,7 +12,10 @@
 #include "gamutmlp.h"
 
 /* Each layer: its matrix, output by output, then its biases. */
-enum { SIREN_WIDTH = 128, SIREN_WEIGHTS = 2 * SIREN_WIDTH + SIREN_WIDTH + SIREN_WIDTH * (SIREN_WIDTH + 1) + 3 * (SIREN_WIDTH + 1) };
+enum {
+    SIREN_WIDTH = 128,
+    SIREN_WEIGHTS = 2 * SIREN_WIDTH + SIREN_WIDTH + SIREN_WIDTH * (SIREN_WIDTH + 1) + 3 * (SIREN_WIDTH + 1)
+};
 
 /* The published initialisation: first layer +-1/2, the others +-sqrt(6 / inputs) / 30, biases +-1 / sqrt(inputs). */
 void siren_init(float weights[SIREN_WEIGHTS], uint64_t seed);

@@ -27,8 +27,10 @@ static uint32_t hash(uint32_t x, uint32_t y) {
 /* 0..1, smooth between points that lie 2^size pixels apart. */
 static float cloud(uint32_t x, uint32_t y, int size, uint32_t layer) {
     const uint32_t i = x >> size, k = (y >> size) + (layer << 16);
-    const float scale = 1.0f / (float)(1u << size), u = (float)(x & ((1u << size) - 1)) * scale, v = (float)(y & ((1u << size) - 1)) * scale;
-    const float a = (float)(hash(i, k) >> 8), b = (float)(hash(i + 1, k) >> 8), c = (float)(hash(i, k + 1) >> 8), d = (float)(hash(i + 1, k + 1) >> 8);
+    const float scale = 1.0f / (float)(1u << size), u = (float)(x & ((1u << size) - 1)) * scale,
+                v = (float)(y & ((1u << size) - 1)) * scale;
+    const float a = (float)(hash(i, k) >> 8), b = (float)(hash(i + 1, k) >> 8), c = (float)(hash(i, k + 1) >> 8),
+                d = (float)(hash(i + 1, k + 1) >> 8);
     const float top = a + (b - a) * u, bottom = c + (d - c) * u;
     return (top + (bottom - top) * v) / 16777216.0f;
 }
@@ -39,7 +41,8 @@ static void photograph_rows(void *ctx, size_t y) {
     uint16_t *p = (uint16_t *)ctx + y * WIDTH * 3;
     for (uint32_t x = 0; x < WIDTH; x++, p += 3) {
         const uint32_t row = (uint32_t)y, grain = hash(x, row + 77777u);
-        float light = 0.4f * cloud(x, row, 9, 1) + 0.3f * cloud(x, row, 6, 2) + 0.2f * cloud(x, row, 4, 3) + 0.1f * cloud(x, row, 2, 4);
+        float light = 0.4f * cloud(x, row, 9, 1) + 0.3f * cloud(x, row, 6, 2) + 0.2f * cloud(x, row, 4, 3) +
+                      0.1f * cloud(x, row, 2, 4);
         const float tint = cloud(x, row, 8, 5) - 0.5f, vivid = cloud(x, row, 8, 6);
         float c[3];
         light = 9000.0f + 34000.0f * light;
@@ -47,7 +50,8 @@ static void photograph_rows(void *ctx, size_t y) {
         c[1] = light;
         c[2] = light * (0.95f - 0.2f * tint);
         if (vivid > VIVID) c[0] *= 0.4f, c[2] *= 0.4f; /* greens */
-        for (int k = 0; k < 3; k++) p[k] = (uint16_t)(c[k] + 4.0f * (float)((grain >> (8 * k) & 255) + (grain >> (4 * k) & 255)));
+        for (int k = 0; k < 3; k++)
+            p[k] = (uint16_t)(c[k] + 4.0f * (float)((grain >> (8 * k) & 255) + (grain >> (4 * k) & 255)));
     }
 }
 
@@ -122,9 +126,13 @@ int bench_convert(bench *b) {
         shares[r] = converted[r] / copied[r];
     }
     if (!status) {
-        const double speed = bench_median(converted, ROUNDS), copy = bench_median(copied, ROUNDS), share = bench_median(shares, ROUNDS);
-        fprintf(b->table, "conversion, 8-bit sRGB rows to 16-bit ROMM rows: %.0f megapixels a second, %.1f GB/s read and written, %.0f %% of copying memory beside it at %.1f GB/s (%s, %d threads, median of %d)\n",
-                speed / 9e6, speed / 1e9, 100 * share, copy / 1e9, gmlp_isa_name(GMLP_ISA_AUTO), pool_size(workers), ROUNDS);
+        const double speed = bench_median(converted, ROUNDS), copy = bench_median(copied, ROUNDS),
+                     share = bench_median(shares, ROUNDS);
+        fprintf(
+            b->table,
+            "conversion, 8-bit sRGB rows to 16-bit ROMM rows: %.0f megapixels a second, %.1f GB/s read and written, %.0f %% of copying memory beside it at %.1f GB/s (%s, %d threads, median of %d)\n",
+            speed / 9e6, speed / 1e9, 100 * share, copy / 1e9, gmlp_isa_name(GMLP_ISA_AUTO), pool_size(workers),
+            ROUNDS);
         json_number(j, "convert_bytes_per_second", speed);
         json_number(j, "copy_bytes_per_second", copy);
         json_number(j, "convert_copy_share", share);
@@ -160,7 +168,8 @@ static int make_file(const photograph *p, gmlp_threads threads, growing *file, d
     gmlp_writer writer;
     gmlp_net net;
     gmlp_result result;
-    if (picture_encode_memory(GMLP_CONTAINER_JPEG, &p->base, NULL, &jpeg, &size, error)) return fail("bench", "%s", error);
+    if (picture_encode_memory(GMLP_CONTAINER_JPEG, &p->base, NULL, &jpeg, &size, error))
+        return fail("bench", "%s", error);
     if (picture_read_memory(jpeg, size, "JPEG", GMLP_SRGB, &read, error)) {
         free(jpeg);
         return fail("bench", "%s", error);
@@ -268,9 +277,13 @@ int bench_file(bench *b) {
         if (bad) status = fail("bench", "%s", error);
     }
     if (!status) {
-        const double jpeg = bench_median(alone, ROUNDS), wide = bench_median(whole, ROUNDS), ratio = bench_median(ratios, ROUNDS);
-        fprintf(b->table, "decode in memory, %.0f megapixels, JPEG of %.1f MB to 16-bit ROMM rows, %.0f %% saturated: %.0f ms, %.2f times libjpeg alone at %.0f ms (%s, %d threads, median of %d)\n",
-                (double)PIXELS / 1e6, (double)file.size / 1e6, 100 * saturated, 1e3 * wide, ratio, 1e3 * jpeg, gmlp_isa_name(GMLP_ISA_AUTO), pool_size(workers), ROUNDS);
+        const double jpeg = bench_median(alone, ROUNDS), wide = bench_median(whole, ROUNDS),
+                     ratio = bench_median(ratios, ROUNDS);
+        fprintf(
+            b->table,
+            "decode in memory, %.0f megapixels, JPEG of %.1f MB to 16-bit ROMM rows, %.0f %% saturated: %.0f ms, %.2f times libjpeg alone at %.0f ms (%s, %d threads, median of %d)\n",
+            (double)PIXELS / 1e6, (double)file.size / 1e6, 100 * saturated, 1e3 * wide, ratio, 1e3 * jpeg,
+            gmlp_isa_name(GMLP_ISA_AUTO), pool_size(workers), ROUNDS);
         json_number(j, "file_decode_seconds", wide);
         json_number(j, "file_libjpeg_seconds", jpeg);
         json_number(j, "file_decode_over_libjpeg", ratio);

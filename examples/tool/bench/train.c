@@ -34,15 +34,19 @@ int bench_train(bench *b) {
             seconds[r] = (seconds_now() - start) / steps[i];
             peak = (peak + bench_fma_peak(b, GMLP_ISA_AUTO)) / 2;
             /* 6 a weight and sample: forward, and twice backward; the first layer has no gradient to pass on */
-            flops = (6.0 * (double)gmlp_mlp_weights(&net.mlp) - 2.0 * (double)gmlp_mlp_features(&net.mlp) * net.mlp.width) * batches[i];
+            flops = (6.0 * (double)gmlp_mlp_weights(&net.mlp) -
+                     2.0 * (double)gmlp_mlp_features(&net.mlp) * net.mlp.width) *
+                    batches[i];
             shares[r] = flops / seconds[r] / peak;
             gmlp_net_free(&net);
         }
         step = bench_median(seconds, BENCH_ROUNDS);
         share = bench_median(shares, BENCH_ROUNDS);
-        fprintf(b->table, "training step, batch %5u: %8.3f ms, %6.1f GFLOP/s, %.0f %% of the FMA peak of the same moment (%s, %d threads, median of %d)\n",
-                (unsigned)batches[i], 1e3 * step, flops / step / 1e9, 100 * share,
-                gmlp_isa_name(GMLP_ISA_AUTO), pool_size(b->workers), BENCH_ROUNDS);
+        fprintf(
+            b->table,
+            "training step, batch %5u: %8.3f ms, %6.1f GFLOP/s, %.0f %% of the FMA peak of the same moment (%s, %d threads, median of %d)\n",
+            (unsigned)batches[i], 1e3 * step, flops / step / 1e9, 100 * share, gmlp_isa_name(GMLP_ISA_AUTO),
+            pool_size(b->workers), BENCH_ROUNDS);
         snprintf(key, sizeof key, "step_%u_seconds", (unsigned)batches[i]);
         json_number(&b->j, key, step);
         snprintf(key, sizeof key, "step_%u_peak_share", (unsigned)batches[i]);

@@ -57,8 +57,10 @@ static int base_space_of(int space) {
 /* Does the SDR's own compressed picture become the base? */
 static void choose_kept(hdr_encoding *e) {
     e->kept = e->sdr.image.type == GMLP_U8 && base_space_of(e->sdr.image.space) == e->sdr.image.space &&
-              gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality && e->o.subsample < 0;
-    if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr) e->kept = 0; /* made anew it says its space, at no loss */
+              gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality &&
+              e->o.subsample < 0;
+    if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr)
+        e->kept = 0; /* made anew it says its space, at no loss */
 }
 
 /* The two are matched as they are shown. A file that is kept has its pixels, and its tag, as they are stored: the HDR
@@ -118,7 +120,8 @@ static int read_ultrahdr(hdr_encoding *e) {
     e->hdr.image = u.hdr;
     e->hdr.space_from = "gain map";
     choose_kept(e);
-    if (!e->kept && (picture_turn(&e->sdr, u.base.orientation, error) || picture_turn(&e->hdr, u.base.orientation, error)))
+    if (!e->kept &&
+        (picture_turn(&e->sdr, u.base.orientation, error) || picture_turn(&e->hdr, u.base.orientation, error)))
         return fail("hdr-encode", "%s", error);
     if (u.metadata.headroom_base > u.metadata.headroom_alternate)
         return fail("hdr-encode",

@@ -6,7 +6,8 @@
 
 #define REASON 160
 
-/* What a file says its numbers are, which color.c decides on, and what the user should know of it. Zero: nothing said. */
+/* What a file says its numbers are, which color.c decides on, and what the user should know of it. Zero: nothing said.
+ */
 typedef struct picture_facts {
     uint8_t cicp[4];         /* has_cicp */
     int has_cicp, srgb;      /* a cICP chunk; an sRGB chunk */
@@ -40,7 +41,8 @@ int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
 /* What an Exif block, a TIFF structure, says of space and orientation. Of a damaged one, what can be read. */
 void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts);
 
-typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]);
+typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color,
+                         char reason[REASON]);
 picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load;
 picture_load raw_load; /* always the reason that raw_reason gives */
 
@@ -48,7 +50,8 @@ int is_camera_raw(const uint8_t *bytes, size_t size); /* by its first bytes */
 void raw_reason(char reason[REASON]);
 /* Where the directory of the picture begins among a TIFF's pages, previews and masks; notes on what is left out. 0, or
    -1 and a reason: a camera raw, or more than one page that might be the picture. */
-int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, picture_facts *facts, char reason[REASON]);
+int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, picture_facts *facts,
+                      char reason[REASON]);
 
 /* n packed RGB pixels, premultiplied with their alpha (n packed samples of the same gmlp_type), as they are without it:
    divided where alpha is above 0. Where it is 0 the colour stays: light without a body, as fire and glints have it.
@@ -88,7 +91,8 @@ typedef picture_sink *picture_sink_maker(FILE *file, const gmlp_image *like, con
 picture_sink_maker png_sink_open, jpeg_sink_open, tiff_sink_open, exr_sink_open, pnm_sink_open;
 
 /* Packed 8-bit rows of 3 channels, or of 1, whatever the image says, without a word on their colour. */
-int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const picture_write_opts *opts, char reason[REASON]);
+int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const picture_write_opts *opts,
+                   char reason[REASON]);
 
 /* "no space left on device" and the like after a failed write. */
 void write_reason(char reason[REASON]);

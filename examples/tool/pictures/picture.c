@@ -11,15 +11,16 @@
 int image_allocate(gmlp_image *image, char reason[REASON]) {
     const size_t pixel = 3 * gmlp_type_size(image->type);
     if (image->width < 1 || image->height < 1 || image->width > GMLP_MAX_SIZE || image->height > GMLP_MAX_SIZE) {
-        snprintf(reason, REASON, "%u x %u pixels; 1 x 1 to %u x %u are supported", image->width, image->height, GMLP_MAX_SIZE,
-                 GMLP_MAX_SIZE);
+        snprintf(reason, REASON, "%u x %u pixels; 1 x 1 to %u x %u are supported", image->width, image->height,
+                 GMLP_MAX_SIZE, GMLP_MAX_SIZE);
         return -1;
     }
     image->stride = 0;
     image->channels = 3;
     image->data = (size_t)image->width > (size_t)-1 / pixel / image->height ? NULL
                 : malloc((size_t)image->width * image->height * pixel);
-    if (!image->data) snprintf(reason, REASON, "%u x %u pixels are too many for the memory", image->width, image->height);
+    if (!image->data)
+        snprintf(reason, REASON, "%u x %u pixels are too many for the memory", image->width, image->height);
     return image->data ? 0 : -1;
 }
 
@@ -43,7 +44,8 @@ static format find_format(const uint8_t *b, size_t size) {
     } else if (size >= 3 && !memcmp(b, "\377\330\377", 3)) {
         f.load = jpeg_load;
         f.rows_open = jpeg_rows_open;
-    } else if (size >= 4 && (!memcmp(b, "II*\0", 4) || !memcmp(b, "MM\0*", 4) || !memcmp(b, "II+\0", 4) || !memcmp(b, "MM\0+", 4)))
+    } else if (size >= 4 &&
+               (!memcmp(b, "II*\0", 4) || !memcmp(b, "MM\0*", 4) || !memcmp(b, "II+\0", 4) || !memcmp(b, "MM\0+", 4)))
         f.load = tiff_load;
     else if (size >= 4 && !memcmp(b, "v/1\001", 4)) f.load = exr_load;
     else if (size >= 3 && b[0] == 'P' && b[1] && strchr("1234567Ff", b[1]) && b[2] && strchr(" \t\r\n#", b[2]))
@@ -57,7 +59,8 @@ static void note_metadata(picture_facts *facts) {
     if (facts->metadata) picture_note(facts->left, "its %s not carried over", which[facts->metadata & 7]);
 }
 
-int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out, char error[256]) {
+int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
+                        char error[256]) {
     const format f = find_format((const uint8_t *)bytes, size);
     picture_facts facts;
     char reason[REASON] = "cannot be read";
@@ -66,11 +69,13 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
     memset(&facts, 0, sizeof facts);
     if (!f.load) {
         const char *foreign = foreign_format((const uint8_t *)bytes, size);
-        if (foreign) error_text(error, name, "is %s, which cannot be read; convert it to a 16-bit TIFF or PNG first", foreign);
+        if (foreign)
+            error_text(error, name, "is %s, which cannot be read; convert it to a 16-bit TIFF or PNG first", foreign);
         else error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
         return -1;
     }
-    bad = f.load((const uint8_t *)bytes, size, &out->image, &facts, reason) || decide_space(out, &facts, from_space, reason);
+    bad = f.load((const uint8_t *)bytes, size, &out->image, &facts, reason) ||
+          decide_space(out, &facts, from_space, reason);
     free(facts.icc);
     note_metadata(&facts);
     memcpy(out->notes, facts.notes, sizeof out->notes);
@@ -119,8 +124,10 @@ static void tell(const char *at, const char *command, const char *name) {
 void picture_tell(const picture *p, const char *command, const char *name) {
     tell(p->notes, command, name);
     if (p->orientation > 1)
-        fprintf(stderr, "gamutmlp %s: note: %s: its orientation tag (%d) says turned; the pixels are taken as they are stored\n",
-                command, name, p->orientation);
+        fprintf(
+            stderr,
+            "gamutmlp %s: note: %s: its orientation tag (%d) says turned; the pixels are taken as they are stored\n",
+            command, name, p->orientation);
 }
 
 void picture_tell_left(const picture *p, const char *command, const char *name) { tell(p->left, command, name); }
@@ -131,7 +138,8 @@ void picture_free(picture *p) {
     memset(p, 0, sizeof *p);
 }
 
-picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, uint32_t *width, uint32_t *height, char error[256]) {
+picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, uint32_t *width, uint32_t *height,
+                                char error[256]) {
     const format f = find_format((const uint8_t *)bytes, size);
     char reason[REASON] = "is not a PNG or JPEG picture";
     picture_rows *r = f.rows_open ? f.rows_open((const uint8_t *)bytes, size, reason) : NULL;
@@ -190,7 +198,8 @@ const char *picture_cannot_hold(const char *path, int type) {
     return text;
 }
 
-picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *like, const picture_write_opts *opts, char error[256]) {
+picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *like, const picture_write_opts *opts,
+                                char error[256]) {
     static const picture_write_opts defaults = { 0, 0 };
     const char *cannot = picture_cannot_hold(path, like->type);
     char reason[REASON] = "";
@@ -229,11 +238,13 @@ int picture_sink_end(picture_sink *s, int failed, char error[256]) {
 }
 
 /* A whole picture into a file of name's kind. */
-static int write_all(const char *name, FILE *file, const gmlp_image *image, const picture_write_opts *opts, char error[256]) {
+static int write_all(const char *name, FILE *file, const gmlp_image *image, const picture_write_opts *opts,
+                     char error[256]) {
     gmlp_image like = *image, row, view;
     const size_t size = gmlp_type_size(image->type);
     const int channels = image->channels ? image->channels : 3;
-    const ptrdiff_t stride = image->stride ? image->stride : (ptrdiff_t)((size_t)image->width * (size_t)channels * size);
+    const ptrdiff_t stride = image->stride ? image->stride
+                                           : (ptrdiff_t)((size_t)image->width * (size_t)channels * size);
     picture_sink *s;
     uint8_t *packed;
     uint32_t y;
@@ -279,8 +290,8 @@ int picture_write(const char *path, const gmlp_image *image, const picture_write
     return -1;
 }
 
-int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes, size_t *size,
-                          char error[256]) {
+int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes,
+                          size_t *size, char error[256]) {
     const char *name = container == GMLP_CONTAINER_PNG ? "the PNG.png" : "the JPEG.jpg";
     char *buffer = NULL;
     FILE *file = open_memstream(&buffer, size);

@@ -16,7 +16,7 @@ typedef struct picture {
                                "gAMA chunk", "chromaticities", "EXIF", "assumed" */
     uint8_t *file;          /* the file's bytes, owned, when keep_file was asked */
     size_t file_size;
-    int orientation;           /* how the pixels are to be turned to be upright: 1 (not at all) to 8, as EXIF and TIFF have it */
+    int orientation; /* how the pixels are to be turned to be upright: 1 (not at all) to 8, as EXIF and TIFF have it */
     char notes[PICTURE_NOTES]; /* what the user should know, a sentence a line: lost alpha, a missing end */
     char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: metadata, what lies behind the picture */
 } picture;
@@ -26,7 +26,8 @@ typedef struct picture {
    none of the library's spaces is converted to ROMM with Little-CMS. 0, or -1 and a text that names file and
    reason. */
 int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]);
-int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out, char error[256]);
+int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
+                        char error[256]);
 void picture_free(picture *p);
 /* Pixels are read as they are stored. Turns them as an orientation from 1 to 8 says, or as the picture's own, which is
    then 1; or lays upright pixels as they would be stored under one. 0, or -1: no memory. */

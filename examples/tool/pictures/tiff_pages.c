@@ -136,6 +136,7 @@ int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *at, picture_f
         picture_note(facts->notes, "%s%d further page%s left out", q.count == MOST_DIRECTORIES ? "more than " : "",
                      pages - 1, pages == 2 ? " is" : "s are");
     if (any.kind & MASK) picture_note(facts->notes, "its transparency mask is left out");
-    facts->metadata |= (any.exif ? PICTURE_HAS_EXIF : 0) | (any.iptc ? PICTURE_HAS_IPTC : 0) | (any.xmp ? PICTURE_HAS_XMP : 0);
+    facts->metadata |= (any.exif ? PICTURE_HAS_EXIF : 0) | (any.iptc ? PICTURE_HAS_IPTC : 0) |
+                       (any.xmp ? PICTURE_HAS_XMP : 0);
     return 0;
 }

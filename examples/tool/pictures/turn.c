@@ -8,7 +8,8 @@ int picture_turn(picture *p, int orientation, char error[256]) {
     const gmlp_image from = p->image;
     const size_t pixel = 3 * gmlp_type_size(from.type);
     const uint32_t right = from.width - 1, bottom = from.height - 1;
-    const int lies = orientation >= 5, mirrored = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const int lies = orientation >= 5,
+              mirrored = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     const int flipped = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     uint8_t *to;
     uint32_t x, y;
