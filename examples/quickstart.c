@@ -58,12 +58,11 @@ int main(int argc, char **argv) {
     /* Back: everything from the file. */
     const size_t file_size = (size_t)ftell(file);
     uint8_t *srgb = need(malloc(file_size), "out of memory");
-    void *blob;
     rewind(file);
     check(fread(srgb, 1, file_size, file) == file_size && !fclose(file), "SRGB.png can not be read");
-    call(gmlp_png_extract(srgb, file_size, NULL, &blob, &size, NULL));
-    call(gmlp_blob_read(blob, size, NULL, &net, NULL));
+    call(gmlp_open(srgb, file_size, NULL, &net, NULL));
     base.data = need(stbi_load_from_memory(srgb, (int)file_size, &w, &h, &n, 3), "SRGB.png can not be read");
+    call(gmlp_net_check(&net, &base)); /* a picture that somebody edited no longer fits its network */
     uint16_t *result = need(malloc(samples * 2), "out of memory");
     gmlp_image again = {result, wide.width, wide.height, 0, GMLP_U16, 3, GMLP_PROPHOTO};
     call(gmlp_convert(&base, &again, NULL));

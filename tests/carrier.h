@@ -95,6 +95,16 @@ static void assert_holds(const buffer *file, const buffer *blob) {
     assert_int_equal(size, blob->n);
     assert_memory_equal(found, blob->p, size);
     gmlp_bytes_free(found, size, NULL);
+    {
+        gmlp_net opened, read;
+        const gmlp_result result = gmlp_blob_read(blob->p, blob->n, NULL, &read, NULL);
+        assert_int_equal(gmlp_open(file->p, file->n, NULL, &opened, NULL), result);
+        assert_int_equal(opened.width, read.width);
+        assert_int_equal(opened.weights != NULL, read.weights != NULL);
+        if (opened.weights) assert_memory_equal(opened.weights, read.weights, gmlp_mlp_weights(&read.mlp) * sizeof(float));
+        gmlp_net_free(&opened);
+        gmlp_net_free(&read);
+    }
 }
 
 static void assert_equal(const buffer *a, const buffer *b) {

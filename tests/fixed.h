@@ -27,7 +27,7 @@ static int fixed_fits(const gmlp_decoder *d) {
     enum { ROWS = 64, COLUMNS = 256 };
     static int32_t lines[ROWS * GMLP_MAX_WIDTH / 2];
     const gmlp__fixed *f = &d->fixed;
-    const size_t pairs = f->pairs, columns = d->width < COLUMNS ? d->width : COLUMNS, rows = d->height < ROWS ? d->height : ROWS;
+    const size_t pairs = f->pairs, columns = d->frame.width < COLUMNS ? d->frame.width : COLUMNS, rows = d->frame.height < ROWS ? d->frame.height : ROWS;
     int64_t h1[GMLP_MAX_WIDTH], h2[GMLP_MAX_WIDTH], least, most, w;
     size_t i, j, c;
     for (i = 0; i < rows; i++)

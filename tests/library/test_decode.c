@@ -495,11 +495,17 @@ static void views_outside_are_refused(void **state) {
     gmlp_image view = {out, W, H, 0, GMLP_U16, 3, 0}, small = base;
     gmlp_decode_opts opts = {0};
     opts.x = 1;
-    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_MISMATCH);
+    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_OUT_VIEW);
     opts.x = 0, opts.y = 0xffffffffu;
-    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_MISMATCH);
+    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_OUT_VIEW);
+    opts.y = 0, opts.base_x = 1;
+    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_BASE_VIEW);
+    opts.base_x = 0, opts.base_y = 0xffffffffu;
+    assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_BASE_VIEW);
+    opts.base_y = 0;
     small.height--;
-    assert_int_equal(gmlp_decode(&net, &small, &view, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_decode(&net, &small, &view, NULL), GMLP_E_MISMATCH); /* not a part, for nobody said so */
+    assert_int_equal(gmlp_decode(&net, &small, &view, &opts), GMLP_E_OUT_VIEW);
     view.type = GMLP_U8 + 100;
     assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_E_ARGUMENT);
     view.type = GMLP_U16;
@@ -559,6 +565,43 @@ static void every_allocation_may_fail(void **state) {
     gmlp_net_free(&net);
 }
 
+/* A picture with a network is not just any picture of its size. */
+static void the_right_picture(void **state) {
+    (void)state;
+    static uint8_t other_data[N * 4];
+    static uint16_t out[N * 3];
+    gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 8, 0), none;
+    gmlp_image other = {other_data, W, H, 0, GMLP_U8, 3, GMLP_SRGB}, view = {out, W, H, 0, GMLP_U16, 3, 0};
+    assert_int_equal(gmlp_net_check(&net, &base), GMLP_OK);
+    for (int i = 0; i < N; i++) memcpy(other_data + 4 * i, base_data + 3 * i, 3);
+    other.channels = 4;
+    assert_int_equal(gmlp_net_check(&net, &other), GMLP_OK);
+    other.channels = 3;
+    for (int i = 0; i < N; i++) memcpy(other_data + 3 * i, base_data + 3 * (N - 1 - i), 3); /* half a turn */
+    assert_int_equal(gmlp_net_check(&net, &other), GMLP_E_OTHER_PICTURE);
+    for (int i = 0; i < N; i++) memcpy(other_data + 3 * i, base_data + 3 * (i / W * W + W - 1 - i % W), 3); /* mirrored */
+    assert_int_equal(gmlp_net_check(&net, &other), GMLP_E_OTHER_PICTURE);
+    for (int i = 0; i < N * 3; i++) other_data[i] = (uint8_t)(base_data[i] < 225 ? base_data[i] + 30 : 255);
+    assert_int_equal(gmlp_net_check(&net, &other), GMLP_E_OTHER_PICTURE);
+    other = base;
+    other.width--;
+    other.stride = 3 * W;
+    assert_int_equal(gmlp_net_check(&net, &other), GMLP_E_MISMATCH);
+    assert_int_equal(gmlp_decode(&net, &other, &view, NULL), GMLP_E_MISMATCH);
+    other = base;
+    other.data = NULL;
+    assert_int_equal(gmlp_net_check(&net, &other), GMLP_E_ARGUMENT);
+    other = base;
+    other.type = GMLP_U16;
+    assert_int_equal(gmlp_net_check(&net, &other), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_net_check(NULL, &base), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_net_check(&net, NULL), GMLP_E_ARGUMENT);
+    memset(&none, 0, sizeof none);
+    none.wide_space = GMLP_PROPHOTO;
+    assert_int_equal(gmlp_net_check(&none, &base), GMLP_OK); /* without a network: belongs to all */
+    gmlp_net_free(&net);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decodes_what_the_network_says), cmocka_unit_test(fixed_point_is_exact),
@@ -567,6 +610,7 @@ int main(void) {
         cmocka_unit_test(any_weights_find_room), cmocka_unit_test(unsaturated_pixels_are_exact),
         cmocka_unit_test(parts_equal_the_whole),         cmocka_unit_test(coordinates_follow_the_picture),
         cmocka_unit_test(other_spaces_and_types),        cmocka_unit_test(views_outside_are_refused),
+        cmocka_unit_test(the_right_picture),
         cmocka_unit_test(hostile_weights_stay_in_range), cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests_name("decode", tests, NULL, NULL);
