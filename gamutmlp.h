@@ -6779,8 +6779,9 @@ GMLP__TARGET GMLP__INLINE __m256i gmlp__take16_avx2(const unsigned char *p, int 
     const __m256 both = _mm256_blendv_ps(_mm256_castsi256_ps(_mm256_permutevar8x32_epi32(v, word)),
                                          _mm256_castsi256_ps(_mm256_permutevar8x32_epi32(w, word)),
                                          _mm256_castsi256_ps(_mm256_cmpgt_epi32(word, _mm256_set1_epi32(7))));
-    return _mm256_and_si256(_mm256_srlv_epi32(_mm256_castps_si256(both), _mm256_slli_epi32(_mm256_and_si256(k, _mm256_set1_epi32(1)), 4)),
-                            _mm256_set1_epi32(65535));
+    return _mm256_and_si256(
+        _mm256_srlv_epi32(_mm256_castps_si256(both), _mm256_slli_epi32(_mm256_and_si256(k, _mm256_set1_epi32(1)), 4)),
+        _mm256_set1_epi32(65535));
 }
 GMLP__TARGET GMLP__INLINE void gmlp__put8_avx2(unsigned char *p, __m256i r, __m256i g, __m256i b) {
     const __m256i v = _mm256_or_si256(_mm256_or_si256(r, _mm256_slli_epi32(g, 8)), _mm256_slli_epi32(b, 16));
@@ -6796,9 +6797,11 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m
     const __m256i rg = _mm256_or_si256(r, _mm256_slli_epi32(g, 16)), gb = _mm256_or_si256(g, _mm256_slli_epi32(b, 16));
     const __m256i br = _mm256_or_si256(b, _mm256_srli_epi64(r, 16)), outer = _mm256_blend_epi32(rg, gb, 0xaa);
     const __m256i v = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(outer, _mm256_setr_epi32(0, 0, 1, 2, 0, 3, 4, 0)),
-                                         _mm256_permutevar8x32_epi32(br, _mm256_setr_epi32(0, 0, 0, 0, 2, 0, 0, 4)), 0x92);
+                                         _mm256_permutevar8x32_epi32(br, _mm256_setr_epi32(0, 0, 0, 0, 2, 0, 0, 4)),
+                                         0x92);
     const __m256i w = _mm256_blend_epi32(_mm256_permutevar8x32_epi32(outer, _mm256_setr_epi32(5, 6, 0, 7, 0, 0, 0, 0)),
-                                         _mm256_permutevar8x32_epi32(br, _mm256_setr_epi32(0, 0, 6, 0, 0, 0, 0, 0)), 0x04);
+                                         _mm256_permutevar8x32_epi32(br, _mm256_setr_epi32(0, 0, 6, 0, 0, 0, 0, 0)),
+                                         0x04);
     _mm256_storeu_si256((__m256i *)(void *)p, v);
     _mm_storeu_si128((__m128i *)(void *)(p + 32), _mm256_castsi256_si128(w));
 }
@@ -6814,7 +6817,8 @@ GMLP__TARGET GMLP__INLINE void gmlp__add16_avx2(uint16_t *s, const unsigned char
 GMLP__TARGET GMLP__INLINE uint32_t gmlp__near16_avx2(const unsigned char *p, int margin) {
     const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
     const __m128i away = _mm_min_epu8(v, _mm_xor_si128(v, _mm_set1_epi8(-1)));
-    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(away, _mm_set1_epi8((char)margin)), _mm_set1_epi8((char)margin)));
+    return (uint32_t)_mm_movemask_epi8(
+        _mm_cmpeq_epi8(_mm_max_epu8(away, _mm_set1_epi8((char)margin)), _mm_set1_epi8((char)margin)));
 }
 
 #elif GMLP__PASS == GMLP__PASS_AVX512
@@ -6846,8 +6850,9 @@ GMLP__TARGET GMLP__INLINE uint32_t gmlp__near16_avx2(const unsigned char *p, int
 #define GMLP__V_AS_INT(a) _mm512_castps_si512(a)
 #define GMLP__V_AS_FLOAT(a) _mm512_castsi512_ps(a)
 /* 0xea: first and second, or third */
-#define GMLP__V_MANTISSA(a)                                                                                          \
-    GMLP__V_AS_FLOAT(_mm512_ternarylogic_epi32(GMLP__V_AS_INT(a), GMLP__I_SET1(0x7fffff), GMLP__I_SET1(0x3f800000), 0xea))
+#define GMLP__V_MANTISSA(a) \
+    GMLP__V_AS_FLOAT( \
+        _mm512_ternarylogic_epi32(GMLP__V_AS_INT(a), GMLP__I_SET1(0x7fffff), GMLP__I_SET1(0x3f800000), 0xea))
 #define GMLP__I_LOAD(p) _mm512_loadu_si512(p)
 #define GMLP__I_SET1(s) _mm512_set1_epi32((int)(s))
 #define GMLP__I_ADD(a, b) _mm512_add_epi32(a, b)
@@ -6898,8 +6903,10 @@ GMLP__TARGET GMLP__INLINE __m512 gmlp__look256(const gmlp__table256 *p, __m512i 
     const __mmask16 b6 = _mm512_test_epi32_mask(i, _mm512_set1_epi32(64));
     const __mmask16 b7 = _mm512_test_epi32_mask(i, _mm512_set1_epi32(128));
 #define GMLP__X(k) _mm512_permutex2var_ps(p->t[k], i, p->t[k + 1])
-    const __m512 v0 = _mm512_mask_blend_ps(b5, GMLP__X(0), GMLP__X(2)), v1 = _mm512_mask_blend_ps(b5, GMLP__X(4), GMLP__X(6));
-    const __m512 v2 = _mm512_mask_blend_ps(b5, GMLP__X(8), GMLP__X(10)), v3 = _mm512_mask_blend_ps(b5, GMLP__X(12), GMLP__X(14));
+    const __m512 v0 = _mm512_mask_blend_ps(b5, GMLP__X(0), GMLP__X(2)),
+                 v1 = _mm512_mask_blend_ps(b5, GMLP__X(4), GMLP__X(6));
+    const __m512 v2 = _mm512_mask_blend_ps(b5, GMLP__X(8), GMLP__X(10)),
+                 v3 = _mm512_mask_blend_ps(b5, GMLP__X(12), GMLP__X(14));
 #undef GMLP__X
     return _mm512_mask_blend_ps(b7, _mm512_mask_blend_ps(b6, v0, v1), _mm512_mask_blend_ps(b6, v2, v3));
 }
@@ -6927,8 +6934,9 @@ GMLP__TARGET GMLP__INLINE void gmlp__put8_avx512(unsigned char *p, __m512i r, __
     const __m512i shift = _mm512_setr_epi32(0, 8, 16, 0, 8, 16, 0, 8, 16, 0, 8, 16, 0, 0, 0, 0);
     const __m512i lo = _mm512_permutexvar_epi32(i, v);
     const __m512i hi = _mm512_permutexvar_epi32(_mm512_add_epi32(i, _mm512_set1_epi32(1)), v);
-    _mm512_mask_storeu_epi32(p, 0x0fff, _mm512_or_si512(_mm512_srlv_epi32(lo, shift),
-                                                        _mm512_sllv_epi32(hi, _mm512_sub_epi32(_mm512_set1_epi32(24), shift))));
+    _mm512_mask_storeu_epi32(p, 0x0fff,
+                             _mm512_or_si512(_mm512_srlv_epi32(lo, shift),
+                                             _mm512_sllv_epi32(hi, _mm512_sub_epi32(_mm512_set1_epi32(24), shift))));
 }
 GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, __m512i g, __m512i b) {
     const __m512i rg = _mm512_or_si512(r, _mm512_slli_epi32(g, 16));
@@ -6942,8 +6950,12 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, _
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx512(unsigned char *p, __m512i i) {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(i));
 }
-GMLP__TARGET GMLP__INLINE uint32_t gmlp__near16_avx512(const unsigned char *p, int margin) { return gmlp__near16_avx2(p, margin); }
-GMLP__TARGET GMLP__INLINE void gmlp__add16_avx512(uint16_t *s, const unsigned char *p, const unsigned char *q) { gmlp__add16_avx2(s, p, q); }
+GMLP__TARGET GMLP__INLINE uint32_t gmlp__near16_avx512(const unsigned char *p, int margin) {
+    return gmlp__near16_avx2(p, margin);
+}
+GMLP__TARGET GMLP__INLINE void gmlp__add16_avx512(uint16_t *s, const unsigned char *p, const unsigned char *q) {
+    gmlp__add16_avx2(s, p, q);
+}
 
 #elif GMLP__PASS == GMLP__PASS_NEON
 #define GMLP__FN(name) gmlp__##name##_neon
@@ -6969,7 +6981,8 @@ GMLP__TARGET GMLP__INLINE void gmlp__add16_avx512(uint16_t *s, const unsigned ch
 #define GMLP__V_FROM_INT(a) vcvtq_f32_s32(a)
 #define GMLP__V_AS_INT(a) vreinterpretq_s32_f32(a)
 #define GMLP__V_AS_FLOAT(a) vreinterpretq_f32_s32(a)
-#define GMLP__V_MANTISSA(a) GMLP__V_AS_FLOAT(vbslq_s32(vdupq_n_u32(0x7fffff), GMLP__V_AS_INT(a), vdupq_n_s32(0x3f800000)))
+#define GMLP__V_MANTISSA(a) \
+    GMLP__V_AS_FLOAT(vbslq_s32(vdupq_n_u32(0x7fffff), GMLP__V_AS_INT(a), vdupq_n_s32(0x3f800000)))
 #define GMLP__I_LOAD(p) vld1q_s32(p)
 #define GMLP__I_SET1(s) vdupq_n_s32((int32_t)(s))
 #define GMLP__I_ADD(a, b) vaddq_s32(a, b)
@@ -7003,7 +7016,8 @@ static inline int32x4_t gmlp__pair_dot_neon(int32x4_t s, int16x8_t a, int16x8_t 
     return vaddq_s32(s, vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b)));
 }
 static inline void gmlp__turn_neon(const int32_t *h, size_t row, int32x4_t t[4]) {
-    const int32x4_t v0 = vld1q_s32(h), v1 = vld1q_s32(h + row), v2 = vld1q_s32(h + 2 * row), v3 = vld1q_s32(h + 3 * row);
+    const int32x4_t v0 = vld1q_s32(h), v1 = vld1q_s32(h + row), v2 = vld1q_s32(h + 2 * row),
+                    v3 = vld1q_s32(h + 3 * row);
     const int64x2_t a = vreinterpretq_s64_s32(vtrn1q_s32(v0, v1)), b = vreinterpretq_s64_s32(vtrn2q_s32(v0, v1));
     const int64x2_t c = vreinterpretq_s64_s32(vtrn1q_s32(v2, v3)), d = vreinterpretq_s64_s32(vtrn2q_s32(v2, v3));
     t[0] = vreinterpretq_s32_s64(vtrn1q_s64(a, c)), t[1] = vreinterpretq_s32_s64(vtrn1q_s64(b, d));
@@ -7049,7 +7063,8 @@ static inline void gmlp__add16_neon(uint16_t *s, const unsigned char *p, const u
 }
 static inline uint32_t gmlp__near16_neon(const unsigned char *p, int margin) {
     const uint8_t bit[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
-    const uint8x16_t v = vld1q_u8(p), close = vandq_u8(vcleq_u8(vminq_u8(v, vmvnq_u8(v)), vdupq_n_u8((uint8_t)margin)), vld1q_u8(bit));
+    const uint8x16_t v = vld1q_u8(p),
+                     close = vandq_u8(vcleq_u8(vminq_u8(v, vmvnq_u8(v)), vdupq_n_u8((uint8_t)margin)), vld1q_u8(bit));
     return (uint32_t)vaddv_u8(vget_low_u8(close)) | (uint32_t)vaddv_u8(vget_high_u8(close)) << 8;
 }
 #endif
@@ -7112,7 +7127,8 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(segments)(const gmlp__curve *c, GMLP
     const GMLP__VF bottom = GMLP__V_SET1(c->bottom);
     /* NaN becomes bottom here: any place inside the table */
     const GMLP__VI bits = GMLP__V_AS_INT(GMLP__V_MIN(GMLP__V_MAX(a, bottom), GMLP__V_SET1(c->top)));
-    const GMLP__VI i = GMLP__I_SHL(GMLP__I_SUB(GMLP__I_SAR(bits, 23 - GMLP__SEGMENT_BITS), GMLP__I_SET1(c->segment_base)), 2);
+    const GMLP__VI i = GMLP__I_SHL(
+        GMLP__I_SUB(GMLP__I_SAR(bits, 23 - GMLP__SEGMENT_BITS), GMLP__I_SET1(c->segment_base)), 2);
     const GMLP__VI place = GMLP__I_AND(GMLP__I_SHL(bits, GMLP__SEGMENT_BITS), GMLP__I_SET1(0x7fffff));
     const GMLP__VF t = GMLP__V_SUB(GMLP__V_AS_FLOAT(GMLP__I_XOR(place, GMLP__I_SET1(0x3f800000))), GMLP__V_SET1(1.5f));
     GMLP__VF y = GMLP__V_GATHER(c->segment + 3, i);
@@ -7241,7 +7257,8 @@ GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(to_half)(GMLP__VF v) {
     const GMLP__VI even = GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(1));
     const GMLP__VI normal = GMLP__I_SAR(GMLP__I_ADD(GMLP__I_ADD(bits, GMLP__I_SET1(0xfff - 0x38000000)), even), 13);
     const GMLP__VI tiny = GMLP__I_SUB(GMLP__V_AS_INT(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))), GMLP__I_SET1(0x3f000000));
-    const GMLP__VF finite = GMLP__V_LESS(a, GMLP__V_SET1(6.103515625e-5f), GMLP__V_AS_FLOAT(tiny), GMLP__V_AS_FLOAT(normal));
+    const GMLP__VF finite = GMLP__V_LESS(a, GMLP__V_SET1(6.103515625e-5f), GMLP__V_AS_FLOAT(tiny),
+                                         GMLP__V_AS_FLOAT(normal));
     const GMLP__VF other = GMLP__V_LESS(GMLP__V_SET1(1.0f), a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7c00)),
                                         GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7e00)));
     const GMLP__VI h = GMLP__V_AS_INT(GMLP__V_LESS(a, GMLP__V_SET1(65520.0f), finite, other));
@@ -7282,7 +7299,8 @@ GMLP__TARGET static void GMLP__FN(store8)(const float *const x[3], const float *
         const GMLP__VF u = GMLP__V_FMA(GMLP__V_LOAD(y[0] + i), scale, shift);
         const GMLP__VF v = GMLP__V_FMA(GMLP__V_LOAD(y[1] + i), scale, shift);
         const GMLP__VF w = GMLP__V_FMA(GMLP__V_LOAD(y[2] + i), scale, shift);
-        const GMLP__VF least = GMLP__V_MIN(GMLP__FN(undecided)(u), GMLP__V_MIN(GMLP__FN(undecided)(v), GMLP__FN(undecided)(w)));
+        const GMLP__VF least = GMLP__V_MIN(GMLP__FN(undecided)(u),
+                                           GMLP__V_MIN(GMLP__FN(undecided)(v), GMLP__FN(undecided)(w)));
         if (GMLP__V_ANY_LESS(least, error))
             GMLP__FN(put8)(rgb, GMLP__FN(code8)(GMLP__V_LOAD(x[0] + i), u, table),
                            GMLP__FN(code8)(GMLP__V_LOAD(x[1] + i), v, table),
@@ -7320,10 +7338,11 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, c
     const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f), middle = GMLP__V_SET1(1.5f);
     float ring[4][3 * GMLP__W + 4]; /* a pixel's fourth float is written, too */
     size_t ahead = 0, done = 0, k;
-#define GMLP__PIXEL(k)                                                                                               \
-    GMLP__V4_STORE(to + 3 * (k), GMLP__V4_ADD(GMLP__V4_ADD(GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step] * 4),      \
-                                                           GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step + 1] * 4 + 1024)), \
-                                              GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step + 2] * 4 + 2048)));
+#define GMLP__PIXEL(k) \
+    GMLP__V4_STORE(to + 3 * (k), \
+                   GMLP__V4_ADD(GMLP__V4_ADD(GMLP__V4_LOAD(shares + (size_t)rgb[(k)*step] * 4), \
+                                             GMLP__V4_LOAD(shares + (size_t)rgb[(k)*step + 1] * 4 + 1024)), \
+                                GMLP__V4_LOAD(shares + (size_t)rgb[(k)*step + 2] * 4 + 2048)));
 #define GMLP__TURN(k, X) X(0) X(1) X(2) if ((k) * GMLP__W % 16 < GMLP__W) GMLP__PIXEL((k) * GMLP__W / 16)
     for (; ahead < n && ahead < 3 * GMLP__W; ahead += GMLP__W, rgb += GMLP__W * step) {
         float *const to = ring[ahead / GMLP__W & 3];
@@ -7391,8 +7410,8 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, c
         }
 }
 
-GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares, const gmlp__curve *c,
-                                          float offset, unsigned char *out, size_t n) {
+GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares,
+                                          const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
     if (step == 3) GMLP__FN(recode_step)(rgb, 3, shares, c, offset, out, n);
     else GMLP__FN(recode_step)(rgb, 4, shares, c, offset, out, n);
 }
@@ -7431,7 +7450,8 @@ GMLP__X(outside)
 GMLP__X(out_of_gamut)
 #undef GMLP__X
 
-GMLP__TARGET GMLP__INLINE size_t GMLP__FN(saturated_of)(const unsigned char *rgb, const int channels, size_t n, int margin, uint32_t *index) {
+GMLP__TARGET GMLP__INLINE size_t GMLP__FN(saturated_of)(const unsigned char *rgb, const int channels, size_t n,
+                                                        int margin, uint32_t *index) {
     size_t i, k, count = 0;
     for (i = 0; i + 16 <= n; i += 16, rgb += 16 * channels) {
         uint64_t close = (uint64_t)GMLP__FN(near16)(rgb, margin) | (uint64_t)GMLP__FN(near16)(rgb + 16, margin) << 16;
@@ -7439,7 +7459,8 @@ GMLP__TARGET GMLP__INLINE size_t GMLP__FN(saturated_of)(const unsigned char *rgb
         if (channels == 4) close = (close | (uint64_t)GMLP__FN(near16)(rgb + 48, margin) << 48) & 0x7777777777777777u;
         if (!close) continue;
         close |= close >> 1 | close >> 2;
-        for (k = 0; k < 16; k++, close >>= channels) { /* without a branch: in saturated areas nothing could predict one */
+        /* without a branch: in saturated areas nothing could predict one */
+        for (k = 0; k < 16; k++, close >>= channels) {
             const unsigned char *p = rgb + k * (size_t)channels;
             index[count] = (uint32_t)(i + k);
             count += (size_t)(close & 1) & (size_t)((p[0] | p[1] | p[2]) != 0) & (size_t)((p[0] & p[1] & p[2]) != 255);
@@ -7451,8 +7472,10 @@ GMLP__TARGET GMLP__INLINE size_t GMLP__FN(saturated_of)(const unsigned char *rgb
     }
     return count;
 }
-GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int channels, size_t n, int margin, uint32_t *index) {
-    return channels == 4 ? GMLP__FN(saturated_of)(rgb, 4, n, margin, index) : GMLP__FN(saturated_of)(rgb, 3, n, margin, index);
+GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int channels, size_t n, int margin,
+                                               uint32_t *index) {
+    return channels == 4 ? GMLP__FN(saturated_of)(rgb, 4, n, margin, index)
+                         : GMLP__FN(saturated_of)(rgb, 3, n, margin, index);
 }
 
 /* Kernels of >>encoding and >>mlp. */
@@ -7561,7 +7584,8 @@ GMLP__TARGET static void GMLP__FN(encode)(float m, size_t bands, float *f) {
     const GMLP__VF x = GMLP__V_SET1(m);
     size_t j;
     for (j = 0; j < 2 * bands; j += GMLP__W)
-        GMLP__V_STORE(f + j, GMLP__FN(sinpi)(GMLP__V_FMA(x, GMLP__V_LOAD(gmlp__frequency + j), GMLP__V_LOAD(gmlp__phase + j))));
+        GMLP__V_STORE(
+            f + j, GMLP__FN(sinpi)(GMLP__V_FMA(x, GMLP__V_LOAD(gmlp__frequency + j), GMLP__V_LOAD(gmlp__phase + j))));
 }
 
 GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint32_t *size,
@@ -7570,12 +7594,15 @@ GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint3
     size_t k, i, j;
     for (i = 0; i < inputs; f += size[i++])
         for (j = 0; j < size[i]; j += GMLP__W)
-            for (k = 0; k < n; k++) GMLP__V_STORE(f + k * f_row + j, GMLP__V_LOAD(table[i] + (size_t)at[k][i] * size[i] + j));
+            for (k = 0; k < n; k++)
+                GMLP__V_STORE(f + k * f_row + j, GMLP__V_LOAD(table[i] + (size_t)at[k][i] * size[i] + j));
 }
 
 /* Compiled for each number of windows, and for the widths of the presets that are decoded most. */
-GMLP__TARGET GMLP__INLINE void GMLP__FN(look_up_of)(const gmlp__fixed *f, const int windows, const size_t pairs, const int32_t *line, const uint32_t *index,
-                                                    const unsigned char *codes, const int32_t *const means[GMLP_WINDOWS], size_t n, int32_t *h) {
+GMLP__TARGET GMLP__INLINE void GMLP__FN(look_up_of)(const gmlp__fixed *f, const int windows, const size_t pairs,
+                                                    const int32_t *line, const uint32_t *index,
+                                                    const unsigned char *codes,
+                                                    const int32_t *const means[GMLP_WINDOWS], size_t n, int32_t *h) {
     const int32_t *const columns = f->columns, *const table = f->codes, *const m = means[0], *const o = means[1];
     size_t k, j;
     for (k = 0; k < n; k++, codes += 3, h += pairs) {
@@ -7586,16 +7613,20 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(look_up_of)(const gmlp__fixed *f, const 
         for (j = 0; j < pairs; j += GMLP__W) {
 #define GMLP__X(i, v) GMLP__I_LOAD(table + ((i) * 256 + (size_t)(v)) * pairs + j)
             GMLP__VI x = GMLP__P_ADD(GMLP__I_LOAD(line + j), GMLP__I_LOAD(t + j));
-            x = GMLP__P_ADD(x, GMLP__P_ADD(GMLP__P_ADD(GMLP__X(0, codes[0]), GMLP__X(1, codes[1])), GMLP__X(2, codes[2])));
-            if (windows > 0) x = GMLP__P_ADD(x, GMLP__P_ADD(GMLP__P_ADD(GMLP__X(3, a[0]), GMLP__X(4, a[1])), GMLP__X(5, a[2])));
-            if (windows > 1) x = GMLP__P_ADD(x, GMLP__P_ADD(GMLP__P_ADD(GMLP__X(6, b[0]), GMLP__X(7, b[1])), GMLP__X(8, b[2])));
+            x = GMLP__P_ADD(x,
+                            GMLP__P_ADD(GMLP__P_ADD(GMLP__X(0, codes[0]), GMLP__X(1, codes[1])), GMLP__X(2, codes[2])));
+            if (windows > 0)
+                x = GMLP__P_ADD(x, GMLP__P_ADD(GMLP__P_ADD(GMLP__X(3, a[0]), GMLP__X(4, a[1])), GMLP__X(5, a[2])));
+            if (windows > 1)
+                x = GMLP__P_ADD(x, GMLP__P_ADD(GMLP__P_ADD(GMLP__X(6, b[0]), GMLP__X(7, b[1])), GMLP__X(8, b[2])));
 #undef GMLP__X
             GMLP__I_STORE(h + j, GMLP__P_RELU(x));
         }
     }
 }
-GMLP__TARGET static void GMLP__FN(look_up)(const gmlp__fixed *f, const int32_t *line, const uint32_t *index, const unsigned char *codes,
-                                           const int32_t *const means[GMLP_WINDOWS], size_t n, int32_t *h) {
+GMLP__TARGET static void GMLP__FN(look_up)(const gmlp__fixed *f, const int32_t *line, const uint32_t *index,
+                                           const unsigned char *codes, const int32_t *const means[GMLP_WINDOWS],
+                                           size_t n, int32_t *h) {
     if (f->windows == 2 && f->pairs == 16) GMLP__FN(look_up_of)(f, 2, 16, line, index, codes, means, n, h);
     else if (f->windows == 2 && f->pairs == 24) GMLP__FN(look_up_of)(f, 2, 24, line, index, codes, means, n, h);
     else if (f->windows == 2) GMLP__FN(look_up_of)(f, 2, f->pairs, line, index, codes, means, n, h);
@@ -7603,7 +7634,8 @@ GMLP__TARGET static void GMLP__FN(look_up)(const gmlp__fixed *f, const int32_t *
     else GMLP__FN(look_up_of)(f, 0, f->pairs, line, index, codes, means, n, h);
 }
 
-/* Pixels in lanes, two vectors of them; a few neurons of the second layer at a time, which go into the third at once. */
+/* Pixels in lanes, two vectors of them; a few neurons of the second layer at a time, which go into the third at
+   once. */
 GMLP__TARGET static void GMLP__FN(finish)(const gmlp__fixed *f, const int32_t *h, size_t n, float *const out[3]) {
     const size_t pairs = f->pairs;
     const GMLP__VI zero = GMLP__I_SET1(0), low = GMLP__I_SET1(0xffff), high = GMLP__I_XOR(low, GMLP__I_SET1(-1));
@@ -7637,37 +7669,43 @@ GMLP__TARGET static void GMLP__FN(finish)(const gmlp__fixed *f, const int32_t *h
                 GMLP__TILE(GMLP__X)
 #undef GMLP__X
             }
-#define GMLP__X(a, b, m)                                                                                            \
-    {                                                                                                               \
-        const GMLP__VI x = GMLP__P_RELU(GMLP__I_XOR(GMLP__I_AND(GMLP__I_SAR(p##a, 16), low), GMLP__I_AND(p##b, high))); \
-        const GMLP__VI y = GMLP__P_RELU(GMLP__I_XOR(GMLP__I_AND(GMLP__I_SAR(q##a, 16), low), GMLP__I_AND(q##b, high))); \
-        s0 = GMLP__P_DOT(s0, x, GMLP__I_SET1(w3[3 * m]));                                                           \
-        r0 = GMLP__P_DOT(r0, y, GMLP__I_SET1(w3[3 * m]));                                                           \
-        s1 = GMLP__P_DOT(s1, x, GMLP__I_SET1(w3[3 * m + 1]));                                                       \
-        r1 = GMLP__P_DOT(r1, y, GMLP__I_SET1(w3[3 * m + 1]));                                                       \
-        s2 = GMLP__P_DOT(s2, x, GMLP__I_SET1(w3[3 * m + 2]));                                                       \
-        r2 = GMLP__P_DOT(r2, y, GMLP__I_SET1(w3[3 * m + 2]));                                                       \
+#define GMLP__X(a, b, m) \
+    { \
+        const GMLP__VI x = GMLP__P_RELU( \
+            GMLP__I_XOR(GMLP__I_AND(GMLP__I_SAR(p##a, 16), low), GMLP__I_AND(p##b, high))); \
+        const GMLP__VI y = GMLP__P_RELU( \
+            GMLP__I_XOR(GMLP__I_AND(GMLP__I_SAR(q##a, 16), low), GMLP__I_AND(q##b, high))); \
+        s0 = GMLP__P_DOT(s0, x, GMLP__I_SET1(w3[3 * m])); \
+        r0 = GMLP__P_DOT(r0, y, GMLP__I_SET1(w3[3 * m])); \
+        s1 = GMLP__P_DOT(s1, x, GMLP__I_SET1(w3[3 * m + 1])); \
+        r1 = GMLP__P_DOT(r1, y, GMLP__I_SET1(w3[3 * m + 1])); \
+        s2 = GMLP__P_DOT(s2, x, GMLP__I_SET1(w3[3 * m + 2])); \
+        r2 = GMLP__P_DOT(r2, y, GMLP__I_SET1(w3[3 * m + 2])); \
     }
             GMLP__TILE(GMLP__X)
 #undef GMLP__X
             w3 += 3 * GMLP__TILE_COUNT / 2;
         }
-#define GMLP__X(c)                                                                                                  \
-    GMLP__V_STORE(out[c] + i, GMLP__V_FMA(GMLP__V_FROM_INT(s##c), GMLP__V_SET1(f->scale[c]), GMLP__V_SET1(f->bias[c])));  \
-    GMLP__V_STORE(out[c] + i + GMLP__W, GMLP__V_FMA(GMLP__V_FROM_INT(r##c), GMLP__V_SET1(f->scale[c]), GMLP__V_SET1(f->bias[c])));
+#define GMLP__X(c) \
+    GMLP__V_STORE(out[c] + i, \
+                  GMLP__V_FMA(GMLP__V_FROM_INT(s##c), GMLP__V_SET1(f->scale[c]), GMLP__V_SET1(f->bias[c]))); \
+    GMLP__V_STORE(out[c] + i + GMLP__W, \
+                  GMLP__V_FMA(GMLP__V_FROM_INT(r##c), GMLP__V_SET1(f->scale[c]), GMLP__V_SET1(f->bias[c])));
         GMLP__X(0) GMLP__X(1) GMLP__X(2)
 #undef GMLP__X
     }
 }
 
 GMLP__TARGET static void GMLP__FN(divide)(int32_t *x, uint32_t half, uint32_t factor, uint32_t last, size_t n) {
-    const GMLP__VI a = GMLP__I_SET1(half * 0x10001u), b = GMLP__I_SET1(factor * 0x10001u), c = GMLP__I_SET1(last * 0x10001u);
+    const GMLP__VI a = GMLP__I_SET1(half * 0x10001u), b = GMLP__I_SET1(factor * 0x10001u),
+                   c = GMLP__I_SET1(last * 0x10001u);
     size_t i;
     for (i = 0; i < n; i += GMLP__W)
         GMLP__I_STORE(x + i, GMLP__P_MULHI(GMLP__P_MULHI(GMLP__P_ADD(GMLP__I_LOAD(x + i), a), b), c));
 }
 
-GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char *in, const unsigned char *out, size_t n) {
+GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char *in, const unsigned char *out,
+                                             size_t n) {
     static const unsigned char none[16] = {0};
     size_t i;
     for (i = 0; i + 16 <= n; i += 16) GMLP__FN(add16)(sum + i, in + i, out ? out + i : none);
@@ -7759,7 +7797,8 @@ GMLP__TARGET static void GMLP__FN(add_times)(float factor, const float *x, float
 }
 
 GMLP__TARGET static void GMLP__FN(to_steps)(float step, float limit, const float *x, float *y, size_t n) {
-    const GMLP__VF s = GMLP__V_SET1(step), most = GMLP__V_SET1(limit), least = GMLP__V_SET1(-limit), zero = GMLP__V_SET1(0.0f);
+    const GMLP__VF s = GMLP__V_SET1(step), most = GMLP__V_SET1(limit), least = GMLP__V_SET1(-limit),
+                   zero = GMLP__V_SET1(0.0f);
     size_t j;
     for (j = 0; j < n; j += GMLP__W) {
         const GMLP__VF q = GMLP__V_MIN(GMLP__V_MAX(GMLP__V_DIV(GMLP__V_LOAD(x + j), s), least), most);

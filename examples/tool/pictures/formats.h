@@ -6,8 +6,8 @@
 
 #define REASON 160
 
-/* What a file says its numbers are, which color.c decides on, and what the user should know of it. Zero: nothing said.
- */
+/* What a file says its numbers are, which color.c decides on, and what the user should know of it. Zero: nothing
+   said. */
 typedef struct picture_facts {
     uint8_t cicp[4];         /* has_cicp */
     int has_cicp, srgb;      /* a cICP chunk; an sRGB chunk */
