@@ -15,21 +15,20 @@ Needs python3 with numpy and OpenEXR (PyPI), ImageMagick (convert) and liblcms2.
             matrices and curves below, white points joined by Bradford. What leaves sRGB is clipped per channel
 Where the tool may differ, a comment that begins with "Rule" says why.
 """
-import argparse, concurrent.futures, ctypes, ctypes.util, fnmatch, io, json, os, re, shutil, signal, struct, subprocess, sys
-import threading, time, zlib
+import argparse, concurrent.futures, ctypes, ctypes.util, fnmatch, io, json, os, re, shlex, shutil, signal, struct
+import subprocess, sys, threading, time, zlib
 from collections import Counter, defaultdict
 
 import numpy as np
 
-SECONDS = 20                         # of wall and processor time, a command
-MEMORY, REFUSING = 2 << 30, 512 << 20    # bytes at most, and for a file that is refused
-SMALL, APIECE = 64 << 20, 40         # bytes always allowed; times what 16-bit samples take
-LARGEST = 1 << 25                    # pixels of which the colours are looked at
-CODES, SHARE = 3, 0.01               # more than CODES of 255 off on more than this share of the pixels is wrong
+SECONDS = 20                           # of wall and processor time, a command
+MEMORY, REFUSING = 2 << 30, 512 << 20  # bytes at most, and for a file that is refused
+SMALL, APIECE = 64 << 20, 40           # bytes always allowed; times what 16-bit samples take
+LARGEST = 1 << 25                      # pixels of which the colours are looked at
+CODES, SHARE = 3, 0.01                 # more than CODES of 255 off on more than this share of the pixels is wrong
 FAST = ["--preset", "fast", "--iterations", "20"]
 
 # What a file says of itself.
-
 
 def tiff_directory(b, end, big, at):
     """{tag: values} of the TIFF directory at an offset."""
@@ -45,7 +44,6 @@ def tiff_directory(b, end, big, at):
             tags[tag] = struct.unpack_from(f"{end}{many}{code}", b, here)
     return tags
 
-
 def tiff_tags(b):
     """The first directory, and a function that reads others."""
     end = "<" if b[:1] == b"I" else ">"
@@ -53,12 +51,10 @@ def tiff_tags(b):
     read = lambda at: tiff_directory(b, end, big, at)
     return read(struct.unpack_from(end + "Q", b, 8)[0] if big else struct.unpack_from(end + "I", b, 4)[0]), read
 
-
 def exif(b, f):
     tags, read = tiff_tags(b)
     interop = read(tags[0x8769][0]).get(0xA005) if 0x8769 in tags else None
     f["r03"] = bool(interop) and bytes(read(interop[0]).get(1, ())).startswith(b"R03")
-
 
 def png_facts(b, f):
     at = 8
@@ -69,12 +65,11 @@ def png_facts(b, f):
         if name == b"cICP": f["cicp"] = tuple(data)
         elif name == b"sRGB": f["srgb"] = True
         elif name == b"gAMA" and n == 4: f["gamma"] = 1e5 / max(struct.unpack(">I", data)[0], 1)
-        elif name == b"cHRM" and n == 32: f["xy"] = np.roll(struct.unpack(">8I", data), -2) / 1e5
+        elif name == b"cHRM" and n == 32: f["xy"] = tuple(np.roll(struct.unpack(">8I", data), -2) / 1e5)
         elif name == b"iCCP" and n:
             try: f["icc"] = zlib.decompressobj().decompress(data[data.index(b"\0") + 2 :], 1 << 24)
             except (zlib.error, ValueError): f["icc"] = b"damaged"
         elif name == b"eXIf": exif(data, f)
-
 
 def jpeg_facts(b, f):
     at, icc = 2, {}
@@ -91,7 +86,6 @@ def jpeg_facts(b, f):
             except (struct.error, IndexError): pass
     if icc: f["icc"] = b"".join(icc[k] for k in sorted(icc))
 
-
 def tiff_facts(b, f):
     tags, read = tiff_tags(b)
     get = lambda tag, usual, where=tags: where.get(tag, (usual,))[0]
@@ -101,9 +95,10 @@ def tiff_facts(b, f):
     if 34675 in tags: f["icc"] = bytes(tags[34675])
     if get(284, 1) == 2 and get(262, 2) < 2 and get(277, 1) > 1:
         f["no truth"] = "ImageMagick misreads grey with alpha in planes"
+    # Rule: white is 0 there by the standard, and libtiff's own reader inverts; ImageMagick does not.
+    if get(262, 2) == 0 and 1 < get(258, 1) < 8: f["no truth"] = "ImageMagick does not invert WhiteIsZero of 2 or 4 bits"
     if get(254, 0) & 1 or 50706 in tags or any(pixels(read(at)) > pixels(tags) for at in tags.get(330, ())):
         f["preview"] = "the first page of this TIFF, DNG or raw is a preview, yet it was taken"
-
 
 def exr_facts(b, f):
     at, f["linear"] = 8, True
@@ -120,7 +115,6 @@ def exr_facts(b, f):
         if names != sorted(names): f["no truth"] = "EXR channels out of order"
         at += n
 
-
 def facts(path):
     with open(path, "rb") as file: b = file.read()
     f = {"kind": None, "gainmap": b"hdrgm:" in b or b"HDRGainMap" in b or b"iso:ts:21496" in b}
@@ -133,26 +127,23 @@ def facts(path):
             except (struct.error, ValueError, IndexError): pass  # a damaged file: what was found so far
     return f
 
-
 # What its numbers are.
-
 
 def program(*command):
     """Its output; what it says if that is nothing."""
     done = subprocess.run(command, capture_output=True, timeout=SECONDS)
     return done.stdout, " ".join(done.stderr.decode("utf-8", "replace").split())[-160:]
 
-
 def magick(path, kind, *how):
     """Upright samples, 0..1, as they stand in the file; colour is divided by associated alpha."""
     limits = "-limit memory 256MiB -limit map 0 -limit disk 0".split()
-    out, said = program("convert", *limits, f"{kind}:{path}[0]", "-auto-orient", *how, "-strip", "-set", "colorspace", "sRGB",
-                        "-depth", "16", "ppm:-")
+    out, said = program("convert", *limits, f"{kind}:{path}[0]", "-auto-orient", *how, "-strip", "-set", "colorspace",
+                        "sRGB", "-depth", "16", "ppm:-")
     m = re.match(rb"P6\s(\d+)\s(\d+)\s(\d+)\s", out)
     if not m: raise ValueError("ImageMagick: " + said)
     w, h, most = map(int, m.groups())
-    return np.frombuffer(out, ">u2" if most > 255 else "u1", w * h * 3, m.end()).reshape(h, w, 3).astype(np.float32) / most
-
+    codes = np.frombuffer(out, ">u2" if most > 255 else "u1", w * h * 3, m.end())
+    return codes.reshape(h, w, 3).astype(np.float32) / most
 
 OPENEXR = """
 import sys, OpenEXR, numpy as np
@@ -165,7 +156,6 @@ if 'A' in c: # Rule: colours are premultiplied, and the tool divides; where alph
 np.save(sys.stdout.buffer, v)
 """
 
-
 def samples(path, f):
     if "no truth" in f: raise ValueError(f["no truth"])
     if f["kind"] != "exr": return magick(path, f["kind"])
@@ -174,14 +164,12 @@ def samples(path, f):
     if at < 0: raise ValueError("OpenEXR: " + said)
     return np.load(io.BytesIO(out[at:]))
 
-
 SRGB = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 P3 = (0.68, 0.32, 0.265, 0.69, 0.15, 0.06, 0.3127, 0.3290)
 REC2020 = (0.708, 0.292, 0.17, 0.797, 0.131, 0.046, 0.3127, 0.3290)
 ADOBE = (0.64, 0.33, 0.21, 0.71, 0.15, 0.06, 0.3127, 0.3290)
 ROMM = (0.734699, 0.265301, 0.159597, 0.840403, 0.036598, 0.000105, 0.345704, 0.358540)
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-
 
 def to_xyz(xy):
     """Linear colour with these primaries and white to XYZ with D50."""
@@ -190,38 +178,33 @@ def to_xyz(xy):
     gain = (BRADFORD @ white(*ROMM[6:])) / (BRADFORD @ white(*xy[6:]))
     return np.linalg.inv(BRADFORD) @ np.diag(gain) @ BRADFORD @ (m * np.linalg.solve(m, white(*xy[6:])))
 
-
 def srgb_curve(v):
     return np.where(v <= 0.04045, v / 12.92, ((np.maximum(v, 0) + 0.055) / 1.055) ** 2.4)
-
 
 def bt709_curve(v):
     return np.where(v < 0.081, v / 4.5, ((np.maximum(v, 0) + 0.099) / 1.099) ** (1 / 0.45))
 
-
 def pq_curve(v):
     p = np.clip(v, 0, 1) ** (1 / 78.84375)
     return (np.maximum(p - 0.8359375, 0) / (18.8515625 - 18.6875 * p)) ** (1 / 0.1593017578125) * 10000 / 203
-
 
 def hlg_curve(v):
     """With the display's system gamma at 1000 nit."""
     scene = np.where(v <= 0.5, v * v / 3, (np.exp((np.maximum(v, 0.5) - 0.55991073) / 0.17883277) + 0.28466892) / 12)
     return scene * (np.maximum(scene @ np.array(to_xyz(REC2020)[1]), 1e-9) ** 0.2)[..., None] * 1000 / 203
 
-
-CURVES = {1: bt709_curve, 6: bt709_curve, 8: lambda v: v, 13: srgb_curve, 14: bt709_curve, 15: bt709_curve, 16: pq_curve,
-          18: hlg_curve}
-
+CURVES = {1: bt709_curve, 6: bt709_curve, 8: lambda v: v, 13: srgb_curve, 14: bt709_curve, 15: bt709_curve,
+          16: pq_curve, 18: hlg_curve}
 
 def lcms_to_srgb(icc, v):
     """Samples by an ICC profile to sRGB's codes, 0..1; nothing is clipped."""
     lib, p = ctypes.CDLL(ctypes.util.find_library("lcms2")), ctypes.c_void_p
-    for name in ("cmsOpenProfileFromMem", "cmsCreate_sRGBProfile", "cmsCreateTransform"): getattr(lib, name).restype = p
+    lib.cmsOpenProfileFromMem.restype = lib.cmsCreate_sRGBProfile.restype = lib.cmsCreateTransform.restype = p
     grey = icc[16:20] == b"GRAY"
     rgb_float, grey_float, exact, relative = 0x44001C, 0x43000C, 0x140, 1
     source, to = p(lib.cmsOpenProfileFromMem(icc, len(icc))), p(lib.cmsCreate_sRGBProfile())
-    t = source and p(lib.cmsCreateTransform(source, grey_float if grey else rgb_float, to, rgb_float, relative, exact))
+    kind = grey_float if grey else rgb_float
+    t = source and p(lib.cmsCreateTransform(source, kind, to, rgb_float, relative, exact))
     if not t: raise ValueError("the ICC profile is damaged or not of RGB or grey")
     v, out = np.ascontiguousarray(v[..., :1] if grey else v, np.float32), np.empty(v.shape, np.float32)
     lib.cmsDoTransform(t, v.ctypes.data_as(p), out.ctypes.data_as(p), v.shape[0] * v.shape[1])
@@ -229,7 +212,6 @@ def lcms_to_srgb(icc, v):
     lib.cmsCloseProfile(source)
     lib.cmsCloseProfile(to)
     return out
-
 
 def stated(f):
     """Primaries and curve of a file without a profile."""
@@ -249,7 +231,6 @@ def stated(f):
     usual = "gamma" not in f or abs(gamma - 2.2) < 0.015 and np.allclose(xy, SRGB, atol=0.002)
     return xy, srgb_curve if usual else lambda v: v ** gamma
 
-
 def truths(path, f):
     """8-bit sRGB pictures, each of which would be right."""
     v, (xy, curve) = samples(path, f), stated(f)
@@ -260,9 +241,9 @@ def truths(path, f):
         there = np.linalg.inv(to_xyz(space or SRGB)) @ to
         clamped = np.clip(v @ there.T, 0, 1) @ np.linalg.inv(there).T if space else v
         light = np.clip(clamped @ (np.linalg.inv(to_xyz(SRGB)) @ to).T, 0, 1)
-        out.append(np.where(light <= 0.0031308, light * 12.92, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055) * 255)
+        curved = 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055
+        out.append(np.where(light <= 0.0031308, light * 12.92, curved) * 255)
     return out
-
 
 def differs(right, has, where=slice(None)):
     """None, or how a picture is unlike all that would be right."""
@@ -271,12 +252,10 @@ def differs(right, has, where=slice(None)):
     wrong = lambda a, b: (np.abs(np.rint(a) - np.rint(b)).max(2) > CODES)[where].mean()
     share, best = min((wrong(r, has), i) for i, r in enumerate(right))
     if not share > SHARE: return None
-    ways = {"upside down": has[::-1], "mirrored": has[:, ::-1], "turned": has[::-1, ::-1], "on its side": np.swapaxes(has, 0, 1),
-            "turned left": np.rot90(has), "turned right": np.rot90(has, 3), "on its other side": np.rot90(has[::-1])}
-    for way, t in ways.items():
-        if t.shape == has.shape and wrong(right[best], t) < share / 4: return f"geometry: {way}"
-    return f"colour: {share:.0%} of the pixels are off by more than {CODES} codes, the mean is {np.abs(right[best] - has).mean():.0f}"
-
+    for turned in [np.rot90(p, k) for p in (has, has[::-1]) for k in range(4)][1:]:
+        if turned.shape == has.shape and wrong(right[best], turned) < share / 4: return "geometry: turned or mirrored"
+    mean = np.abs(right[best] - has).mean()
+    return f"colour: {share:.0%} of the pixels are off by more than {CODES} codes, the mean is {mean:.0f}"
 
 def unlike_gain_map(path, hdr):
     """None, or how far an EXR is from the formula of a picture's hdrgm gain map, at primaries with sRGB's curve."""
@@ -287,7 +266,8 @@ def unlike_gain_map(path, hdr):
 
     def number(name, usual):
         m = re.search(rf'hdrgm:{name}(?:="([^"]*)"|>(.*?)</hdrgm:{name}>)', xmp, re.S)
-        return np.array([float(v) for v in re.findall(r"[-+\d.eE]+", re.sub("<.*?>", " ", m[1] or m[2]))] if m else [usual])
+        values = re.findall(r"[-+\d.eE]+", re.sub("<.*?>", " ", m[1] or m[2])) if m else [usual]
+        return np.array([float(v) for v in values])
 
     light = srgb_curve(magick(path, "jpeg"))
     with open(hdr + ".map", "wb") as file: file.write(b[b.rfind(b"\xff\xd8\xff", 0, at) :])
@@ -299,8 +279,7 @@ def unlike_gain_map(path, hdr):
     if has.shape != right.shape: return "the HDR picture has another size or is not upright"
     off = np.abs(np.log2(np.maximum(has, 0) + 0.02) - np.log2(np.maximum(right, 0) + 0.02))
     away = np.percentile(off, 75)  # a short training leaves the rest
-    return f"{away:.2f} stops from the formula of the gain map (75th percentile)" if away > 0.5 else None
-
+    return f"a quarter is more than {away:.2f} stops from the gain map's formula" if away > 0.5 else None
 
 # The tool.
 
@@ -316,131 +295,140 @@ if not pid:
 signal.signal(signal.SIGALRM, lambda *a: os.kill(pid, 9))
 signal.alarm(seconds)
 _, status, use = os.wait4(pid, 0)
-print("\\n" + json.dumps([os.waitstatus_to_exitcode(status), time.monotonic() - begin, use.ru_utime + use.ru_stime, use.ru_maxrss << 10]))
+wall, processor = time.monotonic() - begin, use.ru_utime + use.ru_stime
+print("\\n" + json.dumps([os.waitstatus_to_exitcode(status), wall, processor, use.ru_maxrss << 10]))
 """
 
-
 class Way:
-    """One file's way through the tool."""
+    """One file's way through the tool, in a folder of its own: what is written there has short names."""
 
     def __init__(self, o, path, folder):
-        self.o, self.path, self.folder, self.kept, self.faults, self.peak, self.slowest = o, path, folder, set(), [], 0, 0.0
-        self.encode = ["encode", path, folder + "/e.png", "--json", *FAST]
+        self.o, self.path, self.folder = o, path, folder
+        self.kept, self.faults, self.peak, self.slowest = set(), [], 0, 0.0
 
     def fault(self, what, arguments=None):
-        plain = (a.replace(self.folder + "/", "") for a in [self.o.tool, *(arguments or self.encode)])
-        self.faults.append((what, " ".join(a if re.fullmatch(r"[\w./=+-]+", a) else "'" + a.replace("'", "'\\''") + "'" for a in plain)))
+        self.faults.append((what, shlex.join([self.o.tool, *(arguments or self.encoding)])))
 
-    def run(self, *arguments, pixels=0, fill=None):
-        """(status, output, last line of the messages). Looks at what must hold for every file. x.y in the folder is its output."""
-        out = next((os.path.basename(a) for a in arguments[:0:-1] if a.startswith(self.folder) and os.path.basename(a) not in self.kept), None)
-        limit = 0 if self.o.sanitized else 2 * MEMORY
+    def pixels(self, name):
+        return magick(f"{self.folder}/{name}", "png") * 255
+
+    def start(self, arguments, fill):
+        """(status, output, messages, whether it was slow, peak bytes)"""
+        command = [sys.executable, "-SEc", RUNNER, str(3 * SECONDS), str(0 if self.o.sanitized else 2 * MEMORY), self.o.tool]
+        fills = {"MALLOC_PERTURB_": str(fill)} if fill else {}
         for _ in range(2):  # what took long on a busy machine runs again
-            done = subprocess.run([sys.executable, "-SEc", RUNNER, str(3 * SECONDS), str(limit), self.o.tool, *arguments], capture_output=True,
-                                  stdin=subprocess.DEVNULL, env={**os.environ, **({"MALLOC_PERTURB_": str(fill)} if fill else {})})
+            done = subprocess.run([*command, *arguments], capture_output=True, stdin=subprocess.DEVNULL, cwd=self.folder,
+                                  env={**os.environ, **fills})
             output, _, figures = done.stdout.decode("utf-8", "replace").rstrip("\n").rpartition("\n")
             rc, wall, processor, peak = json.loads(figures)
             if wall <= SECONDS: break
-        said, killed = done.stderr.decode("utf-8", "replace"), rc == -9 and wall > 3 * SECONDS - 1
         self.peak, self.slowest = max(self.peak, peak), max(self.slowest, wall)
-        found = set(os.listdir(self.folder)) - self.kept
-        if rc == 0 and out in found: self.kept.add(out)
-        left = found - self.kept
-        for name in left: os.remove(os.path.join(self.folder, name))
-        most = min(MEMORY, SMALL + APIECE * 6 * pixels) if pixels else REFUSING
-        sanitizer = re.search(".*(Sanitizer|runtime error:).*", said)
-        for bad, what in ((killed or min(wall, processor) > SECONDS, f"slow: more than {SECONDS} s"),
-                          (sanitizer, "sanitizer: " + sanitizer[0][-160:] if sanitizer else ""),
-                          (rc < 0 and not killed and not sanitizer, f"crash: {signal.Signals(-rc).name if rc < 0 else ''}"),
-                          (rc > 1 and not sanitizer, f"exit status {rc}"),
-                          (rc == 1 and not any(os.path.basename(a) in said for a in arguments[1:] if "/" in a), "message without a file's name: " + said[:80]),
-                          (re.search(r"[^\n\t -~\u00a0-\ufffc]", said), "message unprintable: " + repr(said[:80])),
-                          (peak > most and limit, f"memory: {peak >> 20} MB, more than {most >> 20} MB"),
-                          (rc == 1 and re.search("out of memory|for the memory", said), f"memory: asks for more than {limit >> 30} GB"),
-                          (left and not killed, "left behind: " + ", ".join(sorted(left))),
-                          (rc == 0 and out and out not in self.kept, "exit 0 without its output")):
-            if bad: self.fault(what, arguments)
-        name = re.escape(os.path.basename(self.path))
-        return rc, output, re.sub(r"\S*" + name, "FILE", said).strip().split("\n")[-1]
+        slow = min(wall, processor) > SECONDS or wall > 3 * SECONDS - 1
+        return rc, output, done.stderr.decode("utf-8", "replace"), slow, peak
 
-    def json(self, *arguments, **how):
-        """(status, the object it printed, message)."""
-        rc, output, said = self.run(*arguments, **how)
-        try: return rc, json.loads(output) if rc == 0 else {}, said
-        except ValueError:
-            self.fault("not JSON: " + output[:80], arguments)
-            return rc, {}, said
+    def run(self, command, *inputs, out=None, as_json=False, area=0, fill=None):
+        """(status, output, the messages' last line). Looks at what must hold for every file."""
+        arguments = [command, *inputs, *([out] if out else []), *(FAST if "encode" in command else [])] + ["--json"] * as_json
+        self.last, fault = arguments, lambda what: self.fault(what, arguments)
+        rc, output, said, slow, peak = self.start(arguments, fill)
+        if rc == 0 and out: self.kept.add(out)
+        there = set(os.listdir(self.folder))
+        for name in there - self.kept: os.remove(f"{self.folder}/{name}")
+        sanitizer = re.search(".*(Sanitizer|runtime error:).*", said)
+        if slow: fault(f"slow: more than {SECONDS} s")
+        elif sanitizer: fault("sanitizer: " + sanitizer[0][-160:])
+        elif rc < 0: fault(f"crash: {signal.Signals(-rc).name}")
+        elif rc > 1: fault(f"exit status {rc}")
+        elif rc and not any(os.path.basename(name) in said for name in inputs):
+            fault("message without a file's name: " + said[:80])
+        if re.search(r"[^\n\t -~\u00a0-\ufffc]", said): fault("message unprintable: " + repr(said[:80]))
+        most = min(MEMORY, SMALL + APIECE * 6 * area) if area else REFUSING
+        if self.o.sanitized: pass
+        elif peak > most: fault(f"memory: {peak >> 20} MB, more than {most >> 20} MB")
+        elif rc == 1 and re.search("out of memory|for the memory", said):
+            fault(f"memory: asks for more than {2 * MEMORY >> 30} GB")
+        if there - self.kept and not slow: fault("left behind: " + ", ".join(sorted(there - self.kept)))
+        if rc == 0 and out and out not in there: fault("exit 0 without its output")
+        if rc == 0 and as_json:
+            try: output = json.loads(output)
+            except ValueError: fault("not JSON: " + output[:80])
+        said = re.sub(r"\S*" + re.escape(os.path.basename(self.path)), "FILE", said)
+        return rc, output if isinstance(output, dict) or not as_json else {}, said.strip().split("\n")[-1]
 
     def go(self):
-        src, d, f = self.path, self.folder, facts(self.path)
-        rc, told, why = self.json(*self.encode)
+        src, f = self.path, facts(self.path)
+        rc, told, why = self.run("encode", src, out="e.png", as_json=True)
+        self.encoding = self.last
         self.run("inspect", src)
-        self.run("decode", src, d + "/d0.png")
-        self.run("strip", src, d + "/s0")
-        hdr, _, hdr_why = self.run("hdr-encode", src, d + "/g.jpg", *FAST)
+        self.run("decode", src, out="d0.png")
+        self.run("strip", src, out="s0")
+        hdr, _, hdr_why = self.run("hdr-encode", src, out="g.jpg")
         if hdr == 0: self.gain_map()
-        result = {"kind": f["kind"], "state": "refused" if rc else "ok", "gainmap": f["gainmap"] and (hdr_why if hdr else "read")}
-        if rc: return {**result, "why": why, "others": f["kind"] in ("png", "jpeg", "tiff", "ppm") and self.others(f["kind"])}
-        return {**result, "space": told.get("space"), "from": told.get("space_from"), "checked": self.accepted(f, told)}
+        result = {"kind": f["kind"], "gainmap": f["gainmap"] and (hdr_why if hdr else "read")}
+        if rc: return {**result, "state": "refused", "why": why, "others": self.others(f["kind"])}
+        space = f"{told.get('space')} ({told.get('space_from')})"
+        return {**result, "state": "ok", "space": space, "checked": self.accepted(f, told, space)}
 
     def others(self, kind):
         """Whether ImageMagick reads the file without a word."""
+        if kind in (None, "exr"): return False
         try: return not program("convert", f"{kind}:{self.path}[0]", "null:")[1]
         except subprocess.TimeoutExpired: return False
 
     def gain_map(self):
-        src, d = self.path, self.folder
-        a, b = magick(src, "jpeg"), magick(d + "/g.jpg", "jpeg")
-        if not np.array_equal(a, b): self.fault("hdr-encode: the picture is not the file's own", ["hdr-encode", src, d + "/g.jpg", *FAST])
-        if self.run("hdr-decode", d + "/g.jpg", d + "/g.exr")[0] == 0:
-            how = unlike_gain_map(src, d + "/g.exr")
-            if how: self.fault("hdr-encode: " + how, ["hdr-encode", src, d + "/g.jpg", *FAST])
+        made, g = self.last, f"{self.folder}/g"
+        if not np.array_equal(magick(self.path, "jpeg"), magick(g + ".jpg", "jpeg")):
+            self.fault("hdr-encode: changes the picture", made)
+        if self.run("hdr-decode", "g.jpg", out="g.exr")[0] == 0:
+            how = unlike_gain_map(self.path, g + ".exr")
+            if how: self.fault("hdr-encode: " + how, made)
 
-    def accepted(self, f, told):
+    def accepted(self, f, told, space):
         """What encode made is right, and so is what the other commands make of it. True, or why there is no truth."""
-        src, d, pixels = self.path, self.folder, told.get("width", 0) * told.get("height", 0)
-        if pixels > LARGEST: return "too large for this script"
-        base, says, checked = magick(d + "/e.png", "png") * 255, facts(d + "/e.png"), True
+        src, area = self.path, told.get("width", 0) * told.get("height", 0)
+        if area > LARGEST: return "too large for this script"
+        base, says, checked = self.pixels("e.png"), facts(self.folder + "/e.png"), True
         if not says.get("srgb") or "icc" in says: self.fault("colour: the base does not say sRGB")
         if "preview" in f: self.fault("geometry: " + f["preview"])
         try:
             # Rule: where associated alpha is near 0 no colour is left.
             opaque = magick(src, "tiff", "-alpha", "extract")[..., 0] > 0.1 if f.get("associated") else slice(None)
             how = differs(truths(src, f), base, opaque)
-            if how: self.fault(f"{how}; read as {told.get('space')} ({told.get('space_from')})")
+            if how: self.fault(f"{how}; read as {space}")
         except (ValueError, subprocess.TimeoutExpired) as e:
             checked = str(e)
-            if re.match("cICP|the ICC", checked): self.fault(f"colour: {checked}, yet it was read as {told.get('space')} ({told.get('space_from')})")
-        self.run("encode", src, d + "/again.png", *FAST, pixels=pixels, fill=165)
-        if not np.array_equal(magick(d + "/again.png", "png") * 255, base): self.fault("old memory: a second run gives other pixels")
-        if not self.json("inspect", d + "/e.png", "--json", pixels=pixels)[1].get("belongs"): self.fault("inspect: the network does not belong to its picture")
-        if self.run("decode", d + "/e.png", d + "/d.png", pixels=pixels)[0]: self.fault("decode: refuses what encode made")
-        else: self.decoded(base, told, pixels)
-        if self.run("strip", d + "/e.png", d + "/s.png", pixels=pixels)[0] == 0:
-            if self.run("inspect", d + "/s.png")[0] == 0: self.fault("strip: leaves a network")
-            if not np.array_equal(magick(d + "/s.png", "png") * 255, base): self.fault("strip: changes pixels")
-        pair = ["hdr-encode", d + "/e.png", src, d + "/h.png", *FAST]
-        rc, _, why = self.run(*pair, pixels=pixels)
+            if re.match("cICP|the ICC", checked): self.fault(f"colour: {checked}, yet it was read as {space}")
+        self.run("encode", src, out="again.png", area=area, fill=165)
+        if not np.array_equal(self.pixels("again.png"), base): self.fault("old memory: a second run gives other pixels")
+        if not self.run("inspect", "e.png", as_json=True, area=area)[1].get("belongs"):
+            self.fault("inspect: not its own network")
+        if self.run("decode", "e.png", out="d.png", area=area)[0] == 0: self.decoded(base, told, area)
+        else: self.fault("decode: refuses what encode made")
+        if self.run("strip", "e.png", out="s.png", area=area)[0] == 0:
+            if self.run("inspect", "s.png")[0] == 0: self.fault("strip: leaves a network")
+            if not np.array_equal(self.pixels("s.png"), base): self.fault("strip: changes pixels")
+        rc, _, why = self.run("hdr-encode", "e.png", src, out="h.png", area=area)
+        made = self.last
         # Rule: an HDR picture that is not all numbers is refused, as nothing could give them back
-        if rc and "is not HDR" not in why and "not a number" not in why: self.fault("hdr-encode: refuses a base and its source: " + why[-80:], pair)
-        if rc == 0 and self.run("hdr-decode", d + "/h.png", d + "/h.exr", pixels=pixels)[0] == 0:
-            psnr = self.json("compare", src, d + "/h.exr", "--json", pixels=pixels)[1].get("psnr")
-            if psnr is not None and psnr < 20: self.fault(f"hdr-encode: {psnr:.1f} dB from the source", pair)
+        if rc and "is not HDR" not in why and "not a number" not in why: self.fault("hdr-encode: refuses a base and its source: " + why[-80:], made)
+        if rc == 0 and self.run("hdr-decode", "h.png", out="h.exr", area=area)[0] == 0:
+            psnr = self.run("compare", src, "h.exr", as_json=True, area=area)[1].get("psnr")
+            if psnr is not None and psnr < 20: self.fault(f"hdr-encode: {psnr:.1f} dB from the source", made)
         return checked
 
-    def decoded(self, base, told, pixels):
+    def decoded(self, base, told, area):
         """The decoded picture is near its source by the tool's own measure, and near the base by other programs."""
-        src, d = self.path, self.folder
-        psnr, clip = self.json("compare", src, d + "/d.png", "--json", pixels=pixels)[1].get("psnr"), told.get("psnr_clip") or 99
+        psnr = self.run("compare", self.path, "d.png", as_json=True, area=area)[1].get("psnr")
+        clip = told.get("psnr_clip") or 99
         # Rule: what encode clamped, and said so, stays clamped.
-        if psnr is not None and not told.get("clamped") and psnr < min(40, clip - 1): self.fault(f"decode: {psnr:.1f} dB from the source, {clip:.1f} without a network")
+        if psnr is not None and not told.get("clamped") and psnr < min(40, clip - 1):
+            self.fault(f"decode: {psnr:.1f} dB from the source, {clip:.1f} without a network")
         inside = ((base > 0) & (base < 255)).all(2)
-        how = inside.sum() > 100 and differs(truths(d + "/d.png", facts(d + "/d.png")), base, inside)
+        d = self.folder + "/d.png"
+        how = inside.sum() > 100 and differs(truths(d, facts(d)), base, inside)
         if how: self.fault("decode: inside sRGB, " + how)
 
-
 # All files.
-
 
 def one(o, name):
     folder = f"{o.out}/work/{threading.get_ident()}"
@@ -453,26 +441,26 @@ def one(o, name):
     return {"file": name, **result, "faults": way.faults, "peak_mb": way.peak >> 20, "slowest": round(way.slowest, 2),
             "seconds": round(time.monotonic() - begin, 2)}
 
-
 def report(results):
     rows, kinds, reasons, unchecked = defaultdict(Counter), defaultdict(list), defaultdict(list), Counter()
     for r in results:
-        state = "FAULT" if r["faults"] else "unchecked" if r["state"] == "ok" and r["checked"] is not True else r["state"]
+        state = "FAULT" if r["faults"] else "unchecked" if r.get("checked", True) is not True else r["state"]
         for folder in (os.path.dirname(r["file"]) or ".", "all"): rows[folder][state] += 1
-        for what in {re.sub(r"[\d.]+", "N", w)[:110] for w, _ in r["faults"]}: kinds[what].append(r["file"])
-        if "why" in r: reasons[re.sub(r"\d+", "N", r["why"])[:100]].append(r)
+        for what in {re.sub(r"[\d.]+", "N", w)[:100] for w, _ in r["faults"]}: kinds[what].append(r["file"])
+        if state == "refused": reasons[re.sub(r"\d+", "N", r["why"])[:100]].append(r)
         if state == "unchecked": unchecked[r["checked"]] += 1
     states = "ok", "unchecked", "refused", "FAULT"
+    by_count = lambda groups: sorted(groups.items(), key=lambda i: -len(i[1]))
     print(f"{'folder':40}" + "".join(f"{s:>10}" for s in states))
-    for name in sorted(rows, key=lambda n: (n == "all", n)): print(f"{name:40}" + "".join(f"{rows[name][s]:10}" for s in states))
+    for name in sorted(rows, key=lambda n: (n == "all", n)):
+        print(f"{name:40}" + "".join(f"{rows[name][s]:10}" for s in states))
     print("\nrefused; how many of these ImageMagick reads without a word; why")
-    for why, rs in sorted(reasons.items(), key=lambda i: -len(i[1])): print(f"{len(rs):6} {sum(r['others'] for r in rs):6}  {why}   [{rs[0]['file']}]")
+    for why, rs in by_count(reasons): print(f"{len(rs):6} {sum(r['others'] for r in rs):6}  {why}   [{rs[0]['file']}]")
     print("\nok, but unchecked, as there is no truth")
     for why, n in unchecked.most_common(): print(f"{n:6}  {why}")
     print("\nfaults")
-    for what, names in sorted(kinds.items(), key=lambda i: -len(i[1])): print(f"{len(names):6}  {what}   [{names[0]}]")
+    for what, names in by_count(kinds): print(f"{len(names):6}  {what}   [{names[0]}]")
     return 1 if kinds else 0
-
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -498,13 +486,13 @@ def main():
             for what, command in r["faults"]: print(f"{r['file']}\n    {what}\n    {command}", file=faults, flush=True)
             left = (time.monotonic() - begin) / len(results) * (len(files) - len(results)) / 60
             if sys.stderr.isatty():
-                print(f"\r{len(results)} of {len(files)} files, {bad} with faults, {left:.0f} min left   ", end="", file=sys.stderr, flush=True)
+                print(f"\r{len(results)} of {len(files)} files, {bad} with faults, {left:.0f} min left   ", end="", file=sys.stderr,
+                  flush=True)
     print(file=sys.stderr)
     shutil.rmtree(o.out + "/work", ignore_errors=True)
     status = report(sorted(results, key=lambda r: r["file"]))
     print(f"\n{o.out}/results.jsonl, {o.out}/faults.txt")
     return status
-
 
 if __name__ == "__main__":
     sys.exit(main())
