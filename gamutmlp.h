@@ -192,14 +192,18 @@ typedef struct gmlp_writer {
     int (*write)(void *user, const void *bytes, size_t size);
 } gmlp_writer;
 
-/* Instruction sets, for opts.isa. AUTO takes the best one the processor has. Asking for one
-   that the processor or the build lacks gives GMLP_E_ARGUMENT. */
+/* Instruction sets, for opts.isa. AUTO takes the best one the processor has; all give the same bytes. Asking for one
+   that the processor or the build lacks gives GMLP_E_ARGUMENT. SSE4.1 is for x86 without AVX2, and for 32-bit builds
+   (with SSE2 at least). Like WebAssembly it has no fused multiply-add: training, and curves, are much slower there than
+   the width says. */
 typedef enum gmlp_isa {
     GMLP_ISA_AUTO = 0,
     GMLP_ISA_SCALAR = 1,
-    GMLP_ISA_AVX2 = 2,
+    GMLP_ISA_AVX2 = 2,   /* and FMA */
     GMLP_ISA_AVX512 = 3, /* F and BW */
-    GMLP_ISA_NEON = 4
+    GMLP_ISA_NEON = 4,
+    GMLP_ISA_SSE41 = 5,
+    GMLP_ISA_WASM = 6    /* WebAssembly built with -msimd128; no run-time choice */
 } gmlp_isa;
 GMLP_DEF int gmlp_isa_available(int isa);      /* 1 or 0; AUTO is always available */
 GMLP_DEF const char *gmlp_isa_name(int isa);   /* "avx512"; AUTO gives the name of the choice */
@@ -800,10 +804,12 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define GMLP__INLINE static __forceinline
+#define GMLP__NOINLINE static __declspec(noinline)
 #define GMLP__RESTRICT __restrict
 #define GMLP__UNUSED
 #else
 #define GMLP__INLINE static inline __attribute__((always_inline))
+#define GMLP__NOINLINE static __attribute__((noinline))
 #define GMLP__RESTRICT __restrict__
 #define GMLP__UNUSED __attribute__((unused))
 #endif
@@ -824,6 +830,9 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 #define GMLP__SSE2
 #endif
 
+#if defined(GMLP__SSE2) && !defined(GMLP_NO_SIMD)
+#define GMLP__HAS_SSE41
+#endif
 #if defined(GMLP__X64) && !defined(GMLP_NO_SIMD)
 #define GMLP__HAS_AVX2
 /* macOS keeps AVX-512 state off until first use and traps; the gain is not worth the care. */
@@ -835,11 +844,11 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 #if defined(GMLP__ARM64) && !defined(__AARCH64EB__) && !defined(GMLP_NO_SIMD)
 #define GMLP__HAS_NEON
 #endif
-
-#if defined(GMLP__SSE2) && !defined(GMLP__X64)
-#include <emmintrin.h>
+#if defined(__wasm_simd128__) && !defined(GMLP_NO_SIMD)
+#define GMLP__HAS_WASM
 #endif
-#ifdef GMLP__X64
+
+#ifdef GMLP__SSE2
 #include <immintrin.h>
 /* clang hides these from immintrin.h when it imitates MSVC; including them again is harmless. */
 #if defined(__clang__) && defined(_MSC_VER)
@@ -856,6 +865,9 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 #endif
 #ifdef GMLP__HAS_NEON
 #include <arm_neon.h>
+#endif
+#ifdef GMLP__HAS_WASM
+#include <wasm_simd128.h>
 #endif
 #if defined(GMLP__ARM64) && defined(_MSC_VER)
 #include <intrin.h>
@@ -1054,17 +1066,22 @@ static float gmlp__fmaf(float a, float b, float c) {
 }
 
 /* Instruction sets. */
-#ifdef GMLP__HAS_AVX2
+#ifdef GMLP__HAS_SSE41
 static void gmlp__cpuid(uint32_t leaf, uint32_t r[4]) {
 #if defined(_MSC_VER) && !defined(__clang__)
     int v[4], i;
     __cpuidex(v, (int)leaf, 0);
     for (i = 0; i < 4; i++) r[i] = (uint32_t)v[i];
+#elif defined(__i386__) /* ebx may be the register of position-independent code */
+    __asm__ __volatile__("xchgl %%ebx, %1\n\tcpuid\n\txchgl %%ebx, %1"
+                         : "=a"(r[0]), "=r"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
 #else
     __asm__ __volatile__("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
 #endif
 }
+#endif
 
+#ifdef GMLP__HAS_AVX2
 static uint32_t gmlp__xcr0(void) {
 #if defined(_MSC_VER) && !defined(__clang__)
     return (uint32_t)_xgetbv(0);
@@ -1080,28 +1097,39 @@ static uint32_t gmlp__xcr0(void) {
 static int gmlp__isa_best(void) {
 #if defined(GMLP__HAS_NEON)
     return GMLP_ISA_NEON;
-#elif defined(GMLP__HAS_AVX2)
-    uint32_t r[4], fma, xcr0;
+#elif defined(GMLP__HAS_WASM)
+    return GMLP_ISA_WASM;
+#elif defined(GMLP__HAS_SSE41)
+    uint32_t r[4];
+    int best;
+#ifdef GMLP__HAS_AVX2
+    uint32_t leaves, avx, xcr0;
     gmlp__cpuid(0, r);
-    if (r[0] < 7) return GMLP_ISA_SCALAR;
+    leaves = r[0];
+#endif
     gmlp__cpuid(1, r);
-    fma = r[2] >> 12 & 1;
-    if (!(r[2] >> 27 & 1)) return GMLP_ISA_SCALAR; /* OSXSAVE */
+    best = r[2] >> 19 & 1 ? GMLP_ISA_SSE41 : GMLP_ISA_SCALAR;
+#ifdef GMLP__HAS_AVX2
+    avx = r[2] >> 12 & r[2] >> 27 & 1; /* FMA, OSXSAVE */
+    if (leaves < 7 || !avx) return best;
     xcr0 = gmlp__xcr0();
     gmlp__cpuid(7, r);
-    if (!fma || !(r[1] >> 5 & 1) || (xcr0 & 6) != 6) return GMLP_ISA_SCALAR;
+    if (!(r[1] >> 5 & 1) || (xcr0 & 6) != 6) return best;
+    best = GMLP_ISA_AVX2;
 #ifdef GMLP__HAS_AVX512
-    if ((r[1] >> 16 & 1) && (r[1] >> 30 & 1) && (xcr0 & 0xe6) == 0xe6) return GMLP_ISA_AVX512; /* F and BW */
+    if ((r[1] >> 16 & 1) && (r[1] >> 30 & 1) && (xcr0 & 0xe6) == 0xe6) best = GMLP_ISA_AVX512; /* F and BW */
 #endif
-    return GMLP_ISA_AVX2;
+#endif
+    return best;
 #else
     return GMLP_ISA_SCALAR;
 #endif
 }
 
 GMLP_DEF int gmlp_isa_available(int isa) {
-    int best = gmlp__isa_best();
+    const int best = gmlp__isa_best();
     if (isa == GMLP_ISA_AUTO || isa == GMLP_ISA_SCALAR || isa == best) return 1;
+    if (isa == GMLP_ISA_SSE41) return best == GMLP_ISA_AVX2 || best == GMLP_ISA_AVX512;
     return isa == GMLP_ISA_AVX2 && best == GMLP_ISA_AVX512;
 }
 
@@ -1111,6 +1139,8 @@ GMLP_DEF const char *gmlp_isa_name(int isa) {
         case GMLP_ISA_AVX2: return "avx2";
         case GMLP_ISA_AVX512: return "avx512";
         case GMLP_ISA_NEON: return "neon";
+        case GMLP_ISA_SSE41: return "sse41";
+        case GMLP_ISA_WASM: return "wasm";
         default: return "unknown";
     }
 }
@@ -1274,8 +1304,15 @@ static const float gmlp__phase[2 * GMLP_MAX_BANDS] = {
 #define GMLP__PASS_AVX2 2
 #define GMLP__PASS_AVX512 3
 #define GMLP__PASS_NEON 4
+#define GMLP__PASS_SSE41 5
+#define GMLP__PASS_WASM 6
 #include GMLP_HEADER_FILENAME
 #undef GMLP__PASS
+#ifdef GMLP__HAS_SSE41
+#define GMLP__PASS GMLP__PASS_SSE41
+#include GMLP_HEADER_FILENAME
+#undef GMLP__PASS
+#endif
 #ifdef GMLP__HAS_AVX2
 #define GMLP__PASS GMLP__PASS_AVX2
 #include GMLP_HEADER_FILENAME
@@ -1299,6 +1336,11 @@ static const float gmlp__phase[2 * GMLP_MAX_BANDS] = {
 #include GMLP_HEADER_FILENAME
 #undef GMLP__PASS
 #endif
+#ifdef GMLP__HAS_WASM
+#define GMLP__PASS GMLP__PASS_WASM
+#include GMLP_HEADER_FILENAME
+#undef GMLP__PASS
+#endif
 
 /* The table for opts.isa; NULL if it is not available. */
 static const gmlp__kernels *gmlp__select(int isa) {
@@ -1314,6 +1356,12 @@ static const gmlp__kernels *gmlp__select(int isa) {
 #endif
 #ifdef GMLP__HAS_NEON
         case GMLP_ISA_NEON: return &gmlp__kernels_neon;
+#endif
+#ifdef GMLP__HAS_SSE41
+        case GMLP_ISA_SSE41: return &gmlp__kernels_sse41;
+#endif
+#ifdef GMLP__HAS_WASM
+        case GMLP_ISA_WASM: return &gmlp__kernels_wasm;
 #endif
         default: return NULL;
     }
@@ -6553,6 +6601,11 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
       near16(p,margin)         bit i: byte i is within margin of 0 or 255
       GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE V4_ADD
       V4_FMA(s,a,b)            s a float: s * a + b
+   Passes without a fused multiply-add, whose V_FMA is FN(fma) below, have besides
+      GMLP__D                  vector of W / 2 doubles; D_ADD D_SUB D_MUL
+      D_LOWER(a) D_UPPER(a)    from half of the lanes;  D_FLOATS(a,b)  back
+      D_WORDS(a,b,n)           the lower (n = 0) or upper (1) 32 bits of each
+      I_OR I_EQUAL I_LEAST     equal: all bits set; the smaller one without sign;  I_ANY(a)  nonzero if a bit is set
 */
 #ifdef GMLP__PASS
 
@@ -7067,6 +7120,270 @@ static inline uint32_t gmlp__near16_neon(const unsigned char *p, int margin) {
                      close = vandq_u8(vcleq_u8(vminq_u8(v, vmvnq_u8(v)), vdupq_n_u8((uint8_t)margin)), vld1q_u8(bit));
     return (uint32_t)vaddv_u8(vget_low_u8(close)) | (uint32_t)vaddv_u8(vget_high_u8(close)) << 8;
 }
+
+#elif GMLP__PASS == GMLP__PASS_SSE41
+#define GMLP__FN(name) gmlp__##name##_sse41
+#if defined(_MSC_VER) && !defined(__clang__)
+#define GMLP__TARGET
+#else
+#define GMLP__TARGET __attribute__((target("sse4.1")))
+#endif
+#define GMLP__W 4
+#define GMLP__VF __m128
+#define GMLP__VI __m128i
+#define GMLP__V_LOAD(p) _mm_loadu_ps(p)
+#define GMLP__V_STORE(p, a) _mm_storeu_ps(p, a)
+#define GMLP__V_SET1(s) _mm_set1_ps(s)
+#define GMLP__V_ADD(a, b) _mm_add_ps(a, b)
+#define GMLP__V_SUB(a, b) _mm_sub_ps(a, b)
+#define GMLP__V_MUL(a, b) _mm_mul_ps(a, b)
+#define GMLP__V_DIV(a, b) _mm_div_ps(a, b)
+#define GMLP__V_SQRT(a) _mm_sqrt_ps(a)
+#define GMLP__V_MAX(a, b) _mm_max_ps(a, b)
+#define GMLP__V_MIN(a, b) _mm_min_ps(a, b)
+#define GMLP__V_FMA(a, b, c) gmlp__fma_sse41(a, b, c)
+#define GMLP__V_ROUND(a) _mm_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+#define GMLP__V_LESS(a, b, x, y) _mm_blendv_ps(y, x, _mm_cmplt_ps(a, b))
+#define GMLP__V_GATHER(p, i) gmlp__gather4_sse41(p, i)
+#define GMLP__V_TO_INT(a) _mm_cvtps_epi32(a)
+#define GMLP__V_FROM_INT(a) _mm_cvtepi32_ps(a)
+#define GMLP__V_AS_INT(a) _mm_castps_si128(a)
+#define GMLP__V_AS_FLOAT(a) _mm_castsi128_ps(a)
+#define GMLP__V_MANTISSA(a) _mm_or_ps(_mm_and_ps(a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7fffff))), GMLP__V_SET1(1.0f))
+#define GMLP__I_LOAD(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
+#define GMLP__I_SET1(s) _mm_set1_epi32((int)(s))
+#define GMLP__I_ADD(a, b) _mm_add_epi32(a, b)
+#define GMLP__I_SUB(a, b) _mm_sub_epi32(a, b)
+#define GMLP__I_AND(a, b) _mm_and_si128(a, b)
+#define GMLP__I_XOR(a, b) _mm_xor_si128(a, b)
+#define GMLP__I_SHL(a, n) _mm_slli_epi32(a, n)
+#define GMLP__I_SAR(a, n) _mm_srai_epi32(a, n)
+#define GMLP__I_STORE(p, a) _mm_storeu_si128((__m128i *)(void *)(p), a)
+#define GMLP__P_ADD(a, b) _mm_add_epi16(a, b)
+#define GMLP__P_MULHI(a, b) _mm_mulhi_epu16(a, b)
+#define GMLP__P_RELU(a) _mm_max_epi16(a, _mm_setzero_si128())
+#define GMLP__P_DOT(s, a, b) _mm_add_epi32(s, _mm_madd_epi16(a, b))
+#define GMLP__TILE(X) X(0, 1, 0) X(2, 3, 1)
+#define GMLP__TILE_COUNT 4
+#define GMLP__V_LOOK16(p, i) gmlp__gather4_sse41(p, GMLP__I_AND(i, GMLP__I_SET1(15)))
+#define GMLP__V_ANY_LESS(a, b) _mm_movemask_ps(_mm_cmplt_ps(a, b))
+#define GMLP__V4 __m128
+#define GMLP__V4_LOAD(p) _mm_loadu_ps(p)
+#define GMLP__V4_STORE(p, a) _mm_storeu_ps(p, a)
+#define GMLP__V4_ADD(a, b) _mm_add_ps(a, b)
+#define GMLP__V4_FMA(s, a, b) gmlp__fma_sse41(_mm_set1_ps(s), a, b)
+#define GMLP__D __m128d
+#define GMLP__D_LOWER(a) _mm_cvtps_pd(a)
+#define GMLP__D_UPPER(a) _mm_cvtps_pd(_mm_movehl_ps(a, a))
+#define GMLP__D_ADD(a, b) _mm_add_pd(a, b)
+#define GMLP__D_SUB(a, b) _mm_sub_pd(a, b)
+#define GMLP__D_MUL(a, b) _mm_mul_pd(a, b)
+#define GMLP__D_FLOATS(a, b) _mm_movelh_ps(_mm_cvtpd_ps(a), _mm_cvtpd_ps(b))
+#define GMLP__D_WORDS(a, b, n) _mm_castps_si128(_mm_shuffle_ps(_mm_castpd_ps(a), _mm_castpd_ps(b), 0x88 + (n) * 0x55))
+#define GMLP__I_OR(a, b) _mm_or_si128(a, b)
+#define GMLP__I_EQUAL(a, b) _mm_cmpeq_epi32(a, b)
+#define GMLP__I_LEAST(a, b) _mm_min_epu32(a, b)
+#define GMLP__I_ANY(a) _mm_movemask_epi8(a)
+#define GMLP__ROWS(X) X(0) X(1) X(2) X(3)
+#define GMLP__ROWS_COUNT 4
+
+GMLP__TARGET GMLP__INLINE void gmlp__turn_sse41(const int32_t *h, size_t row, __m128i t[4]) {
+    const __m128i v0 = GMLP__I_LOAD(h), v1 = GMLP__I_LOAD(h + row);
+    const __m128i v2 = GMLP__I_LOAD(h + 2 * row), v3 = GMLP__I_LOAD(h + 3 * row);
+    const __m128i a = _mm_unpacklo_epi32(v0, v1), b = _mm_unpacklo_epi32(v2, v3);
+    const __m128i c = _mm_unpackhi_epi32(v0, v1), d = _mm_unpackhi_epi32(v2, v3);
+    t[0] = _mm_unpacklo_epi64(a, b), t[1] = _mm_unpackhi_epi64(a, b);
+    t[2] = _mm_unpacklo_epi64(c, d), t[3] = _mm_unpackhi_epi64(c, d);
+}
+GMLP__TARGET GMLP__INLINE __m128 gmlp__gather4_sse41(const float *p, __m128i i) {
+    return _mm_setr_ps(p[_mm_cvtsi128_si32(i)], p[_mm_extract_epi32(i, 1)], p[_mm_extract_epi32(i, 2)],
+                       p[_mm_extract_epi32(i, 3)]);
+}
+/* Bytes of two pixels each. NO gives 0, also a little larger. */
+#define GMLP__NO -128, -128
+#define GMLP__NONE GMLP__NO, GMLP__NO
+GMLP__TARGET GMLP__INLINE __m128i gmlp__take16_sse41(const unsigned char *p, int c) {
+    const __m128i at = _mm_set1_epi8((char)(2 * c));
+    const __m128i lower = _mm_setr_epi8(0, 1, GMLP__NO, 6, 7, GMLP__NONE, GMLP__NONE, GMLP__NO);
+    const __m128i upper = _mm_setr_epi8(GMLP__NONE, GMLP__NONE, 4, 5, GMLP__NO, 10, 11, GMLP__NO);
+    return _mm_or_si128(_mm_shuffle_epi8(GMLP__I_LOAD(p), _mm_add_epi8(lower, at)),
+                        _mm_shuffle_epi8(GMLP__I_LOAD(p + 8), _mm_add_epi8(upper, at)));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put8_sse41(unsigned char *p, __m128i r, __m128i g, __m128i b) {
+    const __m128i v = _mm_or_si128(_mm_or_si128(r, _mm_slli_epi32(g, 8)), _mm_slli_epi32(b, 16));
+    const __m128i w = _mm_shuffle_epi8(v, _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, GMLP__NONE));
+    const int32_t last = _mm_extract_epi32(w, 2);
+    _mm_storel_epi64((__m128i *)(void *)p, w);
+    memcpy(p + 8, &last, 4);
+}
+GMLP__TARGET GMLP__INLINE void gmlp__put16_sse41(unsigned char *p, __m128i r, __m128i g, __m128i b) {
+    const __m128i rg = _mm_or_si128(r, _mm_slli_epi32(g, 16));
+    const __m128i v = _mm_shuffle_epi8(rg, _mm_setr_epi8(0, 1, 2, 3, GMLP__NO, 4, 5, 6, 7, GMLP__NO, 8, 9, 10, 11));
+    const __m128i w = _mm_shuffle_epi8(b, _mm_setr_epi8(GMLP__NONE, 0, 1, GMLP__NONE, 4, 5, GMLP__NONE));
+    const __m128i x = _mm_slli_si128(_mm_srli_si128(rg, 12), 2);
+    const __m128i y = _mm_shuffle_epi8(b, _mm_setr_epi8(8, 9, GMLP__NONE, 12, 13, GMLP__NONE, GMLP__NONE));
+    GMLP__I_STORE(p, _mm_or_si128(v, w));
+    _mm_storel_epi64((__m128i *)(void *)(p + 16), _mm_or_si128(x, y));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__narrow_sse41(unsigned char *p, __m128i i) {
+    _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi32(i, i));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__add16_sse41(uint16_t *s, const unsigned char *p, const unsigned char *q) {
+    int i;
+    for (i = 0; i < 16; i += 8) {
+        const __m128i in = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)(p + i)));
+        const __m128i out = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)(const void *)(q + i)));
+        GMLP__I_STORE(s + i, _mm_sub_epi16(_mm_add_epi16(GMLP__I_LOAD(s + i), in), out));
+    }
+}
+GMLP__TARGET GMLP__INLINE uint32_t gmlp__near16_sse41(const unsigned char *p, int margin) {
+    const __m128i v = GMLP__I_LOAD(p), most = _mm_set1_epi8((char)margin);
+    const __m128i away = _mm_min_epu8(v, _mm_xor_si128(v, _mm_set1_epi8(-1)));
+    return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(away, most), most));
+}
+
+#elif GMLP__PASS == GMLP__PASS_WASM
+#define GMLP__FN(name) gmlp__##name##_wasm
+#define GMLP__TARGET
+#define GMLP__W 4
+#define GMLP__VF v128_t
+#define GMLP__VI v128_t
+#define GMLP__V_LOAD(p) wasm_v128_load(p)
+#define GMLP__V_STORE(p, a) wasm_v128_store(p, a)
+#define GMLP__V_SET1(s) wasm_f32x4_splat(s)
+#define GMLP__V_ADD(a, b) wasm_f32x4_add(a, b)
+#define GMLP__V_SUB(a, b) wasm_f32x4_sub(a, b)
+#define GMLP__V_MUL(a, b) wasm_f32x4_mul(a, b)
+#define GMLP__V_DIV(a, b) wasm_f32x4_div(a, b)
+#define GMLP__V_SQRT(a) wasm_f32x4_sqrt(a)
+#define GMLP__V_MAX(a, b) wasm_f32x4_pmax(b, a)
+#define GMLP__V_MIN(a, b) wasm_f32x4_pmin(b, a)
+#define GMLP__V_FMA(a, b, c) gmlp__fma_wasm(a, b, c)
+#define GMLP__V_ROUND(a) wasm_f32x4_nearest(a)
+#define GMLP__V_LESS(a, b, x, y) wasm_v128_bitselect(x, y, wasm_f32x4_lt(a, b))
+#define GMLP__V_GATHER(p, i) gmlp__gather4_wasm(p, i)
+#define GMLP__V_TO_INT(a) wasm_i32x4_trunc_sat_f32x4(wasm_f32x4_nearest(a))
+#define GMLP__V_FROM_INT(a) wasm_f32x4_convert_i32x4(a)
+#define GMLP__V_AS_INT(a) (a)
+#define GMLP__V_AS_FLOAT(a) (a)
+#define GMLP__V_MANTISSA(a) wasm_v128_or(wasm_v128_and(a, GMLP__I_SET1(0x7fffff)), GMLP__V_SET1(1.0f))
+#define GMLP__I_LOAD(p) wasm_v128_load(p)
+#define GMLP__I_SET1(s) wasm_i32x4_splat((int32_t)(s))
+#define GMLP__I_ADD(a, b) wasm_i32x4_add(a, b)
+#define GMLP__I_SUB(a, b) wasm_i32x4_sub(a, b)
+#define GMLP__I_AND(a, b) wasm_v128_and(a, b)
+#define GMLP__I_XOR(a, b) wasm_v128_xor(a, b)
+#define GMLP__I_SHL(a, n) wasm_i32x4_shl(a, n)
+#define GMLP__I_SAR(a, n) wasm_i32x4_shr(a, n)
+#define GMLP__I_STORE(p, a) wasm_v128_store(p, a)
+#define GMLP__P_ADD(a, b) wasm_i16x8_add(a, b)
+#define GMLP__P_MULHI(a, b)                                                                                         \
+    wasm_i16x8_shuffle(wasm_u32x4_extmul_low_u16x8(a, b), wasm_u32x4_extmul_high_u16x8(a, b), 1, 3, 5, 7, 9, 11, 13, 15)
+#define GMLP__P_RELU(a) wasm_i16x8_max(a, wasm_i16x8_splat(0))
+#define GMLP__P_DOT(s, a, b) wasm_i32x4_add(s, wasm_i32x4_dot_i16x8(a, b))
+#define GMLP__TILE(X) X(0, 1, 0) X(2, 3, 1)
+#define GMLP__TILE_COUNT 4
+#define GMLP__V_LOOK16(p, i) gmlp__gather4_wasm(p, GMLP__I_AND(i, GMLP__I_SET1(15)))
+#define GMLP__V_ANY_LESS(a, b) wasm_v128_any_true(wasm_f32x4_lt(a, b))
+#define GMLP__V4 v128_t
+#define GMLP__V4_LOAD(p) wasm_v128_load(p)
+#define GMLP__V4_STORE(p, a) wasm_v128_store(p, a)
+#define GMLP__V4_ADD(a, b) wasm_f32x4_add(a, b)
+#define GMLP__V4_FMA(s, a, b) gmlp__fma_wasm(wasm_f32x4_splat(s), a, b)
+#define GMLP__D v128_t
+#define GMLP__D_LOWER(a) wasm_f64x2_promote_low_f32x4(a)
+#define GMLP__D_UPPER(a) wasm_f64x2_promote_low_f32x4(wasm_i64x2_shuffle(a, a, 1, 1))
+#define GMLP__D_ADD(a, b) wasm_f64x2_add(a, b)
+#define GMLP__D_SUB(a, b) wasm_f64x2_sub(a, b)
+#define GMLP__D_MUL(a, b) wasm_f64x2_mul(a, b)
+#define GMLP__D_FLOATS(a, b) wasm_i64x2_shuffle(wasm_f32x4_demote_f64x2_zero(a), wasm_f32x4_demote_f64x2_zero(b), 0, 2)
+#define GMLP__D_WORDS(a, b, n) wasm_i32x4_shuffle(a, b, n, 2 + (n), 4 + (n), 6 + (n))
+#define GMLP__I_OR(a, b) wasm_v128_or(a, b)
+#define GMLP__I_EQUAL(a, b) wasm_i32x4_eq(a, b)
+#define GMLP__I_LEAST(a, b) wasm_u32x4_min(a, b)
+#define GMLP__I_ANY(a) wasm_v128_any_true(a)
+#define GMLP__ROWS(X) X(0) X(1) X(2) X(3)
+#define GMLP__ROWS_COUNT 4
+
+GMLP__INLINE void gmlp__turn_wasm(const int32_t *h, size_t row, v128_t t[4]) {
+    const v128_t v0 = GMLP__I_LOAD(h), v1 = GMLP__I_LOAD(h + row);
+    const v128_t v2 = GMLP__I_LOAD(h + 2 * row), v3 = GMLP__I_LOAD(h + 3 * row);
+    const v128_t a = wasm_i32x4_shuffle(v0, v1, 0, 4, 1, 5), b = wasm_i32x4_shuffle(v2, v3, 0, 4, 1, 5);
+    const v128_t c = wasm_i32x4_shuffle(v0, v1, 2, 6, 3, 7), d = wasm_i32x4_shuffle(v2, v3, 2, 6, 3, 7);
+    t[0] = wasm_i64x2_shuffle(a, b, 0, 2), t[1] = wasm_i64x2_shuffle(a, b, 1, 3);
+    t[2] = wasm_i64x2_shuffle(c, d, 0, 2), t[3] = wasm_i64x2_shuffle(c, d, 1, 3);
+}
+GMLP__INLINE v128_t gmlp__gather4_wasm(const float *p, v128_t i) {
+    return wasm_f32x4_make(p[wasm_i32x4_extract_lane(i, 0)], p[wasm_i32x4_extract_lane(i, 1)],
+                           p[wasm_i32x4_extract_lane(i, 2)], p[wasm_i32x4_extract_lane(i, 3)]);
+}
+GMLP__INLINE v128_t gmlp__take16_wasm(const unsigned char *p, int c) {
+    uint16_t v[12];
+    memcpy(v, p, 24);
+    return wasm_i32x4_make(v[c], v[3 + c], v[6 + c], v[9 + c]);
+}
+GMLP__INLINE void gmlp__put8_wasm(unsigned char *p, v128_t r, v128_t g, v128_t b) {
+    const v128_t v = wasm_v128_or(wasm_v128_or(r, wasm_i32x4_shl(g, 8)), wasm_i32x4_shl(b, 16));
+    const v128_t w = wasm_i8x16_shuffle(v, v, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 0, 0, 0, 0);
+    wasm_v128_store64_lane(p, w, 0);
+    wasm_v128_store32_lane(p + 8, w, 2);
+}
+GMLP__INLINE void gmlp__put16_wasm(unsigned char *p, v128_t r, v128_t g, v128_t b) {
+    const v128_t rg = wasm_v128_or(r, wasm_i32x4_shl(g, 16));
+    wasm_v128_store(p, wasm_i16x8_shuffle(rg, b, 0, 1, 8, 2, 3, 10, 4, 5));
+    wasm_v128_store64_lane(p + 16, wasm_i16x8_shuffle(rg, b, 12, 6, 7, 14, 0, 0, 0, 0), 0);
+}
+GMLP__INLINE void gmlp__narrow_wasm(unsigned char *p, v128_t i) {
+    wasm_v128_store64_lane(p, wasm_u16x8_narrow_i32x4(i, i), 0);
+}
+GMLP__INLINE void gmlp__add16_wasm(uint16_t *s, const unsigned char *p, const unsigned char *q) {
+    int i;
+    for (i = 0; i < 16; i += 8)
+        wasm_v128_store(s + i, wasm_i16x8_sub(wasm_i16x8_add(wasm_v128_load(s + i), wasm_u16x8_load8x8(p + i)),
+                                              wasm_u16x8_load8x8(q + i)));
+}
+GMLP__INLINE uint32_t gmlp__near16_wasm(const unsigned char *p, int margin) {
+    const v128_t v = wasm_v128_load(p);
+    return wasm_i8x16_bitmask(wasm_u8x16_le(wasm_u8x16_min(v, wasm_v128_not(v)), wasm_u8x16_splat((uint8_t)margin)));
+}
+#endif
+
+#ifdef GMLP__D
+/* Products are exact in double. Rounding a sum twice, to double and to float, differs from rounding it once only if the
+   double lies in the middle between two floats: its lower 29 bits are 2^28 then. Floats below 2^-126 have fewer bits:
+   doubles down there are all in doubt, but for 0. What is in doubt, and not exact, gets gmlp__fmaf. */
+#define GMLP__BETWEEN(s, u) GMLP__I_EQUAL(GMLP__I_SHL(GMLP__D_WORDS(s, u, 0), 3), GMLP__I_SET1(INT32_MIN))
+#define GMLP__UP_TO(a, most) GMLP__I_EQUAL(GMLP__I_LEAST(a, GMLP__I_SET1(most)), a)
+
+GMLP__TARGET GMLP__NOINLINE GMLP__VF GMLP__FN(fma)(GMLP__VF a, GMLP__VF b, GMLP__VF c) {
+    const GMLP__D p = GMLP__D_MUL(GMLP__D_LOWER(a), GMLP__D_LOWER(b)), d = GMLP__D_LOWER(c), s = GMLP__D_ADD(p, d);
+    const GMLP__D q = GMLP__D_MUL(GMLP__D_UPPER(a), GMLP__D_UPPER(b)), f = GMLP__D_UPPER(c), u = GMLP__D_ADD(q, f);
+    const GMLP__VI twice = GMLP__I_SUB(GMLP__I_SHL(GMLP__D_WORDS(s, u, 1), 1), GMLP__I_SET1(1)); /* 0: the largest */
+    const GMLP__VI doubt = GMLP__I_OR(GMLP__BETWEEN(s, u), GMLP__UP_TO(twice, 2 * (1023 - 126) * 0x100000));
+    if (GMLP__I_ANY(doubt)) { /* mostly a sum without an error */
+#define GMLP__X(p, d, s, t) GMLP__D_ADD(GMLP__D_SUB(p, GMLP__D_SUB(s, t)), GMLP__D_SUB(d, t))
+        const GMLP__D t = GMLP__D_SUB(s, p), v = GMLP__D_SUB(u, q), e = GMLP__X(p, d, s, t), g = GMLP__X(q, f, u, v);
+#undef GMLP__X
+        const GMLP__VI bits = GMLP__I_OR(GMLP__D_WORDS(e, g, 0), GMLP__D_WORDS(e, g, 1));
+        const GMLP__VI exact = GMLP__I_EQUAL(bits, GMLP__I_SET1(0));
+        if (GMLP__I_ANY(GMLP__I_AND(doubt, GMLP__I_XOR(exact, GMLP__I_SET1(-1))))) {
+            float x[3][GMLP__W];
+            size_t i;
+            GMLP__V_STORE(x[0], a);
+            GMLP__V_STORE(x[1], b);
+            GMLP__V_STORE(x[2], c);
+            for (i = 0; i < GMLP__W; i++) x[0][i] = gmlp__fmaf(x[0][i], x[1][i], x[2][i]);
+            return GMLP__V_LOAD(x[0]);
+        }
+    }
+    return GMLP__D_FLOATS(s, u);
+}
+/* One vector after the other would wait for its own results. */
+#define GMLP__AT_ONCE 4
+#define GMLP__POWER GMLP__NOINLINE
+#else
+#define GMLP__AT_ONCE 1
+#define GMLP__POWER GMLP__INLINE
 #endif
 
 /* Kernels of >>color. */
@@ -7084,7 +7401,20 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sign_of)(GMLP__VF y, GMLP__VF x) {
 typedef struct GMLP__FN(power_terms) {
     GMLP__VF in_scale, in_offset, toe_end, toe_slope, out_offset, t0, t1, t2, t3, t4, t5, t6, t7;
     const float *octave;
+#ifdef GMLP__D
+    GMLP__VF first; /* the polynomial at -0.5: of 0, of 1 and of other powers of 2 */
+#endif
 } GMLP__FN(power_terms);
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(polynomial)(const GMLP__FN(power_terms) *p, GMLP__VF t) {
+    GMLP__VF y = GMLP__V_FMA(p->t7, t, p->t6);
+    y = GMLP__V_FMA(y, t, p->t5);
+    y = GMLP__V_FMA(y, t, p->t4);
+    y = GMLP__V_FMA(y, t, p->t3);
+    y = GMLP__V_FMA(y, t, p->t2);
+    y = GMLP__V_FMA(y, t, p->t1);
+    return GMLP__V_FMA(y, t, p->t0);
+}
 
 GMLP__TARGET GMLP__INLINE GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp__curve *c) {
     GMLP__FN(power_terms) p;
@@ -7102,24 +7432,65 @@ GMLP__TARGET GMLP__INLINE GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp_
     p.t6 = GMLP__V_SET1(c->term[6]);
     p.t7 = GMLP__V_SET1(c->term[7]);
     p.octave = c->octave;
+#ifdef GMLP__D
+    p.first = GMLP__FN(polynomial)(&p, GMLP__V_SET1(-0.5f));
+#endif
     return p;
 }
 
-/* a is not negative. close: it is not above 1 either, and the curve is gmlp__curve_near. */
-GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(power)(const GMLP__FN(power_terms) *p, GMLP__VF a, const int close) {
-    const GMLP__VF u = GMLP__V_FMA(a, p->in_scale, p->in_offset);
-    const GMLP__VI e = GMLP__I_SAR(GMLP__V_AS_INT(u), 23);
-    const GMLP__VF t = GMLP__V_SUB(GMLP__V_MANTISSA(u), GMLP__V_SET1(1.5f));
-    GMLP__VF y = GMLP__V_FMA(p->t7, t, p->t6);
-    y = GMLP__V_FMA(y, t, p->t5);
-    y = GMLP__V_FMA(y, t, p->t4);
-    y = GMLP__V_FMA(y, t, p->t3);
-    y = GMLP__V_FMA(y, t, p->t2);
-    y = GMLP__V_FMA(y, t, p->t1);
-    y = GMLP__V_FMA(y, t, p->t0);
-    y = GMLP__V_FMA(y, close ? GMLP__V_LOOK16(p->octave + 112, e) /* masked: inside the table even for NaN */
-                            : GMLP__V_GATHER(p->octave, GMLP__I_AND(e, GMLP__I_SET1(255))), p->out_offset);
-    return GMLP__V_LESS(a, p->toe_end, GMLP__V_MUL(a, p->toe_slope), y);
+#ifdef GMLP__D
+/* The same of several, with one look at the end whether anything was in doubt. Powers of 2, the ends of a curve above
+   all, would often be: few bits give a middle that is exact. */
+GMLP__TARGET GMLP__INLINE void GMLP__FN(polynomials)(const GMLP__FN(power_terms) *p, const GMLP__VF t[GMLP__AT_ONCE],
+                                                     GMLP__VF y[GMLP__AT_ONCE]) {
+    const GMLP__VF second = GMLP__V_SET1(-0.49999988f); /* the place after -0.5 */
+    GMLP__VI between[GMLP__AT_ONCE], least[GMLP__AT_ONCE];
+    int v;
+    for (v = 0; v < GMLP__AT_ONCE; v++) y[v] = p->t7, between[v] = GMLP__I_SET1(0), least[v] = GMLP__I_SET1(-1);
+#define GMLP__X(term)                                                                                               \
+    for (v = 0; v < GMLP__AT_ONCE; v++) {                                                                           \
+        const GMLP__D c = GMLP__D_LOWER(term); /* all lanes are the same */                                         \
+        const GMLP__D s = GMLP__D_ADD(GMLP__D_MUL(GMLP__D_LOWER(y[v]), GMLP__D_LOWER(t[v])), c);                    \
+        const GMLP__D u = GMLP__D_ADD(GMLP__D_MUL(GMLP__D_UPPER(y[v]), GMLP__D_UPPER(t[v])), c);                    \
+        between[v] = GMLP__I_OR(between[v], GMLP__BETWEEN(s, u));                                                   \
+        y[v] = GMLP__D_FLOATS(s, u);                                                                                \
+        least[v] = GMLP__I_LEAST(least[v], GMLP__I_SHL(GMLP__V_AS_INT(y[v]), 1));                                   \
+    }
+    GMLP__X(p->t6) GMLP__X(p->t5) GMLP__X(p->t4) GMLP__X(p->t3) GMLP__X(p->t2) GMLP__X(p->t1) GMLP__X(p->t0)
+#undef GMLP__X
+    for (v = 0; v < GMLP__AT_ONCE; v++) {
+        GMLP__VF doubt = GMLP__V_AS_FLOAT(GMLP__I_OR(between[v], GMLP__UP_TO(least[v], 0x1000000)));
+        doubt = GMLP__V_LESS(t[v], second, GMLP__V_SET1(0.0f), doubt);
+        if (GMLP__I_ANY(GMLP__V_AS_INT(doubt))) y[v] = GMLP__FN(polynomial)(p, t[v]);
+        else y[v] = GMLP__V_LESS(t[v], second, p->first, y[v]);
+    }
+}
+#endif
+
+/* Of several vectors; y may be a, which is not negative. close: it is not above 1 either, and the curve is
+   gmlp__curve_near. */
+GMLP__TARGET GMLP__POWER void GMLP__FN(power)(const GMLP__FN(power_terms) *p, const GMLP__VF a[GMLP__AT_ONCE],
+                                              const int close, GMLP__VF y[GMLP__AT_ONCE]) {
+    GMLP__VF t[GMLP__AT_ONCE], w[GMLP__AT_ONCE];
+    GMLP__VI e[GMLP__AT_ONCE];
+    int v;
+    for (v = 0; v < GMLP__AT_ONCE; v++) {
+        const GMLP__VF u = GMLP__V_FMA(a[v], p->in_scale, p->in_offset);
+        e[v] = GMLP__I_SAR(GMLP__V_AS_INT(u), 23);
+        t[v] = GMLP__V_SUB(GMLP__V_MANTISSA(u), GMLP__V_SET1(1.5f));
+    }
+#ifdef GMLP__D
+    GMLP__FN(polynomials)(p, t, w);
+#else
+    w[0] = GMLP__FN(polynomial)(p, t[0]);
+#endif
+    for (v = 0; v < GMLP__AT_ONCE; v++) {
+        /* masked: inside the table even for NaN */
+        const GMLP__VF octave = close ? GMLP__V_LOOK16(p->octave + 112, e[v])
+                                      : GMLP__V_GATHER(p->octave, GMLP__I_AND(e[v], GMLP__I_SET1(255)));
+        w[v] = GMLP__V_FMA(w[v], octave, p->out_offset);
+        y[v] = GMLP__V_LESS(a[v], p->toe_end, GMLP__V_MUL(a[v], p->toe_slope), w[v]);
+    }
 }
 
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(segments)(const gmlp__curve *c, GMLP__VF x) {
@@ -7154,22 +7525,32 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(odd)(GMLP__VF x, GMLP__VF a, GMLP__V
     return GMLP__V_LESS(a, beyond, GMLP__FN(sign_of)(y, x), GMLP__V_LESS(GMLP__V_SET1(1.0f), a, x, nan));
 }
 
+/* x through a POWER curve; the parameters are constants. */
+GMLP__TARGET GMLP__INLINE void GMLP__FN(power_of)(const gmlp__curve *c, const float *x, float *y, size_t n,
+                                                  const int unit, const int close) {
+    const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
+    GMLP__VF a[GMLP__AT_ONCE], w[GMLP__AT_ONCE];
+    size_t i;
+    int v;
+    for (i = 0; i < n; i += GMLP__AT_ONCE * GMLP__W, x += GMLP__AT_ONCE * GMLP__W, y += GMLP__AT_ONCE * GMLP__W) {
+        for (v = 0; v < GMLP__AT_ONCE; v++) {
+            const GMLP__VF in = GMLP__V_LOAD(x + v * GMLP__W);
+            a[v] = unit ? GMLP__FN(clamped)(in, 1.0f) : GMLP__FN(abs)(in);
+        }
+        GMLP__FN(power)(&p, a, close, w);
+        for (v = 0; v < GMLP__AT_ONCE; v++) {
+            if (!unit) w[v] = GMLP__FN(odd)(GMLP__V_LOAD(x + v * GMLP__W), a[v], w[v]);
+            GMLP__V_STORE(y + v * GMLP__W, w[v]);
+        }
+    }
+}
+
 GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit) {
     size_t i;
     if (c->kind == GMLP__CURVE_POWER) {
-        const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
-        if (unit && gmlp__curve_near(c)) {
-            for (i = 0; i < n; i += GMLP__W)
-                GMLP__V_STORE(y + i, GMLP__FN(power)(&p, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f), 1));
-        } else if (unit) {
-            for (i = 0; i < n; i += GMLP__W)
-                GMLP__V_STORE(y + i, GMLP__FN(power)(&p, GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f), 0));
-        } else {
-            for (i = 0; i < n; i += GMLP__W) {
-                const GMLP__VF v = GMLP__V_LOAD(x + i), a = GMLP__FN(abs)(v);
-                GMLP__V_STORE(y + i, GMLP__FN(odd)(v, a, GMLP__FN(power)(&p, a, 0)));
-            }
-        }
+        if (unit && gmlp__curve_near(c)) GMLP__FN(power_of)(c, x, y, n, 1, 1);
+        else if (unit) GMLP__FN(power_of)(c, x, y, n, 1, 0);
+        else GMLP__FN(power_of)(c, x, y, n, 0, 0);
     } else if (c->kind == GMLP__CURVE_SEGMENTS) {
         for (i = 0; i < n; i += GMLP__W) {
             const GMLP__VF v = unit ? GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f) : GMLP__V_LOAD(x + i);
@@ -7204,15 +7585,23 @@ GMLP__TARGET static void GMLP__FN(matrix)(const float m[9], const float *r, cons
 GMLP__TARGET static void GMLP__FN(system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n) {
     const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
     const GMLP__VF zero = GMLP__V_SET1(0.0f);
-    size_t i;
-    for (i = 0; i < n; i += GMLP__W) {
-        const GMLP__VF x = GMLP__V_LOAD(r + i), y = GMLP__V_LOAD(g + i), z = GMLP__V_LOAD(b + i);
-        const GMLP__VF light = GMLP__V_FMA(GMLP__V_SET1(0.2627f), x, GMLP__V_FMA(GMLP__V_SET1(0.6780f), y,
-                                           GMLP__V_MUL(GMLP__V_SET1(0.0593f), z)));
-        const GMLP__VF gain = GMLP__V_LESS(zero, light, GMLP__FN(power)(&p, GMLP__V_MAX(light, zero), 0), zero);
-        GMLP__V_STORE(r + i, GMLP__V_MUL(x, gain));
-        GMLP__V_STORE(g + i, GMLP__V_MUL(y, gain));
-        GMLP__V_STORE(b + i, GMLP__V_MUL(z, gain));
+    GMLP__VF light[GMLP__AT_ONCE], gain[GMLP__AT_ONCE];
+    size_t i, j;
+    int v;
+    for (i = 0; i < n; i += GMLP__AT_ONCE * GMLP__W) {
+        for (v = 0, j = i; v < GMLP__AT_ONCE; v++, j += GMLP__W) {
+            const GMLP__VF x = GMLP__V_LOAD(r + j), y = GMLP__V_LOAD(g + j), z = GMLP__V_LOAD(b + j);
+            light[v] = GMLP__V_FMA(GMLP__V_SET1(0.2627f), x, GMLP__V_FMA(GMLP__V_SET1(0.6780f), y,
+                                   GMLP__V_MUL(GMLP__V_SET1(0.0593f), z)));
+            light[v] = GMLP__V_MAX(light[v], zero);
+        }
+        GMLP__FN(power)(&p, light, 0, gain);
+        for (v = 0, j = i; v < GMLP__AT_ONCE; v++, j += GMLP__W) {
+            gain[v] = GMLP__V_LESS(zero, light[v], gain[v], zero);
+            GMLP__V_STORE(r + j, GMLP__V_MUL(GMLP__V_LOAD(r + j), gain[v]));
+            GMLP__V_STORE(g + j, GMLP__V_MUL(GMLP__V_LOAD(g + j), gain[v]));
+            GMLP__V_STORE(b + j, GMLP__V_MUL(GMLP__V_LOAD(b + j), gain[v]));
+        }
     }
 }
 
@@ -7329,6 +7718,30 @@ GMLP__TARGET static void GMLP__FN(store_half)(const float *const y[3], unsigned 
                         GMLP__FN(to_half)(GMLP__V_LOAD(y[2] + i)));
 }
 
+#define GMLP__SHARE(k, c) GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step + (c)] * 4 + 1024 * (c))
+#define GMLP__PIXEL(k) \
+    GMLP__V4_STORE(to + 3 * (k), GMLP__V4_ADD(GMLP__V4_ADD(GMLP__SHARE(k, 0), GMLP__SHARE(k, 1)), GMLP__SHARE(k, 2)));
+#ifdef GMLP__D
+GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares,
+                                          const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
+    const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
+    float to[3 * GMLP__AT_ONCE * GMLP__W + 4]; /* a pixel's fourth float is written, too */
+    GMLP__VF y[GMLP__AT_ONCE];
+    size_t i, k;
+    int v;
+    for (i = 0; i < n; i += GMLP__AT_ONCE * GMLP__W) {
+        for (k = 0; k < GMLP__AT_ONCE * GMLP__W; k++) GMLP__PIXEL(k)
+        rgb += k * step;
+        for (k = 0; k < 3; k++) {
+            for (v = 0; v < GMLP__AT_ONCE; v++)
+                y[v] = GMLP__FN(clamped)(GMLP__V_LOAD(to + (k * GMLP__AT_ONCE + (size_t)v) * GMLP__W), 1.0f);
+            GMLP__FN(power)(&p, y, 1, y);
+            for (v = 0; v < GMLP__AT_ONCE; v++, out += 2 * GMLP__W)
+                GMLP__FN(narrow)(out, GMLP__FN(code16)(y[v], offset));
+        }
+    }
+}
+#else
 /* W pixels are three vectors of light. Their curve is a long chain of operations that wait for each
    other, and the tables keep the load units busy, so one loop does both in small turns: each operation
    on the three vectors, then a pixel of those that come GMLP__W * 3 later. */
@@ -7338,11 +7751,6 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, c
     const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f), middle = GMLP__V_SET1(1.5f);
     float ring[4][3 * GMLP__W + 4]; /* a pixel's fourth float is written, too */
     size_t ahead = 0, done = 0, k;
-#define GMLP__PIXEL(k) \
-    GMLP__V4_STORE(to + 3 * (k), \
-                   GMLP__V4_ADD(GMLP__V4_ADD(GMLP__V4_LOAD(shares + (size_t)rgb[(k)*step] * 4), \
-                                             GMLP__V4_LOAD(shares + (size_t)rgb[(k)*step + 1] * 4 + 1024)), \
-                                GMLP__V4_LOAD(shares + (size_t)rgb[(k)*step + 2] * 4 + 2048)));
 #define GMLP__TURN(k, X) X(0) X(1) X(2) if ((k) * GMLP__W % 16 < GMLP__W) GMLP__PIXEL((k) * GMLP__W / 16)
     for (; ahead < n && ahead < 3 * GMLP__W; ahead += GMLP__W, rgb += GMLP__W * step) {
         float *const to = ring[ahead / GMLP__W & 3];
@@ -7402,11 +7810,11 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, c
 #undef GMLP__X
     }
 #undef GMLP__TURN
-#undef GMLP__PIXEL
     for (; done < n; done += GMLP__W, out += 6 * GMLP__W)
         for (k = 0; k < 3 * GMLP__W; k += GMLP__W) {
-            const GMLP__VF a = GMLP__FN(clamped)(GMLP__V_LOAD(ring[done / GMLP__W & 3] + k), 1.0f);
-            GMLP__FN(narrow)(out + 2 * k, GMLP__FN(code16)(GMLP__FN(power)(&p, a, 1), offset));
+            GMLP__VF a = GMLP__FN(clamped)(GMLP__V_LOAD(ring[done / GMLP__W & 3] + k), 1.0f);
+            GMLP__FN(power)(&p, &a, 1, &a);
+            GMLP__FN(narrow)(out + 2 * k, GMLP__FN(code16)(a, offset));
         }
 }
 
@@ -7415,6 +7823,9 @@ GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step,
     if (step == 3) GMLP__FN(recode_step)(rgb, 3, shares, c, offset, out, n);
     else GMLP__FN(recode_step)(rgb, 4, shares, c, offset, out, n);
 }
+#endif
+#undef GMLP__PIXEL
+#undef GMLP__SHARE
 
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_outside)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
     const GMLP__VF low = GMLP__V_SET1(-GMLP__GAMUT_TOLERANCE), high = GMLP__V_SET1(1.0f + GMLP__GAMUT_TOLERANCE);
@@ -7861,6 +8272,24 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__V4_STORE
 #undef GMLP__V4_ADD
 #undef GMLP__V4_FMA
+#undef GMLP__D
+#undef GMLP__D_LOWER
+#undef GMLP__D_UPPER
+#undef GMLP__D_ADD
+#undef GMLP__D_SUB
+#undef GMLP__D_MUL
+#undef GMLP__D_FLOATS
+#undef GMLP__D_WORDS
+#undef GMLP__I_OR
+#undef GMLP__I_EQUAL
+#undef GMLP__I_LEAST
+#undef GMLP__I_ANY
+#undef GMLP__BETWEEN
+#undef GMLP__NO
+#undef GMLP__NONE
+#undef GMLP__UP_TO
+#undef GMLP__AT_ONCE
+#undef GMLP__POWER
 #undef GMLP__LOOK256
 #undef GMLP__V_LOOK16
 #undef GMLP__V_ANY_LESS

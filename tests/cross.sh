@@ -40,7 +40,10 @@ target s390x qemu-s390x s390x-linux-gnu-gcc -static -fexcess-precision=fast
 target s390x-gnu17 qemu-s390x s390x-linux-gnu-gcc -static -std=gnu17
 target ppc64el qemu-ppc64le powerpc64le-linux-gnu-gcc -static
 target i686 qemu-i386 i686-linux-gnu-gcc -static -msse2 -mfpmath=sse
+target i686-pic-no-sse41 "qemu-i386 -cpu coreduo" i686-linux-gnu-gcc -static -msse2 -mfpmath=sse -fPIC
+target x86-64-no-avx "qemu-x86_64 -cpu Nehalem" gcc -static
 target mingw-w64 wine x86_64-w64-mingw32-gcc -static
 target mingw-w64-windows.h wine x86_64-w64-mingw32-gcc -static -include windows.h -Wno-pedantic
 target wasm32 "node --no-warnings wasm.mjs" clang --target=wasm32-wasi
+target wasm32-simd "node --no-warnings wasm.mjs" clang --target=wasm32-wasi -msimd128
 exit $failed

@@ -64,7 +64,7 @@ compiler() {
         check "$what: the error of a renamed file" refused 'define GMLP_HEADER_FILENAME as' \
             $cc -x $language $old -I"$out/renamed" -fsyntax-only renamed_unsaid.c
         check "$what: GMLP_NO_SIMD" $build -DGMLP_NO_SIMD -c "$file" -o "$out/no_simd.o"
-        check "$what: GMLP_NO_SIMD has no vector code" absent "$out/no_simd.o" '_(avx2|avx512|neon)$'
+        check "$what: GMLP_NO_SIMD has no vector code" absent "$out/no_simd.o" '_(sse41|avx2|avx512|neon)$'
         check "$what: GMLP_NO_AVX512" $build -DGMLP_NO_AVX512 -c "$file" -o "$out/no_avx512.o"
         check "$what: GMLP_NO_AVX512 has none" absent "$out/no_avx512.o" '_avx512$'
         check "$cc $new: implementation" $cc -x $language $new $warnings -I../.. -fsyntax-only "$file"
@@ -79,10 +79,10 @@ compiler() {
 # Systems that are not here: syntax only, with stubs for the C library's headers.
 targets() {
     for target in aarch64-linux-gnu aarch64-pc-windows-msvc x86_64-pc-windows-msvc x86_64-apple-macos arm64-apple-macos \
-        i686-linux-gnu riscv64-linux-gnu s390x-linux-gnu aarch64_be-linux-gnu; do
-        case $target in i686*) sse="-msse2 -mfpmath=sse" ;; *) sse= ;; esac
+        i686-linux-gnu i686-pc-windows-msvc riscv64-linux-gnu s390x-linux-gnu aarch64_be-linux-gnu wasm32-wasi; do
+        case $target in i686*) simd="-msse2 -mfpmath=sse" ;; wasm32*) simd=-msimd128 ;; *) simd= ;; esac
         for language in "c -std=c99" "c++ -std=c++11"; do
-            check "$target ${language#* }" clang -target "$target" -x $language $warnings -I../.. $sse \
+            check "$target ${language#* }" clang -target "$target" -x $language $warnings -I../.. $simd \
                 -ffreestanding -nostdlibinc -isystem stubs -fsyntax-only c99.c
         done
     done

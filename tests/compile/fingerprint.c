@@ -21,6 +21,11 @@ int main(void) {
     fingerprint *f = make_fingerprint(GMLP_ISA_AUTO, none);
     const gmlp_result result = f->result;
     size_t i;
+    if (gmlp_isa_available(GMLP_ISA_SSE41)) { /* which only old processors choose */
+        fingerprint *sse = make_fingerprint(GMLP_ISA_SSE41, none);
+        if (memcmp(f, sse, sizeof *f)) puts("SSE4.1 differs");
+        free(sse);
+    }
     add(&f->report.out_of_gamut, 8, 1);
     add(&f->report.saturated, 8, 1);
     add(f->codes, 1, sizeof f->codes);

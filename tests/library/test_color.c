@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-static const int isas[] = {GMLP_ISA_SCALAR, GMLP_ISA_AVX2, GMLP_ISA_AVX512, GMLP_ISA_NEON};
+static const int isas[] = {GMLP_ISA_SCALAR, GMLP_ISA_AVX2,  GMLP_ISA_AVX512,
+                           GMLP_ISA_NEON,   GMLP_ISA_SSE41, GMLP_ISA_WASM};
 static const int spaces[] = {GMLP_SRGB, GMLP_P3, GMLP_ADOBERGB, GMLP_PROPHOTO, GMLP_REC2020, GMLP_REC709, GMLP_REC2020_PQ,
                              GMLP_REC2020_HLG, GMLP_ACES, GMLP_ACESCG, GMLP_SRGB_LINEAR, GMLP_P3_LINEAR,
                              GMLP_ADOBERGB_LINEAR, GMLP_PROPHOTO_LINEAR, GMLP_REC2020_LINEAR};

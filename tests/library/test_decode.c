@@ -59,7 +59,7 @@ static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double out[3]
 static void check_against_reference(gmlp_net net, double tolerance) {
     static float out[N * 3];
     const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
-    for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++) {
+    for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
         gmlp_decode_opts opts = {0};
         opts.isa = isa;
         if (!gmlp_isa_available(isa)) continue;
@@ -125,7 +125,7 @@ static void fixed_point_is_exact(void **state) {
             f.pairs = pairs, f.windows = windows;
             f.columns = columns, f.codes = tables, f.w2 = w2, f.b2 = b2, f.w3 = w3;
             for (int c = 0; c < 3; c++) f.scale[c] = 1.0f / 1048576, f.bias[c] = (float)c;
-            for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++) {
+            for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
                 const gmlp__kernels *kernels = gmlp__select(isa);
                 static float out[3][PIXELS];
                 float *const planes[3] = {out[0], out[1], out[2]};
@@ -528,7 +528,7 @@ static void hostile_weights_stay_in_range(void **state) {
         gmlp_net net = trained(GMLP_PRESET_DEFAULT, activation, 16, 20);
         for (size_t i = 0; i < gmlp_mlp_weights(&net.mlp); i++) net.weights[i] = i % 2 ? 6e4f : -6e4f;
         net.coords.col = 1e6f, net.coords.row_step = -1e6f;
-        for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++) {
+        for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
             gmlp_decode_opts opts = {0};
             opts.isa = isa;
             if (!gmlp_isa_available(isa)) continue;

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-static const int isas[] = {GMLP_ISA_SCALAR, GMLP_ISA_AVX2, GMLP_ISA_AVX512, GMLP_ISA_NEON};
+static const int isas[] = {GMLP_ISA_SCALAR, GMLP_ISA_AVX2,  GMLP_ISA_AVX512,
+                           GMLP_ISA_NEON,   GMLP_ISA_SSE41, GMLP_ISA_WASM};
 
 static uint32_t seed = 1;
 static uint32_t draw(void) {
@@ -239,7 +240,7 @@ static void saturated_is_near_0_or_255_but_not_black_or_white(void **state) {
 static void a_row_of_saturated_pixels_is_as_pixel_by_pixel(void **state) {
     (void)state;
     int available[4], isas = 0;
-    for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++)
+    for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++)
         if (gmlp_isa_available(isa)) available[isas++] = isa;
     for (int round = 0; round < 3000; round++) {
         const int channels = 3 + (int)(draw() & 1), margin = (int)(draw() % 64);

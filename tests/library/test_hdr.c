@@ -144,7 +144,7 @@ static void decodes_what_the_definition_says(void **state) {
         assert_int_equal(net.method, cases[k].method ? cases[k].method : cases[k].preset ? GMLP_METHOD_GAMMA : GMLP_METHOD_DIFFERENCE);
         assert_int_equal(gmlp_net_reach(&net), cases[k].preset ? 0 : 5);
         for (int less = 0; less < 2; less++)
-            for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++) {
+            for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
                 const double stops = log2(net.brightest), weight = less ? 1 / stops : 1;
                 gmlp_decode_opts opts = {0};
                 opts.isa = isa;
@@ -374,7 +374,7 @@ static void same_bytes_everywhere(void **state) {
     make_pair(GMLP_P3, GMLP_ACES, &base, &hdr);
     for (int preset = 0; preset < 2; preset++)
         for (int method = GMLP_METHOD_DIFFERENCE; method <= GMLP_METHOD_DIRECT; method++)
-            for (int isa = GMLP_ISA_SCALAR, runs = 0; isa <= GMLP_ISA_NEON; isa++) {
+            for (int isa = GMLP_ISA_SCALAR, runs = 0; isa <= GMLP_ISA_WASM; isa++) {
                 gmlp_train_opts opts = {0};
                 gmlp_decode_opts decode = {0};
                 gmlp_net net;

@@ -56,13 +56,62 @@ static void test_reference(void **state) {
 static void test_instruction_sets(void **state) {
     int isa, tried = 0;
     (void)state;
-    for (isa = GMLP_ISA_AUTO; isa <= GMLP_ISA_NEON; isa++) {
+    for (isa = GMLP_ISA_AUTO; isa <= GMLP_ISA_WASM; isa++) {
         if (!gmlp_isa_available(isa)) continue;
         print_message("           %d: %s\n", isa, gmlp_isa_name(isa));
         same(make_fingerprint(isa, no_threads));
         tried++;
     }
     assert_true(tried >= 2);
+}
+
+/* A float of a few kinds: any, with few bits, next to such a one. Its exponent's bits are first to first + 3. */
+static float odd_float(uint32_t *r, uint32_t first) {
+    uint32_t bits;
+    float v;
+    *r = *r * 1664525u + 1013904223u;
+    bits = (*r >> 8) & 0x7fffffu;
+    *r = *r * 1664525u + 1013904223u;
+    if (*r >> 30 == 1) bits &= 0x700000u;
+    if (*r >> 30 == 2) bits = (bits & 0x700000u) + (*r >> 8 & 3u);
+    if (*r >> 30 == 3) bits = (0u - (*r >> 8 & 3u)) & 0x7fffffu;
+    bits |= (first + (*r >> 12 & 3u)) << 23 | (*r >> 20 & 1u) << 31;
+    if (!(*r >> 21 & 63u)) bits &= 0x80000000u;
+    memcpy(&v, &bits, 4);
+    return v;
+}
+
+/* Products and sums are rounded once, where the instruction set has no such instruction, too. */
+static void test_fused(void **state) {
+    uint32_t r = 1, fused = 0, tiny = 0;
+    int isa, i, k;
+    (void)state;
+    for (k = 0; k < 100000; k++) {
+        /* products of about half of what the last bit of y is worth; near the least normal float */
+        const int small = k % 4 == 3;
+        const float f = odd_float(&r, small ? 62 : 126);
+        float x[16], y[16], want[16], got[16];
+        for (i = 0; i < 16; i++) {
+            x[i] = odd_float(&r, small ? 60 : 101);
+            y[i] = odd_float(&r, small ? 0 : 126);
+            want[i] = y[i];
+        }
+        gmlp__kernels_scalar.add_times(f, x, want, 16);
+        for (i = 0; i < 16; i++) {
+            const double twice = (double)f * (double)x[i] + (double)y[i];
+            const float v = (float)twice;
+            fused += v != want[i];
+            tiny += want[i] != 0.0f && want[i] < 1e-38f && want[i] > -1e-38f;
+        }
+        for (isa = GMLP_ISA_AVX2; isa <= GMLP_ISA_WASM; isa++) {
+            if (!gmlp_isa_available(isa)) continue;
+            memcpy(got, y, sizeof got);
+            gmlp__select(isa)->add_times(f, x, got, 16);
+            assert_memory_equal(got, want, sizeof got);
+        }
+    }
+    assert_true(fused > 20); /* cases where two roundings would have shown */
+    assert_true(tiny > 1000);
 }
 
 /* Hooks: the indices backwards, shuffled, and on real threads. */
@@ -179,7 +228,7 @@ static void test_tiling(void **state) {
     size_t i, isa;
     (void)state;
     assert_int_equal(gmlp_blob_read(reference->blob[0], reference->blob_size[0], NULL, &net, NULL), GMLP_OK);
-    for (isa = GMLP_ISA_AUTO; isa <= GMLP_ISA_NEON; isa++)
+    for (isa = GMLP_ISA_AUTO; isa <= GMLP_ISA_WASM; isa++)
         for (i = 0; gmlp_isa_available((int)isa) && i < sizeof cuts / sizeof *cuts; i++) {
             const uint32_t x = cuts[i][0], y = cuts[i][1], w = cuts[i][2], h = cuts[i][3];
             gmlp_image base = {reference->codes, PICTURE_W, PICTURE_H, 0, GMLP_U8, 3, GMLP_SRGB};
@@ -199,9 +248,8 @@ static void test_tiling(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference),   cmocka_unit_test(test_instruction_sets),
-        cmocka_unit_test(test_threads),     cmocka_unit_test(test_rounding_mode),
-        cmocka_unit_test(test_tiling),
+        cmocka_unit_test(test_reference),   cmocka_unit_test(test_instruction_sets), cmocka_unit_test(test_fused),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_rounding_mode),    cmocka_unit_test(test_tiling),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -9,7 +9,8 @@
 
 #define PI 3.14159265358979323846
 
-static const int isas[] = {GMLP_ISA_SCALAR, GMLP_ISA_AVX2, GMLP_ISA_AVX512, GMLP_ISA_NEON};
+static const int isas[] = {GMLP_ISA_SCALAR, GMLP_ISA_AVX2,  GMLP_ISA_AVX512,
+                           GMLP_ISA_NEON,   GMLP_ISA_SSE41, GMLP_ISA_WASM};
 
 /* The network in double, straight from its definition. */
 static size_t ref_encode(const uint8_t bands[GMLP_INPUTS], const float *in, double *f) {
