@@ -117,7 +117,7 @@ int cmd_bench(int argc, char **argv) {
     json_begin(&b.j, json_file);
     status = run(&b, only);
     json_end(&b.j);
-    fclose(json_file);
+    if (fclose(json_file) && !status) status = fail("bench", "out of memory");
     if (b.json && !status) fwrite(json_text, 1, json_size, stdout);
     free(json_text);
     pool_free(b.workers);
