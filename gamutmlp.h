@@ -6097,7 +6097,7 @@ static void gmlp__emit_packet(gmlp__out *o, const uint8_t *s, size_t n, const ui
     gmlp__property f;
     int more;
     f.end = 0;
-    do {
+    for (;;) {
         more = gmlp__xmp_find(s, n, from, &f);
         stop = more ? f.start : n;
         if (at < n && at >= from && at <= stop) {
@@ -6122,7 +6122,7 @@ static void gmlp__emit_packet(gmlp__out *o, const uint8_t *s, size_t n, const ui
         gmlp__emit(o, tail.p, tail.n);
         gmlp__before_add(&before, head.p, head.n);
         gmlp__before_add(&before, tail.p, tail.n);
-    } while (more);
+    }
 }
 
 static size_t gmlp__packet_size(const uint8_t *s, size_t n, const uint8_t *blob, size_t blob_size) {

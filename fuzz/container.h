@@ -113,8 +113,8 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
     free(stripped.p);
 }
 
-/* Bytes that change at random seldom make a property of XMP, and never the lengths and checksums around one. So pieces of
-   properties are put into packets and taken out of them, and packets are packed. */
+/* Bytes that change at random seldom make a property of XMP, and never the lengths and checksums around one. So parts change
+   one at a time: pieces of properties are put into packets and taken out of them, and packets are packed. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
     static const char *const pieces[] = {
         "GamutMLP:Blob", " GamutMLP:Blob=\"", " GamutMLP:Blob='", "<GamutMLP:Blob>", "</GamutMLP:Blob>", "\"", "'", "<", ">", "/>", "=", " ", "\n",
@@ -122,7 +122,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     };
     const int kind = gmlp_container_kind(data, size);
     const size_t fixed = kind == GMLP_CONTAINER_JPEG ? 4 : 8; /* bytes before a part's body */
-    uint8_t *file, blob[GMLP__BLOB_HEAD + GMLP__BLOB_CRC], text[80];
+    uint8_t *file, *body = NULL, blob[GMLP__BLOB_HEAD + GMLP__BLOB_CRC], text[80];
     const uint8_t *piece = text;
     size_t n, at, cut = 0, few, parts = 0, head, end, crc = kind == GMLP_CONTAINER_PNG ? 4 : 0;
     uint64_t turn = 0;
@@ -134,18 +134,24 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     memset(&chosen, 0, sizeof chosen);
     if (kind != GMLP_CONTAINER_NONE && DRAW(3))
         while (!part.last && gmlp__part_next(kind, data, size, &part, NULL) == GMLP_OK)
-            if (part.carrier && (parts++, !DRAW(parts))) chosen = part;
-    if (!chosen.carrier || chosen.size > most / 2) return LLVMFuzzerMutate(data, size, most);
+            if (part.body && !part.last && (part.carrier || !DRAW(4)) && (parts++, !DRAW(parts))) chosen = part;
+    if (!chosen.body || chosen.size > most / 2) return LLVMFuzzerMutate(data, size, most);
     memset(&o, 0, sizeof o);
     o.to = into(&s);
     head = chosen.start + fixed;
     end = chosen.end - crc;
     at = (size_t)(chosen.body - data) + DRAW(chosen.size + 1);
-    n = (size_t)DRAW(sizeof pieces / sizeof *pieces + 4);
+    n = (size_t)DRAW(sizeof pieces / sizeof *pieces + 12);
     if (n < sizeof pieces / sizeof *pieces) {
         piece = (const uint8_t *)pieces[n];
         n = strlen(pieces[n]);
-    } else if (n == sizeof pieces / sizeof *pieces) { /* a blob's text */
+    } else if (n == sizeof pieces / sizeof *pieces && chosen.carrier == gmlp__carriers(kind)[0]) { /* a blob */
+        make_blob(blob, sizeof blob, seed);
+        piece = blob;
+        n = sizeof blob;
+        at = (size_t)(chosen.body - data);
+        cut = chosen.size;
+    } else if (n == sizeof pieces / sizeof *pieces) { /* its text */
         sink t;
         gmlp__out b;
         make_blob(blob, sizeof blob, seed);
@@ -155,6 +161,14 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
         n = t.n < sizeof text ? t.n : sizeof text;
         memcpy(text, t.p, n);
         free(t.p);
+    } else if (n < sizeof pieces / sizeof *pieces + 9) { /* any bytes */
+        body = (uint8_t *)malloc(chosen.size + 64);
+        CHECK(body);
+        at = (size_t)(chosen.body - data);
+        cut = chosen.size;
+        memcpy(body, chosen.body, cut);
+        n = LLVMFuzzerMutate(body, cut, cut + 64);
+        piece = body;
     } else { /* fewer bytes */
         n = 0;
         few = DRAW(2) ? 4 : 40;
@@ -164,6 +178,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     gmlp__emit(&o, data, at);
     gmlp__emit(&o, piece, n);
     gmlp__emit(&o, data + at + cut, size - at - cut);
+    free(body);
     file = s.p;
     end = end + n - cut;
     if (kind == GMLP_CONTAINER_PNG && chosen.carrier == GMLP_CARRIER_XMP && !chosen.packed && !DRAW(8) && end - (head + 22) < 65536) {
