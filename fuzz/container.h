@@ -132,7 +132,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
 #define DRAW(n) (gmlp__random(seed, turn++) % (n))
     memset(&part, 0, sizeof part);
     memset(&chosen, 0, sizeof chosen);
-    if (kind != GMLP_CONTAINER_NONE && DRAW(3))
+    if (kind != GMLP_CONTAINER_NONE && DRAW(16))
         while (!part.last && gmlp__part_next(kind, data, size, &part, NULL) == GMLP_OK)
             if (part.body && !part.last && (part.carrier || !DRAW(4)) && (parts++, !DRAW(parts))) chosen = part;
     if (!chosen.body || chosen.size > most / 2) return LLVMFuzzerMutate(data, size, most);
