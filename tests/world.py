@@ -431,7 +431,7 @@ class Way:
 # All files.
 
 def one(o, name):
-    folder = f"{o.out}/work/{threading.get_ident()}"
+    folder = f"{o.out}/scratch/{threading.get_ident()}"
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     way = Way(o, os.path.join(o.folder, name), folder)
@@ -489,7 +489,7 @@ def main():
                 print(f"\r{len(results)} of {len(files)} files, {bad} with faults, {left:.0f} min left   ", end="", file=sys.stderr,
                   flush=True)
     print(file=sys.stderr)
-    shutil.rmtree(o.out + "/work", ignore_errors=True)
+    shutil.rmtree(o.out + "/scratch", ignore_errors=True)
     status = report(sorted(results, key=lambda r: r["file"]))
     print(f"\n{o.out}/results.jsonl, {o.out}/faults.txt")
     return status
