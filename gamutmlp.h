@@ -16,7 +16,7 @@
       gmlp_reduce(&wide, &base, NULL, NULL);             // pixels8 = clipped sRGB
       gmlp_train(&base, &wide, NULL, &net, NULL);        // a quarter of a second
       gmlp_blob_write(&net, bytes, sizeof bytes, &size); // at most 4096 bytes by default
-      gmlp_png_embed(png, png_size, bytes, size, NULL, writer, NULL);
+      gmlp_png_embed(png, png_size, bytes, size, NULL, &writer, NULL);
       gmlp_net_free(&net);
    and later
       gmlp_open(png, png_size, NULL, &net, NULL);        // the network in the file's bytes
@@ -56,7 +56,7 @@
    the blob's margin of 0 or 255, pure black and pure white left out. *Encoding*: the
    sinusoids. *Wide space*: the space the original was in, to which decoding returns. *Window*: the pixels of the base
    around a pixel, whose mean the network sees besides the pixel; its *reach* is how far they lie. *Signal* (HDR): the
-   PQ curve of light / peak.
+   PQ curve of light / signal_max.
 
    Memory. Functions that allocate take a gmlp_alloc (NULL: GMLP_MALLOC). They take nothing
    in proportion to a number in untrusted bytes before that number is checked.
@@ -119,7 +119,7 @@
 #define GMLP_MAX_SIZE 65535u           /* largest picture width and height */
 #define GMLP_MAX_BLOB (1u << 20)       /* largest blob in bytes */
 #define GMLP_MAX_WIDTH 128             /* largest hidden layer */
-#define GMLP_MAX_BANDS 16              /* largest K of the sinusoidal encoding */
+#define GMLP_MAX_FREQUENCIES 16              /* largest K of the sinusoidal encoding */
 
 #ifdef __cplusplus
 extern "C" {
@@ -147,7 +147,7 @@ extern "C" {
     X(13, GMLP_E_WEIGHT, "a weight is not a finite number")                                              \
     X(14, GMLP_E_MISMATCH, "the network belongs to a picture of another size")                           \
     X(15, GMLP_E_TARGET, "no network within the budget reaches the quality asked for")                   \
-    X(16, GMLP_E_SURROUNDINGS, "base lacks pixels around out that the network reads")                    \
+    X(16, GMLP_E_HALO, "base lacks pixels around out that the network reads")                    \
     X(17, GMLP_E_OTHER_PICTURE, "the network belongs to another picture, or to this one before an edit") \
     X(18, GMLP_E_BASE_VIEW, "base reaches outside the picture that the network belongs to")              \
     X(19, GMLP_E_OUT_VIEW, "out reaches outside the picture, or outside base")
@@ -183,7 +183,7 @@ typedef struct gmlp_alloc {
    order, and returns when all are done. All zero: everything stays on the caller's thread. */
 typedef struct gmlp_threads {
     void *user;
-    void (*run)(void *user, void (*job)(void *ctx, size_t index), void *ctx, size_t count);
+    void (*parallel_for)(void *user, void (*job)(void *ctx, size_t index), void *ctx, size_t count);
 } gmlp_threads;
 
 /* Where bytes go. write returns 0 on success; anything else stops with GMLP_E_WRITE. */
@@ -209,7 +209,7 @@ GMLP_DEF int gmlp_isa_available(int isa);      /* 1 or 0; AUTO is always availab
 GMLP_DEF const char *gmlp_isa_name(int isa);   /* "avx512"; AUTO gives the name of the choice */
 
 /* Sample types of a picture. Integers are full-range codes (0..255, 0..65535 = 0..1). */
-typedef enum gmlp_type { GMLP_U8 = 1, GMLP_U16 = 2, GMLP_HALF = 3, GMLP_FLOAT = 4 } gmlp_type;
+typedef enum gmlp_type { GMLP_U8 = 1, GMLP_U16 = 2, GMLP_F16 = 3, GMLP_F32 = 4 } gmlp_type;
 GMLP_DEF size_t gmlp_type_size(int type);      /* bytes of a sample, 0 for an unknown type */
 
 /* Colour spaces. Zero means "not said". Values are stored in blobs and stay as they are.
@@ -223,7 +223,7 @@ typedef enum gmlp_space {
     GMLP_REC2020 = 5,       /* ITU-R BT.2020, its camera curve inverted */
     GMLP_REC2020_PQ = 6,    /* BT.2020 primaries, SMPTE ST 2084 */
     GMLP_REC2020_HLG = 7,   /* BT.2020 primaries, ARIB STD-B67, display-referred at 1000 nit */
-    GMLP_ACES = 8,          /* ACES2065-1 (AP0), linear */
+    GMLP_ACES2065_1 = 8,          /* ACES2065-1 (AP0), linear */
     GMLP_ACESCG = 9,        /* ACEScg (AP1), linear */
     GMLP_REC709 = 10,       /* ITU-R BT.709 primaries, ITU-R BT.1886 with black at 0: a pure 2.4 */
     GMLP_LINEAR = 64,
@@ -285,7 +285,7 @@ GMLP_DEF double gmlp_curve_encode(int space, double linear, double white_nits);
 typedef struct gmlp_convert_opts {
     int adaptation;          /* gmlp_adaptation */
     double white_nits;       /* 0: 203 */
-    int truncate;            /* integers: round down, as the paper's code does */
+    int round_down;            /* integers: round down, as the paper's code does */
     int isa;
     gmlp_threads threads;
     gmlp_alloc alloc;
@@ -341,15 +341,15 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
 
    The network sees up to eleven inputs in [-1,1], in this order: row, column, red, green, blue; the means of
    red, green and blue in a window around the pixel; and those in a second, larger window. Input m
-   with K bands becomes sin(2^0 pi m), cos(2^0 pi m), ... sin(2^(K-1) pi m), cos(2^(K-1) pi m).
+   with K frequencies becomes sin(2^0 pi m), cos(2^0 pi m), ... sin(2^(K-1) pi m), cos(2^(K-1) pi m).
    An input with K = 0 is left out. Features follow the inputs' order. (The paper has the first five.)
    Decoding holds inputs in [-4,4].
 */
 #define GMLP_INPUTS 11
 
-/* features[n][sum of 2*bands] from inputs[n][GMLP_INPUTS]; packed rows. Absolute error below 1e-6. */
-GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *inputs, size_t n, float *features,
-                                 int isa);
+/* features[n][sum of 2*frequencies] from inputs[n][GMLP_INPUTS]; packed rows. Absolute error below 1e-6. */
+GMLP_DEF gmlp_result gmlp_sinusoidal_encoding(const uint8_t frequencies[GMLP_INPUTS], const float *inputs, size_t n,
+                                              float *features, int isa);
 
 /* ---------------------------------------------------------------------------------------
    >>mlp: the network: forward, backward, Adam
@@ -368,7 +368,7 @@ typedef struct gmlp_mlp {
     int activation;               /* gmlp_activation */
     int bias;                     /* gmlp_bias */
     int width;                    /* 8, 16, 24 ... 128 */
-    uint8_t bands[GMLP_INPUTS];   /* K per input, 0..16; at least one above 0 */
+    uint8_t frequencies[GMLP_INPUTS];   /* K per input, 0..16; at least one above 0 */
 } gmlp_mlp;
 
 /* Sizes; 0 if the shape is not allowed. */
@@ -393,7 +393,7 @@ GMLP_DEF gmlp_result gmlp_mlp_gradient(const gmlp_mlp *mlp, const float *weights
 /* One Adam step (Kingma and Ba, 2015, algorithm 1, with bias correction) on n weights; step
    counts from 1. m and v are the caller's moments, zero before the first step. */
 typedef struct gmlp_adam {
-    double rate, beta1, beta2, epsilon;
+    double learning_rate, beta1, beta2, epsilon;
 } gmlp_adam;
 GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const float *gradient, float *weights,
                                     float *m, float *v, size_t n, int isa);
@@ -404,8 +404,8 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
    GamutMLP: linear light in the original's space, of which the base has what clipping left.
 
    HDR: h = map m of s, e = 1/64. s and h are signals of base and original: the SMPTE ST 2084 curve (PQ) of light /
-   peak, in the original's primaries; m = map_mean + map_range * output. GAIN, GAMMA and DIRECT are those of Canham,
-   Tedla, Murdoch, Brown, "Gain-MLP: Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025.
+   signal_max, in the original's primaries; m = map_mean + map_range * output. GAIN, GAMMA and DIRECT are those of
+   Canham, Tedla, Murdoch, Brown, "Gain-MLP: Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025.
 */
 typedef enum gmlp_method {
     GMLP_METHOD_NONE = 0,       /* nothing was lost: decoding is the exact inverse, no weights */
@@ -432,10 +432,10 @@ typedef enum gmlp_inputs {
 #define GMLP_MAX_RADIUS 7
 
 /* Which pixels a network is for. */
-typedef enum gmlp_region {
-    GMLP_REGION_SATURATED = 0,
-    GMLP_REGION_ALL = 1
-} gmlp_region;
+typedef enum gmlp_mask {
+    GMLP_MASK_SATURATED = 0,
+    GMLP_MASK_ALL = 1
+} gmlp_mask;
 
 /* Where the file's pixels lie in the picture that the network was trained on. Column c and row r
    of the file read the network at picture column col + col_step * (transpose ? r : c) and
@@ -446,10 +446,10 @@ typedef struct gmlp_coords {
 } gmlp_coords;
 
 /* How a blob holds the weights. */
-typedef enum gmlp_coding {
-    GMLP_CODING_STEPS = 1,   /* whole multiples of one step a layer, entropy coded */
-    GMLP_CODING_FLOATS = 2   /* as they are */
-} gmlp_coding;
+typedef enum gmlp_weight_format {
+    GMLP_WEIGHTS_QUANTIZED = 1,   /* whole multiples of one step a layer, entropy coded */
+    GMLP_WEIGHTS_F32 = 2   /* as they are */
+} gmlp_weight_format;
 
 /* A trained network and all that decoding needs besides the base pixels. */
 #define GMLP_SIGNATURE_SIZE 64
@@ -459,21 +459,21 @@ typedef struct gmlp_net {
     int base_space;          /* gmlp_space of the base. GMLP_SRGB; HDR: GMLP_SRGB, GMLP_P3 or GMLP_REC709 */
     int adaptation;          /* gmlp_adaptation of the reduction */
     int inputs;              /* gmlp_inputs */
-    int region;              /* gmlp_region */
-    int margin;              /* of the saturated mask, 0..63 */
-    int coding;              /* gmlp_coding */
-    float steps[3];          /* GMLP_CODING_STEPS: of each layer's weights and biases, above 0 */
+    int mask;              /* gmlp_mask */
+    int clip_margin;              /* of the saturated mask, 0..63 */
+    int weight_format;              /* gmlp_weight_format */
+    float step_size[3];          /* GMLP_WEIGHTS_QUANTIZED: of each layer's weights and biases, above 0 */
     uint8_t radius[GMLP_WINDOWS]; /* of the windows, up to GMLP_MAX_RADIUS; 0: the window and its inputs are not used */
     gmlp_mlp mlp;
     float white_nits;        /* HDR: cd/m2 of the original's linear 1.0, where the base's white lies */
-    float peak;              /* HDR: linear light of signal 1 */
-    float brightest;         /* HDR: linear light of the original's brightest channel, at most peak */
+    float signal_max;              /* HDR: linear light of signal 1 */
+    float content_max;         /* HDR: linear light of the original's brightest channel, at most signal_max */
     float map_mean, map_range, input_mean, input_range; /* HDR */
     uint32_t width, height;             /* the picture it was trained on */
     uint32_t base_width, base_height;   /* the picture in the file (the same unless edited) */
     gmlp_coords coords;
     uint8_t signature[GMLP_SIGNATURE_SIZE]; /* of the base in the file */
-    float *weights;          /* gmlp_mlp_weights(&mlp) floats, owned; what a blob of this coding holds */
+    float *weights;          /* gmlp_mlp_weights(&mlp) floats, owned; what a blob of this format holds */
     gmlp_alloc alloc;        /* what owns them */
 } gmlp_net;
 
@@ -505,18 +505,18 @@ typedef struct gmlp_train_opts {
     int preset;              /* gmlp_preset */
     int method;              /* HDR: gmlp_method; 0: DIFFERENCE, with PAPER GAMMA */
     double white_nits;       /* HDR: 0: 203 (ITU-R BT.2408), with PAPER 100 */
-    double peak;             /* HDR: linear light (1.0 = base's white) of signal 1, 0.001..1000000; more is cut. 0: that
+    double signal_max;       /* HDR: linear light (1.0 = base's white) of signal 1, 0.001..1000000; more is cut. 0: that
                                 of 10000 cd/m2, or the picture's brightest channel where it is more; with PAPER that
                                 of 1000 cd/m2 */
-    int margin;              /* of the saturated mask, 1..63; 0: as much as the base needs. That is 0 for a lossless
+    int clip_margin;         /* of the saturated mask, 1..63; 0: as much as the base needs. That is 0 for a lossless
                                 one; a JPEG's compression moves clipped codes inwards, by 5 to 63 codes */
     int adaptation;          /* as given to gmlp_reduce */
     uint64_t seed;
     uint32_t iterations;
     uint32_t batch;          /* samples a step, 1..1048576 */
     int width;               /* of the hidden layers */
-    uint8_t bands[GMLP_INPUTS]; /* all zero: the preset's */
-    uint8_t radius[GMLP_WINDOWS]; /* of windows with bands; 0: 1 for the first, 3 (HDR: 5) for the second */
+    uint8_t frequencies[GMLP_INPUTS]; /* all zero: the preset's */
+    uint8_t radius[GMLP_WINDOWS]; /* of windows with frequencies; 0: 1 for the first, 3 (HDR: 5) for the second */
     int activation;          /* gmlp_activation */
     uint32_t budget;         /* the blob's size at most, 512..65536 bytes; without width the widest
                                 network is taken that keeps 3.6 bits a weight. Not with PAPER */
@@ -524,8 +524,8 @@ typedef struct gmlp_train_opts {
                                 pixels back so well; width is then chosen too */
     int optimizer;           /* gmlp_optimizer */
     int schedule;            /* gmlp_schedule */
-    double rate;             /* Adam's learning rate */
-    double matrix_rate;      /* Muon's: the length of a step in each singular direction of W1 and W2 */
+    double learning_rate;             /* Adam's learning rate */
+    double muon_learning_rate;      /* Muon's: the length of a step in each singular direction of W1 and W2 */
     double beta2;            /* Adam's */
     const gmlp_net *start;   /* start from these weights (same shape) instead of random ones; HDR's PAPER with GAMMA has
                                 a start of its own */
@@ -558,10 +558,10 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
 
 /* Trains a network that gives an HDR rendition back from an SDR one. base: GMLP_U8, its space GMLP_SRGB, GMLP_P3 or
    GMLP_REC709; hdr: any type and space of the same size, whose linear 1.0 is the base's white. Both are only read.
-   Light below 0 counts as 0, NaN as 0, and light above peak as peak. Every pixel has a map value, so the network is for
-   all; report->out_of_gamut stays 0. The rest is as with gmlp_train; the net is decoded by the same functions. Presets:
-   DEFAULT 5 KB, FAST 5 KB with less training, HIGH 10 KB, MAX 23 KB; PAPER is Gain-MLP's, 16 wide. target_psnr is not
-   for HDR. */
+   Light below 0 counts as 0, NaN as 0, and light above signal_max as that. Every pixel has a map value, so the network
+   is for all; report->out_of_gamut stays 0. The rest is as with gmlp_train; the net is decoded by the same functions.
+   Presets: DEFAULT 5 KB, FAST 5 KB with less training, HIGH 10 KB, MAX 23 KB; PAPER is Gain-MLP's, 16 wide. target_psnr
+   is not for HDR. */
 GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hdr, const gmlp_train_opts *opts,
                                     gmlp_net *net, gmlp_train_report *report);
 
@@ -588,29 +588,29 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
           30      4  row_step
       GMLP_METHOD_NONE ends here with its checksum (38 bytes). The others go on:
           34      1  inputs: gmlp_inputs
-          35      1  region: gmlp_region
+          35      1  mask: gmlp_mask
           36      1  margin, 0..63
-          37      1  coding: gmlp_coding
+          37      1  weight format: gmlp_weight_format
           38      1  activation: gmlp_activation
           39      1  bias: gmlp_bias
           40      1  width of the hidden layers: 8, 16, 24 ... 128
-          41     11  bands of the eleven inputs, 0..16, not all 0
-          52      2  radii of the two windows, 0..7; with 0 the window's bands are 0. With GMLP_INPUT_WIDE both are 0
+          41     11  frequencies of the eleven inputs, 0..16, not all 0
+          52      2  radii of the two windows, 0..7; with 0 the window's frequencies are 0, with GMLP_INPUT_WIDE both
           54     64  signature of the base
       HDR methods have here
-         118     28  white_nits, peak, brightest, map_mean, map_range, input_mean, input_range: floats; white_nits above
-                     0 and up to 10000, peak above 1e-6 and up to 1e9, brightest above 0 and up to peak; the others
-                     within +-1e6, ranges not 0
+         118     28  white_nits, signal_max, content_max, map_mean, map_range, input_mean, input_range: floats;
+                     white_nits above 0 and up to 10000, signal_max above 1e-6 and up to 1e9, content_max above 0 and
+                     up to signal_max; the others within +-1e6, ranges not 0
       and all
          118 or 146  weights
          end      4  CRC-32 (as in PNG and zlib) of all bytes before it
 
       The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is
       beyond 65504.
-      GMLP_CODING_FLOATS: floats.
-      GMLP_CODING_STEPS: the steps of the three layers, floats above 1e-30 and up to 65504, then one stream of bits:
-      each weight is a whole number q times its layer's step, rounded to float, |q| <= 32767. Let k be the place of the
-      highest one in |q| + 1: first come k ones and, unless k is 15, a zero; then the k bits below that highest one,
+      GMLP_WEIGHTS_F32: floats.
+      GMLP_WEIGHTS_QUANTIZED: the step sizes of the three layers, floats above 1e-30 and up to 65504, then one stream of
+      bits: each weight is a whole number q times its layer's step, rounded to float, |q| <= 32767. Let k be the place
+      of the highest one in |q| + 1: first come k ones and, unless k is 15, a zero; then the k bits below that one,
       from the upper one down; then, unless q is 0, a one if q is negative. Each bit is coded with a chance p / 65536 of
       being one: 1/2 for the sign and for all but the upper two of the k bits; the others have models of their own in
       each layer: one for every place among the first ones, one for the upper of the k bits for every k, one for the
@@ -648,7 +648,7 @@ GMLP_DEF void gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SI
 /* 1 if the two signatures are of the same picture. */
 GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const uint8_t b[GMLP_SIGNATURE_SIZE]);
 /* 1 if net belongs to these pixels: size and signature. A net of GMLP_METHOD_NONE belongs to all. */
-GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s);
+GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s);
 /* The same for a whole base in memory (GMLP_U8): GMLP_OK; GMLP_E_MISMATCH if it is not of the net's base_width and
    base_height; GMLP_E_OTHER_PICTURE if it is, but its signature differs; GMLP_E_ARGUMENT for a view that is none. Looks
    at every pixel once. Before decoding what a stranger sent, ask this. */
@@ -664,19 +664,19 @@ typedef struct gmlp_decode_opts {
     double white_nits;       /* for HDR output spaces; 0: the net's, or 203 */
     double headroom;         /* HDR: what the display has above white, in stops; 0: all of the picture's. Light between
                                 base and HDR then is that of a gain map's weight (ISO 21496-1): base (hdr / base)^w,
-                                offsets 1/64, w = headroom / log2(brightest) up to 1 */
+                                offsets 1/64, w = headroom / log2(content_max) up to 1 */
     int isa;
     gmlp_threads threads;
     gmlp_alloc alloc;
 } gmlp_decode_opts;
 
 /* How many pixels around a pixel its network reads: 0..GMLP_MAX_RADIUS. */
-GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net);
+GMLP_DEF uint32_t gmlp_net_halo(const gmlp_net *net);
 
 /* Decodes a rectangle of the picture: the whole, a range of rows, a crop. out says how large it is and opts
    where; any type; space GMLP_SPACE_NONE means the net's wide space. base (GMLP_U8, in the net's base_space) is the
-   picture or a part of it that holds that rectangle and the pixels within gmlp_net_reach around it, as far as
-   the picture has them: else GMLP_E_SURROUNDINGS, so that a part is always equal to the whole.
+   picture or a part of it that holds that rectangle and the pixels within gmlp_net_halo around it, as far as
+   the picture has them: else GMLP_E_HALO, so that a part is always equal to the whole.
    Windows at the picture's border repeat its outermost pixels. Saturated pixels come from the network; all others are
    the exact inverse of their code. A network of ReLU layers with code inputs is evaluated in 16-bit fixed point, whose
    rounding costs 0.002 dB at most (1e-4 of full light, in pictures), unless its weights let roundings add up to more
@@ -716,14 +716,14 @@ typedef enum gmlp_carrier {
 
 typedef struct gmlp_embed_opts {
     int carriers;            /* gmlp_carrier bits; 0: the default of the container */
-    int keep_color;          /* do not tag an untagged file as sRGB */
+    int leave_untagged;          /* do not tag an untagged file as sRGB */
 } gmlp_embed_opts;
 
 /* Writes the file with the blob in its metadata. An older blob is replaced; the compressed picture
    and all other metadata stay as they are. Nothing is written before the input has been read
    to its end. err may be NULL. */
 GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *blob, size_t blob_size,
-                                     const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err);
+                                     const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
 /* Takes the blob out: *blob is allocated with alloc (NULL: GMLP_MALLOC) and the caller's to free with
    gmlp_bytes_free. The carriers are tried from the most exact on, and the first whole blob wins;
    one whose CRC fails is passed over. */
@@ -732,9 +732,9 @@ GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp
 /* Writes the file without any blob, so that extract finds none; everything else stays. A packet that a PNG holds
    compressed, with a blob in it, becomes one that is not; it is unpacked in memory from GMLP_MALLOC. Where a property's
    neighbours could join to another one it stays, empty. */
-GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, gmlp_writer out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_writer *out, gmlp_error *err);
 
-/* Which carriers hold an intact blob: gmlp_carrier bits. For JPEG and PNG. */
+/* Which carriers hold an intact blob: gmlp_carrier bits; 0 for what is neither JPEG nor PNG, -1 if memory ran out. */
 GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_alloc *alloc);
 
 /* Frees what the extract functions gave. NULL is fine. */
@@ -744,19 +744,19 @@ GMLP_DEF void gmlp_bytes_free(void *bytes, size_t size, const gmlp_alloc *alloc)
    >>png: carry a blob in a PNG file. As the JPEG functions.
 */
 GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
-                                    const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err);
+                                    const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_alloc *alloc, void **blob,
                                       size_t *blob_size, gmlp_error *err);
-GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, gmlp_writer out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err);
 
 /* JPEG or PNG by content: embed, extract and strip of whichever it is; GMLP_E_FORMAT otherwise. */
 typedef enum gmlp_container { GMLP_CONTAINER_NONE = 0, GMLP_CONTAINER_JPEG = 1, GMLP_CONTAINER_PNG = 2 } gmlp_container;
 GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size);
 GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
-                                const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err);
+                                const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_alloc *alloc, void **blob,
                                   size_t *blob_size, gmlp_error *err);
-GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err);
 
 /* The network of a JPEG or PNG file at once: gmlp_extract and gmlp_blob_read. net owns its weights: gmlp_net_free. On
    failure it is zeroed, and err, if given, says what and where: in the file, or, if the blob is at fault, in the blob.
@@ -902,8 +902,8 @@ GMLP_DEF int gmlp_version(void) {
 GMLP_DEF size_t gmlp_type_size(int type) {
     switch (type) {
         case GMLP_U8: return 1;
-        case GMLP_U16: case GMLP_HALF: return 2;
-        case GMLP_FLOAT: return 4;
+        case GMLP_U16: case GMLP_F16: return 2;
+        case GMLP_F32: return 4;
         default: return 0;
     }
 }
@@ -1014,7 +1014,8 @@ static void gmlp__run(const gmlp_threads *threads, void (*job)(void *, size_t), 
     size_t i;
     task.job = job;
     task.ctx = ctx;
-    if (threads && threads->run && count > 1) threads->run(threads->user, gmlp__task_run, &task, count);
+    if (threads && threads->parallel_for && count > 1)
+        threads->parallel_for(threads->user, gmlp__task_run, &task, count);
     else for (i = 0; i < count; i++) gmlp__task_run(&task, i);
 }
 
@@ -1251,8 +1252,8 @@ typedef struct gmlp__kernels {
     /* the third layer: out[n][16] = bias + h[n][wide] * w[depth][16], three columns of it, by the same
        chains as gemm; column 3 becomes 0, the others stay. Up to 7 more rows are read and written */
     void (*outputs)(const float *h, size_t wide, const float *w, size_t depth, const float *bias, float *out, size_t n);
-    /* features of one input: f[0..2*bands-1] = sin, cos of 2^k pi m; may write 15 floats further */
-    void (*encode)(float m, size_t bands, float *f);
+    /* features of one input: f[0..2*frequencies-1] = sin, cos of 2^k pi m; may write 15 floats further */
+    void (*encode)(float m, size_t frequencies, float *f);
     /* copies blocks of size[i] floats from row at[n][i] of table i, one after the other, for each of
        n samples; may write 15 floats past each block, before the next block is written */
     void (*gather)(const float *const *table, const uint32_t *size, const uint32_t (*at)[GMLP_INPUTS], size_t inputs,
@@ -1291,11 +1292,11 @@ typedef struct gmlp__kernels {
 } gmlp__kernels;
 
 /* Feature j of the encoding is sin(pi (frequency m + phase)): sine and cosine in turn. */
-static const float gmlp__frequency[2 * GMLP_MAX_BANDS] = {
+static const float gmlp__frequency[2 * GMLP_MAX_FREQUENCIES] = {
     1.0f, 1.0f, 2.0f, 2.0f, 4.0f, 4.0f, 8.0f, 8.0f, 16.0f, 16.0f, 32.0f, 32.0f, 64.0f, 64.0f, 128.0f, 128.0f,
     256.0f, 256.0f, 512.0f, 512.0f, 1024.0f, 1024.0f, 2048.0f, 2048.0f,
     4096.0f, 4096.0f, 8192.0f, 8192.0f, 16384.0f, 16384.0f, 32768.0f, 32768.0f};
-static const float gmlp__phase[2 * GMLP_MAX_BANDS] = {
+static const float gmlp__phase[2 * GMLP_MAX_FREQUENCIES] = {
     0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f,
     0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f};
 
@@ -1424,7 +1425,7 @@ GMLP_DEF int gmlp_space_from_name(const char *name) {
 }
 
 GMLP_DEF int gmlp_space_is_linear(int space) {
-    return gmlp__space_of(space) && (space >= GMLP_LINEAR || space == GMLP_ACES || space == GMLP_ACESCG);
+    return gmlp__space_of(space) && (space >= GMLP_LINEAR || space == GMLP_ACES2065_1 || space == GMLP_ACESCG);
 }
 
 /* Logarithm and exponential to base 2, to about an ulp, from their series. x is positive and
@@ -1888,7 +1889,7 @@ static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, 
     switch (l->type) {
         case GMLP_U8: k->load8(row, l->table, r, g, b, padded); break;
         case GMLP_U16: k->load16(row, r, g, b, padded); break;
-        case GMLP_HALF: k->load_half(row, r, g, b, padded); break;
+        case GMLP_F16: k->load_half(row, r, g, b, padded); break;
         default:
             for (i = 0; i < padded; i++, row += 12) {
                 memcpy(r + i, row, 4);
@@ -1923,7 +1924,7 @@ typedef struct gmlp__storer {
     gmlp_alloc alloc;
     int type, channels;
     int hlg;
-    int truncate;
+    int round_down;
     gmlp__curve curve;         /* light to code */
     gmlp__curve system_gamma;  /* HLG: scene light over display light */
     float table[257];          /* U8: the least light that has the code; last: none has */
@@ -1943,7 +1944,7 @@ static gmlp_result gmlp__storer_init(gmlp__storer *s, int type, int channels, in
     s->type = type;
     s->channels = channels ? channels : 3;
     s->hlg = space == GMLP_REC2020_HLG;
-    s->truncate = truncate != 0;
+    s->round_down = truncate != 0;
     result = gmlp__curve_init(&s->curve, space, 1, white_nits, alloc);
     if (result) return result;
     if (type == GMLP_U8) {
@@ -2002,9 +2003,9 @@ static void gmlp__store_portion(const gmlp__storer *s, const float *r, const flo
     }
     if (s->channels == 4 || n < padded) out = packed;
     switch (s->type) {
-        case GMLP_U8: k->store8(x, y, s->table, s->truncate ? -0.5f : 0.0f, out, padded); break;
-        case GMLP_U16: k->store16(y, s->truncate ? GMLP__TRUNCATE16 : 0.0f, out, padded); break;
-        case GMLP_HALF: k->store_half(y, out, padded); break;
+        case GMLP_U8: k->store8(x, y, s->table, s->round_down ? -0.5f : 0.0f, out, padded); break;
+        case GMLP_U16: k->store16(y, s->round_down ? GMLP__TRUNCATE16 : 0.0f, out, padded); break;
+        case GMLP_F16: k->store_half(y, out, padded); break;
         default:
             for (i = 0; i < padded; i++) {
                 memcpy(out + 12 * i, y[0] + i, 4);
@@ -2087,7 +2088,7 @@ static gmlp_result gmlp__conversion_init(gmlp__conversion *v, const gmlp_image *
 /* loader and storer: the conversion's own, or copies for other numbers of channels. */
 static void gmlp__convert_direct(const gmlp__conversion *v, const gmlp__loader *loader, const gmlp__storer *storer,
                                  const unsigned char *from, unsigned char *to, size_t n) {
-    const float offset = storer->truncate ? GMLP__TRUNCATE16 : 0.0f;
+    const float offset = storer->round_down ? GMLP__TRUNCATE16 : 0.0f;
     const size_t in = (size_t)loader->channels, out = (size_t)storer->channels * 2;
     unsigned char codes[16 * 4] = {0}, packed[GMLP__PORTION * 6];
     size_t i, count;
@@ -2165,7 +2166,7 @@ GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, 
     fp = gmlp__fp_enter();
     job.src = src;
     job.dst = dst;
-    result = gmlp__conversion_init(&job.v, src, dst, o.adaptation, o.white_nits, o.truncate, kernels, &o.alloc);
+    result = gmlp__conversion_init(&job.v, src, dst, o.adaptation, o.white_nits, o.round_down, kernels, &o.alloc);
     if (!result) {
         gmlp__run(&o.threads, gmlp__convert_band, &job, (src->height + GMLP__BAND - 1) / GMLP__BAND);
         gmlp__conversion_free(&job.v);
@@ -2255,7 +2256,7 @@ static gmlp_result gmlp__reduce_all(gmlp__reduction *v, const gmlp_convert_opts 
                                &o.alloc);
     if (!result && v->base)
         result = gmlp__storer_init(&v->storer, GMLP_U8, v->base->channels, GMLP_SRGB, o.white_nits, v->kernels,
-                                   &o.alloc, o.truncate);
+                                   &o.alloc, o.round_down);
     if (!result) gmlp__run(&o.threads, gmlp__reduce_band, v, (v->wide->height + GMLP__BAND - 1) / GMLP__BAND);
     gmlp__loader_free(&v->loader);
     gmlp__storer_free(&v->storer);
@@ -2356,19 +2357,19 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
 #define GMLP__PAD(n) (((n) + 15u) & ~(size_t)15u)
 
 /* Features of one sample, input after input; may write 15 floats further. */
-static void gmlp__encode(const gmlp__kernels *k, const uint8_t bands[GMLP_INPUTS], const float *in, float *f) {
+static void gmlp__encode(const gmlp__kernels *k, const uint8_t frequencies[GMLP_INPUTS], const float *in, float *f) {
     size_t i;
     for (i = 0; i < GMLP_INPUTS; i++) {
-        if (bands[i]) k->encode(in[i], bands[i], f);
-        f += 2 * (size_t)bands[i];
+        if (frequencies[i]) k->encode(in[i], frequencies[i], f);
+        f += 2 * (size_t)frequencies[i];
     }
 }
 
 /* How many of the inputs there are with these windows. */
 static size_t gmlp__inputs(const uint8_t radius[GMLP_WINDOWS]) { return radius[1] ? 11 : radius[0] ? 8 : 5; }
 
-static int gmlp__window_bands(const uint8_t bands[GMLP_INPUTS], int window) {
-    return bands[5 + 3 * window] || bands[6 + 3 * window] || bands[7 + 3 * window];
+static int gmlp__window_frequencies(const uint8_t frequencies[GMLP_INPUTS], int window) {
+    return frequencies[5 + 3 * window] || frequencies[6 + 3 * window] || frequencies[7 + 3 * window];
 }
 
 /* Means of windows around pixels of a row. The sums over the windows' columns move down with the rows, a segment of the
@@ -2495,26 +2496,26 @@ static void gmlp__windows_means(const gmlp__windows *w, uint32_t y, const uint32
     }
 }
 
-static size_t gmlp__features(const uint8_t bands[GMLP_INPUTS]) {
+static size_t gmlp__features(const uint8_t frequencies[GMLP_INPUTS]) {
     size_t i, n = 0;
     for (i = 0; i < GMLP_INPUTS; i++) {
-        if (bands[i] > GMLP_MAX_BANDS) return 0;
-        n += 2 * (size_t)bands[i];
+        if (frequencies[i] > GMLP_MAX_FREQUENCIES) return 0;
+        n += 2 * (size_t)frequencies[i];
     }
     return n;
 }
 
-GMLP_DEF gmlp_result gmlp_encode(const uint8_t bands[GMLP_INPUTS], const float *inputs, size_t n, float *features,
-                                 int isa) {
+GMLP_DEF gmlp_result gmlp_sinusoidal_encoding(const uint8_t frequencies[GMLP_INPUTS], const float *inputs, size_t n,
+                                              float *features, int isa) {
     const gmlp__kernels *k = gmlp__select(isa);
-    float row[2 * GMLP_MAX_BANDS * GMLP_INPUTS + 16];
-    const size_t count = bands ? gmlp__features(bands) : 0;
+    float row[2 * GMLP_MAX_FREQUENCIES * GMLP_INPUTS + 16];
+    const size_t count = frequencies ? gmlp__features(frequencies) : 0;
     gmlp__fp_state fp;
     size_t i;
     if (!k || !count || (n && (!inputs || !features))) return GMLP_E_ARGUMENT;
     fp = gmlp__fp_enter();
     for (i = 0; i < n; i++) {
-        gmlp__encode(k, bands, inputs + i * GMLP_INPUTS, row);
+        gmlp__encode(k, frequencies, inputs + i * GMLP_INPUTS, row);
         memcpy(features + i * count, row, count * sizeof(float));
     }
     gmlp__fp_leave(fp);
@@ -2535,7 +2536,7 @@ typedef struct gmlp__shape {
 } gmlp__shape;
 
 GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp) {
-    return mlp ? gmlp__features(mlp->bands) : 0;
+    return mlp ? gmlp__features(mlp->frequencies) : 0;
 }
 
 GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp) {
@@ -2769,7 +2770,7 @@ static gmlp_result gmlp__mlp_run(const gmlp_mlp *mlp, const float *weights, cons
     gmlp__transpose(&s, block, transposes);
     for (i = 0; i < n; i += m) {
         m = n - i < GMLP__CHUNK ? n - i : GMLP__CHUNK;
-        for (j = 0; j < m; j++) gmlp__encode(k, mlp->bands, inputs + (i + j) * GMLP_INPUTS, p.f + j * s.row);
+        for (j = 0; j < m; j++) gmlp__encode(k, mlp->frequencies, inputs + (i + j) * GMLP_INPUTS, p.f + j * s.row);
         gmlp__forward(k, &s, block, transposes, &p, m, targets != NULL);
         if (targets) {
             for (j = 0; j < m; j++) memcpy(p.target + j * 16, targets + (i + j) * 3, 3 * sizeof(float));
@@ -2808,7 +2809,7 @@ static void gmlp__adam_constants(const gmlp_adam *a, double power1, double power
     k[1] = (float)(1.0 - a->beta1);
     k[2] = (float)a->beta2;
     k[3] = (float)(1.0 - a->beta2);
-    k[4] = (float)(-a->rate / (1.0 - power1));
+    k[4] = (float)(-a->learning_rate / (1.0 - power1));
     k[5] = (float)(1.0 / gmlp__sqrt(1.0 - power2));
     k[6] = (float)a->epsilon;
     k[7] = 0.0f;
@@ -2864,7 +2865,7 @@ typedef struct gmlp__preset {
     uint32_t iterations, batch, budget;
     uint32_t effort; /* times the iterations and the batch, for a compressed base: its noise takes larger batches */
     int width;
-    uint8_t bands[GMLP_INPUTS], radius[GMLP_WINDOWS];
+    uint8_t frequencies[GMLP_INPUTS], radius[GMLP_WINDOWS];
 } gmlp__preset;
 
 /* The numbers in which a network works: map value = map_mean + map_range * output; with GMLP_INPUT_WIDE colour inputs
@@ -2878,7 +2879,7 @@ typedef struct gmlp__domain {
     const struct gmlp__method *method;
     const gmlp__kernels *kernels;
     gmlp__scale scale;
-    float peak;                /* HDR: linear light of signal 1 */
+    float signal_max;                /* HDR: linear light of signal 1 */
     gmlp__curve signal, light; /* HDR: light to signal and back */
     double weight;             /* HDR: of the HDR rendition, 1 unless there is less headroom */
     int direct;                /* decoding: the value itself is the code to write */
@@ -2891,9 +2892,9 @@ typedef struct gmlp__family {
     int numbers;                  /* in the blob, by gmlp__number */
     const gmlp__scale *scale;     /* NULL: measured on the samples, in the net */
     struct {
-        int method, inputs, region, bias;
+        int method, inputs, mask, bias;
     } kind[2];                    /* of networks that training makes: all presets but PAPER; PAPER */
-    double paper_rate, matrix_rate;
+    double paper_rate, muon_learning_rate;
     gmlp__preset presets[5];
     int (*options)(gmlp_train_opts *o); /* resolves those of its own; 0: out of range */
     gmlp_result (*check)(const gmlp_net *net, gmlp_error *err);
@@ -2928,8 +2929,8 @@ static const gmlp__scale gmlp__gamut_scale = {0.0f, 0.5f, 0.5f, 0.5f};
 
 static const gmlp__family gmlp__gamut = {
     1u << GMLP_SRGB, 1, 0, &gmlp__gamut_scale,
-    {{GMLP_METHOD_RESIDUAL, GMLP_INPUT_CODES, GMLP_REGION_SATURATED, GMLP_BIAS_ALL},
-     {GMLP_METHOD_RESIDUAL, GMLP_INPUT_WIDE, GMLP_REGION_ALL, GMLP_BIAS_FIRST}},
+    {{GMLP_METHOD_RESIDUAL, GMLP_INPUT_CODES, GMLP_MASK_SATURATED, GMLP_BIAS_ALL},
+     {GMLP_METHOD_RESIDUAL, GMLP_INPUT_WIDE, GMLP_MASK_ALL, GMLP_BIAS_FIRST}},
     5e-3, 2.3e-2,
     {{1000, 2048, 4096, 2, 32, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
      {9000, 65536, 0, 1, 32, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
@@ -2945,8 +2946,8 @@ static const gmlp__family gmlp__gamut = {
 #define GMLP__MOST_LIGHT 1e6 /* of an HDR picture, in parts of white */
 #define GMLP__NUMBERS 7
 static float *gmlp__number(gmlp_net *net, int i) { /* in the blob's order */
-    float *const at[GMLP__NUMBERS] = {&net->white_nits, &net->peak, &net->brightest, &net->map_mean, &net->map_range,
-                                      &net->input_mean, &net->input_range};
+    float *const at[GMLP__NUMBERS] = {&net->white_nits, &net->signal_max, &net->content_max, &net->map_mean,
+                                      &net->map_range,  &net->input_mean, &net->input_range};
     return at[i];
 }
 
@@ -2954,16 +2955,16 @@ static int gmlp__hdr_options(gmlp_train_opts *o) {
     if (o->white_nits == 0.0) o->white_nits = o->preset == GMLP_PRESET_PAPER ? 100.0 : GMLP__WHITE_NITS;
     return (!o->method || (o->method >= GMLP_METHOD_DIFFERENCE && o->method <= GMLP_METHOD_DIRECT)) &&
            o->white_nits > 0.0 && o->white_nits <= GMLP__PQ_NITS &&
-           (o->peak == 0.0 || (o->peak >= 1e-3 && o->peak <= GMLP__MOST_LIGHT));
+           (o->signal_max == 0.0 || (o->signal_max >= 1e-3 && o->signal_max <= GMLP__MOST_LIGHT));
 }
 
 static gmlp_result gmlp__hdr_check(const gmlp_net *net, gmlp_error *err) {
-    GMLP__RULE(net->region == GMLP_REGION_ALL, 35, "an HDR network is for all pixels");
+    GMLP__RULE(net->mask == GMLP_MASK_ALL, 35, "an HDR network is for all pixels");
     GMLP__RULE(gmlp__finite(net->white_nits) && net->white_nits > 0.0f && net->white_nits <= (float)GMLP__PQ_NITS, 118,
                "the white is not within 0..10000 cd/m2");
-    GMLP__RULE(gmlp__finite(net->peak) && net->peak > 1e-6f && net->peak <= 1e9f, 122,
+    GMLP__RULE(gmlp__finite(net->signal_max) && net->signal_max > 1e-6f && net->signal_max <= 1e9f, 122,
                "the peak is not a number above 1e-6 and up to 1e9");
-    GMLP__RULE(gmlp__finite(net->brightest) && net->brightest > 0.0f && net->brightest <= net->peak, 126,
+    GMLP__RULE(gmlp__finite(net->content_max) && net->content_max > 0.0f && net->content_max <= net->signal_max, 126,
                "the brightest light is not within 0..peak");
     GMLP__RULE(gmlp__number_ok(net->map_mean), 130, "the map's mean is not a number within a million");
     GMLP__RULE(gmlp__number_ok(net->map_range) && net->map_range != 0.0f, 134,
@@ -2976,25 +2977,25 @@ static gmlp_result gmlp__hdr_check(const gmlp_net *net, gmlp_error *err) {
 
 static void gmlp__hdr_choose(const gmlp_train_opts *o, double brightest, gmlp_net *net) {
     const double pq = GMLP__PQ_NITS / o->white_nits;
-    double peak = o->peak;
+    double peak = o->signal_max;
     if (brightest > GMLP__MOST_LIGHT) brightest = GMLP__MOST_LIGHT;
     if (peak == 0.0 && o->preset == GMLP_PRESET_PAPER) peak = pq / 10.0;
     if (peak == 0.0) peak = brightest > pq * 1.0001 ? brightest : pq; /* rounding alone goes beyond */
     net->white_nits = (float)o->white_nits;
-    net->peak = (float)peak;
-    net->brightest = brightest > 1e-6 ? brightest < peak ? (float)brightest : net->peak : 1e-6f;
+    net->signal_max = (float)peak;
+    net->content_max = brightest > 1e-6 ? brightest < peak ? (float)brightest : net->signal_max : 1e-6f;
 }
 
 static gmlp_result gmlp__hdr_open(gmlp__domain *d, const gmlp_net *net, double headroom, const gmlp_alloc *alloc) {
-    const double nits = GMLP__PQ_NITS / (double)net->peak, stops = gmlp__log2((double)net->brightest);
+    const double nits = GMLP__PQ_NITS / (double)net->signal_max, stops = gmlp__log2((double)net->content_max);
     gmlp_result result = gmlp__curve_init(&d->signal, GMLP_REC2020_PQ, 1, nits, alloc);
-    d->peak = net->peak;
+    d->signal_max = net->signal_max;
     if (headroom > 0.0 && headroom < stops) d->weight = headroom / stops;
     return result ? result : gmlp__curve_init(&d->light, GMLP_REC2020_PQ, 0, nits, alloc);
 }
 
 static int gmlp__hdr_direct(const gmlp_net *net, int space, double white_nits) {
-    const double *xy = gmlp__space_of(space)->xy, nits = GMLP__PQ_NITS / (double)net->peak;
+    const double *xy = gmlp__space_of(space)->xy, nits = GMLP__PQ_NITS / (double)net->signal_max;
     return space == GMLP_REC2020_PQ &&
            !memcmp(xy, gmlp__space_of(net->wide_space)->xy, sizeof gmlp__space_of(space)->xy) &&
            nits - white_nits < 1e-6 * nits && white_nits - nits < 1e-6 * nits;
@@ -3004,7 +3005,7 @@ static void gmlp__hdr_signals(const gmlp__domain *d, float *const planes[3], siz
     const gmlp__kernels *k = d->kernels;
     size_t c;
     for (c = 0; c < 3; c++) {
-        k->clamp(planes[c], planes[c], n, d->peak);
+        k->clamp(planes[c], planes[c], n, d->signal_max);
         k->curve(&d->signal, planes[c], planes[c], n, 0);
         k->clamp(planes[c], planes[c], n, 1.0f);
     }
@@ -3012,7 +3013,7 @@ static void gmlp__hdr_signals(const gmlp__domain *d, float *const planes[3], siz
 
 static void gmlp__hdr_base(const gmlp__domain *d, float *const planes[3], float *const kept[3], size_t n) {
     size_t c;
-    for (c = 0; c < 3 && d->weight < 1.0; c++) d->kernels->clamp(planes[c], kept[c], n, d->peak);
+    for (c = 0; c < 3 && d->weight < 1.0; c++) d->kernels->clamp(planes[c], kept[c], n, d->signal_max);
     gmlp__hdr_signals(d, planes, n);
 }
 
@@ -3058,8 +3059,8 @@ static const gmlp__family gmlp__hdr = {1u << GMLP_SRGB | 1u << GMLP_P3 | 1u << G
                                        0,
                                        GMLP__NUMBERS,
                                        NULL,
-                                       {{GMLP_METHOD_DIFFERENCE, GMLP_INPUT_HALF, GMLP_REGION_ALL, GMLP_BIAS_ALL},
-                                        {GMLP_METHOD_GAMMA, GMLP_INPUT_WIDE, GMLP_REGION_ALL, GMLP_BIAS_ALL}},
+                                       {{GMLP_METHOD_DIFFERENCE, GMLP_INPUT_HALF, GMLP_MASK_ALL, GMLP_BIAS_ALL},
+                                        {GMLP_METHOD_GAMMA, GMLP_INPUT_WIDE, GMLP_MASK_ALL, GMLP_BIAS_ALL}},
                                        1e-2,
                                        3e-2,
                                        {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
@@ -3168,7 +3169,7 @@ typedef struct gmlp__trainer {
     const gmlp__family *family;
     gmlp__domain domain;
     gmlp__shape shape;
-    /* picture: candidates of two classes per row, then their ranks; with GMLP_REGION_ALL class 0 is
+    /* picture: candidates of two classes per row, then their ranks; with GMLP_MASK_ALL class 0 is
        OG and class 1 the rest */
     uint64_t (*rank)[2];
     uint64_t total[2], keep[2], step_kept[2];
@@ -3199,10 +3200,10 @@ typedef struct gmlp__trainer {
 
 /* The widest network whose weights leave at least 3.6 bits each of a budget: more neurons at fewer bits are better
    down to there. Widths in between multiples of 16 take as long as the next of them. */
-static int gmlp__width_for(uint32_t budget, const uint8_t bands[GMLP_INPUTS]) {
+static int gmlp__width_for(uint32_t budget, const uint8_t frequencies[GMLP_INPUTS]) {
     gmlp_mlp mlp;
     memset(&mlp, 0, sizeof mlp);
-    memcpy(mlp.bands, bands, sizeof mlp.bands);
+    memcpy(mlp.frequencies, frequencies, sizeof mlp.frequencies);
     for (mlp.width = GMLP_MAX_WIDTH; mlp.width > 8; mlp.width -= mlp.width > 16 ? 16 : 8)
         if (gmlp_mlp_weights(&mlp) * 9 / 20 + 128 <= budget) break;
     return mlp.width;
@@ -3216,11 +3217,11 @@ static void gmlp__resolve_network(gmlp_train_opts *o, const gmlp__preset *preset
     effort[1] = o->batch ? 1 : preset->effort;
     if (!o->iterations) o->iterations = preset->iterations;
     if (!o->batch) o->batch = preset->batch;
-    if (!memcmp(o->bands, none, sizeof none)) memcpy(o->bands, preset->bands, sizeof o->bands);
+    if (!memcmp(o->frequencies, none, sizeof none)) memcpy(o->frequencies, preset->frequencies, sizeof o->frequencies);
     for (i = 0; i < GMLP_WINDOWS; i++)
-        if (!gmlp__window_bands(o->bands, i)) o->radius[i] = 0;
+        if (!gmlp__window_frequencies(o->frequencies, i)) o->radius[i] = 0;
         else if (!o->radius[i]) o->radius[i] = preset->radius[i] ? preset->radius[i] : (uint8_t)(2 * i + 1);
-    if (!o->width) o->width = o->budget ? gmlp__width_for(o->budget, o->bands) : preset->width;
+    if (!o->width) o->width = o->budget ? gmlp__width_for(o->budget, o->frequencies) : preset->width;
     if (!o->budget) o->budget = o->target_psnr > 0.0 ? GMLP__TARGET_BUDGET : preset->budget;
 }
 
@@ -3228,17 +3229,17 @@ static void gmlp__resolve_optimiser(gmlp_train_opts *o, const gmlp__family *fami
     const int paper = o->preset == GMLP_PRESET_PAPER;
     if (!o->optimizer) o->optimizer = paper ? GMLP_ADAM : GMLP_MUON;
     if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_FALLING;
-    if (!(o->rate > 0.0))
-        o->rate = paper ? family->paper_rate : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
-    if (!(o->matrix_rate > 0.0)) o->matrix_rate = family->matrix_rate;
+    if (!(o->learning_rate > 0.0))
+        o->learning_rate = paper ? family->paper_rate : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
+    if (!(o->muon_learning_rate > 0.0)) o->muon_learning_rate = family->muon_learning_rate;
     if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.97;
 }
 
 static int gmlp__train_opts_ok(const gmlp_train_opts *o) {
     const int paper = o->preset == GMLP_PRESET_PAPER;
     return o->radius[0] <= GMLP_MAX_RADIUS && o->radius[1] <= GMLP_MAX_RADIUS &&
-           (!paper || gmlp__inputs(o->radius) == 5) && o->margin >= 0 && o->margin <= 63 && o->batch <= 1u << 20 &&
-           o->beta2 < 1.0 && o->rate < 1e3 && o->matrix_rate < 1e3 &&
+           (!paper || gmlp__inputs(o->radius) == 5) && o->clip_margin >= 0 && o->clip_margin <= 63 &&
+           o->batch <= 1u << 20 && o->beta2 < 1.0 && o->learning_rate < 1e3 && o->muon_learning_rate < 1e3 &&
            (paper || (o->budget >= 512 && o->budget <= GMLP__MOST_BUDGET)) &&
            (o->optimizer == GMLP_ADAM || o->optimizer == GMLP_MUON) &&
            (o->schedule == GMLP_FALLING || o->schedule == GMLP_CONSTANT) &&
@@ -3334,7 +3335,7 @@ static void gmlp__load_base(const gmlp__trainer *t, const void *pixels, size_t n
 
 /* Are samples of two classes, OG and the rest? */
 static int gmlp__two_classes(const gmlp__trainer *t) {
-    return t->net->region == GMLP_REGION_ALL && t->family->finds_og;
+    return t->net->mask == GMLP_MASK_ALL && t->family->finds_og;
 }
 
 /* The chosen pixels of a row, one after the other. */
@@ -3348,8 +3349,8 @@ static const unsigned char *gmlp__pack_pixels(const gmlp__rows *r, const unsigne
 static size_t gmlp__candidates(const gmlp__trainer *t, uint32_t y, uint32_t *index) {
     const size_t n = t->base->width;
     size_t i;
-    if (t->net->region == GMLP_REGION_SATURATED)
-        return t->kernels->saturated(gmlp__row(t->base, y), t->load_base.channels, n, t->opts.margin, index);
+    if (t->net->mask == GMLP_MASK_SATURATED)
+        return t->kernels->saturated(gmlp__row(t->base, y), t->load_base.channels, n, t->opts.clip_margin, index);
     for (i = 0; i < n; i++) index[i] = (uint32_t)i;
     return n;
 }
@@ -3548,9 +3549,10 @@ static gmlp_result gmlp__jobs_result(const gmlp__trainer *t) {
 /* How far from 0 and 255 the network's pixels reach, and how much training that takes. */
 static gmlp_result gmlp__settle_margin(gmlp__trainer *t) {
     gmlp_result result = GMLP_OK;
-    if (t->net->region == GMLP_REGION_SATURATED && !t->opts.margin) result = gmlp__choose_margin(t, &t->opts.margin);
-    t->net->margin = t->opts.margin;
-    if (t->opts.margin) {
+    if (t->net->mask == GMLP_MASK_SATURATED && !t->opts.clip_margin)
+        result = gmlp__choose_margin(t, &t->opts.clip_margin);
+    t->net->clip_margin = t->opts.clip_margin;
+    if (t->opts.clip_margin) {
         t->opts.iterations *= t->effort[0];
         t->opts.batch *= t->effort[1];
     }
@@ -3658,18 +3660,18 @@ static float gmlp__code_input(int inputs, size_t code) {
 static size_t gmlp__feature_tables(gmlp__trainer *t, float *memory) {
     size_t used = 0, i, j, same;
     for (i = 0; i < (t->net->inputs == GMLP_INPUT_WIDE ? 2 : gmlp__inputs(t->opts.radius)); i++) {
-        const uint32_t bands = t->opts.bands[i], size = 2 * bands;
+        const uint32_t frequencies = t->opts.frequencies[i], size = 2 * frequencies;
         const uint32_t n = i == 0 ? t->base->height : i == 1 ? t->base->width : 256u;
         float *table = memory ? memory + used : NULL;
         t->sizes[i] = size;
-        for (same = 2; same < i && t->opts.bands[same] != bands; same++) {}
+        for (same = 2; same < i && t->opts.frequencies[same] != frequencies; same++) {}
         if (same < i) { /* inputs that are codes share a table */
             t->tables[i] = t->tables[same];
             continue;
         }
-        for (j = 0; memory && j < n && bands; j++) {
+        for (j = 0; memory && j < n && frequencies; j++) {
             const float m = i < 2 ? gmlp__coordinate((double)j, n) : gmlp__code_input(t->net->inputs, j);
-            t->kernels->encode(m, bands, table + j * size);
+            t->kernels->encode(m, frequencies, table + j * size);
         }
         t->tables[i] = table;
         used += (size_t)n * size + 16;
@@ -3709,8 +3711,8 @@ static void gmlp__sample_features(const gmlp__trainer *t, const gmlp__sample *co
     t->kernels->gather(t->tables, t->sizes, (const uint32_t (*)[GMLP_INPUTS])at, inputs, n, p->f, t->shape.row);
     for (j = 0; direct && j < n; j++) {
         float *f = p->f + j * t->shape.row + t->sizes[0] + t->sizes[1];
-        for (c = 0; c < 3; f += 2 * (size_t)t->opts.bands[2 + c], c++)
-            if (t->opts.bands[2 + c]) t->kernels->encode(samples[j]->color[c], t->opts.bands[2 + c], f);
+        for (c = 0; c < 3; f += 2 * (size_t)t->opts.frequencies[2 + c], c++)
+            if (t->opts.frequencies[2 + c]) t->kernels->encode(samples[j]->color[c], t->opts.frequencies[2 + c], f);
     }
 }
 
@@ -3736,7 +3738,7 @@ static void gmlp__shard_job(void *ctx, size_t shard) {
     for (i = begin; i < end; i += n, n = next) {
         size_t j, c;
         for (j = 0; j < n; j++) {
-            inside[j] = t->net->region == GMLP_REGION_SATURATED && !drawn[j]->out_of_gamut;
+            inside[j] = t->net->mask == GMLP_MASK_SATURATED && !drawn[j]->out_of_gamut;
             for (c = 0; c < 3; c++) p.target[j * 16 + c] = drawn[j]->target[c];
         }
         gmlp__sample_features(t, drawn, n, &p);
@@ -3755,7 +3757,7 @@ static void gmlp__shard_job(void *ctx, size_t shard) {
 static double gmlp__rate(const gmlp__trainer *t, uint32_t step) {
     const gmlp_train_opts *o = &t->opts;
     const double left = 2.0 * (double)(o->iterations - step) / (double)o->iterations;
-    double rate = o->rate;
+    double rate = o->learning_rate;
     if (o->schedule == GMLP_CONSTANT) return rate;
     if (left < 1.0) rate = gmlp__dmul(rate, 0.01 + gmlp__dmul(0.99, left));
     return step < 5 ? gmlp__dmul(rate, (double)(step + 1) / 5.0) : rate;
@@ -3839,7 +3841,7 @@ static void gmlp__update_job(void *ctx, size_t part) {
     }
     k->adam(t->adam, g + from, t->block + from, t->m + from, t->v + from, to - from);
     if (t->rounding) {
-        const float *steps = t->net->steps;
+        const float *steps = t->net->step_size;
         const float limit = GMLP__LARGEST;
         if (!part) k->to_steps(steps[0], limit, t->block, t->rounded, s->w2);
         else {
@@ -3852,7 +3854,8 @@ static void gmlp__update_job(void *ctx, size_t part) {
 /* The last quarter of the steps sees the weights as the blob will hold them, so that they settle where rounding
    does least harm; their own, unrounded values are what a step moves. */
 static uint32_t gmlp__first_rounded(const gmlp__trainer *t) {
-    return t->net->coding == GMLP_CODING_STEPS ? t->opts.iterations - t->opts.iterations / 4 : t->opts.iterations;
+    return t->net->weight_format == GMLP_WEIGHTS_QUANTIZED ? t->opts.iterations - t->opts.iterations / 4
+                                                           : t->opts.iterations;
 }
 
 static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
@@ -3875,8 +3878,8 @@ static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
         }
         gmlp__transpose(&t->shape, t->rounding ? t->rounded : t->block, t->transposes);
         gmlp__run(&t->opts.threads, gmlp__shard_job, t, t->shards);
-        adam.rate = gmlp__rate(t, t->step);
-        t->muon_rate = (float)gmlp__dmul(adam.rate / t->opts.rate, t->opts.matrix_rate);
+        adam.learning_rate = gmlp__rate(t, t->step);
+        t->muon_rate = (float)gmlp__dmul(adam.learning_rate / t->opts.learning_rate, t->opts.muon_learning_rate);
         power1 = gmlp__dmul(power1, adam.beta1);
         power2 = gmlp__dmul(power2, adam.beta2);
         gmlp__adam_constants(&adam, power1, power2, t->adam);
@@ -4052,7 +4055,7 @@ static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
         gmlp__unpack(&t->shape, t->block, net->weights);
         for (i = 0; i < flat && !result; i++)
             if (!gmlp__finite(net->weights[i])) result = GMLP_E_WEIGHT;
-        if (!result && net->coding == GMLP_CODING_STEPS) result = gmlp__settle(t);
+        if (!result && net->weight_format == GMLP_WEIGHTS_QUANTIZED) result = gmlp__settle(t);
         if (!result && !gmlp__weights_ok(net)) result = GMLP_E_WEIGHT;
         if (!result && t->opts.target_psnr > 0.0) report->psnr_og = gmlp__measure(t, report);
     }
@@ -4076,7 +4079,7 @@ static gmlp_result gmlp__search(gmlp__trainer *t, gmlp_train_report *report) {
     for (i = 0; low <= high; i = (low + high + 1) / 2) {
         t->opts.budget = budget[i];
         *t->net = fixed;
-        t->net->mlp.width = gmlp__width_for(budget[i], t->opts.bands);
+        t->net->mlp.width = gmlp__width_for(budget[i], t->opts.frequencies);
         result = gmlp__fit(t, report);
         if (result) break;
         if (report->psnr_og >= t->opts.target_psnr) {
@@ -4189,12 +4192,12 @@ static void gmlp__net_begin(const gmlp__trainer *t) {
     net->base_space = t->base->space;
     net->adaptation = t->opts.adaptation;
     net->inputs = t->family->kind[paper].inputs;
-    net->region = t->family->kind[paper].region;
-    net->coding = paper ? GMLP_CODING_FLOATS : GMLP_CODING_STEPS;
+    net->mask = t->family->kind[paper].mask;
+    net->weight_format = paper ? GMLP_WEIGHTS_F32 : GMLP_WEIGHTS_QUANTIZED;
     net->mlp.activation = t->opts.activation;
     net->mlp.bias = t->family->kind[paper].bias;
     net->mlp.width = t->opts.width;
-    memcpy(net->mlp.bands, t->opts.bands, sizeof net->mlp.bands);
+    memcpy(net->mlp.frequencies, t->opts.frequencies, sizeof net->mlp.frequencies);
     memcpy(net->radius, t->opts.radius, sizeof net->radius);
     net->width = net->base_width = t->base->width;
     net->height = net->base_height = t->base->height;
@@ -4494,10 +4497,10 @@ static int gmlp__coder_weights(gmlp__coder *c, const gmlp_net *net) {
         }
         for (i = 0; i < gmlp__layer_count(&l[k]); i++) {
             float *w = net->weights + l[k].w + i;
-            if (!c->reading) gmlp__multiple(*w, net->steps[k], &q);
+            if (!c->reading) gmlp__multiple(*w, net->step_size[k], &q);
             q = gmlp__coder_number(c, m, q);
             if (c->reading && (q > GMLP__LARGEST || q < -GMLP__LARGEST)) return 0;
-            if (c->reading) *w = (float)q * net->steps[k];
+            if (c->reading) *w = (float)q * net->step_size[k];
         }
     }
     if (!c->reading) gmlp__coder_byte(c); /* high's first byte, then zeros: within low..high, since low's is less */
@@ -4508,7 +4511,7 @@ static int gmlp__coder_weights(gmlp__coder *c, const gmlp_net *net) {
 static size_t gmlp__weights_size(const gmlp_net *net) {
     gmlp__layer l[3];
     gmlp__coder c;
-    if (net->coding == GMLP_CODING_STEPS) {
+    if (net->weight_format == GMLP_WEIGHTS_QUANTIZED) {
         gmlp__coder_init(&c, 0, NULL, NULL, 0);
         gmlp__coder_weights(&c, net);
         return 12 + c.at;
@@ -4540,7 +4543,7 @@ static void gmlp__steps_set(gmlp_net *net, double size) {
         for (i = 0, sum = 0.0; i < l[k].in * l[k].out; i++)
             sum += (double)net->weights[l[k].w + i] * (double)net->weights[l[k].w + i]; /* exact product */
         sum = gmlp__sqrt(sum / (double)(l[k].in * l[k].out) + 1e-30);
-        net->steps[k] = (float)gmlp__dmul(gmlp__dmul(sum, gmlp__step_share[k]), size);
+        net->step_size[k] = (float)gmlp__dmul(gmlp__dmul(sum, gmlp__step_share[k]), size);
     }
 }
 
@@ -4553,10 +4556,10 @@ static void gmlp__steps_round(gmlp_net *net) {
     gmlp__layers(&net->mlp, l);
     for (k = 0; k < 3; k++)
         for (i = 0; i < (l[k].in + 1) * l[k].out; i++) {
-            v = (double)net->weights[l[k].w + i] / (double)net->steps[k];
+            v = (double)net->weights[l[k].w + i] / (double)net->step_size[k];
             v = v < (double)GMLP__LARGEST ? v > -(double)GMLP__LARGEST ? v : -(double)GMLP__LARGEST
                                           : (double)GMLP__LARGEST; /* NaN, too */
-            net->weights[l[k].w + i] = (float)gmlp__nearest(v) * net->steps[k];
+            net->weights[l[k].w + i] = (float)gmlp__nearest(v) * net->step_size[k];
         }
 }
 
@@ -4588,10 +4591,10 @@ static int gmlp__weights_ok(const gmlp_net *net) {
     gmlp__layers(&net->mlp, l);
     for (k = 0; k < 3; k++) {
         const float *w = net->weights + l[k].w;
-        if (net->coding == GMLP_CODING_STEPS && !gmlp__step_ok(net->steps[k])) return 0;
+        if (net->weight_format == GMLP_WEIGHTS_QUANTIZED && !gmlp__step_ok(net->step_size[k])) return 0;
         for (i = 0; i < gmlp__layer_count(&l[k]); i++)
             if (!gmlp__weight_ok(w[i]) ||
-                (net->coding == GMLP_CODING_STEPS && !gmlp__multiple(w[i], net->steps[k], &q)))
+                (net->weight_format == GMLP_WEIGHTS_QUANTIZED && !gmlp__multiple(w[i], net->step_size[k], &q)))
                 return 0;
         for (; i < (l[k].in + 1) * l[k].out; i++)
             if (memcmp(&w[i], &zero, sizeof zero)) return 0;
@@ -4624,22 +4627,22 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
                "the row step is 0 or not a number within a million");
     if (net->method == GMLP_METHOD_NONE) return GMLP_OK;
     GMLP__RULE(net->inputs >= GMLP_INPUT_CODES && net->inputs <= GMLP_INPUT_HALF, 34, "the kind of inputs is unknown");
-    GMLP__RULE(net->region == GMLP_REGION_SATURATED || net->region == GMLP_REGION_ALL, 35, "the region is unknown");
-    GMLP__RULE(net->margin >= 0 && net->margin <= 63, 36, "the margin is beyond 63");
-    GMLP__RULE(net->coding == GMLP_CODING_STEPS || net->coding == GMLP_CODING_FLOATS, 37,
+    GMLP__RULE(net->mask == GMLP_MASK_SATURATED || net->mask == GMLP_MASK_ALL, 35, "the mask is unknown");
+    GMLP__RULE(net->clip_margin >= 0 && net->clip_margin <= 63, 36, "the margin is beyond 63");
+    GMLP__RULE(net->weight_format == GMLP_WEIGHTS_QUANTIZED || net->weight_format == GMLP_WEIGHTS_F32, 37,
                "the coding of the weights is unknown");
     GMLP__RULE(net->mlp.activation == GMLP_RELU || net->mlp.activation == GMLP_SINE, 38, "the activation is unknown");
     GMLP__RULE(net->mlp.bias == GMLP_BIAS_ALL || net->mlp.bias == GMLP_BIAS_FIRST, 39, "the kind of bias is unknown");
-    GMLP__RULE(gmlp_mlp_weights(&net->mlp) != 0, 40, "the network's width or bands are not allowed");
+    GMLP__RULE(gmlp_mlp_weights(&net->mlp) != 0, 40, "the network's width or frequencies are not allowed");
     for (k = 0; k < GMLP_WINDOWS; k++) {
         GMLP__RULE(net->radius[k] <= (net->inputs == GMLP_INPUT_WIDE ? 0 : GMLP_MAX_RADIUS), 52 + (size_t)k,
                    "a window's radius is not allowed");
-        GMLP__RULE(net->radius[k] || !gmlp__window_bands(net->mlp.bands, k), 46 + 3 * (size_t)k,
-                   "a window without a radius has bands");
+        GMLP__RULE(net->radius[k] || !gmlp__window_frequencies(net->mlp.frequencies, k), 46 + 3 * (size_t)k,
+                   "a window without a radius has frequencies");
     }
     if (method->family->check && method->family->check(net, err)) return GMLP_E_FIELD;
-    for (k = 0; k < 3 && net->coding == GMLP_CODING_STEPS; k++)
-        GMLP__RULE(gmlp__step_ok(net->steps[k]), gmlp__blob_before(net) + 4 * (size_t)k,
+    for (k = 0; k < 3 && net->weight_format == GMLP_WEIGHTS_QUANTIZED; k++)
+        GMLP__RULE(gmlp__step_ok(net->step_size[k]), gmlp__blob_before(net) + 4 * (size_t)k,
                    "a layer's step is not a positive finite number");
 #undef GMLP__RULE
     return GMLP_OK;
@@ -4663,8 +4666,8 @@ static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
     gmlp__coder c;
     size_t i;
     int k;
-    if (net->coding == GMLP_CODING_STEPS) {
-        for (k = 0; k < 3; k++) p = gmlp__put_float(p, net->steps[k]);
+    if (net->weight_format == GMLP_WEIGHTS_QUANTIZED) {
+        for (k = 0; k < 3; k++) p = gmlp__put_float(p, net->step_size[k]);
         gmlp__coder_init(&c, 0, p, NULL, 0);
         gmlp__coder_weights(&c, net);
     } else {
@@ -4700,13 +4703,13 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
     p = gmlp__put_float(p, net->coords.row_step);
     if (net->method != GMLP_METHOD_NONE) {
         *p++ = (uint8_t)net->inputs;
-        *p++ = (uint8_t)net->region;
-        *p++ = (uint8_t)net->margin;
-        *p++ = (uint8_t)net->coding;
+        *p++ = (uint8_t)net->mask;
+        *p++ = (uint8_t)net->clip_margin;
+        *p++ = (uint8_t)net->weight_format;
         *p++ = (uint8_t)net->mlp.activation;
         *p++ = (uint8_t)net->mlp.bias;
         *p++ = (uint8_t)net->mlp.width;
-        for (i = 0; i < GMLP_INPUTS; i++) *p++ = net->mlp.bands[i];
+        for (i = 0; i < GMLP_INPUTS; i++) *p++ = net->mlp.frequencies[i];
         for (i = 0; i < GMLP_WINDOWS; i++) *p++ = net->radius[i];
         memcpy(p, net->signature, GMLP_SIGNATURE_SIZE);
         p += GMLP_SIGNATURE_SIZE;
@@ -4728,7 +4731,7 @@ static gmlp_result gmlp__weights_read(gmlp_net *net, const uint8_t *p, size_t si
     gmlp__rd r;
     size_t i, k, offset = gmlp__blob_before(net);
     gmlp__layers(&net->mlp, l);
-    if (net->coding == GMLP_CODING_FLOATS) {
+    if (net->weight_format == GMLP_WEIGHTS_F32) {
         r.p = p;
         r.left = size;
         r.failed = 0;
@@ -4791,25 +4794,25 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
     n.coords.row_step = gmlp__rd_float(&r);
     if (n.method != GMLP_METHOD_NONE) {
         n.inputs = (int)gmlp__rd_le(&r, 1);
-        n.region = (int)gmlp__rd_le(&r, 1);
-        n.margin = (int)gmlp__rd_le(&r, 1);
-        n.coding = (int)gmlp__rd_le(&r, 1);
+        n.mask = (int)gmlp__rd_le(&r, 1);
+        n.clip_margin = (int)gmlp__rd_le(&r, 1);
+        n.weight_format = (int)gmlp__rd_le(&r, 1);
         n.mlp.activation = (int)gmlp__rd_le(&r, 1);
         n.mlp.bias = (int)gmlp__rd_le(&r, 1);
         n.mlp.width = (int)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP_INPUTS; i++) n.mlp.bands[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP_INPUTS; i++) n.mlp.frequencies[i] = (uint8_t)gmlp__rd_le(&r, 1);
         for (i = 0; i < GMLP_WINDOWS; i++) n.radius[i] = (uint8_t)gmlp__rd_le(&r, 1);
         for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n.signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
         for (i = 0; method && i < method->family->numbers; i++) *gmlp__number(&n, i) = gmlp__rd_float(&r);
-        for (i = 0; i < 3 && n.coding == GMLP_CODING_STEPS; i++) n.steps[i] = gmlp__rd_float(&r);
+        for (i = 0; i < 3 && n.weight_format == GMLP_WEIGHTS_QUANTIZED; i++) n.step_size[i] = gmlp__rd_float(&r);
     }
     if (r.failed) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends within its header");
     result = gmlp__net_check(&n, err);
     if (result != GMLP_OK) return result;
     if (n.method != GMLP_METHOD_NONE) { /* coded weights reach to the checksum, whatever their number */
         before = gmlp__blob_before(&n);
-        need = before + (n.coding == GMLP_CODING_STEPS ? 13 : gmlp__weights_size(&n));
-        if (n.coding == GMLP_CODING_STEPS && size > need + GMLP__BLOB_CRC) need = size - GMLP__BLOB_CRC;
+        need = before + (n.weight_format == GMLP_WEIGHTS_QUANTIZED ? 13 : gmlp__weights_size(&n));
+        if (n.weight_format == GMLP_WEIGHTS_QUANTIZED && size > need + GMLP__BLOB_CRC) need = size - GMLP__BLOB_CRC;
     }
     if (size < need + GMLP__BLOB_CRC) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends too early");
     if (size > need + GMLP__BLOB_CRC)
@@ -4919,7 +4922,7 @@ GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const ui
     return max <= 4 && sum <= 80;
 }
 
-GMLP_DEF int gmlp_net_belongs(const gmlp_net *net, const gmlp_signature *s) {
+GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s) {
     uint8_t out[GMLP_SIGNATURE_SIZE];
     if (net->method == GMLP_METHOD_NONE) return 1;
     gmlp_signature_finish(s, out);
@@ -4937,7 +4940,7 @@ GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base)
     if (base->width != net->base_width || base->height != net->base_height) return GMLP_E_MISMATCH;
     gmlp_signature_begin(&s, base->width, base->height);
     gmlp_signature_rows(&s, base, 0);
-    return gmlp_net_belongs(net, &s) ? GMLP_OK : GMLP_E_OTHER_PICTURE;
+    return gmlp_net_matches(net, &s) ? GMLP_OK : GMLP_E_OTHER_PICTURE;
 }
 
 /* ---------------------------------------------------------------------------------------
@@ -4963,7 +4966,7 @@ struct gmlp_decoder {
     gmlp_coords coords;
     gmlp__frame frame;
     uint32_t trained[2];         /* rows, columns of the trained picture */
-    int network, inputs, region, margin;
+    int network, inputs, mask, clip_margin;
     gmlp__domain domain;
     gmlp__storer coded;          /* for values that are the codes to write */
     uint8_t radius[GMLP_WINDOWS];
@@ -4988,13 +4991,13 @@ static float gmlp__place(const gmlp_decoder *d, int vertical, uint32_t i) {
 
 /* out[wide] = init + the product of input i's features at m with its rows of W1. */
 static void gmlp__input_product(const gmlp_decoder *d, size_t i, float m, const float *init, float *out) {
-    float f[2 * GMLP_MAX_BANDS + 16];
+    float f[2 * GMLP_MAX_FREQUENCIES + 16];
     size_t first = 0, j;
-    for (j = 0; j < i; j++) first += 2 * (size_t)d->mlp.bands[j];
-    if (d->mlp.bands[i]) d->kernels->encode(m, d->mlp.bands[i], f);
+    for (j = 0; j < i; j++) first += 2 * (size_t)d->mlp.frequencies[j];
+    if (d->mlp.frequencies[i]) d->kernels->encode(m, d->mlp.frequencies[i], f);
     /* one row of a product; the kernel reads, and ignores, the same row again */
     gmlp__product(d->kernels, f, 0, 1, d->block + first * d->shape.wide, d->shape.wide, out, d->shape.wide, 1,
-                  2 * (size_t)d->mlp.bands[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
+                  2 * (size_t)d->mlp.frequencies[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
 }
 
 /* To the nearest whole number up to limit; NaN to 0. */
@@ -5111,7 +5114,7 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
        known */
     for (j = 0; j < width; j++) first[j].least = first[j].most = (double)d->block[s->b1 + j];
     for (i = 0; i < 2; i++)
-        for (k = 0; k < d->mlp.bands[i]; k++, feature += 2)
+        for (k = 0; k < d->mlp.frequencies[i]; k++, feature += 2)
             for (j = 0; j < width; j++) {
                 const double u = (double)d->block[feature * s->wide + j],
                              v = (double)d->block[(feature + 1) * s->wide + j];
@@ -5172,7 +5175,7 @@ static gmlp__frame gmlp__frame_of(const gmlp_net *net, int type) {
     gmlp__frame f;
     f.width = net->base_width;
     f.height = net->base_height;
-    f.reach = gmlp_net_reach(net);
+    f.reach = gmlp_net_halo(net);
     f.network = net->method != GMLP_METHOD_NONE;
     f.type = type;
     return f;
@@ -5265,8 +5268,8 @@ GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int spac
     d->trained[1] = net->width;
     d->network = net->method != GMLP_METHOD_NONE;
     d->inputs = net->inputs;
-    d->region = net->region;
-    d->margin = net->margin;
+    d->mask = net->mask;
+    d->clip_margin = net->clip_margin;
     d->fixed_point = words > 0;
     memcpy(d->radius, net->radius, sizeof d->radius);
     result = gmlp__decoder_open(d, net, type, space, opts);
@@ -5323,7 +5326,7 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x
             memcpy(four, means[c / 3] + 2 * j, 8);
             in[5 + c] = gmlp__code_input(d->inputs, four[c % 3]);
         }
-        gmlp__encode(k, d->mlp.bands, in, w->p.f + j * d->shape.row);
+        gmlp__encode(k, d->mlp.frequencies, in, w->p.f + j * d->shape.row);
     }
     gmlp__forward(k, &d->shape, d->block, d->transposes, &w->p, n, 0);
     for (j = 0; j < n; j++)
@@ -5407,8 +5410,8 @@ static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32
         const unsigned char *codes = gmlp__row(v->base, v->y - v->base_y + r) + (v->x - v->base_x) * channels;
         unsigned char *row = (unsigned char *)gmlp__row(v->out, r);
         size_t count = 0;
-        if (d->network && d->region == GMLP_REGION_SATURATED)
-            count = d->kernels->saturated(codes, load.channels, n, d->margin, w->index);
+        if (d->network && d->mask == GMLP_MASK_SATURATED)
+            count = d->kernels->saturated(codes, load.channels, n, d->clip_margin, w->index);
         else if (d->network)
             for (; count < n; count++) w->index[count] = (uint32_t)count;
         if (count < n) gmlp__convert_row(&d->convert, &load, &store, codes, row, n);
@@ -5423,7 +5426,7 @@ static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32
     return GMLP_OK;
 }
 
-GMLP_DEF uint32_t gmlp_net_reach(const gmlp_net *net) {
+GMLP_DEF uint32_t gmlp_net_halo(const gmlp_net *net) {
     return net->radius[0] > net->radius[1] ? net->radius[0] : net->radius[1];
 }
 
@@ -5455,7 +5458,7 @@ static gmlp_result gmlp__check_view(const gmlp__frame *f, const gmlp__view *v) {
         return GMLP_E_OUT_VIEW;
     if (f->network && (!gmlp__surrounded(v->base_x, base->width, v->x, out->width, f->reach, f->width) ||
                        !gmlp__surrounded(v->base_y, base->height, v->y, out->height, f->reach, f->height)))
-        return GMLP_E_SURROUNDINGS;
+        return GMLP_E_HALO;
     return GMLP_OK;
 }
 
@@ -5932,8 +5935,10 @@ GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_al
     int found = 0;
     if (kind == GMLP_CONTAINER_NONE) return 0;
     for (carrier = gmlp__carriers(kind); *carrier; carrier++) {
-        if (gmlp__gather(kind, (const uint8_t *)bytes, size, *carrier, alloc, &blob, &blob_size, NULL) != GMLP_OK)
-            continue;
+        const gmlp_result result =
+            gmlp__gather(kind, (const uint8_t *)bytes, size, *carrier, alloc, &blob, &blob_size, NULL);
+        if (result == GMLP_E_MEMORY) return -1;
+        if (result) continue;
         gmlp__free(alloc, blob, blob_size);
         found |= *carrier;
     }
@@ -6199,7 +6204,7 @@ static void gmlp__emit_carriers(gmlp__out *o, int kind, int carriers, const uint
 
 /* Writes the file without its blobs, and with the given one unless it is NULL. */
 static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const uint8_t *blob, size_t blob_size,
-                                 int carriers, int tag_color, gmlp_writer to, gmlp_error *err) {
+                                 int carriers, int tag_color, const gmlp_writer *to, gmlp_error *err) {
     const uint8_t *p = (const uint8_t *)file, *packet = (const uint8_t *)gmlp__xmp_empty;
     size_t packet_size = sizeof gmlp__xmp_empty - 1, packet_at = 0, insert_at = 0, n;
     gmlp__part part;
@@ -6207,9 +6212,9 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
     gmlp__out o;
     gmlp_result result;
     int packed = 0, anew;
-    if (!file || !to.write) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no file, or nowhere to write");
+    if (!file || !to || !to->write) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no file, or nowhere to write");
     memset(&o, 0, sizeof o);
-    o.to = to;
+    o.to = *to;
     memset(&part, 0, sizeof part);
     do { /* first all of the file is read */
         result = gmlp__part_next(kind, p, size, &part, err);
@@ -6260,7 +6265,7 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
 }
 
 static gmlp_result gmlp__embed(int kind, const void *file, size_t size, const void *blob, size_t blob_size,
-                               const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err) {
+                               const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
     const int *c = gmlp__carriers(kind);
     int carriers = opts && opts->carriers ? opts->carriers
                  : kind == GMLP_CONTAINER_JPEG ? GMLP_CARRIER_JPEG_COM | GMLP_CARRIER_XMP : GMLP_CARRIER_PNG_TEXT;
@@ -6268,12 +6273,12 @@ static gmlp_result gmlp__embed(int kind, const void *file, size_t size, const vo
     if (!carriers) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "none of the carriers exists in this kind of file");
     if (!blob || !gmlp__blob_intact((const uint8_t *)blob, blob_size))
         return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "what is to be embedded is not an intact blob");
-    return gmlp__rewrite(kind, file, size, (const uint8_t *)blob, blob_size, carriers, !(opts && opts->keep_color), out,
-                         err);
+    return gmlp__rewrite(kind, file, size, (const uint8_t *)blob, blob_size, carriers, !(opts && opts->leave_untagged),
+                         out, err);
 }
 
 GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *blob, size_t blob_size,
-                                     const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err) {
+                                     const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
     return gmlp__embed(GMLP_CONTAINER_JPEG, jpeg, size, blob, blob_size, opts, out, err);
 }
 
@@ -6282,7 +6287,7 @@ GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp
     return gmlp__extract(GMLP_CONTAINER_JPEG, jpeg, size, alloc, blob, blob_size, err);
 }
 
-GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, gmlp_writer out, gmlp_error *err) {
+GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_writer *out, gmlp_error *err) {
     return gmlp__rewrite(GMLP_CONTAINER_JPEG, jpeg, size, NULL, 0, 0, 0, out, err);
 }
 
@@ -6506,7 +6511,7 @@ static gmlp_result gmlp__png_next(const uint8_t *p, size_t size, gmlp__part *par
 }
 
 GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
-                                    const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err) {
+                                    const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
     return gmlp__embed(GMLP_CONTAINER_PNG, png, size, blob, blob_size, opts, out, err);
 }
 
@@ -6515,7 +6520,7 @@ GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_a
     return gmlp__extract(GMLP_CONTAINER_PNG, png, size, alloc, blob, blob_size, err);
 }
 
-GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, gmlp_writer out, gmlp_error *err) {
+GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err) {
     return gmlp__rewrite(GMLP_CONTAINER_PNG, png, size, NULL, 0, 0, 0, out, err);
 }
 
@@ -6527,7 +6532,7 @@ GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size) {
 }
 
 GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
-                                const gmlp_embed_opts *opts, gmlp_writer out, gmlp_error *err) {
+                                const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
     const int kind = gmlp_container_kind(file, size);
     if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
     return gmlp__embed(kind, file, size, blob, blob_size, opts, out, err);
@@ -6542,7 +6547,7 @@ GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_allo
     return gmlp__extract(kind, file, size, alloc, blob, blob_size, err);
 }
 
-GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, gmlp_writer out, gmlp_error *err) {
+GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err) {
     const int kind = gmlp_container_kind(file, size);
     if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
     return gmlp__rewrite(kind, file, size, NULL, 0, 0, 0, out, err);
@@ -7991,10 +7996,10 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sinpi)(GMLP__VF a) {
     return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(p), GMLP__I_SHL(GMLP__V_TO_INT(n), 31)));
 }
 
-GMLP__TARGET static void GMLP__FN(encode)(float m, size_t bands, float *f) {
+GMLP__TARGET static void GMLP__FN(encode)(float m, size_t frequencies, float *f) {
     const GMLP__VF x = GMLP__V_SET1(m);
     size_t j;
-    for (j = 0; j < 2 * bands; j += GMLP__W)
+    for (j = 0; j < 2 * frequencies; j += GMLP__W)
         GMLP__V_STORE(
             f + j, GMLP__FN(sinpi)(GMLP__V_FMA(x, GMLP__V_LOAD(gmlp__frequency + j), GMLP__V_LOAD(gmlp__phase + j))));
 }

@@ -23,7 +23,7 @@ static int write_file(void *file, const void *bytes, size_t size) { return fwrit
 static double psnr(gmlp_image a, gmlp_image b) {
     const size_t n = (size_t)a.width * a.height * 3;
     float *p = need(malloc(n * sizeof *p), "out of memory"), *q = need(malloc(n * sizeof *q), "out of memory");
-    gmlp_image linear = {p, a.width, a.height, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    gmlp_image linear = {p, a.width, a.height, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
     double sum = 0;
     call(gmlp_convert(&a, &linear, NULL));
     linear.data = q;
@@ -53,7 +53,7 @@ int main(int argc, char **argv) {
     uint8_t *png = need(stbi_write_png_to_mem(codes, 0, w, h, 3, &png_size), "out of memory");
     FILE *file = need(fopen(argv[2], "w+b"), "SRGB.png can not be written");
     gmlp_writer out = {file, write_file};
-    call(gmlp_png_embed(png, (size_t)png_size, bytes, size, NULL, out, NULL));
+    call(gmlp_png_embed(png, (size_t)png_size, bytes, size, NULL, &out, NULL));
 
     /* Back: everything from the file. */
     const size_t file_size = (size_t)ftell(file);

@@ -71,7 +71,7 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
         reached[PIECES] += (part.packed || part.total > 1) && (present & part.carrier);
 
     w = into(&stripped);
-    result = gmlp_strip(data, size, w, &err);
+    result = gmlp_strip(data, size, &w, &err);
     if (result != GMLP_OK) {
         CHECK(!stripped.p);
         return;
@@ -79,7 +79,7 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
     CHECK(gmlp_extract(stripped.p, stripped.n, NULL, &found, &found_size, &err) == GMLP_E_NOT_FOUND);
     CHECK(!gmlp_carriers_present(stripped.p, stripped.n, NULL));
     w = into(&again);
-    CHECK(gmlp_strip(stripped.p, stripped.n, w, &err) == GMLP_OK);
+    CHECK(gmlp_strip(stripped.p, stripped.n, &w, &err) == GMLP_OK);
     CHECK(again.n == stripped.n && !memcmp(again.p, stripped.p, again.n));
     free(again.p);
 
@@ -87,27 +87,27 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
     memset(&opts, 0, sizeof opts);
     for (bit = 0; bit <= 16; bit = bit ? 2 * bit : 1) {
         opts.carriers = bit;
-        opts.keep_color = 1;
+        opts.leave_untagged = 1;
         tried = bit ? bit & all_carriers : 1;
         w = into(&embedded);
-        result = gmlp_embed(data, size, blob, sizeof blob, &opts, w, &err);
+        result = gmlp_embed(data, size, blob, sizeof blob, &opts, &w, &err);
         if (!tried) CHECK(result == GMLP_E_ARGUMENT);
         else if (result == GMLP_OK) {
             CHECK(gmlp_extract(embedded.p, embedded.n, NULL, &found, &found_size, &err) == GMLP_OK);
             CHECK(found_size == sizeof blob && !memcmp(found, blob, sizeof blob));
             gmlp_bytes_free(found, found_size, NULL);
             w = into(&again);
-            CHECK(gmlp_strip(embedded.p, embedded.n, w, &err) == GMLP_OK);
+            CHECK(gmlp_strip(embedded.p, embedded.n, &w, &err) == GMLP_OK);
             CHECK(again.n == stripped.n && !memcmp(again.p, stripped.p, again.n));
             free(again.p);
         } else CHECK(bit == GMLP_CARRIER_XMP && result == GMLP_E_LIMIT);
         free(embedded.p);
     }
     opts.carriers = 0;
-    opts.keep_color = 0;
+    opts.leave_untagged = 0;
     w = into(&embedded);
     embedded.fail_after = 1 + size % 8;
-    result = gmlp_embed(data, size, blob, sizeof blob, &opts, w, &err);
+    result = gmlp_embed(data, size, blob, sizeof blob, &opts, &w, &err);
     CHECK(result == GMLP_E_WRITE || (result == GMLP_OK && embedded.fail_after));
     free(embedded.p);
     free(stripped.p);

@@ -36,7 +36,7 @@ static void decode_some(gmlp_net *net) {
     out.data = linear;
     out.width = base.width < W ? base.width : W;
     out.height = base.height < H ? base.height : H;
-    out.type = GMLP_FLOAT;
+    out.type = GMLP_F32;
     out.space = GMLP_SPACE_NONE;
     for (less = 0; less < (hdr ? 2 : 1); less++, got = 0)
         for (isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++) {
@@ -44,7 +44,7 @@ static void decode_some(gmlp_net *net) {
             opts.isa = isa;
             opts.headroom = less ? 0.5 : 0;
             memset(linear, 0, sizeof linear);
-            CHECK(gmlp_decoder_create(net, GMLP_FLOAT, GMLP_SPACE_NONE, &opts, &decoder) == GMLP_OK);
+            CHECK(gmlp_decoder_create(net, GMLP_F32, GMLP_SPACE_NONE, &opts, &decoder) == GMLP_OK);
             CHECK(gmlp_decoder_rows(decoder, &base, 0, 0, &out, 0, 0) == GMLP_OK);
             if (!got++) {
                 memcpy(first, linear, sizeof first);
@@ -58,7 +58,7 @@ static void decode_some(gmlp_net *net) {
         }
     reached[NONE + net->method]++;
     if (net->method == GMLP_METHOD_NONE) return;
-    reached[net->coding == GMLP_CODING_STEPS ? STEPS : FLOATS]++;
+    reached[net->weight_format == GMLP_WEIGHTS_QUANTIZED ? STEPS : FLOATS]++;
     reached[WINDOWS] += net->radius[0] || net->radius[1];
 }
 
@@ -66,8 +66,8 @@ static void same(const gmlp_net *a, const gmlp_net *b) {
     CHECK(a->method == b->method && a->wide_space == b->wide_space && a->adaptation == b->adaptation);
     CHECK(a->width == b->width && a->height == b->height && a->base_width == b->base_width && a->base_height == b->base_height);
     CHECK(!memcmp(&a->coords, &b->coords, sizeof a->coords));
-    CHECK(a->inputs == b->inputs && a->region == b->region && a->margin == b->margin && a->coding == b->coding);
-    CHECK(!memcmp(a->steps, b->steps, sizeof a->steps));
+    CHECK(a->inputs == b->inputs && a->mask == b->mask && a->clip_margin == b->clip_margin && a->weight_format == b->weight_format);
+    CHECK(!memcmp(a->step_size, b->step_size, sizeof a->step_size));
     CHECK(a->base_space == b->base_space && !memcmp(a->radius, b->radius, sizeof a->radius));
     CHECK(!memcmp(&a->white_nits, &b->white_nits, GMLP__NUMBERS * sizeof(float)));
     CHECK(!memcmp(&a->mlp, &b->mlp, sizeof a->mlp));
@@ -93,7 +93,7 @@ static int use(const uint8_t *data, size_t size) {
     CHECK(gmlp_blob_write(&net, bytes, need, &written) == GMLP_OK && written == need);
     CHECK(gmlp_blob_read(bytes, need, NULL, &again, &err) == GMLP_OK);
     same(&net, &again);
-    if (net.coding == GMLP_CODING_STEPS) { /* rounding what is rounded changes nothing */
+    if (net.weight_format == GMLP_WEIGHTS_QUANTIZED) { /* rounding what is rounded changes nothing */
         gmlp__steps_round(&again);
         same(&net, &again);
     }
@@ -160,7 +160,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     }
     if (net.mlp.bias == GMLP_BIAS_FIRST && count)
         memset(net.weights + count - 3 - 4 * (size_t)net.mlp.width, 0, (size_t)net.mlp.width * sizeof(float));
-    if (net.coding == GMLP_CODING_STEPS && count) gmlp__steps_round(&net);
+    if (net.weight_format == GMLP_WEIGHTS_QUANTIZED && count) gmlp__steps_round(&net);
     if (gmlp_blob_size(&net) > most || gmlp_blob_write(&net, data, most, &written) != GMLP_OK) written = LLVMFuzzerMutate(data, size, most);
 #undef DRAW
     gmlp_net_free(&net);

@@ -40,22 +40,22 @@ static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, 
     net.method = method;
     net.wide_space = GMLP_PROPHOTO;
     net.base_space = GMLP_SRGB;
-    net.coding = largest ? GMLP_CODING_STEPS : GMLP_CODING_FLOATS;
-    for (i = 0; i < 3 && largest; i++) net.steps[i] = 0.0625f;
+    net.weight_format = largest ? GMLP_WEIGHTS_QUANTIZED : GMLP_WEIGHTS_F32;
+    for (i = 0; i < 3 && largest; i++) net.step_size[i] = 0.0625f;
     net.mlp.bias = bias;
     net.mlp.width = 8;
-    net.mlp.bands[0] = net.mlp.bands[1] = net.mlp.bands[2] = 1;
+    net.mlp.frequencies[0] = net.mlp.frequencies[1] = net.mlp.frequencies[2] = 1;
     if (method >= GMLP_METHOD_DIFFERENCE) {
-        net.region = GMLP_REGION_ALL;
+        net.mask = GMLP_MASK_ALL;
         net.base_space = method == GMLP_METHOD_GAIN ? GMLP_P3 : GMLP_REC709;
         net.inputs = method == GMLP_METHOD_GAIN ? GMLP_INPUT_WIDE : GMLP_INPUT_HALF;
         net.white_nits = 203;
-        net.peak = 49;
-        net.brightest = 5;
+        net.signal_max = 49;
+        net.content_max = 5;
         net.map_range = net.input_range = 0.5f;
     }
     net.radius[0] = (uint8_t)radius;
-    net.mlp.bands[6] = radius ? 2 : 0;
+    net.mlp.frequencies[6] = radius ? 2 : 0;
     net.width = net.base_width = 40;
     net.height = net.base_height = 30;
     net.coords.col_step = net.coords.row_step = 1;
@@ -78,7 +78,7 @@ static void embed(const char *kind, const char *name, const void *file, size_t s
     opts.carriers = carriers;
     w.user = create(kind, name);
     w.write = to_file;
-    if (gmlp_embed(file, size, blob, n, &opts, w, NULL) != GMLP_OK || fclose((FILE *)w.user)) exit(1);
+    if (gmlp_embed(file, size, blob, n, &opts, &w, NULL) != GMLP_OK || fclose((FILE *)w.user)) exit(1);
 }
 
 static void jpeg_seeds(const uint8_t *blob, size_t n) {

@@ -19,12 +19,13 @@ static int buffer_write(void *user, const void *bytes, size_t n) {
     return 0;
 }
 
-static gmlp_writer writer_to(buffer *b) {
-    gmlp_writer w;
+/* One at a time. */
+static const gmlp_writer *writer_to(buffer *b) {
+    static gmlp_writer w;
     memset(b, 0, sizeof *b);
     w.user = b;
     w.write = buffer_write;
-    return w;
+    return &w;
 }
 
 static void append(buffer *b, const void *bytes, size_t n) { buffer_write(b, bytes, n); }
@@ -34,13 +35,13 @@ static void drop(buffer *b) {
     memset(b, 0, sizeof *b);
 }
 
-static buffer embed(const buffer *file, const buffer *blob, int carriers, int keep_color) {
+static buffer embed(const buffer *file, const buffer *blob, int carriers, int leave_untagged) {
     buffer out;
     gmlp_embed_opts opts;
     gmlp_error err;
     memset(&opts, 0, sizeof opts);
     opts.carriers = carriers;
-    opts.keep_color = keep_color;
+    opts.leave_untagged = leave_untagged;
     memset(&err, 0, sizeof err);
     assert_int_equal(gmlp_embed(file->p, file->n, blob->p, blob->n, &opts, writer_to(&out), &err), GMLP_OK);
     assert_null(err.text);
@@ -122,10 +123,10 @@ static buffer make_blob(int width, int bands, int bits, uint32_t seed) {
     net.method = GMLP_METHOD_RESIDUAL;
     net.wide_space = GMLP_PROPHOTO;
     net.base_space = GMLP_SRGB;
-    net.coding = bits < 32 ? GMLP_CODING_STEPS : GMLP_CODING_FLOATS;
-    for (k = 0; k < 3; k++) net.steps[k] = bits < 32 ? 0.25f : 0.0f;
+    net.weight_format = bits < 32 ? GMLP_WEIGHTS_QUANTIZED : GMLP_WEIGHTS_F32;
+    for (k = 0; k < 3; k++) net.step_size[k] = bits < 32 ? 0.25f : 0.0f;
     net.mlp.width = width;
-    for (k = 0; k < 5; k++) net.mlp.bands[k] = (uint8_t)bands;
+    for (k = 0; k < 5; k++) net.mlp.frequencies[k] = (uint8_t)bands;
     net.width = net.height = net.base_width = net.base_height = 16;
     net.coords.col_step = net.coords.row_step = 1;
     n = gmlp_mlp_weights(&net.mlp);
@@ -187,12 +188,11 @@ static void check_scarce_memory(const buffer *file) {
 
 static void check_failing_writes(const buffer *file, const buffer *blob) {
     gmlp_error err;
-    gmlp_writer w;
     buffer out;
     gmlp_result result;
     int k;
     for (k = 1;; k++) {
-        w = writer_to(&out);
+        const gmlp_writer *w = writer_to(&out);
         out.fail_at = k;
         result = gmlp_embed(file->p, file->n, blob->p, blob->n, NULL, w, &err);
         if (out.fail_at > 0) break;
@@ -217,7 +217,7 @@ static void check_arguments(const buffer *file, const buffer *blob, int foreign_
     assert_int_equal(embed_result(file, &bad, 0), GMLP_E_ARGUMENT);
     drop(&bad);
     assert_int_equal(gmlp_embed(file->p, file->n, NULL, 0, NULL, writer_to(&out), NULL), GMLP_E_ARGUMENT);
-    assert_int_equal(gmlp_embed(file->p, file->n, blob->p, blob->n, NULL, none, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_embed(file->p, file->n, blob->p, blob->n, NULL, &none, NULL), GMLP_E_ARGUMENT);
     assert_int_equal(gmlp_embed(NULL, 0, blob->p, blob->n, NULL, writer_to(&out), NULL), GMLP_E_FORMAT);
     assert_int_equal(gmlp_extract((const uint8_t *)"GIF89a", 6, NULL, &p, &n, NULL), GMLP_E_FORMAT);
     assert_int_equal(gmlp_extract(file->p, file->n, NULL, NULL, &n, NULL), GMLP_E_ARGUMENT);

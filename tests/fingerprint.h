@@ -58,7 +58,7 @@ static fingerprint *make_fingerprint(int isa, gmlp_threads threads) {
     f->result = gmlp_reduce(&wide, &base, &convert, &f->report);
     if (!f->result) f->result = gmlp_out_of_gamut_mask(&wide, f->mask, &convert);
     out.data = f->pq_half;
-    out.type = GMLP_HALF;
+    out.type = GMLP_F16;
     out.space = GMLP_REC2020_PQ;
     if (!f->result) f->result = gmlp_convert(&wide, &out, &convert);
     for (i = 0; i < FINGERPRINTS && !f->result; i++) {
@@ -73,10 +73,10 @@ static fingerprint *make_fingerprint(int isa, gmlp_threads threads) {
         train.batch = 200;
         train.width = i == 1 ? 40 : 16;
         if (i == 1) {
-            train.bands[0] = train.bands[1] = 5;
-            train.bands[2] = train.bands[3] = train.bands[4] = 2;
+            train.frequencies[0] = train.frequencies[1] = 5;
+            train.frequencies[2] = train.frequencies[3] = train.frequencies[4] = 2;
         }
-        if (i == 2) memset(train.bands, 6, 5);
+        if (i == 2) memset(train.frequencies, 6, 5);
         if (i == 3) {
             train.target_psnr = 21.5; /* not of the smallest network */
             train.budget = 2048;
@@ -107,7 +107,7 @@ static fingerprint *make_fingerprint(int isa, gmlp_threads threads) {
         f->result = gmlp_decode(&again, &base, &out, &decode);
         if (i == 0 && !f->result) {
             out.data = f->wide32;
-            out.type = GMLP_FLOAT;
+            out.type = GMLP_F32;
             out.space = GMLP_P3_LINEAR;
             f->result = gmlp_decode(&again, &base, &out, &decode);
         }

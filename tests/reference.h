@@ -5,13 +5,13 @@
 #include <math.h>
 
 static void reference_network(const gmlp_net *net, const double in[GMLP_INPUTS], double out[3]) {
-    double f[2 * GMLP_MAX_BANDS * GMLP_INPUTS], h1[GMLP_MAX_WIDTH], h2[GMLP_MAX_WIDTH];
+    double f[2 * GMLP_MAX_FREQUENCIES * GMLP_INPUTS], h1[GMLP_MAX_WIDTH], h2[GMLP_MAX_WIDTH];
     const size_t v = (size_t)net->mlp.width;
     const float *w1 = net->weights, *b1, *w2, *b2, *w3, *b3;
     size_t n = 0, i, j;
     int k;
     for (i = 0; i < GMLP_INPUTS; i++)
-        for (k = 0; k < net->mlp.bands[i]; k++) {
+        for (k = 0; k < net->mlp.frequencies[i]; k++) {
             f[n++] = sin(ldexp(3.14159265358979323846 * in[i], k));
             f[n++] = cos(ldexp(3.14159265358979323846 * in[i], k));
         }

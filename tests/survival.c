@@ -62,7 +62,7 @@ static int embed(const char *in, const char *out, const char *carrier, size_t n)
         if (!strcmp(carrier, carriers[i].name)) opts.carriers = carriers[i].bit;
     to.user = f;
     to.write = to_file;
-    result = gmlp_embed(file, size, blob, n, &opts, to, &err);
+    result = gmlp_embed(file, size, blob, n, &opts, &to, &err);
     if (fclose(f) || result != GMLP_OK) {
         fprintf(stderr, "%s: %s\n", in, result != GMLP_OK ? err.text : "not written");
         return 1;

@@ -40,8 +40,8 @@ static void test_type_sizes(void **state) {
     (void)state;
     assert_int_equal(gmlp_type_size(GMLP_U8), 1);
     assert_int_equal(gmlp_type_size(GMLP_U16), 2);
-    assert_int_equal(gmlp_type_size(GMLP_HALF), 2);
-    assert_int_equal(gmlp_type_size(GMLP_FLOAT), 4);
+    assert_int_equal(gmlp_type_size(GMLP_F16), 2);
+    assert_int_equal(gmlp_type_size(GMLP_F32), 4);
     assert_int_equal(gmlp_type_size(0), 0);
     assert_int_equal(gmlp_type_size(5), 0);
     assert_int_equal(gmlp_type_size(-1), 0);
@@ -148,7 +148,7 @@ static gmlp_result whole_way(const gmlp_alloc *alloc, sink *file) {
     result = gmlp_blob_write(&net, bytes, sizeof bytes, &size);
     gmlp_net_free(&net);
     assert_null(net.weights);
-    if (!result) result = gmlp_png_embed(png, sizeof png, bytes, size, NULL, writer, NULL);
+    if (!result) result = gmlp_png_embed(png, sizeof png, bytes, size, NULL, &writer, NULL);
     if (result) return result;
     result = gmlp_png_extract(file->bytes, file->size, alloc, &blob, &size, NULL);
     if (result) return result;

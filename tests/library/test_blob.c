@@ -39,15 +39,15 @@ static gmlp_net make_net(int coding, int bias, int width, int bands) {
     net.method = GMLP_METHOD_RESIDUAL;
     net.wide_space = GMLP_PROPHOTO;
     net.base_space = GMLP_SRGB;
-    net.coding = coding;
+    net.weight_format = coding;
     net.mlp.bias = bias;
     net.mlp.width = width;
-    for (i = 0; i < 5; i++) net.mlp.bands[i] = (uint8_t)bands;
+    for (i = 0; i < 5; i++) net.mlp.frequencies[i] = (uint8_t)bands;
     net.width = net.base_width = 640;
     net.height = net.base_height = 480;
     net.coords.col_step = net.coords.row_step = 1.0f;
     for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) net.signature[i] = (uint8_t)(3 * i);
-    for (i = 0; i < 3 && coding == GMLP_CODING_STEPS; i++) net.steps[i] = 1.0f;
+    for (i = 0; i < 3 && coding == GMLP_WEIGHTS_QUANTIZED; i++) net.step_size[i] = 1.0f;
     net.weights = (float *)calloc(gmlp_mlp_weights(&net.mlp), sizeof(float));
     return net;
 }
@@ -62,10 +62,10 @@ static void assert_same_net(const gmlp_net *a, const gmlp_net *b) {
     assert_int_equal(a->base_height, b->base_height);
     assert_memory_equal(&a->coords, &b->coords, sizeof a->coords);
     assert_int_equal(a->inputs, b->inputs);
-    assert_int_equal(a->region, b->region);
-    assert_int_equal(a->margin, b->margin);
-    assert_int_equal(a->coding, b->coding);
-    assert_memory_equal(a->steps, b->steps, sizeof a->steps);
+    assert_int_equal(a->mask, b->mask);
+    assert_int_equal(a->clip_margin, b->clip_margin);
+    assert_int_equal(a->weight_format, b->weight_format);
+    assert_memory_equal(a->step_size, b->step_size, sizeof a->step_size);
     assert_memory_equal(&a->mlp, &b->mlp, sizeof a->mlp);
     assert_memory_equal(a->signature, b->signature, sizeof a->signature);
     if (a->method) assert_memory_equal(a->weights, b->weights, gmlp_mlp_weights(&a->mlp) * sizeof(float));
@@ -268,7 +268,7 @@ static size_t hand_coded(uint8_t *p) {
     for (i = 0; i < 3; i++) gmlp__put_le(p + 118 + 4 * i, steps[i], 4);
     memset(&m, 0, sizeof m);
     m.width = 8;
-    m.bands[4] = 1;
+    m.frequencies[4] = 1;
     for (i = 0; i < HAND_WEIGHTS; i++) q[i] = (long)(i % 5) - 2;
     encode_stream(&b, &m, q);
     assert_true(130 + b.n + 4 <= HAND_ROOM);
@@ -296,18 +296,18 @@ static void test_layout(void **state) {
         assert_int_equal(net.base_height, 1);
         assert_true(net.coords.col == 5.0f && net.coords.col_step == -1.0f && net.coords.row == -10.0f && net.coords.row_step == 0.5f);
         assert_int_equal(net.inputs, GMLP_INPUT_WIDE);
-        assert_int_equal(net.region, GMLP_REGION_ALL);
-        assert_int_equal(net.margin, 63);
-        assert_int_equal(net.coding, coded ? GMLP_CODING_STEPS : GMLP_CODING_FLOATS);
+        assert_int_equal(net.mask, GMLP_MASK_ALL);
+        assert_int_equal(net.clip_margin, 63);
+        assert_int_equal(net.weight_format, coded ? GMLP_WEIGHTS_QUANTIZED : GMLP_WEIGHTS_F32);
         assert_int_equal(net.mlp.activation, GMLP_SINE);
         assert_int_equal(net.mlp.bias, GMLP_BIAS_ALL);
         assert_int_equal(net.mlp.width, 8);
-        assert_int_equal(net.mlp.bands[4], 1);
+        assert_int_equal(net.mlp.frequencies[4], 1);
         assert_int_equal(net.signature[63], 64);
         assert_int_equal(gmlp_mlp_weights(&net.mlp), HAND_WEIGHTS);
-        for (i = 0; i < 3; i++) assert_true(net.steps[i] == (!coded ? 0.0f : i == 0 ? 1.0f : i == 1 ? 0.5f : 2.0f));
+        for (i = 0; i < 3; i++) assert_true(net.step_size[i] == (!coded ? 0.0f : i == 0 ? 1.0f : i == 1 ? 0.5f : 2.0f));
         for (i = 0; i < HAND_WEIGHTS; i++)
-            assert_true(net.weights[i] == (!coded ? (float)(i + 1) : ((float)(i % 5) - 2.0f) * net.steps[i < 24 ? 0 : i < 96 ? 1 : 2]));
+            assert_true(net.weights[i] == (!coded ? (float)(i + 1) : ((float)(i % 5) - 2.0f) * net.step_size[i < 24 ? 0 : i < 96 ? 1 : 2]));
         assert_int_equal(gmlp_blob_size(&net), size);
         assert_int_equal(gmlp_blob_write(&net, again, size - 1, &written), GMLP_E_BUFFER);
         assert_int_equal(gmlp_blob_write(&net, again, sizeof again, &written), GMLP_OK);
@@ -354,7 +354,7 @@ static void check_coding(gmlp_net *net, int kind) {
     for (k = 0; k < 3; k++)
         for (i = 0; i < count[k]; i++) {
             q[start[k] + i] = number(kind, i, k);
-            net->weights[start[k] + i] = (float)q[start[k] + i] * net->steps[k];
+            net->weights[start[k] + i] = (float)q[start[k] + i] * net->step_size[k];
         }
     encode_stream(&b, &net->mlp, q);
     size = gmlp_blob_size(net);
@@ -392,8 +392,8 @@ static void test_coding(void **state) {
     for (big = 0; big < 3; big++)
         for (s = 0; s < (big ? 1 : 4); s++)
             for (kind = 0; kind < KINDS; kind++) {
-                gmlp_net net = make_net(GMLP_CODING_STEPS, big == 1 ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL, big ? 8 + 40 * big : 8, big ? 3 : 1);
-                memcpy(net.steps, steps[big ? 3 : s], sizeof net.steps);
+                gmlp_net net = make_net(GMLP_WEIGHTS_QUANTIZED, big == 1 ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL, big ? 8 + 40 * big : 8, big ? 3 : 1);
+                memcpy(net.step_size, steps[big ? 3 : s], sizeof net.step_size);
                 check_coding(&net, kind);
                 gmlp_net_free(&net);
             }
@@ -402,7 +402,7 @@ static void test_coding(void **state) {
 /* What the coder makes of one network, so that the format does not change unnoticed. */
 static void test_coding_is_fixed(void **state) {
     static bytes b;
-    gmlp_net net = make_net(GMLP_CODING_STEPS, GMLP_BIAS_ALL, 16, 4);
+    gmlp_net net = make_net(GMLP_WEIGHTS_QUANTIZED, GMLP_BIAS_ALL, 16, 4);
     size_t i, size;
     (void)state;
     for (i = 0; i < gmlp_mlp_weights(&net.mlp); i++) net.weights[i] = (float)(int)((i * i * 31 + i) % 41 * ((i * 7 + 3) % 5) / 4) - 20.0f;
@@ -430,13 +430,13 @@ static void test_none(void **state) {
     assert_int_equal(size, 38);
     assert_memory_equal(again, p, sizeof p);
     gmlp_signature_begin(&s, 1, 1);
-    assert_int_equal(gmlp_net_belongs(&net, &s), 1);
+    assert_int_equal(gmlp_net_matches(&net, &s), 1);
     gmlp_net_free(&net);
 }
 
 /* Sizes that can be told beforehand. */
 static void test_sizes(void **state) {
-    gmlp_net net = make_net(GMLP_CODING_FLOATS, GMLP_BIAS_FIRST, 32, 12);
+    gmlp_net net = make_net(GMLP_WEIGHTS_F32, GMLP_BIAS_FIRST, 32, 12);
     size_t i, n = gmlp_mlp_weights(&net.mlp);
     (void)state;
     for (i = 0; i < n; i++) net.weights[i] = 0.25f;
@@ -446,7 +446,7 @@ static void test_sizes(void **state) {
     memset(net.weights + n - 3 - 96 - 32, 0, 32 * 4);
     assert_int_equal(gmlp_blob_size(&net), 118 + 4 * (120 * 32 + 32 + 32 * 32 + 32 * 3) + 4);
     gmlp_net_free(&net);
-    net = make_net(GMLP_CODING_STEPS, GMLP_BIAS_ALL, 128, 16);
+    net = make_net(GMLP_WEIGHTS_QUANTIZED, GMLP_BIAS_ALL, 128, 16);
     assert_in_range(gmlp_blob_size(&net), 127, 200); /* zeros: 37251 of them */
     gmlp_net_free(&net);
 }
@@ -633,7 +633,7 @@ static void test_number_too_large(void **state) {
     (void)state;
     memset(&m, 0, sizeof m);
     m.width = 8;
-    m.bands[4] = 1;
+    m.frequencies[4] = 1;
     for (at = 0; at < HAND_WEIGHTS; at += 61)
         for (i = 0; i < 6; i++) {
             memset(q, 0, sizeof q);
@@ -663,7 +663,7 @@ static void test_number_too_large(void **state) {
 }
 
 static void test_float_weights(void **state) {
-    gmlp_net net = make_net(GMLP_CODING_FLOATS, GMLP_BIAS_ALL, 16, 3), again;
+    gmlp_net net = make_net(GMLP_WEIGHTS_F32, GMLP_BIAS_ALL, 16, 3), again;
     uint8_t *p;
     gmlp_error err;
     size_t i, size = 0;
@@ -695,7 +695,7 @@ static void test_float_weights(void **state) {
 static void test_off_grid(void **state) {
     static const float off[] = {0.5f, -0.0f, 1.0000001f, -0.99999994f, 32768.0f, -40000.0f, 65504.0f, 1e30f, NAN, INFINITY, -INFINITY, 1e-20f};
     static const float bad_steps[] = {0.0f, -0.0f, -1.0f, NAN, INFINITY, -INFINITY, 1e-40f, 1e-30f, 65536.0f};
-    gmlp_net net = make_net(GMLP_CODING_STEPS, GMLP_BIAS_ALL, 8, 1);
+    gmlp_net net = make_net(GMLP_WEIGHTS_QUANTIZED, GMLP_BIAS_ALL, 8, 1);
     const size_t n = gmlp_mlp_weights(&net.mlp);
     uint8_t p[512];
     size_t i, j, size;
@@ -710,17 +710,17 @@ static void test_off_grid(void **state) {
         }
     for (i = 0; i < 3; i++)
         for (j = 0; j < sizeof bad_steps / sizeof *bad_steps; j++) {
-            net.steps[i] = bad_steps[j];
+            net.step_size[i] = bad_steps[j];
             assert_int_equal(gmlp_blob_size(&net), 0);
-            net.steps[i] = 1.0f;
+            net.step_size[i] = 1.0f;
         }
-    net.steps[2] = 65504.0f;
+    net.step_size[2] = 65504.0f;
     net.weights[n - 1] = -65504.0f;
     assert_true(gmlp_blob_size(&net) > 0);
     net.weights[n - 1] = 131008.0f; /* 2 steps, but beyond a weight */
     assert_int_equal(gmlp_blob_size(&net), 0);
     gmlp_net_free(&net);
-    net = make_net(GMLP_CODING_STEPS, GMLP_BIAS_FIRST, 8, 1); /* biases that the blob has no place for */
+    net = make_net(GMLP_WEIGHTS_QUANTIZED, GMLP_BIAS_FIRST, 8, 1); /* biases that the blob has no place for */
     net.weights[n - 1] = 1.0f;
     assert_int_equal(gmlp_blob_size(&net), 0);
     gmlp_net_free(&net);
@@ -742,7 +742,7 @@ static void test_rounding(void **state) {
     size_t i, k;
     (void)state;
     for (kind = 0; kind < 6; kind++) {
-        gmlp_net net = make_net(GMLP_CODING_STEPS, GMLP_BIAS_ALL, 16, 3);
+        gmlp_net net = make_net(GMLP_WEIGHTS_QUANTIZED, GMLP_BIAS_ALL, 16, 3);
         const size_t n = gmlp_mlp_weights(&net.mlp);
         float *original = (float *)malloc(n * sizeof(float)), *once = (float *)malloc(n * sizeof(float));
         size_t start[3], count[3], size;
@@ -754,7 +754,7 @@ static void test_rounding(void **state) {
         memcpy(once, net.weights, n * sizeof(float));
         for (k = 0; k < 3; k++)
             for (i = start[k]; i < start[k] + count[k]; i++) {
-                const double step = net.steps[k], q = once[i] / step;
+                const double step = net.step_size[k], q = once[i] / step;
                 assert_true(fabs(q - floor(q + 0.5)) < 1e-2 && fabs(q) < 32767.5);
                 assert_true(fabs((double)once[i] - original[i]) <= 0.5 * step * (1 + 1e-6) || fabs(original[i]) > 32767 * step);
             }
@@ -768,7 +768,7 @@ static void test_rounding(void **state) {
             fesetround(FE_TONEAREST);
             assert_int_equal(i, size);
         }
-        net.weights[0] += 0.37f * net.steps[0];
+        net.weights[0] += 0.37f * net.step_size[0];
         assert_int_equal(gmlp_blob_size(&net), 0);
         free(original);
         free(once);
@@ -784,7 +784,7 @@ static void test_budget(void **state) {
     (void)state;
     for (w = 0; w < sizeof widths / sizeof *widths; w++)
         for (kind = 0; kind < 5; kind++) {
-            gmlp_net net = make_net(GMLP_CODING_STEPS, kind & 1 ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL, widths[w], 2 + 3 * (int)w / 2);
+            gmlp_net net = make_net(GMLP_WEIGHTS_QUANTIZED, kind & 1 ? GMLP_BIAS_FIRST : GMLP_BIAS_ALL, widths[w], 2 + 3 * (int)w / 2);
             const size_t n = gmlp_mlp_weights(&net.mlp);
             float *original = (float *)malloc(n * sizeof(float)), *scratch = (float *)malloc(n * sizeof(float));
             float finest[3], coarsest[3];
@@ -792,17 +792,17 @@ static void test_budget(void **state) {
             fill_weights(&net, kind);
             memcpy(original, net.weights, n * sizeof(float));
             gmlp__steps_set(&net, 1.0 / 64);
-            memcpy(finest, net.steps, sizeof finest);
+            memcpy(finest, net.step_size, sizeof finest);
             gmlp__steps_set(&net, 4.0);
-            memcpy(coarsest, net.steps, sizeof coarsest);
+            memcpy(coarsest, net.step_size, sizeof coarsest);
             for (budget = 512; budget <= 65536; budget += budget / 3) {
                 size_t size;
                 gmlp__steps_choose(&net, scratch, budget);
                 assert_memory_equal(net.weights, original, n * sizeof(float));
                 gmlp__steps_round(&net);
                 size = gmlp__blob_bytes(&net);
-                if (size > budget) assert_memory_equal(net.steps, coarsest, sizeof coarsest);
-                else if (memcmp(net.steps, finest, sizeof finest) && memcmp(net.steps, coarsest, sizeof coarsest)) {
+                if (size > budget) assert_memory_equal(net.step_size, coarsest, sizeof coarsest);
+                else if (memcmp(net.step_size, finest, sizeof finest) && memcmp(net.step_size, coarsest, sizeof coarsest)) {
                     assert_true(size >= budget - budget / 25);
                     used++;
                 }
@@ -999,12 +999,12 @@ static void test_signature_limits(void **state) {
         uint8_t p[18];
         memset(p, 77, sizeof p);
         sign(p, 3, 2, net.signature, &s);
-        assert_int_equal(gmlp_net_belongs(&net, &s), 1);
+        assert_int_equal(gmlp_net_matches(&net, &s), 1);
         sign(p, 2, 3, b, &s);
-        assert_int_equal(gmlp_net_belongs(&net, &s), 0);
+        assert_int_equal(gmlp_net_matches(&net, &s), 0);
         memset(p, 90, sizeof p);
         sign(p, 3, 2, b, &s);
-        assert_int_equal(gmlp_net_belongs(&net, &s), 0);
+        assert_int_equal(gmlp_net_matches(&net, &s), 0);
     }
 }
 

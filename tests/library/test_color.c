@@ -14,7 +14,7 @@
 static const int isas[] = {GMLP_ISA_SCALAR, GMLP_ISA_AVX2,  GMLP_ISA_AVX512,
                            GMLP_ISA_NEON,   GMLP_ISA_SSE41, GMLP_ISA_WASM};
 static const int spaces[] = {GMLP_SRGB, GMLP_P3, GMLP_ADOBERGB, GMLP_PROPHOTO, GMLP_REC2020, GMLP_REC709, GMLP_REC2020_PQ,
-                             GMLP_REC2020_HLG, GMLP_ACES, GMLP_ACESCG, GMLP_SRGB_LINEAR, GMLP_P3_LINEAR,
+                             GMLP_REC2020_HLG, GMLP_ACES2065_1, GMLP_ACESCG, GMLP_SRGB_LINEAR, GMLP_P3_LINEAR,
                              GMLP_ADOBERGB_LINEAR, GMLP_PROPHOTO_LINEAR, GMLP_REC2020_LINEAR};
 enum { SPACES = sizeof spaces / sizeof *spaces };
 
@@ -87,7 +87,7 @@ static void matrices_between_spaces_are_those_of_colour_science(void **state) {
         {GMLP_P3, GMLP_SRGB, GMLP_BRADFORD,
          {1.2249401762805594, -0.22494017628055954, 0, -0.042056954709688156, 1.0420569547096883, 0,
           -0.019637554590334443, -0.07863604555063182, 1.0982736001409663}},
-        {GMLP_ACES, GMLP_SRGB, GMLP_BRADFORD,
+        {GMLP_ACES2065_1, GMLP_SRGB, GMLP_BRADFORD,
          {2.521686186743884, -1.1341309882397193, -0.38755519850416353, -0.2764799142299221, 1.3727190876682558,
           -0.09623917343833391, -0.015378064966034166, -0.15297533586739864, 1.1683534008334329}},
         {GMLP_ACESCG, GMLP_REC2020, GMLP_CAT02,
@@ -152,7 +152,7 @@ static void names_go_both_ways(void **state) {
     for (int s = 0; s < SPACES; s++) {
         double xy[2];
         assert_int_equal(gmlp_space_from_name(gmlp_space_name(spaces[s])), spaces[s]);
-        assert_int_equal(gmlp_space_is_linear(spaces[s]), spaces[s] >= GMLP_ACES && spaces[s] != GMLP_REC709);
+        assert_int_equal(gmlp_space_is_linear(spaces[s]), spaces[s] >= GMLP_ACES2065_1 && spaces[s] != GMLP_REC709);
         assert_int_equal(gmlp_space_white(spaces[s], xy), GMLP_OK);
     }
     assert_string_equal(gmlp_space_name(GMLP_REC2020_HLG), "rec2020hlg");
@@ -310,9 +310,9 @@ static void half_rows_are_as_the_functions(void **state) {
     }
     for (size_t k = 0; k < 4; k++) {
         gmlp_convert_opts o = on(isas[k]);
-        gmlp_image h = view(all, 21845, 1, GMLP_HALF, 3, GMLP_ACES), f = view(wide, 21845, 1, GMLP_FLOAT, 3, GMLP_ACES);
-        gmlp_image h2 = view(out, 21845, 1, GMLP_HALF, 3, GMLP_ACES);
-        gmlp_image e = view(extra, 700, 1, GMLP_FLOAT, 3, GMLP_ACES), e2 = view(extra_out, 700, 1, GMLP_HALF, 3, GMLP_ACES);
+        gmlp_image h = view(all, 21845, 1, GMLP_F16, 3, GMLP_ACES2065_1), f = view(wide, 21845, 1, GMLP_F32, 3, GMLP_ACES2065_1);
+        gmlp_image h2 = view(out, 21845, 1, GMLP_F16, 3, GMLP_ACES2065_1);
+        gmlp_image e = view(extra, 700, 1, GMLP_F32, 3, GMLP_ACES2065_1), e2 = view(extra_out, 700, 1, GMLP_F16, 3, GMLP_ACES2065_1);
         if (!gmlp_isa_available(isas[k])) continue;
         assert_int_equal(gmlp_convert(&h, &f, &o), GMLP_OK);
         assert_int_equal(gmlp_convert(&f, &h2, &o), GMLP_OK);
@@ -345,7 +345,7 @@ static void every_code_survives(void **state) {
     for (int s = 0; s < SPACES; s++) {
         const int linear = linear_of(spaces[s]);
         /* grey, so that the system gamma of HLG meets a display light that the codes stand for */
-        const gmlp_image f = view(wide, 21846, 1, GMLP_FLOAT, 3, linear);
+        const gmlp_image f = view(wide, 21846, 1, GMLP_F32, 3, linear);
         gmlp_image a = view(in, 21846, 1, GMLP_U16, 3, spaces[s]), b = view(out, 21846, 1, GMLP_U16, 3, spaces[s]);
         gmlp_convert_opts o = {0};
         assert_int_equal(gmlp_convert(&a, &f, NULL), GMLP_OK);
@@ -354,20 +354,20 @@ static void every_code_survives(void **state) {
                 const double exact = gmlp_curve_decode(spaces[s], i / 65535.0, 0);
                 if (spaces[s] != GMLP_REC2020_PQ || i > 64) close_to(wide[i], exact, 2e-6 * exact);
             }
-        for (o.truncate = 0; o.truncate < 2; o.truncate++) {
+        for (o.round_down = 0; o.round_down < 2; o.round_down++) {
             assert_int_equal(gmlp_convert(&f, &b, &o), GMLP_OK);
             assert_memory_equal(in, out, 65536 * 2);
         }
-        for (o.truncate = 0; o.truncate < 2; o.truncate++) {
+        for (o.round_down = 0; o.round_down < 2; o.round_down++) {
             gmlp_image a8 = view(in8, 86, 1, GMLP_U8, 3, spaces[s]), b8 = view(out8, 86, 1, GMLP_U8, 3, spaces[s]);
-            gmlp_image f8 = view(wide, 86, 1, GMLP_FLOAT, 3, linear);
+            gmlp_image f8 = view(wide, 86, 1, GMLP_F32, 3, linear);
             assert_int_equal(gmlp_convert(&a8, &f8, NULL), GMLP_OK);
             if (spaces[s] != GMLP_REC2020_HLG)
                 for (int i = 0; i < 256; i++) {
                     const float exact = (float)gmlp_curve_decode(spaces[s], i / 255.0, 0);
                     assert_true(wide[i] == exact);
                 }
-            if (o.truncate && spaces[s] == GMLP_REC2020_HLG) continue; /* its system gamma costs the last digits */
+            if (o.round_down && spaces[s] == GMLP_REC2020_HLG) continue; /* its system gamma costs the last digits */
             assert_int_equal(gmlp_convert(&f8, &b8, &o), GMLP_OK);
             assert_memory_equal(in8, out8, 256);
         }
@@ -381,7 +381,7 @@ static void eight_bits_round_as_the_exact_curve(void **state) {
     uint8_t out[3 * PIXELS];
     (void)state;
     for (int s = 0; s < 6; s++) {
-        gmlp_image f = view(light, PIXELS, 1, GMLP_FLOAT, 3, linear_of(spaces[s]));
+        gmlp_image f = view(light, PIXELS, 1, GMLP_F32, 3, linear_of(spaces[s]));
         gmlp_image b = view(out, PIXELS, 1, GMLP_U8, 3, spaces[s]);
         for (int truncate = 0; truncate < 2; truncate++) {
             int n = 0;
@@ -393,7 +393,7 @@ static void eight_bits_round_as_the_exact_curve(void **state) {
             for (size_t k = 0; k < 4; k++) {
                 gmlp_convert_opts o = on(isas[k]);
                 if (!gmlp_isa_available(isas[k])) continue;
-                o.truncate = truncate;
+                o.round_down = truncate;
                 assert_int_equal(gmlp_convert(&f, &b, &o), GMLP_OK);
                 for (int i = 0; i < n; i++) {
                     const double exact = gmlp_curve_encode(spaces[s], light[i], 0) * 255;
@@ -413,8 +413,8 @@ static void eight_bits_round_as_the_exact_curve(void **state) {
 /* 75 % HLG is 203 cd/m2 on a display of 1000 (BT.2408), and colour-science has the colour. */
 static void hlg_is_display_referred(void **state) {
     float code[6] = {0.75f, 0.75f, 0.75f, 0.5f, 0.25f, 0.75f}, light[6], back[6];
-    gmlp_image a = view(code, 2, 1, GMLP_FLOAT, 3, GMLP_REC2020_HLG), b = view(light, 2, 1, GMLP_FLOAT, 3, GMLP_REC2020_LINEAR);
-    gmlp_image c = view(back, 2, 1, GMLP_FLOAT, 3, GMLP_REC2020_HLG);
+    gmlp_image a = view(code, 2, 1, GMLP_F32, 3, GMLP_REC2020_HLG), b = view(light, 2, 1, GMLP_F32, 3, GMLP_REC2020_LINEAR);
+    gmlp_image c = view(back, 2, 1, GMLP_F32, 3, GMLP_REC2020_HLG);
     const double nits[6] = {203.152145937545, 203.152145937545, 203.152145937545, 46.085624900272, 11.521406225068, 146.531582066137};
     (void)state;
     assert_int_equal(gmlp_convert(&a, &b, NULL), GMLP_OK);
@@ -429,8 +429,8 @@ static void values_outside_survive_in_floats(void **state) {
     float in[18] = {-0.5f, 1.5f, 0.25f, 40.0f, -1e-3f, 0.0f, 1e-30f, -1e-30f, 1.0f}, mid[18], out[18];
     (void)state;
     for (int s = 0; s < 5; s++) {
-        gmlp_image a = view(in, 3, 1, GMLP_FLOAT, 3, GMLP_ACESCG), b = view(mid, 3, 1, GMLP_FLOAT, 3, spaces[s]);
-        gmlp_image c = view(out, 3, 1, GMLP_FLOAT, 3, GMLP_ACESCG);
+        gmlp_image a = view(in, 3, 1, GMLP_F32, 3, GMLP_ACESCG), b = view(mid, 3, 1, GMLP_F32, 3, spaces[s]);
+        gmlp_image c = view(out, 3, 1, GMLP_F32, 3, GMLP_ACESCG);
         assert_int_equal(gmlp_convert(&a, &b, NULL), GMLP_OK);
         assert_int_equal(gmlp_convert(&b, &c, NULL), GMLP_OK);
         for (int i = 0; i < 9; i++) close_to(out[i], in[i], 4e-6 * (1 + 40.0 * (i > 2 && i < 6)));
@@ -443,10 +443,10 @@ static void not_a_number_and_infinity_have_their_place(void **state) {
     (void)state;
     for (int s = 0; s < 5; s++)
         for (size_t k = 0; k < 4; k++) {
-            gmlp_image f = view(in, 2, 1, GMLP_FLOAT, 3, spaces[s] + GMLP_LINEAR);
+            gmlp_image f = view(in, 2, 1, GMLP_F32, 3, spaces[s] + GMLP_LINEAR);
             gmlp_convert_opts o = on(isas[k]);
             float curved[6];
-            gmlp_image c = view(curved, 2, 1, GMLP_FLOAT, 3, spaces[s]);
+            gmlp_image c = view(curved, 2, 1, GMLP_F32, 3, spaces[s]);
             if (!gmlp_isa_available(isas[k])) continue;
             for (int t = 0; t < 2; t++) {
                 uint16_t out[6] = {0};
@@ -484,7 +484,7 @@ static void layouts_and_instruction_sets_agree(void **state) {
                     const int up = draw() & 1;
                     gmlp_convert_opts o = {0};
                     for (size_t i = 0; i < ROWS * (size_t)ROOM; i++) source[i] = (unsigned char)draw();
-                    if (from == GMLP_FLOAT) /* plausible light, and the odd NaN */
+                    if (from == GMLP_F32) /* plausible light, and the odd NaN */
                         for (size_t i = 0; i + 4 <= ROWS * (size_t)ROOM; i += 4) {
                             const float v = draw() % 50 ? (float)(draw() % 5000) / 4000.0f - 0.1f : NAN;
                             memcpy(source + i, &v, 4);
@@ -494,7 +494,7 @@ static void layouts_and_instruction_sets_agree(void **state) {
                             memcpy(packed + (y * width + x) * in3, source + y * stride + x * in, in3);
                     gmlp_image a = view(packed, width, ROWS, from, 3, space), b = view(wanted, width, ROWS, to, 0, target);
                     o.isa = GMLP_ISA_SCALAR;
-                    o.truncate = draw() & 1;
+                    o.round_down = draw() & 1;
                     o.adaptation = draw() & 1;
                     assert_int_equal(gmlp_convert(&a, &b, &o), GMLP_OK);
                     for (size_t k = 0; k < 4; k++) {
@@ -537,7 +537,7 @@ static void the_short_way_ends_where_the_long_one_does(void **state) {
     for (size_t f = 0; f < sizeof from / sizeof *from; f++)
         for (size_t t = 0; t < 4; t++) {
             const gmlp_image a = view(in, N, 1, GMLP_U8, 3, from[f]), b = view(whole, N, 1, GMLP_U16, 3, to[t]);
-            const gmlp_image l = view(light, N, 1, GMLP_FLOAT, 3, to[t] + GMLP_LINEAR), c = view(narrow, N, 1, GMLP_U16, 3, to[t]);
+            const gmlp_image l = view(light, N, 1, GMLP_F32, 3, to[t] + GMLP_LINEAR), c = view(narrow, N, 1, GMLP_U16, 3, to[t]);
             double m[9];
             int other = 0;
             gmlp_space_matrix(from[f], to[t], 0, m);
@@ -600,7 +600,7 @@ static void threads_and_rounding_modes_change_nothing(void **state) {
     for (int i = 0; i < W * H * 3; i++) in[i] = (uint16_t)draw();
     assert_int_equal(gmlp_convert(&from, &to, &o), GMLP_OK);
     gmlp_space_matrix(GMLP_PROPHOTO, GMLP_SRGB, 0, m);
-    o.threads.run = backwards;
+    o.threads.parallel_for = backwards;
     o.threads.user = &jobs;
     fesetround(FE_UPWARD);
     assert_int_equal(gmlp_convert(&from, &to2, &o), GMLP_OK);

@@ -26,7 +26,7 @@ static gmlp_net trained(int preset, int activation, int width, int margin) {
     opts.preset = preset;
     opts.activation = activation;
     opts.width = width;
-    opts.margin = margin;
+    opts.clip_margin = margin;
     opts.iterations = 40;
     opts.batch = 128;
     assert_int_equal(gmlp_train(&base, &wide, &opts, &net, NULL), GMLP_OK);
@@ -41,7 +41,7 @@ static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double out[3]
     gmlp_space_matrix(GMLP_SRGB_LINEAR, net->wide_space, net->adaptation, m);
     for (int c = 0; c < 3; c++) linear[c] = gmlp_curve_decode(GMLP_SRGB, rgb[c] / 255.0, 0);
     for (int c = 0; c < 3; c++) out[c] = m[3 * c] * linear[0] + m[3 * c + 1] * linear[1] + m[3 * c + 2] * linear[2];
-    if (net->region == GMLP_REGION_SATURATED && !gmlp_is_saturated(rgb, net->margin)) return;
+    if (net->mask == GMLP_MASK_SATURATED && !gmlp_is_saturated(rgb, net->clip_margin)) return;
     in[0] = 2.0 * y / (H - 1) - 1;
     in[1] = 2.0 * x / (W - 1) - 1;
     for (int c = 0; c < 3; c++) in[2 + c] = net->inputs == GMLP_INPUT_CODES ? 2.0 * rgb[c] / 255 - 1 : 2 * out[c] - 1;
@@ -58,7 +58,7 @@ static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double out[3]
 
 static void check_against_reference(gmlp_net net, double tolerance) {
     static float out[N * 3];
-    const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
     for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
         gmlp_decode_opts opts = {0};
         opts.isa = isa;
@@ -213,7 +213,7 @@ static void any_weights_find_room(void **state) {
         const size_t features = gmlp_mlp_features(&net.mlp), count = gmlp_mlp_weights(&net.mlp);
         const double size = round % 3 == 0 ? 1.0 : round % 3 == 1 ? 1e6 : 1e-6;
         static float out[N * 3];
-        const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+        const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
         double worst = 0;
         for (size_t i = 0; i < count; i++) net.weights[i] = (float)(((double)(draw() % 2001) / 1000 - 1) * (i < features * 16 ? size : 1));
         for (size_t i = 0; i < 16; i++) net.weights[features * 16 + i] *= (float)size, net.weights[count - 67 + i] *= (float)size; /* b1, b2 */
@@ -245,10 +245,10 @@ static gmlp_net quiet_net(int loud) {
     net.wide_space = GMLP_PROPHOTO;
     net.base_space = GMLP_SRGB;
     net.inputs = GMLP_INPUT_HALF;
-    net.region = GMLP_REGION_ALL;
-    net.coding = GMLP_CODING_FLOATS;
+    net.mask = GMLP_MASK_ALL;
+    net.weight_format = GMLP_WEIGHTS_F32;
     net.mlp.width = WIDTH;
-    memset(net.mlp.bands + 2, 1, 9);
+    memset(net.mlp.frequencies + 2, 1, 9);
     net.radius[0] = 1, net.radius[1] = 2;
     net.width = net.base_width = W, net.height = net.base_height = H;
     net.coords.col_step = net.coords.row_step = 1;
@@ -267,7 +267,7 @@ static gmlp_net quiet_net(int loud) {
 static void roundings_find_room(void **state) {
     (void)state;
     static float out[N * 3], first[N * 3];
-    const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
     memset(base_data, 255, sizeof base_data);
     for (int loud = 0; loud < 2; loud++) {
         gmlp_net net = quiet_net(loud);
@@ -280,7 +280,7 @@ static void roundings_find_room(void **state) {
             gmlp_decoder *d;
             opts.isa = isa;
             if (!gmlp_isa_available(isa)) continue;
-            assert_int_equal(gmlp_decoder_create(&net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, &opts, &d), GMLP_OK);
+            assert_int_equal(gmlp_decoder_create(&net, GMLP_F32, GMLP_PROPHOTO_LINEAR, &opts, &d), GMLP_OK);
             assert_int_equal(d->fixed_point, loud); /* nothing but roundings would be left of the other */
             if (d->fixed_point) assert_true(fixed_fits(d));
             assert_int_equal(gmlp_decoder_rows(d, &base, 0, 0, &view, 0, 0), GMLP_OK);
@@ -296,14 +296,14 @@ static void roundings_find_room(void **state) {
         const int spread = 1 + round % 20;
         gmlp_decoder *d;
         net.mlp.width = 8 << draw() % 5;
-        net.mlp.bands[0] = net.mlp.bands[1] = (uint8_t)(draw() % 3);
+        net.mlp.frequencies[0] = net.mlp.frequencies[1] = (uint8_t)(draw() % 3);
         free(net.weights);
         net.weights = (float *)calloc(gmlp_mlp_weights(&net.mlp), sizeof(float));
         for (size_t i = 0; i < gmlp_mlp_weights(&net.mlp); i++) {
             const double v = ldexp(1 + (double)(draw() % 1000) / 1000, (int)(draw() % (unsigned)spread) - spread / 2);
             net.weights[i] = (float)(draw() % 8 ? v : -v);
         }
-        assert_int_equal(gmlp_decoder_create(&net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, NULL, &d), GMLP_OK);
+        assert_int_equal(gmlp_decoder_create(&net, GMLP_F32, GMLP_PROPHOTO_LINEAR, NULL, &d), GMLP_OK);
         fixed += d->fixed_point;
         assert_true(!d->fixed_point || fixed_fits(d));
         gmlp_decoder_free(d);
@@ -316,17 +316,17 @@ static void roundings_find_room(void **state) {
 static void fields_are_checked(void **state) {
     (void)state;
     static float out[N * 3];
-    const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
     for (int k = 0; k < 22; k++) {
         gmlp_net net = quiet_net(1);
         float *const weights = net.weights;
         gmlp_decoder *d = NULL;
-        int *const field[] = {&net.method, &net.wide_space, &net.base_space, &net.adaptation, &net.inputs, &net.region, &net.margin, &net.coding,
+        int *const field[] = {&net.method, &net.wide_space, &net.base_space, &net.adaptation, &net.inputs, &net.mask, &net.clip_margin, &net.weight_format,
                               &net.mlp.activation, &net.mlp.bias};
         if (k < 20) *field[k / 2] = k % 2 ? 1000000 : -1;
         else if (k == 20) net.coords.row = NAN;
         else net.weights = NULL;
-        assert_int_equal(gmlp_decoder_create(&net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, NULL, &d), GMLP_E_ARGUMENT);
+        assert_int_equal(gmlp_decoder_create(&net, GMLP_F32, GMLP_PROPHOTO_LINEAR, NULL, &d), GMLP_E_ARGUMENT);
         assert_null(d);
         assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_E_ARGUMENT);
         assert_int_equal(gmlp_blob_size(&net), 0);
@@ -381,7 +381,7 @@ static void parts_equal_the_whole(void **state) {
         for (size_t k = 0; k < 6; k++)
             for (int channels = 3; channels <= 4; channels++) {
                 const uint32_t x = crops[k][0], y = crops[k][1], w = crops[k][2], h = crops[k][3];
-                const uint32_t reach = gmlp_net_reach(&net), left = x < reach ? x : reach, top = y < reach ? y : reach;
+                const uint32_t reach = gmlp_net_halo(&net), left = x < reach ? x : reach, top = y < reach ? y : reach;
                 gmlp_image from = base, to = {part, w, h, 0, GMLP_U16, channels, GMLP_SPACE_NONE};
                 gmlp_decode_opts opts = {0};
                 assert_int_equal(reach, preset == GMLP_PRESET_PAPER ? 0 : 3);
@@ -411,7 +411,7 @@ static void parts_equal_the_whole(void **state) {
                     if (side == 1) short_opts.base_y++, less.data = (uint8_t *)less.data + 3 * W;
                     if (side % 2) less.height--;
                     else less.width--;
-                    assert_int_equal(gmlp_decode(&net, &less, &to, &short_opts), GMLP_E_SURROUNDINGS);
+                    assert_int_equal(gmlp_decode(&net, &less, &to, &short_opts), GMLP_E_HALO);
                 }
             }
         /* row by row, from the last to the first, through one decoder */
@@ -436,10 +436,10 @@ static void coordinates_follow_the_picture(void **state) {
     static uint8_t codes[N * 3];
     for (int preset = 0; preset < 2; preset++) {
         gmlp_net net = trained(preset, GMLP_RELU, 16, 0), moved = net;
-        gmlp_image all = {whole, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+        gmlp_image all = {whole, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
         assert_int_equal(gmlp_decode(&net, &base, &all, NULL), GMLP_OK);
         /* a quarter turn to the right: file (c, r) shows picture column r, row H-1-c */
-        gmlp_image file = {codes, H, W, 0, GMLP_U8, 3, GMLP_SRGB}, out = {turned, H, W, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+        gmlp_image file = {codes, H, W, 0, GMLP_U8, 3, GMLP_SRGB}, out = {turned, H, W, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
         for (uint32_t r = 0; r < W; r++)
             for (uint32_t c = 0; c < H; c++) memcpy(codes + 3 * (r * H + c), base_data + 3 * ((H - 1 - c) * W + r), 3);
         moved.base_width = H, moved.base_height = W;
@@ -461,7 +461,7 @@ static void coordinates_follow_the_picture(void **state) {
         assert_int_equal(gmlp_decode(&moved, &file, &out, NULL), GMLP_OK);
         for (uint32_t r = 0; r < H - 2; r++)
             for (uint32_t c = 0; c < W - 3; c++) { /* windows at the new border repeat it: the colours there may differ */
-                if (r < gmlp_net_reach(&net) || c < gmlp_net_reach(&net)) continue;
+                if (r < gmlp_net_halo(&net) || c < gmlp_net_halo(&net)) continue;
                 assert_memory_equal(turned + 3 * (r * (W - 3) + c), whole + 3 * ((r + 2) * W + c + 3), 12);
             }
         gmlp_net_free(&net);
@@ -473,16 +473,16 @@ static void other_spaces_and_types(void **state) {
     static float linear[N * 3], want[N * 3], got[N * 3];
     static uint16_t half[N * 3];
     gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 16, 0);
-    gmlp_image a = {linear, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR}, b = {want, W, H, 0, GMLP_FLOAT, 3, 0};
+    gmlp_image a = {linear, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR}, b = {want, W, H, 0, GMLP_F32, 3, 0};
     assert_int_equal(gmlp_decode(&net, &base, &a, NULL), GMLP_OK);
     for (int space = GMLP_SRGB; space <= GMLP_REC709; space++) {
-        gmlp_image g = {got, W, H, 0, GMLP_FLOAT, 3, space};
+        gmlp_image g = {got, W, H, 0, GMLP_F32, 3, space};
         b.space = space;
         assert_int_equal(gmlp_convert(&a, &b, NULL), GMLP_OK);
         assert_int_equal(gmlp_decode(&net, &base, &g, NULL), GMLP_OK);
         for (int i = 0; i < N * 3; i++) assert_true(fabsf(got[i] - want[i]) < 1e-5f * (1 + fabsf(want[i])));
     }
-    gmlp_image h = {half, W, H, 0, GMLP_HALF, 3, GMLP_PROPHOTO_LINEAR};
+    gmlp_image h = {half, W, H, 0, GMLP_F16, 3, GMLP_PROPHOTO_LINEAR};
     assert_int_equal(gmlp_decode(&net, &base, &h, NULL), GMLP_OK);
     for (int i = 0; i < N * 3; i++) assert_int_equal(half[i], gmlp_half_from_float(linear[i]));
     gmlp_net_free(&net);
@@ -523,7 +523,7 @@ static void views_outside_are_refused(void **state) {
 static void hostile_weights_stay_in_range(void **state) {
     (void)state;
     static float out[N * 3];
-    const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
     for (int activation = 0; activation < 2; activation++) {
         gmlp_net net = trained(GMLP_PRESET_DEFAULT, activation, 16, 20);
         for (size_t i = 0; i < gmlp_mlp_weights(&net.mlp); i++) net.weights[i] = i % 2 ? 6e4f : -6e4f;

@@ -70,7 +70,7 @@ static void reduction_is_equation_1(void **state) {
         gmlp_convert_opts o = {0};
         uint64_t og = 0, saturated = 0, doubtful = 0;
         o.adaptation = variant & 1;
-        o.truncate = variant >> 1;
+        o.round_down = variant >> 1;
         for (size_t k = 0; k < 4; k++) {
             gmlp_image a = view(wide, W, H, GMLP_U16, 3, GMLP_PROPHOTO), b = view(base, W, H, GMLP_U8, 4, GMLP_SRGB);
             gmlp_gamut_report r;
@@ -95,7 +95,7 @@ static void reduction_is_equation_1(void **state) {
                 og += mask[i];
                 saturated += (uint64_t)gmlp_is_saturated(base + 4 * i, 0);
                 assert_int_equal(base[4 * i + 3], 0x5a);
-                if (ref_reduce(m[o.adaptation], light, o.truncate, code, &out)) {
+                if (ref_reduce(m[o.adaptation], light, o.round_down, code, &out)) {
                     doubtful++;
                     continue;
                 }
@@ -120,7 +120,7 @@ static void colours_of_srgb_are_in_gamut(void **state) {
     }
     for (int space = GMLP_SRGB; space <= GMLP_REC2020_LINEAR; space++)
         for (int adaptation = 0; adaptation < 2; adaptation++) {
-            gmlp_image s = view(srgb, N, 1, GMLP_U8, 3, GMLP_SRGB), w = view(wide, N, 1, GMLP_FLOAT, 3, space);
+            gmlp_image s = view(srgb, N, 1, GMLP_U8, 3, GMLP_SRGB), w = view(wide, N, 1, GMLP_F32, 3, space);
             gmlp_image b = view(base, N, 1, GMLP_U8, 3, GMLP_SRGB);
             gmlp_convert_opts o = {0};
             gmlp_gamut_report r;
@@ -141,7 +141,7 @@ static void colours_of_srgb_are_in_gamut(void **state) {
 }
 
 static void white_is_white_and_primaries_are_outside(void **state) {
-    static const int wider[] = {GMLP_P3, GMLP_ADOBERGB, GMLP_PROPHOTO, GMLP_REC2020, GMLP_ACES, GMLP_ACESCG};
+    static const int wider[] = {GMLP_P3, GMLP_ADOBERGB, GMLP_PROPHOTO, GMLP_REC2020, GMLP_ACES2065_1, GMLP_ACESCG};
     (void)state;
     for (size_t s = 0; s < sizeof wider / sizeof *wider; s++)
         for (int adaptation = 0; adaptation < 2; adaptation++)
@@ -194,7 +194,7 @@ static void values_that_the_space_cannot_hold_are_clamped_and_counted(void **sta
     uint8_t a[21], b[21];
     (void)state;
     for (size_t k = 0; k < 4; k++) {
-        gmlp_image x = view(in, 7, 1, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR), y = view(same, 7, 1, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR);
+        gmlp_image x = view(in, 7, 1, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR), y = view(same, 7, 1, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR);
         gmlp_image p = view(a, 7, 1, GMLP_U8, 3, GMLP_SRGB), q = view(b, 7, 1, GMLP_U8, 3, GMLP_SRGB);
         gmlp_convert_opts o = {0};
         gmlp_gamut_report r, s;
@@ -284,7 +284,7 @@ static void threads_change_nothing(void **state) {
     for (int i = 0; i < W * H * 3; i++) wide[i] = (uint16_t)draw();
     assert_int_equal(gmlp_reduce(&x, &y, NULL, &r), GMLP_OK);
     assert_int_equal(gmlp_soft_clip_measure(&x, &c, NULL), GMLP_OK);
-    o.threads.run = backwards;
+    o.threads.parallel_for = backwards;
     o.threads.user = &jobs;
     assert_int_equal(gmlp_reduce(&x, &z, &o, &s), GMLP_OK);
     assert_int_equal(gmlp_soft_clip_measure(&x, &d, &o), GMLP_OK);
@@ -296,7 +296,7 @@ static void threads_change_nothing(void **state) {
 
 static void soft_clip_fits_and_can_be_undone(void **state) {
     float in[4 * 3] = {1, 0, 0, 0, 1, 0, 0, 0, 1, 0.5f, 0.5f, 0.5f};
-    gmlp_image a = view(in, 4, 1, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR);
+    gmlp_image a = view(in, 4, 1, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR);
     gmlp_soft_clip s;
     double m[9];
     (void)state;

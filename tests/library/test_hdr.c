@@ -19,8 +19,8 @@ static float hdr_data[N * 3];
 /* An HDR picture, linear, and an SDR rendition by a curve that differs from place to place. */
 static void make_pair(int base_space, int hdr_space, gmlp_image *base, gmlp_image *hdr) {
     static float sdr[N * 3];
-    const gmlp_image linear = {sdr, W, H, 0, GMLP_FLOAT, 3, GMLP_SRGB_LINEAR};
-    gmlp_image b = {base_data, W, H, 0, GMLP_U8, 3, base_space}, h = {hdr_data, W, H, 0, GMLP_FLOAT, 3, hdr_space};
+    const gmlp_image linear = {sdr, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR};
+    gmlp_image b = {base_data, W, H, 0, GMLP_U8, 3, base_space}, h = {hdr_data, W, H, 0, GMLP_F32, 3, hdr_space};
     uint32_t noise = 7;
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++)
@@ -98,8 +98,8 @@ static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double weight
     for (int c = 0; c < 3; c++) linear[c] = gmlp_curve_decode(net->base_space, rgb[c] / 255.0, 0);
     for (int c = 0; c < 3; c++) {
         light[c] = m[3 * c] * linear[0] + m[3 * c + 1] * linear[1] + m[3 * c + 2] * linear[2];
-        light[c] = light[c] < 0 ? 0 : light[c] > net->peak ? net->peak : light[c];
-        s[c] = pq(light[c] / net->peak);
+        light[c] = light[c] < 0 ? 0 : light[c] > net->signal_max ? net->signal_max : light[c];
+        s[c] = pq(light[c] / net->signal_max);
     }
     in[0] = 2.0 * y / (H - 1) - 1;
     in[1] = 2.0 * x / (W - 1) - 1;
@@ -117,7 +117,7 @@ static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double weight
         else if (net->method == GMLP_METHOD_GAMMA) h = pow(s[c] + E < 1 - E ? s[c] + E : 1 - E, map) - E;
         else h = map;
         h = h < 0 ? 0 : h > 1 ? 1 : h;
-        out[c] = pq_light(h) * net->peak;
+        out[c] = pq_light(h) * net->signal_max;
         if (weight < 1) out[c] = (light[c] + E) * pow((out[c] + E) / (light[c] + E), weight) - E;
     }
 }
@@ -137,15 +137,15 @@ static void decodes_what_the_definition_says(void **state) {
     static float out[N * 3];
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        gmlp_image base, hdr, view = {out, W, H, 0, GMLP_FLOAT, 3, cases[k].hdr_space};
+        gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, cases[k].hdr_space};
         gmlp_net net;
         make_pair(cases[k].base_space, cases[k].hdr_space, &base, &hdr);
         net = train(&base, &hdr, cases[k].preset, cases[k].method, cases[k].activation);
         assert_int_equal(net.method, cases[k].method ? cases[k].method : cases[k].preset ? GMLP_METHOD_GAMMA : GMLP_METHOD_DIFFERENCE);
-        assert_int_equal(gmlp_net_reach(&net), cases[k].preset ? 0 : 5);
+        assert_int_equal(gmlp_net_halo(&net), cases[k].preset ? 0 : 5);
         for (int less = 0; less < 2; less++)
             for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
-                const double stops = log2(net.brightest), weight = less ? 1 / stops : 1;
+                const double stops = log2(net.content_max), weight = less ? 1 / stops : 1;
                 gmlp_decode_opts opts = {0};
                 opts.isa = isa;
                 opts.headroom = less ? 1 : 0;
@@ -157,7 +157,7 @@ static void decodes_what_the_definition_says(void **state) {
                         double want[3];
                         reference(&net, x, y, weight, want);
                         for (int c = 0; c < 3; c++) {
-                            const double got = out[3 * (y * W + x) + (uint32_t)c], a = pq(want[c] / net.peak), b = pq(got / net.peak);
+                            const double got = out[3 * (y * W + x) + (uint32_t)c], a = pq(want[c] / net.signal_max), b = pq(got / net.signal_max);
                             /* the highest of 12 bands multiplies the rounding of its input by 2048 pi */
                             assert_true(fabs(a - b) < (cases[k].preset ? 4e-3 : 2e-4));
                         }
@@ -180,11 +180,11 @@ static void pq_codes_are_signals(void **state) {
     assert_int_equal(gmlp_convert(&hdr, &pq16, NULL), GMLP_OK);
     net = train(&base, &pq16, GMLP_PRESET_DEFAULT, 0, GMLP_RELU);
     assert_int_equal(net.wide_space, GMLP_REC2020_PQ);
-    assert_true(fabs(net.peak - 10000.0 / 203) < 1e-4);
+    assert_true(fabs(net.signal_max - 10000.0 / 203) < 1e-4);
     out.data = codes;
     assert_int_equal(gmlp_decode(&net, &base, &out, NULL), GMLP_OK);
     floats.data = light;
-    floats.type = GMLP_FLOAT;
+    floats.type = GMLP_F32;
     floats.space = GMLP_REC2020_LINEAR;
     assert_int_equal(gmlp_decode(&net, &base, &floats, &opts), GMLP_OK);
     out.data = through;
@@ -230,7 +230,7 @@ static void training_gets_near(void **state) {
 /* Black, light below 0, far beyond the peak, infinite, not a number. */
 static void odd_light(void **state) {
     static float out[N * 3];
-    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_LINEAR};
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR};
     (void)state;
     for (int method = GMLP_METHOD_DIFFERENCE; method <= GMLP_METHOD_DIRECT; method++)
         for (int kind = 0; kind < 6; kind++) {
@@ -245,10 +245,10 @@ static void odd_light(void **state) {
                 if (kind == 5) base_data[i] = 255; /* no SDR to speak of */
             }
             net = train(&base, &hdr, GMLP_PRESET_DEFAULT, method, GMLP_RELU);
-            assert_true(fabs(net.peak - (kind == 2 ? 3000 : kind == 3 ? 1e6 : 10000.0 / 203)) < 1e-3 * net.peak);
-            assert_true(net.brightest > 0 && net.brightest <= net.peak);
+            assert_true(fabs(net.signal_max - (kind == 2 ? 3000 : kind == 3 ? 1e6 : 10000.0 / 203)) < 1e-3 * net.signal_max);
+            assert_true(net.content_max > 0 && net.content_max <= net.signal_max);
             assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_OK);
-            for (int i = 0; i < N * 3; i++) assert_true(out[i] >= 0 && out[i] <= net.peak * 1.0001f);
+            for (int i = 0; i < N * 3; i++) assert_true(out[i] >= 0 && out[i] <= net.signal_max * 1.0001f);
             gmlp_net_free(&net);
         }
 }
@@ -257,7 +257,7 @@ static void odd_light(void **state) {
 static void a_peak_cuts(void **state) {
     static const double peaks[] = {1e-3, 0.5, 2, 1e6};
     static float out[N * 3];
-    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_LINEAR};
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR};
     (void)state;
     for (size_t k = 0; k < 4; k++)
         for (int black = 0; black < 2; black++) {
@@ -266,7 +266,7 @@ static void a_peak_cuts(void **state) {
             float most = 0;
             make_pair(GMLP_SRGB, GMLP_REC2020_LINEAR, &base, &hdr);
             if (black) memset(hdr_data, 0, sizeof hdr_data);
-            opts.peak = peaks[k];
+            opts.signal_max = peaks[k];
             opts.width = 16;
             opts.iterations = 60;
             opts.batch = 128;
@@ -282,7 +282,7 @@ static void a_peak_cuts(void **state) {
 
 static void less_headroom(void **state) {
     static float full[N * 3], some[N * 3], sdr[N * 3];
-    gmlp_image base, hdr, view = {full, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_LINEAR};
+    gmlp_image base, hdr, view = {full, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR};
     gmlp_decode_opts opts = {0};
     gmlp_net net;
     (void)state;
@@ -333,7 +333,7 @@ static void parts_equal_the_whole(void **state) {
 static void wide_inputs(void **state) {
     static const float means[] = {0.0f, 0.5f, 1e6f, -1e6f}, ranges[] = {1e-3f, 1e-6f, -1e-6f, 1e-30f, -3e-38f, 1e-44f};
     static float out[N * 3], first[N * 3];
-    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_LINEAR};
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR};
     gmlp_net net;
     (void)state;
     make_pair(GMLP_P3, GMLP_REC2020_LINEAR, &base, &hdr);
@@ -354,7 +354,7 @@ static void wide_inputs(void **state) {
                 for (uint32_t i = 0; i < N; i++) {
                     double want[3];
                     reference(&net, i % W, i / W, 1, want);
-                    for (uint32_t c = 0; c < 3; c++) assert_true(fabs(pq(want[c] / net.peak) - pq(out[3 * i + c] / net.peak)) < 2e-4);
+                    for (uint32_t c = 0; c < 3; c++) assert_true(fabs(pq(want[c] / net.signal_max) - pq(out[3 * i + c] / net.signal_max)) < 2e-4);
                 }
             }
     gmlp_net_free(&net);
@@ -371,7 +371,7 @@ static void same_bytes_everywhere(void **state) {
     gmlp_image base, hdr, view = {out16, W, H, 0, GMLP_U16, 3, GMLP_REC2020_HLG};
     size_t size = 0, n;
     (void)state;
-    make_pair(GMLP_P3, GMLP_ACES, &base, &hdr);
+    make_pair(GMLP_P3, GMLP_ACES2065_1, &base, &hdr);
     for (int preset = 0; preset < 2; preset++)
         for (int method = GMLP_METHOD_DIFFERENCE; method <= GMLP_METHOD_DIRECT; method++)
             for (int isa = GMLP_ISA_SCALAR, runs = 0; isa <= GMLP_ISA_WASM; isa++) {
@@ -386,7 +386,7 @@ static void same_bytes_everywhere(void **state) {
                 opts.batch = 200;
                 opts.isa = decode.isa = isa;
                 decode.headroom = method == GMLP_METHOD_GAIN ? 1.5 : 0;
-                if (runs) opts.threads.run = decode.threads.run = reversed_run;
+                if (runs) opts.threads.parallel_for = decode.threads.parallel_for = reversed_run;
                 assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_OK);
                 assert_int_equal(gmlp_blob_write(&net, again, sizeof again, &n), GMLP_OK);
                 assert_int_equal(gmlp_decode(&net, &base, &view, &decode), GMLP_OK);
@@ -423,8 +423,8 @@ static void blob_fields(void **state) {
     assert_int_equal(again.base_space, GMLP_REC709);
     assert_int_equal(again.inputs, GMLP_INPUT_HALF);
     assert_memory_equal(&again.white_nits, &net.white_nits, 4);
-    assert_memory_equal(&again.peak, &net.peak, 4);
-    assert_memory_equal(&again.brightest, &net.brightest, 4);
+    assert_memory_equal(&again.signal_max, &net.signal_max, 4);
+    assert_memory_equal(&again.content_max, &net.content_max, 4);
     assert_memory_equal(&again.map_mean, &net.map_mean, 4);
     assert_memory_equal(&again.map_range, &net.map_range, 4);
     assert_memory_equal(again.weights, net.weights, gmlp_mlp_weights(&net.mlp) * 4);
@@ -440,7 +440,7 @@ static void blob_fields(void **state) {
             assert_int_equal(err.offset, fields[k].at);
         }
     memcpy(bad, blob, size);
-    bad[35] = GMLP_REGION_SATURATED;
+    bad[35] = GMLP_MASK_SATURATED;
     gmlp__put_le(bad + size - 4, gmlp__crc32(0, bad, size - 4), 4);
     assert_int_equal(gmlp_blob_read(bad, size, NULL, &again, &err), GMLP_E_FIELD);
     assert_int_equal(err.offset, 35);
@@ -449,7 +449,7 @@ static void blob_fields(void **state) {
 
 static void what_is_refused(void **state) {
     static float out[N * 3];
-    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_FLOAT, 3, 0}, odd;
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, 0}, odd;
     gmlp_train_opts opts = {0};
     gmlp_net net, start;
     (void)state;
@@ -473,13 +473,13 @@ static void what_is_refused(void **state) {
     opts.white_nits = 20000;
     assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
     opts.white_nits = 0;
-    opts.peak = -1;
+    opts.signal_max = -1;
     assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
-    opts.peak = 0.9e-3;
+    opts.signal_max = 0.9e-3;
     assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
-    opts.peak = 1.1e6;
+    opts.signal_max = 1.1e6;
     assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
-    opts.peak = 0;
+    opts.signal_max = 0;
     /* a start of another map */
     assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &start, NULL), GMLP_OK);
     opts.start = &start;
@@ -521,7 +521,7 @@ static void where_training_starts(void **state) {
         opts.width = cases[k].width;
         opts.iterations = 1;
         opts.batch = 64;
-        opts.rate = opts.matrix_rate = 1e-9; /* stays where it starts */
+        opts.learning_rate = opts.muon_learning_rate = 1e-9; /* stays where it starts */
         assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_OK);
         start = malloc(gmlp_mlp_weights(&net.mlp) * sizeof *start);
         assert_int_equal(gmlp_mlp_init(&net.mlp, 0, cases[k].preset ? 1.0f : 0.01f, start), GMLP_OK);
@@ -544,7 +544,7 @@ static void limited_free(void *user, void *ptr, size_t size) { (void)user, (void
 static void every_allocation_may_fail(void **state) {
     static float out[N * 3];
     gmlp_image base, hdr;
-    const gmlp_image view = {out, W, H, 0, GMLP_FLOAT, 3, GMLP_REC2020_PQ};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_PQ};
     gmlp_result result = GMLP_E_MEMORY;
     size_t k;
     (void)state;

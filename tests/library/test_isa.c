@@ -178,7 +178,7 @@ static void test_threads(void **state) {
     runs_of_several = 0;
     same(make_fingerprint(GMLP_ISA_AUTO, hook));
     assert_true(runs_of_several > 0);
-    hook.run = run_shuffled;
+    hook.parallel_for = run_shuffled;
     same(make_fingerprint(GMLP_ISA_AUTO, hook));
     for (i = 0; i < sizeof counts / sizeof *counts; i++) {
         pool p;
@@ -186,7 +186,7 @@ static void test_threads(void **state) {
         p.threads = counts[i];
         pthread_mutex_init(&p.lock, NULL);
         hook.user = &p;
-        hook.run = run_threads;
+        hook.parallel_for = run_threads;
         same(make_fingerprint(GMLP_ISA_AUTO, hook));
         pthread_mutex_destroy(&p.lock);
     }

@@ -27,8 +27,8 @@ static double ref_act(int activation, double z) { return activation == GMLP_SINE
 
 /* Outputs of one sample for weights given in double. */
 static void ref_forward(const gmlp_mlp *m, const double *w, const float *in, double out[3]) {
-    double f[2 * GMLP_MAX_BANDS * GMLP_INPUTS], h1[128], h2[128];
-    const size_t n = ref_encode(m->bands, in, f), v = (size_t)m->width;
+    double f[2 * GMLP_MAX_FREQUENCIES * GMLP_INPUTS], h1[128], h2[128];
+    const size_t n = ref_encode(m->frequencies, in, f), v = (size_t)m->width;
     const double *w1 = w, *b1 = w1 + n * v, *w2 = b1 + v, *b2 = w2 + v * v, *w3 = b2 + v, *b3 = w3 + 3 * v;
     for (size_t j = 0; j < v; j++) {
         double z = b1[j];
@@ -67,7 +67,7 @@ static gmlp_mlp shape(int width, int k0, int k1, int k2, int k3, int k4, int act
     m.width = width;
     m.activation = activation;
     m.bias = bias;
-    m.bands[0] = (uint8_t)k0, m.bands[1] = (uint8_t)k1, m.bands[2] = (uint8_t)k2, m.bands[3] = (uint8_t)k3, m.bands[4] = (uint8_t)k4;
+    m.frequencies[0] = (uint8_t)k0, m.frequencies[1] = (uint8_t)k1, m.frequencies[2] = (uint8_t)k2, m.frequencies[3] = (uint8_t)k3, m.frequencies[4] = (uint8_t)k4;
     return m;
 }
 
@@ -80,7 +80,7 @@ static void encoding_matches_equation_4(void **state) {
     for (int i = 0; i < GMLP_INPUTS; i++) in[i] = i % 2 ? 1.0f : -1.0f;
     for (size_t k = 0; k < 4; k++) {
         if (!gmlp_isa_available(isas[k])) continue;
-        assert_int_equal(gmlp_encode(bands, in, 50, f, isas[k]), GMLP_OK);
+        assert_int_equal(gmlp_sinusoidal_encoding(bands, in, 50, f, isas[k]), GMLP_OK);
         for (int s = 0; s < 50; s++) {
             const size_t n = ref_encode(bands, in + GMLP_INPUTS * s, ref);
             assert_int_equal(n, 78);
@@ -190,7 +190,7 @@ static void adam_matches_algorithm_1(void **state) {
                 g[i] = rnd();
                 md[i] = a.beta1 * md[i] + (1 - a.beta1) * g[i];
                 vd[i] = a.beta2 * vd[i] + (1 - a.beta2) * g[i] * g[i];
-                wd[i] -= a.rate * (md[i] / (1 - pow(a.beta1, step))) / (sqrt(vd[i] / (1 - pow(a.beta2, step))) + a.epsilon);
+                wd[i] -= a.learning_rate * (md[i] / (1 - pow(a.beta1, step))) / (sqrt(vd[i] / (1 - pow(a.beta2, step))) + a.epsilon);
             }
             assert_int_equal(gmlp_adam_step(&a, step, g, w, m, v, N, isas[k]), GMLP_OK);
             for (int i = 0; i < N; i++) assert_true(fabs(w[i] - wd[i]) < 2e-6);
@@ -259,10 +259,10 @@ static void wrong_shapes_are_refused(void **state) {
     assert_int_equal(gmlp_mlp_weights(&m), 0);
     m.width = 0;
     assert_int_equal(gmlp_mlp_weights(&m), 0);
-    m.width = 32, m.bands[3] = 17;
+    m.width = 32, m.frequencies[3] = 17;
     assert_int_equal(gmlp_mlp_weights(&m), 0);
     assert_int_equal(gmlp_mlp_features(&m), 0);
-    memset(m.bands, 0, 5);
+    memset(m.frequencies, 0, 5);
     assert_int_equal(gmlp_mlp_weights(&m), 0);
     assert_int_equal(gmlp_mlp_forward(&m, x, x, 1, x, 0, NULL), GMLP_E_ARGUMENT);
     m = shape(32, 8, 8, 8, 8, 8, 2, 0);

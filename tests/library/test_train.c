@@ -44,7 +44,7 @@ static double error_of(const scene *s, const gmlp_net *net) {
     double sum = 0;
     size_t count = 0;
     g.data = got, w.data = want;
-    g.type = w.type = GMLP_FLOAT;
+    g.type = w.type = GMLP_F32;
     g.space = w.space = GMLP_PROPHOTO_LINEAR;
     assert_int_equal(gmlp_decode(net, &s->base, &g, NULL), GMLP_OK);
     assert_int_equal(gmlp_convert(&s->wide, &w, NULL), GMLP_OK);
@@ -90,8 +90,8 @@ static void pixels_out_of_gamut_count_more(void **state) {
     enum { SIDE = 32 };
     static float wide[3 * SIDE * SIDE], out[3 * SIDE * SIDE];
     static uint8_t codes[3 * SIDE * SIDE];
-    const gmlp_image original = {wide, SIDE, SIDE, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
-    const gmlp_image base = {codes, SIDE, SIDE, 0, GMLP_U8, 3, GMLP_SRGB}, view = {out, SIDE, SIDE, 0, GMLP_FLOAT, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image original = {wide, SIDE, SIDE, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image base = {codes, SIDE, SIDE, 0, GMLP_U8, 3, GMLP_SRGB}, view = {out, SIDE, SIDE, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
     const float red[2] = {1.0f, 1.4f};
     gmlp_train_opts opts = {0};
     gmlp_train_report report;
@@ -106,7 +106,7 @@ static void pixels_out_of_gamut_count_more(void **state) {
     assert_memory_equal(codes, codes + 3, 3);
     opts.width = 16;
     opts.iterations = 600;
-    opts.bands[2] = opts.bands[3] = opts.bands[4] = 2; /* no place */
+    opts.frequencies[2] = opts.frequencies[3] = opts.frequencies[4] = 2; /* no place */
     assert_int_equal(gmlp_train(&base, &original, &opts, &net, &report), GMLP_OK);
     assert_int_equal(report.saturated, SIDE * SIDE);
     assert_int_equal(report.out_of_gamut, SIDE * SIDE / 2);
@@ -130,12 +130,12 @@ static void the_margin_is_measured(void **state) {
         opts.iterations = 5;
         opts.batch = 64;
         assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, &report), GMLP_OK);
-        assert_int_equal(net.margin, off[k]);
+        assert_int_equal(net.clip_margin, off[k]);
         assert_int_equal(report.samples, 5 * 64); /* no more than are drawn */
         gmlp_net_free(&net);
-        opts.margin = 7;
+        opts.clip_margin = 7;
         assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_OK);
-        assert_int_equal(net.margin, 7);
+        assert_int_equal(net.clip_margin, 7);
         gmlp_net_free(&net);
         free_scene(&s);
     }
@@ -161,7 +161,7 @@ static void one_step_is_gradient_and_adam(void **state) {
     gmlp_image w = s.wide, b = s.base;
     uint32_t *keep = malloc(n * 4), kept = 0, total[2] = {0, 0}, rank[2] = {0, 0};
     w.data = wide, b.data = clipped;
-    w.type = b.type = GMLP_FLOAT;
+    w.type = b.type = GMLP_F32;
     w.space = b.space = GMLP_PROPHOTO_LINEAR;
     assert_int_equal(gmlp_convert(&s.wide, &w, NULL), GMLP_OK);
     assert_int_equal(gmlp_convert(&s.base, &b, NULL), GMLP_OK);
@@ -210,11 +210,11 @@ static void paper_preset_is_the_papers(void **state) {
     opts.batch = 64;
     assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_OK);
     assert_int_equal(net.mlp.width, 32);
-    for (int i = 0; i < 5; i++) assert_int_equal(net.mlp.bands[i], 12);
+    for (int i = 0; i < 5; i++) assert_int_equal(net.mlp.frequencies[i], 12);
     assert_int_equal(net.mlp.bias, GMLP_BIAS_FIRST);
     assert_int_equal(net.inputs, GMLP_INPUT_WIDE);
-    assert_int_equal(net.region, GMLP_REGION_ALL);
-    assert_int_equal(net.coding, GMLP_CODING_FLOATS);
+    assert_int_equal(net.mask, GMLP_MASK_ALL);
+    assert_int_equal(net.weight_format, GMLP_WEIGHTS_F32);
     gmlp_net_free(&net);
     free_scene(&s);
 }
@@ -232,7 +232,7 @@ static void presets_keep_their_sizes(void **state) {
         opts.iterations = 2;
         opts.batch = 64;
         assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_OK);
-        assert_int_equal(net.region, GMLP_REGION_SATURATED);
+        assert_int_equal(net.mask, GMLP_MASK_SATURATED);
         assert_true(gmlp_blob_size(&net) <= most[i] && gmlp_blob_size(&net) > most[i] * 7 / 10);
         gmlp_net_free(&net);
     }
@@ -277,7 +277,7 @@ static void one_step_is_gradient_and_muon(void **state) {
     opts.iterations = 1;
     opts.seed = 11;
     opts.schedule = GMLP_CONSTANT;
-    opts.matrix_rate = 0.5;
+    opts.muon_learning_rate = 0.5;
     opts.width = 16;
     opts.budget = 65536;
     assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, &report), GMLP_OK); /* tells how many pixels are saturated */
@@ -288,7 +288,7 @@ static void one_step_is_gradient_and_muon(void **state) {
     float wide[W * H * 3], clipped[W * H * 3];
     gmlp_image w = s.wide, b = s.base;
     w.data = wide, b.data = clipped;
-    w.type = b.type = GMLP_FLOAT;
+    w.type = b.type = GMLP_F32;
     w.space = b.space = GMLP_PROPHOTO_LINEAR;
     assert_int_equal(gmlp_convert(&s.wide, &w, NULL), GMLP_OK);
     assert_int_equal(gmlp_convert(&s.base, &b, NULL), GMLP_OK);
@@ -332,7 +332,7 @@ static void one_step_is_gradient_and_muon(void **state) {
     }
     memcpy(weights + w3, adam_w + w3, (count - w3) * 4);
     for (size_t i = 0; i < count; i++) {
-        const double step = net.steps[i < w2 ? 0 : i < w3 ? 1 : 2];
+        const double step = net.step_size[i < w2 ? 0 : i < w3 ? 1 : 2];
         const int adams = i >= w3 || (i >= features * 16 && i < w2) || i >= w2 + 256;
         if (adams && fabsf(g[i]) < 1e-6f && g[i] != 0) continue; /* may move either way */
         assert_true(step < 0.02 && fabs(weights[i] - net.weights[i]) < 0.51 * step + 2e-4);
@@ -360,7 +360,7 @@ static void a_budget_is_kept(void **state) {
             opts.batch = 64;
             opts.optimizer = i % 3 ? 0 : GMLP_ADAM;
             assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_OK);
-            assert_int_equal(net.coding, GMLP_CODING_STEPS);
+            assert_int_equal(net.weight_format, GMLP_WEIGHTS_QUANTIZED);
             assert_in_range(gmlp_blob_size(&net), 128, budgets[i]);
             if (widths[k]) assert_int_equal(net.mlp.width, widths[k]);
             else {
@@ -393,7 +393,7 @@ static void a_target_is_reached(void **state) {
         double from, low = 0, top;
         opts.iterations = 60;
         opts.batch = 256;
-        opts.bands[0] = opts.bands[1] = 5, opts.bands[2] = opts.bands[3] = opts.bands[4] = 2;
+        opts.frequencies[0] = opts.frequencies[1] = 5, opts.frequencies[2] = opts.frequencies[3] = opts.frequencies[4] = 2;
         if (loose) { /* OG pixels that are none of the network's: their codes are moved inwards */
             uint8_t *code = (uint8_t *)s.base.data;
             for (size_t i = 0; i < 96 * 64; i += 131)
@@ -491,8 +491,8 @@ static void wild_rates(void **state) {
         opts.width = 8;
         opts.schedule = GMLP_CONSTANT;
         opts.optimizer = i & 1 ? GMLP_ADAM : GMLP_MUON;
-        opts.rate = i & 2 ? 999 : 1e-3;
-        opts.matrix_rate = 999;
+        opts.learning_rate = i & 2 ? 999 : 1e-3;
+        opts.muon_learning_rate = 999;
         opts.budget = i < 8 ? 512 : i < 16 ? 1000 : 0;
         opts.activation = i & 4 ? GMLP_SINE : GMLP_RELU;
         opts.target_psnr = i >= 20 ? 1 : 0;
@@ -515,7 +515,7 @@ static void wild_rates(void **state) {
         opts.batch = 16;
         opts.width = i == 6 ? 128 : 8;
         opts.budget = i == 6 ? 512 : 0;
-        if (i == 6) memset(opts.bands, 16, sizeof opts.bands);
+        if (i == 6) memset(opts.frequencies, 16, sizeof opts.frequencies);
         assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &start, NULL), GMLP_OK);
         for (size_t k = 0; i < 6 && k < gmlp_mlp_weights(&start.mlp); k += 1 + k % 3) start.weights[k] = value[i];
         for (size_t k = 0; i == 6 && k < gmlp_mlp_weights(&start.mlp); k++) /* W1 only, which then has no gradient */
@@ -563,7 +563,7 @@ static void nothing_lost_nothing_trained(void **state) {
     grey[3 * 10 + 1] = 60000; /* a green that sRGB has not */
     gmlp_train_opts opts = {0};
     opts.iterations = opts.batch = 1;
-    opts.margin = 1;
+    opts.clip_margin = 1;
     assert_int_equal(gmlp_train(&base, &wide, &opts, &net, &report), GMLP_OK);
     assert_int_equal(report.samples, 1);
     assert_int_equal(report.out_of_gamut, 1);
@@ -699,7 +699,7 @@ static void a_start_is_where_training_starts(void **state) {
     assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &first, NULL), GMLP_OK);
     opts.start = &first;
     opts.iterations = 1;
-    opts.rate = opts.matrix_rate = 1e-6;
+    opts.learning_rate = opts.muon_learning_rate = 1e-6;
     assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &second, NULL), GMLP_OK);
     assert_true(error_of(&s, &second) < 1.05 * error_of(&s, &first));
     opts.width = 16; /* another shape */
@@ -721,7 +721,7 @@ static void wrong_arguments(void **state) {
     assert_int_equal(gmlp_train(&s.base, &bad, NULL, &net, NULL), GMLP_E_ARGUMENT);
     opts.width = 12;
     assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_E_ARGUMENT);
-    memset(&opts, 0, sizeof opts), opts.margin = 64;
+    memset(&opts, 0, sizeof opts), opts.clip_margin = 64;
     assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_E_ARGUMENT);
     memset(&opts, 0, sizeof opts), opts.isa = 77;
     assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_E_ARGUMENT);
@@ -734,8 +734,8 @@ static void wrong_arguments(void **state) {
         case 3: opts.optimizer = 3; break;
         case 4: opts.optimizer = -1; break;
         case 5: opts.schedule = 3; break;
-        case 6: opts.rate = 1e3; break;
-        case 7: opts.matrix_rate = 1e3; break;
+        case 6: opts.learning_rate = 1e3; break;
+        case 7: opts.muon_learning_rate = 1e3; break;
         case 8: opts.beta2 = 1.0; break;
         case 9: opts.batch = (1u << 20) + 1; break;
         case 10: opts.preset = GMLP_PRESET_PAPER, opts.budget = 4096; break; /* its weights are floats */
@@ -755,7 +755,7 @@ static void schedule(void **state) {
     gmlp__trainer t;
     (void)state;
     memset(&t, 0, sizeof t);
-    t.opts.rate = 0.5;
+    t.opts.learning_rate = 0.5;
     t.opts.iterations = 100;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         t.opts.schedule = GMLP_FALLING;

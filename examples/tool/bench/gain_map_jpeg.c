@@ -43,7 +43,7 @@ static gmlp_image rows_of(float *data, uint32_t width, uint32_t height, int spac
     v.data = data;
     v.width = width;
     v.height = height;
-    v.type = GMLP_FLOAT;
+    v.type = GMLP_F32;
     v.space = space;
     return v;
 }
@@ -173,7 +173,7 @@ static double apply(void *user, const map_jpeg *m, const uint8_t *codes) {
     double sum = 0;
     a->map = m;
     a->codes = codes;
-    if (threads->run) threads->run(threads->user, apply_job, a, jobs);
+    if (threads->parallel_for) threads->parallel_for(threads->user, apply_job, a, jobs);
     else for (size_t i = 0; i < jobs; i++) apply_job(a, i);
     for (uint32_t k = 0; k < rows; k++) sum += a->sums[k];
     return sum;

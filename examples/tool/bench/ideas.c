@@ -20,20 +20,20 @@ static const struct {
     { "batches of 1024, twice the steps", { .batch = 1024, .iterations = 2 * STEPS } },
     { "batches of 4096, half the steps", { .batch = 4096, .iterations = STEPS / 2 } },
     { "3 times the steps", { .iterations = 3 * STEPS } },
-    { "no pixels around: place and colour alone", { .bands = { 9, 9, 4, 4, 4 } } },
-    { "windows of 3 x 3 alone", { .bands = { 9, 9, 4, 4, 4, 3, 3, 3 } } },
+    { "no pixels around: place and colour alone", { .frequencies = { 9, 9, 4, 4, 4 } } },
+    { "windows of 3 x 3 alone", { .frequencies = { 9, 9, 4, 4, 4, 3, 3, 3 } } },
     { "windows of 3 x 3 and 15 x 15", { .radius = { 1, 7 } } },
-    { "8 bands for colours, too", { .bands = { 9, 9, 8, 8, 8, 3, 3, 3, 3, 3, 3 } } },
-    { "the published inputs: 12 bands for place and colour", { .bands = { 12, 12, 12, 12, 12 } } },
-    { "place alone, no colours", { .bands = { 9, 9, 0, 0, 0 } } },
-    { "colours alone, no place", { .bands = { 0, 0, 4, 4, 4, 3, 3, 3, 3, 3, 3 } } },
+    { "8 bands for colours, too", { .frequencies = { 9, 9, 8, 8, 8, 3, 3, 3, 3, 3, 3 } } },
+    { "the published inputs: 12 bands for place and colour", { .frequencies = { 12, 12, 12, 12, 12 } } },
+    { "place alone, no colours", { .frequencies = { 9, 9, 0, 0, 0 } } },
+    { "colours alone, no place", { .frequencies = { 0, 0, 4, 4, 4, 3, 3, 3, 3, 3, 3 } } },
     { "sine activations", { .activation = GMLP_SINE } },
     { "48 wide, at fewer bits", { .width = 48 } },
     { "64 wide, at fewer bits", { .width = 64 } },
     { "48 wide, at any number of bits", { .width = 48, .budget = 65536 } },
     { "48 wide, half the bytes", { .width = 48, .budget = 2048 } },
     { "margin of 8 codes",
-      { .margin = 8, .iterations = STEPS, .batch = 2048 } }, /* a margin alone takes more training */
+      { .clip_margin = 8, .iterations = STEPS, .batch = 2048 } }, /* a margin alone takes more training */
 };
 enum { IDEAS = sizeof ideas / sizeof *ideas };
 

@@ -81,7 +81,7 @@ double bench_fma_peak(const bench *b, int isa) {
     double start;
     if (!k.run) return NAN;
     start = seconds_now();
-    b->run.run(b->run.user, peak_job, &k, jobs);
+    b->run.parallel_for(b->run.user, peak_job, &k, jobs);
     return (double)jobs * k.flops / (seconds_now() - start);
 }
 

@@ -41,10 +41,10 @@ static void shoulder(float *v, size_t n) {
 int bench_master_make(const bench *b, const char *path, const gmlp_image *scene, bench_renditions *r) {
     const size_t n = (size_t)scene->width * scene->height;
     float *const rgb = (float *)malloc(3 * n * sizeof *rgb), *const master = (float *)malloc(3 * n * sizeof *master);
-    const gmlp_image linear = view_of(scene, GMLP_FLOAT, GMLP_SRGB_LINEAR, rgb);
+    const gmlp_image linear = view_of(scene, GMLP_F32, GMLP_SRGB_LINEAR, rgb);
     gmlp_convert_opts opts = { 0 };
     gmlp_result result = GMLP_E_MEMORY;
-    r->hdr = view_of(scene, GMLP_FLOAT, GMLP_ACESCG, master);
+    r->hdr = view_of(scene, GMLP_F32, GMLP_ACESCG, master);
     r->base.image = view_of(scene, GMLP_U8, GMLP_SRGB, malloc(3 * n));
     opts.threads = b->run;
     if (rgb && master && r->base.image.data) result = gmlp_convert(scene, &linear, &opts);

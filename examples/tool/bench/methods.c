@@ -90,7 +90,7 @@ static gmlp_image float_view(const bench_subject *s, float *data, int space) {
     v.data = data;
     v.stride = 0;
     v.channels = 3;
-    v.type = GMLP_FLOAT;
+    v.type = GMLP_F32;
     v.space = space;
     return v;
 }
@@ -275,7 +275,7 @@ int bench_residual(bench_subject *s, const size_t *budgets, size_t count, bench_
     in.width = s->wide.image.width;
     in.height = s->wide.image.height;
     if (saturated && best) {
-        for (size_t i = 0; i < s->pixels; i++) saturated[i] = (uint8_t)gmlp_is_saturated(codes + 3 * i, s->margin);
+        for (size_t i = 0; i < s->pixels; i++) saturated[i] = (uint8_t)gmlp_is_saturated(codes + 3 * i, s->clip_margin);
         status = residual_jpeg_search(&in, budgets, count, best, error);
     }
     for (size_t i = 0; i < count && !status; i++) {

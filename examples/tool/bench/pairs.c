@@ -148,7 +148,7 @@ static int set_signal(const bench *b, const char *path, const gmlp_image *hdr, b
     opts.threads = b->run;
     out->width = hdr->width;
     out->height = hdr->height;
-    out->type = GMLP_FLOAT;
+    out->type = GMLP_F32;
     out->space = GMLP_REC2020_PQ;
     out->data = v = (float *)malloc(n * sizeof(float));
     result = v ? gmlp_convert(hdr, out, &opts) : GMLP_E_MEMORY;

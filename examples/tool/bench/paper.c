@@ -67,7 +67,7 @@ static int measure(table *t, const row *r, bench_subject *s, bench_outcome *o) {
     }
     opts.preset = GMLP_PRESET_PAPER;
     opts.width = r->width;
-    for (int k = 0; k < INPUTS && r->without; k++) opts.bands[k] = (k < 2) == (r->without == 1) ? 0 : BANDS;
+    for (int k = 0; k < INPUTS && r->without; k++) opts.frequencies[k] = (k < 2) == (r->without == 1) ? 0 : BANDS;
     if (r->kind == NETWORK) return bench_counts(t->b, s, &opts, &t->work, o, NULL);
     opts.start = &t->start[r->width == 64];
     opts.iterations = t->b->counts[0]; /* the fewest */
@@ -192,7 +192,7 @@ static int read_start(const char *path, int width, gmlp_net *net) {
     result = gmlp_blob_read(bytes, size, NULL, net, &why);
     free(bytes);
     if (result) return fail("bench", "%s: %s", path, why.text ? why.text : gmlp_result_string(result));
-    for (int k = 0; k < GMLP_INPUTS; k++) bands_differ |= net->mlp.bands[k] != (k < INPUTS ? BANDS : 0);
+    for (int k = 0; k < GMLP_INPUTS; k++) bands_differ |= net->mlp.frequencies[k] != (k < INPUTS ? BANDS : 0);
     if (net->method != GMLP_METHOD_RESIDUAL || net->inputs != GMLP_INPUT_WIDE || net->mlp.activation != GMLP_RELU ||
         net->mlp.bias != GMLP_BIAS_FIRST || net->mlp.width != width || bands_differ)
         return fail("bench", "%s: is not a network of preset paper, %d wide", path, width);

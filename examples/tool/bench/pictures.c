@@ -145,7 +145,7 @@ static gmlp_result find_margin(const bench *b, bench_subject *s) {
     opts.iterations = opts.batch = 1;
     opts.threads = b->run;
     result = gmlp_train(&s->base.image, &s->wide.image, &opts, &net, NULL);
-    s->margin = net.margin;
+    s->clip_margin = net.clip_margin;
     gmlp_net_free(&net);
     return result;
 }

@@ -28,7 +28,7 @@ void bench_name(const char *path, char out[64]);
 typedef struct bench_subject {
     const char *path;
     picture wide, base;
-    int margin;              /* of the saturated mask */
+    int clip_margin;              /* of the saturated mask */
     size_t pixels;
     float *original, *clipped, *result;
     uint8_t *out_of_gamut;

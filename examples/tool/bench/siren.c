@@ -225,7 +225,7 @@ static gmlp_result start(run *r, const gmlp_threads *threads) {
     r->k = choose();
     r->chunks = (chunk *)malloc(JOBS * sizeof *r->chunks);
     if (!r->chunks) return GMLP_E_MEMORY;
-    threads->run(threads->user, job, r, JOBS);
+    threads->parallel_for(threads->user, job, r, JOBS);
     free(r->chunks);
     return GMLP_OK;
 }

@@ -76,7 +76,7 @@ static int photograph_make(photograph *p, gmlp_threads threads) {
     p->wide.data = malloc(PIXELS * 6);
     p->base.data = malloc(PIXELS * 3);
     if (p->wide.data && p->base.data) {
-        threads.run(threads.user, photograph_rows, p->wide.data, HEIGHT);
+        threads.parallel_for(threads.user, photograph_rows, p->wide.data, HEIGHT);
         if (!gmlp_reduce(&p->wide, &p->base, &opts, NULL)) return 0;
     }
     photograph_free(p);
@@ -118,7 +118,7 @@ int bench_convert(bench *b) {
     }
     for (int r = 0; r < ROUNDS && !status; r++) {
         double start = seconds_now(), middle;
-        threads.run(threads.user, copy_part, &c, parts);
+        threads.parallel_for(threads.user, copy_part, &c, parts);
         middle = seconds_now();
         if (gmlp_convert(&p.base, &p.wide, &opts)) status = fail("bench", "conversion failed");
         converted[r] = (double)bytes / (seconds_now() - middle);
@@ -186,7 +186,7 @@ static int make_file(const photograph *p, gmlp_threads threads, growing *file, d
     file->bytes = (uint8_t *)malloc(file->room);
     writer.user = file;
     writer.write = grow;
-    if (!result) result = file->bytes ? gmlp_embed(jpeg, size, blob, blob_size, NULL, writer, NULL) : GMLP_E_MEMORY;
+    if (!result) result = file->bytes ? gmlp_embed(jpeg, size, blob, blob_size, NULL, &writer, NULL) : GMLP_E_MEMORY;
     free(jpeg);
     if (result) return fail("bench", "the JPEG could not be made: %s", gmlp_result_string(result));
     *saturated = (double)report.saturated / (double)PIXELS;
@@ -233,13 +233,13 @@ static int read_wide(const growing *file, pool *workers, char error[256]) {
         s.crop.width = s.width;
         s.crop.height = s.height;
         s.decoder = decoder;
-        s.reach = gmlp_net_reach(&net);
+        s.reach = gmlp_net_halo(&net);
         s.type = GMLP_U16;
         s.workers = workers;
         s.write = count_rows;
         s.user = &done;
         bad = stream_run(&s, error);
-        if (!bad && (done != s.height || !gmlp_net_belongs(&net, &s.signature))) {
+        if (!bad && (done != s.height || !gmlp_net_matches(&net, &s.signature))) {
             error_text(error, "JPEG", "came back as another picture");
             bad = -1;
         }

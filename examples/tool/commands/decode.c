@@ -44,7 +44,7 @@ int cmd_decode(int argc, char **argv) {
     if (!path_has_extension(r.out, "png") && !path_has_extension(r.out, "tif") && !path_has_extension(r.out, "tiff") &&
         !path_has_extension(r.out, "exr"))
         return args_wrong(&command, "%s: the output's name must end in .png, .tif or .exr", r.out);
-    r.depth = depth >= 0 ? depth_of_choice(depth) : path_has_extension(r.out, "exr") ? GMLP_HALF : GMLP_U16;
+    r.depth = depth >= 0 ? depth_of_choice(depth) : path_has_extension(r.out, "exr") ? GMLP_F16 : GMLP_U16;
     status = restoring_check(&r);
     if (status == ARGS_GO_ON) status = decode(&r);
     restoring_free(&r);

@@ -13,7 +13,7 @@
 #include "work/extras.h"
 
 typedef struct encode_options {
-    int from, adaptation, truncate, force, json;
+    int from, adaptation, round_down, force, json;
     uint64_t quality;
     double target_psnr;
     const char *carriers;
@@ -52,7 +52,7 @@ static void measure_band(void *user, size_t index) {
     gmlp_image decoded = base;
     gmlp_result status = GMLP_E_MEMORY;
     decoded.stride = 0;
-    decoded.type = GMLP_FLOAT;
+    decoded.type = GMLP_F32;
     decoded.space = GMLP_PROPHOTO_LINEAR;
     decoded.data = malloc((size_t)base.width * rows * 3 * sizeof(float));
     if (decoded.data) status = gmlp_decoder_rows(m->decoder, &m->e->c.base.image, 0, 0, &decoded, 0, y);
@@ -70,10 +70,10 @@ static int measure(const encoding *e, metrics_psnr_result *result, char error[25
     metrics_psnr_sums all;
     measuring m;
     size_t i;
-    gmlp_result status = gmlp_decoder_create(&e->c.net, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR, NULL, &decoder);
+    gmlp_result status = gmlp_decoder_create(&e->c.net, GMLP_F32, GMLP_PROPHOTO_LINEAR, NULL, &decoder);
     m.sums = (metrics_psnr_sums *)calloc(bands, sizeof *m.sums);
     m.errors = (char (*)[256])calloc(bands, sizeof *m.errors);
-    like.type = GMLP_FLOAT;
+    like.type = GMLP_F32;
     like.space = GMLP_PROPHOTO_LINEAR;
     psnr = metrics_psnr_begin(&e->wide.image, &e->c.base.image, &like, e->c.net.adaptation, error);
     if (!status && (!m.sums || !m.errors)) status = GMLP_E_MEMORY;
@@ -83,7 +83,7 @@ static int measure(const encoding *e, metrics_psnr_result *result, char error[25
         m.e = e;
         m.decoder = decoder;
         m.psnr = psnr;
-        threads.run(threads.user, measure_band, &m, bands);
+        threads.parallel_for(threads.user, measure_band, &m, bands);
         memset(&all, 0, sizeof all);
         for (i = 0; i < bands; i++) {
             if (*m.errors[i] && !*error) memcpy(error, m.errors[i], 256);
@@ -108,7 +108,7 @@ static int make_base(encoding *e) {
     gmlp_result status;
     memset(&opts, 0, sizeof opts);
     opts.adaptation = e->o.adaptation;
-    opts.truncate = e->o.truncate;
+    opts.round_down = e->o.round_down;
     opts.threads = pool_threads(e->workers);
     memset(&write, 0, sizeof write);
     write.quality = (int)e->o.quality;
@@ -167,7 +167,7 @@ static void report_json(const encoding *e, const metrics_psnr_result *q, double 
     json_integer(&j, "metadata_bytes", e->c.metadata_bytes);
     json_integer(&j, "network_width", e->c.net.weights ? (uint64_t)e->c.net.mlp.width : 0);
     json_integer(&j, "weights", e->c.net.weights ? gmlp_mlp_weights(&e->c.net.mlp) : 0);
-    json_integer(&j, "margin", (uint64_t)e->c.net.margin);
+    json_integer(&j, "margin", (uint64_t)e->c.net.clip_margin);
     json_text(&j, "chosen_because", e->c.net.weights ? chosen_because(e, because) : NULL);
     json_integer(&j, "iterations", e->training.iterations);
     json_number(&j, "train_seconds", e->t.seconds);
@@ -200,9 +200,9 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
     if (e->c.net.method == GMLP_METHOD_NONE) printf("  nothing was lost, so there was nothing to train\n");
     else {
         printf("  network         2 layers of %d: %s\n", e->c.net.mlp.width, chosen_because(e, because));
-        if (e->c.net.margin)
+        if (e->c.net.clip_margin)
             printf("  applied to      codes 0-%d and %d-255: so far did compression move clipped ones\n",
-                   e->c.net.margin, 255 - e->c.net.margin);
+                   e->c.net.clip_margin, 255 - e->c.net.clip_margin);
         printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations,
                e->t.seconds, total);
         printf("\nPSNR in linear ProPhoto       all pixels   out of gamut\n  as plain sRGB         ");
@@ -277,7 +277,7 @@ int cmd_encode(int argc, char **argv) {
           "begin with these weights, from 'gamutmlp meta-train' or of a picture like this", 0, 0 },
         { "--adaptation", ARG_CHOICE, &e.o.adaptation, "bradford|cat02", "how white points are joined (bradford)", 0,
           0 },
-        { "--floor", ARG_FLAG, &e.o.truncate, NULL, "round 8-bit codes down, as the paper's code does", 0, 0 },
+        { "--floor", ARG_FLAG, &e.o.round_down, NULL, "round 8-bit codes down, as the paper's code does", 0, 0 },
         { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0,
           0 },
         { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be IN", 0, 0 },

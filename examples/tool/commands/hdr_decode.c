@@ -166,7 +166,7 @@ int cmd_hdr_decode(int argc, char **argv) {
     if (r.opts.white_nits > 0 && !is_hdr_code(r.to) && !(png && !r.to))
         return args_wrong(&command, "--white is for PQ and HLG codes; in linear light SDR white is 1.0");
     if (boost >= 0) r.opts.headroom = boost > 0 ? boost : 1e-9; /* the library's 0 is: all */
-    r.depth = png ? GMLP_U16 : path_has_extension(r.out, "exr") ? GMLP_HALF : GMLP_FLOAT;
+    r.depth = png ? GMLP_U16 : path_has_extension(r.out, "exr") ? GMLP_F16 : GMLP_F32;
     if (depth >= 0) r.depth = depth_of_choice(depth);
     status = ultrahdr ? ARGS_GO_ON : restoring_check(&r);
     if (status == ARGS_GO_ON) status = hdr_decode(&r, ultrahdr);

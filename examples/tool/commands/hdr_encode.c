@@ -131,7 +131,7 @@ static int read_ultrahdr(hdr_encoding *e) {
 }
 
 static float sample_at(const gmlp_image *image, size_t i) {
-    return image->type == GMLP_FLOAT ? ((const float *)image->data)[i]
+    return image->type == GMLP_F32 ? ((const float *)image->data)[i]
                                      : gmlp_half_to_float(((const uint16_t *)image->data)[i]);
 }
 
@@ -140,7 +140,7 @@ static int look_for_numbers(const hdr_encoding *e) {
     const gmlp_image *h = &e->hdr.image;
     const size_t n = (size_t)h->width * h->height * 3;
     size_t i, first = 0, count = 0;
-    if (h->type != GMLP_HALF && h->type != GMLP_FLOAT) return 0;
+    if (h->type != GMLP_F16 && h->type != GMLP_F32) return 0;
     for (i = 0; i < n; i++)
         if (!isfinite(sample_at(h, i)) && !count++) first = i;
     if (!count) return 0;
@@ -210,7 +210,7 @@ static int train(hdr_encoding *e) {
     training_begin(&e->t, e->workers, &opts);
     if (e->o.map >= 0) opts.method = GMLP_METHOD_DIFFERENCE + e->o.map;
     opts.white_nits = e->white;
-    opts.peak = e->o.peak / e->white;
+    opts.signal_max = e->o.peak / e->white;
     status = gmlp_train_hdr(&e->c.base.image, &e->hdr.image, &opts, &trained, &e->training);
     training_end(&e->t);
     if (status == GMLP_E_ARGUMENT && e->t.start_path)
@@ -233,14 +233,14 @@ static gmlp_result light_of(const gmlp_image *image, uint32_t y, double white, f
     opts.white_nits = white;
     to.data = light;
     to.stride = 0;
-    to.type = GMLP_FLOAT;
+    to.type = GMLP_F32;
     to.channels = 3;
     to.space = picture_linear_space(image->space);
     return gmlp_convert(&from, &to, &opts);
 }
 
 static gmlp_result count_clamped(hdr_encoding *e) {
-    const float peak = e->c.net.peak * 1.00001f; /* curves round */
+    const float peak = e->c.net.signal_max * 1.00001f; /* curves round */
     /* A gain map's rounding leaves black a little below 0. */
     const float low = e->sdr_name == e->hdr_name ? -1.0f : 0.0f;
     const gmlp_image *h = &e->hdr.image;
@@ -266,7 +266,7 @@ static gmlp_image signal_like(const gmlp_image *image, void *data) {
     gmlp_image s = *image;
     s.data = data;
     s.stride = 0;
-    s.type = GMLP_FLOAT;
+    s.type = GMLP_F32;
     s.channels = 3;
     s.space = GMLP_REC2020_PQ;
     return s;
@@ -286,7 +286,7 @@ static int measure(hdr_encoding *e, metrics *decoded, metrics *plain) {
     convert.white_nits = e->white;
     convert.threads = decode.threads = threads;
     test = signal_like(base, malloc(bytes));
-    original.data = e->hdr.image.type == GMLP_FLOAT ? e->hdr.image.data : malloc(bytes); /* in place if it can be */
+    original.data = e->hdr.image.type == GMLP_F32 ? e->hdr.image.data : malloc(bytes); /* in place if it can be */
     if (!test.data || !original.data) status = GMLP_E_MEMORY;
     if (!status) status = count_clamped(e);
     if (!status) status = gmlp_convert(&e->hdr.image, &original, &convert);
@@ -317,7 +317,7 @@ static void report_json(const hdr_encoding *e, const metrics *m, const metrics *
     json_bool(&j, "base_kept", e->kept);
     json_number(&j, "white_nits", (double)net->white_nits);
     json_number(&j, "peak_nits", carried_peak_nits(net));
-    json_number(&j, "headroom_stops", log2((double)net->brightest));
+    json_number(&j, "headroom_stops", log2((double)net->content_max));
     json_number(&j, "clamped", (double)e->clamped.both / ((double)net->width * net->height));
     json_integer(&j, "file_bytes", e->c.out_size);
     json_integer(&j, "blob_bytes", e->c.blob_size);
@@ -348,7 +348,7 @@ static void report_text(const hdr_encoding *e, const metrics *m, const metrics *
     const char *base = gmlp_space_name(net->base_space);
     char because[160];
     printf("%s: %u x %u, %s (%s), up to %.2f stops above the SDR's white of %g nit\n", e->hdr_name, net->width,
-           net->height, gmlp_space_name(net->wide_space), e->hdr.space_from, log2((double)net->brightest),
+           net->height, gmlp_space_name(net->wide_space), e->hdr.space_from, log2((double)net->content_max),
            (double)net->white_nits);
     if (e->clamped.both)
         printf("  clamped         %.2f %% of the pixels: %llu below 0, %llu above %.0f nit\n",

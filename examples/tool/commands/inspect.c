@@ -34,7 +34,7 @@ static int belongs_to_pixels(const char *path, const carried *c, uint32_t *width
     }
     picture_rows_close(rows);
     free(view.data);
-    return bad ? -1 : gmlp_net_belongs(&c->net, &signature);
+    return bad ? -1 : gmlp_net_matches(&c->net, &signature);
 }
 
 static void carriers_text(int carriers, char text[64]) {
@@ -73,12 +73,15 @@ static void report_json(const findings *f, const char *problem) {
         json_text(&j, "adaptation", net->adaptation == GMLP_CAT02 ? "cat02" : "bradford");
         json_integer(&j, "network_width", net->weights ? (uint64_t)net->mlp.width : 0);
         json_integer(&j, "weights", net->weights ? gmlp_mlp_weights(&net->mlp) : 0);
-        json_text(&j, "coding", !net->weights ? NULL : net->coding == GMLP_CODING_STEPS ? "steps" : "floats");
-        json_integer(&j, "margin", (uint64_t)net->margin);
+        json_text(&j, "coding",
+                  !net->weights                                  ? NULL
+                  : net->weight_format == GMLP_WEIGHTS_QUANTIZED ? "steps"
+                                                                 : "floats");
+        json_integer(&j, "margin", (uint64_t)net->clip_margin);
         if (carried_is_hdr(net)) {
             json_number(&j, "white_nits", (double)net->white_nits);
             json_number(&j, "peak_nits", carried_peak_nits(net));
-            json_number(&j, "headroom_stops", log2((double)net->brightest));
+            json_number(&j, "headroom_stops", log2((double)net->content_max));
         }
         json_integer(&j, "width", net->base_width);
         json_integer(&j, "height", net->base_height);
@@ -91,7 +94,7 @@ static void report_json(const findings *f, const char *problem) {
 
 static void report_text(const findings *f, const char *path) {
     const gmlp_net *net = &f->file.net;
-    const uint8_t *k = net->mlp.bands;
+    const uint8_t *k = net->mlp.frequencies;
     printf("%s: %s, %u x %u, carries a network\n", path, f->file.container == GMLP_CONTAINER_JPEG ? "JPEG" : "PNG",
            f->width, f->height);
     printf("  intact in       %s\n", f->carriers);
@@ -100,7 +103,7 @@ static void report_text(const findings *f, const char *path) {
            (unsigned long long)f->file.size);
     if (carried_is_hdr(net)) {
         printf("  gives back      HDR in %s, up to %.2f stops above the white of %s, which is at %g nit\n",
-               gmlp_space_name(net->wide_space), log2((double)net->brightest), gmlp_space_name(net->base_space),
+               gmlp_space_name(net->wide_space), log2((double)net->content_max), gmlp_space_name(net->base_space),
                (double)net->white_nits);
         printf("  by              the %s of PQ signals, 1 being %.0f nit\n", carried_method(net),
                carried_peak_nits(net));
@@ -113,15 +116,15 @@ static void report_text(const findings *f, const char *path) {
                "%.1f bits each\n", net->mlp.width, k[0], k[1], k[2], k[3], k[4], k[5], k[6], k[7], k[8], k[9], k[10],
                net->mlp.activation == GMLP_SINE ? "sine" : "ReLU", (unsigned long long)gmlp_mlp_weights(&net->mlp),
                8.0 * (double)f->file.blob_size / (double)gmlp_mlp_weights(&net->mlp));
-        if (gmlp_net_reach(net))
+        if (gmlp_net_halo(net))
             printf("  sees            also the means of %d x %d and %d x %d pixels around each\n",
                    2 * net->radius[0] + 1, 2 * net->radius[0] + 1, 2 * net->radius[1] + 1, 2 * net->radius[1] + 1);
-        if (net->region == GMLP_REGION_ALL) printf("  applied to      all pixels\n");
-        else if (!net->margin)
+        if (net->mask == GMLP_MASK_ALL) printf("  applied to      all pixels\n");
+        else if (!net->clip_margin)
             printf("  applied to      pixels with a code of 0 or 255: the base is as it was clipped\n");
         else
             printf("  applied to      pixels with a code of 0-%d or %d-255: so far did compression move clipped ones\n",
-                   net->margin, 255 - net->margin);
+                   net->clip_margin, 255 - net->clip_margin);
     }
     printf("  trained on      %u x %u\n", net->width, net->height);
     if (f->belongs >= 0)

@@ -109,7 +109,7 @@ static int learn(meta *m, int without, gmlp_net *start) {
     const int first = without == 0 ? 1 : 0;
     uint64_t turn, turns = m->o.rounds * (uint64_t)m->count;
     int bad = train(m, first, NULL, (uint32_t)m->o.inner, m->o.seed, start);
-    start->coding = GMLP_CODING_FLOATS;
+    start->weight_format = GMLP_WEIGHTS_F32;
     for (turn = 0; turn < turns && !bad; turn++) {
         const int i = (int)(turn % (uint64_t)m->count);
         const float part = (float)(0.3 - 0.27 * (double)turn / (double)turns); /* tried: from 0.3 down to 0.03 */
@@ -129,13 +129,13 @@ static void round_weights(gmlp_net *net) {
                  out[3] = { width, width, 3 };
     float *w = net->weights;
     size_t k, i;
-    net->coding = GMLP_CODING_STEPS;
+    net->weight_format = GMLP_WEIGHTS_QUANTIZED;
     for (k = 0; k < 3; k++) {
         double sum = 1e-30;
         for (i = 0; i < in[k] * out[k]; i++) sum += (double)w[i] * (double)w[i];
-        net->steps[k] = (float)(0.125 * sqrt(sum / (double)(in[k] * out[k])));
+        net->step_size[k] = (float)(0.125 * sqrt(sum / (double)(in[k] * out[k])));
         for (i = 0; i < (in[k] + 1) * out[k]; i++, w++)
-            *w = (float)floor((double)*w / (double)net->steps[k] + 0.5) * net->steps[k];
+            *w = (float)floor((double)*w / (double)net->step_size[k] + 0.5) * net->step_size[k];
     }
 }
 
@@ -169,7 +169,7 @@ static double psnr_of(const meta *m, int i, const gmlp_net *net) {
     memset(&opts, 0, sizeof opts);
     memset(&sums, 0, sizeof sums);
     opts.threads = pool_threads(m->workers);
-    out.type = GMLP_FLOAT;
+    out.type = GMLP_F32;
     out.space = GMLP_PROPHOTO_LINEAR;
     out.data = malloc((size_t)out.width * out.height * 12);
     status = out.data ? gmlp_decode(net, &l->base, &out, &opts) : GMLP_E_MEMORY;
@@ -232,8 +232,8 @@ static int write_start(const meta *m, const gmlp_net *start, size_t *size) {
     if (status) fail("meta-train", "%s: %s", m->o.out, gmlp_result_string(status));
     else if (output_open(&o, m->o.out, error)) status = GMLP_E_WRITE, fail("meta-train", "%s", error);
     else {
-        const gmlp_writer w = output_writer(&o);
-        w.write(w.user, bytes, *size); /* commit knows why it failed */
+        const gmlp_writer *w = output_writer(&o);
+        w->write(w->user, bytes, *size); /* commit knows why it failed */
         if (output_commit(&o, error)) status = GMLP_E_WRITE, fail("meta-train", "%s", error);
     }
     free(bytes);

@@ -105,7 +105,7 @@ static int linear_base(const void *bytes, size_t size, const gmlp_image *base, i
     } else {
         out->width = base->width;
         out->height = base->height;
-        out->type = GMLP_FLOAT;
+        out->type = GMLP_F32;
         bad = image_allocate(out, reason);
     }
     out->space = picture_linear_space(space);

@@ -9,7 +9,7 @@
 
 typedef struct ultrahdr_picture {
     picture base;   /* 8 bits, as picture_read gives it */
-    gmlp_image hdr; /* GMLP_FLOAT, linear, 1.0 = SDR white; pixels owned. In the base's primaries unless the file asks
+    gmlp_image hdr; /* GMLP_F32, linear, 1.0 = SDR white; pixels owned. In the base's primaries unless the file asks
                        for others; not clamped */
     ultrahdr_metadata metadata;
     uint32_t map_width, map_height;

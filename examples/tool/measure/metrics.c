@@ -28,7 +28,7 @@ gmlp_image metrics_floats(const float *data, uint32_t width, uint32_t height, in
     image.data = (void *)data; /* gmlp_image is also used for what is only read */
     image.width = width;
     image.height = height;
-    image.type = GMLP_FLOAT;
+    image.type = GMLP_F32;
     image.channels = 3;
     image.space = space;
     return image;
@@ -38,7 +38,7 @@ int metrics_is_hdr(const gmlp_image *reference) {
     uint32_t y;
     if (reference->space == GMLP_REC2020_PQ || reference->space == GMLP_REC2020_HLG) return 1;
     if (!gmlp_space_is_linear(reference->space)) return 0;
-    if (reference->type != GMLP_HALF && reference->type != GMLP_FLOAT) return 0;
+    if (reference->type != GMLP_F16 && reference->type != GMLP_F32) return 0;
     for (y = 0; y < reference->height; y++) {
         const gmlp_image row = metrics_rows(reference, y, 1);
         size_t x;
@@ -46,7 +46,7 @@ int metrics_is_hdr(const gmlp_image *reference) {
         for (x = 0; x < row.width; x++)
             for (c = 0; c < 3; c++) {
                 const size_t i = x * (size_t)row.channels + (size_t)c;
-                const float v = row.type == GMLP_FLOAT ? ((const float *)row.data)[i]
+                const float v = row.type == GMLP_F32 ? ((const float *)row.data)[i]
                                                        : gmlp_half_to_float(((const uint16_t *)row.data)[i]);
                 if (v > 1.0f) return 1;
             }
@@ -357,7 +357,7 @@ static int compare(const gmlp_image *reference, const gmlp_image *test, int sign
     if ((result = colours_of(c.hdr, &c.colours)) != GMLP_OK) return failed(result, error);
     p = c.partials = (partial *)calloc(c.jobs, sizeof *c.partials);
     if (!p) return failed(GMLP_E_MEMORY, error);
-    if (threads && threads->run) threads->run(threads->user, compare_job, &c, c.jobs);
+    if (threads && threads->parallel_for) threads->parallel_for(threads->user, compare_job, &c, c.jobs);
     else for (i = 0; i < c.jobs; i++) compare_job(&c, i);
     for (i = 1; i < c.jobs; i++) partial_merge(p, p + i);
     result = p->result;

@@ -82,11 +82,11 @@ metrics_psnr *metrics_psnr_begin(const gmlp_image *original, const gmlp_image *b
         source *s = p->sources + i;
         s->type = images[i]->type;
         s->space = images[i]->space;
-        s->converted = s->type == GMLP_FLOAT ? !gmlp_space_is_linear(s->space)
+        s->converted = s->type == GMLP_F32 ? !gmlp_space_is_linear(s->space)
                                              : s->space == GMLP_REC2020_HLG; /* which mixes the channels */
         s->step = images[i]->channels && !s->converted ? (size_t)images[i]->channels : 3;
         result = float_matrix(s->space, GMLP_PROPHOTO, adaptation, s->prophoto);
-        if (!result && s->type != GMLP_FLOAT && !s->converted) result = source_table(s);
+        if (!result && s->type != GMLP_F32 && !s->converted) result = source_table(s);
     }
     if (!result) return p;
     failed(result, error);

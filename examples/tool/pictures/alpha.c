@@ -28,7 +28,7 @@ void alpha_divide(int type, void *rgb, const void *alpha, size_t n) {
         } else if (type == GMLP_U16) {
             const unsigned share = ((const uint16_t *)alpha)[i / 3];
             if (share && share < 65535) words[i] = (uint16_t)divide_code(words[i], share, 65535);
-        } else if (type == GMLP_HALF) {
+        } else if (type == GMLP_F16) {
             const float share = gmlp_half_to_float(((const uint16_t *)alpha)[i / 3]);
             if (share != 1) /* the bits of NaN stay too */
                 words[i] = gmlp_half_from_float(divide_light(gmlp_half_to_float(words[i]), share, 65504.0f));

@@ -71,7 +71,7 @@ static const char *title_of_space(int space) {
         case GMLP_REC2020: return "Rec.2020";
         case GMLP_REC2020_PQ: return "Rec.2020 PQ";
         case GMLP_REC2020_HLG: return "Rec.2020 HLG";
-        case GMLP_ACES: return "ACES2065-1";
+        case GMLP_ACES2065_1: return "ACES2065-1";
         case GMLP_ACESCG: return "ACEScg";
         case GMLP_REC709: return "Rec.709 (BT.1886)";
         case GMLP_SRGB_LINEAR: return "Linear sRGB";
@@ -293,7 +293,7 @@ static float sample_at(const gmlp_image *image, size_t i) {
     switch (image->type) {
         case GMLP_U8: return (float)((const uint8_t *)p)[i] / 255.0f;
         case GMLP_U16: return (float)((const uint16_t *)p)[i] / 65535.0f;
-        case GMLP_HALF: return gmlp_half_to_float(((const uint16_t *)p)[i]);
+        case GMLP_F16: return gmlp_half_to_float(((const uint16_t *)p)[i]);
         default: return ((const float *)p)[i];
     }
 }
@@ -314,7 +314,7 @@ static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, cha
         return -1;
     }
     table = integer ? (float *)malloc(3 * codes * sizeof *table) : NULL;
-    result.type = integer && !gmlp_space_is_linear(space) ? GMLP_U16 : GMLP_FLOAT;
+    result.type = integer && !gmlp_space_is_linear(space) ? GMLP_U16 : GMLP_F32;
     result.space = space;
     if (integer && !table) snprintf(reason, REASON, "out of memory");
     if ((integer && !table) || image_allocate(&result, reason)) {
@@ -331,7 +331,7 @@ static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, cha
         if (image->type == GMLP_U8) v = table[channel * codes + ((const uint8_t *)image->data)[i]];
         else if (image->type == GMLP_U16) v = table[channel * codes + ((const uint16_t *)image->data)[i]];
         else v = (float)gmlp_curve_encode(space, (double)cmsEvalToneCurveFloat(curve[channel], sample_at(image, i)), 0);
-        if (result.type == GMLP_FLOAT) ((float *)result.data)[i] = v;
+        if (result.type == GMLP_F32) ((float *)result.data)[i] = v;
         else ((uint16_t *)result.data)[i] = (uint16_t)(v > 0 ? v < 1 ? v * 65535 + 0.5f : 65535 : 0);
     }
     free(table);
@@ -355,7 +355,7 @@ static int convert_to_romm(gmlp_image *image, cmsHPROFILE profile, char reason[R
     size_t i;
     int bad;
     if (linear) cmsCloseProfile(linear);
-    result.type = GMLP_FLOAT;
+    result.type = GMLP_F32;
     bad = !transform || !code || image_allocate(&result, reason);
     if (!transform) snprintf(reason, REASON, "its ICC profile cannot be used; say the colour space with --from");
     else if (!code) snprintf(reason, REASON, "out of memory");
@@ -386,7 +386,7 @@ static int convert_pq(gmlp_image *image, int linear, char reason[REASON]) {
     gmlp_result status;
     codes.space = GMLP_REC2020_PQ;
     light.space = GMLP_REC2020_LINEAR;
-    light.type = GMLP_FLOAT;
+    light.type = GMLP_F32;
     if (image_allocate(&light, reason)) return -1;
     status = gmlp_convert(&codes, &light, NULL);
     light.space = linear;

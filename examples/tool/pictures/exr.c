@@ -417,14 +417,14 @@ static void store(const plane *p, uint8_t *to, const uint8_t *from, exr_pixel_ty
         float v;
         if (type == EXR_PIXEL_HALF) {
             from += 2;
-            if (p->type == GMLP_HALF) memcpy(to, &half, 2);
+            if (p->type == GMLP_F16) memcpy(to, &half, 2);
             v = gmlp_half_to_float(half);
         } else {
             const uint32_t u = half | (uint32_t)from[2] << 16 | (uint32_t)from[3] << 24;
             from += 4;
             memcpy(&v, &u, 4);
         }
-        if (p->type == GMLP_FLOAT) memcpy(to, &v, 4);
+        if (p->type == GMLP_F32) memcpy(to, &v, 4);
     }
 }
 
@@ -525,14 +525,14 @@ static int chroma_to_rgb(const exr_reader *r, const gmlp_image *image, char reas
         chroma_row((const float *)(void *)r->planes[2].to, r->width, r->height, s, y, by + r->width, by);
         for (x = 0; x < r->width; x++) {
             const size_t at = ((size_t)y * r->width + x) * 3;
-            const float v = image->type == GMLP_HALF ? gmlp_half_to_float(((uint16_t *)image->data)[at])
+            const float v = image->type == GMLP_F16 ? gmlp_half_to_float(((uint16_t *)image->data)[at])
                                                      : ((float *)image->data)[at];
             float rgb[3];
             rgb[0] = (ry[x] + 1) * v;
             rgb[2] = (by[x] + 1) * v;
             rgb[1] = (v - rgb[0] * r->weights[0] - rgb[2] * r->weights[2]) / r->weights[1];
             for (c = 0; c < 3; c++)
-                if (image->type == GMLP_HALF) ((uint16_t *)image->data)[at + (size_t)c] = gmlp_half_from_float(rgb[c]);
+                if (image->type == GMLP_F16) ((uint16_t *)image->data)[at + (size_t)c] = gmlp_half_from_float(rgb[c]);
                 else ((float *)image->data)[at + (size_t)c] = rgb[c];
         }
     }
@@ -563,7 +563,7 @@ static int read_pixels(exr_reader *r, gmlp_image *image, picture_facts *facts, c
     for (c = 0; c < 3; c++) half &= e[r->color[c]].pixel_type == EXR_PIXEL_HALF;
     image->width = r->width;
     image->height = r->height;
-    image->type = half ? GMLP_HALF : GMLP_FLOAT;
+    image->type = half ? GMLP_F16 : GMLP_F32;
     size = gmlp_type_size(image->type);
     if (image_allocate(image, reason)) return -1;
     if (r->alpha >= 0) alpha = (uint8_t *)malloc(pixels * size);
@@ -573,7 +573,7 @@ static int read_pixels(exr_reader *r, gmlp_image *image, picture_facts *facts, c
         bad = 1;
     }
     for (c = 0; c < 3 && !bad; c++)
-        if (r->chroma && c) add_plane(r, r->color[c], GMLP_FLOAT, chroma + (size_t)(c - 1) * pixels, sizeof *chroma,
+        if (r->chroma && c) add_plane(r, r->color[c], GMLP_F32, chroma + (size_t)(c - 1) * pixels, sizeof *chroma,
                                       r->width / (uint32_t)e[r->color[c]].x_sampling * sizeof *chroma);
         else
             add_plane(r, r->color[c], image->type, (uint8_t *)image->data + (size_t)c * size, 3 * size,
@@ -700,7 +700,7 @@ static int exr_sink_end(picture_sink *base, int failed_before, char reason[REASO
 
 static exr_result_t write_header(exr_sink *s) {
     const gmlp_image *like = &s->base.like;
-    const exr_pixel_type_t type = like->type == GMLP_HALF ? EXR_PIXEL_HALF : EXR_PIXEL_FLOAT;
+    const exr_pixel_type_t type = like->type == GMLP_F16 ? EXR_PIXEL_HALF : EXR_PIXEL_FLOAT;
     static const char *const names[3] = { "B", "G", "R" };
     exr_attr_chromaticities_t c;
     double xy[8];

@@ -326,7 +326,7 @@ int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char r
     if (!r) return -1;
     image->width = r->base.width;
     image->height = r->base.height;
-    image->type = GMLP_FLOAT;
+    image->type = GMLP_F32;
     image->data = NULL;
     row = (uint8_t *)malloc(r->row_bytes);
     if (!row) snprintf(reason, REASON, "out of memory");

@@ -176,9 +176,9 @@ static const struct {
     { "png", png_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), "8 or 16 bit" },
     { "jpg", jpeg_sink_open, TYPE(GMLP_U8), "8 bit" },
     { "jpeg", jpeg_sink_open, TYPE(GMLP_U8), "8 bit" },
-    { "tif", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_HALF) | TYPE(GMLP_FLOAT), "any" },
-    { "tiff", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_HALF) | TYPE(GMLP_FLOAT), "any" },
-    { "exr", exr_sink_open, TYPE(GMLP_HALF) | TYPE(GMLP_FLOAT), "half or float" },
+    { "tif", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F16) | TYPE(GMLP_F32), "any" },
+    { "tiff", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F16) | TYPE(GMLP_F32), "any" },
+    { "exr", exr_sink_open, TYPE(GMLP_F16) | TYPE(GMLP_F32), "half or float" },
     { "ppm", pnm_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), "8 or 16 bit" }
 };
 #define SINK_COUNT (sizeof sinks / sizeof *sinks)

@@ -169,9 +169,9 @@ static int read_photometric(TIFF *t, tiff_layout *l, char *reason) {
 static int type_of_samples(const tiff_layout *l) {
     const int palette = l->photometric == PHOTOMETRIC_PALETTE;
     if (l->format == SAMPLEFORMAT_IEEEFP)
-        return palette ? 0 : l->bits == 16 ? GMLP_HALF : l->bits == 32 || l->bits == 64 ? GMLP_FLOAT : 0;
+        return palette ? 0 : l->bits == 16 ? GMLP_F16 : l->bits == 32 || l->bits == 64 ? GMLP_F32 : 0;
     if ((l->format != SAMPLEFORMAT_UINT && l->format != SAMPLEFORMAT_VOID) || !l->bits) return 0;
-    if (l->bits > 16) return l->bits == 32 && !palette ? GMLP_FLOAT : 0;
+    if (l->bits > 16) return l->bits == 32 && !palette ? GMLP_F32 : 0;
     return l->bits <= 8 ? GMLP_U8 : GMLP_U16;
 }
 
@@ -414,7 +414,7 @@ static void invert(const gmlp_image *image) {
     for (i = 0; i < n; i++)
         if (image->type == GMLP_U8) ((uint8_t *)image->data)[i] ^= 0xff;
         else if (image->type == GMLP_U16) ((uint16_t *)image->data)[i] ^= 0xffff;
-        else if (image->type == GMLP_FLOAT) ((float *)image->data)[i] = 1 - ((float *)image->data)[i];
+        else if (image->type == GMLP_F32) ((float *)image->data)[i] = 1 - ((float *)image->data)[i];
         else {
             uint16_t *half = (uint16_t *)image->data + i;
             *half = gmlp_half_from_float(1 - gmlp_half_to_float(*half));

@@ -286,9 +286,8 @@ static int write_bytes(void *user, const void *bytes, size_t size) {
     return fwrite(bytes, 1, size, o->file) == size ? 0 : -1;
 }
 
-gmlp_writer output_writer(output *o) {
-    gmlp_writer w;
-    w.user = o;
-    w.write = write_bytes;
-    return w;
+const gmlp_writer *output_writer(output *o) {
+    o->writer.user = o;
+    o->writer.write = write_bytes;
+    return &o->writer;
 }

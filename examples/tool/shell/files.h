@@ -26,13 +26,14 @@ typedef struct output {
     mode_t mode;
     uid_t owner;
     gid_t group;
+    gmlp_writer writer;
 } output;
 int output_open(output *o, const char *path, char error[256]);
 /* After every write: looks for errors, closes, renames. On failure nothing is left behind. */
 int output_commit(output *o, char error[256]);
 void output_discard(output *o); /* a zeroed, committed or discarded output is fine */
-/* As the library's writer; user is an output. */
-gmlp_writer output_writer(output *o);
+/* As the library's writer; lives as long as o. */
+const gmlp_writer *output_writer(output *o);
 
 /* For a program, once: from here on outputs spare what file_read has read, unfinished files are removed on every signal
    that ends the program (SIGKILL cannot be caught), and a file-size limit becomes a write error. */

@@ -202,6 +202,6 @@ int pool_size(const pool *p) { return p->workers + 1; }
 gmlp_threads pool_threads(pool *p) {
     gmlp_threads t;
     t.user = p;
-    t.run = run;
+    t.parallel_for = run;
     return t;
 }

@@ -52,7 +52,7 @@ const char *carried_method(const gmlp_net *net) {
 }
 
 double carried_peak_nits(const gmlp_net *net) {
-    return rint(1000 * (double)net->peak * (double)net->white_nits) / 1000; /* a float's rounding left out */
+    return rint(1000 * (double)net->signal_max * (double)net->white_nits) / 1000; /* a float's rounding left out */
 }
 
 static int count_bytes(void *user, const void *bytes, size_t size) {
@@ -66,7 +66,7 @@ size_t carried_bare_size(const void *bytes, size_t size) {
     size_t bare = 0;
     counter.user = &bare;
     counter.write = count_bytes;
-    return gmlp_strip(bytes, size, counter, NULL) ? size : bare;
+    return gmlp_strip(bytes, size, &counter, NULL) ? size : bare;
 }
 
 int start_read(const char *path, gmlp_net *net, char error[256]) {

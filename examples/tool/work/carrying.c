@@ -40,7 +40,7 @@ void training_begin(training *t, pool *workers, gmlp_train_opts *opts) {
     if (t->start_path) {
         opts->start = &t->start;
         opts->width = t->start.mlp.width;
-        memcpy(opts->bands, t->start.mlp.bands, sizeof opts->bands);
+        memcpy(opts->frequencies, t->start.mlp.frequencies, sizeof opts->frequencies);
         memcpy(opts->radius, t->start.radius, sizeof opts->radius);
     }
     opts->threads = pool_threads(workers);
@@ -108,7 +108,7 @@ int carrying_write(carrying *c, int carriers) {
     memset(&opts, 0, sizeof opts);
     memset(&why, 0, sizeof why);
     opts.carriers = carriers;
-    opts.keep_color = c->net.base_space != GMLP_SRGB;
+    opts.leave_untagged = c->net.base_space != GMLP_SRGB;
     status = gmlp_embed(c->file, c->file_size, c->blob, c->blob_size, &opts, output_writer(&c->output), &why);
     if (status && status != GMLP_E_WRITE)
         return fail(c->command, "%s: %s", c->out, why.text ? why.text : gmlp_result_string(status));

@@ -219,7 +219,7 @@ gmlp_result noise_make(uint32_t size, uint64_t seed, noise *out) {
         }
         memset(&opts, 0, sizeof opts);
         opts.white_nits = 1000.0;
-        linear = square(rgb, size, GMLP_FLOAT, GMLP_REC2020_LINEAR);
+        linear = square(rgb, size, GMLP_F32, GMLP_REC2020_LINEAR);
         status = gmlp_convert(&linear, &out->hdr, &opts);
     }
     if (!status) {

@@ -29,7 +29,7 @@ static int parse_crop(const char *text, rectangle *r) {
 }
 
 int depth_of_choice(int choice) {
-    static const int depths[] = { GMLP_U16, GMLP_HALF, GMLP_FLOAT };
+    static const int depths[] = { GMLP_U16, GMLP_F16, GMLP_F32 };
     return depths[choice];
 }
 
@@ -89,13 +89,13 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     s.height = r->height;
     s.crop = r->crop;
     s.decoder = r->decoder;
-    s.reach = gmlp_net_reach(&r->file.net);
+    s.reach = gmlp_net_halo(&r->file.net);
     s.type = r->depth;
     s.workers = r->workers;
     s.write = write;
     s.user = user;
     bad = stream_run(&s, error);
-    r->belongs = gmlp_net_belongs(&r->file.net, &s.signature);
+    r->belongs = gmlp_net_matches(&r->file.net, &s.signature);
     if (bad || r->belongs || r->force) return bad;
     error_text(
         error, r->in,

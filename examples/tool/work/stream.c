@@ -182,7 +182,7 @@ int stream_run(stream *s, char error[256]) {
     gmlp_signature_begin(&s->signature, s->width, s->height);
     pthread_mutex_init(&p.mutex, NULL);
     pthread_cond_init(&p.change, NULL);
-    threads.run(threads.user, work, &p, (size_t)pool_size(s->workers));
+    threads.parallel_for(threads.user, work, &p, (size_t)pool_size(s->workers));
     pthread_cond_destroy(&p.change);
     pthread_mutex_destroy(&p.mutex);
     free(memory);

@@ -16,7 +16,7 @@ typedef struct stream {
     uint32_t width, height;
     rectangle crop;              /* what is decoded; within the picture */
     const gmlp_decoder *decoder;
-    uint32_t reach;              /* gmlp_net_reach of its network */
+    uint32_t reach;              /* gmlp_net_halo of its network */
     int type;                    /* that the decoder writes */
     pool *workers;
     /* Gets the decoded rows from the top on, packed; on any thread, but never on two at once. */

@@ -316,7 +316,7 @@ static metrics compare(const bench_subject *s) {
     metrics m;
     char error[256];
     result.data = s->result;
-    result.type = GMLP_FLOAT;
+    result.type = GMLP_F32;
     result.space = GMLP_PROPHOTO_LINEAR;
     if (metrics_compare(&s->wide.image, &result, NULL, &m, error)) fail_msg("%s", error);
     return m;
@@ -396,8 +396,8 @@ static void jpeg_base_is_what_a_decoder_sees(void **state) {
     picture decoded;
     load(&c, (const folder *)*state, 0, &lossless);
     load(&b, (const folder *)*state, 75, &s);
-    assert_in_range(s.margin, 1, 63);
-    assert_int_equal(lossless.margin, 0);
+    assert_in_range(s.clip_margin, 1, 63);
+    assert_int_equal(lossless.clip_margin, 0);
     memset(&write, 0, sizeof write);
     write.quality = 75;
     assert_int_equal(picture_encode_memory(GMLP_CONTAINER_JPEG, &lossless.base.image, &write, &bytes, &size, error), 0);

@@ -89,7 +89,7 @@ static void zero_denominator(void **state) {
 static void one_pixel(int method, double peak, uint8_t code, double nits, double expected) {
     uint8_t sdr[3];
     float hdr[3], pq[3];
-    const gmlp_image s = picture_of(sdr, 1, 1, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, 1, 1, GMLP_FLOAT, GMLP_REC2020_LINEAR);
+    const gmlp_image s = picture_of(sdr, 1, 1, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, 1, 1, GMLP_F32, GMLP_REC2020_LINEAR);
     const double signal = gmlp_curve_encode(GMLP_REC2020_PQ, expected / 203, 0);
     map_jpeg_choice choice = { 1, 50, 0, 0 };
     char error[256];
@@ -129,7 +129,7 @@ static void map_of_two_pixels(void **state) {
     static const double peaks[] = { 1000, 10000 };
     uint8_t sdr[6] = { 255, 255, 255, 255, 255, 255 };
     float hdr[6] = { 1, 1, 1, 4, 4, 4 }, pq[6];
-    const gmlp_image s = picture_of(sdr, 2, 1, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, 2, 1, GMLP_FLOAT, GMLP_REC2020_LINEAR);
+    const gmlp_image s = picture_of(sdr, 2, 1, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, 2, 1, GMLP_F32, GMLP_REC2020_LINEAR);
     char error[256];
     (void)state;
     for (int m = 0; m < 4; m++)
@@ -169,7 +169,7 @@ static void pair_fill(pair *p) {
 }
 
 static gmlp_image sdr_of(pair *p) { return picture_of(p->sdr, W, H, GMLP_U8, GMLP_SRGB); }
-static gmlp_image hdr_of(pair *p) { return picture_of(p->hdr, W, H, GMLP_FLOAT, GMLP_REC2020_LINEAR); }
+static gmlp_image hdr_of(pair *p) { return picture_of(p->hdr, W, H, GMLP_F32, GMLP_REC2020_LINEAR); }
 
 /* At quality 100 what is left are the steps of 8 bits and the rounding of JPEG: no more than 4 steps of f, of which
    one is a 255th of its range. Stated as the PQ signal of 10000 cd/m2. */
@@ -185,7 +185,7 @@ static void pictures_come_back(void **state) {
     pair_fill(p);
     s = sdr_of(p);
     h = hdr_of(p);
-    out = picture_of(p->pq, W, H, GMLP_FLOAT, GMLP_REC2020_PQ);
+    out = picture_of(p->pq, W, H, GMLP_F32, GMLP_REC2020_PQ);
     for (int m = 0; m < 4; m++) {
         gain_map *g = gain_map_new(&s, &h, methods[m], 10000, NULL, error), *t = gain_map_new(&s, &h, methods[m], 10000, &threads, error);
         double before = INFINITY;
@@ -262,7 +262,7 @@ static void search_of_a_large_picture(void **state) {
     const size_t budget = 3000;
     uint8_t *sdr = (uint8_t *)malloc(COUNT);
     float *hdr = (float *)malloc(COUNT * sizeof *hdr), *pq = (float *)malloc(COUNT * sizeof *pq);
-    const gmlp_image s = picture_of(sdr, WIDTH, HEIGHT, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, WIDTH, HEIGHT, GMLP_FLOAT, GMLP_REC2020_LINEAR);
+    const gmlp_image s = picture_of(sdr, WIDTH, HEIGHT, GMLP_U8, GMLP_SRGB), h = picture_of(hdr, WIDTH, HEIGHT, GMLP_F32, GMLP_REC2020_LINEAR);
     map_jpeg_choice best;
     char error[256];
     gain_map *g;

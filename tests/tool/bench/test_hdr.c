@@ -108,13 +108,13 @@ static void fill_folder(fixture *f) {
     fill(&f->r, 1);
     write_picture(f, "hdr_pairs/hall_sdr_fattal02.png", f->r.sdr, W, GMLP_U8, GMLP_SRGB);
     write_picture(f, "hdr_pairs/hall_sdr_other.png", f->r.sdr, W, GMLP_U8, GMLP_P3);
-    write_picture(f, "hdr_pairs/hall_hdr_linear.exr", f->r.linear, W, GMLP_FLOAT, GMLP_REC2020_LINEAR);
+    write_picture(f, "hdr_pairs/hall_hdr_linear.exr", f->r.linear, W, GMLP_F32, GMLP_REC2020_LINEAR);
     fill(&f->r, 2);
     sdr = view(f->r.sdr, W, GMLP_U8, GMLP_SRGB);
-    hdr = view(f->r.linear, W, GMLP_FLOAT, GMLP_SRGB_LINEAR);
+    hdr = view(f->r.linear, W, GMLP_F32, GMLP_SRGB_LINEAR);
     if (ultrahdr_write(at(f, "ultrahdr/garden.jpg"), &sdr, NULL, &hdr, &opts, error)) fail_msg("%s", error);
     fill(&f->r, 3);
-    write_picture(f, "scene/field.exr", f->r.linear, W, GMLP_FLOAT, GMLP_SRGB_LINEAR);
+    write_picture(f, "scene/field.exr", f->r.linear, W, GMLP_F32, GMLP_SRGB_LINEAR);
     write_picture(f, "hdr_pairs/yard_hdr_pq.png", f->r.pq, W, GMLP_U16, GMLP_REC2020_PQ);
     write_picture(f, "hdr_pairs/yard_sdr_reinhard02.png", f->r.sdr, W, GMLP_U8, GMLP_SRGB);
 }
@@ -238,7 +238,7 @@ static void pictures_that_make_no_pair(void **state) {
     write_picture(f, "b_hdr_pq.png", f->r.pq, W, GMLP_U16, GMLP_REC2020_PQ);
     assert_false(opens(f, &l)); /* no SDR */
     unlink(at(f, "b_hdr_pq.png"));
-    write_picture(f, "a_hdr_linear.exr", f->r.linear, W, GMLP_FLOAT, GMLP_REC2020_LINEAR);
+    write_picture(f, "a_hdr_linear.exr", f->r.linear, W, GMLP_F32, GMLP_REC2020_LINEAR);
     assert_false(opens(f, &l)); /* two HDR */
     unlink(at(f, "a_hdr_linear.exr"));
     write_picture(f, "a_hdr_pq.png", f->r.pq, W - 1, GMLP_U16, GMLP_REC2020_PQ);
@@ -268,7 +268,7 @@ static double value_of(const char *json, const char *key) {
 
 static metrics network(fixture *f, const gmlp_image *sdr, const gmlp_image *hdr, int preset, int method, size_t *bytes) {
     float *back = (float *)malloc(3 * W * H * sizeof *back);
-    const gmlp_image out = view(back, W, GMLP_FLOAT, GMLP_REC2020_PQ);
+    const gmlp_image out = view(back, W, GMLP_F32, GMLP_REC2020_PQ);
     gmlp_train_opts opts;
     char error[256];
     gmlp_net net;

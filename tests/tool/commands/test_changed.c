@@ -62,7 +62,7 @@ static void save(const char *path, int container, int quality, uint8_t *pixels, 
     assert_int_equal(picture_encode_memory(container, &image, &opts, &bytes, &size, error), 0);
     w.user = f;
     w.write = to_file;
-    assert_int_equal(gmlp_embed(bytes, size, blob, blob_size, NULL, w, NULL), GMLP_OK);
+    assert_int_equal(gmlp_embed(bytes, size, blob, blob_size, NULL, &w, NULL), GMLP_OK);
     assert_int_equal(fclose(f), 0);
     free(bytes);
 }

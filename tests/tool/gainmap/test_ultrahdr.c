@@ -924,7 +924,7 @@ static void applies_the_formula(void **state) {
         const float *p = (const float *)u.hdr.data;
         int c, x;
         assert_int_equal(u.hdr.space, GMLP_SRGB_LINEAR);
-        assert_int_equal(u.hdr.type, GMLP_FLOAT);
+        assert_int_equal(u.hdr.type, GMLP_F32);
         assert_int_equal(u.map_width, 8);
         assert_int_equal(((uint8_t *)u.base.image.data)[0], 188);
         for (x = 0; x < 16 * 8; x++)
@@ -1045,9 +1045,9 @@ static void honours_the_maps_primaries(void **state) {
 /* There and back. An HDR picture with smooth light, coloured lamps and deep shadow; its SDR is that, compressed: each
    channel alone, or all by the factor of the brightest. */
 static void make_pair(uint32_t width, uint32_t height, int space, int together, gmlp_image *sdr, gmlp_image *hdr) {
-    gmlp_image linear = new_image(width, height, GMLP_FLOAT, picture_linear_space(space));
+    gmlp_image linear = new_image(width, height, GMLP_F32, picture_linear_space(space));
     size_t i, c;
-    *hdr = new_image(width, height, GMLP_FLOAT, picture_linear_space(space));
+    *hdr = new_image(width, height, GMLP_F32, picture_linear_space(space));
     *sdr = new_image(width, height, GMLP_U8, space);
     for (i = 0; i < (size_t)width * height; i++) {
         const double u = (double)(i % width) / width, v = (double)(i / width) / height;
@@ -1156,7 +1156,7 @@ static void keeps_a_network(void **state) {
     assert_int_equal(gmlp_blob_write(&net, blob, sizeof blob, &blob_size), GMLP_OK);
     w.user = &with;
     w.write = to_bytes;
-    assert_int_equal(gmlp_embed(base.p, base.n, blob, blob_size, NULL, w, NULL), GMLP_OK);
+    assert_int_equal(gmlp_embed(base.p, base.n, blob, blob_size, NULL, &w, NULL), GMLP_OK);
     if (ultrahdr_encode(with.p, with.n, &hdr, NULL, &file, &size, error)) fail_msg("%s", error);
     assert_int_equal(gmlp_carriers_present(file, size, NULL), GMLP_CARRIER_JPEG_COM | GMLP_CARRIER_XMP);
     assert_int_equal(gmlp_extract(file, size, NULL, &found, &found_size, NULL), GMLP_OK);
@@ -1169,7 +1169,7 @@ static void keeps_a_network(void **state) {
 
     if (ultrahdr_encode(base.p, base.n, &hdr, NULL, &file, &size, error)) fail_msg("%s", error);
     w.user = &later;
-    assert_int_equal(gmlp_embed(file, size, blob, blob_size, NULL, w, NULL), GMLP_OK);
+    assert_int_equal(gmlp_embed(file, size, blob, blob_size, NULL, &w, NULL), GMLP_OK);
     assert_int_equal(gmlp_carriers_present(later.p, later.n, NULL), GMLP_CARRIER_JPEG_COM | GMLP_CARRIER_XMP);
     u = read_back(later.p, later.n, INFINITY);
     ultrahdr_free(&u);
@@ -1180,7 +1180,7 @@ static void keeps_a_network(void **state) {
 
 /* HDR in another space, with values that no picture should hold; a grey base; equal pictures. */
 static void writes_unusual_pairs(void **state) {
-    gmlp_image sdr, hdr, pq = new_image(40, 30, GMLP_U16, GMLP_REC2020_PQ), wild = new_image(40, 30, GMLP_FLOAT, GMLP_SRGB_LINEAR);
+    gmlp_image sdr, hdr, pq = new_image(40, 30, GMLP_U16, GMLP_REC2020_PQ), wild = new_image(40, 30, GMLP_F32, GMLP_SRGB_LINEAR);
     ultrahdr_write_opts opts = { 1, 3, 100 };
     bytes base, grey;
     uint8_t *file;
@@ -1231,7 +1231,7 @@ static void writes_unusual_pairs(void **state) {
 }
 
 static void says_what_is_wrong(void **state) {
-    gmlp_image sdr, hdr, small = new_image(8, 8, GMLP_FLOAT, GMLP_SRGB_LINEAR);
+    gmlp_image sdr, hdr, small = new_image(8, 8, GMLP_F32, GMLP_SRGB_LINEAR);
     ultrahdr_write_opts opts = { 129, 0, 0 };
     bytes base, damaged;
     uint8_t *file, *again;

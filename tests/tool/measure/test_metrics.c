@@ -91,8 +91,8 @@ static void two_colours(void **state) {
     static const uint16_t ca[3] = {40000, 20000, 10000}, cb[3] = {39000, 23000, 12000};
     static const float cp[3] = {0.70f, 0.55f, 0.30f}, cq[3] = {0.69f, 0.56f, 0.33f};
     const gmlp_image ia = picture_of(a, 4, 3, GMLP_U16, GMLP_PROPHOTO), ib = picture_of(b, 4, 3, GMLP_U16, GMLP_PROPHOTO);
-    const gmlp_image ip = picture_of(p, 4, 3, GMLP_FLOAT, GMLP_REC2020_PQ);
-    const gmlp_image iq = picture_of(q, 4, 3, GMLP_FLOAT, GMLP_REC2020_PQ);
+    const gmlp_image ip = picture_of(p, 4, 3, GMLP_F32, GMLP_REC2020_PQ);
+    const gmlp_image iq = picture_of(q, 4, 3, GMLP_F32, GMLP_REC2020_PQ);
     metrics m;
     int i;
     (void)state;
@@ -171,8 +171,8 @@ static void hdr_pictures(void **state) {
 static void psnr_by_hand(void **state) {
     float a[12] = {0.5f, 0.5f, 0.5f, 0, 0.8f, 0, 1, 1, 1, 0, 0, 0};
     float b[12] = {0.5f, 0.4f, 0.5f, 0, 0.6f, 0, 1.5f, 1, 1, 0, 0, 0};
-    const gmlp_image ia = picture_of(a, 2, 2, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR);
-    const gmlp_image ib = picture_of(b, 2, 2, GMLP_FLOAT, GMLP_PROPHOTO_LINEAR);
+    const gmlp_image ia = picture_of(a, 2, 2, GMLP_F32, GMLP_PROPHOTO_LINEAR);
+    const gmlp_image ib = picture_of(b, 2, 2, GMLP_F32, GMLP_PROPHOTO_LINEAR);
     metrics m;
     (void)state;
     b[10] = NAN;
@@ -204,7 +204,7 @@ static void equal_and_empty(void **state) {
 static void hdr_rule(void **state) {
     float f[3] = {0.2f, 1.0f, 0.3f};
     uint16_t half[3] = {0x3c00, 0x3800, 0}, u16[3] = {65535, 0, 0};
-    gmlp_image image = picture_of(f, 1, 1, GMLP_FLOAT, GMLP_SRGB_LINEAR);
+    gmlp_image image = picture_of(f, 1, 1, GMLP_F32, GMLP_SRGB_LINEAR);
     (void)state;
     assert_false(metrics_is_hdr(&image));
     f[2] = 1.01f;
@@ -213,7 +213,7 @@ static void hdr_rule(void **state) {
     assert_true(metrics_is_hdr(&image));
     image.space = GMLP_SRGB;
     assert_false(metrics_is_hdr(&image));
-    image = picture_of(half, 1, 1, GMLP_HALF, GMLP_PROPHOTO_LINEAR);
+    image = picture_of(half, 1, 1, GMLP_F16, GMLP_PROPHOTO_LINEAR);
     assert_false(metrics_is_hdr(&image));
     half[1] = 0x3c01; /* the number after 1 */
     assert_true(metrics_is_hdr(&image));
@@ -226,7 +226,7 @@ static void hdr_rule(void **state) {
 /* In an HDR picture a bright neutral is in gamut, a saturated colour is not, however dark. */
 static void hdr_mask(void **state) {
     float p[4 * 3] = {20, 20, 20, 0, 0.01f, 0, 0.3f, 0.3f, 0.2f, 0, 0, 0};
-    const gmlp_image image = picture_of(p, 4, 1, GMLP_FLOAT, GMLP_REC2020_LINEAR);
+    const gmlp_image image = picture_of(p, 4, 1, GMLP_F32, GMLP_REC2020_LINEAR);
     static const uint8_t expected[4] = {0, 1, 0, 0};
     uint8_t mask[4];
     (void)state;
@@ -313,7 +313,7 @@ static void bands_and_threads(void **state) {
     memset(&many, 0, sizeof many);
     memset(&signals, 0, sizeof signals);
     threads.user = &jobs;
-    threads.run = run_backwards;
+    threads.parallel_for = run_backwards;
     assert_int_equal(metrics_compare(&w, &d, NULL, &one, error), 0);
     assert_int_equal(metrics_compare(&w, &d, &threads, &many, error), 0);
     assert_int_equal(metrics_compare_signals(&w, &d, &threads, &signals, error), 0);
@@ -360,8 +360,8 @@ static void bands_and_threads(void **state) {
 /* Every kind of picture that encode may hand over gives what compare gives. */
 static void psnr_types_and_spaces(void **state) {
     static const struct { int type, space; } kinds[] = {
-        {GMLP_U8, GMLP_P3},          {GMLP_U16, GMLP_ADOBERGB},  {GMLP_HALF, GMLP_PROPHOTO}, {GMLP_HALF, GMLP_ACESCG},
-        {GMLP_FLOAT, GMLP_REC2020},  {GMLP_FLOAT, GMLP_P3_LINEAR}, {GMLP_U16, GMLP_REC2020_LINEAR},
+        {GMLP_U8, GMLP_P3},          {GMLP_U16, GMLP_ADOBERGB},  {GMLP_F16, GMLP_PROPHOTO}, {GMLP_F16, GMLP_ACESCG},
+        {GMLP_F32, GMLP_REC2020},  {GMLP_F32, GMLP_P3_LINEAR}, {GMLP_U16, GMLP_REC2020_LINEAR},
         {GMLP_U8, GMLP_REC709}};
     enum { N = 300, ROWS = 12 };
     uint8_t codes[N * ROWS * 3], base[N * ROWS * 3];

@@ -54,7 +54,7 @@ static inline gmlp_image test_image(uint32_t width, uint32_t height, int type, i
         r = seed >> 8;
         if (type == GMLP_U8) ((uint8_t *)image.data)[i] = (uint8_t)(r >> 16);
         else if (type == GMLP_U16) ((uint16_t *)image.data)[i] = (uint16_t)(r >> 8);
-        else if (type == GMLP_HALF) ((uint16_t *)image.data)[i] = (uint16_t)(r % 0x4000); /* 0..2 */
+        else if (type == GMLP_F16) ((uint16_t *)image.data)[i] = (uint16_t)(r % 0x4000); /* 0..2 */
         else ((float *)image.data)[i] = (float)r / 8388608.0f - 0.5f;                     /* -0.5..1.5 */
     }
     return image;

@@ -167,7 +167,7 @@ static void unknown_profile(void **state) {
     r.icc_size = size;
     p = read_png(&r, 2, 2, sixteen[0], 12, 0);
     assert_int_equal(p.image.space, GMLP_PROPHOTO);
-    assert_int_equal(p.image.type, GMLP_FLOAT);
+    assert_int_equal(p.image.type, GMLP_F32);
     for (i = 0; i < 4; i++) {
         double rgb[3], v[3];
         for (c = 0; c < 3; c++)
@@ -534,7 +534,7 @@ static void table_beside_matrix(void **state) {
     cmsCloseProfile(turned);
     p = read_png(&r, 2, 1, row, 12, 0);
     assert_int_equal(p.image.space, GMLP_PROPHOTO);
-    assert_int_equal(p.image.type, GMLP_FLOAT);
+    assert_int_equal(p.image.type, GMLP_F32);
     for (i = 0; i < 6; i++) {
         double want = 0;
         for (c = 0; c < 3; c++) {

@@ -334,7 +334,7 @@ static void refused(file f, const char *part) {
 
 static float value_at(const picture *p, int x, int y, int c) {
     const size_t i = ((size_t)y * p->image.width + (size_t)x) * 3 + (size_t)c;
-    return p->image.type == GMLP_HALF ? gmlp_half_to_float(((uint16_t *)p->image.data)[i])
+    return p->image.type == GMLP_F16 ? gmlp_half_to_float(((uint16_t *)p->image.data)[i])
                                       : ((float *)p->image.data)[i];
 }
 
@@ -379,7 +379,7 @@ static void orders_tiles_and_windows(void **state) {
                         r.levels = tiles[t][2];
                         r.order = order;
                         p = opened(make(&r, 1), 0);
-                        assert_int_equal(p.image.type, type ? GMLP_FLOAT : GMLP_HALF);
+                        assert_int_equal(p.image.type, type ? GMLP_F32 : GMLP_F16);
                         assert_string_equal(p.notes, "");
                         has_pattern(&p, &r, 0);
                         picture_free(&p);
@@ -410,14 +410,14 @@ static void grey_and_mixed(void **state) {
     picture p = opened(make(&r, 1), 0);
     int x;
     (void)state;
-    assert_int_equal(p.image.type, GMLP_HALF);
+    assert_int_equal(p.image.type, GMLP_F16);
     for (x = 0; x < 13 * 9 * 3; x++)
         assert_true(value_at(&p, x / 3 % 13, x / 39, x % 3) == pattern(0, x / 3 % 13, x / 39));
     assert_string_equal(p.notes, "2 more channels are left out\n");
     picture_free(&p);
     r = basic(mixed, 3);
     p = opened(make(&r, 1), 0);
-    assert_int_equal(p.image.type, GMLP_FLOAT);
+    assert_int_equal(p.image.type, GMLP_F32);
     has_pattern(&p, &r, 0);
     picture_free(&p);
 }
@@ -496,7 +496,7 @@ static void alpha_is_divided_out(void **state) {
         picture p;
         r.value = k == 2 ? opaque : shares;
         p = opened(make(&r, 1), 0);
-        assert_int_equal(p.image.type, k == 1 ? GMLP_FLOAT : GMLP_HALF);
+        assert_int_equal(p.image.type, k == 1 ? GMLP_F32 : GMLP_F16);
         r.value = pattern;
         has_pattern(&p, &r, 1);
         assert_string_equal(p.notes, k == 2 ? "" : "alpha is left out\n");
@@ -520,13 +520,13 @@ static void alpha_of_every_kind(void **state) {
     alpha_divide(GMLP_U16, w, shares16, 2);
     assert_true(w[0] == 200 && w[1] == 65535 && w[2] == 0 && w[3] == 5 && w[4] == 65535 && w[5] == 6);
     memcpy(f, light, sizeof f);
-    alpha_divide(GMLP_FLOAT, f, shares_float, 4);
+    alpha_divide(GMLP_F32, f, shares_float, 4);
     assert_true(f[0] == 2 && f[1] == -4 && f[2] > 3.4e38f && isfinite(f[2]));
     assert_memory_equal(f + 3, light + 3, 9 * sizeof *f); /* such alpha divides nothing */
     h[0] = gmlp_half_from_float(100);
     h[1] = gmlp_half_from_float(0.25f);
     h[2] = 0x7e01; /* not a number */
-    alpha_divide(GMLP_HALF, h, &half_share, 1);
+    alpha_divide(GMLP_F16, h, &half_share, 1);
     assert_int_equal(h[0], 0x7bff);
     is_near((double)gmlp_half_to_float(h[1]), 250, 0.2);
     assert_true(isnan(gmlp_half_to_float(h[2])));
@@ -612,8 +612,8 @@ static void chromaticities(void **state) {
     for (i = 0; i < 6; i++) {
         r.xy = i == 5 ? none : broken[i];
         refused(make(&r, 1), "chromaticities make no colour space");
-        p = opened(make(&r, 1), GMLP_ACES); /* the user knows better */
-        assert_int_equal(p.image.space, GMLP_ACES);
+        p = opened(make(&r, 1), GMLP_ACES2065_1); /* the user knows better */
+        assert_int_equal(p.image.space, GMLP_ACES2065_1);
         has_pattern(&p, &r, 0);
         picture_free(&p);
     }
@@ -877,7 +877,7 @@ static void compressions(void **state) {
                 if (!type) f[i] = gmlp_half_to_float(h[i]);
             }
             p = opened(compress(&r, type ? (void *)f : (void *)h), 0);
-            assert_int_equal(p.image.type, type ? GMLP_FLOAT : GMLP_HALF);
+            assert_int_equal(p.image.type, type ? GMLP_F32 : GMLP_F16);
             for (c = 0; c < 3; c++)
                 for (i = 0; i < W * H; i++)
                     is_near((double)value_at(&p, i % W, i / W, c), (double)f[(2 - c) * W * H + i],
@@ -934,14 +934,14 @@ static gmlp_image test_image(uint32_t width, uint32_t height, int type, int spac
     assert_non_null(image.data);
     for (i = 0; i < n; i++) {
         seed = seed * 1664525u + 1013904223u;
-        if (type == GMLP_HALF) ((uint16_t *)image.data)[i] = (uint16_t)((seed >> 8) % 0x4000); /* 0..2 */
+        if (type == GMLP_F16) ((uint16_t *)image.data)[i] = (uint16_t)((seed >> 8) % 0x4000); /* 0..2 */
         else ((float *)image.data)[i] = (float)(seed >> 8) / 8388608.0f - 0.5f;                /* -0.5..1.5 */
     }
     return image;
 }
 
 static void there_and_back(void **state) {
-    static const int spaces[] = { GMLP_ACES,          GMLP_ACESCG,          GMLP_SRGB_LINEAR,
+    static const int spaces[] = { GMLP_ACES2065_1,          GMLP_ACESCG,          GMLP_SRGB_LINEAR,
                                   GMLP_P3_LINEAR,     GMLP_ADOBERGB_LINEAR, GMLP_PROPHOTO_LINEAR,
                                   GMLP_REC2020_LINEAR };
     static const uint32_t sizes[][2] = { { 37, 23 }, { 1, 1 }, { 16, 16 }, { 5, 64 }, { 300, 17 } };
@@ -950,7 +950,7 @@ static void there_and_back(void **state) {
     (void)state;
     for (s = 0; s < sizeof spaces / sizeof *spaces; s++)
         for (k = 0; k < sizeof sizes / sizeof *sizes; k++)
-            for (type = GMLP_HALF; type <= GMLP_FLOAT; type++) {
+            for (type = GMLP_F16; type <= GMLP_F32; type++) {
                 gmlp_image image = test_image(sizes[k][0], sizes[k][1], type, spaces[s]);
                 const char *path = in_folder("a.exr");
                 picture back;
@@ -970,7 +970,7 @@ static void there_and_back(void **state) {
 }
 
 static void codes_become_light(void **state) {
-    gmlp_image image = test_image(5, 4, GMLP_FLOAT, GMLP_PROPHOTO);
+    gmlp_image image = test_image(5, 4, GMLP_F32, GMLP_PROPHOTO);
     const char *path = in_folder("a.exr");
     picture back;
     char error[256];
@@ -993,7 +993,7 @@ static void codes_become_light(void **state) {
 static void others_read_it(void **state) {
     enum { W = 37, H = 50 };
     static float planes[3][H][W];
-    gmlp_image image = test_image(W, H, GMLP_HALF, GMLP_REC2020_LINEAR);
+    gmlp_image image = test_image(W, H, GMLP_F16, GMLP_REC2020_LINEAR);
     const char *path = in_folder("a.exr");
     exr_context_initializer_t with = EXR_DEFAULT_CONTEXT_INITIALIZER;
     exr_context_t context;
@@ -1043,7 +1043,7 @@ static void others_read_it(void **state) {
 /* Rows in portions of any size make the same file. */
 static void same_file_by_rows(void **state) {
     static const uint32_t portions[] = { 1, 7, 16, 50 };
-    gmlp_image image = test_image(21, 50, GMLP_FLOAT, GMLP_ACESCG);
+    gmlp_image image = test_image(21, 50, GMLP_F32, GMLP_ACESCG);
     const size_t row = 21 * 12;
     file first = { NULL, 0, 0 };
     size_t i;
@@ -1075,7 +1075,7 @@ static void same_file_by_rows(void **state) {
 }
 
 static void full_disk(void **state) {
-    gmlp_image image = test_image(400, 100, GMLP_FLOAT, GMLP_ACESCG);
+    gmlp_image image = test_image(400, 100, GMLP_F32, GMLP_ACESCG);
     const char *path = in_folder("a.exr");
     char error[256] = "";
     picture_sink *s;

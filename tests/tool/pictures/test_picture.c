@@ -28,7 +28,7 @@ static void round_trip(const char *name, int type, int space, int space_read, co
 
 static void every_format_and_depth(void **state) {
     static const int spaces[] = { GMLP_SRGB, GMLP_P3, GMLP_ADOBERGB, GMLP_PROPHOTO, GMLP_REC2020, GMLP_REC2020_PQ, GMLP_REC2020_HLG,
-                                  GMLP_ACES, GMLP_ACESCG, GMLP_REC709, GMLP_SRGB_LINEAR, GMLP_P3_LINEAR, GMLP_ADOBERGB_LINEAR,
+                                  GMLP_ACES2065_1, GMLP_ACESCG, GMLP_REC709, GMLP_SRGB_LINEAR, GMLP_P3_LINEAR, GMLP_ADOBERGB_LINEAR,
                                   GMLP_PROPHOTO_LINEAR, GMLP_REC2020_LINEAR };
     size_t i;
     (void)state;
@@ -39,8 +39,8 @@ static void every_format_and_depth(void **state) {
         round_trip("a.png", GMLP_U16, s, s, png);
         round_trip("a.tif", GMLP_U8, s, s, "ICC profile");
         round_trip("a.tiff", GMLP_U16, s, s, "ICC profile");
-        round_trip("a.TIF", GMLP_HALF, s, s, "ICC profile");
-        round_trip("a.tif", GMLP_FLOAT, s, s, "ICC profile");
+        round_trip("a.TIF", GMLP_F16, s, s, "ICC profile");
+        round_trip("a.tif", GMLP_F32, s, s, "ICC profile");
     }
     round_trip("a.ppm", GMLP_U8, GMLP_SRGB, GMLP_SRGB, "assumed");
     round_trip("a.ppm", GMLP_U16, GMLP_SRGB, GMLP_SRGB, "assumed");

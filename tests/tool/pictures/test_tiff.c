@@ -227,7 +227,7 @@ static void every_depth(void **state) {
                 end_page(t, rows);
                 TIFFClose(t);
                 p = read_back();
-                assert_int_equal(p.image.type, bits <= 8 ? GMLP_U8 : bits <= 16 ? GMLP_U16 : GMLP_FLOAT);
+                assert_int_equal(p.image.type, bits <= 8 ? GMLP_U8 : bits <= 16 ? GMLP_U16 : GMLP_F32);
                 assert_int_equal(p.image.space, GMLP_SRGB); /* integers are codes */
                 for (i = 0; i < W * H; i++)
                     for (c = 0; c < 3; c++) {
@@ -411,7 +411,7 @@ static void float_is_linear(void **state) {
         end_page(t, bits == 32 ? (const void *)rgb : (const void *)wide);
         TIFFClose(t);
         p = read_back();
-        assert_int_equal(p.image.type, GMLP_FLOAT);
+        assert_int_equal(p.image.type, GMLP_F32);
         assert_int_equal(p.image.space, GMLP_SRGB_LINEAR);
         assert_string_equal(p.space_from, "assumed");
         assert_memory_equal(p.image.data, rgb, sizeof rgb);
@@ -487,7 +487,7 @@ static void logluv(void **state) {
     end_page(t, xyz);
     TIFFClose(t);
     p = read_back();
-    assert_int_equal(p.image.type, GMLP_FLOAT);
+    assert_int_equal(p.image.type, GMLP_F32);
     light = p.image;
     light.space = GMLP_SRGB_LINEAR;
     light.data = rgb;

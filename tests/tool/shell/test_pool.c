@@ -33,7 +33,7 @@ static void runs(int threads, int times) {
         counts c;
         size_t k;
         memset(&c, 0, sizeof c);
-        t.run(t.user, count_once, &c, count);
+        t.parallel_for(t.user, count_once, &c, count);
         for (k = 0; k < MOST; k++) assert_int_equal(c.done[k], k < count);
         assert_int_equal(c.sum, (long)(count * (count - 1) / 2));
     }
@@ -55,7 +55,7 @@ static void short_runs_in_a_row(void **state) {
     long i;
     (void)state;
     memset(&c, 0, sizeof c);
-    for (i = 0; i < 20000; i++) t.run(t.user, count_once, &c, 3);
+    for (i = 0; i < 20000; i++) t.parallel_for(t.user, count_once, &c, 3);
     assert_int_equal(c.sum, 3 * 20000);
     pool_free(p);
 }
@@ -64,7 +64,7 @@ static void none_and_unused(void **state) {
     pool *p = pool_create(2);
     const gmlp_threads t = pool_threads(p);
     (void)state;
-    t.run(t.user, count_once, NULL, 0);
+    t.parallel_for(t.user, count_once, NULL, 0);
     pool_free(p);
     pool_free(pool_create(4));
     pool_free(NULL);
