@@ -655,47 +655,165 @@ GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s);
 GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base);
 
 /* ---------------------------------------------------------------------------------------
-   >>decode: base picture + network -> wide gamut
+   >>decode: base picture + network -> wide gamut or HDR
+
+   Places are columns x and rows y of the picture in the file, counted from its upper left pixel, which is (0, 0). A call
+   gets two views and the place of the first pixel of each. base has the file's pixels: the whole picture or a part of
+   it; out gets the decoded ones. Around each pixel of out the network reads base as far as its *halo*: so many pixels
+   to every side. Where the picture itself ends, its outermost pixels stand for those beyond. A base that lacks a pixel
+   of the picture which the network would read is refused (GMLP_E_HALO). So any part decodes to the same bytes as the
+   same pixels of the whole.
+
+   Pixels that are not for the network (GMLP_MASK_SATURATED) are converted from the base's space, exactly. A network of
+   ReLU layers with code inputs is evaluated in 16-bit whole numbers, which costs 0.002 dB at most (1e-4 of full light,
+   in pictures), unless its weights could let roundings add up to more than a 32nd of its range; all others in float.
+
+   Nothing here can tell whether base shows the picture that the network belongs to: gmlp_net_check does, and the streams
+   below.
 */
 
-typedef struct gmlp_decode_opts {
-    uint32_t x, y;           /* where out's first pixel lies in the whole picture of the file */
-    uint32_t base_x, base_y; /* where base's first pixel lies */
-    double white_nits;       /* for HDR output spaces; 0: the net's, or 203 */
-    double headroom;         /* HDR: what the display has above white, in stops; 0: all of the picture's. Light between
-                                base and HDR then is that of a gain map's weight (ISO 21496-1): base (hdr / base)^w,
-                                offsets 1/64, w = headroom / log2(content_max) up to 1 */
-    int isa;
-    gmlp_threads threads;
-    gmlp_alloc alloc;
-} gmlp_decode_opts;
-
-/* How many pixels around a pixel its network reads: 0..GMLP_MAX_RADIUS. */
+/* The halo of a net: 0..GMLP_MAX_RADIUS pixels. */
 GMLP_DEF uint32_t gmlp_net_halo(const gmlp_net *net);
 
-/* Decodes a rectangle of the picture: the whole, a range of rows, a crop. out says how large it is and opts
-   where; any type; space GMLP_SPACE_NONE means the net's wide space. base (GMLP_U8, in the net's base_space) is the
-   picture or a part of it that holds that rectangle and the pixels within gmlp_net_halo around it, as far as
-   the picture has them: else GMLP_E_HALO, so that a part is always equal to the whole.
-   Windows at the picture's border repeat its outermost pixels. Saturated pixels come from the network; all others are
-   the exact inverse of their code. A network of ReLU layers with code inputs is evaluated in 16-bit fixed point, whose
-   rounding costs 0.002 dB at most (1e-4 of full light, in pictures), unless its weights let roundings add up to more
-   than a 32nd of what it can say; others in float. Writes out, but not before the views have been checked:
-   GMLP_E_MISMATCH if opts is NULL and base is not of the net's base_width and base_height; GMLP_E_BASE_VIEW and
-   GMLP_E_OUT_VIEW if a view lies outside. Whether base *is* the net's picture only gmlp_net_check tells. */
+typedef struct gmlp_primaries { double red[2], green[2], blue[2], white[2]; } gmlp_primaries; /* SHIM */
+/* What comes out of a decoder. Zero in a field means its default. */
+typedef struct gmlp_decoder_opts {
+    double white_nits;       /* cd/m2 of diffuse white, 0..10000, for PQ and HLG output; 0: the net's, or 203 */
+    double headroom;         /* HDR networks: stops that the display has above white, 0 or more; 0: all that the picture
+                                has. With fewer, light is that of a gain map's weight (ISO 21496-1): base (hdr / base)^w
+                                with offsets of 1/64 and w = headroom / log2(net's content_max) */
+    double scale;            /* light times this; 0: 1. For scRGB, whose 1.0 is 80 cd/m2: the net's white_nits / 80 */
+    int clamp_negative;      /* GMLP_F16 and GMLP_F32: light below 0 becomes 0 */
+    int alpha;               /* gmlp_alpha, of views with four channels; the source is base */
+    const gmlp_primaries *primaries; /* NULL: those of the space. Not kept */
+    uint32_t x, width;       /* the columns that will be asked for; width 0: all of them. A decoder of few columns is
+                                made faster and is smaller */
+    int isa;                 /* gmlp_isa */
+    gmlp_alloc alloc;
+} gmlp_decoder_opts;
+
+typedef struct gmlp_decode_opts {
+    uint32_t x, y;           /* where out begins in the picture; default 0, 0 */
+    uint32_t base_x, base_y; /* where base begins in it; default 0, 0 */
+    gmlp_threads threads;
+    gmlp_decoder_opts decoder; /* but x and width, which follow from out */
+} gmlp_decode_opts;
+
+/* Decodes into out: a rectangle of the picture, as large as out. base: GMLP_U8, in the net's base_space, interleaved.
+   out: any type; its space says what to write, GMLP_SPACE_NONE the net's wide_space. The views must not overlap. opts
+   NULL: base is the whole picture, out begins at (0, 0). The views are checked before anything is built or written:
+   GMLP_E_MISMATCH    opts is NULL, and base is not of the net's base_width and base_height
+   GMLP_E_BASE_VIEW   base reaches outside the picture
+   GMLP_E_OUT_VIEW    out reaches outside base
+   GMLP_E_HALO        base lacks pixels around out
+   On these, on GMLP_E_ARGUMENT and on GMLP_E_MEMORY out is as it was. With opts->threads there are up to 64 jobs of some
+   rows each, otherwise all is done on the caller's thread. To decode many parts, make a decoder. */
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_decode_opts *opts);
 
-/* The same in steps, for streams of rows: the tables are built once. The decoder keeps no pointer
-   to net. type and space are those of the rows it will write. gmlp_decoder_rows may run on
-   several threads at once; it takes O(width) memory while it runs and ignores base->space. base lies at
-   (base_x, base_y) in the picture, out at (x, y). */
+/* A decoder is all that decoding needs of a net for one type and space of output: made once, never changed, used by any
+   number of threads at a time. It keeps nothing of the net, which may be freed. */
 typedef struct gmlp_decoder gmlp_decoder;
-GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts,
+
+/* The bytes of a decoder, in *bytes, before it is made. Fails as gmlp_decoder_init would. opts may be NULL. */
+GMLP_DEF gmlp_result gmlp_decoder_size(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
+                                       size_t *bytes);
+/* Makes one in memory of the caller's, which takes those bytes, at any address; it is the caller's to release when the
+   decoder is no longer used, and gmlp_decoder_free does nothing. GMLP_E_BUFFER if size is too small. On failure *decoder
+   is NULL. */
+GMLP_DEF gmlp_result gmlp_decoder_init(void *memory, size_t size, const gmlp_net *net, int type, int space,
+                                       const gmlp_decoder_opts *opts, gmlp_decoder **decoder);
+/* Makes one in one allocation of opts->alloc; gmlp_decoder_free releases it. On failure *decoder is NULL. */
+GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
                                          gmlp_decoder **decoder);
+GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder); /* NULL is fine */
+
+typedef struct gmlp_decoder_desc {
+    uint32_t width, height;  /* of the picture in the file */
+    uint32_t x, columns;     /* the columns that it decodes */
+    uint32_t halo;
+    int method, type, space; /* gmlp_method; what it writes */
+    int whole_numbers;       /* 1: the network runs in 16-bit whole numbers, 0: in float */
+    size_t bytes;            /* of memory that it holds */
+    size_t scratch;          /* gmlp_decoder_scratch_size */
+} gmlp_decoder_desc;
+GMLP_DEF void gmlp_decoder_info(const gmlp_decoder *decoder, gmlp_decoder_desc *out);
+
+/* Bytes that a call works in, whatever the rectangle: 30 to 130 KB. */
+GMLP_DEF size_t gmlp_decoder_scratch_size(const gmlp_decoder *decoder);
+
+/* Decodes a rectangle as gmlp_decode does, on the caller's thread, out->type being the decoder's; the views' spaces are
+   ignored. scratch: gmlp_decoder_scratch_size bytes at any address, used by this call alone; then nothing is allocated.
+   NULL: they come from the decoder's allocator, and the result can be GMLP_E_MEMORY. Uses at most 16 KB of stack. */
 GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
-                                       uint32_t base_y, const gmlp_image *out, uint32_t x, uint32_t y);
-GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder);
+                                       uint32_t base_y, const gmlp_image *out, uint32_t x, uint32_t y, void *scratch);
+
+/* Some neighbouring pixels of a row, on their way. */
+typedef struct gmlp_span {
+    uint32_t x, y, n;        /* the first one's place in the picture; how many: up to 1024 */
+    const float *r, *g, *b;  /* n each: what the decoder writes to GMLP_F32 */
+    const float *a;          /* alpha, 0..1; NULL where base has none */
+} gmlp_span;
+/* Gets the spans of a row from left to right; n, and the order of rows, are the library's choice. Nonzero stops with
+   GMLP_E_CANCELLED. */
+typedef int (*gmlp_sink)(void *user, const gmlp_span *span);
+
+/* Decodes the rectangle (x, y, width, height) into calls of sink, while its numbers are in the cache: for formats that the
+   library does not write, histograms, mip levels. The decoder's type must be GMLP_F32. All else as gmlp_decoder_rows. */
+GMLP_DEF gmlp_result gmlp_decoder_sink(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
+                                       uint32_t base_y, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
+                                       gmlp_sink sink, void *user, void *scratch);
+
+/* A stream: rows of base in, from the top down, as a PNG or JPEG reader gives them; decoded rows out, halo rows later. It
+   holds the rows that the network still reads, and finds the base's signature.
+
+      for (y = 0; y < height; y += n) {
+          gmlp_stream_put(stream, &rows);                    // n rows of base
+          while ((out.height = gmlp_stream_ready(stream)) > 0) {
+              if (out.height > most) out.height = most;      // rows that out has room for
+              gmlp_stream_take(stream, &out);                // writes out.height rows
+          }
+      }
+      if (gmlp_stream_check(stream)) ...                     // not the network's picture
+
+   One thread at a time, but for gmlp_stream_rows. */
+typedef struct gmlp_stream gmlp_stream;
+typedef struct gmlp_stream_opts {
+    uint32_t rows;           /* that can be put before some are taken, besides those around them; 0: 16 */
+    int channels;            /* of base: 3 or 4; 0: 3 */
+    gmlp_alloc alloc;        /* of the one allocation */
+} gmlp_stream_opts;
+
+/* decoder must outlive the stream. The whole width of base goes in, the decoder's columns come out. opts may be NULL. On
+   failure *stream is NULL. */
+GMLP_DEF gmlp_result gmlp_stream_create(const gmlp_decoder *decoder, const gmlp_stream_opts *opts,
+                                        gmlp_stream **stream);
+GMLP_DEF void gmlp_stream_free(gmlp_stream *stream); /* NULL is fine */
+
+/* The next rows of base, as many as rows->height: GMLP_U8, as wide as the picture, with the stream's channels. They are
+   copied. GMLP_E_BUFFER if there is no room for all of them, GMLP_E_BASE_VIEW if the picture ends before: then none is
+   taken. */
+GMLP_DEF gmlp_result gmlp_stream_put(gmlp_stream *stream, const gmlp_image *rows);
+/* The same without the copy: *rows becomes a view of the stream's memory for up to rows->height (before the call) of the
+   next rows, 0 if there is no room; after the caller has filled them, gmlp_stream_filled takes the first n of them. */
+GMLP_DEF gmlp_result gmlp_stream_space(const gmlp_stream *stream, gmlp_image *rows);
+GMLP_DEF gmlp_result gmlp_stream_filled(gmlp_stream *stream, uint32_t n);
+
+/* How many rows can be taken. */
+GMLP_DEF uint32_t gmlp_stream_ready(const gmlp_stream *stream);
+/* Decodes the next rows, as many as out->height, up to those ready (GMLP_E_OUT_VIEW if fewer are); out is as wide as the
+   decoder's columns. */
+GMLP_DEF gmlp_result gmlp_stream_take(gmlp_stream *stream, const gmlp_image *out);
+
+/* For several threads: gmlp_stream_rows decodes rows y and on, any that are ready, and leaves them ready. It may run on
+   many threads, also while another one fills what gmlp_stream_space gave. gmlp_stream_drop gives back the memory of the
+   next n rows, which nobody decodes any more. scratch: as for gmlp_decoder_rows. */
+GMLP_DEF gmlp_result gmlp_stream_rows(const gmlp_stream *stream, uint32_t y, const gmlp_image *out, void *scratch);
+GMLP_DEF gmlp_result gmlp_stream_drop(gmlp_stream *stream, uint32_t n);
+
+/* When all rows have been put: GMLP_OK if base was the picture that the network belongs to, GMLP_E_OTHER_PICTURE if not.
+   GMLP_E_TRUNCATED before. */
+GMLP_DEF gmlp_result gmlp_stream_check(const gmlp_stream *stream);
 
 /* ---------------------------------------------------------------------------------------
    >>jpeg: carry a blob in a JPEG file
@@ -2380,6 +2498,7 @@ typedef struct gmlp__windows {
     const gmlp_image *base;          /* a part of the picture, whose first pixel is at (base_x, base_y) */
     uint32_t base_x, base_y;
     uint32_t width, height;          /* of the picture */
+    uint32_t ring;                   /* not 0: its row y is base's row y % ring */
     uint32_t x, n;                   /* the columns whose pixels may be asked for */
     size_t channels, inputs;
     uint32_t radius[GMLP_WINDOWS], area[GMLP_WINDOWS];
@@ -2403,7 +2522,7 @@ static size_t gmlp__windows_size(const uint8_t radius[GMLP_WINDOWS], size_t n, s
     return size;
 }
 
-/* memory: gmlp__windows_size, zeroed, for words. */
+/* memory: gmlp__windows_size, for words. */
 static void gmlp__windows_init(gmlp__windows *w, const gmlp__kernels *kernels, const uint8_t radius[GMLP_WINDOWS],
                                const gmlp_image *base, uint32_t x, uint32_t n, void *memory) {
     uint32_t *at = (uint32_t *)memory;
@@ -2430,13 +2549,15 @@ static void gmlp__windows_init(gmlp__windows *w, const gmlp__kernels *kernels, c
         at += gmlp__windows_segments(columns);
         w->sums[i] = (uint16_t *)(void *)at;
         at += (columns * w->channels + 4 + 1) / 2;
+        memset(w->next[i], 0, gmlp__windows_segments(columns) * sizeof(uint32_t));
+        memset(w->sums[i] + columns * w->channels, 0, 4 * sizeof(uint16_t));
     }
 }
 
 /* Codes of row y of the picture, or the border's, from column x on. */
 static const unsigned char *gmlp__windows_row(const gmlp__windows *w, int64_t y, size_t x) {
     const uint32_t last = w->height - 1, row = y < 0 ? 0 : y > (int64_t)last ? last : (uint32_t)y;
-    return gmlp__row(w->base, row - w->base_y) + (x - w->base_x) * w->channels;
+    return gmlp__row(w->base, w->ring ? row % w->ring : row - w->base_y) + (x - w->base_x) * w->channels;
 }
 
 /* Brings segment k of window i to row y. Columns beyond the picture's are its outermost ones again. */
@@ -4950,14 +5071,16 @@ GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base)
 /* What views are checked against. */
 typedef struct gmlp__frame {
     uint32_t width, height; /* of the picture in the file */
-    uint32_t reach;         /* pixels around a pixel that the network reads */
+    uint32_t x, columns;    /* those that can be decoded */
+    uint32_t halo;          /* pixels around a pixel that the network reads */
     int network, type;      /* is there one; of what is written */
 } gmlp__frame;
 
 /* With code inputs and ReLU the network is a gmlp__fixed, whose tables hold the products of one input's features with
    its rows of W1. The others are computed as in training. */
 struct gmlp_decoder {
-    gmlp_alloc alloc;
+    gmlp_alloc alloc;            /* of scratch that the caller does not give */
+    void *owned;                 /* the memory from it that this block is in; NULL: the caller's */
     size_t size;                 /* of this whole block */
     const gmlp__kernels *kernels;
     gmlp__conversion convert;    /* what pixels get that are not for the network */
@@ -4966,11 +5089,12 @@ struct gmlp_decoder {
     gmlp_coords coords;
     gmlp__frame frame;
     uint32_t trained[2];         /* rows, columns of the trained picture */
-    int network, inputs, mask, clip_margin;
+    int method, network, inputs, mask, clip_margin, space;
     gmlp__domain domain;
     gmlp__storer coded;          /* for values that are the codes to write */
     uint8_t radius[GMLP_WINDOWS];
-    int leaves;                  /* the space to write is not the wide one: to_out is not the identity */
+    uint8_t signature[GMLP_SIGNATURE_SIZE];
+    int leaves;                  /* what is written is not light in the wide space: to_out is not the identity */
     float to_wide[9], to_out[9];
     float *block, *transposes;
     int fixed_point;             /* fixed has the network */
@@ -4989,15 +5113,19 @@ static float gmlp__place(const gmlp_decoder *d, int vertical, uint32_t i) {
     return gmlp__input(gmlp__coordinate(at, d->trained[row_input ? 0 : 1]));
 }
 
-/* out[wide] = init + the product of input i's features at m with its rows of W1. */
-static void gmlp__input_product(const gmlp_decoder *d, size_t i, float m, const float *init, float *out) {
-    float f[2 * GMLP_MAX_FREQUENCIES + 16];
+#define GMLP__BATCH 8u
+
+/* out[n][wide] = init + the product of input i's features at m[n] with its rows of W1; n up to GMLP__BATCH. */
+static void gmlp__input_products(const gmlp_decoder *d, size_t i, const float *m, size_t n, const float *init,
+                                 float *out) {
+    enum { ROW = 2 * GMLP_MAX_FREQUENCIES + 16 };
+    float f[(GMLP__BATCH + GMLP__SLACK) * ROW];
     size_t first = 0, j;
     for (j = 0; j < i; j++) first += 2 * (size_t)d->mlp.frequencies[j];
-    if (d->mlp.frequencies[i]) d->kernels->encode(m, d->mlp.frequencies[i], f);
-    /* one row of a product; the kernel reads, and ignores, the same row again */
-    gmlp__product(d->kernels, f, 0, 1, d->block + first * d->shape.wide, d->shape.wide, out, d->shape.wide, 1,
-                  2 * (size_t)d->mlp.frequencies[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
+    for (j = 0; j < n && d->mlp.frequencies[i]; j++) d->kernels->encode(m[j], d->mlp.frequencies[i], f + j * ROW);
+    /* a single row: the kernel reads, and ignores, the same one again */
+    gmlp__product(d->kernels, f, n > 1 ? ROW : 0, 1, d->block + first * d->shape.wide, d->shape.wide, out,
+                  d->shape.wide, n, 2 * (size_t)d->mlp.frequencies[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
 }
 
 /* To the nearest whole number up to limit; NaN to 0. */
@@ -5014,14 +5142,18 @@ static int32_t gmlp__pair(double low, double high) {
     return (int32_t)((uint32_t)gmlp__whole(high, 32767.0) << 16 | ((uint32_t)gmlp__whole(low, 32767.0) & 0xffffu));
 }
 
-/* What input i at m, added to init, gives to the first layer. Neurons past width are 0. */
-static void gmlp__fixed_entry(const gmlp_decoder *d, size_t i, float m, const float *init, int32_t *entry) {
-    float h[GMLP_MAX_WIDTH];
-    size_t j;
-    gmlp__input_product(d, i, m, init, h);
-    for (j = 0; j < d->fixed.pairs; j++)
-        entry[j] = gmlp__pair(gmlp__dmul((double)h[2 * j], d->factor[2 * j]),
-                              gmlp__dmul((double)h[2 * j + 1], d->factor[2 * j + 1]));
+/* Some entries of a table: what input i at m[n], added to init, gives to the first layer. Neurons past width are 0. */
+static void gmlp__fixed_entries(const gmlp_decoder *d, size_t i, const float *m, size_t n, const float *init,
+                                int32_t *entry) {
+    float h[(GMLP__BATCH + GMLP__SLACK) * GMLP_MAX_WIDTH];
+    size_t j, k;
+    gmlp__input_products(d, i, m, n, init, h);
+    for (k = 0; k < n; k++, entry += d->fixed.pairs)
+        for (j = 0; j < d->fixed.pairs; j++) {
+            const float *const two = h + k * d->shape.wide + 2 * j;
+            entry[j] = gmlp__pair(gmlp__dmul((double)two[0], d->factor[2 * j]),
+                                  gmlp__dmul((double)two[1], d->factor[2 * j + 1]));
+        }
 }
 
 /* Least and most of sums, to see how large they can get. */
@@ -5087,9 +5219,9 @@ static double gmlp__fixed_sum(const float *w, size_t step, size_t n, const gmlp_
     return all;
 }
 
-static size_t gmlp__fixed_words(const gmlp_net *net) {
+static size_t gmlp__fixed_words(const gmlp_net *net, uint32_t columns) {
     const size_t pairs = (size_t)net->mlp.width / 2;
-    return ((size_t)net->base_width + (gmlp__inputs(net->radius) - 2) * 256) * pairs + 2 * pairs * pairs + 2 * pairs +
+    return ((size_t)columns + (gmlp__inputs(net->radius) - 2) * 256) * pairs + 2 * pairs * pairs + 2 * pairs +
            3 * pairs + 16;
 }
 
@@ -5104,10 +5236,10 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     gmlp__range first[GMLP_MAX_WIDTH], second[GMLP_MAX_WIDTH], third;
     double factor[GMLP_MAX_WIDTH], scaled[GMLP_MAX_WIDTH], errors[GMLP_MAX_WIDTH], errors2[GMLP_MAX_WIDTH], reach,
         error;
-    float h[GMLP_MAX_WIDTH];
+    float h[(GMLP__BATCH + GMLP__SLACK) * GMLP_MAX_WIDTH], m[GMLP__BATCH];
     int32_t *p = memory;
     int close = 1;
-    size_t i, j, k, c, feature = 0;
+    size_t i, j, k, c, n, feature = 0;
     f->pairs = pairs;
     f->windows = (int)(inputs - 5) / 3;
     /* the first layer: a sine and a cosine reach at most the larger weight and half of the smaller one; tables are
@@ -5123,12 +5255,15 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
             }
     for (i = 2; i < inputs; i++) {
         gmlp__range table[GMLP_MAX_WIDTH];
-        for (k = 0; k < 256; k++) {
-            gmlp__input_product(d, i, gmlp__code_input(d->inputs, k), NULL, h);
-            for (j = 0; j < width; j++) {
-                if (!k || (double)h[j] < table[j].least) table[j].least = (double)h[j];
-                if (!k || (double)h[j] > table[j].most) table[j].most = (double)h[j];
-            }
+        for (k = 0; k < 256; k += GMLP__BATCH) {
+            for (c = 0; c < GMLP__BATCH; c++) m[c] = gmlp__code_input(d->inputs, k + c);
+            gmlp__input_products(d, i, m, GMLP__BATCH, NULL, h);
+            for (c = 0; c < GMLP__BATCH; c++)
+                for (j = 0; j < width; j++) {
+                    const double v = (double)h[c * s->wide + j];
+                    if (!(k + c) || v < table[j].least) table[j].least = v;
+                    if (!(k + c) || v > table[j].most) table[j].most = v;
+                }
         }
         for (j = 0; j < width; j++) gmlp__range_add(&first[j], table[j].least, table[j].most);
     }
@@ -5137,11 +5272,17 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
         errors[j] = 0.5 * (double)inputs + 0.5; /* the row's float product is not exact, too */
     }
     f->columns = p;
-    for (j = 0; j < d->frame.width; j++, p += pairs)
-        gmlp__fixed_entry(d, d->coords.transpose ? 0 : 1, gmlp__place(d, 0, (uint32_t)j), NULL, p);
+    for (j = 0; j < d->frame.columns; j += n, p += n * pairs) {
+        n = d->frame.columns - j < GMLP__BATCH ? d->frame.columns - j : GMLP__BATCH;
+        for (c = 0; c < n; c++) m[c] = gmlp__place(d, 0, d->frame.x + (uint32_t)(j + c));
+        gmlp__fixed_entries(d, d->coords.transpose ? 0 : 1, m, n, NULL, p);
+    }
     f->codes = p;
     for (i = 2; i < inputs; i++)
-        for (k = 0; k < 256; k++, p += pairs) gmlp__fixed_entry(d, i, gmlp__code_input(d->inputs, k), NULL, p);
+        for (k = 0; k < 256; k += GMLP__BATCH, p += GMLP__BATCH * pairs) {
+            for (c = 0; c < GMLP__BATCH; c++) m[c] = gmlp__code_input(d->inputs, k + c);
+            gmlp__fixed_entries(d, i, m, GMLP__BATCH, NULL, p);
+        }
     /* the second */
     f->w2 = p;
     f->b2 = p + 2 * pairs * pairs;
@@ -5171,146 +5312,315 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     return close;
 }
 
+static int gmlp__outside(uint32_t at, uint32_t n, uint32_t all) { return at > all || n > all - at; }
+
 static gmlp__frame gmlp__frame_of(const gmlp_net *net, int type) {
     gmlp__frame f;
-    f.width = net->base_width;
+    f.width = f.columns = net->base_width;
     f.height = net->base_height;
-    f.reach = gmlp_net_halo(net);
+    f.x = 0;
+    f.halo = gmlp_net_halo(net);
     f.network = net->method != GMLP_METHOD_NONE;
     f.type = type;
     return f;
 }
 
+static size_t gmlp__curve_floats(int space, int encode) {
+    return space != GMLP_REC2020_PQ && space != GMLP_REC2020_HLG ? 0 : (size_t)(encode ? 48 : 18) << GMLP__SEGMENT_BITS << 2;
+}
+#define GMLP__STRIP 1024u
+/* What a decoder will be, and the memory that it takes. */
+typedef struct gmlp__plan {
+    const gmlp__kernels *kernels;
+    gmlp__frame frame;
+    gmlp__shape shape;
+    int space;
+    size_t curves, words, size; /* floats, 32-bit words, bytes */
+} gmlp__plan;
+
 /* Can a net, which may be made by hand, be decoded with these options? */
-static int gmlp__decodable(const gmlp_net *net, const gmlp_decode_opts *opts) {
+static int gmlp__decodable(const gmlp_net *net, const gmlp_decoder_opts *opts) {
     if (net->method == GMLP_METHOD_NONE)
         return gmlp__space_of(net->wide_space) && (net->adaptation == GMLP_BRADFORD || net->adaptation == GMLP_CAT02);
     return gmlp__net_check(net, NULL) == GMLP_OK && net->weights && opts->headroom >= 0.0;
 }
 
+static gmlp_result gmlp__plan_of(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
+                                 gmlp__plan *plan) {
+    const gmlp__method *method;
+    if (!net) return GMLP_E_ARGUMENT;
+    memset(plan, 0, sizeof *plan);
+    plan->kernels = gmlp__select(opts->isa);
+    plan->space = space == GMLP_SPACE_NONE ? net->wide_space : space;
+    method = gmlp__method_of(net->method);
+    if (!plan->kernels || !gmlp_type_size(type) || !gmlp__space_of(plan->space) || !method ||
+        !gmlp__decodable(net, opts))
+        return GMLP_E_ARGUMENT;
+    plan->frame = gmlp__frame_of(net, type);
+    if (opts->width) {
+        plan->frame.x = opts->x;
+        plan->frame.columns = opts->width;
+        if (plan->frame.network && gmlp__outside(opts->x, opts->width, net->base_width)) return GMLP_E_OUT_VIEW;
+    }
+    plan->curves = gmlp__curve_floats(plan->space, 1);
+    if (method->family->open) plan->curves += gmlp__curve_floats(GMLP_REC2020_PQ, 1) + gmlp__curve_floats(GMLP_REC2020_PQ, 0);
+    if (plan->frame.network) {
+        gmlp__shape_of(&net->mlp, &plan->shape);
+        if (net->inputs != GMLP_INPUT_WIDE && net->mlp.activation == GMLP_RELU)
+            plan->words = gmlp__fixed_words(net, plan->frame.columns);
+    }
+    plan->size = sizeof(gmlp_decoder) + plan->words * sizeof(int32_t) + 64 +
+                 (plan->curves + plan->shape.count + gmlp__transposes_count(&plan->shape)) * sizeof(float);
+    return GMLP_OK;
+}
+
+static void *gmlp__shim_alloc(void *user, size_t size) {
+    float **at = (float **)user, *p = *at;
+    *at += size / sizeof(float);
+    return p;
+}
+static void gmlp__convert_light(const gmlp__conversion *v, const unsigned char *codes, size_t channels, size_t n, float *r, float *g, float *b) {
+    gmlp__loader load = v->loader;
+    load.channels = (int)channels;
+    gmlp__load_row(&load, codes, n, r, g, b);
+    if (v->mixes) gmlp__matrix_row(load.kernels, v->matrix, r, g, b, r, g, b, n);
+}
+static void gmlp__store_pixels(const gmlp__storer *s, const gmlp_image *out, uint32_t x, uint32_t y, const float *r, const float *g, const float *b, const float *a, size_t n) {
+    gmlp__storer store = *s;
+    store.channels = out->channels ? out->channels : 3;
+    (void)a;
+    gmlp__store_row(&store, r, g, b, n, (unsigned char *)gmlp__row(out, y) + x * (size_t)store.channels * gmlp_type_size(s->type));
+}
+static void gmlp__store_planes(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n, float *ro, float *go, float *bo) {
+    float packed[3 * GMLP__STRIP];
+    size_t i;
+    gmlp__store_row(s, r, g, b, n, packed);
+    for (i = 0; i < n; i++) {
+        ro[i] = packed[3 * i];
+        go[i] = packed[3 * i + 1];
+        bo[i] = packed[3 * i + 2];
+    }
+}
+
 /* How pixels are read and written, with the network and without. */
-static gmlp_result gmlp__decoder_open(gmlp_decoder *d, const gmlp_net *net, int type, int space,
-                                      const gmlp_decode_opts *opts) {
+static gmlp_result gmlp__decoder_open(gmlp_decoder *d, const gmlp_net *net, const gmlp_decoder_opts *opts,
+                                      float *curves) {
     const double white_nits = opts->white_nits == 0.0 ? (double)net->white_nits : opts->white_nits;
     const int base_space = d->network ? net->base_space : GMLP_SRGB;
     gmlp_image from, to;
+    gmlp_alloc arena;
     gmlp_result result;
-    gmlp__float_matrix(base_space, net->wide_space, net->adaptation, d->to_wide);
-    d->leaves = gmlp__float_matrix(net->wide_space, space, net->adaptation, d->to_out);
+    memset(&arena, 0, sizeof arena);
+    arena.user = &curves;
+    arena.alloc = gmlp__shim_alloc;
     memset(&from, 0, sizeof from);
     from.type = GMLP_U8;
     from.space = base_space;
     to = from;
-    to.type = type;
-    to.space = space;
-    result = gmlp__conversion_init(&d->convert, &from, &to, net->adaptation, white_nits, 0, d->kernels, &d->alloc);
-    if (!result) result = gmlp__domain_open(&d->domain, net, opts->headroom, d->kernels, &d->alloc);
-    if (!result) result = gmlp__storer_init(&d->coded, type, 3, GMLP_REC2020_LINEAR, 0.0, d->kernels, &d->alloc, 0);
-    if (!result && d->domain.method->family->direct)
-        d->domain.direct = d->domain.weight == 1.0 && d->domain.method->family->direct(net, space, white_nits);
-    return result;
+    to.type = d->frame.type;
+    to.space = d->space;
+    gmlp__float_matrix(base_space, net->wide_space, net->adaptation, d->to_wide);
+    d->leaves = gmlp__float_matrix(net->wide_space, d->space, net->adaptation, d->to_out);
+    result = gmlp__conversion_init(&d->convert, &from, &to, net->adaptation, white_nits, 0, d->kernels, &arena);
+    if (!result) result = gmlp__domain_open(&d->domain, net, opts->headroom, d->kernels, &arena);
+    if (result) return result;
+    d->coded = d->convert.storer;
+    memset(&d->coded.curve, 0, sizeof d->coded.curve);
+    if (d->domain.method->family->direct)
+        d->domain.direct = !d->leaves && d->domain.weight == 1.0 &&
+                           d->domain.method->family->direct(net, d->space, white_nits);
+    return GMLP_OK;
 }
 
 /* The weights into the decoder's own memory; the map's scale goes into the last layer. */
-static void gmlp__decoder_weights(gmlp_decoder *d, const gmlp_net *net) {
+static void gmlp__decoder_weights(gmlp_decoder *d, const gmlp_net *net, float *block, size_t words) {
     const gmlp__shape *shape = &d->shape;
     const gmlp__scale *scale = &d->domain.scale;
-    float *block = (float *)(void *)(d + 1), *end = block + shape->count + gmlp__transposes_count(shape);
+    float *end = block + shape->count + gmlp__transposes_count(shape);
     size_t j;
     d->block = block;
     d->transposes = block + shape->count;
+    memset(block, 0, shape->count * sizeof(float));
     gmlp__pack(shape, net->weights, block);
     for (j = shape->w3; j < shape->b3; j++) block[j] *= scale->map_range;
     for (j = 0; j < 3; j++) /* exact product: safe to fuse */
         block[shape->b3 + j] = (float)((double)block[shape->b3 + j] * (double)scale->map_range +
                                        (double)scale->map_mean);
     gmlp__transpose(shape, block, d->transposes);
-    if (d->fixed_point) /* a row a cache line */
+    if (words) /* a row a cache line */
         d->fixed_point = gmlp__fixed_init(d, (int32_t *)(void *)(end + (64 - (uintptr_t)end % 64) % 64 / 4));
 }
 
-GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decode_opts *opts,
-                                         gmlp_decoder **decoder) {
-    gmlp_decode_opts none;
-    gmlp_decoder *d;
-    gmlp__shape shape;
-    gmlp__fp_state fp;
+/* Any address to one that a decoder, or its scratch, can be at. */
+#define GMLP__ALIGN 64u
+static void *gmlp__aligned(void *p) {
+    return (unsigned char *)p + (GMLP__ALIGN - (uintptr_t)p % GMLP__ALIGN) % GMLP__ALIGN;
+}
+
+/* d: plan->size bytes */
+static gmlp_result gmlp__decoder_make(gmlp_decoder *d, const gmlp__plan *plan, const gmlp_net *net,
+                                      const gmlp_decoder_opts *opts) {
+    float *const curves = (float *)(void *)(d + 1);
+    const gmlp__fp_state fp = gmlp__fp_enter();
     gmlp_result result;
-    const gmlp__kernels *kernels;
-    size_t size = sizeof *d, words = 0;
-    if (!net || !decoder) return GMLP_E_ARGUMENT;
-    *decoder = NULL;
-    memset(&none, 0, sizeof none);
-    if (!opts) opts = &none;
-    kernels = gmlp__select(opts->isa);
-    if (space == GMLP_SPACE_NONE) space = net->wide_space;
-    if (!kernels || !gmlp_type_size(type) || !gmlp__space_of(space) || !gmlp__decodable(net, opts))
-        return GMLP_E_ARGUMENT;
-    memset(&shape, 0, sizeof shape);
-    if (net->method != GMLP_METHOD_NONE) {
-        gmlp__shape_of(&net->mlp, &shape);
-        if (net->inputs != GMLP_INPUT_WIDE && net->mlp.activation == GMLP_RELU) words = gmlp__fixed_words(net);
-        size += (shape.count + gmlp__transposes_count(&shape)) * sizeof(float) +
-                (words ? words * sizeof(int32_t) + 60 : 0);
-    }
-    d = (gmlp_decoder *)gmlp__alloc(&opts->alloc, size);
-    if (!d) return GMLP_E_MEMORY;
-    fp = gmlp__fp_enter();
-    memset(d, 0, size);
+    memset(d, 0, sizeof *d);
     d->alloc = opts->alloc;
-    d->size = size;
-    d->kernels = kernels;
-    d->shape = shape;
+    d->size = plan->size;
+    d->kernels = plan->kernels;
+    d->shape = plan->shape;
     d->mlp = net->mlp;
     d->coords = net->coords;
-    d->frame = gmlp__frame_of(net, type);
+    d->frame = plan->frame;
+    d->space = plan->space;
     d->trained[0] = net->height;
     d->trained[1] = net->width;
-    d->network = net->method != GMLP_METHOD_NONE;
+    d->method = net->method;
+    d->network = plan->frame.network;
     d->inputs = net->inputs;
     d->mask = net->mask;
     d->clip_margin = net->clip_margin;
-    d->fixed_point = words > 0;
     memcpy(d->radius, net->radius, sizeof d->radius);
-    result = gmlp__decoder_open(d, net, type, space, opts);
-    if (!result && d->network) gmlp__decoder_weights(d, net);
+    memcpy(d->signature, net->signature, sizeof d->signature);
+    result = gmlp__decoder_open(d, net, opts, curves);
+    if (!result && d->network) gmlp__decoder_weights(d, net, curves + plan->curves, plan->words);
     gmlp__fp_leave(fp);
-    if (result) gmlp_decoder_free(d);
-    else *decoder = d;
+    return result;
+}
+
+GMLP_DEF gmlp_result gmlp_decoder_size(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
+                                       size_t *bytes) {
+    gmlp_decoder_opts none;
+    gmlp__plan plan;
+    gmlp_result result;
+    if (!bytes) return GMLP_E_ARGUMENT;
+    memset(&none, 0, sizeof none);
+    result = gmlp__plan_of(net, type, space, opts ? opts : &none, &plan);
+    *bytes = result ? 0 : plan.size + GMLP__ALIGN - 1;
+    return result;
+}
+
+GMLP_DEF gmlp_result gmlp_decoder_init(void *memory, size_t size, const gmlp_net *net, int type, int space,
+                                       const gmlp_decoder_opts *opts, gmlp_decoder **decoder) {
+    gmlp_decoder_opts none;
+    gmlp__plan plan;
+    gmlp_result result;
+    if (!decoder) return GMLP_E_ARGUMENT;
+    *decoder = NULL;
+    memset(&none, 0, sizeof none);
+    if (!opts) opts = &none;
+    result = memory ? gmlp__plan_of(net, type, space, opts, &plan) : GMLP_E_ARGUMENT;
+    if (result) return result;
+    if (size < plan.size + GMLP__ALIGN - 1) return GMLP_E_BUFFER;
+    result = gmlp__decoder_make((gmlp_decoder *)gmlp__aligned(memory), &plan, net, opts);
+    if (!result) *decoder = (gmlp_decoder *)gmlp__aligned(memory);
+    return result;
+}
+
+GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
+                                         gmlp_decoder **decoder) {
+    const gmlp_alloc *alloc = opts ? &opts->alloc : NULL;
+    size_t size;
+    void *memory;
+    gmlp_result result = decoder ? gmlp_decoder_size(net, type, space, opts, &size) : GMLP_E_ARGUMENT;
+    if (decoder) *decoder = NULL;
+    if (result) return result;
+    memory = gmlp__alloc(alloc, size);
+    if (!memory) return GMLP_E_MEMORY;
+    result = gmlp_decoder_init(memory, size, net, type, space, opts, decoder);
+    if (result) gmlp__free(alloc, memory, size);
+    else (*decoder)->owned = memory;
     return result;
 }
 
 GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
     gmlp_alloc alloc;
-    if (!decoder) return;
-    gmlp__conversion_free(&decoder->convert);
+    if (!decoder || !decoder->owned) return;
     alloc = decoder->alloc;
-    gmlp__domain_close(&decoder->domain, &alloc);
-    gmlp__storer_free(&decoder->coded);
-    gmlp__free(&alloc, decoder, decoder->size);
+    gmlp__free(&alloc, decoder->owned, decoder->size + GMLP__ALIGN - 1);
 }
 
-/* What decoding a row works in. */
+/* Rows are decoded some at a time, in strips of so many columns, one strip after the other: their numbers stay in the
+   cache. */
+#define GMLP__BLOCK 64u
+
+/* What decoding works in: of a strip's rows, and of a chunk of pixels for the network. */
 typedef struct gmlp__work {
-    int32_t words[GMLP_MAX_WIDTH / 2 + 16]; /* fixed point: what the row's place and b1 give to the first layer */
-    int32_t *h;                 /* fixed point: the first layer of a chunk */
-    gmlp__pass p;               /* otherwise */
-    uint32_t *index;            /* pixels of a row that are for the network */
+    float plane[3][GMLP__STRIP + 16], alpha[GMLP__STRIP + 16];
+    float span[3][GMLP__STRIP + 16];        /* for sinks */
+    uint32_t index[GMLP__STRIP];            /* pixels that are for the network */
+    float chunk[3][GMLP__CHUNK], kept[3][GMLP__CHUNK], map[3][GMLP__CHUNK];
+    int32_t means[GMLP_WINDOWS][2 * GMLP__CHUNK];
+    uint32_t column[GMLP__CHUNK];
+    unsigned char codes[GMLP__CHUNK * 3];
+    int32_t *rows;                          /* fixed point: what a row's place and b1 give to the first layer */
+    int32_t *h;                             /* fixed point: the first layer of a chunk */
+    gmlp__pass p;                           /* otherwise */
     gmlp__windows windows;
 } gmlp__work;
 
-/* The network's outputs for n pixels at index, by the decoder's arithmetic or by the trainer's. */
-static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x, uint32_t y, const uint32_t *index,
-                                const unsigned char *codes, float *const *plane, size_t n, float *const *out) {
+/* Bytes of work; with w, lays it out. */
+static size_t gmlp__work_size(const gmlp_decoder *d, gmlp__work *w) {
+    const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * d->shape.wide;
+    const size_t h = d->fixed_point ? GMLP__CHUNK * d->fixed.pairs + 16 : 0;
+    const size_t lines = d->fixed_point ? GMLP__BLOCK * d->fixed.pairs + 16 : 0;
+    /* 16: encode writes past its last */
+    const size_t floats = d->fixed_point || !d->network ? 0 : 2 * layer + rows * 16 + rows * d->shape.row + 16;
+    if (w) {
+        w->rows = (int32_t *)(void *)(w + 1);
+        w->h = w->rows + lines;
+        w->p.h1 = (float *)(void *)(w->h + h);
+        w->p.h2 = w->p.h1 + layer;
+        w->p.out = w->p.h2 + layer;
+        w->p.f = w->p.out + rows * 16;
+        memset(w->h, 0, (h + floats) * sizeof(float));
+    }
+    return sizeof *w + (lines + h + floats) * sizeof(float) + gmlp__windows_size(d->radius, GMLP__STRIP, 4);
+}
+
+GMLP_DEF size_t gmlp_decoder_scratch_size(const gmlp_decoder *decoder) {
+    return decoder ? gmlp__work_size(decoder, NULL) + GMLP__ALIGN - 1 : 0;
+}
+
+GMLP_DEF void gmlp_decoder_info(const gmlp_decoder *decoder, gmlp_decoder_desc *out) {
+    memset(out, 0, sizeof *out);
+    out->width = decoder->frame.width;
+    out->height = decoder->frame.height;
+    out->x = decoder->frame.x;
+    out->columns = decoder->frame.columns;
+    out->halo = decoder->frame.halo;
+    out->method = decoder->method;
+    out->type = decoder->frame.type;
+    out->space = decoder->space;
+    out->whole_numbers = decoder->fixed_point;
+    out->bytes = decoder->size + GMLP__ALIGN - 1;
+    out->scratch = gmlp_decoder_scratch_size(decoder);
+}
+
+/* A rectangle to decode, and the part of the base that is there; both with their places in the picture. */
+typedef struct gmlp__view {
+    const gmlp_decoder *decoder;
+    const gmlp_image *base, *out; /* out: NULL with a sink */
+    uint32_t base_x, base_y, x, y, width, height;
+    uint32_t ring;                /* not 0: base has row y of the picture as its row y % ring */
+    gmlp_sink sink;
+    void *user;
+} gmlp__view;
+
+/* Outputs of the network, w->map, for n pixels at index in row y, by the decoder's arithmetic or by the trainer's. */
+static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, const int32_t *line, uint32_t y,
+                                const uint32_t *index, size_t n, float *const *plane) {
     const gmlp__kernels *k = d->kernels;
-    int32_t words[GMLP_WINDOWS][2 * GMLP__CHUNK], *const means[GMLP_WINDOWS] = {words[0], words[1]};
-    uint32_t column[GMLP__CHUNK];
+    const uint32_t x = w->windows.x;
+    int32_t *const means[GMLP_WINDOWS] = {w->means[0], w->means[1]};
+    float *const map[3] = {w->map[0], w->map[1], w->map[2]};
     size_t j, c;
     gmlp__windows_means(&w->windows, y, index, n, means);
     if (d->fixed_point) {
-        for (j = 0; j < n; j++) column[j] = x + index[j];
-        k->look_up(&d->fixed, w->words, column, codes, (const int32_t *const *)means, n, w->h);
-        k->finish(&d->fixed, w->h, (n + 31) & ~(size_t)31, out);
+        const size_t padded = (n + 31) & ~(size_t)31;
+        for (j = 0; j < n; j++) w->column[j] = x + index[j] - d->frame.x;
+        k->look_up(&d->fixed, line, w->column, w->codes, (const int32_t *const *)means, n, w->h);
+        memset(w->h + n * d->fixed.pairs, 0, (padded - n) * d->fixed.pairs * sizeof *w->h);
+        k->finish(&d->fixed, w->h, padded, map);
         return;
     }
     for (j = 0; j < n; j++) {
@@ -5318,7 +5628,7 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x
         in[d->coords.transpose ? 1 : 0] = gmlp__place(d, 1, y);
         in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[j]);
         for (c = 0; c < 3; c++) {
-            if (d->inputs != GMLP_INPUT_WIDE) in[2 + c] = gmlp__code_input(d->inputs, codes[3 * j + c]);
+            if (d->inputs != GMLP_INPUT_WIDE) in[2 + c] = gmlp__code_input(d->inputs, w->codes[3 * j + c]);
             else in[2 + c] = gmlp__input((plane[c][j] - d->domain.scale.input_mean) / d->domain.scale.input_range);
         }
         for (c = 0; c + 5 < gmlp__inputs(d->radius); c++) {
@@ -5330,144 +5640,183 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, uint32_t x
     }
     gmlp__forward(k, &d->shape, d->block, d->transposes, &w->p, n, 0);
     for (j = 0; j < n; j++)
-        for (c = 0; c < 3; c++) out[c][j] = w->p.out[16 * j + c];
+        for (c = 0; c < 3; c++) map[c][j] = w->p.out[16 * j + c];
+    for (; j < GMLP__PAD(n); j++) map[0][j] = map[1][j] = map[2][j] = 0.0f;
 }
 
-/* Writes the chosen pixels of row y, which are for the network. */
-static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const unsigned char *base, size_t channels, uint32_t x,
-                        uint32_t y, size_t count, unsigned char *out, size_t out_step) {
+/* The count pixels at w->index, of a row of n, to light (or codes) in w->plane. line: the row's, of w->rows. */
+static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const int32_t *line, const unsigned char *base,
+                        size_t channels, uint32_t y, size_t count, size_t n) {
     const gmlp__kernels *k = d->kernels;
-    const size_t pixel = 3 * gmlp_type_size(d->convert.storer.type);
-    unsigned char codes[GMLP__CHUNK * 3] = {0}, packed[GMLP__CHUNK * 3 * 4];
-    float plane[3][GMLP__CHUNK], light[3][GMLP__CHUNK], map[3][GMLP__CHUNK];
-    float *const r = plane[0], *const g = plane[1], *const b = plane[2];
-    float *const planes[3] = {r, g, b}, *const kept[3] = {light[0], light[1], light[2]},
-                 *const maps[3] = {map[0], map[1], map[2]};
     const gmlp__family *family = d->domain.method->family;
-    size_t i, j, n;
-    memset(map, 0, sizeof map);
-    for (i = 0; i < count; i += n) {
+    float *const kept[3] = {w->kept[0], w->kept[1], w->kept[2]}, *const map[3] = {w->map[0], w->map[1], w->map[2]};
+    size_t i, j, c, m;
+    for (i = 0; i < count; i += m) {
         const uint32_t *index = w->index + i;
-        n = count - i < GMLP__CHUNK ? count - i : GMLP__CHUNK;
-        for (j = 0; j < n; j++) memcpy(codes + 3 * j, base + index[j] * channels, 3);
-        k->load8(codes, d->convert.loader.table, r, g, b, GMLP__PAD(n));
-        k->matrix(d->to_wide, r, g, b, r, g, b, GMLP__PAD(n));
-        if (family->base) family->base(&d->domain, planes, kept, GMLP__PAD(n));
-        gmlp__apply_network(d, w, x, y, index, codes, planes, n, maps);
-        gmlp__domain_undo(&d->domain, maps, planes, n);
-        if (family->light && !d->domain.direct) family->light(&d->domain, planes, kept, GMLP__PAD(n));
-        if (d->leaves && !d->domain.direct) k->matrix(d->to_out, r, g, b, r, g, b, GMLP__PAD(n));
-        gmlp__store_portion(d->domain.direct ? &d->coded : &d->convert.storer, r, g, b, GMLP__PAD(n), packed);
-        for (j = 0; j < n; j++) memcpy(out + index[j] * out_step, packed + j * pixel, pixel);
+        float *planes[3];
+        m = count - i < GMLP__CHUNK ? count - i : GMLP__CHUNK;
+        for (j = 0; j < m; j++) memcpy(w->codes + 3 * j, base + index[j] * channels, 3);
+        memset(w->codes + 3 * m, 0, 3 * (GMLP__PAD(m) - m));
+        for (c = 0; c < 3; c++) planes[c] = count == n ? w->plane[c] + i : w->chunk[c];
+        k->load8(w->codes, d->convert.loader.table, planes[0], planes[1], planes[2], GMLP__PAD(m));
+        k->matrix(d->to_wide, planes[0], planes[1], planes[2], planes[0], planes[1], planes[2], GMLP__PAD(m));
+        if (family->base) family->base(&d->domain, planes, kept, GMLP__PAD(m));
+        gmlp__apply_network(d, w, line, y, index, m, planes);
+        gmlp__domain_undo(&d->domain, map, planes, m);
+        if (family->light && !d->domain.direct) family->light(&d->domain, planes, kept, GMLP__PAD(m));
+        if (d->leaves)
+            k->matrix(d->to_out, planes[0], planes[1], planes[2], planes[0], planes[1], planes[2], GMLP__PAD(m));
+        for (c = 0; c < 3 && count != n; c++)
+            for (j = 0; j < m; j++) w->plane[c][index[j]] = planes[c][j];
     }
 }
 
-/* Bytes of work for rows of n pixels; with memory, zeroed, lays it out there. */
-static size_t gmlp__work_size(const gmlp_decoder *d, size_t n, size_t channels, gmlp__work *w) {
-    const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * d->shape.wide;
-    const size_t h = d->fixed_point ? GMLP__CHUNK * d->fixed.pairs + 16 : 0;
-    /* 16: encode writes past its last */
-    const size_t floats = d->fixed_point || !d->network ? 0 : 2 * layer + rows * 16 + rows * d->shape.row + 16;
-    if (w) {
-        w->h = (int32_t *)(void *)(w + 1);
-        w->p.h1 = (float *)(void *)(w->h + h);
-        w->p.h2 = w->p.h1 + layer;
-        w->p.out = w->p.h2 + layer;
-        w->p.f = w->p.out + rows * 16;
-        w->index = (uint32_t *)(void *)(w->p.h1 + floats);
-    }
-    return sizeof *w + h * sizeof(int32_t) + floats * sizeof(float) + n * sizeof(uint32_t) +
-           gmlp__windows_size(d->radius, n, channels);
+/* Row y of the picture, from column x on. */
+static const unsigned char *gmlp__view_codes(const gmlp__view *v, uint32_t x, uint32_t y) {
+    return gmlp__row(v->base, v->ring ? y % v->ring : y - v->base_y) +
+           (x - v->base_x) * (size_t)(v->base->channels == 4 ? 4 : 3);
 }
 
-/* A rectangle to decode, and the part of the base that is there; both with their places in the picture. */
-typedef struct gmlp__view {
-    const gmlp_decoder *decoder;
-    const gmlp_image *base, *out;
-    uint32_t base_x, base_y, x, y;
-} gmlp__view;
-
-/* Rows first..last-1 of it. */
-static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32_t last) {
+/* n columns from x on of row y of the picture. Nonzero: the sink stops. */
+static int gmlp__decode_strip(const gmlp__view *v, gmlp__work *w, const int32_t *line, uint32_t x, uint32_t y,
+                              size_t n) {
     const gmlp_decoder *d = v->decoder;
-    const size_t n = v->out->width, channels = v->base->channels == 4 ? 4 : 3;
-    const size_t size = gmlp__work_size(d, n, channels, NULL);
-    gmlp__work *w = (gmlp__work *)gmlp__alloc(&d->alloc, size);
-    gmlp__loader load = d->convert.loader;
-    gmlp__storer store = d->convert.storer;
-    uint32_t r;
-    if (!w) return GMLP_E_MEMORY;
-    memset(w, 0, size);
-    gmlp__work_size(d, n, channels, w);
-    gmlp__windows_init(&w->windows, d->kernels, d->radius, v->base, v->x, (uint32_t)n, w->index + n);
-    w->windows.width = d->frame.width;
-    w->windows.height = d->frame.height;
-    w->windows.base_x = v->base_x;
-    w->windows.base_y = v->base_y;
-    load.channels = (int)channels;
-    store.channels = v->out->channels ? v->out->channels : 3;
-    for (r = first; r < last; r++) {
-        const unsigned char *codes = gmlp__row(v->base, v->y - v->base_y + r) + (v->x - v->base_x) * channels;
-        unsigned char *row = (unsigned char *)gmlp__row(v->out, r);
-        size_t count = 0;
-        if (d->network && d->mask == GMLP_MASK_SATURATED)
-            count = d->kernels->saturated(codes, load.channels, n, d->clip_margin, w->index);
-        else if (d->network)
-            for (; count < n; count++) w->index[count] = (uint32_t)count;
-        if (count < n) gmlp__convert_row(&d->convert, &load, &store, codes, row, n);
-        if (!count) continue;
-        if (d->fixed_point)
-            gmlp__fixed_entry(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, v->y + r), d->block + d->shape.b1,
-                              w->words);
-        gmlp__apply(d, w, codes, channels, v->x, v->y + r, count, row,
-                    (size_t)store.channels * gmlp_type_size(store.type));
+    const size_t channels = v->base->channels == 4 ? 4 : 3;
+    const unsigned char *codes = gmlp__view_codes(v, x, y);
+    const float *alpha = channels == 4 ? w->alpha : NULL;
+    const gmlp__storer *storer = d->domain.direct ? &d->coded : &d->convert.storer;
+    gmlp_span span;
+    size_t count = 0, i;
+    if (d->network && d->mask == GMLP_MASK_SATURATED)
+        count = d->kernels->saturated(codes, (int)channels, n, d->clip_margin, w->index);
+    else if (d->network) count = n;
+    if (count < n) gmlp__convert_light(&d->convert, codes, channels, n, w->plane[0], w->plane[1], w->plane[2]);
+    if (count) gmlp__apply(d, w, line, codes, channels, y, count, n);
+    for (i = 0; alpha && i < n; i++) w->alpha[i] = (float)codes[4 * i + 3] * (1.0f / 255.0f);
+    if (!v->sink) {
+        gmlp__store_pixels(storer, v->out, x - v->x, y - v->y, w->plane[0], w->plane[1], w->plane[2], alpha, n);
+        return 0;
     }
-    gmlp__free(&d->alloc, w, size);
+    gmlp__store_planes(storer, w->plane[0], w->plane[1], w->plane[2], n, w->span[0], w->span[1], w->span[2]);
+    span.x = x;
+    span.y = y;
+    span.n = (uint32_t)n;
+    span.r = w->span[0];
+    span.g = w->span[1];
+    span.b = w->span[2];
+    span.a = alpha;
+    return v->sink(v->user, &span);
+}
+
+/* Some rows, from y on. */
+static int gmlp__decode_block(const gmlp__view *v, gmlp__work *w, void *sums, uint32_t y, uint32_t rows) {
+    const gmlp_decoder *d = v->decoder;
+    uint32_t at, n, r, i;
+    for (r = 0; d->fixed_point && r < rows; r += n) {
+        float place[GMLP__BATCH];
+        n = rows - r < GMLP__BATCH ? rows - r : GMLP__BATCH;
+        for (i = 0; i < n; i++) place[i] = gmlp__place(d, 1, y + r + i);
+        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, place, n, d->block + d->shape.b1,
+                            w->rows + r * d->fixed.pairs);
+    }
+    for (at = 0; at < v->width; at += n) {
+        n = v->width - at < GMLP__STRIP ? v->width - at : GMLP__STRIP;
+        gmlp__windows_init(&w->windows, d->kernels, d->radius, v->base, v->x + at, n, sums);
+        w->windows.width = d->frame.width;
+        w->windows.height = d->frame.height;
+        w->windows.base_x = v->base_x;
+        w->windows.base_y = v->base_y;
+        w->windows.ring = v->ring;
+        for (r = 0; r < rows; r++)
+            if (gmlp__decode_strip(v, w, w->rows + r * d->fixed.pairs, v->x + at, y + r, n)) return 1;
+    }
+    return 0;
+}
+
+/* Rows first..last-1 of the rectangle. */
+static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32_t last, void *scratch) {
+    const gmlp_decoder *d = v->decoder;
+    gmlp__work *w = (gmlp__work *)gmlp__aligned(scratch);
+    void *sums = (unsigned char *)w + gmlp__work_size(d, w) - gmlp__windows_size(d->radius, GMLP__STRIP, 4);
+    uint32_t i, n;
+    if (d->mask == GMLP_MASK_ALL)
+        for (i = 0; i < GMLP__STRIP; i++) w->index[i] = i;
+    for (; first < last; first += n) {
+        n = last - first < GMLP__BLOCK ? last - first : GMLP__BLOCK;
+        if (gmlp__decode_block(v, w, sums, v->y + first, n)) return GMLP_E_CANCELLED;
+    }
     return GMLP_OK;
 }
 
 GMLP_DEF uint32_t gmlp_net_halo(const gmlp_net *net) {
-    return net->radius[0] > net->radius[1] ? net->radius[0] : net->radius[1];
+    return !net ? 0 : net->radius[0] > net->radius[1] ? net->radius[0] : net->radius[1];
 }
 
 /* Does the base hold the columns (rows) that those from..from+n-1 need? */
-static int gmlp__surrounded(uint32_t base_from, uint32_t base_n, uint32_t from, uint32_t n, uint32_t reach,
+static int gmlp__surrounded(uint32_t base_from, uint32_t base_n, uint32_t from, uint32_t n, uint32_t halo,
                             uint32_t all) {
-    const uint64_t begin = from > reach ? from - reach : 0, end = (uint64_t)from + n + reach;
+    const uint64_t begin = from > halo ? from - halo : 0, end = (uint64_t)from + n + halo;
     return base_from <= begin && (uint64_t)base_from + base_n >= (end < all ? end : all);
 }
 
-static int gmlp__outside(uint32_t at, uint32_t n, uint32_t all) { return at > all || n > all - at; }
-
-/* Views that can be read and written? */
-static gmlp_result gmlp__check_view(const gmlp__frame *f, const gmlp__view *v) {
-    const gmlp_image *base = v->base, *out = v->out;
+/* Are base's pixels to be had? */
+static gmlp_result gmlp__check_base(const gmlp__frame *f, const gmlp__view *v) {
     gmlp_image typed;
-    if (!base || !out) return GMLP_E_ARGUMENT;
-    typed = *base;
+    if (!v->base) return GMLP_E_ARGUMENT;
+    typed = *v->base;
     typed.space = GMLP_SRGB;
-    if (gmlp__check_image(&typed) || base->type != GMLP_U8) return GMLP_E_ARGUMENT;
-    typed = *out;
-    typed.space = GMLP_SRGB;
-    if (gmlp__check_image(&typed) || out->type != f->type) return GMLP_E_ARGUMENT;
-    if (f->network &&
-        (gmlp__outside(v->base_x, base->width, f->width) || gmlp__outside(v->base_y, base->height, f->height)))
+    if (gmlp__check_image(&typed) || typed.type != GMLP_U8) return GMLP_E_ARGUMENT;
+    if (f->network && (gmlp__outside(v->base_x, typed.width, f->width) ||
+                       (!v->ring && gmlp__outside(v->base_y, typed.height, f->height))))
         return GMLP_E_BASE_VIEW;
-    if (!gmlp__surrounded(v->base_x, base->width, v->x, out->width, 0, 0xffffffffu) ||
-        !gmlp__surrounded(v->base_y, base->height, v->y, out->height, 0, 0xffffffffu))
+    return GMLP_OK;
+}
+
+/* Is the view's rectangle to be had from its base? */
+static gmlp_result gmlp__check_rectangle(const gmlp__frame *f, const gmlp__view *v) {
+    const gmlp_image *base = v->base;
+    if (!v->width || !v->height) return GMLP_E_ARGUMENT;
+    if (!gmlp__surrounded(v->base_x, base->width, v->x, v->width, 0, 0xffffffffu) ||
+        (!v->ring && !gmlp__surrounded(v->base_y, base->height, v->y, v->height, 0, 0xffffffffu)) ||
+        (f->network && (v->x < f->x || gmlp__outside(v->x - f->x, v->width, f->columns))))
         return GMLP_E_OUT_VIEW;
-    if (f->network && (!gmlp__surrounded(v->base_x, base->width, v->x, out->width, f->reach, f->width) ||
-                       !gmlp__surrounded(v->base_y, base->height, v->y, out->height, f->reach, f->height)))
+    if (f->network && (!gmlp__surrounded(v->base_x, base->width, v->x, v->width, f->halo, f->width) ||
+                       (!v->ring && !gmlp__surrounded(v->base_y, base->height, v->y, v->height, f->halo, f->height))))
         return GMLP_E_HALO;
     return GMLP_OK;
 }
 
+/* Takes the view's size from out. */
+static gmlp_result gmlp__check_view(const gmlp__frame *f, gmlp__view *v) {
+    gmlp_result result = gmlp__check_base(f, v);
+    gmlp_image typed;
+    if (result) return result;
+    if (!v->out) return GMLP_E_ARGUMENT;
+    typed = *v->out;
+    typed.space = GMLP_SRGB;
+    if (gmlp__check_image(&typed) || typed.type != f->type) return GMLP_E_ARGUMENT;
+    v->width = typed.width;
+    v->height = typed.height;
+    return gmlp__check_rectangle(f, v);
+}
+
+/* Decodes a view that has been checked, on this thread. */
+static gmlp_result gmlp__decode_view(const gmlp__view *v, void *scratch) {
+    const size_t size = gmlp_decoder_scratch_size(v->decoder);
+    void *memory = scratch ? scratch : gmlp__alloc(&v->decoder->alloc, size);
+    const gmlp__fp_state fp = gmlp__fp_enter();
+    gmlp_result result = memory ? gmlp__decode_rows(v, 0, v->height, memory) : GMLP_E_MEMORY;
+    gmlp__fp_leave(fp);
+    if (!scratch) gmlp__free(&v->decoder->alloc, memory, size);
+    return result;
+}
+
 GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
-                                       uint32_t base_y, const gmlp_image *out, uint32_t x, uint32_t y) {
-    gmlp__fp_state fp;
+                                       uint32_t base_y, const gmlp_image *out, uint32_t x, uint32_t y, void *scratch) {
     gmlp__view v;
     gmlp_result result;
     if (!decoder) return GMLP_E_ARGUMENT;
+    memset(&v, 0, sizeof v);
     v.decoder = decoder;
     v.base = base;
     v.base_x = base_x;
@@ -5476,53 +5825,236 @@ GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_i
     v.x = x;
     v.y = y;
     result = gmlp__check_view(&decoder->frame, &v);
-    if (result) return result;
-    fp = gmlp__fp_enter();
-    result = gmlp__decode_rows(&v, 0, out->height);
-    gmlp__fp_leave(fp);
-    return result;
+    return result ? result : gmlp__decode_view(&v, scratch);
+}
+
+GMLP_DEF gmlp_result gmlp_decoder_sink(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
+                                       uint32_t base_y, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
+                                       gmlp_sink sink, void *user, void *scratch) {
+    gmlp__view v;
+    gmlp_result result;
+    if (!decoder || decoder->frame.type != GMLP_F32 || !sink) return GMLP_E_ARGUMENT;
+    memset(&v, 0, sizeof v);
+    v.decoder = decoder;
+    v.base = base;
+    v.base_x = base_x;
+    v.base_y = base_y;
+    v.x = x;
+    v.y = y;
+    v.width = width;
+    v.height = height;
+    v.sink = sink;
+    v.user = user;
+    result = gmlp__check_base(&decoder->frame, &v);
+    if (!result) result = gmlp__check_rectangle(&decoder->frame, &v);
+    return result ? result : gmlp__decode_view(&v, scratch);
 }
 
 typedef struct gmlp__decode_job {
     gmlp__view view;
-    gmlp_result result[GMLP__BANDS];
+    size_t count, scratch_size;
+    unsigned char *scratch;
 } gmlp__decode_job;
 
 static void gmlp__decode_band(void *ctx, size_t job) {
-    gmlp__decode_job *j = (gmlp__decode_job *)ctx;
-    const uint32_t height = j->view.out->height;
-    j->result[job] = gmlp__decode_rows(&j->view, gmlp__band(height, job), gmlp__band(height, job + 1));
+    const gmlp__decode_job *j = (const gmlp__decode_job *)ctx;
+    const uint64_t height = j->view.height;
+    gmlp__decode_rows(&j->view, (uint32_t)(height * job / j->count), (uint32_t)(height * (job + 1) / j->count),
+                      j->scratch + job * j->scratch_size);
 }
 
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_decode_opts *opts) {
+    gmlp_decode_opts o;
     gmlp_decoder *decoder;
     gmlp__decode_job job;
     gmlp__frame frame;
     gmlp_result result;
-    size_t i;
     if (!base || !out || !net || base->space != (net->method == GMLP_METHOD_NONE ? GMLP_SRGB : net->base_space))
         return GMLP_E_ARGUMENT;
+    memset(&o, 0, sizeof o);
+    if (opts) o = *opts;
     frame = gmlp__frame_of(net, out->type);
     if (!opts && frame.network && (base->width != frame.width || base->height != frame.height)) return GMLP_E_MISMATCH;
     memset(&job, 0, sizeof job);
     job.view.base = base;
     job.view.out = out;
-    if (opts) {
-        job.view.base_x = opts->base_x;
-        job.view.base_y = opts->base_y;
-        job.view.x = opts->x;
-        job.view.y = opts->y;
-    }
+    job.view.base_x = o.base_x;
+    job.view.base_y = o.base_y;
+    job.view.x = o.decoder.x = o.x;
+    job.view.y = o.y;
+    o.decoder.width = out->width;
     result = gmlp__check_view(&frame, &job.view); /* before tables are made */
-    if (result) return result;
-    result = gmlp_decoder_create(net, out->type, out->space, opts, &decoder);
+    if (!result) result = gmlp_decoder_create(net, out->type, out->space, &o.decoder, &decoder);
     if (result) return result;
     job.view.decoder = decoder;
-    gmlp__run(opts ? &opts->threads : NULL, gmlp__decode_band, &job, GMLP__BANDS);
-    for (i = 0; i < GMLP__BANDS && !result; i++) result = job.result[i];
+    job.count = !o.threads.parallel_for ? 1 : out->height < GMLP__BANDS ? out->height : GMLP__BANDS;
+    job.scratch_size = gmlp_decoder_scratch_size(decoder);
+    job.scratch = (unsigned char *)gmlp__alloc(&o.decoder.alloc, job.count * job.scratch_size);
+    if (job.scratch) gmlp__run(&o.threads, gmlp__decode_band, &job, job.count);
+    else result = GMLP_E_MEMORY;
+    gmlp__free(&o.decoder.alloc, job.scratch, job.count * job.scratch_size);
     gmlp_decoder_free(decoder);
     return result;
+}
+
+/* The memory is a ring: row y of the picture lies in its row y % capacity. */
+struct gmlp_stream {
+    gmlp_alloc alloc;
+    size_t size;                 /* of this whole block */
+    const gmlp_decoder *decoder;
+    gmlp_image ring;
+    uint32_t filled, dropped;    /* rows of base that have come; decoded rows that are done with */
+    gmlp_signature signature;
+    void *scratch;
+};
+
+GMLP_DEF gmlp_result gmlp_stream_create(const gmlp_decoder *decoder, const gmlp_stream_opts *opts,
+                                        gmlp_stream **stream) {
+    const uint32_t channels = opts && opts->channels ? (uint32_t)opts->channels : 3u;
+    size_t row, scratch, size;
+    uint64_t rows;
+    gmlp_stream *s;
+    if (!stream) return GMLP_E_ARGUMENT;
+    *stream = NULL;
+    if (!decoder || (channels != 3 && channels != 4)) return GMLP_E_ARGUMENT;
+    rows = (uint64_t)(opts && opts->rows ? opts->rows : 16u) + 2u * decoder->frame.halo;
+    if (rows > decoder->frame.height) rows = decoder->frame.height;
+    row = (size_t)decoder->frame.width * channels;
+    scratch = gmlp_decoder_scratch_size(decoder);
+    if (rows > ((size_t)-1 / 2 - sizeof *s - scratch) / row) return GMLP_E_MEMORY;
+    size = sizeof *s + scratch + (size_t)rows * row;
+    s = (gmlp_stream *)gmlp__alloc(opts ? &opts->alloc : NULL, size);
+    if (!s) return GMLP_E_MEMORY;
+    memset(s, 0, sizeof *s);
+    if (opts) s->alloc = opts->alloc;
+    s->size = size;
+    s->decoder = decoder;
+    s->scratch = s + 1;
+    s->ring.data = (unsigned char *)(s + 1) + scratch;
+    s->ring.width = decoder->frame.width;
+    s->ring.height = (uint32_t)rows;
+    s->ring.type = GMLP_U8;
+    s->ring.channels = (int)channels;
+    s->ring.space = GMLP_SRGB;
+    gmlp_signature_begin(&s->signature, decoder->frame.width, decoder->frame.height);
+    *stream = s;
+    return GMLP_OK;
+}
+
+GMLP_DEF void gmlp_stream_free(gmlp_stream *stream) {
+    gmlp_alloc alloc;
+    if (!stream) return;
+    alloc = stream->alloc;
+    gmlp__free(&alloc, stream, stream->size);
+}
+
+/* The first row of base that is still read. */
+static uint32_t gmlp__stream_top(const gmlp_stream *s) {
+    const uint32_t halo = s->decoder->frame.halo;
+    return s->dropped > halo ? s->dropped - halo : 0;
+}
+
+static uint32_t gmlp__stream_room(const gmlp_stream *s) {
+    const uint32_t left = s->decoder->frame.height - s->filled,
+                   room = s->ring.height - (s->filled - gmlp__stream_top(s));
+    return room < left ? room : left;
+}
+
+GMLP_DEF gmlp_result gmlp_stream_space(const gmlp_stream *stream, gmlp_image *rows) {
+    uint32_t at, wanted, room;
+    if (!stream || !rows) return GMLP_E_ARGUMENT;
+    wanted = rows->height;
+    room = gmlp__stream_room(stream);
+    at = stream->filled % stream->ring.height;
+    *rows = stream->ring;
+    rows->data = (void *)(uintptr_t)gmlp__row(&stream->ring, at);
+    if (room > stream->ring.height - at) room = stream->ring.height - at;
+    rows->height = wanted < room ? wanted : room;
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_stream_filled(gmlp_stream *stream, uint32_t n) {
+    gmlp_image rows;
+    if (!stream) return GMLP_E_ARGUMENT;
+    rows.height = n;
+    gmlp_stream_space(stream, &rows);
+    if (rows.height < n) return GMLP_E_BUFFER;
+    if (!n) return GMLP_OK;
+    gmlp_signature_rows(&stream->signature, &rows, stream->filled);
+    stream->filled += n;
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_stream_put(gmlp_stream *stream, const gmlp_image *rows) {
+    gmlp_image typed, part;
+    uint32_t y, n;
+    size_t row;
+    if (!stream || !rows) return GMLP_E_ARGUMENT;
+    typed = *rows;
+    typed.space = stream->ring.space;
+    if (gmlp__check_image(&typed) || typed.type != GMLP_U8 ||
+        (typed.channels == 4 ? 4 : 3) != stream->ring.channels || typed.width != stream->ring.width)
+        return GMLP_E_ARGUMENT;
+    if (typed.height > stream->decoder->frame.height - stream->filled) return GMLP_E_BASE_VIEW;
+    if (typed.height > gmlp__stream_room(stream)) return GMLP_E_BUFFER;
+    row = (size_t)typed.width * (size_t)stream->ring.channels;
+    for (y = 0; y < typed.height; y += part.height) {
+        part.height = typed.height - y;
+        gmlp_stream_space(stream, &part);
+        for (n = 0; n < part.height; n++)
+            memcpy((unsigned char *)part.data + n * row, gmlp__row(&typed, y + n), row);
+        gmlp_stream_filled(stream, part.height);
+    }
+    return GMLP_OK;
+}
+
+GMLP_DEF uint32_t gmlp_stream_ready(const gmlp_stream *stream) {
+    const uint32_t halo = stream->decoder->frame.halo;
+    const uint32_t whole = stream->filled == stream->decoder->frame.height ? stream->filled
+                         : stream->filled > halo                          ? stream->filled - halo
+                                                                          : 0;
+    return whole > stream->dropped ? whole - stream->dropped : 0;
+}
+
+GMLP_DEF gmlp_result gmlp_stream_rows(const gmlp_stream *stream, uint32_t y, const gmlp_image *out, void *scratch) {
+    gmlp__view v;
+    gmlp_result result;
+    if (!stream) return GMLP_E_ARGUMENT;
+    memset(&v, 0, sizeof v);
+    v.decoder = stream->decoder;
+    v.base = &stream->ring;
+    v.ring = stream->ring.height;
+    v.out = out;
+    v.x = stream->decoder->frame.x;
+    v.y = y;
+    result = gmlp__check_view(&stream->decoder->frame, &v);
+    if (!result && v.width != stream->decoder->frame.columns) result = GMLP_E_OUT_VIEW;
+    return result ? result : gmlp__decode_view(&v, scratch);
+}
+
+GMLP_DEF gmlp_result gmlp_stream_drop(gmlp_stream *stream, uint32_t n) {
+    if (!stream || n > gmlp_stream_ready(stream)) return GMLP_E_ARGUMENT;
+    stream->dropped += n;
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_stream_take(gmlp_stream *stream, const gmlp_image *out) {
+    gmlp_result result;
+    if (!stream || !out) return GMLP_E_ARGUMENT;
+    if (out->height > gmlp_stream_ready(stream)) return GMLP_E_OUT_VIEW;
+    result = gmlp_stream_rows(stream, stream->dropped, out, stream->scratch);
+    if (!result) stream->dropped += out->height;
+    return result;
+}
+
+GMLP_DEF gmlp_result gmlp_stream_check(const gmlp_stream *stream) {
+    uint8_t signature[GMLP_SIGNATURE_SIZE];
+    if (!stream) return GMLP_E_ARGUMENT;
+    if (stream->filled < stream->decoder->frame.height) return GMLP_E_TRUNCATED;
+    if (!stream->decoder->network) return GMLP_OK;
+    gmlp_signature_finish(&stream->signature, signature);
+    return gmlp_signature_match(signature, stream->decoder->signature) ? GMLP_OK : GMLP_E_OTHER_PICTURE;
 }
 
 /* ---------------------------------------------------------------------------------------

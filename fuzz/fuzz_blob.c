@@ -41,11 +41,11 @@ static void decode_some(gmlp_net *net) {
     for (less = 0; less < (hdr ? 2 : 1); less++, got = 0)
         for (isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_NEON; isa++) {
             if (!gmlp_isa_available(isa)) continue;
-            opts.isa = isa;
-            opts.headroom = less ? 0.5 : 0;
+            opts.decoder.isa = isa;
+            opts.decoder.headroom = less ? 0.5 : 0;
             memset(linear, 0, sizeof linear);
-            CHECK(gmlp_decoder_create(net, GMLP_F32, GMLP_SPACE_NONE, &opts, &decoder) == GMLP_OK);
-            CHECK(gmlp_decoder_rows(decoder, &base, 0, 0, &out, 0, 0) == GMLP_OK);
+            CHECK(gmlp_decoder_create(net, GMLP_F32, GMLP_SPACE_NONE, &opts.decoder, &decoder) == GMLP_OK);
+            CHECK(gmlp_decoder_rows(decoder, &base, 0, 0, &out, 0, 0, NULL) == GMLP_OK);
             if (!got++) {
                 memcpy(first, linear, sizeof first);
                 reached[decoder->fixed_point ? FIXED : FLOAT] += decoder->network != 0;

@@ -99,9 +99,9 @@ static fingerprint *make_fingerprint(int isa, gmlp_threads threads) {
         if (!f->result) f->result = gmlp_blob_read(f->blob[i], f->blob_size[i], NULL, &again, NULL);
         if (f->result) break;
         memset(&decode, 0, sizeof decode);
-        decode.isa = isa;
+        decode.decoder.isa = isa;
         decode.threads = threads;
-        decode.headroom = i == 5 ? 1.0 : 0.0;
+        decode.decoder.headroom = i == 5 ? 1.0 : 0.0;
         out = wide;
         out.data = f->wide16[i];
         f->result = gmlp_decode(&again, &base, &out, &decode);

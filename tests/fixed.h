@@ -30,8 +30,10 @@ static int fixed_fits(const gmlp_decoder *d) {
     const size_t pairs = f->pairs, columns = d->frame.width < COLUMNS ? d->frame.width : COLUMNS, rows = d->frame.height < ROWS ? d->frame.height : ROWS;
     int64_t h1[GMLP_MAX_WIDTH], h2[GMLP_MAX_WIDTH], least, most, w;
     size_t i, j, c;
-    for (i = 0; i < rows; i++)
-        gmlp__fixed_entry(d, d->coords.transpose ? 1 : 0, gmlp__place(d, 1, (uint32_t)i), d->block + d->shape.b1, lines + i * pairs);
+    for (i = 0; i < rows; i++) {
+        const float place = gmlp__place(d, 1, (uint32_t)i);
+        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, &place, 1, d->block + d->shape.b1, lines + i * pairs);
+    }
     for (j = 0; j < 2 * pairs; j++) {
         least = most = 0;
         fixed_ends(lines, rows, pairs, j, &least, &most);

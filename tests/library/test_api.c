@@ -129,7 +129,7 @@ static gmlp_result whole_way(const gmlp_alloc *alloc, sink *file) {
     memset(&convert, 0, sizeof convert);
     memset(&train, 0, sizeof train);
     memset(&decode, 0, sizeof decode);
-    convert.alloc = train.alloc = decode.alloc = *alloc;
+    convert.alloc = train.alloc = decode.decoder.alloc = *alloc;
     train.iterations = 2;
     train.batch = 16;
     train.width = 8;

@@ -61,7 +61,7 @@ static void check_against_reference(gmlp_net net, double tolerance) {
     const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
     for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
         gmlp_decode_opts opts = {0};
-        opts.isa = isa;
+        opts.decoder.isa = isa;
         if (!gmlp_isa_available(isa)) continue;
         assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
         for (uint32_t y = 0; y < H; y++)
@@ -278,12 +278,12 @@ static void roundings_find_room(void **state) {
         for (int isa = GMLP_ISA_SCALAR, runs = 0; isa <= GMLP_ISA_NEON; isa++) {
             gmlp_decode_opts opts = {0};
             gmlp_decoder *d;
-            opts.isa = isa;
+            opts.decoder.isa = isa;
             if (!gmlp_isa_available(isa)) continue;
-            assert_int_equal(gmlp_decoder_create(&net, GMLP_F32, GMLP_PROPHOTO_LINEAR, &opts, &d), GMLP_OK);
+            assert_int_equal(gmlp_decoder_create(&net, GMLP_F32, GMLP_PROPHOTO_LINEAR, &opts.decoder, &d), GMLP_OK);
             assert_int_equal(d->fixed_point, loud); /* nothing but roundings would be left of the other */
             if (d->fixed_point) assert_true(fixed_fits(d));
-            assert_int_equal(gmlp_decoder_rows(d, &base, 0, 0, &view, 0, 0), GMLP_OK);
+            assert_int_equal(gmlp_decoder_rows(d, &base, 0, 0, &view, 0, 0, NULL), GMLP_OK);
             gmlp_decoder_free(d);
             for (int i = 0; i < N * 3; i++) assert_true(fabs((double)out[i] - 1 - ref[i % 3] / 2) < 0.02);
             if (!runs++) memcpy(first, out, sizeof out);
@@ -422,7 +422,7 @@ static void parts_equal_the_whole(void **state) {
             gmlp_image to = all;
             to.data = part;
             to.height = 1;
-            assert_int_equal(gmlp_decoder_rows(decoder, &base, 0, 0, &to, 0, r), GMLP_OK);
+            assert_int_equal(gmlp_decoder_rows(decoder, &base, 0, 0, &to, 0, r, NULL), GMLP_OK);
             assert_memory_equal(part, whole + 3 * r * W, 6 * W);
         }
         gmlp_decoder_free(decoder);
@@ -530,7 +530,7 @@ static void hostile_weights_stay_in_range(void **state) {
         net.coords.col = 1e6f, net.coords.row_step = -1e6f;
         for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
             gmlp_decode_opts opts = {0};
-            opts.isa = isa;
+            opts.decoder.isa = isa;
             if (!gmlp_isa_available(isa)) continue;
             assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
             for (int i = 0; i < N * 3; i++) assert_true(out[i] >= -1e-6f && out[i] <= 1.0f + 1e-6f);
@@ -554,8 +554,8 @@ static void every_allocation_may_fail(void **state) {
     gmlp_decode_opts opts = {0};
     gmlp_result result = GMLP_E_MEMORY;
     size_t k;
-    opts.alloc.alloc = limited_alloc;
-    opts.alloc.free = limited_free;
+    opts.decoder.alloc.alloc = limited_alloc;
+    opts.decoder.alloc.free = limited_free;
     for (k = 0; k < 1000 && result; k++) {
         allocations_left = k;
         result = gmlp_decode(&net, &base, &view, &opts);

@@ -147,8 +147,8 @@ static void decodes_what_the_definition_says(void **state) {
             for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
                 const double stops = log2(net.content_max), weight = less ? 1 / stops : 1;
                 gmlp_decode_opts opts = {0};
-                opts.isa = isa;
-                opts.headroom = less ? 1 : 0;
+                opts.decoder.isa = isa;
+                opts.decoder.headroom = less ? 1 : 0;
                 if (!gmlp_isa_available(isa)) continue;
                 assert_true(stops > 1.5);
                 assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
@@ -191,7 +191,7 @@ static void pq_codes_are_signals(void **state) {
     assert_int_equal(gmlp_convert(&floats, &out, &convert), GMLP_OK);
     for (int i = 0; i < N * 3; i++) assert_true(abs(codes[i] - through[i]) <= 1);
     /* another white: the same light in other numbers */
-    opts.white_nits = 100;
+    opts.decoder.white_nits = 100;
     assert_int_equal(gmlp_decode(&net, &base, &out, &opts), GMLP_OK);
     for (int i = 0; i < N * 3; i++) assert_true(fabs(through[i] / 65535.0 - pq(light[i] * 100 / 10000.0)) < 2e-5);
     gmlp_net_free(&net);
@@ -292,15 +292,15 @@ static void less_headroom(void **state) {
     view.data = sdr;
     assert_int_equal(gmlp_convert(&base, &view, NULL), GMLP_OK);
     view.data = some;
-    opts.headroom = 20; /* more than the picture has */
+    opts.decoder.headroom = 20; /* more than the picture has */
     assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
     assert_memory_equal(some, full, sizeof full);
-    opts.headroom = 1e-4; /* next to none: the base */
+    opts.decoder.headroom = 1e-4; /* next to none: the base */
     assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
     for (int i = 0; i < N * 3; i++) assert_true(fabs(some[i] - sdr[i]) < 1e-3 * (1 + sdr[i]));
-    opts.headroom = -1;
+    opts.decoder.headroom = -1;
     assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_ARGUMENT);
-    opts.headroom = NAN;
+    opts.decoder.headroom = NAN;
     assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_ARGUMENT);
     gmlp_net_free(&net);
 }
@@ -315,7 +315,7 @@ static void parts_equal_the_whole(void **state) {
         gmlp_net net;
         make_pair(GMLP_SRGB, GMLP_ACESCG, &base, &hdr);
         net = train(&base, &hdr, preset, 0, GMLP_RELU);
-        opts.headroom = 2;
+        opts.decoder.headroom = 2;
         assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
         for (size_t k = 0; k < 4; k++) {
             gmlp_image to = {part, cuts[k][2], cuts[k][3], 0, GMLP_U16, 3, GMLP_REC2020_PQ};
@@ -343,7 +343,7 @@ static void wide_inputs(void **state) {
         for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++)
             for (int isa = GMLP_ISA_SCALAR, runs = 0; isa <= GMLP_ISA_NEON; isa++) {
                 gmlp_decode_opts opts = {0};
-                opts.isa = isa;
+                opts.decoder.isa = isa;
                 if (!gmlp_isa_available(isa)) continue;
                 net.input_mean = means[k];
                 net.input_range = ranges[r];
@@ -384,8 +384,8 @@ static void same_bytes_everywhere(void **state) {
                 opts.width = 16;
                 opts.iterations = 8;
                 opts.batch = 200;
-                opts.isa = decode.isa = isa;
-                decode.headroom = method == GMLP_METHOD_GAIN ? 1.5 : 0;
+                opts.isa = decode.decoder.isa = isa;
+                decode.decoder.headroom = method == GMLP_METHOD_GAIN ? 1.5 : 0;
                 if (runs) opts.threads.parallel_for = decode.threads.parallel_for = reversed_run;
                 assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_OK);
                 assert_int_equal(gmlp_blob_write(&net, again, sizeof again, &n), GMLP_OK);
@@ -556,8 +556,8 @@ static void every_allocation_may_fail(void **state) {
         opts.iterations = 1;
         opts.batch = 16;
         opts.width = 8;
-        opts.alloc.alloc = decode.alloc.alloc = limited_alloc;
-        opts.alloc.free = decode.alloc.free = limited_free;
+        opts.alloc.alloc = decode.decoder.alloc.alloc = limited_alloc;
+        opts.alloc.free = decode.decoder.alloc.free = limited_free;
         allocations_left = k;
         result = gmlp_train_hdr(&base, &hdr, &opts, &net, NULL);
         if (!result) result = gmlp_decode(&net, &base, &view, &decode);

@@ -238,7 +238,7 @@ static void test_tiling(void **state) {
             memset(&opts, 0, sizeof opts);
             opts.x = x;
             opts.y = y;
-            opts.isa = (int)isa;
+            opts.decoder.isa = (int)isa;
             assert_int_equal(gmlp_decode(&net, &base, &out, &opts), GMLP_OK);
             for (row = 0; row < h; row++)
                 assert_memory_equal(tile + row * w * 3, reference->wide16[0] + ((y + row) * PICTURE_W + x) * 3, w * 6);

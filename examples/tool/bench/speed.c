@@ -233,13 +233,12 @@ static int read_wide(const growing *file, pool *workers, char error[256]) {
         s.crop.width = s.width;
         s.crop.height = s.height;
         s.decoder = decoder;
-        s.reach = gmlp_net_halo(&net);
         s.type = GMLP_U16;
         s.workers = workers;
         s.write = count_rows;
         s.user = &done;
         bad = stream_run(&s, error);
-        if (!bad && (done != s.height || !gmlp_net_matches(&net, &s.signature))) {
+        if (!bad && (done != s.height || !s.belongs)) {
             error_text(error, "JPEG", "came back as another picture");
             bad = -1;
         }

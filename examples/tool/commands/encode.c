@@ -55,7 +55,7 @@ static void measure_band(void *user, size_t index) {
     decoded.type = GMLP_F32;
     decoded.space = GMLP_PROPHOTO_LINEAR;
     decoded.data = malloc((size_t)base.width * rows * 3 * sizeof(float));
-    if (decoded.data) status = gmlp_decoder_rows(m->decoder, &m->e->c.base.image, 0, 0, &decoded, 0, y);
+    if (decoded.data) status = gmlp_decoder_rows(m->decoder, &m->e->c.base.image, 0, 0, &decoded, 0, y, NULL);
     if (status) error_text(m->errors[index], m->e->c.out, "%s", gmlp_result_string(status));
     else metrics_psnr_rows(m->psnr, &wide, &base, &decoded, &m->sums[index], m->errors[index]);
     free(decoded.data);

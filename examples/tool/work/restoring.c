@@ -80,6 +80,8 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     gmlp_result status;
     int bad;
     r->workers = pool_create((int)r->threads);
+    r->opts.x = r->crop.x;
+    r->opts.width = r->crop.width;
     status = r->workers ? gmlp_decoder_create(&r->file.net, r->depth, r->to, &r->opts, &r->decoder) : GMLP_E_MEMORY;
     if (status) return error_text(error, r->in, "%s", gmlp_result_string(status)), -1;
     memset(&s, 0, sizeof s);
@@ -89,13 +91,12 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     s.height = r->height;
     s.crop = r->crop;
     s.decoder = r->decoder;
-    s.reach = gmlp_net_halo(&r->file.net);
     s.type = r->depth;
     s.workers = r->workers;
     s.write = write;
     s.user = user;
     bad = stream_run(&s, error);
-    r->belongs = gmlp_net_matches(&r->file.net, &s.signature);
+    r->belongs = s.belongs;
     if (bad || r->belongs || r->force) return bad;
     error_text(
         error, r->in,

@@ -13,7 +13,7 @@ typedef struct restoring {
     int to, depth;          /* gmlp_space and gmlp_type of what is made */
     int force, json;
     uint64_t threads;
-    gmlp_decode_opts opts;  /* of the decoder */
+    gmlp_decoder_opts opts;
     double began;
     carried file;
     picture_rows *rows;

@@ -11,18 +11,17 @@ typedef struct rectangle {
 } rectangle;
 
 typedef struct stream {
-    picture_rows *rows;          /* open, of a picture of width x height */
+    picture_rows *rows;          /* open, of a picture of width x height, which are the decoder's */
     const char *name;            /* the picture's, for error texts */
     uint32_t width, height;
-    rectangle crop;              /* what is decoded; within the picture */
+    rectangle crop;              /* what is decoded; within the picture. Its columns are the decoder's */
     const gmlp_decoder *decoder;
-    uint32_t reach;              /* gmlp_net_halo of its network */
     int type;                    /* that the decoder writes */
     pool *workers;
     /* Gets the decoded rows from the top on, packed; on any thread, but never on two at once. */
     int (*write)(void *user, const void *rows, uint32_t count, char error[256]);
     void *user;
-    gmlp_signature signature;    /* out: of the whole picture; not finished */
+    int belongs;                 /* out: the network to the pixels, if all rows could be read */
 } stream;
 
 /* Some rows are read while those above them are decoded and others above those are written. The
