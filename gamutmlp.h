@@ -3297,7 +3297,7 @@ typedef struct gmlp__trainer {
     uint32_t *place;                  /* of a slot's sample among them */
     uint64_t *out_of_gamut;
     double *rest, rest_error;         /* squared error of OG pixels that the network is not for */
-    int *failed;
+    float *rows;                      /* memory of the jobs for a run */
     gmlp__sample *samples;
     size_t sample_count;
     /* network */
@@ -3395,9 +3395,13 @@ typedef struct gmlp__rows {
 
 static size_t gmlp__pixel(const gmlp__loader *l) { return (size_t)l->channels * gmlp_type_size(l->type); }
 
+/* Bytes of a job's rows, and of the sums of its windows behind them. */
 static size_t gmlp__rows_size(const gmlp__trainer *t) {
     const size_t wide = gmlp__pixel(&t->load_wide), base = gmlp__pixel(&t->load_base);
     return GMLP__PAD(t->base->width) * (10 * sizeof(float) + 2 * sizeof(uint32_t) + (wide > base ? wide : base));
+}
+static size_t gmlp__rows_all(const gmlp__trainer *t) {
+    return gmlp__rows_size(t) + gmlp__windows_size(t->opts.radius, t->base->width, (size_t)t->load_base.channels);
 }
 
 /* Lays rows over zeroed memory. */
@@ -3415,25 +3419,27 @@ static void gmlp__rows_init(const gmlp__trainer *t, gmlp__rows *r, float *memory
     r->packed = (unsigned char *)(r->slot + row);
 }
 
-/* A job's rows, and extra bytes behind them, all 0. NULL and a note in t->failed if there is no memory. */
-static float *gmlp__rows_take(gmlp__trainer *t, size_t job, size_t extra, gmlp__rows *r) {
-    const size_t size = gmlp__rows_size(t) + extra;
-    float *memory = (float *)gmlp__alloc(&t->opts.alloc, size);
-    t->failed[job] = !memory;
-    if (!memory) return NULL;
-    memset(memory, 0, size);
-    gmlp__rows_init(t, r, memory);
-    return memory;
-}
-
-static void gmlp__rows_give(gmlp__trainer *t, float *memory, size_t extra) {
-    gmlp__free(&t->opts.alloc, memory, gmlp__rows_size(t) + extra);
-}
-
 /* Rows of the picture, in bands whose number depends on nothing but the picture. */
 #define GMLP__BANDS 64u
 static uint32_t gmlp__band(uint32_t height, size_t index) {
     return (uint32_t)((uint64_t)height * index / GMLP__BANDS);
+}
+
+/* A job's rows, all 0. */
+static void gmlp__rows_begin(const gmlp__trainer *t, size_t job, gmlp__rows *r) {
+    float *memory = t->rows + (t->opts.threads.parallel_for ? job : 0) * (gmlp__rows_all(t) / sizeof(float));
+    memset(memory, 0, gmlp__rows_all(t));
+    gmlp__rows_init(t, r, memory);
+}
+
+/* Runs a job for every band of rows. Their memory is taken before: on this thread. */
+static gmlp_result gmlp__run_bands(gmlp__trainer *t, void (*job)(void *ctx, size_t index)) {
+    const size_t size = (t->opts.threads.parallel_for ? GMLP__BANDS : 1) * gmlp__rows_all(t);
+    t->rows = (float *)gmlp__alloc(&t->opts.alloc, size);
+    if (!t->rows) return GMLP_E_MEMORY;
+    gmlp__run(&t->opts.threads, job, t, GMLP__BANDS);
+    gmlp__free(&t->opts.alloc, t->rows, size);
+    return GMLP_OK;
 }
 
 /* Values of n pixels of the original, and which of them are OG: how many. */
@@ -3479,9 +3485,8 @@ static size_t gmlp__candidates(const gmlp__trainer *t, uint32_t y, uint32_t *ind
 static void gmlp__count_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     gmlp__rows r;
-    float *memory = gmlp__rows_take(t, job, 0, &r);
     uint32_t y;
-    if (!memory) return;
+    gmlp__rows_begin(t, job, &r);
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         t->rank[y][0] = gmlp__candidates(t, y, r.index);
         if (gmlp__two_classes(t)) {
@@ -3489,7 +3494,6 @@ static void gmlp__count_job(void *ctx, size_t job) {
             t->rank[y][1] = t->base->width - t->rank[y][0];
         }
     }
-    gmlp__rows_give(t, memory, 0);
 }
 
 /* Is the pixel of this rank among those kept? Even spacing; *slot is its place. step is keep / total in 2^32ths,
@@ -3516,18 +3520,16 @@ static double gmlp__rest_error(const gmlp__rows *r, size_t n, size_t count) {
 
 static void gmlp__collect_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const size_t sums = gmlp__windows_size(t->opts.radius, t->base->width, (size_t)t->load_base.channels);
     gmlp__rows r;
-    float *memory = gmlp__rows_take(t, job, sums, &r);
     gmlp__windows windows;
     int32_t words[GMLP_WINDOWS][2 * GMLP__CHUNK], *const means[GMLP_WINDOWS] = {words[0], words[1]};
     const int classes = gmlp__two_classes(t);
     uint32_t y;
     size_t i, c, k, n, count;
-    if (!memory) return;
+    gmlp__rows_begin(t, job, &r);
     memset(words, 0, sizeof words);
     gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width,
-                       (char *)memory + gmlp__rows_size(t));
+                       (char *)r.base[0] + gmlp__rows_size(t));
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y), *wide = gmlp__row(t->wide, y);
         uint64_t rank[2], og = 0;
@@ -3573,20 +3575,17 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             }
         }
     }
-    gmlp__rows_give(t, memory, sums);
 }
 
 /* OG pixels of all rows of a band. */
 static void gmlp__out_of_gamut_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     gmlp__rows r;
-    float *memory = gmlp__rows_take(t, job, 0, &r);
     uint32_t y;
-    if (!memory) return;
+    gmlp__rows_begin(t, job, &r);
     t->out_of_gamut[job] = 0;
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++)
         t->out_of_gamut[job] += gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->width, &r);
-    gmlp__rows_give(t, memory, 0);
 }
 
 /* A random order (Fisher and Yates) in which training takes the samples as they lie: where each slot's is. Evenly
@@ -3610,10 +3609,9 @@ static void gmlp__margin_job(void *ctx, size_t job) {
     const size_t channels = (size_t)t->load_base.channels;
     double *error = t->rest + job * (GMLP__MARGINS + 1);
     gmlp__rows r;
-    float *memory = gmlp__rows_take(t, job, 0, &r);
     uint32_t y;
     size_t x, c;
-    if (!memory) return;
+    gmlp__rows_begin(t, job, &r);
     for (y = gmlp__band(height, job); y < gmlp__band(height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y);
         if (y % step) continue;
@@ -3632,24 +3630,19 @@ static void gmlp__margin_job(void *ctx, size_t job) {
             error[needed] += sum;
         }
     }
-    gmlp__rows_give(t, memory, 0);
 }
 
 /* The margin that leaves at most a 1000th of that error outside: a network takes away 9 of 10 parts of it, so
    what stays outside then weighs little. (A 200th was up to 0.15 dB worse.) */
 static gmlp_result gmlp__choose_margin(gmlp__trainer *t, int *margin) {
     const size_t size = GMLP__BANDS * (GMLP__MARGINS + 1) * sizeof(double);
-    int failed[GMLP__BANDS];
     double all = 0.0, inside = 0.0;
-    gmlp_result result = GMLP_OK;
+    gmlp_result result;
     size_t i;
-    t->failed = failed;
     t->rest = (double *)gmlp__alloc(&t->opts.alloc, size);
     if (!t->rest) return GMLP_E_MEMORY;
     memset(t->rest, 0, size);
-    gmlp__run(&t->opts.threads, gmlp__margin_job, t, GMLP__BANDS);
-    for (i = 0; i < GMLP__BANDS; i++)
-        if (failed[i]) result = GMLP_E_MEMORY;
+    result = gmlp__run_bands(t, gmlp__margin_job);
     for (i = 0; i < GMLP__BANDS * (GMLP__MARGINS + 1); i++) all += t->rest[i];
     for (*margin = 0; *margin < GMLP__MARGINS - 1; ++*margin) {
         for (i = 0; i < GMLP__BANDS; i++) inside += t->rest[i * (GMLP__MARGINS + 1) + (size_t)*margin];
@@ -3657,14 +3650,6 @@ static gmlp_result gmlp__choose_margin(gmlp__trainer *t, int *margin) {
     }
     gmlp__free(&t->opts.alloc, t->rest, size);
     return result;
-}
-
-/* Did a job of the last run lack memory? */
-static gmlp_result gmlp__jobs_result(const gmlp__trainer *t) {
-    size_t i;
-    for (i = 0; i < GMLP__BANDS; i++)
-        if (t->failed[i]) return GMLP_E_MEMORY;
-    return GMLP_OK;
 }
 
 /* How far from 0 and 255 the network's pixels reach, and how much training that takes. */
@@ -3683,10 +3668,8 @@ static gmlp_result gmlp__settle_margin(gmlp__trainer *t) {
 
 /* The candidates of each row and their ranks. */
 static gmlp_result gmlp__count(gmlp__trainer *t) {
-    gmlp_result result;
+    const gmlp_result result = gmlp__run_bands(t, gmlp__count_job);
     size_t i, k;
-    gmlp__run(&t->opts.threads, gmlp__count_job, t, GMLP__BANDS);
-    result = gmlp__jobs_result(t);
     for (i = 0; i < t->base->height && !result; i++)
         for (k = 0; k < 2; k++) {
             const uint64_t n = t->rank[i][k];
@@ -3718,8 +3701,7 @@ static gmlp_result gmlp__fill_samples(gmlp__trainer *t, gmlp_train_report *repor
     t->place = (uint32_t *)gmlp__alloc(&t->opts.alloc, places);
     if (t->samples && t->place) {
         gmlp__shuffle(t);
-        gmlp__run(&t->opts.threads, gmlp__collect_job, t, GMLP__BANDS);
-        result = gmlp__jobs_result(t);
+        result = gmlp__run_bands(t, gmlp__collect_job);
     }
     for (i = 0; i < GMLP__BANDS && !result; i++) {
         report->out_of_gamut += t->out_of_gamut[i];
@@ -3734,8 +3716,7 @@ static gmlp_result gmlp__look_further(gmlp__trainer *t, gmlp_train_report *repor
     gmlp_result result;
     size_t i;
     if (!t->family->finds_og || report->out_of_gamut || report->samples == report->saturated) return GMLP_OK;
-    gmlp__run(&t->opts.threads, gmlp__out_of_gamut_job, t, GMLP__BANDS);
-    result = gmlp__jobs_result(t);
+    result = gmlp__run_bands(t, gmlp__out_of_gamut_job);
     for (i = 0; i < GMLP__BANDS && !result; i++) report->out_of_gamut += t->out_of_gamut[i];
     return result;
 }
@@ -3743,12 +3724,10 @@ static gmlp_result gmlp__look_further(gmlp__trainer *t, gmlp_train_report *repor
 /* Chooses pixels and makes samples of them. */
 static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
     const size_t rank_size = (size_t)t->base->height * sizeof *t->rank;
-    int failed[GMLP__BANDS];
     uint64_t og[GMLP__BANDS] = {0};
     double rest[GMLP__BANDS] = {0};
     gmlp_result result = gmlp__settle_margin(t);
     if (result) return result;
-    t->failed = failed;
     t->out_of_gamut = og;
     t->rest = rest;
     t->rank = (uint64_t (*)[2])gmlp__alloc(&t->opts.alloc, rank_size);
@@ -4230,30 +4209,25 @@ static gmlp_result gmlp__search(gmlp__trainer *t, gmlp_train_report *report) {
 static void gmlp__brightest_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
     gmlp__rows r;
-    float *memory = gmlp__rows_take(t, job, 0, &r);
     uint32_t y, x;
     size_t c;
-    if (!memory) return;
+    gmlp__rows_begin(t, job, &r);
     for (y = gmlp__band(t->wide->height, job); y < gmlp__band(t->wide->height, job + 1); y++) {
         gmlp__load_row(&t->load_wide, gmlp__row(t->wide, y), t->wide->width, r.wide[0], r.wide[1], r.wide[2]);
         for (c = 0; c < 3; c++)
             for (x = 0; x < t->wide->width; x++)
                 if ((double)r.wide[c][x] > t->rest[job]) t->rest[job] = (double)r.wide[c][x]; /* not if it is NaN */
     }
-    gmlp__rows_give(t, memory, 0);
 }
 
 /* What the method takes from the original's brightest channel. */
 static gmlp_result gmlp__choose_by_light(gmlp__trainer *t) {
-    int failed[GMLP__BANDS];
     double rest[GMLP__BANDS] = {0}, brightest = 0.0;
     gmlp_result result;
     size_t i;
     if (!t->family->choose) return GMLP_OK;
-    t->failed = failed;
     t->rest = rest;
-    gmlp__run(&t->opts.threads, gmlp__brightest_job, t, GMLP__BANDS);
-    result = gmlp__jobs_result(t);
+    result = gmlp__run_bands(t, gmlp__brightest_job);
     for (i = 0; i < GMLP__BANDS; i++)
         if (rest[i] > brightest) brightest = rest[i];
     if (!result) t->family->choose(&t->opts, brightest, t->net);
@@ -5123,6 +5097,7 @@ static void gmlp__input_products(const gmlp_decoder *d, size_t i, const float *m
     size_t first = 0, j;
     for (j = 0; j < i; j++) first += 2 * (size_t)d->mlp.frequencies[j];
     for (j = 0; j < n && d->mlp.frequencies[i]; j++) d->kernels->encode(m[j], d->mlp.frequencies[i], f + j * ROW);
+    memset(f + n * ROW, 0, GMLP__SLACK * ROW * sizeof *f);
     /* a single row: the kernel reads, and ignores, the same one again */
     gmlp__product(d->kernels, f, n > 1 ? ROW : 0, 1, d->block + first * d->shape.wide, d->shape.wide, out,
                   d->shape.wide, n, 2 * (size_t)d->mlp.frequencies[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
@@ -5440,7 +5415,7 @@ static void gmlp__decoder_weights(gmlp_decoder *d, const gmlp_net *net, float *b
     size_t j;
     d->block = block;
     d->transposes = block + shape->count;
-    memset(block, 0, shape->count * sizeof(float));
+    memset(block, 0, (size_t)(end - block) * sizeof(float)); /* what pads layers is 0 */
     gmlp__pack(shape, net->weights, block);
     for (j = shape->w3; j < shape->b3; j++) block[j] *= scale->map_range;
     for (j = 0; j < 3; j++) /* exact product: safe to fuse */
