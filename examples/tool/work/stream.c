@@ -152,7 +152,7 @@ static void work(void *user, size_t index) {
 
 int stream_run(stream *s, char error[256]) {
     const gmlp_threads threads = pool_threads(s->workers);
-    const size_t base_row = (size_t)s->width * 3, out_row = (size_t)s->crop.width * 3 * gmlp_type_size(s->type);
+    const size_t base_row = (size_t)s->width * 3, out_row = (size_t)s->crop.width * gmlp_pixel_size(s->type, 3);
     const size_t fit = MEMORY / BANDS / (base_row + out_row), some = fit < 1 ? 1 : fit < MOST_ROWS ? fit : MOST_ROWS;
     const size_t rows = some < s->reach ? s->reach : some, base_rows = rows + 2 * (size_t)s->reach,
                  size = base_rows * base_row + rows * out_row;
