@@ -38,13 +38,23 @@ static void test_version(void **state) {
 
 static void test_type_sizes(void **state) {
     (void)state;
-    assert_int_equal(gmlp_type_size(GMLP_U8), 1);
-    assert_int_equal(gmlp_type_size(GMLP_U16), 2);
-    assert_int_equal(gmlp_type_size(GMLP_F16), 2);
-    assert_int_equal(gmlp_type_size(GMLP_F32), 4);
-    assert_int_equal(gmlp_type_size(0), 0);
-    assert_int_equal(gmlp_type_size(5), 0);
-    assert_int_equal(gmlp_type_size(-1), 0);
+    for (int channels = 1; channels <= 4; channels++) {
+        const size_t n = channels == 2 ? 0 : (size_t)channels; /* no image has two, planes have samples */
+        assert_int_equal(gmlp_pixel_size(GMLP_U8, channels), n);
+        assert_int_equal(gmlp_pixel_size(GMLP_U16, channels), 2 * n);
+        assert_int_equal(gmlp_pixel_size(GMLP_F16, channels), 2 * n);
+        assert_int_equal(gmlp_pixel_size(GMLP_F32, channels), 4 * n);
+        assert_int_equal(gmlp_pixel_size(GMLP_BGRA8, channels), channels == 4 ? 4 : 0);
+        assert_int_equal(gmlp_pixel_size(GMLP_RGB10A2, channels), channels == 4 ? 4 : 0);
+        assert_int_equal(gmlp_pixel_size(GMLP_R11G11B10F, channels), channels == 3 ? 4 : 0);
+        assert_int_equal(gmlp_pixel_size(GMLP_RGB9E5, channels), channels == 3 ? 4 : 0);
+    }
+    for (int type = GMLP_BGRA8; type <= GMLP_RGB9E5; type++) assert_int_equal(gmlp_pixel_size(type, 0), 4);
+    assert_int_equal(gmlp_pixel_size(GMLP_U16, 0), 6);
+    assert_int_equal(gmlp_pixel_size(GMLP_U16, 5), 0);
+    assert_int_equal(gmlp_pixel_size(GMLP_U16, -1), 0);
+    assert_int_equal(gmlp_pixel_size(0, 3), 0);
+    assert_int_equal(gmlp_pixel_size(9, 0), 0);
 }
 
 static void test_instruction_sets(void **state) {
@@ -270,7 +280,7 @@ static void test_bad_views(void **state) {
             case 3: bad.width = 65536; break;
             case 4: bad.height = 65536; break;
             case 5: bad.type = 0; break;
-            case 6: bad.type = 5; break;
+            case 6: bad.type = 9; break;
             case 7: bad.channels = 2; break;
             case 8: bad.channels = 5; break;
             default: bad.space = 1000; break;
