@@ -6,27 +6,38 @@
    Every other file includes it without the define. C99 or C++11, no dependency but
    the C standard library.
 
-   A wide-gamut picture is reduced to 8-bit sRGB, which every viewer opens. A network of a
-   few kilobytes, trained on that very picture, travels in the file's metadata. From the
-   file alone it gives back the colours that the reduction clipped.
+   A wide-gamut picture is reduced to 8-bit sRGB, which every viewer opens. A network of a few
+   kilobytes, trained on that very picture, travels in the metadata of its JPEG or PNG file. With it
+   the file gives back the colours that the reduction clipped. The pixels of files are read and
+   written by your JPEG or PNG library: this one only puts the network in and takes it out.
 
+   There, from a 16-bit original to a PNG file with its network:
       gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO };
       gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB };
+      uint8_t blob[4096];                                   // HDR: 5120
+      size_t blob_size, png_size;
+      const uint8_t *png;
       gmlp_net net;
-      gmlp_reduce(&wide, &base, NULL, NULL);             // pixels8 = clipped sRGB
-      gmlp_train(&base, &wide, NULL, &net, NULL);        // a quarter of a second
-      gmlp_blob_write(&net, bytes, sizeof bytes, &size); // at most 4096 bytes by default
-      gmlp_png_embed(png, png_size, bytes, size, NULL, &writer, NULL);
+      gmlp_reduce(&wide, &base, NULL, NULL);                // fills pixels8
+      gmlp_train(&base, &wide, NULL, &net, NULL);           // a quarter of a second
+      gmlp_blob_write(&net, blob, sizeof blob, &blob_size); // the network as bytes
       gmlp_net_free(&net);
-   and later
-      gmlp_open(png, png_size, NULL, &net, NULL);        // the network in the file's bytes
-      gmlp_net_check(&net, &base);                       // base: the file's pixels, as your PNG reader gives them
-      gmlp_decode(&net, &base, &wide, NULL);
-      gmlp_net_free(&net);
-   These calls return a gmlp_result; 0 is success. examples/quickstart.c is the whole of it.
+      png = your_png_writer(pixels8, &png_size);
+      gmlp_png_embed(png, png_size, blob, blob_size, NULL, &writer, NULL);  // your callback writes the file
 
-   HDR is the same with another training: gmlp_train_hdr(&sdr, &hdr, NULL, &net, NULL) of an SDR and an HDR rendition
-   of one picture, the SDR one travels, gmlp_decode gives the HDR one back.
+   Back, from the bytes of that file alone:
+      gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB };
+      gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO };
+      gmlp_net net;
+      your_png_reader(file, file_size, pixels8);
+      gmlp_open(file, file_size, NULL, &net, NULL);         // the network in the file
+      if (gmlp_net_check(&net, &base) == GMLP_OK)           // are these still the pixels it was trained on?
+          gmlp_decode(&net, &base, &wide, NULL);            // fills pixels16
+      gmlp_net_free(&net);
+
+   Check the results of the others, too: examples/quickstart.c is a whole program. Two calls differ for HDR: you bring
+   an SDR and an HDR rendition of one picture instead of gmlp_reduce, and gmlp_train_hdr(&sdr, &hdr, NULL, &net, NULL)
+   trains. The SDR one travels, gmlp_decode gives the HDR one back.
 
    TABLE OF CONTENTS  (search for the marker)
       Manual             below
@@ -771,8 +782,8 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 /* =======================================================================================
    IMPLEMENTATION. Users of the library stop reading here.
    ======================================================================================= */
-#if defined(GAMUTMLP_IMPLEMENTATION) && !defined(GMLP__PASS) && !defined(GMLP__IMPLEMENTED)
-#define GMLP__IMPLEMENTED
+#if defined(GAMUTMLP_IMPLEMENTATION) && !defined(GMLP__PASS) && !defined(GAMUTMLP_IMPLEMENTED)
+#define GAMUTMLP_IMPLEMENTED
 
 /* ---------------------------------------------------------------------------------------
    >>platform: attributes, checked arithmetic, floating-point state, bytes, CPU
@@ -6568,6 +6579,82 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 
 #ifdef __cplusplus
 }
+#endif
+
+/* No internal macro stays defined. The library's own tests keep them. */
+#ifndef GMLP__KEEP_MACROS
+#undef GMLP__APP_HEAD
+#undef GMLP__ARM64
+#undef GMLP__BAND
+#undef GMLP__BANDS
+#undef GMLP__CHUNK
+#undef GMLP__CODE8_ERROR
+#undef GMLP__COM_HEAD
+#undef GMLP__COM_PIECE
+#undef GMLP__FPCR
+#undef GMLP__FP_OWN
+#undef GMLP__GAMUT_TOLERANCE
+#undef GMLP__HAS_AVX2
+#undef GMLP__HAS_AVX512
+#undef GMLP__HAS_NEON
+#undef GMLP__HAS_SSE41
+#undef GMLP__HAS_WASM
+#undef GMLP__HLG_A
+#undef GMLP__HLG_B
+#undef GMLP__HLG_C
+#undef GMLP__HLG_NITS
+#undef GMLP__ICC_SIZE
+#undef GMLP__ID
+#undef GMLP__ID_SIZE
+#undef GMLP__INLINE
+#undef GMLP__INSIDE_WEIGHT
+#undef GMLP__ITXT_KEYWORD
+#undef GMLP__ITXT_XMP
+#undef GMLP__JPEG_MAX
+#undef GMLP__KNEE_HIGH
+#undef GMLP__KNEE_LOW
+#undef GMLP__LADDER
+#undef GMLP__LARGEST
+#undef GMLP__LN2
+#undef GMLP__MAP_E
+#undef GMLP__MARGINS
+#undef GMLP__MAX_SAMPLES
+#undef GMLP__MAX_SHARDS
+#undef GMLP__MOST_BUDGET
+#undef GMLP__MOST_LIGHT
+#undef GMLP__NOINLINE
+#undef GMLP__NUMBERS
+#undef GMLP__PAD
+#undef GMLP__PARTS
+#undef GMLP__PASS_AVX2
+#undef GMLP__PASS_AVX512
+#undef GMLP__PASS_NEON
+#undef GMLP__PASS_SCALAR
+#undef GMLP__PASS_SSE41
+#undef GMLP__PASS_WASM
+#undef GMLP__POLAR_STEPS
+#undef GMLP__PORTION
+#undef GMLP__PQ_C1
+#undef GMLP__PQ_C2
+#undef GMLP__PQ_C3
+#undef GMLP__PQ_M1
+#undef GMLP__PQ_M2
+#undef GMLP__PQ_NITS
+#undef GMLP__PREFETCH
+#undef GMLP__RESTRICT
+#undef GMLP__SEGMENT
+#undef GMLP__SLACK
+#undef GMLP__SSE2
+#undef GMLP__TARGET_BUDGET
+#undef GMLP__TRUNCATE16
+#undef GMLP__UNUSED
+#undef GMLP__WHITE_NITS
+#undef GMLP__X64
+#undef GMLP__XMP_END
+#undef GMLP__XMP_ID
+#undef GMLP__XMP_ID_SIZE
+#undef GMLP__XMP_OPEN
+#undef GMLP__XMP_PROPERTY
 #endif
 #endif /* GAMUTMLP_IMPLEMENTATION */
 
