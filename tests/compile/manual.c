@@ -92,7 +92,7 @@ static double error_of(void *a, void *b) {
         const double d = (double)light[0][i] - (double)light[1][i];
         sum += d * d;
     }
-    return sum / samples;
+    return sum / (double)samples;
 }
 
 static size_t there(uint16_t *pixels16, uint8_t *pixels8) {
