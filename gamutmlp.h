@@ -35,9 +35,9 @@
           gmlp_decode(&net, &base, &wide, NULL);            // fills pixels16
       gmlp_net_free(&net);
 
-   Check the results of the others, too: examples/quickstart.c is a whole program. Two calls differ for HDR: you bring
-   an SDR and an HDR rendition of one picture instead of gmlp_reduce, and gmlp_train_hdr(&sdr, &hdr, NULL, &net, NULL)
-   trains. The SDR one travels, gmlp_decode gives the HDR one back.
+   Most results are ignored here; a program checks them all, as examples/quickstart.c does. For HDR there is no
+   gmlp_reduce: you bring an SDR and an HDR rendition of one picture. gmlp_train_hdr(&sdr, &hdr, NULL, &net, NULL)
+   trains, the SDR one travels, and gmlp_decode gives the HDR one back.
 
    TABLE OF CONTENTS  (search for the marker)
       Manual             below
@@ -55,8 +55,8 @@
       >>png              carry a blob in a PNG file
       then the implementation, the same sections in the same order, between
       >>platform         attributes, checked arithmetic, floating-point state, bytes, CPU
-      >>kernels          the vector code, compiled once per instruction set by this file
-                         including itself
+      >>kernels          the vector code: the implementation includes this file again for each
+                         instruction set, and compiles this part alone
 
    MANUAL
 
@@ -352,9 +352,8 @@ typedef struct gmlp_gamut_report {
 GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
                                  const gmlp_convert_opts *opts, gmlp_gamut_report *report);
 
-/* Writes width * height bytes to mask, row after row: 1 for an OG pixel of wide, else 0. Colours on the boundary, such
-   as white, may come out up to 1e-6 outside [0,1] by rounding alone; so far counts as inside. On failure mask is as it
-   was. */
+/* Writes width * height bytes to mask, row after row: 1 for an OG pixel of wide, else 0. Up to 1e-6 outside [0,1] still
+   counts as inside: rounding alone can move white so far. On failure mask is as it was. */
 GMLP_DEF gmlp_result gmlp_out_of_gamut_mask(const gmlp_image *wide, uint8_t *mask, const gmlp_convert_opts *opts);
 
 /* 1 if this pixel of a base is saturated with this clip margin, else 0. */
@@ -565,21 +564,22 @@ typedef int (*gmlp_progress)(void *user, uint32_t step, uint32_t steps);
 /* Zero in a field means its default; where none is named, the preset's, of the table below. */
 typedef struct gmlp_train_opts {
     int preset;              /* gmlp_preset */
-    int method;              /* HDR alone: GMLP_METHOD_DIFFERENCE to _DIRECT; 0: DIFFERENCE, with preset PAPER GAMMA */
+    int method;              /* HDR alone: GMLP_METHOD_DIFFERENCE to _DIRECT; 0: DIFFERENCE,
+                                or GAMMA if preset is PAPER */
     double white_nits;       /* cd/m2 of linear 1.0 in PQ and HLG originals and, for HDR, in all, 0..10000; 0: 203
-                                (ITU-R BT.2408), for HDR with PAPER 100 */
+                                (ITU-R BT.2408); for HDR, if preset is PAPER: 100 */
     double signal_max;       /* HDR: the linear light whose signal is 1, 0.001..1000000; brighter light is cut to it.
-                                0: 10000 / white_nits, or the original's brightest channel if that is more; with PAPER
-                                1000 / white_nits */
-    int clip_margin;         /* codes, 1..63; 0: chosen from the picture. That gives 0 for a lossless base; of a
-                                JPEG 5 to 63, since compression moves clipped codes inwards. Not for PAPER and HDR */
+                                0: 10000 / white_nits, or the original's brightest channel if that is more; if
+                                preset is PAPER: 1000 / white_nits */
+    int clip_margin;         /* codes, 1..63; 0: chosen from the picture. The choice is 0 for a lossless base and 5 to
+                                63 for a JPEG, as compression moves clipped codes inwards. Not for PAPER and HDR */
     int adaptation;          /* gmlp_adaptation: the one that base was made with, by gmlp_reduce or another program. If
                                 it is another one, colours that were in gamut come back slightly shifted */
     uint64_t seed;           /* of the starting weights and the samples' order; any number, 0 is one as well */
     uint32_t iterations;     /* steps of training, 1 or more */
     uint32_t batch;          /* samples a step, 1..1048576 */
-    int width;               /* neurons in each hidden layer, 8, 16, 24 ... 128. 0: with a budget the widest for which
-                                it leaves 3.6 bits a weight, else the preset's */
+    int width;               /* neurons in each hidden layer, 8, 16, 24 ... 128. 0: with a budget the widest whose
+                                weights get 3.6 bits each of it, else the preset's */
     uint8_t frequencies[GMLP_INPUTS]; /* of the inputs, 0..16; all 0: the preset's */
     uint8_t radius[GMLP_WINDOWS]; /* in pixels, 1..7, of windows whose inputs have frequencies. PAPER has none */
     int activation;          /* gmlp_activation; 0: GMLP_RELU */
@@ -591,12 +591,12 @@ typedef struct gmlp_train_opts {
     int optimizer;           /* gmlp_optimizer */
     int schedule;            /* gmlp_schedule */
     double learning_rate;    /* Adam's, below 1000; 0: see the table */
-    double muon_learning_rate; /* Muon's: how far a step moves W1 and W2 in every singular direction; below 1000 */
+    double muon_learning_rate; /* Muon's: the singular values of what a step adds to W1 or W2; below 1000 */
     double beta2;            /* Adam's: how slowly the mean of squared gradients forgets, below 1. (beta1 is 0.9,
                                 epsilon 1e-8, Muon's momentum 0.9) */
     const gmlp_net *start;   /* take its weights as the starting ones: a net of the same method, inputs, mlp and radii.
-                                Read during the call only. Not with target_psnr. NULL: random ones; for HDR with PAPER
-                                and GAMMA those that come with the library */
+                                Read during the call only. Not with target_psnr. NULL: random ones; for HDR with PAPER,
+                                GAMMA and that preset's shape those that come with the library */
     int isa;                 /* gmlp_isa; 0: the best there is */
     gmlp_threads threads;    /* 0: none */
     gmlp_alloc alloc;        /* of the net and of all that training needs; 0: GMLP_MALLOC */
@@ -643,8 +643,8 @@ typedef struct gmlp_train_report {
    [0,1]. Both are only read; a fourth channel is not looked at.
 
    Up to 1048576 of the pixels that the network is for are kept as samples, at 44 bytes each (PAPER: every fifth OG
-   pixel and every fiftieth other one, in a picture of any size). In the loss of saturated pixels those that were not OG
-   have a quarter of the weight.
+   pixel and every fiftieth other one, in a picture of any size). If the network is for saturated pixels, the errors of
+   those that were not OG count a quarter.
 
    On success net, which is overwritten without being freed, owns its weights: gmlp_net_free. If no pixel of wide is OG,
    nothing is trained, and the net's method is GMLP_METHOD_NONE. On failure net is zeroed, and report holds what was
@@ -824,7 +824,7 @@ typedef struct gmlp_embed_opts {
    and a PNG's may be compressed. out->write is called several times, with one portion after the other. If the result is
    any of these but the last, nothing has been written:
       GMLP_E_ARGUMENT                  the blob is not intact, or no carrier is one of this format
-      GMLP_E_FORMAT, GMLP_E_TRUNCATED  jpeg is not a JPEG file, or not a whole one
+      GMLP_E_FORMAT, GMLP_E_TRUNCATED  jpeg is not a JPEG file, or ends too early
       GMLP_E_LIMIT                     XMP was the only carrier, and has no room
       GMLP_E_WRITE                     write returned nonzero */
 GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *blob, size_t blob_size,
