@@ -2380,11 +2380,11 @@ GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
     gmlp_result result;
     size_t bands, i;
     memset(&v, 0, sizeof v);
+    if (report) memset(report, 0, sizeof *report);
     if (!wide || !base) return GMLP_E_ARGUMENT;
     v.wide = wide;
     v.base = base;
     if (!report) return gmlp__reduce_all(&v, opts);
-    memset(report, 0, sizeof *report);
     result = gmlp__check_image(wide);
     if (result) return result;
     bands = (wide->height + GMLP__BAND - 1) / GMLP__BAND;
@@ -4361,11 +4361,11 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     gmlp_train_report unused;
     gmlp__fp_state fp;
     gmlp_result result;
+    if (!report) report = &unused;
+    memset(report, 0, sizeof *report);
     if (!net) return GMLP_E_ARGUMENT;
     memset(net, 0, sizeof *net);
     memset(&t, 0, sizeof t);
-    if (!report) report = &unused;
-    memset(report, 0, sizeof *report);
     if (gmlp__check_pair(base, wide) || base->type != GMLP_U8 || !gmlp__base_ok(family, base->space) ||
         !gmlp__resolve_train(opts, family, &t.opts, t.effort))
         return GMLP_E_ARGUMENT;
