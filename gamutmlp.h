@@ -6,27 +6,38 @@
    Every other file includes it without the define. C99 or C++11, no dependency but
    the C standard library.
 
-   A wide-gamut picture is reduced to 8-bit sRGB, which every viewer opens. A network of a
-   few kilobytes, trained on that very picture, travels in the file's metadata. From the
-   file alone it gives back the colours that the reduction clipped.
+   A wide-gamut picture is reduced to 8-bit sRGB, which every viewer opens. A network of a few
+   kilobytes, trained on that very picture, travels in the metadata of its JPEG or PNG file. With it
+   the file gives back the colours that the reduction clipped. The pixels of files are read and
+   written by your JPEG or PNG library: this one only puts the network in and takes it out.
 
+   There, from a 16-bit original to a PNG file with its network:
       gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO };
       gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB };
+      uint8_t blob[4096];                                   // HDR: 5120
+      size_t blob_size, png_size;
+      const uint8_t *png;
       gmlp_net net;
-      gmlp_reduce(&wide, &base, NULL, NULL);             // pixels8 = clipped sRGB
-      gmlp_train(&base, &wide, NULL, &net, NULL);        // a quarter of a second
-      gmlp_blob_write(&net, bytes, sizeof bytes, &size); // at most 4096 bytes by default
-      gmlp_png_embed(png, png_size, bytes, size, NULL, &writer, NULL);
+      gmlp_reduce(&wide, &base, NULL, NULL);                // fills pixels8
+      gmlp_train(&base, &wide, NULL, &net, NULL);           // a quarter of a second
+      gmlp_blob_write(&net, blob, sizeof blob, &blob_size); // the network as bytes
       gmlp_net_free(&net);
-   and later
-      gmlp_open(png, png_size, NULL, &net, NULL);        // the network in the file's bytes
-      gmlp_net_check(&net, &base);                       // base: the file's pixels, as your PNG reader gives them
-      gmlp_decode(&net, &base, &wide, NULL);
-      gmlp_net_free(&net);
-   These calls return a gmlp_result; 0 is success. examples/quickstart.c is the whole of it.
+      png = your_png_writer(pixels8, &png_size);
+      gmlp_png_embed(png, png_size, blob, blob_size, NULL, &writer, NULL);  // your callback writes the file
 
-   HDR is the same with another training: gmlp_train_hdr(&sdr, &hdr, NULL, &net, NULL) of an SDR and an HDR rendition
-   of one picture, the SDR one travels, gmlp_decode gives the HDR one back.
+   Back, from the bytes of that file alone:
+      gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB };
+      gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO };
+      gmlp_net net;
+      your_png_reader(file, file_size, pixels8);
+      gmlp_open(file, file_size, NULL, &net, NULL);         // the network in the file
+      if (gmlp_net_check(&net, &base) == GMLP_OK)           // are these still the pixels it was trained on?
+          gmlp_decode(&net, &base, &wide, NULL);            // fills pixels16
+      gmlp_net_free(&net);
+
+   Most results are ignored here; a program checks them all, as examples/quickstart.c does. For HDR there is no
+   gmlp_reduce: you bring an SDR and an HDR rendition of one picture. gmlp_train_hdr(&sdr, &hdr, NULL, &net, NULL)
+   trains, the SDR one travels, and gmlp_decode gives the HDR one back.
 
    TABLE OF CONTENTS  (search for the marker)
       Manual             below
@@ -44,39 +55,57 @@
       >>png              carry a blob in a PNG file
       then the implementation, the same sections in the same order, between
       >>platform         attributes, checked arithmetic, floating-point state, bytes, CPU
-      >>kernels          the vector code, compiled once per instruction set by this file
-                         including itself
+      >>kernels          the vector code: the implementation includes this file again for each
+                         instruction set, and compiles this part alone
 
    MANUAL
 
-   Words. *Base*: the 8-bit picture that travels. *Blob*: the network's bytes. *Carrier*: the
-   place in a container that holds them. *OG*: out of gamut, a pixel of the original with some
-   linear sRGB channel outside [0,1], unless all three are below 0 or all three above 1.
-   *Saturated*: what a decoder can see of that, a pixel of the base with some code within
-   the blob's margin of 0 or 255, pure black and pure white left out. *Encoding*: the
-   sinusoids. *Wide space*: the space the original was in, to which decoding returns. *Window*: the pixels of the base
-   around a pixel, whose mean the network sees besides the pixel; its *reach* is how far they lie. *Signal* (HDR): the
-   PQ curve of light / signal_max.
+   Words, each used in one sense only.
+      base        the 8-bit picture in the file: sRGB, for HDR also Display P3 or Rec. 709
+      original    the wide-gamut or HDR picture that the network is trained to give back; *wide space*: its colour space
+      linear      in proportion to light; 1.0 is the white of the colour space (>>color)
+      OG          out of gamut, a pixel of the original that sRGB cannot hold: in linear sRGB some channel is outside
+                  [0,1]. Not counted: all three below 0, or all three above 1: too dark or too bright, not too vivid
+      saturated   a pixel of the base that clipping may have changed: some code is within the *clip margin* of 0 or of
+                  255. Not counted: pure black and white. Decoders go by this; they cannot tell which pixels were OG
+      net         a trained network with all that decoding needs besides the base's pixels: gmlp_net
+      blob        a net as bytes
+      carrier     a place for a blob in a file: a comment, a text, a chunk, an application segment
+      features    the sines and cosines that a network's inputs are turned into (>>encoding)
+      window      a square of base pixels around a pixel; the network gets their mean as well as the pixel
+      halo        how many pixels to every side of a pixel its network reads: the largest window's radius
+      signal      HDR, a number in 0..1: the PQ code (SMPTE ST 2084) of light / signal_max
 
-   Memory. Functions that allocate take a gmlp_alloc (NULL: GMLP_MALLOC). They take nothing
-   in proportion to a number in untrusted bytes before that number is checked.
+   Errors. Functions that can fail return a gmlp_result; 0 is success. Parameters called opts, report, err or alloc may
+   be NULL, and so may the pointers that a function's text says it of. For any other NULL the result is GMLP_E_ARGUMENT;
+   functions without a gmlp_result do not look. A function that fills a net or a pointer overwrites what is there
+   without freeing it, and sets it to zero or NULL on failure. No memory stays allocated after a failure.
 
-   Threads. There is no global state. Any function may run on any thread at the same time as
-   any other, as long as they do not write the same object. Functions that can use several
-   threads take a gmlp_threads hook; without one they stay on the caller's.
+   Memory. Functions that allocate take a gmlp_alloc, or use GMLP_MALLOC and GMLP_FREE if it is NULL or zero. A net and
+   a decoder keep a copy of it for as long as they live. Its hooks run on the thread that called the library, never in a
+   job of gmlp_threads. If several threads call the library with one allocator, it has to be safe for that.
 
-   Determinism. The same input, options and seed give the same bytes on every instruction
-   set, thread count and tiling, whatever the caller's rounding mode or denormal flags are.
-   Needs IEEE 754 arithmetic in the declared precision: under -ffast-math, /fp:fast or x87 the implementation does not
-   compile, unless GMLP_ALLOW_FAST_MATH gives the promise up.
+   Threads. There is no global state. Any calls may run at the same time, as long as none of them writes a picture, a
+   net or other object that another one uses. A decoder is not written by decoding: threads may share it. Where there is
+   a gmlp_threads hook, work is spread through it; without, all of it stays on the calling thread. Writers and
+   progress callbacks always run on the calling thread.
 
-   Untrusted input. JPEG, PNG and blob bytes may come from anyone. They can produce wrong
-   colours, never a crash, a hang, or memory out of proportion. Containers take time in
-   proportion to their bytes, whatever these are: the worst known file, a text of nothing but
-   Huffman codes, 0.1 s a MB. Text that a PNG holds compressed is inflated to 16 times its
-   size and 2 GMLP_MAX_BLOB at most; what is longer holds no network. A net made by
-   hand is checked as a blob's is, but for its weights. Pixel buffers, options and function
-   pointers are the caller's and are trusted.
+   Determinism. With one version of this file, equal input, options and seed give equal bytes, whatever the instruction
+   set, the number of threads, the caller's rounding mode and its denormal flags. A picture decoded in parts has the
+   bytes of one decoded at once. This needs IEEE 754 arithmetic in the declared precision. Under -ffast-math, /fp:fast
+   or x87 arithmetic the implementation does not compile, unless GMLP_ALLOW_FAST_MATH gives the promise up.
+
+   Untrusted input. The bytes of files and blobs may come from anyone. They can make colours wrong; they cannot cause a
+   crash, a hang, or more memory than this:
+      gmlp_open, gmlp_extract, gmlp_carriers_present   3 MiB at a time, whatever the file's size
+      gmlp_embed, gmlp_strip                           2 MiB if a PNG's XMP packet is compressed, else none
+      gmlp_blob_read                                   243 KiB, the weights of the largest network
+      decoding                                         grows with the picture's width, which a blob claims to be at most
+                                                       65535: gmlp_decoder_size says how much before it is taken
+   Files take time in proportion to their size, 0.1 s a MB for the worst one known (text of nothing but Huffman codes).
+   A compressed text in a PNG that grows to more than 16 times its size, or to more than 2 GMLP_MAX_BLOB, counts as
+   one without a network. The fields of a net that you made yourself are checked as a blob's are; its weights are not.
+   Pictures, options and hooks are yours and are trusted.
 
    Limits. Pictures up to 65535 x 65535; blobs up to GMLP_MAX_BLOB bytes.
 
@@ -96,15 +125,19 @@
    >>config: build switches. Define them before including; all are optional.
 
    GAMUTMLP_IMPLEMENTATION   compile the implementation here
-   GMLP_STATIC               all functions static (one file uses the library)
-   GMLP_DEF                  linkage of the public functions, when neither extern nor static fits
-   GMLP_MALLOC, GMLP_FREE    replace malloc and free; both or none
+   GMLP_STATIC               all functions are static: one source file has the library to itself. Best for plug-ins, as
+                             two of them that export the functions may end up with one copy
+   GMLP_DEF                  what stands before every public function, extern by default. For a DLL:
+                             __declspec(dllexport) in the file with the implementation, __declspec(dllimport) in all
+                             others
+   GMLP_MALLOC, GMLP_FREE    GMLP_MALLOC(size) and GMLP_FREE(ptr), used instead of malloc and free; both or none
    GMLP_NO_SIMD              portable C only
    GMLP_NO_AVX512            leave out the AVX-512 code (a smaller program)
-   GMLP_ALLOW_FAST_MATH      build under -ffast-math, /fp:fast or x87 all the same; results then differ from other
-                             builds', and nothing else is promised less
-   GMLP_HEADER_FILENAME      this file's name as it can be included from its own folder,
-                             when it was renamed; default "gamutmlp.h"
+   GMLP_ALLOW_FAST_MATH      compile under -ffast-math, /fp:fast or x87 arithmetic all the same. Results then may differ
+                             from other builds'; all other promises hold
+   GMLP_HEADER_FILENAME      if this file was renamed: its new name in quotes, as a file beside it would include it.
+                             Default "gamutmlp.h". (The implementation includes the file again, once for each
+                             instruction set)
 */
 #ifndef GMLP_DEF
 #if defined(GMLP_STATIC) && defined(__GNUC__)
@@ -369,101 +402,116 @@ GMLP_DEF float gmlp_half_to_float(uint16_t v);
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 
-   Source: Le, Price, Cohen, Brown, "GamutMLP: A Lightweight MLP for Color Loss Recovery",
-   CVPR 2023, equations 1 and 2, and the mask of its published code.
+   Source: Le, Price, Cohen, Brown, "GamutMLP: A Lightweight MLP for Color Loss Recovery", CVPR 2023, equations 1 and 2,
+   and the mask of its published code.
+
+   Functions that take a picture clamp its linear light to [0,1] first, in its own space: what is above 1.0 is lost, NaN
+   becomes 0. For pictures with light above white there is gmlp_train_hdr. opts are those of gmlp_convert.
 */
 
 /* Counts over a picture. */
 typedef struct gmlp_gamut_report {
-    uint64_t pixels;
+    uint64_t pixels;         /* all */
     uint64_t out_of_gamut;   /* OG pixels of the original */
-    uint64_t saturated;      /* saturated pixels of the base, margin 0 */
-    uint64_t clamped;        /* pixels of the original outside [0,1] in their own linear space,
-                                or not finite: clamped (NaN to 0) before anything else */
+    uint64_t saturated;      /* saturated pixels of the base at clip margin 0: with a code of 0 or 255 itself */
+    uint64_t clamped;        /* pixels of the original with a channel outside [0,1], or NaN, before they were clamped */
 } gmlp_gamut_report;
 
-/* Equation 1: base = curve(clip(M * linear wide)). wide is read, base (GMLP_U8, GMLP_SRGB, same
-   size) is written. opts as for gmlp_convert, may be NULL; report may be NULL. */
+/* Writes base: wide in linear sRGB, clipped to [0,1], as sRGB codes (the paper's equation 1). base: GMLP_U8, GMLP_SRGB,
+   wide's size, other memory than wide's. On failure base is as it was and report, if given, all 0. */
 GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
                                  const gmlp_convert_opts *opts, gmlp_gamut_report *report);
 
-/* The out-of-gamut mask of wide: one byte a pixel, 1 = OG, packed rows; mask holds
-   width*height bytes. Linear sRGB up to 1e-6 outside [0,1] counts as inside: rounding alone
-   moves colours on the boundary, such as white, that far. */
+/* Writes width * height bytes to mask, row after row: 1 for an OG pixel of wide, else 0. Up to 1e-6 outside [0,1] still
+   counts as inside: rounding alone can move white so far. On failure mask is as it was. */
 GMLP_DEF gmlp_result gmlp_out_of_gamut_mask(const gmlp_image *wide, uint8_t *mask, const gmlp_convert_opts *opts);
 
-/* 1 if a decoder applies the network to this pixel of the base: a code within margin of 0 or
-   255 in some channel, and neither 0,0,0 nor 255,255,255. */
+/* 1 if this pixel of a base is saturated with this clip margin, else 0. */
 GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin);
 
-/* The paper's soft clip: linear sRGB above 0.9 and below 0.05 is squeezed, channel by channel,
-   between those knees and the picture's own extremes, which must be kept to undo it. Where an
-   extreme lies inside [0,1] its side stays as it is. */
+/* The paper's soft clip, an alternative to clipping that needs no network but changes the sRGB picture. In each channel
+   of linear sRGB, values from 0.9 up to the picture's largest are squeezed into 0.9..1, and those from the smallest up
+   to 0.05 into 0..0.05. A side on which the picture stays within [0,1] is left alone. To undo it, keep the extremes. */
 typedef struct gmlp_soft_clip {
-    float low[3], high[3];   /* the picture's extremes in linear sRGB, each channel */
+    float low[3], high[3];   /* smallest and largest value of each channel, linear sRGB */
 } gmlp_soft_clip;
+/* Finds the extremes of a picture. On failure out is as it was. */
 GMLP_DEF gmlp_result gmlp_soft_clip_measure(const gmlp_image *wide, gmlp_soft_clip *out, const gmlp_convert_opts *opts);
+/* One value of a channel, 0..2, there and back. */
 GMLP_DEF float gmlp_soft_clip_apply(const gmlp_soft_clip *s, int channel, float v);
 GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v);
 
 /* ---------------------------------------------------------------------------------------
    >>encoding: sinusoidal encoding (GamutMLP, equation 4)
 
-   The network sees up to eleven inputs in [-1,1], in this order: row, column, red, green, blue; the means of
-   red, green and blue in a window around the pixel; and those in a second, larger window. Input m
-   with K frequencies becomes sin(2^0 pi m), cos(2^0 pi m), ... sin(2^(K-1) pi m), cos(2^(K-1) pi m).
-   An input with K = 0 is left out. Features follow the inputs' order. (The paper has the first five.)
-   Decoding holds inputs in [-4,4].
+   A network has up to eleven inputs for a pixel, in this order:
+      0      row          from -1 in the picture's first row to 1 in its last
+      1      column       likewise
+      2..4   red, green, blue of the pixel (gmlp_inputs says in what form)
+      5..7   the mean red, green, blue of the first window around it, in the same form
+      8..10  those of the second window
+   (The paper has the first five.) Input m with K *frequencies* becomes 2 K features: sin(pi m), cos(pi m), sin(2 pi m),
+   cos(2 pi m), ... sin(2^(K-1) pi m), cos(2^(K-1) pi m). An input with K = 0 is left out. Decoding clamps inputs to
+   [-4,4] first.
 */
 #define GMLP_INPUTS 11
 
-/* features[n][sum of 2*frequencies] from inputs[n][GMLP_INPUTS]; packed rows. Absolute error below 1e-6. */
+/* Writes the features of n pixels from their inputs[n][GMLP_INPUTS]: for each pixel those of input 0, then of input 1,
+   and so on, 2 * the sum of frequencies in all, with no gap between pixels. frequencies: 0..16 each, one at least above
+   0. Absolute error below 1e-6 for inputs in [-1,1]. isa: gmlp_isa. Allocates nothing; on failure writes nothing. */
 GMLP_DEF gmlp_result gmlp_sinusoidal_encoding(const uint8_t frequencies[GMLP_INPUTS], const float *inputs, size_t n,
                                               float *features, int isa);
 
 /* ---------------------------------------------------------------------------------------
    >>mlp: the network: forward, backward, Adam
 
-   features -> width (activation) -> width (activation) -> 3. Weights are one flat float array:
-   W1[features][width], b1[width], W2[width][width], b2[width], W3[width][3], b3[3];
-   W1[i][j] leads from feature i to neuron j.
+   Three layers: from the features to *width* neurons, from these to as many more, from those to 3 outputs. The first
+   two end in the activation, the third does not. The weights are one array of floats:
+      W1[features][width], b1[width], W2[width][width], b2[width], W3[width][3], b3[3]
+   W1[i][j] leads from feature i to neuron j; W2 and W3 are alike.
 */
-typedef enum gmlp_activation { GMLP_RELU = 0, GMLP_SINE = 1 } gmlp_activation;
+typedef enum gmlp_activation {
+    GMLP_RELU = 0,        /* max(x, 0) */
+    GMLP_SINE = 1         /* sin(x); decodes in float, which is slower */
+} gmlp_activation;
 typedef enum gmlp_bias {
-    GMLP_BIAS_ALL = 0,    /* every layer has a bias vector */
-    GMLP_BIAS_FIRST = 1   /* only the first: the constant-one input of the paper's code; b2 = b3 = 0 */
+    GMLP_BIAS_ALL = 0,    /* b1, b2, b3 are trained */
+    GMLP_BIAS_FIRST = 1   /* b1 alone is, b2 = b3 = 0: in the paper's code a feature that is always 1 stands for b1 */
 } gmlp_bias;
 
+/* The shape of a network. */
 typedef struct gmlp_mlp {
     int activation;               /* gmlp_activation */
     int bias;                     /* gmlp_bias */
-    int width;                    /* 8, 16, 24 ... 128 */
-    uint8_t frequencies[GMLP_INPUTS];   /* K per input, 0..16; at least one above 0 */
+    int width;                    /* neurons in each of the two hidden layers: 8, 16, 24 ... 128 */
+    uint8_t frequencies[GMLP_INPUTS];   /* of each input, 0..16; at least one above 0 */
 } gmlp_mlp;
 
-/* Sizes; 0 if the shape is not allowed. */
+/* How many features and weights (biases included) a network has; 0 if its shape is not allowed. NULL is fine. */
 GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp);
 GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp);
 
-/* Starting weights: uniform +-sqrt(6 / (inputs + outputs)) a layer (Xavier), the last layer times
-   last_gain, biases zero; drawn from seed. The constant-one input of GMLP_BIAS_FIRST is drawn
-   like any other feature. */
+/* Writes starting weights (Xavier): random from seed, uniform within +-sqrt(6 / (inputs + outputs)) of their layer,
+   those of the last layer times last_gain; biases 0. With GMLP_BIAS_FIRST b1 is random like W1, which then counts one
+   input more. Allocates nothing; on failure writes nothing. */
 GMLP_DEF gmlp_result gmlp_mlp_init(const gmlp_mlp *mlp, uint64_t seed, float last_gain, float *weights);
 
-/* outputs[n][3] from inputs[n][GMLP_INPUTS]. */
+/* Writes outputs[n][3] from inputs[n][GMLP_INPUTS]; n may be 0. isa: gmlp_isa. alloc: for the call alone. On failure
+   writes nothing. */
 GMLP_DEF gmlp_result gmlp_mlp_forward(const gmlp_mlp *mlp, const float *weights, const float *inputs, size_t n,
                                       float *outputs, int isa, const gmlp_alloc *alloc);
 
-/* Mean squared error over n samples and 3 channels, and its gradient by every weight, in the
-   weights' layout (0 for b2 and b3 with GMLP_BIAS_FIRST). loss may be NULL. */
+/* Writes the mean squared error over n samples of 3 outputs (to loss, which may be NULL) and its derivative by every
+   weight (to gradient, laid out as weights; 0 for b2 and b3 with GMLP_BIAS_FIRST). All else as gmlp_mlp_forward. */
 GMLP_DEF gmlp_result gmlp_mlp_gradient(const gmlp_mlp *mlp, const float *weights, const float *inputs,
                                        const float *targets, size_t n, double *loss, float *gradient, int isa,
                                        const gmlp_alloc *alloc);
 
-/* One Adam step (Kingma and Ba, 2015, algorithm 1, with bias correction) on n weights; step
-   counts from 1. m and v are the caller's moments, zero before the first step. */
+/* One Adam step on n weights (Kingma and Ba, 2015, algorithm 1, with bias correction). step counts from 1. m and v hold
+   the moments, n floats each: the caller's, 0 before the first step. betas: 0 up to but not 1. Updates weights, m and
+   v. Allocates nothing; on failure changes nothing. */
 typedef struct gmlp_adam {
-    double learning_rate, beta1, beta2, epsilon;
+    double learning_rate, beta1, beta2, epsilon; /* no defaults; the paper's are 0.001, 0.9, 0.999, 1e-8 */
 } gmlp_adam;
 GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const float *gradient, float *weights,
                                     float *m, float *v, size_t n, int isa);
@@ -471,45 +519,51 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
 /* ---------------------------------------------------------------------------------------
    >>methods: what a network's output means
 
-   GamutMLP: linear light in the original's space, of which the base has what clipping left.
+   A network has one output o for each channel. Below, b is the base's linear light in the original's primaries, and
+   w the original's.
 
-   HDR: h = map m of s, e = 1/64. s and h are signals of base and original: the SMPTE ST 2084 curve (PQ) of light /
-   signal_max, in the original's primaries; m = map_mean + map_range * output. GAIN, GAMMA and DIRECT are those of
-   Canham, Tedla, Murdoch, Brown, "Gain-MLP: Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025.
+   HDR methods work on signals (see Words): s is that of b, h that of w. A *map value* m = map_mean + map_range * o
+   leads from s to h; e = 1/64. GAIN, GAMMA and DIRECT are the maps of Canham, Tedla, Murdoch, Brown, "Gain-MLP:
+   Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025.
 */
 typedef enum gmlp_method {
-    GMLP_METHOD_NONE = 0,       /* nothing was lost: decoding is the exact inverse, no weights */
-    GMLP_METHOD_RESIDUAL = 1,   /* GamutMLP: linear wide = clipped + output / 2 */
-    GMLP_METHOD_DIFFERENCE = 2, /* h = s + m */
-    GMLP_METHOD_GAIN = 3,       /* h = (s + e) m - e */
-    GMLP_METHOD_GAMMA = 4,      /* h = (s + e)^m - e; s + e is kept within 1 - e, above which powers tell nothing */
-    GMLP_METHOD_DIRECT = 5      /* h = m */
+    GMLP_METHOD_NONE = 0,       /* no pixel was OG: there is no network, decoding converts the base */
+    GMLP_METHOD_RESIDUAL = 1,   /* wide gamut: w = b + o / 2 */
+    GMLP_METHOD_DIFFERENCE = 2, /* HDR: h = s + m */
+    GMLP_METHOD_GAIN = 3,       /* HDR: h = (s + e) m - e */
+    GMLP_METHOD_GAMMA = 4,      /* HDR: h = t^m - e, t = s + e, but 1 - e at most: powers of 1 would all be 1 */
+    GMLP_METHOD_DIRECT = 5      /* HDR: h = m */
 } gmlp_method;
 
 /* ---------------------------------------------------------------------------------------
    >>train: training on one picture
 */
 
-/* What a network's colour inputs are. */
+/* The form of a network's colour inputs. */
 typedef enum gmlp_inputs {
-    GMLP_INPUT_CODES = 0,   /* 2 * code / 255 - 1: decodes by table look-up */
-    GMLP_INPUT_WIDE = 1,    /* 2 * clipped linear wide - 1, as the paper has it; HDR: (s - input_mean) / input_range */
-    GMLP_INPUT_HALF = 2     /* code / 255 - 1/2: look-ups too; here alone the lowest sinusoid tells 0 from 255 */
+    GMLP_INPUT_CODES = 0,   /* 2 code / 255 - 1, in [-1,1] */
+    GMLP_INPUT_WIDE = 1,    /* as the paper has it, without windows: 2 b - 1; HDR: (s - input_mean) / input_range.
+                               Slower to decode: the other two are looked up in tables */
+    GMLP_INPUT_HALF = 2     /* code / 255 - 1/2. With GMLP_INPUT_CODES no sinusoid tells code 0 from 255, as all have
+                               the same value at -1 and 1; here the lowest one does */
 } gmlp_inputs;
 
-/* The windows that the last six inputs are means of: 2 radius + 1 pixels of the base each way. */
+/* Windows are squares of 2 radius + 1 pixels of the base a side. */
 #define GMLP_WINDOWS 2
 #define GMLP_MAX_RADIUS 7
 
-/* Which pixels a network is for. */
+/* Which pixels a network is for; decoding converts all others as they are. */
 typedef enum gmlp_mask {
     GMLP_MASK_SATURATED = 0,
     GMLP_MASK_ALL = 1
 } gmlp_mask;
 
-/* Where the file's pixels lie in the picture that the network was trained on. Column c and row r
-   of the file read the network at picture column col + col_step * (transpose ? r : c) and
-   row + row_step * (transpose ? c : r). All zero steps are read as identity by the trainer. */
+/* Where the pixels of the file's picture lie in the one that the network was trained on. Both count pixels from 0,
+   which is the centre of the first one. The pixel in column c and row r of the file was in
+      column  col + col_step * c    and  row  row + row_step * r    with transpose 0,
+      column  col + col_step * r    and  row  row + row_step * c    with transpose 1.
+   Training gives 0, 1, 0, 1, 0: the same picture. A program that crops, flips or turns a picture keeps its network
+   alive by setting this and the net's base_width, base_height and signature. Numbers are within +-1e6, steps not 0. */
 typedef struct gmlp_coords {
     float col, col_step, row, row_step;
     int transpose;
@@ -517,121 +571,165 @@ typedef struct gmlp_coords {
 
 /* How a blob holds the weights. */
 typedef enum gmlp_weight_format {
-    GMLP_WEIGHTS_QUANTIZED = 1,   /* whole multiples of one step a layer, entropy coded */
-    GMLP_WEIGHTS_F32 = 2   /* as they are */
+    GMLP_WEIGHTS_QUANTIZED = 1, /* whole multiples of a step, one step for each layer, entropy coded */
+    GMLP_WEIGHTS_F32 = 2        /* as floats */
 } gmlp_weight_format;
 
-/* A trained network and all that decoding needs besides the base pixels. */
+/* A trained network and all that decoding needs besides the base's pixels. Training and gmlp_blob_read fill it;
+   gmlp_net_free frees it. Ranges are those of the blob (>>blob). With GMLP_METHOD_NONE the fields from inputs to
+   map and input numbers, and weights, are not used. */
 #define GMLP_SIGNATURE_SIZE 64
 typedef struct gmlp_net {
     int method;              /* gmlp_method */
     int wide_space;          /* gmlp_space of the original */
-    int base_space;          /* gmlp_space of the base. GMLP_SRGB; HDR: GMLP_SRGB, GMLP_P3 or GMLP_REC709 */
-    int adaptation;          /* gmlp_adaptation of the reduction */
+    int base_space;          /* gmlp_space of the base: GMLP_SRGB; HDR: also GMLP_P3 or GMLP_REC709 */
+    int adaptation;          /* gmlp_adaptation between the two */
     int inputs;              /* gmlp_inputs */
-    int mask;              /* gmlp_mask */
-    int clip_margin;              /* of the saturated mask, 0..63 */
-    int weight_format;              /* gmlp_weight_format */
-    float step_size[3];          /* GMLP_WEIGHTS_QUANTIZED: of each layer's weights and biases, above 0 */
-    uint8_t radius[GMLP_WINDOWS]; /* of the windows, up to GMLP_MAX_RADIUS; 0: the window and its inputs are not used */
+    int mask;                /* gmlp_mask */
+    int clip_margin;         /* GMLP_MASK_SATURATED: in codes, 0..63 */
+    int weight_format;       /* gmlp_weight_format */
+    float step_size[3];      /* GMLP_WEIGHTS_QUANTIZED: the step of each layer's weights and biases, above 0 */
+    uint8_t radius[GMLP_WINDOWS]; /* of the windows, 1..GMLP_MAX_RADIUS; 0: there is no such window */
     gmlp_mlp mlp;
-    float white_nits;        /* HDR: cd/m2 of the original's linear 1.0, where the base's white lies */
-    float signal_max;              /* HDR: linear light of signal 1 */
-    float content_max;         /* HDR: linear light of the original's brightest channel, at most signal_max */
-    float map_mean, map_range, input_mean, input_range; /* HDR */
-    uint32_t width, height;             /* the picture it was trained on */
-    uint32_t base_width, base_height;   /* the picture in the file (the same unless edited) */
+    float white_nits;        /* HDR: cd/m2 of linear 1.0, the white of the base */
+    float signal_max;        /* HDR: the linear light whose signal is 1 */
+    float content_max;       /* HDR: the linear light of the original's brightest channel, at most signal_max */
+    float map_mean, map_range, input_mean, input_range; /* HDR: see >>methods and gmlp_inputs */
+    uint32_t width, height;  /* of the picture that the network was trained on, in pixels */
+    uint32_t base_width, base_height; /* of the picture in the file: the same, unless it was edited */
     gmlp_coords coords;
-    uint8_t signature[GMLP_SIGNATURE_SIZE]; /* of the base in the file */
-    float *weights;          /* gmlp_mlp_weights(&mlp) floats, owned; what a blob of this format holds */
-    gmlp_alloc alloc;        /* what owns them */
+    uint8_t signature[GMLP_SIGNATURE_SIZE]; /* of the picture in the file, by which gmlp_net_check knows it */
+    float *weights;          /* gmlp_mlp_weights(&mlp) floats from alloc, owned by the net. Quantized ones are exact
+                                multiples of their step: writing and reading a blob does not change them */
+    gmlp_alloc alloc;        /* a copy: its user data must live as long as the net */
 } gmlp_net;
 
 /* Frees the weights and zeroes the net. A zeroed net is fine. */
 GMLP_DEF void gmlp_net_free(gmlp_net *net);
 
+/* How much training, and how large a network. What each means in numbers stands behind gmlp_train_opts. */
 typedef enum gmlp_preset {
-    GMLP_PRESET_DEFAULT = 0, /* at most 4 KB; for saturated pixels, as all but PAPER. A compressed base takes
-                                four times the training */
-    GMLP_PRESET_PAPER = 1,   /* the published code's network and training; float32, about 20 KB */
-    GMLP_PRESET_FAST = 2,    /* at most 4 KB, an eighth of the training */
+    GMLP_PRESET_DEFAULT = 0, /* blobs of at most 4 KB, HDR 5 KB */
+    GMLP_PRESET_PAPER = 1,   /* network and training of the published code; blobs of about 20 KB, HDR 9 KB */
+    GMLP_PRESET_FAST = 2,    /* as DEFAULT, with an eighth of the training (HDR: a fifth) */
     GMLP_PRESET_HIGH = 3,    /* at most 10 KB */
     GMLP_PRESET_MAX = 4      /* at most 23 KB */
 } gmlp_preset;
 
-/* How the weights are trained. Muon (Jordan et al., 2024) steps along the orthogonal factor of the momentum's
-   matrix, for W1 and W2; Adam trains W3 and the biases then. About twice as fast as Adam alone. */
+/* What moves the weights. Muon (Jordan et al., 2024) is for the matrices W1 and W2: it takes the running mean of their
+   gradients, sets all singular values of that matrix to about 1, and steps along it. W3 and the biases have Adam in
+   both cases. Muon is about twice as fast as Adam alone. */
 typedef enum gmlp_optimizer { GMLP_ADAM = 1, GMLP_MUON = 2 } gmlp_optimizer;
+/* How the learning rates go. */
 typedef enum gmlp_schedule {
-    GMLP_FALLING = 1,        /* level for half of the steps, then straight down to a hundredth */
+    GMLP_FALLING = 1,        /* five steps of warm-up; level for the first half of all steps; then in a straight line to
+                                a hundredth */
     GMLP_CONSTANT = 2
 } gmlp_schedule;
 
-/* Called between steps. Return nonzero to cancel. Runs on the caller's thread. */
+/* Called before each step, with the number of steps done and that of all; with target_psnr the latter is an upper
+   bound. Return nonzero to cancel. */
 typedef int (*gmlp_progress)(void *user, uint32_t step, uint32_t steps);
 
-/* Zero in a field means the preset's value. */
+/* Zero in a field means its default; where none is named, the preset's, of the table below. */
 typedef struct gmlp_train_opts {
     int preset;              /* gmlp_preset */
-    int method;              /* HDR: gmlp_method; 0: DIFFERENCE, with PAPER GAMMA */
-    double white_nits;       /* HDR: 0: 203 (ITU-R BT.2408), with PAPER 100 */
-    double signal_max;       /* HDR: linear light (1.0 = base's white) of signal 1, 0.001..1000000; more is cut. 0: that
-                                of 10000 cd/m2, or the picture's brightest channel where it is more; with PAPER that
-                                of 1000 cd/m2 */
-    int clip_margin;         /* of the saturated mask, 1..63; 0: as much as the base needs. That is 0 for a lossless
-                                one; a JPEG's compression moves clipped codes inwards, by 5 to 63 codes */
-    int adaptation;          /* as given to gmlp_reduce */
-    uint64_t seed;
-    uint32_t iterations;
+    int method;              /* HDR alone: GMLP_METHOD_DIFFERENCE to _DIRECT; 0: DIFFERENCE,
+                                or GAMMA if preset is PAPER */
+    double white_nits;       /* cd/m2 of linear 1.0 in PQ and HLG originals and, for HDR, in all, 0..10000; 0: 203
+                                (ITU-R BT.2408); for HDR, if preset is PAPER: 100 */
+    double signal_max;       /* HDR: the linear light whose signal is 1, 0.001..1000000; brighter light is cut to it.
+                                0: 10000 / white_nits, or the original's brightest channel if that is more; if
+                                preset is PAPER: 1000 / white_nits */
+    int clip_margin;         /* codes, 1..63; 0: chosen from the picture. The choice is 0 for a lossless base and 5 to
+                                63 for a JPEG, as compression moves clipped codes inwards. Not for PAPER and HDR */
+    int adaptation;          /* gmlp_adaptation: the one that base was made with, by gmlp_reduce or another program. If
+                                it is another one, colours that were in gamut come back slightly shifted */
+    uint64_t seed;           /* of the starting weights and the samples' order; any number, 0 is one as well */
+    uint32_t iterations;     /* steps of training, 1 or more */
     uint32_t batch;          /* samples a step, 1..1048576 */
-    int width;               /* of the hidden layers */
-    uint8_t frequencies[GMLP_INPUTS]; /* all zero: the preset's */
-    uint8_t radius[GMLP_WINDOWS]; /* of windows with frequencies; 0: 1 for the first, 3 (HDR: 5) for the second */
-    int activation;          /* gmlp_activation */
-    uint32_t budget;         /* the blob's size at most, 512..65536 bytes; without width the widest
-                                network is taken that keeps 3.6 bits a weight. Not with PAPER */
-    double target_psnr;      /* dB: the smallest blob within budget (without: 32 KB) that gives the OG
-                                pixels back so well; width is then chosen too */
+    int width;               /* neurons in each hidden layer, 8, 16, 24 ... 128. 0: with a budget the widest whose
+                                weights get 3.6 bits each of it, else the preset's */
+    uint8_t frequencies[GMLP_INPUTS]; /* of the inputs, 0..16; all 0: the preset's */
+    uint8_t radius[GMLP_WINDOWS]; /* in pixels, 1..7, of windows whose inputs have frequencies. PAPER has none */
+    int activation;          /* gmlp_activation; 0: GMLP_RELU */
+    uint32_t budget;         /* bytes that the blob has at most, 512..65536. Not with PAPER */
+    double target_psnr;      /* dB. Above 0: finds the smallest blob, within the budget (0: 32768 bytes), that gives the
+                                OG pixels back so well (linear light, peak 1). Trains several networks of chosen widths,
+                                for blobs down to 1 KB, each a fifth smaller than the one before. Not with PAPER, not
+                                for HDR */
     int optimizer;           /* gmlp_optimizer */
     int schedule;            /* gmlp_schedule */
-    double learning_rate;             /* Adam's learning rate */
-    double muon_learning_rate;      /* Muon's: the length of a step in each singular direction of W1 and W2 */
-    double beta2;            /* Adam's */
-    const gmlp_net *start;   /* start from these weights (same shape) instead of random ones; HDR's PAPER with GAMMA has
-                                a start of its own */
-    int isa;
-    gmlp_threads threads;
-    gmlp_alloc alloc;
-    gmlp_progress progress;
-    void *progress_user;
+    double learning_rate;    /* Adam's, below 1000; 0: see the table */
+    double muon_learning_rate; /* Muon's: the singular values of what a step adds to W1 or W2; below 1000 */
+    double beta2;            /* Adam's: how slowly the mean of squared gradients forgets, below 1. (beta1 is 0.9,
+                                epsilon 1e-8, Muon's momentum 0.9) */
+    const gmlp_net *start;   /* take its weights as the starting ones: a net of the same method, inputs, mlp and radii.
+                                Read during the call only. Not with target_psnr. NULL: random ones; for HDR with PAPER,
+                                GAMMA and that preset's shape those that come with the library */
+    int isa;                 /* gmlp_isa; 0: the best there is */
+    gmlp_threads threads;    /* 0: none */
+    gmlp_alloc alloc;        /* of the net and of all that training needs; 0: GMLP_MALLOC */
+    gmlp_progress progress;  /* NULL: none */
+    void *progress_user;     /* what progress gets */
 } gmlp_train_opts;
 
+/* The presets. Where there are two numbers, the second is for HDR.
+
+                    DEFAULT           FAST            HIGH           MAX            PAPER
+      iterations    1000* | 1500      250 | 300       2000 | 2500    2800 | 4000    9000 | 1000
+      batch         2048* | 1024      1024            2048           2048 | 1024    65536
+      width         32 | 48           32 | 48         96 | 80        128            32 | 16
+      budget        4096 | 5120       4096 | 5120     10240          23552          none: weights as floats
+      frequencies
+        row, column 9 | 8             8               9              9              12
+        colours     4                 4               4              4              12
+        means       3                 3               3              3              none
+      radii         1, 3 | 1, 5       1, 3 | 1, 5     1, 3 | 1, 5    1, 3 | 1, 5    none
+      pixels        saturated | all   the same        the same       the same       all
+      inputs        CODES | HALF      the same        the same       the same       WIDE
+      biases        all               all             all            all            first | all
+      optimizer     MUON              MUON            MUON           MUON           ADAM
+      schedule      FALLING           FALLING         FALLING        FALLING        CONSTANT
+      learning_rate 0.005; wider than 64: 0.002; optimizer ADAM: 0.01               0.005 | 0.01
+      muon_learning_rate  0.023 | 0.03
+      beta2         0.97              0.97            0.97           0.97           0.999
+
+   * Twice as many of each if the clip margin is not 0, which is so for most JPEG bases. */
+
 typedef struct gmlp_train_report {
-    uint64_t out_of_gamut;   /* OG pixels: with PAPER or target_psnr of the picture, else of the samples; 0: there is
-                                none at all */
-    uint64_t saturated;      /* pixels that the network is applied to */
-    uint64_t samples;        /* distinct pixels kept to draw from */
-    uint32_t iterations;     /* steps done */
-    double loss;             /* mean squared error of the last step's batch, in the net's scale */
-    double psnr_og;          /* with target_psnr: of the OG pixels, from the samples and the blob's weights (decoding:
-                                within 0.01); else 0 */
+    uint64_t out_of_gamut;   /* OG pixels: of the whole picture with PAPER or target_psnr, else of the samples; but 0
+                                only if the picture has none. HDR: 0 */
+    uint64_t saturated;      /* pixels that the network is for */
+    uint64_t samples;        /* pixels that were kept to draw from */
+    uint32_t iterations;     /* steps done, with target_psnr those of all networks */
+    double loss;             /* mean squared error of the outputs in the last step's batch */
+    double psnr_og;          /* with target_psnr: dB of the OG pixels, computed on the samples with the blob's weights;
+                                decoding gives the same within 0.01. Else 0 */
 } gmlp_train_report;
 
-/* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB, the pixels that the
-   decoder will see (of a JPEG: the decoded ones). wide: the original, any type and space, same size.
-   Both are only read. Networks for saturated pixels learn from those that were out of gamut first of all: the error of
-   the others counts a quarter. On success net owns its weights: gmlp_net_free. If no pixel of wide is out of gamut the
-   method is GMLP_METHOD_NONE and nothing is trained. If no network reaches target_psnr the result is GMLP_E_TARGET, and
-   report->psnr_og says how far the largest came. On failure net is zeroed. */
+/* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB, the pixels as the decoder will see them:
+   those of a JPEG must be the decoded ones. wide: the original, any type and space, the same size; light is clamped to
+   [0,1]. Both are only read; a fourth channel is not looked at.
+
+   Up to 1048576 of the pixels that the network is for are kept as samples, at 44 bytes each (PAPER: every fifth OG
+   pixel and every fiftieth other one, in a picture of any size). If the network is for saturated pixels, the errors of
+   those that were not OG count a quarter.
+
+   On success net, which is overwritten without being freed, owns its weights: gmlp_net_free. If no pixel of wide is OG,
+   nothing is trained, and the net's method is GMLP_METHOD_NONE. On failure net is zeroed, and report holds what was
+   known by then:
+      GMLP_E_ARGUMENT    views or options are not as above, or the width does not fit into the budget
+      GMLP_E_TARGET      no blob within the budget reaches target_psnr; report->psnr_og: how far the largest came
+      GMLP_E_WEIGHT      a weight became NaN or larger than 65504: the learning rates are too high
+      GMLP_E_CANCELLED   progress returned nonzero
+      GMLP_E_MEMORY */
 GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
                                 gmlp_net *net, gmlp_train_report *report);
 
-/* Trains a network that gives an HDR rendition back from an SDR one. base: GMLP_U8, its space GMLP_SRGB, GMLP_P3 or
-   GMLP_REC709; hdr: any type and space of the same size, whose linear 1.0 is the base's white. Both are only read.
-   Light below 0 counts as 0, NaN as 0, and light above signal_max as that. Every pixel has a map value, so the network
-   is for all; report->out_of_gamut stays 0. The rest is as with gmlp_train; the net is decoded by the same functions.
-   Presets: DEFAULT 5 KB, FAST 5 KB with less training, HIGH 10 KB, MAX 23 KB; PAPER is Gain-MLP's, 16 wide. target_psnr
-   is not for HDR. */
+/* Trains a network that gives an HDR rendition back from an SDR one; all as gmlp_train, but for this. base may also be
+   GMLP_P3 or GMLP_REC709. hdr: any type and space, the same size; its linear 1.0 is the base's white. Light below 0 and
+   NaN count as 0, light above signal_max as signal_max. The network is for all pixels. */
 GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hdr, const gmlp_train_opts *opts,
                                     gmlp_net *net, gmlp_train_report *report);
 
@@ -888,47 +986,57 @@ GMLP_DEF gmlp_result gmlp_stream_check(const gmlp_stream *stream);
    >>jpeg: carry a blob in a JPEG file
 */
 
-/* Where a blob is put; several may be combined, and reading tries all. 0: the default set, chosen by what
-   tools leave alive (tests/survival.sh): in a JPEG file the comment and XMP, since jpegtran keeps only
-   the one and libvips only the other; in a PNG file the text chunk, which all of them keep. The
-   binary carriers are a quarter smaller but are dropped more often. XMP that is already there is
-   added to; where it has no room (a JPEG packet ends at 64 KB) that carrier is left out. */
+/* The places for a blob: bits to combine. Which of them a file's next program keeps differs from program to program
+   (tests/survival.sh has a table). In a JPEG, jpegtran keeps the comment alone and libvips the XMP packet alone; in a
+   PNG, all that we tried keep the text. So these are the defaults. The binary ones are a quarter smaller, but more
+   programs drop them. */
 typedef enum gmlp_carrier {
-    GMLP_CARRIER_JPEG_APP = 1,   /* APP11 segments, binary, split when longer than 64 KB */
-    GMLP_CARRIER_JPEG_COM = 2,   /* a comment, base64 text */
-    GMLP_CARRIER_XMP = 4,        /* a property of the XMP packet, base64 text (JPEG and PNG) */
-    GMLP_CARRIER_PNG_CHUNK = 8,  /* a gmLP chunk, binary */
-    GMLP_CARRIER_PNG_TEXT = 16   /* a text chunk, base64; read also when a tool has compressed it */
+    GMLP_CARRIER_JPEG_APP = 1,   /* JPEG: APP11 segments, binary */
+    GMLP_CARRIER_JPEG_COM = 2,   /* JPEG, by default: comments, base64 text */
+    GMLP_CARRIER_XMP = 4,        /* JPEG by default, PNG: a property in the XMP packet, base64 text */
+    GMLP_CARRIER_PNG_CHUNK = 8,  /* PNG: a gmLP chunk, binary */
+    GMLP_CARRIER_PNG_TEXT = 16   /* PNG, by default: a text chunk, base64; found also if a program has compressed it */
 } gmlp_carrier;
 
 typedef struct gmlp_embed_opts {
-    int carriers;            /* gmlp_carrier bits; 0: the default of the container */
-    int leave_untagged;          /* do not tag an untagged file as sRGB */
+    int carriers;            /* gmlp_carrier bits, of which those for the file's format count; 0: its defaults */
+    int leave_untagged;      /* 0: a file that does not say what its colours are is tagged as sRGB, so that programs
+                                show it alike: a JPEG without ICC profile gets one of 480 bytes, a PNG without cICP,
+                                iCCP and sRGB chunk an sRGB chunk. 1: it stays untagged; for bases that are not sRGB */
 } gmlp_embed_opts;
 
-/* Writes the file with the blob in its metadata. An older blob is replaced; the compressed picture
-   and all other metadata stay as they are. Nothing is written before the input has been read
-   to its end. err may be NULL. */
+/* Writes the file with the blob in its metadata, and tagged as sRGB (see leave_untagged). A blob that it had is taken
+   out. The compressed picture and all other metadata stay as they are, byte for byte. The blob goes into every carrier
+   asked for, but not into an XMP packet that is already there and has no room for it: a JPEG's packet ends at 64 KB,
+   and a PNG's may be compressed. out->write is called several times, with one portion after the other. If the result is
+   any of these but the last, nothing has been written:
+      GMLP_E_ARGUMENT                  the blob is not intact, or no carrier is one of this format
+      GMLP_E_FORMAT, GMLP_E_TRUNCATED  jpeg is not a JPEG file, or ends too early
+      GMLP_E_LIMIT                     XMP was the only carrier, and has no room
+      GMLP_E_WRITE                     write returned nonzero */
 GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *blob, size_t blob_size,
                                      const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
-/* Takes the blob out: *blob is allocated with alloc (NULL: GMLP_MALLOC) and the caller's to free with
-   gmlp_bytes_free. The carriers are tried from the most exact on, and the first whole blob wins;
-   one whose CRC fails is passed over. */
+/* Takes a copy of the blob out: *blob_size bytes at *blob, from alloc, the caller's to free with gmlp_bytes_free and
+   the same alloc. Looks into the binary carrier first, then into the text, then into XMP, and takes the first blob
+   whose checksum is right. On failure *blob is NULL and *blob_size 0: GMLP_E_NOT_FOUND if there is no blob,
+   GMLP_E_CORRUPT if there are only damaged ones, GMLP_E_FORMAT, GMLP_E_TRUNCATED, GMLP_E_MEMORY. */
 GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
                                        size_t *blob_size, gmlp_error *err);
-/* Writes the file without any blob, so that extract finds none; everything else stays. A packet that a PNG holds
-   compressed, with a blob in it, becomes one that is not; it is unpacked in memory from GMLP_MALLOC. Where a property's
-   neighbours could join to another one it stays, empty. */
+/* Writes the file without any blob, so that extract finds none; everything else stays. (An XMP packet that a PNG holds
+   compressed, and that has a blob, is written uncompressed. A property is emptied instead of taken out where its
+   neighbours could join to a new one.) Fails as gmlp_jpeg_embed. */
 GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_writer *out, gmlp_error *err);
 
-/* Which carriers hold an intact blob: gmlp_carrier bits; 0 for what is neither JPEG nor PNG, -1 if memory ran out. */
+/* Which carriers of a JPEG or PNG file hold an intact blob: gmlp_carrier bits. 0 if none does, and for files of other
+   formats; -1 if memory ran out. */
 GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_alloc *alloc);
 
-/* Frees what the extract functions gave. NULL is fine. */
+/* Frees what an extract function gave, with the size that it gave. NULL is fine. */
 GMLP_DEF void gmlp_bytes_free(void *bytes, size_t size, const gmlp_alloc *alloc);
 
 /* ---------------------------------------------------------------------------------------
-   >>png: carry a blob in a PNG file. As the JPEG functions.
+   >>png: carry a blob in a PNG file. As the JPEG functions; the library's own memory for a compressed XMP packet, which
+   embed and strip unpack, comes from GMLP_MALLOC. If there is none they fail with GMLP_E_MEMORY, and may have written.
 */
 GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
                                     const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
@@ -936,7 +1044,8 @@ GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_a
                                       size_t *blob_size, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err);
 
-/* JPEG or PNG by content: embed, extract and strip of whichever it is; GMLP_E_FORMAT otherwise. */
+/* JPEG or PNG, by the first bytes: which of them (gmlp_container), and the functions for either. Files of another
+   kind, and NULL, give GMLP_E_FORMAT. */
 typedef enum gmlp_container { GMLP_CONTAINER_NONE = 0, GMLP_CONTAINER_JPEG = 1, GMLP_CONTAINER_PNG = 2 } gmlp_container;
 GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size);
 GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
@@ -945,9 +1054,9 @@ GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_allo
                                   size_t *blob_size, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err);
 
-/* The network of a JPEG or PNG file at once: gmlp_extract and gmlp_blob_read. net owns its weights: gmlp_net_free. On
-   failure it is zeroed, and err, if given, says what and where: in the file, or, if the blob is at fault, in the blob.
-   The pixels of the file are your JPEG or PNG reader's. */
+/* The network of a JPEG or PNG file at once: gmlp_extract, then gmlp_blob_read. net is overwritten without being freed.
+   On success it owns its weights: gmlp_net_free. On failure it is zeroed, the result is that of the call that failed,
+   and err->offset counts in the file or, if gmlp_blob_read failed, in the blob. Does not look at the file's picture. */
 GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *alloc, gmlp_net *net, gmlp_error *err);
 
 #ifdef __cplusplus
@@ -958,8 +1067,8 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 /* =======================================================================================
    IMPLEMENTATION. Users of the library stop reading here.
    ======================================================================================= */
-#if defined(GAMUTMLP_IMPLEMENTATION) && !defined(GMLP__PASS) && !defined(GMLP__IMPLEMENTED)
-#define GMLP__IMPLEMENTED
+#if defined(GAMUTMLP_IMPLEMENTATION) && !defined(GMLP__PASS) && !defined(GAMUTMLP_IMPLEMENTED)
+#define GAMUTMLP_IMPLEMENTED
 
 /* ---------------------------------------------------------------------------------------
    >>platform: attributes, checked arithmetic, floating-point state, bytes, CPU
@@ -2895,11 +3004,11 @@ GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
     gmlp_result result;
     size_t bands, i;
     memset(&v, 0, sizeof v);
+    if (report) memset(report, 0, sizeof *report);
     if (!wide || !base) return GMLP_E_ARGUMENT;
     v.wide = wide;
     v.base = base;
     if (!report) return gmlp__reduce_all(&v, opts);
-    memset(report, 0, sizeof *report);
     result = gmlp__check_image(wide);
     if (result) return result;
     bands = (wide->height + GMLP__BAND - 1) / GMLP__BAND;
@@ -4868,11 +4977,11 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     gmlp_train_report unused;
     gmlp__fp_state fp;
     gmlp_result result;
+    if (!report) report = &unused;
+    memset(report, 0, sizeof *report);
     if (!net) return GMLP_E_ARGUMENT;
     memset(net, 0, sizeof *net);
     memset(&t, 0, sizeof t);
-    if (!report) report = &unused;
-    memset(report, 0, sizeof *report);
     if (gmlp__check_pair(base, wide) || base->type != GMLP_U8 || base->plane_stride ||
         !gmlp__base_ok(family, base->space) ||
         !gmlp__resolve_train(opts, family, &t.opts, t.effort))
@@ -6953,9 +7062,9 @@ static gmlp_result gmlp__extract(int kind, const void *file, size_t size, const 
     const int *carrier = gmlp__carriers(kind);
     gmlp_result result, worst = GMLP_E_NOT_FOUND;
     gmlp_error e = {GMLP_E_NOT_FOUND, 0, NULL}, why = {GMLP_E_NOT_FOUND, 0, NULL};
+    if (blob) *blob = NULL;
+    if (blob_size) *blob_size = 0;
     if (!file || !blob || !blob_size) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no file, or nowhere to put the blob");
-    *blob = NULL;
-    *blob_size = 0;
     for (; *carrier; carrier++) {
         result = gmlp__gather(kind, (const uint8_t *)file, size, *carrier, alloc, blob, blob_size, &e);
         if (result == GMLP_OK) return GMLP_OK;
@@ -7610,6 +7719,82 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 
 #ifdef __cplusplus
 }
+#endif
+
+/* No internal macro stays defined. The library's own tests keep them. */
+#ifndef GMLP__KEEP_MACROS
+#undef GMLP__APP_HEAD
+#undef GMLP__ARM64
+#undef GMLP__BAND
+#undef GMLP__BANDS
+#undef GMLP__CHUNK
+#undef GMLP__CODE8_ERROR
+#undef GMLP__COM_HEAD
+#undef GMLP__COM_PIECE
+#undef GMLP__FPCR
+#undef GMLP__FP_OWN
+#undef GMLP__GAMUT_TOLERANCE
+#undef GMLP__HAS_AVX2
+#undef GMLP__HAS_AVX512
+#undef GMLP__HAS_NEON
+#undef GMLP__HAS_SSE41
+#undef GMLP__HAS_WASM
+#undef GMLP__HLG_A
+#undef GMLP__HLG_B
+#undef GMLP__HLG_C
+#undef GMLP__HLG_NITS
+#undef GMLP__ICC_SIZE
+#undef GMLP__ID
+#undef GMLP__ID_SIZE
+#undef GMLP__INLINE
+#undef GMLP__INSIDE_WEIGHT
+#undef GMLP__ITXT_KEYWORD
+#undef GMLP__ITXT_XMP
+#undef GMLP__JPEG_MAX
+#undef GMLP__KNEE_HIGH
+#undef GMLP__KNEE_LOW
+#undef GMLP__LADDER
+#undef GMLP__LARGEST
+#undef GMLP__LN2
+#undef GMLP__MAP_E
+#undef GMLP__MARGINS
+#undef GMLP__MAX_SAMPLES
+#undef GMLP__MAX_SHARDS
+#undef GMLP__MOST_BUDGET
+#undef GMLP__MOST_LIGHT
+#undef GMLP__NOINLINE
+#undef GMLP__NUMBERS
+#undef GMLP__PAD
+#undef GMLP__PARTS
+#undef GMLP__PASS_AVX2
+#undef GMLP__PASS_AVX512
+#undef GMLP__PASS_NEON
+#undef GMLP__PASS_SCALAR
+#undef GMLP__PASS_SSE41
+#undef GMLP__PASS_WASM
+#undef GMLP__POLAR_STEPS
+#undef GMLP__PORTION
+#undef GMLP__PQ_C1
+#undef GMLP__PQ_C2
+#undef GMLP__PQ_C3
+#undef GMLP__PQ_M1
+#undef GMLP__PQ_M2
+#undef GMLP__PQ_NITS
+#undef GMLP__PREFETCH
+#undef GMLP__RESTRICT
+#undef GMLP__SEGMENT
+#undef GMLP__SLACK
+#undef GMLP__SSE2
+#undef GMLP__TARGET_BUDGET
+#undef GMLP__TRUNCATE16
+#undef GMLP__UNUSED
+#undef GMLP__WHITE_NITS
+#undef GMLP__X64
+#undef GMLP__XMP_END
+#undef GMLP__XMP_ID
+#undef GMLP__XMP_ID_SIZE
+#undef GMLP__XMP_OPEN
+#undef GMLP__XMP_PROPERTY
 #endif
 #endif /* GAMUTMLP_IMPLEMENTATION */
 

@@ -1,6 +1,7 @@
 /* >>gamut: reduction, masks and soft clip against a reference in double, and across instruction
    sets. */
 #define GAMUTMLP_IMPLEMENTATION
+#define GMLP__KEEP_MACROS
 #include "gamutmlp.h"
 #include <math.h>
 #include <setjmp.h>

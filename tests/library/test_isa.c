@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #define GAMUTMLP_IMPLEMENTATION
+#define GMLP__KEEP_MACROS
 #include "gamutmlp.h"
 #include "tests/fingerprint.h"
 
