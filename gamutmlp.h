@@ -91,6 +91,7 @@
 #define GMLP_VERSION_MAJOR 0
 #define GMLP_VERSION_MINOR 3
 #define GMLP_VERSION_PATCH 0
+#define GMLP_VERSION (GMLP_VERSION_MAJOR * 10000 + GMLP_VERSION_MINOR * 100 + GMLP_VERSION_PATCH)
 
 /* ---------------------------------------------------------------------------------------
    >>config: build switches. Define them before including; all are optional.
@@ -140,7 +141,7 @@ extern "C" {
     X(6, GMLP_E_NOT_FOUND, "the file carries no network")                                                \
     X(7, GMLP_E_FORMAT, "the bytes are not of the expected format")                                      \
     X(8, GMLP_E_TRUNCATED, "the bytes end too early")                                                    \
-    X(9, GMLP_E_VERSION, "made by a newer version of the format")                                        \
+    X(9, GMLP_E_NEWER, "made by a newer version of the format")                                          \
     X(10, GMLP_E_CORRUPT, "a checksum does not match")                                                   \
     X(11, GMLP_E_FIELD, "a field holds a value that is not allowed")                                     \
     X(12, GMLP_E_LIMIT, "a size is beyond the limits")                                                   \
@@ -150,7 +151,8 @@ extern "C" {
     X(16, GMLP_E_HALO, "base lacks pixels around out that the network reads")                    \
     X(17, GMLP_E_OTHER_PICTURE, "the network belongs to another picture, or to this one before an edit") \
     X(18, GMLP_E_BASE_VIEW, "base reaches outside the picture that the network belongs to")              \
-    X(19, GMLP_E_OUT_VIEW, "out reaches outside the picture, or outside base")
+    X(19, GMLP_E_OUT_VIEW, "out reaches outside the picture, or outside base")                           \
+    X(20, GMLP_E_OLDER, "made by a version of the format from before 0.3, no longer read")
 
 #define GMLP__ENUM(value, name, text) name = value,
 typedef enum gmlp_result { GMLP_RESULTS(GMLP__ENUM) GMLP_RESULT_COUNT } gmlp_result;
@@ -167,7 +169,11 @@ typedef struct gmlp_error {
 /* The result's text. Never NULL; an unknown value gives "unknown result". */
 GMLP_DEF const char *gmlp_result_string(gmlp_result result);
 
-/* The version of the implementation, major * 10000 + minor * 100 + patch. */
+/* GMLP_VERSION of the implementation: major * 10000 + minor * 100 + patch. Public structs change with the header's
+   version, so user and implementation must be compiled from the same header:
+      if (gmlp_version() != GMLP_VERSION) abort();  // the library was built from another gamutmlp.h
+   A plug-in does best with GMLP_STATIC, which compiles the library into it. Do not pass the structs over the boundary
+   between two modules that may have different versions. */
 GMLP_DEF int gmlp_version(void);
 
 /* Memory. alloc returns memory aligned for any type or NULL; free gets the size that was
@@ -623,32 +629,59 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
    Every version starts with "GMLP" and a version byte and ends with the CRC. There is nothing after it.
 */
 
-/* Bytes that gmlp_blob_write needs; 0 if the net is not valid or its weights are not what its coding holds. */
+/* Bytes of the net's blob; 0 if gmlp_blob_write would refuse the net. */
 GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
-/* Writes the blob; *size gets its length. GMLP_E_BUFFER if capacity is too small. */
+
+/* Writes the net's blob into bytes, which holds capacity; *size gets its length. GMLP_E_BUFFER: it is longer than
+   capacity; *size then is the length it needs, and bytes, which may be NULL, is as before. GMLP_E_ARGUMENT: the net is
+   not one that a blob can hold (a field out of its range, no weights, a weight that weight_format cannot represent);
+   *size is 0. */
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
-/* Reads a blob from untrusted bytes. On success the net owns its weights; on failure it is zeroed
-   and err, if given, says what and where. */
+
+/* Reads a blob from untrusted bytes into net, whatever was there before: a net that owns weights must be freed first. On
+   success net owns its weights: gmlp_net_free. On failure it is zeroed, and err, if given, says what and where. */
 GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net,
                                     gmlp_error *err);
 
-/* The signature of a base picture: feed its rows (GMLP_U8, 3 or 4 channels) in any order and any
-   portions, each row once, then finish. It recognises the picture after lossless rewriting,
-   another decoder's rounding, and recompression at quality 90 or better (the latter not below about
-   40 pixels a side); not after a crop, a resize or a turn. 8x8 cells of mean luma; a picture of fewer
-   than 8 columns or rows leaves cells empty, which are 0. */
+/* What a blob is, from untrusted bytes and without memory: all that gmlp_blob_read checks but the weights, and of these
+   the checksum. On failure out is zeroed. */
+typedef struct gmlp_blob_desc {
+    int version;                      /* of the format */
+    int method;                       /* gmlp_method */
+    int wide_space, base_space;       /* gmlp_space */
+    int hidden_width;                 /* neurons in each hidden layer; 0: no network */
+    uint32_t width, height;           /* of the picture trained on */
+    uint32_t base_width, base_height; /* of the picture in the file */
+    uint32_t halo;                    /* gmlp_net_halo */
+    size_t weights;                   /* how many */
+    size_t size;                      /* of the blob */
+    size_t decoder_bytes;
+} gmlp_blob_desc;
+GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_desc *out, gmlp_error *err);
+
+/* The signature of a base: the mean luma, (54 red + 183 green + 19 blue) / 256 of the codes, in each of 8 x 8 cells. A
+   pixel (x, y) counts in cell (8 x / width, 8 y / height); a cell that no pixel falls into (a picture of fewer than 8
+   columns or rows has such) is 0. Two pictures' signatures match if no cell differs by more than 4, nor all together by
+   more than 80. So the same picture is recognised after lossless rewriting, another decoder's rounding and recompression
+   at quality 90 or better (from about 40 pixels a side on), and not after a crop, a resize or a turn.
+      gmlp_signature_begin    for a picture of that size
+      gmlp_signature_rows     some whole rows of it (GMLP_U8, 3 or 4 channels, as wide as the picture), the first of
+                              them being row y; each row of the picture once, in any order and any number at a time
+      gmlp_signature_finish   the means of the rows so far
+   Another view or size is GMLP_E_ARGUMENT, and changes nothing. */
 typedef struct gmlp_signature {
     uint32_t width, height;
     uint64_t sum[GMLP_SIGNATURE_SIZE];
     uint64_t count[GMLP_SIGNATURE_SIZE];
+    const struct gmlp__kernels *kernels;
 } gmlp_signature;
-GMLP_DEF void gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height);
-GMLP_DEF void gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y);
-GMLP_DEF void gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SIGNATURE_SIZE]);
+GMLP_DEF gmlp_result gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height);
+GMLP_DEF gmlp_result gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y);
+GMLP_DEF gmlp_result gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SIGNATURE_SIZE]);
 /* 1 if the two signatures are of the same picture. */
 GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const uint8_t b[GMLP_SIGNATURE_SIZE]);
-/* 1 if net belongs to these pixels: size and signature. A net of GMLP_METHOD_NONE belongs to all. */
-GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s);
+/* 1 if net belongs to the picture: its base_width and base_height are the picture's, and the signatures match. A net of
+   GMLP_METHOD_NONE holds nothing that is of one picture: it matches all, of any size. */
 /* The same for a whole base in memory (GMLP_U8): GMLP_OK; GMLP_E_MISMATCH if it is not of the net's base_width and
    base_height; GMLP_E_OTHER_PICTURE if it is, but its signature differs; GMLP_E_ARGUMENT for a view that is none. Looks
    at every pixel once. Before decoding what a stranger sent, ask this. */
@@ -896,7 +929,7 @@ GMLP_DEF const char *gmlp_result_string(gmlp_result result) {
 }
 
 GMLP_DEF int gmlp_version(void) {
-    return GMLP_VERSION_MAJOR * 10000 + GMLP_VERSION_MINOR * 100 + GMLP_VERSION_PATCH;
+    return GMLP_VERSION;
 }
 
 GMLP_DEF size_t gmlp_type_size(int type) {
@@ -1267,6 +1300,8 @@ typedef struct gmlp__kernels {
     void (*finish)(const gmlp__fixed *f, const int32_t *h, size_t n, float *const out[3]);
     /* sum[i] += in[i] - out[i]; out may be NULL */
     void (*add_codes)(uint16_t *sum, const unsigned char *in, const unsigned char *out, size_t n);
+    /* 54 red + 183 green + 19 blue (gmlp__luma), summed over n <= 8192 pixels of 3 or 4 channels */
+    uint32_t (*sum_codes)(const unsigned char *codes, int channels, size_t n);
     /* halves of n words, n a multiple of 16: ((x + half) * factor >> 16) * last >> 16, without signs */
     void (*divide)(int32_t *x, uint32_t half, uint32_t factor, uint32_t last, size_t n);
     /* x = sin x, and c = cos x unless it is NULL; n a multiple of 16 */
@@ -1299,6 +1334,16 @@ static const float gmlp__frequency[2 * GMLP_MAX_FREQUENCIES] = {
 static const float gmlp__phase[2 * GMLP_MAX_FREQUENCIES] = {
     0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f,
     0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f};
+
+/* BT.709 luma in 256ths, for 16 pixels of 3 and of 4 channels. */
+#define GMLP__LUMA_RGB 54, 183, 19, 54, 183, 19, 54, 183, 19, 54, 183, 19
+#define GMLP__LUMA_RGBA 54, 183, 19, 0, 54, 183, 19, 0, 54, 183, 19, 0, 54, 183, 19, 0
+static const int16_t gmlp__luma[2][64] = {
+    {GMLP__LUMA_RGB, GMLP__LUMA_RGB, GMLP__LUMA_RGB, GMLP__LUMA_RGB},
+    {GMLP__LUMA_RGBA, GMLP__LUMA_RGBA, GMLP__LUMA_RGBA, GMLP__LUMA_RGBA}
+};
+#undef GMLP__LUMA_RGB
+#undef GMLP__LUMA_RGBA
 
 #define GMLP__PASS GMLP__PASS_SCALAR
 #define GMLP__PASS_SCALAR 1
@@ -4683,8 +4728,10 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
     uint8_t *p = (uint8_t *)bytes;
     gmlp_net copy;
     int i;
-    if (!need || !bytes || !size) return GMLP_E_ARGUMENT;
+    if (size) *size = need;
+    if (!need || !size) return GMLP_E_ARGUMENT;
     if (capacity < need) return GMLP_E_BUFFER;
+    if (!bytes) return GMLP_E_ARGUMENT;
     memset(p, 0, need);
     memcpy(p, "GMLP", 4);
     p[4] = GMLP__BLOB_VERSION;
@@ -4720,7 +4767,6 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
     }
     gmlp__put_le((uint8_t *)bytes + need - GMLP__BLOB_CRC,
                  gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
-    *size = need;
     return GMLP_OK;
 }
 
@@ -4758,69 +4804,107 @@ static gmlp_result gmlp__weights_read(gmlp_net *net, const uint8_t *p, size_t si
     return GMLP_OK;
 }
 
-GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net,
-                                    gmlp_error *err) {
+/* All of a blob but its weights: the fields in n, the bytes before the weights and those before the checksum. */
+static gmlp_result gmlp__blob_open(const void *bytes, size_t size, gmlp_net *n, size_t *before, size_t *need,
+                                   gmlp_error *err) {
     const uint8_t *p = (const uint8_t *)bytes;
     const gmlp__method *method;
     gmlp_result result;
+    uint32_t version;
     gmlp__rd r;
-    gmlp_net n;
-    size_t need = GMLP__BLOB_HEAD, before = 0, count;
-    gmlp__fp_state fp;
     int i;
-    if (net) memset(net, 0, sizeof *net);
-    if (!bytes || !net) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no net given");
-    memset(&n, 0, sizeof n);
+    memset(n, 0, sizeof *n);
+    *before = *need = GMLP__BLOB_HEAD;
     r.p = p;
     r.left = size;
     r.failed = 0;
     if (memcmp(p, "GMLP", size < 4 ? size : 4)) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is not a GamutMLP blob");
     gmlp__rd_le(&r, 4);
-    if (gmlp__rd_le(&r, 1) != GMLP__BLOB_VERSION && !r.failed)
-        return gmlp__fail(err, GMLP_E_VERSION, 4, "the blob is of an unknown version");
-    n.method = (int)gmlp__rd_le(&r, 1);
-    method = gmlp__method_of(n.method);
-    n.wide_space = (int)gmlp__rd_le(&r, 1);
-    n.base_space = (int)gmlp__rd_le(&r, 1);
-    n.adaptation = (int)gmlp__rd_le(&r, 1);
-    n.coords.transpose = (int)gmlp__rd_le(&r, 1);
-    n.width = gmlp__rd_le(&r, 2);
-    n.height = gmlp__rd_le(&r, 2);
-    n.base_width = gmlp__rd_le(&r, 2);
-    n.base_height = gmlp__rd_le(&r, 2);
-    n.coords.col = gmlp__rd_float(&r);
-    n.coords.col_step = gmlp__rd_float(&r);
-    n.coords.row = gmlp__rd_float(&r);
-    n.coords.row_step = gmlp__rd_float(&r);
-    if (n.method != GMLP_METHOD_NONE) {
-        n.inputs = (int)gmlp__rd_le(&r, 1);
-        n.mask = (int)gmlp__rd_le(&r, 1);
-        n.clip_margin = (int)gmlp__rd_le(&r, 1);
-        n.weight_format = (int)gmlp__rd_le(&r, 1);
-        n.mlp.activation = (int)gmlp__rd_le(&r, 1);
-        n.mlp.bias = (int)gmlp__rd_le(&r, 1);
-        n.mlp.width = (int)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP_INPUTS; i++) n.mlp.frequencies[i] = (uint8_t)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP_WINDOWS; i++) n.radius[i] = (uint8_t)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n.signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
-        for (i = 0; method && i < method->family->numbers; i++) *gmlp__number(&n, i) = gmlp__rd_float(&r);
-        for (i = 0; i < 3 && n.weight_format == GMLP_WEIGHTS_QUANTIZED; i++) n.step_size[i] = gmlp__rd_float(&r);
+    version = gmlp__rd_le(&r, 1);
+    if (version > GMLP__BLOB_VERSION)
+        return gmlp__fail(err, GMLP_E_NEWER, 4, "the blob is of a newer version of the format");
+    if (version < GMLP__BLOB_VERSION && !r.failed)
+        return gmlp__fail(err, GMLP_E_OLDER, 4, "the blob is of a version of the format from before 0.3");
+    n->method = (int)gmlp__rd_le(&r, 1);
+    method = gmlp__method_of(n->method);
+    n->wide_space = (int)gmlp__rd_le(&r, 1);
+    n->base_space = (int)gmlp__rd_le(&r, 1);
+    n->adaptation = (int)gmlp__rd_le(&r, 1);
+    n->coords.transpose = (int)gmlp__rd_le(&r, 1);
+    n->width = gmlp__rd_le(&r, 2);
+    n->height = gmlp__rd_le(&r, 2);
+    n->base_width = gmlp__rd_le(&r, 2);
+    n->base_height = gmlp__rd_le(&r, 2);
+    n->coords.col = gmlp__rd_float(&r);
+    n->coords.col_step = gmlp__rd_float(&r);
+    n->coords.row = gmlp__rd_float(&r);
+    n->coords.row_step = gmlp__rd_float(&r);
+    if (n->method != GMLP_METHOD_NONE) {
+        n->inputs = (int)gmlp__rd_le(&r, 1);
+        n->mask = (int)gmlp__rd_le(&r, 1);
+        n->clip_margin = (int)gmlp__rd_le(&r, 1);
+        n->weight_format = (int)gmlp__rd_le(&r, 1);
+        n->mlp.activation = (int)gmlp__rd_le(&r, 1);
+        n->mlp.bias = (int)gmlp__rd_le(&r, 1);
+        n->mlp.width = (int)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP_INPUTS; i++) n->mlp.frequencies[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP_WINDOWS; i++) n->radius[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n->signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; method && i < method->family->numbers; i++) *gmlp__number(n, i) = gmlp__rd_float(&r);
+        for (i = 0; i < 3 && n->weight_format == GMLP_WEIGHTS_QUANTIZED; i++) n->step_size[i] = gmlp__rd_float(&r);
     }
     if (r.failed) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends within its header");
-    result = gmlp__net_check(&n, err);
+    result = gmlp__net_check(n, err);
     if (result != GMLP_OK) return result;
-    if (n.method != GMLP_METHOD_NONE) { /* coded weights reach to the checksum, whatever their number */
-        before = gmlp__blob_before(&n);
-        need = before + (n.weight_format == GMLP_WEIGHTS_QUANTIZED ? 13 : gmlp__weights_size(&n));
-        if (n.weight_format == GMLP_WEIGHTS_QUANTIZED && size > need + GMLP__BLOB_CRC) need = size - GMLP__BLOB_CRC;
+    if (n->method != GMLP_METHOD_NONE) { /* coded weights reach to the checksum, whatever their number */
+        *before = gmlp__blob_before(n);
+        *need = *before + (n->weight_format == GMLP_WEIGHTS_QUANTIZED ? 13 : gmlp__weights_size(n));
+        if (n->weight_format == GMLP_WEIGHTS_QUANTIZED && size > *need + GMLP__BLOB_CRC) *need = size - GMLP__BLOB_CRC;
     }
-    if (size < need + GMLP__BLOB_CRC) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends too early");
-    if (size > need + GMLP__BLOB_CRC)
-        return gmlp__fail(err, GMLP_E_FORMAT, need + GMLP__BLOB_CRC, "there are bytes after the checksum");
-    r.p = p + need;
+    if (size < *need + GMLP__BLOB_CRC) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends too early");
+    if (size > *need + GMLP__BLOB_CRC)
+        return gmlp__fail(err, GMLP_E_FORMAT, *need + GMLP__BLOB_CRC, "there are bytes after the checksum");
+    r.p = p + *need;
     r.left = GMLP__BLOB_CRC;
-    if (gmlp__rd_le(&r, GMLP__BLOB_CRC) != gmlp__crc32(0, p, need))
-        return gmlp__fail(err, GMLP_E_CORRUPT, need, "the blob's checksum does not match");
+    if (gmlp__rd_le(&r, GMLP__BLOB_CRC) != gmlp__crc32(0, p, *need))
+        return gmlp__fail(err, GMLP_E_CORRUPT, *need, "the blob's checksum does not match");
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_desc *out, gmlp_error *err) {
+    size_t before, need;
+    gmlp_result result;
+    gmlp_net n;
+    if (out) memset(out, 0, sizeof *out);
+    if (!bytes || !out) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no description given");
+    result = gmlp__blob_open(bytes, size, &n, &before, &need, err);
+    if (result != GMLP_OK) return result;
+    out->version = GMLP__BLOB_VERSION;
+    out->method = n.method;
+    out->wide_space = n.wide_space;
+    out->base_space = n.base_space;
+    out->hidden_width = n.mlp.width;
+    out->width = n.width;
+    out->height = n.height;
+    out->base_width = n.base_width;
+    out->base_height = n.base_height;
+    out->halo = gmlp_net_halo(&n);
+    out->weights = n.method == GMLP_METHOD_NONE ? 0 : gmlp_mlp_weights(&n.mlp);
+    out->size = size;
+    out->decoder_bytes = 0;
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net,
+                                    gmlp_error *err) {
+    size_t before, need, count;
+    gmlp_result result;
+    gmlp__fp_state fp;
+    gmlp_net n;
+    if (net) memset(net, 0, sizeof *net);
+    if (!bytes || !net) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no net given");
+    result = gmlp__blob_open(bytes, size, &n, &before, &need, err);
+    if (result != GMLP_OK) return result;
     if (alloc) n.alloc = *alloc;
     if (n.method != GMLP_METHOD_NONE) {
         count = gmlp_mlp_weights(&n.mlp);
@@ -4828,7 +4912,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
         if (!n.weights) return gmlp__fail(err, GMLP_E_MEMORY, before, "no memory for the weights");
         memset(n.weights, 0, count * sizeof(float)); /* biases that the blob leaves out are 0 */
         fp = gmlp__fp_enter();
-        result = gmlp__weights_read(&n, p + before, need - before, err);
+        result = gmlp__weights_read(&n, (const uint8_t *)bytes + before, need - before, err);
         gmlp__fp_leave(fp);
         if (result != GMLP_OK) {
             gmlp_net_free(&n);
@@ -4840,72 +4924,50 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
 }
 
 /* Signature: mean luma of an 8x8 grid. Sums are whole numbers, so the order does not matter. */
-GMLP_DEF void gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height) {
+GMLP_DEF gmlp_result gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height) {
+    if (!s) return GMLP_E_ARGUMENT;
     memset(s, 0, sizeof *s);
+    if (width - 1 >= GMLP_MAX_SIZE || height - 1 >= GMLP_MAX_SIZE) return GMLP_E_ARGUMENT;
     s->width = width;
     s->height = height;
+    s->kernels = gmlp__select(GMLP_ISA_AUTO);
+    return GMLP_OK;
 }
 
-/* 8 bytes as a number whose lowest byte is the first. */
-GMLP__INLINE uint64_t gmlp__word(const unsigned char *p) {
-    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
-           (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+/* Codes of a base, whatever space they are said to be in. */
+static int gmlp__codes_ok(const gmlp_image *base) {
+    gmlp_image codes;
+    if (!base) return 0;
+    codes = *base;
+    codes.space = GMLP_SRGB;
+    return base->type == GMLP_U8 && gmlp__check_image(&codes) == GMLP_OK;
 }
 
-/* Adds the channels of n packed pixels, a multiple of 8: 24 bytes at a time, every other byte of a word
-   into 16-bit sums of its own, which 256 turns do not fill. */
-static void gmlp__sum_packed(const uint8_t *p, size_t n, uint32_t sum[3]) {
-    const uint64_t even = 0x00ff00ff00ff00ffu;
-    size_t turns, i, j;
-    for (n /= 8; n; n -= turns) {
-        uint64_t s[6] = {0, 0, 0, 0, 0, 0}; /* of word i: even bytes in s[2 i], odd ones in s[2 i + 1] */
-        turns = n < 256 ? n : 256;
-        for (j = 0; j < turns; j++, p += 24)
-            for (i = 0; i < 3; i++) {
-                const uint64_t v = gmlp__word(p + 8 * i);
-                s[2 * i] += v & even;
-                s[2 * i + 1] += v >> 8 & even;
-            }
-        for (i = 0; i < 24; i++) sum[i % 3] += (uint32_t)(s[2 * (i / 8) + (i & 1)] >> (i % 8 / 2 * 16) & 0xffffu);
-    }
-}
-
-GMLP_DEF void gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y) {
-    const size_t channels = rows->channels == 4 ? 4 : 3, width = s->width < rows->width ? s->width : rows->width;
-    const ptrdiff_t stride = rows->stride ? rows->stride : (ptrdiff_t)(rows->width * channels);
-    const uint8_t *row = (const uint8_t *)rows->data, *p;
+GMLP_DEF gmlp_result gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y) {
+    size_t channels, cell, x, end, k;
     uint32_t i;
-    size_t cell, x, end, k;
-    for (i = 0; i < rows->height && y + i < s->height; i++, row += stride)
-        for (cell = 0, x = 0; cell < 8; cell++, x = end) {
-            uint32_t sum[3] = {0, 0, 0}; /* at most 8192 pixels of 255 */
+    if (!s || !s->kernels || !gmlp__codes_ok(rows) || rows->width != s->width || y > s->height ||
+        rows->height > s->height - y)
+        return GMLP_E_ARGUMENT;
+    channels = rows->channels == 4 ? 4 : 3;
+    for (i = 0; i < rows->height; i++) {
+        const uint8_t *row = gmlp__row(rows, i);
+        for (cell = 0, x = 0; cell < 8; cell++, x = end) { /* at most 8192 pixels */
             end = ((cell + 1) * s->width + 7) / 8;
-            if (end > width) end = width;
-            if (x >= end) continue;
-            p = row + x * channels;
-            k = x;
-            if (channels == 3) {
-                const size_t whole = (end - x) & ~(size_t)7;
-                gmlp__sum_packed(p, whole, sum);
-                p += 3 * whole;
-                k += whole;
-            }
-            for (; k < end; k++, p += channels) {
-                sum[0] += p[0];
-                sum[1] += p[1];
-                sum[2] += p[2];
-            }
             k = (size_t)((uint64_t)(y + i) * 8 / s->height) * 8 + cell;
-            /* 256 times BT.709 luma */
-            s->sum[k] += (uint64_t)54 * sum[0] + (uint64_t)183 * sum[1] + (uint64_t)19 * sum[2];
+            s->sum[k] += s->kernels->sum_codes(row + x * channels, (int)channels, end - x);
             s->count[k] += end - x;
         }
+    }
+    return GMLP_OK;
 }
 
-GMLP_DEF void gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SIGNATURE_SIZE]) {
+GMLP_DEF gmlp_result gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SIGNATURE_SIZE]) {
     int i;
+    if (!s || !s->kernels || !out) return GMLP_E_ARGUMENT;
     for (i = 0; i < GMLP_SIGNATURE_SIZE; i++)
         out[i] = (uint8_t)(s->count[i] ? (s->sum[i] + s->count[i] * 128) / (s->count[i] * 256) : 0);
+    return GMLP_OK;
 }
 
 /* The limits lie between what was measured on 13 photographs of 1000 and 160 pixels: recompression at quality
@@ -4925,17 +4987,13 @@ GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const ui
 GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s) {
     uint8_t out[GMLP_SIGNATURE_SIZE];
     if (net->method == GMLP_METHOD_NONE) return 1;
-    gmlp_signature_finish(s, out);
+    if (gmlp_signature_finish(s, out) != GMLP_OK) return 0;
     return net->base_width == s->width && net->base_height == s->height && gmlp_signature_match(net->signature, out);
 }
 
 GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base) {
     gmlp_signature s;
-    gmlp_image codes;
-    if (!net || !base) return GMLP_E_ARGUMENT;
-    codes = *base;
-    codes.space = GMLP_SRGB; /* any */
-    if (gmlp__check_image(&codes) || base->type != GMLP_U8) return GMLP_E_ARGUMENT;
+    if (!net || !gmlp__codes_ok(base)) return GMLP_E_ARGUMENT;
     if (net->method == GMLP_METHOD_NONE) return GMLP_OK;
     if (base->width != net->base_width || base->height != net->base_height) return GMLP_E_MISMATCH;
     gmlp_signature_begin(&s, base->width, base->height);
@@ -8128,6 +8186,43 @@ GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char 
     for (; i < n; i++) sum[i] = (uint16_t)(sum[i] + in[i] - (out ? out[i] : 0));
 }
 
+/* 16 pixels at a time into 16-bit sums, 128 times at most, which fills 15 bits. */
+GMLP__TARGET GMLP__INLINE uint32_t GMLP__FN(sum_codes_of)(const unsigned char *codes, const size_t channels, size_t n) {
+    static const unsigned char none[16] = {0};
+    GMLP__VI all = GMLP__I_SET1(0);
+    int32_t lane[GMLP__W];
+    uint32_t sum = 0, r = 0, g = 0, b = 0;
+    size_t i, turns;
+    while (n >= 16 && GMLP__W > 1) {
+        uint16_t s[64] = {0};
+        turns = n / 16 < 128 ? n / 16 : 128;
+        n -= 16 * turns;
+        for (; turns; turns--, codes += 16 * channels) {
+            GMLP__FN(add16)(s, codes, none);
+            GMLP__FN(add16)(s + 16, codes + 16, none);
+            GMLP__FN(add16)(s + 32, codes + 32, none);
+            if (channels == 4) GMLP__FN(add16)(s + 48, codes + 48, none);
+        }
+        for (i = 0; i < 16 * channels; i += 2 * GMLP__W) {
+            int32_t two[2][GMLP__W];
+            memcpy(two[0], s + i, sizeof two[0]);
+            memcpy(two[1], gmlp__luma[channels - 3] + i, sizeof two[1]);
+            all = GMLP__P_DOT(all, GMLP__I_LOAD(two[0]), GMLP__I_LOAD(two[1]));
+        }
+    }
+    GMLP__I_STORE(lane, all);
+    for (i = 0; i < GMLP__W; i++) sum += (uint32_t)lane[i];
+    for (; n; n--, codes += channels) {
+        r += codes[0];
+        g += codes[1];
+        b += codes[2];
+    }
+    return sum + 54 * r + 183 * g + 19 * b;
+}
+GMLP__TARGET static uint32_t GMLP__FN(sum_codes)(const unsigned char *codes, int channels, size_t n) {
+    return channels == 4 ? GMLP__FN(sum_codes_of)(codes, 4, n) : GMLP__FN(sum_codes_of)(codes, 3, n);
+}
+
 GMLP__TARGET static void GMLP__FN(sine)(float *x, float *c, size_t n) {
     const GMLP__VF limit = GMLP__V_SET1(1048576.0f), low = GMLP__V_SET1(-1048576.0f); /* tames hostile weights */
     size_t j;
@@ -8228,7 +8323,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half), GMLP__FN(recode),
     GMLP__FN(outside), GMLP__FN(out_of_gamut), GMLP__FN(saturated),
     GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(look_up), GMLP__FN(finish),
-    GMLP__FN(add_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(scale),
+    GMLP__FN(add_codes), GMLP__FN(sum_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(scale),
     GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam),
     GMLP__FN(momentum), GMLP__FN(times), GMLP__FN(add_times), GMLP__FN(to_steps)
 };
