@@ -611,22 +611,91 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
          118 or 146  weights
          end      4  CRC-32 (as in PNG and zlib) of all bytes before it
 
-      The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is
-      beyond 65504.
-      GMLP_WEIGHTS_F32: floats.
-      GMLP_WEIGHTS_QUANTIZED: the step sizes of the three layers, floats above 1e-30 and up to 65504, then one stream of
-      bits: each weight is a whole number q times its layer's step, rounded to float, |q| <= 32767. Let k be the place
-      of the highest one in |q| + 1: first come k ones and, unless k is 15, a zero; then the k bits below that one,
-      from the upper one down; then, unless q is 0, a one if q is negative. Each bit is coded with a chance p / 65536 of
-      being one: 1/2 for the sign and for all but the upper two of the k bits; the others have models of their own in
-      each layer: one for every place among the first ones, one for the upper of the k bits for every k, one for the
-      next for every k and upper bit. A model starts at p = 32768, n = 0; after a bit p moves by (65535 or 0, less p) *
-      2 / (2 n + 3), cut towards 0, and n grows up to 127. The coder keeps an interval low..high of 32-bit numbers, at
-      first all. With p within 64..65472 the middle is low + ((high - low) * p >> 16); a one takes low..middle, a zero
-      the rest; leading bytes that low and high share are written and shifted out, low filled with 0 and high with 255.
-      At the end comes one byte, that of high; a reader supplies zeros after it.
+   Every version starts with "GMLP" and a version byte and ends with the CRC, behind which no byte may follow. From this
+   version on every release reads blobs of version 3; those of 1 and 2, from before 0.3, are GMLP_E_OLDER.
 
-   Every version starts with "GMLP" and a version byte and ends with the CRC. There is nothing after it.
+   The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is beyond 65504.
+   GMLP_WEIGHTS_F32: floats. GMLP_WEIGHTS_QUANTIZED: the step sizes of the three layers, floats above 1e-30 and up to
+   65504, then bytes of an arithmetic coder, from which number() takes a q of at most 32767 either way for each weight:
+   weight = q * its layer's step, rounded to float. (x ? a : b, >>, << and | as in C; 32 bits, products 64.)
+
+      low = 0; high = 2^32 - 1; value = the first four bytes, the first one uppermost
+      bit(model):                            a model is p = 32768 and n = 0 at first; without one p is 32768
+         middle = low + ((high - low) * min(max(p, 64), 65472) >> 16)
+         b = value <= middle ? 1 : 0
+         b ? (high = middle) : (low = middle + 1)
+         p += ((b ? 65535 : 0) - p) * 2 / (2 n + 3), the quotient cut towards 0; n = min(n + 1, 127)
+         while low >> 24 == high >> 24:  low = low << 8; high = high << 8 | 255; value = value << 8 | next byte, or 0
+         return b
+      number():                              models, new for each of the three layers: ones[15], upper[16], lower[16][2]
+         k = 0; while k < 15 and bit(ones[k]):  k += 1
+         v = 1
+         if k > 0:  v = 2 v + bit(upper[k])
+         if k > 1:  v = 2 v + bit(lower[k][v & 1])
+         k - 2 times, if k > 2:  v = 2 v + bit()
+         return v == 1 ? 0 : bit() ? 1 - v : v - 1
+      After the last weight the uppermost byte of value is the last one before the CRC. A writer knows b instead of
+      value; where bytes are shifted out it writes high >> 24, and at the end, once more, high >> 24.
+
+   A decoder. This and the layout are enough to write one, such as a compute shader. "float": each operation is rounded
+   to single precision, fma(a, b, c) = a b + c once. All else is double, sums run in the order of their indices, and
+   then the network's outputs o are the library's to the bit. In other precision, or with another sine, some of the
+   whole numbers below change by one, which costs 1e-4 of full light at most in pictures. Colours (matrices, curves)
+   have no bits to keep: the library's floats are within 2e-6.
+
+   Pixel (x, y) of the file, with codes c[0..2]:
+      v = linear light of c / 255 in base_space (NONE: sRGB), by gmlp_space_matrix in wide_space's primaries
+      method NONE, or mask SATURATED and gmlp_is_saturated(c, margin) is 0:  v is the pixel
+      map_mean = 0, map_range = input_mean = input_range = 1/2 with RESIDUAL, else the blob's;  e = 1/64
+      s = RESIDUAL ? v : PQ(min(max(v, 0), signal_max) / signal_max), where PQ(1) = 1 is that of 10000 cd/m2
+   Inputs m, each rounded to float and then held within -4..4:
+      m[0] = at(row + row_step * (transpose ? x : y), height);  m[1] = at(col + col_step * (transpose ? y : x), width)
+         at(i, n) = n > 1 ? 2 i / (n - 1) - 1 : -1            width and height: of the picture trained on
+      m[2..4] = code(c), or with GMLP_INPUT_WIDE (s - input_mean) / input_range in float
+         code(q) = CODES ? 2 (q / 255) - 1 : q / 255 - 1/2    CODES: GMLP_INPUT_CODES
+      m[5..7], m[8..10] = code(mean of each channel over the columns x - r .. x + r and rows y - r .. y + r of the base,
+         to the nearest whole number), r being the first and the second radius; a column or row beyond the picture is
+         its outermost one
+   Features, in float, for k below the input's frequencies: sine(fma(2^k, m, 0)), sine(fma(2^k, m, 1/2)), in this order
+      sine(a) = sin(pi a):  n = a to the nearest whole number, halves to the even one;  r = a - n;  t = r r
+         q = fma(fma(fma(fma(0.077220127, t, -0.59804517), t, 2.55003142), t, -5.16770697), t, 3.1415925) r
+         return n odd ? -q : q
+      part(i, m, z)[j] = fma(F, W1[F][j], ...) for each feature F of input i at m in turn, beginning with z
+   The network, with W3 = W3 * map_range in float and b3 = b3 * map_range + map_mean in double, rounded to float:
+      GMLP_SINE, GMLP_INPUT_WIDE, or rounding errors too large (below): in float, every sum by fma from its bias on
+         z1 = b1 + all features W1;  z2 = b2 + a(z1) W2;  o = b3 + a(z2) W3
+         a(z) = max(z, 0), or with GMLP_SINE sine(z * 0.318309886, held within -1048576..1048576)
+      else in whole numbers, made once for a blob as shown below:
+         h1[j] = max(0, T(y)[j] + T(x)[j] + T(2)[j] + ... T(I - 1)[j])           I: 11, 8 without the second window, 5
+            T(i)[j] = near(part(i, m[i], 0)[j] * g1[j], 32767);  T(x), T(y): of the inputs 1 and 0, with transpose 0
+            and 1, that x and y lead to, and in T(y) part starts with b1[j]
+         h2[j] = max(0, B2[j] + (sum over k of Q2[k][j] h1[k]) >> 16)            16-bit factors, 32-bit sum; >> rounds
+         o[c] = fma(sum over k of Q3[k][c] h2[k], scale[c], b3[c])               down. The sum as float, fma in float
+   The pixel:
+      RESIDUAL:  v = min(max(v + o, 0), 1), in linear wide_space
+      HDR:       h = DIFFERENCE: s + o;  GAIN: (s + e) o - e;  GAMMA: min(s + e, 1 - e)^o - e;  DIRECT: o
+                 v = signal_max * inverse PQ(min(max(h, 0), 1)). If w = headroom / log2(content_max) is below 1, then,
+                 with b for v from above within 0..signal_max,  v = (b + e) ((v + e) / (b + e))^w - e
+   How the whole numbers are made:
+      near(v, most) = v to the nearest whole number, halves away from 0, held within -most..most
+      factor(lo, hi, room, w):  A = max(hi, -lo);  return A > 1e-30 ? min(room / A, 32767 / w) : 0     w = 0: room / A
+      Layer 1, neuron j:
+         lo = hi = b1[j]
+         inputs 0 and 1, each sine's weight a in W1 and its cosine's b:
+            t = max(|a|, |b|) + min(|a|, |b|) / 2;  lo -= t;  hi += t
+         inputs 2 .. I - 1:  lo += least, hi += greatest of part(i, code(q), 0)[j] for q = 0..255
+         g1[j] = factor(lo, hi, 32759, 0);  e1[j] = (I + 1) / 2;  hi1[j] = hi
+      layer(w, bias, hi, g, e), of vectors over k, with R = 2^31 - 1 - 2^23:
+         lo' = hi' = bias;  for each k:  t = w max(hi, 0);  lo' += min(t, 0);  hi' += max(t, 0)
+         u = g > 0 ? w / g : 0, for each k
+         g' = factor(lo', hi', R, greatest |u|);  reach = max(hi', -lo') g'
+         Q = near(u g', 32767), for each k
+         e' = (sum over k of |Q| max(0, e + min(hi g, 0)) + |u g' - Q| max(0, hi g)) + 1
+         if reach + e' > 2^31 - 1 - 2^16:  t = R / (reach + e');  g' *= t;  reach *= t;  Q and e' again with that g'
+      Layer 2, neuron j:   layer(W2[.][j], b2[j], hi1, g1, e1);  Q2[.][j] = Q;  B2[j] = near(b2[j] g', R) + 32768
+                           hi2[j] = hi';  g2[j] = g' / 65536;  e2[j] = e' / 65536 + 1/2
+      Layer 3, channel c:  layer(W3[.][c], 0, hi2, g2, e2);  Q3[.][c] = Q;  scale[c] = g' > 1e-30 ? float(1 / g') : 0
+                           rounding errors are too large if, for some c, reach > 0 and e' > reach / 32
 */
 
 /* Bytes of the net's blob; 0 if gmlp_blob_write would refuse the net. */
@@ -638,8 +707,8 @@ GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
    *size is 0. */
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
 
-/* Reads a blob from untrusted bytes into net, whatever was there before: a net that owns weights must be freed first. On
-   success net owns its weights: gmlp_net_free. On failure it is zeroed, and err, if given, says what and where. */
+/* Reads a blob from untrusted bytes into net. What net held before is overwritten, not freed. On success net owns its
+   weights: gmlp_net_free. On failure it is zeroed, and err, if given, says what and where. */
 GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net,
                                     gmlp_error *err);
 
@@ -659,10 +728,10 @@ typedef struct gmlp_blob_desc {
 } gmlp_blob_desc;
 GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_desc *out, gmlp_error *err);
 
-/* The signature of a base: the mean luma, (54 red + 183 green + 19 blue) / 256 of the codes, in each of 8 x 8 cells. A
+/* The signature of a base: the mean luma, (54 red + 183 green + 19 blue) / 256 in codes, in each of 8 x 8 cells. A
    pixel (x, y) counts in cell (8 x / width, 8 y / height); a cell that no pixel falls into (a picture of fewer than 8
-   columns or rows has such) is 0. Two pictures' signatures match if no cell differs by more than 4, nor all together by
-   more than 80. So the same picture is recognised after lossless rewriting, another decoder's rounding and recompression
+   columns or rows has such) is 0. Two signatures match if no cell differs by more than 4, nor all together by more than
+   80. So the same picture is recognised after lossless rewriting, another decoder's rounding and recompression
    at quality 90 or better (from about 40 pixels a side on), and not after a crop, a resize or a turn.
       gmlp_signature_begin    for a picture of that size
       gmlp_signature_rows     some whole rows of it (GMLP_U8, 3 or 4 channels, as wide as the picture), the first of
