@@ -611,8 +611,9 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
          118 or 146  weights
          end      4  CRC-32 (as in PNG and zlib) of all bytes before it
 
-   Every version starts with "GMLP" and a version byte and ends with the CRC, behind which no byte may follow. From this
-   version on every release reads blobs of version 3; those of 1 and 2, from before 0.3, are GMLP_E_OLDER.
+   Every version starts with "GMLP" and a version byte and ends with the CRC, which no byte may follow. Every release
+   from 0.3 on reads version 3 and decodes it by the same whole numbers; the last bits of matrices and curves may
+   change. Later versions are GMLP_E_NEWER to a reader, 1 and 2 GMLP_E_OLDER.
 
    The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is beyond 65504.
    GMLP_WEIGHTS_F32: floats. GMLP_WEIGHTS_QUANTIZED: the step sizes of the three layers, floats above 1e-30 and up to
@@ -640,14 +641,14 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
    A decoder. This and the layout are enough to write one, such as a compute shader. "float": each operation is rounded
    to single precision, fma(a, b, c) = a b + c once. All else is double, sums run in the order of their indices, and
    then the network's outputs o are the library's to the bit. In other precision, or with another sine, some of the
-   whole numbers below change by one, which costs 1e-4 of full light at most in pictures. Colours (matrices, curves)
-   have no bits to keep: the library's floats are within 2e-6.
+   whole numbers below change by one: trained networks then give light that is 2e-5 of white off at most (measured with
+   an exact sine). Colours (matrices, curves) have no bits to keep: the library's floats are within 2e-6.
 
    Pixel (x, y) of the file, with codes c[0..2]:
-      v = linear light of c / 255 in base_space (NONE: sRGB), by gmlp_space_matrix in wide_space's primaries
-      method NONE, or mask SATURATED and gmlp_is_saturated(c, margin) is 0:  v is the pixel
+      v = linear light of c / 255 by base_space's curve (NONE: sRGB), by gmlp_space_matrix in wide_space's primaries
+      method NONE, or mask SATURATED and gmlp_is_saturated(c, margin) is 0:  the pixel is v. Else:
       map_mean = 0, map_range = input_mean = input_range = 1/2 with RESIDUAL, else the blob's;  e = 1/64
-      s = RESIDUAL ? v : PQ(min(max(v, 0), signal_max) / signal_max), where PQ(1) = 1 is that of 10000 cd/m2
+      s = RESIDUAL ? v : PQ(min(max(v, 0), signal_max) / signal_max)           PQ(t): ST 2084's code of 10000 t cd/m2
    Inputs m, each rounded to float and then held within -4..4:
       m[0] = at(row + row_step * (transpose ? x : y), height);  m[1] = at(col + col_step * (transpose ? y : x), width)
          at(i, n) = n > 1 ? 2 i / (n - 1) - 1 : -1            width and height: of the picture trained on
@@ -660,22 +661,24 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
       sine(a) = sin(pi a):  n = a to the nearest whole number, halves to the even one;  r = a - n;  t = r r
          q = fma(fma(fma(fma(0.077220127, t, -0.59804517), t, 2.55003142), t, -5.16770697), t, 3.1415925) r
          return n odd ? -q : q
-      part(i, m, z)[j] = fma(F, W1[F][j], ...) for each feature F of input i at m in turn, beginning with z
+      part(i, m, z)[j]:  p = z[j];  for each feature f of input i at m, in turn, w being its row of W1:
+         p = fma(f, w[j], p)
    The network, with W3 = W3 * map_range in float and b3 = b3 * map_range + map_mean in double, rounded to float:
       GMLP_SINE, GMLP_INPUT_WIDE, or rounding errors too large (below): in float, every sum by fma from its bias on
          z1 = b1 + all features W1;  z2 = b2 + a(z1) W2;  o = b3 + a(z2) W3
          a(z) = max(z, 0), or with GMLP_SINE sine(z * 0.318309886, held within -1048576..1048576)
-      else in whole numbers, made once for a blob as shown below:
-         h1[j] = max(0, T(y)[j] + T(x)[j] + T(2)[j] + ... T(I - 1)[j])           I: 11, 8 without the second window, 5
-            T(i)[j] = near(part(i, m[i], 0)[j] * g1[j], 32767);  T(x), T(y): of the inputs 1 and 0, with transpose 0
-            and 1, that x and y lead to, and in T(y) part starts with b1[j]
-         h2[j] = max(0, B2[j] + (sum over k of Q2[k][j] h1[k]) >> 16)            16-bit factors, 32-bit sum; >> rounds
-         o[c] = fma(sum over k of Q3[k][c] h2[k], scale[c], b3[c])               down. The sum as float, fma in float
-   The pixel:
-      RESIDUAL:  v = min(max(v + o, 0), 1), in linear wide_space
-      HDR:       h = DIFFERENCE: s + o;  GAIN: (s + e) o - e;  GAMMA: min(s + e, 1 - e)^o - e;  DIRECT: o
-                 v = signal_max * inverse PQ(min(max(h, 0), 1)). If w = headroom / log2(content_max) is below 1, then,
-                 with b for v from above within 0..signal_max,  v = (b + e) ((v + e) / (b + e))^w - e
+      else in whole numbers; those in capitals are made once for a blob, see below. h1, Q2 and Q3 have 16 bits, sums 32:
+         I = radius[1] ? 11 : radius[0] ? 8 : 5;  iy = transpose ? 1 : 0 and ix = 1 - iy: the inputs y and x lead to
+         h1[j] = max(0, N(iy, b1) + N(ix, 0) + N(2, 0) + N(3, 0) + ... N(I - 1, 0))
+            N(i, z) = near(part(i, m[i], z)[j] * G1[j], 32767)
+         h2[j] = max(0, (B2[j] + sum over k of Q2[k][j] * h1[k]) >> 16)          >> rounds down
+         o[c] = fma(t, S[c], b3[c]) in float, t = sum over k of Q3[k][c] * h2[k], rounded to float
+   The pixel is then
+      RESIDUAL:  min(max(v + o, 0), 1)
+      HDR:       v' = signal_max * inverse PQ(min(max(h, 0), 1)), linear 1.0 being white_nits cd/m2, from
+                    DIFFERENCE: h = s + o;  GAIN: (s + e) o - e;  GAMMA: min(s + e, 1 - e)^o - e;  DIRECT: o
+                 and with less headroom, w = headroom / log2(content_max) < 1, from u = min(max(v, 0), signal_max):
+                    (u + e) ((v' + e) / (u + e))^w - e
    How the whole numbers are made:
       near(v, most) = v to the nearest whole number, halves away from 0, held within -most..most
       factor(lo, hi, room, w):  A = max(hi, -lo);  return A > 1e-30 ? min(room / A, 32767 / w) : 0     w = 0: room / A
@@ -684,7 +687,7 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
          inputs 0 and 1, each sine's weight a in W1 and its cosine's b:
             t = max(|a|, |b|) + min(|a|, |b|) / 2;  lo -= t;  hi += t
          inputs 2 .. I - 1:  lo += least, hi += greatest of part(i, code(q), 0)[j] for q = 0..255
-         g1[j] = factor(lo, hi, 32759, 0);  e1[j] = (I + 1) / 2;  hi1[j] = hi
+         G1[j] = factor(lo, hi, 32759, 0);  e1[j] = (I + 1) / 2;  hi1[j] = hi
       layer(w, bias, hi, g, e), of vectors over k, with R = 2^31 - 1 - 2^23:
          lo' = hi' = bias;  for each k:  t = w max(hi, 0);  lo' += min(t, 0);  hi' += max(t, 0)
          u = g > 0 ? w / g : 0, for each k
@@ -692,9 +695,9 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
          Q = near(u g', 32767), for each k
          e' = (sum over k of |Q| max(0, e + min(hi g, 0)) + |u g' - Q| max(0, hi g)) + 1
          if reach + e' > 2^31 - 1 - 2^16:  t = R / (reach + e');  g' *= t;  reach *= t;  Q and e' again with that g'
-      Layer 2, neuron j:   layer(W2[.][j], b2[j], hi1, g1, e1);  Q2[.][j] = Q;  B2[j] = near(b2[j] g', R) + 32768
+      Layer 2, neuron j:   layer(W2[.][j], b2[j], hi1, G1, e1);  Q2[.][j] = Q;  B2[j] = near(b2[j] g', R) + 32768
                            hi2[j] = hi';  g2[j] = g' / 65536;  e2[j] = e' / 65536 + 1/2
-      Layer 3, channel c:  layer(W3[.][c], 0, hi2, g2, e2);  Q3[.][c] = Q;  scale[c] = g' > 1e-30 ? float(1 / g') : 0
+      Layer 3, channel c:  layer(W3[.][c], 0, hi2, g2, e2);  Q3[.][c] = Q;  S[c] = g' > 1e-30 ? float(1 / g') : 0
                            rounding errors are too large if, for some c, reach > 0 and e' > reach / 32
 */
 
