@@ -745,7 +745,7 @@ typedef struct gmlp_signature {
     uint32_t width, height;
     uint64_t sum[GMLP_SIGNATURE_SIZE];
     uint64_t count[GMLP_SIGNATURE_SIZE];
-    const struct gmlp__kernels *kernels;
+    const struct gmlp__kernels *kernels; /* gmlp_signature_begin's choice */
 } gmlp_signature;
 GMLP_DEF gmlp_result gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height);
 GMLP_DEF gmlp_result gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y);
@@ -754,9 +754,11 @@ GMLP_DEF gmlp_result gmlp_signature_finish(const gmlp_signature *s, uint8_t out[
 GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const uint8_t b[GMLP_SIGNATURE_SIZE]);
 /* 1 if net belongs to the picture: its base_width and base_height are the picture's, and the signatures match. A net of
    GMLP_METHOD_NONE holds nothing that is of one picture: it matches all, of any size. */
+GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s);
+
 /* The same for a whole base in memory (GMLP_U8): GMLP_OK; GMLP_E_MISMATCH if it is not of the net's base_width and
-   base_height; GMLP_E_OTHER_PICTURE if it is, but its signature differs; GMLP_E_ARGUMENT for a view that is none. Looks
-   at every pixel once. Before decoding what a stranger sent, ask this. */
+   base_height; GMLP_E_OTHER_PICTURE if it is, but its signature differs; GMLP_E_ARGUMENT for a view that is none. Reads
+   every pixel once, as fast as memory gives them. Before decoding what a stranger sent, ask this. */
 GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base);
 
 /* ---------------------------------------------------------------------------------------
@@ -8259,40 +8261,38 @@ GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char 
 }
 
 /* 16 pixels at a time into 16-bit sums, 128 times at most, which fills 15 bits. */
-GMLP__TARGET GMLP__INLINE uint32_t GMLP__FN(sum_codes_of)(const unsigned char *codes, const size_t channels, size_t n) {
+GMLP__TARGET static uint32_t GMLP__FN(sum_codes)(const unsigned char *codes, int channels, size_t n) {
     static const unsigned char none[16] = {0};
+    const size_t step = (size_t)channels;
     GMLP__VI all = GMLP__I_SET1(0);
-    int32_t lane[GMLP__W];
+    int32_t lane[GMLP__W], weight[GMLP__W];
+    uint16_t s[64];
     uint32_t sum = 0, r = 0, g = 0, b = 0;
     size_t i, turns;
     while (n >= 16 && GMLP__W > 1) {
-        uint16_t s[64] = {0};
         turns = n / 16 < 128 ? n / 16 : 128;
         n -= 16 * turns;
-        for (; turns; turns--, codes += 16 * channels) {
+        memset(s, 0, sizeof s);
+        for (; turns; turns--, codes += 16 * step) {
             GMLP__FN(add16)(s, codes, none);
             GMLP__FN(add16)(s + 16, codes + 16, none);
             GMLP__FN(add16)(s + 32, codes + 32, none);
-            if (channels == 4) GMLP__FN(add16)(s + 48, codes + 48, none);
+            if (step == 4) GMLP__FN(add16)(s + 48, codes + 48, none);
         }
-        for (i = 0; i < 16 * channels; i += 2 * GMLP__W) {
-            int32_t two[2][GMLP__W];
-            memcpy(two[0], s + i, sizeof two[0]);
-            memcpy(two[1], gmlp__luma[channels - 3] + i, sizeof two[1]);
-            all = GMLP__P_DOT(all, GMLP__I_LOAD(two[0]), GMLP__I_LOAD(two[1]));
+        for (i = 0; i < 64; i += 2 * GMLP__W) {
+            memcpy(lane, s + i, sizeof lane);
+            memcpy(weight, gmlp__luma[step - 3] + i, sizeof weight);
+            all = GMLP__P_DOT(all, GMLP__I_LOAD(lane), GMLP__I_LOAD(weight));
         }
     }
     GMLP__I_STORE(lane, all);
     for (i = 0; i < GMLP__W; i++) sum += (uint32_t)lane[i];
-    for (; n; n--, codes += channels) {
+    for (; n; n--, codes += step) {
         r += codes[0];
         g += codes[1];
         b += codes[2];
     }
     return sum + 54 * r + 183 * g + 19 * b;
-}
-GMLP__TARGET static uint32_t GMLP__FN(sum_codes)(const unsigned char *codes, int channels, size_t n) {
-    return channels == 4 ? GMLP__FN(sum_codes_of)(codes, 4, n) : GMLP__FN(sum_codes_of)(codes, 3, n);
 }
 
 GMLP__TARGET static void GMLP__FN(sine)(float *x, float *c, size_t n) {
