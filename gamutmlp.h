@@ -287,6 +287,7 @@ typedef enum gmlp_space {
     GMLP_ACES2065_1 = 8,    /* AP0 */
     GMLP_ACESCG = 9,        /* AP1 */
     GMLP_REC709 = 10,       /* ITU-R BT.709 primaries, ITU-R BT.1886 with black at 0: a pure 2.4 */
+    GMLP_SYCC = 11,         /* IEC 61966-2-1 Amendment 1: Y'CbCr codes of sRGB, and of colours beyond it; only GMLP_U8 */
     GMLP_LINEAR = 64,       /* what is added to 1..5 */
     GMLP_SRGB_LINEAR = 65,
     GMLP_P3_LINEAR = 66,
@@ -1838,7 +1839,7 @@ typedef struct gmlp__space {
 } gmlp__space;
 #define GMLP__D65 0.3127, 0.3290
 #define GMLP__REC2020_XY 0.708, 0.292, 0.170, 0.797, 0.131, 0.046, GMLP__D65
-static const gmlp__space gmlp__spaces[11] = {
+static const gmlp__space gmlp__spaces[12] = {
     {NULL, NULL, {0, 0, 0, 0, 0, 0, 0, 0}},
     {"srgb", "srgb-linear", {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}},         /* IEC 61966-2-1, ITU-R BT.709 */
     {"p3", "p3-linear", {0.680, 0.320, 0.265, 0.690, 0.150, 0.060, GMLP__D65}},       /* SMPTE RP 431-2 */
@@ -1849,7 +1850,8 @@ static const gmlp__space gmlp__spaces[11] = {
     {"rec2020hlg", NULL, {GMLP__REC2020_XY}},                                       /* ITU-R BT.2100 */
     {"aces", NULL, {0.7347, 0.2653, 0.0, 1.0, 0.0001, -0.0770, 0.32168, 0.33767}},  /* SMPTE ST 2065-1 */
     {"acescg", NULL, {0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767}}, /* S-2014-004 */
-    {"rec709", NULL, {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}}               /* ITU-R BT.709 */
+    {"rec709", NULL, {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}},              /* ITU-R BT.709 */
+    {"sycc", NULL, {0.64, 0.33, 0.30, 0.60, 0.15, 0.06, GMLP__D65}}                 /* IEC 61966-2-1 Amendment 1 */
 };
 #undef GMLP__D65
 #undef GMLP__REC2020_XY
@@ -1862,7 +1864,7 @@ static const double gmlp__cones[2][9] = {
 
 /* The space's row of the table, or NULL. */
 static const gmlp__space *gmlp__space_of(int space) {
-    if (space >= GMLP_SRGB && space <= GMLP_REC709) return &gmlp__spaces[space];
+    if (space >= GMLP_SRGB && space <= GMLP_SYCC) return &gmlp__spaces[space];
     if (space >= GMLP_SRGB_LINEAR && space <= GMLP_REC2020_LINEAR) return &gmlp__spaces[space - GMLP_LINEAR];
     return NULL;
 }
@@ -2047,7 +2049,7 @@ static const gmlp__gamma *gmlp__gamma_of(int space) {
     /* ITU-R BT.2020 gives alpha and beta by the condition that value and slope meet */
     static const gmlp__gamma rec2020 = {0.45, 1.09929682680944, 4.5, 0.018053968510807, 4.5 * 0.018053968510807};
     switch (space) {
-        case GMLP_SRGB: case GMLP_P3: return &srgb;
+        case GMLP_SRGB: case GMLP_P3: case GMLP_SYCC: return &srgb;
         case GMLP_ADOBERGB: return &adobe;
         case GMLP_PROPHOTO: return &romm;
         case GMLP_REC2020: return &rec2020;
@@ -2343,12 +2345,27 @@ typedef struct gmlp__loader {
     int type, channels;
     const gmlp__curve *curve;         /* code to light; NULL: they are the same, or there is a table */
     const gmlp__curve *system_gamma;  /* HLG: display light over scene light; NULL for others */
-    const float *table;               /* 8 bits: every code's light */
+    const float *table;               /* 8 bits: every code's light; sYCC: its shares of the three R'G'B', for mix8 */
+    int sycc;
 } gmlp__loader;
+
+/* What the three codes have in R', G' and B' (sRGB's, unclipped): JFIF's matrix, which is that of ITU-R BT.601. */
+static void gmlp__sycc_shares(float *shares) {
+    static const double part[3][3] = {{1.0, 1.0, 1.0},
+                                      {0.0, -0.114 * 1.772 / 0.587, 1.772},
+                                      {1.402, -0.299 * 1.402 / 0.587, 0.0}};
+    size_t c, i, j;
+    for (c = 0; c < 3; c++)
+        for (i = 0; i < 256; i++)
+            for (j = 0; j < 4; j++)
+                shares[(c * 256 + i) * 4 + j] =
+                    j == 3 ? 0.0f : (float)(part[c][j] * ((double)i - (c ? 128.0 : 0.0)) / 255.0);
+}
 
 /* Bytes that gmlp__loader_init needs, a multiple of 8. */
 static size_t gmlp__loader_bytes(int type, int space) {
-    const size_t curve = gmlp__is_8bit(type) ? 256 * sizeof(float)
+    const size_t curve = space == GMLP_SYCC    ? sizeof(gmlp__curve) + 3 * 256 * 4 * sizeof(float)
+                         : gmlp__is_8bit(type) ? 256 * sizeof(float)
                          : gmlp_space_is_linear(space) ? 0 : sizeof(gmlp__curve) + gmlp__curve_bytes(space, 0);
     return curve + (space == GMLP_REC2020_HLG ? sizeof(gmlp__curve) : 0);
 }
@@ -2365,7 +2382,12 @@ static void gmlp__loader_init(gmlp__loader *l, int type, int space, double white
     l->channels = gmlp__channels(type, 0);
     if (space == GMLP_REC2020_HLG) /* BT.2100: 1.2 at 1000 cd/m2 */
         l->system_gamma = gmlp__power_place(&at, 0.2, GMLP__HLG_NITS / white_nits);
-    if (gmlp__is_8bit(type)) {
+    l->sycc = space == GMLP_SYCC;
+    if (l->sycc) {
+        l->curve = gmlp__curve_place(&at, space, 0, white_nits);
+        gmlp__sycc_shares((float *)(void *)at);
+        l->table = (const float *)(void *)at;
+    } else if (gmlp__is_8bit(type)) {
         float *table = (float *)(void *)at;
         for (i = 0; i < 256; i++) table[i] = (float)gmlp__curve_decode(space, (double)i / 255.0, white_nits);
         l->table = table;
@@ -2502,7 +2524,8 @@ static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, 
     switch (l->type) {
         case GMLP_U8:
             row = gmlp__codes8(l, row, plane, n, packed, &step);
-            k->load8(row, step, l->table, r, g, b, padded);
+            if (l->sycc) k->mix8(row, step, l->table, r, g, b, padded);
+            else k->load8(row, step, l->table, r, g, b, padded);
             break;
         case GMLP_BGRA8:
             row = gmlp__codes8(l, row, plane, n, packed, &step);
@@ -2545,7 +2568,7 @@ typedef struct gmlp__storer {
     int alpha;                        /* gmlp_alpha */
     int integer;
     int unit;                         /* light above 1 is that of 1 */
-    int clamp_negative;
+    int clamp_negative, sycc;
     float offset;                     /* integers: what is added to a code before it is rounded */
     const gmlp__curve *curve;         /* light to code */
     const gmlp__curve *system_gamma;  /* HLG: scene light over display light; NULL for others */
@@ -2572,13 +2595,14 @@ static void gmlp__storer_init(gmlp__storer *s, int type, int space, const gmlp__
     s->curve = gmlp__curve_place(&at, space, 1, white_nits);
     s->integer = gmlp__is_8bit(type) || type == GMLP_U16 || type == GMLP_RGB10A2;
     /* PQ and HLG take light above 1 and end elsewhere */
-    s->unit = s->integer && s->curve->kind != GMLP__CURVE_SEGMENTS;
+    s->sycc = space == GMLP_SYCC;
+    s->unit = s->integer && s->curve->kind != GMLP__CURVE_SEGMENTS && !s->sycc;
     if (output->round_down) s->offset = gmlp__is_8bit(type) ? -0.5f : GMLP__TRUNCATE;
     if (space == GMLP_REC2020_HLG) { /* the inverse of y = h x^0.2 x, by the display's luminance */
         const double h = GMLP__HLG_NITS / white_nits;
         s->system_gamma = gmlp__power_place(&at, -0.2 / 1.2, gmlp__pow(h, -1.0 / 1.2));
     }
-    if (gmlp__is_8bit(type)) {
+    if (gmlp__is_8bit(type) && !s->sycc) {
         float *table = (float *)(void *)at;
         table[0] = 0.0f;
         for (i = 1; i < 256; i++) {
@@ -2688,6 +2712,38 @@ static void gmlp__put_floats(const gmlp__storer *s, const float *y, const float 
     }
 }
 
+/* R'G'B' to sYCC codes. Where the box of codes ends before the colour, the one on the way to it from the clipped colour
+   stands for it: all of these clip to the same. */
+static void gmlp__sycc_codes(float *const rgb[3], int32_t *codes, size_t n) {
+    static const double luma[3] = {0.299, 0.587, 0.114};
+    size_t i, c;
+    for (i = 0; i < n; i++) {
+        double at[3], way[3], y[3] = {0.0, 0.0, 0.0}, u[3] = {0.0, 0.0, 0.0}, t = 1.0;
+        for (c = 0; c < 3; c++) {
+            const double v = (double)rgb[c][i];
+            at[c] = v > 1.0 ? 1.0 : v > 0.0 ? v : 0.0;
+            way[c] = v > 1e4 ? 1e4 : v > -1e4 ? v - at[c] : 0.0 - at[c];
+            y[0] += gmlp__dmul(luma[c], at[c]);
+            u[0] += gmlp__dmul(luma[c], way[c]);
+        }
+        for (c = 1; c < 3; c++) { /* Cb, Cr around 0 */
+            const double factor = c == 1 ? 1.0 / 1.772 : 1.0 / 1.402;
+            y[c] = gmlp__dmul(at[c == 1 ? 2 : 0] - y[0], factor);
+            u[c] = gmlp__dmul(way[c == 1 ? 2 : 0] - u[0], factor);
+        }
+        for (c = 0; c < 3; c++) {
+            const double low = c ? -128.0 / 255.0 : 0.0, high = c ? 127.0 / 255.0 : 1.0;
+            if (y[c] + u[c] > high && gmlp__dmul(t, u[c]) > high - y[c]) t = (high - y[c]) / u[c];
+            if (y[c] + u[c] < low && gmlp__dmul(t, u[c]) < low - y[c]) t = (low - y[c]) / u[c];
+        }
+        if (!(t > 0.0)) t = 0.0;
+        for (c = 0; c < 3; c++) {
+            const double v = gmlp__dmul(y[c] + gmlp__dmul(t, u[c]), 255.0) + (c ? 128.5 : 0.5);
+            codes[c * GMLP__PORTION + i] = v >= 255.0 ? 255 : v > 0.0 ? (int32_t)v : 0;
+        }
+    }
+}
+
 /* n is up to GMLP__PORTION. Planes hold n rounded up to a multiple of 16 values. a: within [0,1]; NULL: opaque. row and
    plane: as of gmlp__load_portion. */
 static void gmlp__store_portion(const gmlp__storer *s, const float *r, const float *g, const float *b, const float *a,
@@ -2713,7 +2769,8 @@ static void gmlp__store_portion(const gmlp__storer *s, const float *r, const flo
         k->system_gamma(s->system_gamma, lit[0], lit[1], lit[2], padded);
     }
     gmlp__curve_planes(k, s->curve, light, tones, padded, s->unit);
-    for (c = 0; c < 3; c++) {
+    if (s->sycc) gmlp__sycc_codes(tones, codes, padded);
+    for (c = 0; c < 3 && !s->sycc; c++) {
         float *const y = tones[c];
         int32_t *const code = codes + gmlp__slot(s, plane, c) * GMLP__PORTION;
         if (s->integer && !s->unit) k->clamp(y, y, padded, 1.0f);
@@ -2841,7 +2898,7 @@ static void gmlp__conversion_init(gmlp__conversion *v, int from_type, int from_s
         v->matrix[i] = (float)m[i];
         v->mixes |= m[i] != (i % 4 ? 0.0 : 1.0);
     }
-    if (!gmlp__is_8bit(from_type)) return;
+    if (!gmlp__is_8bit(from_type) || v->loader.sycc) return;
     if (!v->loader.system_gamma) v->mixes = 0; /* the shares have it */
     shares = (float *)(void *)at;
     for (c = 0; c < 3; c++)
@@ -3024,6 +3081,29 @@ GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, 
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 */
+/* The pixel that viewers show of sYCC codes: JFIF's matrix in 16-bit fixed point, as libjpeg has it. */
+static void gmlp__sycc_rgb(const unsigned char *codes, unsigned char rgb[3]) {
+    const int32_t y = codes[0], cb = codes[1] - 128, cr = codes[2] - 128;
+    const int32_t v[3] = {y + ((91881 * cr + 32768) >> 16), y + ((-22554 * cb - 46802 * cr + 32768) >> 16),
+                          y + ((116130 * cb + 32768) >> 16)};
+    int c;
+    for (c = 0; c < 3; c++) rgb[c] = (unsigned char)(v[c] < 0 ? 0 : v[c] > 255 ? 255 : v[c]);
+}
+
+/* gmlp__kernels.saturated, of a base in some space. */
+static size_t gmlp__saturated_row(const gmlp__kernels *k, int space, const unsigned char *codes, int channels, size_t n,
+                                  int margin, uint32_t *index) {
+    size_t i, count = 0;
+    if (space != GMLP_SYCC) return k->saturated(codes, channels, n, margin, index);
+    for (i = 0; i < n; i++) {
+        unsigned char rgb[3];
+        gmlp__sycc_rgb(codes + i * (size_t)channels, rgb);
+        index[count] = (uint32_t)i;
+        count += (size_t)gmlp__saturated(rgb, margin);
+    }
+    return count;
+}
+
 GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin) { return gmlp__saturated(rgb, margin); }
 
 /* One walk over a wide picture in bands. What is NULL is not made. */
@@ -3083,7 +3163,8 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
             if (v->base) {
                 unsigned char *to = (unsigned char *)gmlp__row(v->base, (uint32_t)y) + x * (size_t)v->storer.channels;
                 gmlp__store_portion(&v->storer, r, g, b, v->alpha ? a : NULL, n, to, 0);
-                if (report) report->saturated += k->saturated(to, v->storer.channels, n, 0, index);
+                if (report)
+                    report->saturated += gmlp__saturated_row(k, v->base->space, to, v->storer.channels, n, 0, index);
             }
         }
         if (report) report->pixels += width;
@@ -3098,20 +3179,21 @@ static gmlp_result gmlp__reduce_all(gmlp__reduction *v, const gmlp_convert_opts 
     unsigned char *tables;
     size_t loader, size;
     gmlp_result result = v->base ? gmlp__check_pair(v->wide, v->base) : gmlp__check_image(v->wide);
-    if (!result && v->base && (v->base->type != GMLP_U8 || v->base->space != GMLP_SRGB || v->base->plane_stride))
+    if (!result && v->base && (v->base->type != GMLP_U8 || (v->base->space != GMLP_SRGB && v->base->space != GMLP_SYCC) ||
+                               v->base->plane_stride))
         result = GMLP_E_ARGUMENT;
     if (!result) result = gmlp__resolve_convert(opts, &o, &output, &v->kernels);
     if (!result && (!gmlp__output_ok(&output, GMLP_SRGB) || o.scale != 0.0 || o.primaries)) result = GMLP_E_ARGUMENT;
     if (result) return result;
     loader = gmlp__loader_bytes(v->wide->type, v->wide->space);
-    size = loader + gmlp__storer_bytes(GMLP_U8, GMLP_SRGB);
+    size = loader + gmlp__storer_bytes(GMLP_U8, v->base ? v->base->space : GMLP_SRGB);
     tables = (unsigned char *)gmlp__alloc(&o.alloc, size);
     if (!tables) return GMLP_E_MEMORY;
     fp = gmlp__fp_enter();
     v->mixes = gmlp__float_matrix(v->wide->space, GMLP_SRGB, o.adaptation, v->matrix);
     gmlp__loader_init(&v->loader, v->wide->type, v->wide->space, o.white_nits, v->kernels, tables);
     v->loader.channels = gmlp__channels(v->wide->type, v->wide->channels);
-    gmlp__storer_init(&v->storer, GMLP_U8, GMLP_SRGB, &output, v->kernels, tables + loader);
+    gmlp__storer_init(&v->storer, GMLP_U8, v->base ? v->base->space : GMLP_SRGB, &output, v->kernels, tables + loader);
     if (v->base) v->storer.channels = gmlp__channels(GMLP_U8, v->base->channels);
     v->alpha = v->loader.channels == 4 && v->storer.channels == 4 && o.alpha == GMLP_ALPHA_SOURCE;
     gmlp__run(&o.threads, gmlp__reduce_band, v, (v->wide->height + GMLP__BAND - 1) / GMLP__BAND);
@@ -3786,7 +3868,7 @@ static float gmlp__difference(float base, float original) { return original - ba
 static const gmlp__scale gmlp__gamut_scale = {0.0f, 0.5f, 0.5f, 0.5f};
 
 static const gmlp__family gmlp__gamut = {
-    1u << GMLP_SRGB, 1, 0, &gmlp__gamut_scale,
+    1u << GMLP_SRGB | 1u << GMLP_SYCC, 1, 0, &gmlp__gamut_scale,
     {{GMLP_METHOD_RESIDUAL, GMLP_INPUT_CODES, GMLP_MASK_SATURATED, GMLP_BIAS_ALL},
      {GMLP_METHOD_RESIDUAL, GMLP_INPUT_WIDE, GMLP_MASK_ALL, GMLP_BIAS_FIRST}},
     5e-3, 2.3e-2,
@@ -3915,7 +3997,7 @@ static float gmlp__itself(float s, float h) {
 }
 
 static const gmlp__family gmlp__hdr = {
-    1u << GMLP_SRGB | 1u << GMLP_P3 | 1u << GMLP_REC709, 0, GMLP__NUMBERS, NULL,
+    1u << GMLP_SRGB | 1u << GMLP_P3 | 1u << GMLP_REC709 | 1u << GMLP_SYCC, 0, GMLP__NUMBERS, NULL,
     {{GMLP_METHOD_DIFFERENCE, GMLP_INPUT_HALF, GMLP_MASK_ALL, GMLP_BIAS_ALL},
      {GMLP_METHOD_GAMMA, GMLP_INPUT_WIDE, GMLP_MASK_ALL, GMLP_BIAS_ALL}},
     1e-2, 3e-2,
@@ -4214,7 +4296,8 @@ static size_t gmlp__candidates(const gmlp__trainer *t, uint32_t y, uint32_t *ind
     const size_t n = t->base->width;
     size_t i;
     if (t->net->mask == GMLP_MASK_SATURATED)
-        return t->kernels->saturated(gmlp__row(t->base, y), t->load_base.channels, n, t->opts.clip_margin, index);
+        return gmlp__saturated_row(t->kernels, t->base->space, gmlp__row(t->base, y), t->load_base.channels, n,
+                                   t->opts.clip_margin, index);
     for (i = 0; i < n; i++) index[i] = (uint32_t)i;
     return n;
 }
@@ -4394,10 +4477,10 @@ static gmlp_result gmlp__choose_margin(gmlp__trainer *t, int *margin) {
 /* How far from 0 and 255 the network's pixels reach, and how much training that takes. */
 static gmlp_result gmlp__settle_margin(gmlp__trainer *t) {
     gmlp_result result = GMLP_OK;
-    if (t->net->mask == GMLP_MASK_SATURATED && !t->opts.clip_margin)
+    if (t->net->mask == GMLP_MASK_SATURATED && !t->opts.clip_margin && t->base->space != GMLP_SYCC)
         result = gmlp__choose_margin(t, &t->opts.clip_margin);
     t->net->clip_margin = t->opts.clip_margin;
-    if (t->opts.clip_margin) {
+    if (t->opts.clip_margin || t->base->space == GMLP_SYCC) {
         t->opts.iterations *= t->effort[0];
         t->opts.batch *= t->effort[1];
     }
@@ -6247,6 +6330,7 @@ GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
 /* What decoding works in: of a strip's rows, and of a chunk of pixels for the network. */
 typedef struct gmlp__work {
     gmlp__conversion convert;               /* with the views' channels */
+    gmlp__loader packed_loader;             /* of codes */
     gmlp__storer storer;
     float chunk[3][GMLP__CHUNK], kept[3][GMLP__CHUNK], map[3][GMLP__CHUNK];
     int32_t means[GMLP_WINDOWS][2 * GMLP__CHUNK];
@@ -6371,7 +6455,7 @@ static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const int32_t *lin
         for (j = 0; j < m; j++) memcpy(w->codes + 3 * j, base + index[j] * channels, 3);
         memset(w->codes + 3 * m, 0, 3 * (GMLP__PAD(m) - m));
         for (c = 0; c < 3; c++) planes[c] = count == n ? w->plane[c] + i : w->chunk[c];
-        k->load8(w->codes, 3, d->convert.loader.table, planes[0], planes[1], planes[2], GMLP__PAD(m));
+        gmlp__load_portion(&w->packed_loader, w->codes, 0, m, planes[0], planes[1], planes[2], NULL);
         k->matrix(d->to_wide, planes[0], planes[1], planes[2], planes[0], planes[1], planes[2], GMLP__PAD(m));
         if (family->base) family->base(&d->domain, planes, kept, GMLP__PAD(m));
         gmlp__apply_network(d, w, line, y, index, m, planes);
@@ -6399,6 +6483,11 @@ static void gmlp__base_light(const gmlp__conversion *v, const unsigned char *cod
     const size_t step = (size_t)v->loader.channels, whole = n & ~(size_t)15;
     unsigned char rest[16 * 4] = {0};
     const gmlp__kernels *k = v->loader.kernels;
+    if (!v->shares) {
+        gmlp__load_row(&v->loader, codes, 0, n, plane[0], plane[1], plane[2]);
+        if (v->mixes) gmlp__matrix_row(k, v->matrix, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], n);
+        return;
+    }
     if (whole) k->mix8(codes, step, v->shares, plane[0], plane[1], plane[2], whole);
     if (whole == n) return;
     memcpy(rest, codes + whole * step, (n - whole) * step);
@@ -6435,7 +6524,7 @@ static int gmlp__decode_strip(const gmlp__view *v, gmlp__work *w, uint32_t x, ui
                                        : (unsigned char *)gmlp__row(v->out, y - v->y) + (x - v->x) * step;
     size_t count = 0, i, m;
     if (d->network && d->mask == GMLP_MASK_SATURATED)
-        count = d->kernels->saturated(codes, (int)channels, n, d->clip_margin, w->index);
+        count = gmlp__saturated_row(d->kernels, d->base_space, codes, (int)channels, n, d->clip_margin, w->index);
     else if (d->network) count = n;
     if (count < n && w->convert.recodes && s->channels == 3 && !plane) { /* the fast way to 16 bits */
         gmlp__recode(&w->convert, codes, row, n);
@@ -6491,6 +6580,8 @@ static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32
     gmlp__work_size(d, v->width, w);
     w->convert = d->convert;
     w->convert.loader.channels = v->base->channels == 4 ? 4 : 3;
+    w->packed_loader = d->convert.loader;
+    w->packed_loader.channels = 3;
     w->storer = d->domain.direct ? d->coded : d->convert.storer;
     w->storer.channels = v->sink ? 3 : gmlp__channels(v->out->type, v->out->channels);
     if (d->mask == GMLP_MASK_ALL)
