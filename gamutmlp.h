@@ -182,9 +182,9 @@ typedef struct gmlp_alloc {
 } gmlp_alloc;
 
 /* Threads, the caller's. parallel_for calls job(ctx, i) once for each i of 0..count-1, on any threads and in any order,
-   and returns when all calls have returned. Jobs do not wait for each other, take no locks and call no hook of the
-   caller, so parallel_for may itself be called within a job of the caller's own system. parallel_for NULL: everything
-   runs on the calling thread. */
+   and returns when all calls have returned. Jobs never wait, for each other or for anything else, and call no hook. The
+   library may be called from a job of the caller's own, and from several threads that share one hook. parallel_for
+   NULL: everything runs on the calling thread. */
 typedef struct gmlp_threads {
     void *user;                                          /* handed to parallel_for as it is */
     void (*parallel_for)(void *user, void (*job)(void *ctx, size_t index), void *ctx, size_t count);
@@ -329,7 +329,8 @@ GMLP_DEF double gmlp_curve_encode(int space, double linear, double white_nits);
 typedef struct gmlp_convert_opts {
     int adaptation;          /* gmlp_adaptation */
     double white_nits;       /* cd/m2 of linear 1 in PQ and HLG, above 0 and up to 10000; 0: 203 */
-    int round_down;          /* not 0: colours of integer types become the code at or below them; 0: the nearest one */
+    int round_down;          /* not 0: colours of integer types become the code at or below them, where above 8 bits a
+                                32nd of a code counts as nothing, so that codes survive; 0: the nearest code */
     int alpha;               /* gmlp_alpha */
     double scale;            /* light is multiplied by it, above 0 and up to 1e9; 0: 1 */
     int clamp_negative;      /* not 0: F16 and F32 get 0 for light below 0, and for NaN */
@@ -382,8 +383,8 @@ typedef struct gmlp_gamut_report {
                                 or not finite: clamped (NaN to 0) before anything else */
 } gmlp_gamut_report;
 
-/* Equation 1: base = curve(clip(M * linear wide)). wide is read, base (GMLP_U8, GMLP_SRGB, same
-   size) is written. opts as for gmlp_convert, may be NULL; report may be NULL. */
+/* Equation 1: base = curve(clip(M * linear wide)). wide is read, base (GMLP_U8, interleaved, GMLP_SRGB, same
+   size) is written. opts as for gmlp_convert, with neither scale nor primaries; may be NULL; report may be NULL. */
 GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
                                  const gmlp_convert_opts *opts, gmlp_gamut_report *report);
 
@@ -2464,7 +2465,7 @@ typedef struct gmlp__conversion {
     gmlp__storer storer;
     float matrix[9];
     int mixes;                  /* there is a matrix to apply */
-    int near;                   /* a curve that recode takes */
+    int recodes;                /* for packed three channels: recode does all */
     const float *shares;        /* 8-bit codes: [3][256][4], of each byte in the three lights; NULL for others */
 } gmlp__conversion;
 
@@ -2504,7 +2505,7 @@ static void gmlp__conversion_init(gmlp__conversion *v, int from_type, int from_s
                 shares[(c * 256 + i) * 4 + j] = (float)(part * (double)v->loader.table[i]);
             }
     v->shares = shares;
-    v->near = to_type == GMLP_U16 && !v->loader.system_gamma && gmlp__curve_near(v->storer.curve);
+    v->recodes = to_type == GMLP_U16 && !v->loader.system_gamma && gmlp__curve_near(v->storer.curve);
 }
 
 /* Interleaved 8-bit codes to packed 16-bit ones of three channels. */
@@ -2529,7 +2530,7 @@ static void gmlp__convert_row(const gmlp__conversion *v, const unsigned char *fr
     const int alpha = v->storer.channels == 4 && l->channels == 4 && v->storer.alpha == GMLP_ALPHA_SOURCE;
     float r[3 * GMLP__PORTION], a[GMLP__PORTION], *const g = r + GMLP__PORTION, *const b = r + 2 * GMLP__PORTION;
     size_t i, count;
-    if (v->near && v->storer.channels == 3 && !from_plane && !to_plane) {
+    if (v->recodes && v->storer.channels == 3 && !from_plane && !to_plane) {
         gmlp__recode(v, from, to, n);
         return;
     }

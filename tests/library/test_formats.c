@@ -209,6 +209,7 @@ static void alpha_goes_along(void **state) {
     static unsigned char from[16 * N], to[16 * N], before[16 * N];
     (void)state;
     for (int i = 0; i < 4 * N; i++) source[i] = (float)(i / 4) / (N - 1);
+    for (int i = 0; i < 16 * N; i++) before[i] = (unsigned char)draw();
     for (int a = 1; a <= TYPES; a++)
         for (int b = 1; b <= TYPES; b++)
             for (int mode = 0; mode < 3; mode++) {
@@ -224,7 +225,7 @@ static void alpha_goes_along(void **state) {
                 o.alpha = mode;
                 if (planar) dst.plane_stride = (ptrdiff_t)(sample * N);
                 assert_int_equal(gmlp_convert(&wide, &src, NULL), GMLP_OK);
-                for (size_t i = 0; i < sizeof to; i++) to[i] = before[i] = (unsigned char)draw();
+                memcpy(to, before, sizeof to);
                 assert_int_equal(gmlp_convert(&src, &dst, &o), GMLP_OK);
                 for (size_t i = 0; i < N; i++) {
                     const size_t at = planar ? 3 * sample * N + i * sample : i * out;
