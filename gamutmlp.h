@@ -425,8 +425,8 @@ typedef struct gmlp_gamut_report {
 } gmlp_gamut_report;
 
 /* Writes base: wide in linear sRGB, clipped to [0,1], as sRGB codes (the paper's equation 1). base: GMLP_U8, GMLP_SRGB,
-   wide's size, interleaved, other memory than wide's. On failure base is as it was and report, if given, all 0. opts may
-   be NULL; neither scale nor primaries. */
+   wide's size, interleaved, other memory than wide's. On failure base is as it was and report, if given, all 0. opts
+   may be NULL; neither scale nor primaries. */
 GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
                                  const gmlp_convert_opts *opts, gmlp_gamut_report *report);
 
