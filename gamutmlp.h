@@ -6,27 +6,38 @@
    Every other file includes it without the define. C99 or C++11, no dependency but
    the C standard library.
 
-   A wide-gamut picture is reduced to 8-bit sRGB, which every viewer opens. A network of a
-   few kilobytes, trained on that very picture, travels in the file's metadata. From the
-   file alone it gives back the colours that the reduction clipped.
+   A wide-gamut picture is reduced to 8-bit sRGB, which every viewer opens. A network of a few
+   kilobytes, trained on that very picture, travels in the metadata of its JPEG or PNG file. With it
+   the file gives back the colours that the reduction clipped. The pixels of files are read and
+   written by your JPEG or PNG library: this one only puts the network in and takes it out.
 
+   There, from a 16-bit original to a PNG file with its network:
       gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO };
       gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB };
+      uint8_t blob[4096];                                   // HDR: 5120
+      size_t blob_size, png_size;
+      const uint8_t *png;
       gmlp_net net;
-      gmlp_reduce(&wide, &base, NULL, NULL);             // pixels8 = clipped sRGB
-      gmlp_train(&base, &wide, NULL, &net, NULL);        // a quarter of a second
-      gmlp_blob_write(&net, bytes, sizeof bytes, &size); // at most 4096 bytes by default
-      gmlp_png_embed(png, png_size, bytes, size, NULL, &writer, NULL);
+      gmlp_reduce(&wide, &base, NULL, NULL);                // fills pixels8
+      gmlp_train(&base, &wide, NULL, &net, NULL);           // a quarter of a second
+      gmlp_blob_write(&net, blob, sizeof blob, &blob_size); // the network as bytes
       gmlp_net_free(&net);
-   and later
-      gmlp_open(png, png_size, NULL, &net, NULL);        // the network in the file's bytes
-      gmlp_net_check(&net, &base);                       // base: the file's pixels, as your PNG reader gives them
-      gmlp_decode(&net, &base, &wide, NULL);
-      gmlp_net_free(&net);
-   These calls return a gmlp_result; 0 is success. examples/quickstart.c is the whole of it.
+      png = your_png_writer(pixels8, &png_size);
+      gmlp_png_embed(png, png_size, blob, blob_size, NULL, &writer, NULL);  // your callback writes the file
 
-   HDR is the same with another training: gmlp_train_hdr(&sdr, &hdr, NULL, &net, NULL) of an SDR and an HDR rendition
-   of one picture, the SDR one travels, gmlp_decode gives the HDR one back.
+   Back, from the bytes of that file alone:
+      gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB };
+      gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO };
+      gmlp_net net;
+      your_png_reader(file, file_size, pixels8);
+      gmlp_open(file, file_size, NULL, &net, NULL);         // the network in the file
+      if (gmlp_net_check(&net, &base) == GMLP_OK)           // are these still the pixels it was trained on?
+          gmlp_decode(&net, &base, &wide, NULL);            // fills pixels16
+      gmlp_net_free(&net);
+
+   Most results are ignored here; a program checks them all, as examples/quickstart.c does. For HDR there is no
+   gmlp_reduce: you bring an SDR and an HDR rendition of one picture. gmlp_train_hdr(&sdr, &hdr, NULL, &net, NULL)
+   trains, the SDR one travels, and gmlp_decode gives the HDR one back.
 
    TABLE OF CONTENTS  (search for the marker)
       Manual             below
@@ -44,39 +55,57 @@
       >>png              carry a blob in a PNG file
       then the implementation, the same sections in the same order, between
       >>platform         attributes, checked arithmetic, floating-point state, bytes, CPU
-      >>kernels          the vector code, compiled once per instruction set by this file
-                         including itself
+      >>kernels          the vector code: the implementation includes this file again for each
+                         instruction set, and compiles this part alone
 
    MANUAL
 
-   Words. *Base*: the 8-bit picture that travels. *Blob*: the network's bytes. *Carrier*: the
-   place in a container that holds them. *OG*: out of gamut, a pixel of the original with some
-   linear sRGB channel outside [0,1], unless all three are below 0 or all three above 1.
-   *Saturated*: what a decoder can see of that, a pixel of the base with some code within
-   the blob's margin of 0 or 255, pure black and pure white left out. *Encoding*: the
-   sinusoids. *Wide space*: the space the original was in, to which decoding returns. *Window*: the pixels of the base
-   around a pixel, whose mean the network sees besides the pixel; its *reach* is how far they lie. *Signal* (HDR): the
-   PQ curve of light / signal_max.
+   Words, each used in one sense only.
+      base        the 8-bit picture in the file: sRGB, for HDR also Display P3 or Rec. 709
+      original    the wide-gamut or HDR picture that the network is trained to give back; *wide space*: its colour space
+      linear      in proportion to light; 1.0 is the white of the colour space (>>color)
+      OG          out of gamut, a pixel of the original that sRGB cannot hold: in linear sRGB some channel is outside
+                  [0,1]. Not counted: all three below 0, or all three above 1: too dark or too bright, not too vivid
+      saturated   a pixel of the base that clipping may have changed: some code is within the *clip margin* of 0 or of
+                  255. Not counted: pure black and white. Decoders go by this; they cannot tell which pixels were OG
+      net         a trained network with all that decoding needs besides the base's pixels: gmlp_net
+      blob        a net as bytes
+      carrier     a place for a blob in a file: a comment, a text, a chunk, an application segment
+      features    the sines and cosines that a network's inputs are turned into (>>encoding)
+      window      a square of base pixels around a pixel; the network gets their mean as well as the pixel
+      halo        how many pixels to every side of a pixel its network reads: the largest window's radius
+      signal      HDR, a number in 0..1: the PQ code (SMPTE ST 2084) of light / signal_max
 
-   Memory. Functions that allocate take a gmlp_alloc (NULL: GMLP_MALLOC). They take nothing
-   in proportion to a number in untrusted bytes before that number is checked.
+   Errors. Functions that can fail return a gmlp_result; 0 is success. Parameters called opts, report, err or alloc may
+   be NULL, and so may the pointers that a function's text says it of. For any other NULL the result is GMLP_E_ARGUMENT;
+   functions without a gmlp_result do not look. A function that fills a net or a pointer overwrites what is there
+   without freeing it, and sets it to zero or NULL on failure. No memory stays allocated after a failure.
 
-   Threads. There is no global state. Any function may run on any thread at the same time as
-   any other, as long as they do not write the same object. Functions that can use several
-   threads take a gmlp_threads hook; without one they stay on the caller's.
+   Memory. Functions that allocate take a gmlp_alloc, or use GMLP_MALLOC and GMLP_FREE if it is NULL or zero. A net and
+   a decoder keep a copy of it for as long as they live. Its hooks run on the thread that called the library, never in a
+   job of gmlp_threads. If several threads call the library with one allocator, it has to be safe for that.
 
-   Determinism. The same input, options and seed give the same bytes on every instruction
-   set, thread count and tiling, whatever the caller's rounding mode or denormal flags are.
-   Needs IEEE 754 arithmetic in the declared precision: under -ffast-math, /fp:fast or x87 the implementation does not
-   compile, unless GMLP_ALLOW_FAST_MATH gives the promise up.
+   Threads. There is no global state. Any calls may run at the same time, as long as none of them writes a picture, a
+   net or other object that another one uses. A decoder is not written by decoding: threads may share it. Where there is
+   a gmlp_threads hook, work is spread through it; without, all of it stays on the calling thread. Writers and
+   progress callbacks always run on the calling thread.
 
-   Untrusted input. JPEG, PNG and blob bytes may come from anyone. They can produce wrong
-   colours, never a crash, a hang, or memory out of proportion. Containers take time in
-   proportion to their bytes, whatever these are: the worst known file, a text of nothing but
-   Huffman codes, 0.1 s a MB. Text that a PNG holds compressed is inflated to 16 times its
-   size and 2 GMLP_MAX_BLOB at most; what is longer holds no network. A net made by
-   hand is checked as a blob's is, but for its weights. Pixel buffers, options and function
-   pointers are the caller's and are trusted.
+   Determinism. With one version of this file, equal input, options and seed give equal bytes, whatever the instruction
+   set, the number of threads, the caller's rounding mode and its denormal flags. A picture decoded in parts has the
+   bytes of one decoded at once. This needs IEEE 754 arithmetic in the declared precision. Under -ffast-math, /fp:fast
+   or x87 arithmetic the implementation does not compile, unless GMLP_ALLOW_FAST_MATH gives the promise up.
+
+   Untrusted input. The bytes of files and blobs may come from anyone. They can make colours wrong; they cannot cause a
+   crash, a hang, or more memory than this:
+      gmlp_open, gmlp_extract, gmlp_carriers_present   3 MiB at a time, whatever the file's size
+      gmlp_embed, gmlp_strip                           2 MiB if a PNG's XMP packet is compressed, else none
+      gmlp_blob_read                                   243 KiB, the weights of the largest network
+      decoding                                         grows with the picture's width, which a blob claims to be at most
+                                                       65535: gmlp_decoder_size says how much before it is taken
+   Files take time in proportion to their size, 0.1 s a MB for the worst one known (text of nothing but Huffman codes).
+   A compressed text in a PNG that grows to more than 16 times its size, or to more than 2 GMLP_MAX_BLOB, counts as
+   one without a network. The fields of a net that you made yourself are checked as a blob's are; its weights are not.
+   Pictures, options and hooks are yours and are trusted.
 
    Limits. Pictures up to 65535 x 65535; blobs up to GMLP_MAX_BLOB bytes.
 
@@ -96,15 +125,19 @@
    >>config: build switches. Define them before including; all are optional.
 
    GAMUTMLP_IMPLEMENTATION   compile the implementation here
-   GMLP_STATIC               all functions static (one file uses the library)
-   GMLP_DEF                  linkage of the public functions, when neither extern nor static fits
-   GMLP_MALLOC, GMLP_FREE    replace malloc and free; both or none
+   GMLP_STATIC               all functions are static: one source file has the library to itself. Best for plug-ins, as
+                             two of them that export the functions may end up with one copy
+   GMLP_DEF                  what stands before every public function, extern by default. For a DLL:
+                             __declspec(dllexport) in the file with the implementation, __declspec(dllimport) in all
+                             others
+   GMLP_MALLOC, GMLP_FREE    GMLP_MALLOC(size) and GMLP_FREE(ptr), used instead of malloc and free; both or none
    GMLP_NO_SIMD              portable C only
    GMLP_NO_AVX512            leave out the AVX-512 code (a smaller program)
-   GMLP_ALLOW_FAST_MATH      build under -ffast-math, /fp:fast or x87 all the same; results then differ from other
-                             builds', and nothing else is promised less
-   GMLP_HEADER_FILENAME      this file's name as it can be included from its own folder,
-                             when it was renamed; default "gamutmlp.h"
+   GMLP_ALLOW_FAST_MATH      compile under -ffast-math, /fp:fast or x87 arithmetic all the same. Results then may differ
+                             from other builds'; all other promises hold
+   GMLP_HEADER_FILENAME      if this file was renamed: its new name in quotes, as a file beside it would include it.
+                             Default "gamutmlp.h". (The implementation includes the file again, once for each
+                             instruction set)
 */
 #ifndef GMLP_DEF
 #if defined(GMLP_STATIC) && defined(__GNUC__)
@@ -170,19 +203,23 @@ GMLP_DEF const char *gmlp_result_string(gmlp_result result);
 /* The version of the implementation, major * 10000 + minor * 100 + patch. */
 GMLP_DEF int gmlp_version(void);
 
-/* Memory. alloc returns memory aligned for any type or NULL; free gets the size that was
-   asked for. Both or none. The hooks are called on the thread that called the library,
-   except inside a gmlp_threads run. */
+/* Memory hooks. alloc returns size bytes, aligned to at least 8, or NULL, which becomes GMLP_E_MEMORY. free gets what
+   alloc returned, never NULL, and the size that was asked for. Both are called only on the thread that called the
+   library, never inside a job of gmlp_threads.
+   alloc NULL: GMLP_MALLOC and GMLP_FREE, whatever free says. alloc set and free NULL: nothing is ever given back, as in
+   an arena. A structure that the library returns keeps a copy of the hooks; user must live until it is freed. */
 typedef struct gmlp_alloc {
-    void *user;
+    void *user;                                          /* handed to both as it is */
     void *(*alloc)(void *user, size_t size);
     void (*free)(void *user, void *ptr, size_t size);
 } gmlp_alloc;
 
-/* Threads. run calls job(ctx, i) once for each i in 0..count-1, on any threads and in any
-   order, and returns when all are done. All zero: everything stays on the caller's thread. */
+/* Threads, the caller's. parallel_for calls job(ctx, i) once for each i of 0..count-1, on any threads and in any order,
+   and returns when all calls have returned. Jobs do not wait for each other, take no locks and call no hook of the
+   caller, so parallel_for may itself be called within a job of the caller's own system. parallel_for NULL: everything
+   runs on the calling thread. */
 typedef struct gmlp_threads {
-    void *user;
+    void *user;                                          /* handed to parallel_for as it is */
     void (*parallel_for)(void *user, void (*job)(void *ctx, size_t index), void *ctx, size_t count);
 } gmlp_threads;
 
@@ -192,41 +229,59 @@ typedef struct gmlp_writer {
     int (*write)(void *user, const void *bytes, size_t size);
 } gmlp_writer;
 
-/* Instruction sets, for opts.isa. AUTO takes the best one the processor has; all give the same bytes. Asking for one
-   that the processor or the build lacks gives GMLP_E_ARGUMENT. SSE4.1 is for x86 without AVX2, and for 32-bit builds
-   (with SSE2 at least). Like WebAssembly it has no fused multiply-add: training, and curves, are much slower there than
-   the width says. */
+/* Instruction sets, for the member isa of options. All give the same bytes. One that the processor or the build lacks
+   is GMLP_E_ARGUMENT. SSE41 and WASM have no fused multiply-add: curves and training cost several times what AVX2
+   takes. */
 typedef enum gmlp_isa {
-    GMLP_ISA_AUTO = 0,
-    GMLP_ISA_SCALAR = 1,
-    GMLP_ISA_AVX2 = 2,   /* and FMA */
-    GMLP_ISA_AVX512 = 3, /* F and BW */
-    GMLP_ISA_NEON = 4,
-    GMLP_ISA_SSE41 = 5,
-    GMLP_ISA_WASM = 6    /* WebAssembly built with -msimd128; no run-time choice */
+    GMLP_ISA_AUTO = 0,   /* the best that there is */
+    GMLP_ISA_SCALAR = 1, /* C alone */
+    GMLP_ISA_AVX2 = 2,   /* needs AVX2 and FMA */
+    GMLP_ISA_AVX512 = 3, /* needs AVX-512 F and BW, AVX2 and FMA */
+    GMLP_ISA_NEON = 4,   /* 64-bit ARM */
+    GMLP_ISA_SSE41 = 5,  /* x86 without AVX2, 32-bit builds included (those with SSE2 at least) */
+    GMLP_ISA_WASM = 6    /* WebAssembly built with -msimd128; no choice while running */
 } gmlp_isa;
 GMLP_DEF int gmlp_isa_available(int isa);      /* 1 or 0; AUTO is always available */
 GMLP_DEF const char *gmlp_isa_name(int isa);   /* "avx512"; AUTO gives the name of the choice */
 
-/* Sample types of a picture. Integers are full-range codes (0..255, 0..65535 = 0..1). */
-typedef enum gmlp_type { GMLP_U8 = 1, GMLP_U16 = 2, GMLP_F16 = 3, GMLP_F32 = 4 } gmlp_type;
-GMLP_DEF size_t gmlp_type_size(int type);      /* bytes of a sample, 0 for an unknown type */
+/* How pixels lie in memory. Integers are full range: 0 and the largest code stand for 0 and 1, for what a space's curve
+   gives, of PQ and HLG too. Halves and floats hold that value itself. Samples are in the machine's byte order, at any
+   address.
+   The first four are types of samples. The last four are whole pixels of 4 bytes. BGRA8: bytes B, G, R, A. The others
+   are a 32-bit word, R in the lowest bits: as DXGI_FORMAT_R10G10B10A2_UNORM, R11G11B10_FLOAT and R9G9B9E5_SHAREDEXP,
+   in Vulkan VK_FORMAT_A2B10G10R10_UNORM_PACK32, B10G11R11_UFLOAT_PACK32 and E5B9G9R9_UFLOAT_PACK32. The two float ones
+   hold nothing below 0: it becomes 0, as does NaN; what is beyond their largest number becomes that. */
+typedef enum gmlp_type {
+    GMLP_U8 = 1,
+    GMLP_U16 = 2,
+    GMLP_F16 = 3,         /* IEEE 754 half precision */
+    GMLP_F32 = 4,
+    GMLP_BGRA8 = 5,
+    GMLP_RGB10A2 = 6,
+    GMLP_R11G11B10F = 7,  /* largest 65024, of blue 64512 */
+    GMLP_RGB9E5 = 8       /* largest 65408; three mantissas share an exponent */
+} gmlp_type;
 
-/* Colour spaces. Zero means "not said". Values are stored in blobs and stay as they are.
-   A space with GMLP_LINEAR added has the same primaries and no curve. */
+/* Bytes of an interleaved or packed pixel. channels as in gmlp_image; 1: bytes of a sample, as planes have them. 0 for
+   what does not exist. */
+GMLP_DEF size_t gmlp_pixel_size(int type, int channels);
+
+/* Colour spaces: primaries, white point and the curve between code and light. NONE is only allowed where a function
+   says what it stands for. The numbers of this enum are stored in blobs and never change. Spaces with _LINEAR are the
+   same without the curve; ACES2065_1 and ACESCG have none anyway. */
 typedef enum gmlp_space {
     GMLP_SPACE_NONE = 0,
     GMLP_SRGB = 1,          /* IEC 61966-2-1 */
     GMLP_P3 = 2,            /* Display P3: SMPTE RP 431-2 primaries, D65, sRGB curve */
     GMLP_ADOBERGB = 3,      /* Adobe RGB (1998) */
     GMLP_PROPHOTO = 4,      /* ROMM RGB, ISO 22028-2, D50, with its linear toe */
-    GMLP_REC2020 = 5,       /* ITU-R BT.2020, its camera curve inverted */
-    GMLP_REC2020_PQ = 6,    /* BT.2020 primaries, SMPTE ST 2084 */
-    GMLP_REC2020_HLG = 7,   /* BT.2020 primaries, ARIB STD-B67, display-referred at 1000 nit */
-    GMLP_ACES2065_1 = 8,          /* ACES2065-1 (AP0), linear */
-    GMLP_ACESCG = 9,        /* ACEScg (AP1), linear */
+    GMLP_REC2020 = 5,       /* ITU-R BT.2020 with its own curve, from camera light to code, not that of a display */
+    GMLP_REC2020_PQ = 6,    /* BT.2020 primaries, SMPTE ST 2084: code 1 is 10000 cd/m2 */
+    GMLP_REC2020_HLG = 7,   /* BT.2020 primaries, ARIB STD-B67, as the light of a display whose code 1 is 1000 cd/m2 */
+    GMLP_ACES2065_1 = 8,    /* AP0 */
+    GMLP_ACESCG = 9,        /* AP1 */
     GMLP_REC709 = 10,       /* ITU-R BT.709 primaries, ITU-R BT.1886 with black at 0: a pure 2.4 */
-    GMLP_LINEAR = 64,
+    GMLP_LINEAR = 64,       /* what is added to 1..5 */
     GMLP_SRGB_LINEAR = 65,
     GMLP_P3_LINEAR = 66,
     GMLP_ADOBERGB_LINEAR = 67,
@@ -234,63 +289,111 @@ typedef enum gmlp_space {
     GMLP_REC2020_LINEAR = 69
 } gmlp_space;
 
-/* A view of pixels in the caller's memory: interleaved, 3 or 4 channels (the fourth is
-   neither read nor written). It owns nothing. Functions say which views they write. */
+/* A view of pixels in the caller's memory, which it does not own. Functions say which views they write, and of what
+   types and spaces views may be. */
 typedef struct gmlp_image {
-    void *data;             /* first sample of the first row */
+    void *data;             /* the first row's first pixel; of planes, the first (red) plane's first sample */
     uint32_t width, height; /* 1..65535 */
-    ptrdiff_t stride;       /* bytes from one row to the next; 0: rows are packed; may be negative */
+    ptrdiff_t stride;       /* bytes from a row to the next; 0: rows follow each other without a gap. Negative: the
+                               first row is the last in memory; data still points to the first */
     int type;               /* gmlp_type */
-    int channels;           /* 3 or 4; 0: 3 */
+    int channels;           /* of sample types 3, or 4 with alpha; 0: 3. Of a packed type its own number, or 0 */
     int space;              /* gmlp_space */
+    ptrdiff_t plane_stride; /* 0: interleaved or packed. Else, for sample types: bytes from a channel's plane to the
+                               next one's, in the order R, G, B, A; may be negative. stride is then from row to row in
+                               a plane, 0: width samples. Planes must not overlap, but may take turns row by row */
 } gmlp_image;
+
+/* Alpha of pixels that are written, for the member alpha of options; only looked at where they have a fourth channel.
+   Alpha is straight (colours are not multiplied by it), has no curve and lies within [0,1]. */
+typedef enum gmlp_alpha {
+    GMLP_ALPHA_SOURCE = 0,  /* that of the source, rounded to the nearest code; opaque where the source has none */
+    GMLP_ALPHA_OPAQUE = 1,  /* the largest code, or 1.0 */
+    GMLP_ALPHA_KEEP = 2     /* what is in memory stays, bit for bit; memory is read */
+} gmlp_alpha;
+
+/* Primaries and white point of a display, CIE 1931 x and y, -10..10, the white's y above 0. They span a triangle with
+   the white inside or outside, but not on an edge. */
+typedef struct gmlp_primaries {
+    double red[2], green[2], blue[2], white[2];
+} gmlp_primaries;
 
 /* ---------------------------------------------------------------------------------------
    >>color: spaces, curves, matrices, conversion of rows
 
-   "Linear" is light relative to the space's white: 1.0 is diffuse white. For the HDR spaces
-   diffuse white is 203 cd/m2 (ITU-R BT.2408) unless white_nits says otherwise.
+   "Linear" is light in parts of white: 1.0 is the brightest white of a space that is not HDR, and in the HDR spaces the
+   white of paper or of a user interface ("diffuse white"), 203 cd/m2 (ITU-R BT.2408) unless white_nits says
+   otherwise. Highlights lie above 1. scRGB has 1.0 at 80 cd/m2 instead: write SRGB_LINEAR with scale white_nits / 80.
 */
 
-typedef enum gmlp_adaptation { GMLP_BRADFORD = 0, GMLP_CAT02 = 1 } gmlp_adaptation;
+/* How colours are carried from one white point to another. */
+typedef enum gmlp_adaptation {
+    GMLP_BRADFORD = 0, /* the linear Bradford transform of ICC profiles */
+    GMLP_CAT02 = 1     /* that of CIECAM02 */
+} gmlp_adaptation;
 
-/* The name of a space as the command-line tool spells it ("prophoto", "p3-linear"), NULL for
-   an unknown value; and back, GMLP_SPACE_NONE for an unknown name. */
+/* A space's name, a constant such as "prophoto" or "p3-linear"; NULL for an unknown value. */
 GMLP_DEF const char *gmlp_space_name(int space);
+/* The space of such a name; GMLP_SPACE_NONE for an unknown one or NULL. */
 GMLP_DEF int gmlp_space_from_name(const char *name);
+/* 1: codes of the space are light itself; 0: there is a curve, or no such space. */
 GMLP_DEF int gmlp_space_is_linear(int space);
 
-/* The 3x3 matrix, row by row, from linear RGB of one space to linear RGB of another, derived in
-   double from the published primaries and white points; the white points are joined by the
-   Bradford or CAT02 transform. GMLP_E_ARGUMENT for an unknown space. */
+/* m: the 3x3 matrix, row by row, from linear RGB of one space to that of another. From the published primaries and
+   white points, in double; white becomes white, by the transform that adaptation (gmlp_adaptation) names.
+   GMLP_E_ARGUMENT for an unknown space or adaptation. */
 GMLP_DEF gmlp_result gmlp_space_matrix(int from, int to, int adaptation, double m[9]);
 
-/* The same to and from CIE XYZ (Y of white = 1), relative to the space's own white point. */
+/* m: from linear RGB to CIE XYZ, where white, which stays the space's own, has Y = 1. GMLP_E_ARGUMENT for an unknown
+   space. */
 GMLP_DEF gmlp_result gmlp_space_to_xyz(int space, double m[9]);
-/* CIE xy of the white point. */
+/* CIE 1931 x and y of the white point. GMLP_E_ARGUMENT for an unknown space. */
 GMLP_DEF gmlp_result gmlp_space_white(int space, double xy[2]);
 
-/* One channel: code value to linear light and back, in double, to about 1e-14. Odd symmetry
-   extends the curves below 0; codes above 1 continue them, but PQ ends at its 10000 cd/m2. For HLG these are the scene
-   curve alone (gmlp_convert adds the display's system gamma, which mixes the channels); for PQ
-   linear is cd/m2 divided by white_nits (0: 203). */
+/* One channel: code value to linear light and back, in double, to about 1e-14. Below 0 the result is that of the
+   positive number with a minus. Above 1 the formulas go on, but decoding PQ gives its 10000 cd/m2. Infinity and NaN
+   come back as they are. A linear or unknown space gives the argument. white_nits matters to PQ alone: the cd/m2 of
+   linear 1, above 0; 0: 203. For HLG this is the curve of BT.2100 between code and light of the scene, both 0..1;
+   gmlp_convert adds what a display does, which needs all three channels. */
 GMLP_DEF double gmlp_curve_decode(int space, double code, double white_nits);
 GMLP_DEF double gmlp_curve_encode(int space, double linear, double white_nits);
 
-/* Converts a whole view into another of the same size: any space, type, stride. Integer
-   destinations are clamped to [0,1] and rounded to the nearest code; half and float keep
-   values outside, and NaN as one same NaN. Relative error of the curves below 2e-6 (PQ and HLG:
-   for codes from 1e-5 to 2). Views may be the same memory only if type and channel count are
-   equal. Writes dst. */
+/* Options of conversions; all zero, or NULL where a pointer to them is taken, is the default. */
 typedef struct gmlp_convert_opts {
     int adaptation;          /* gmlp_adaptation */
-    double white_nits;       /* 0: 203 */
-    int round_down;            /* integers: round down, as the paper's code does */
-    int isa;
-    gmlp_threads threads;
+    double white_nits;       /* cd/m2 of linear 1 in PQ and HLG, above 0 and up to 10000; 0: 203 */
+    int round_down;          /* not 0: colours of integer types become the code at or below them; 0: the nearest one */
+    int alpha;               /* gmlp_alpha */
+    double scale;            /* light is multiplied by it, above 0 and up to 1e9; 0: 1 */
+    int clamp_negative;      /* not 0: F16 and F32 get 0 for light below 0, and for NaN */
+    const gmlp_primaries *primaries; /* what is written has these and its space's curve; not with HLG. Only read during
+                                        the call. NULL: the space's own */
+    int isa;                 /* gmlp_isa */
+    gmlp_threads threads;    /* for gmlp_convert */
     gmlp_alloc alloc;
 } gmlp_convert_opts;
+
+/* Converts src into dst, of the same size: any types, spaces and layouts. Colours of integer types are clamped to
+   [0,1]. F16 and F32 keep what lies outside, and infinity; every NaN becomes 0x7e00 or 0x7fc00000. Curves are within
+   2e-6 of the exact ones, relatively (PQ and HLG: for codes above 1e-5); 8-bit codes are those that the exact curve
+   gives for the light. dst is written. The two may be the same pixels if data, type, channels and strides are equal;
+   they may not overlap otherwise. Allocates one block, of at most 64 KB, for the call. GMLP_E_ARGUMENT for views or
+   options out of range, GMLP_E_LIMIT for sizes, GMLP_E_MEMORY. */
 GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, const gmlp_convert_opts *opts);
+
+/* The same for many pictures or parts of one, with tables made once. */
+typedef struct gmlp_converter gmlp_converter;
+
+/* Makes a converter, in one block from opts->alloc, which belongs to the caller until gmlp_converter_free. On failure
+   *converter is NULL. GMLP_E_ARGUMENT for unknown types or spaces and options out of range, GMLP_E_MEMORY. */
+GMLP_DEF gmlp_result gmlp_converter_create(int from_type, int from_space, int to_type, int to_space,
+                                           const gmlp_convert_opts *opts, gmlp_converter **converter);
+/* As gmlp_convert, on the calling thread. The views are of the converter's types; any channels and layout; their space
+   is not looked at. Allocates nothing, takes at most 12 KB of stack. Several threads may use one converter at once. */
+GMLP_DEF gmlp_result gmlp_converter_rows(const gmlp_converter *converter, const gmlp_image *src,
+                                         const gmlp_image *dst);
+/* NULL is allowed. No other thread may be using it. */
+GMLP_DEF void gmlp_converter_free(gmlp_converter *converter);
 
 /* IEEE 754 half precision, rounding to nearest even; NaN stays NaN, overflow gives infinity. */
 GMLP_DEF uint16_t gmlp_half_from_float(float v);
@@ -299,101 +402,116 @@ GMLP_DEF float gmlp_half_to_float(uint16_t v);
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 
-   Source: Le, Price, Cohen, Brown, "GamutMLP: A Lightweight MLP for Color Loss Recovery",
-   CVPR 2023, equations 1 and 2, and the mask of its published code.
+   Source: Le, Price, Cohen, Brown, "GamutMLP: A Lightweight MLP for Color Loss Recovery", CVPR 2023, equations 1 and 2,
+   and the mask of its published code.
+
+   Functions that take a picture clamp its linear light to [0,1] first, in its own space: what is above 1.0 is lost, NaN
+   becomes 0. For pictures with light above white there is gmlp_train_hdr. opts are those of gmlp_convert.
 */
 
 /* Counts over a picture. */
 typedef struct gmlp_gamut_report {
-    uint64_t pixels;
+    uint64_t pixels;         /* all */
     uint64_t out_of_gamut;   /* OG pixels of the original */
-    uint64_t saturated;      /* saturated pixels of the base, margin 0 */
-    uint64_t clamped;        /* pixels of the original outside [0,1] in their own linear space,
-                                or not finite: clamped (NaN to 0) before anything else */
+    uint64_t saturated;      /* saturated pixels of the base at clip margin 0: with a code of 0 or 255 itself */
+    uint64_t clamped;        /* pixels of the original with a channel outside [0,1], or NaN, before they were clamped */
 } gmlp_gamut_report;
 
-/* Equation 1: base = curve(clip(M * linear wide)). wide is read, base (GMLP_U8, GMLP_SRGB, same
-   size) is written. opts as for gmlp_convert, may be NULL; report may be NULL. */
+/* Writes base: wide in linear sRGB, clipped to [0,1], as sRGB codes (the paper's equation 1). base: GMLP_U8, GMLP_SRGB,
+   wide's size, other memory than wide's. On failure base is as it was and report, if given, all 0. */
 GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
                                  const gmlp_convert_opts *opts, gmlp_gamut_report *report);
 
-/* The out-of-gamut mask of wide: one byte a pixel, 1 = OG, packed rows; mask holds
-   width*height bytes. Linear sRGB up to 1e-6 outside [0,1] counts as inside: rounding alone
-   moves colours on the boundary, such as white, that far. */
+/* Writes width * height bytes to mask, row after row: 1 for an OG pixel of wide, else 0. Up to 1e-6 outside [0,1] still
+   counts as inside: rounding alone can move white so far. On failure mask is as it was. */
 GMLP_DEF gmlp_result gmlp_out_of_gamut_mask(const gmlp_image *wide, uint8_t *mask, const gmlp_convert_opts *opts);
 
-/* 1 if a decoder applies the network to this pixel of the base: a code within margin of 0 or
-   255 in some channel, and neither 0,0,0 nor 255,255,255. */
+/* 1 if this pixel of a base is saturated with this clip margin, else 0. */
 GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin);
 
-/* The paper's soft clip: linear sRGB above 0.9 and below 0.05 is squeezed, channel by channel,
-   between those knees and the picture's own extremes, which must be kept to undo it. Where an
-   extreme lies inside [0,1] its side stays as it is. */
+/* The paper's soft clip, an alternative to clipping that needs no network but changes the sRGB picture. In each channel
+   of linear sRGB, values from 0.9 up to the picture's largest are squeezed into 0.9..1, and those from the smallest up
+   to 0.05 into 0..0.05. A side on which the picture stays within [0,1] is left alone. To undo it, keep the extremes. */
 typedef struct gmlp_soft_clip {
-    float low[3], high[3];   /* the picture's extremes in linear sRGB, each channel */
+    float low[3], high[3];   /* smallest and largest value of each channel, linear sRGB */
 } gmlp_soft_clip;
+/* Finds the extremes of a picture. On failure out is as it was. */
 GMLP_DEF gmlp_result gmlp_soft_clip_measure(const gmlp_image *wide, gmlp_soft_clip *out, const gmlp_convert_opts *opts);
+/* One value of a channel, 0..2, there and back. */
 GMLP_DEF float gmlp_soft_clip_apply(const gmlp_soft_clip *s, int channel, float v);
 GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v);
 
 /* ---------------------------------------------------------------------------------------
    >>encoding: sinusoidal encoding (GamutMLP, equation 4)
 
-   The network sees up to eleven inputs in [-1,1], in this order: row, column, red, green, blue; the means of
-   red, green and blue in a window around the pixel; and those in a second, larger window. Input m
-   with K frequencies becomes sin(2^0 pi m), cos(2^0 pi m), ... sin(2^(K-1) pi m), cos(2^(K-1) pi m).
-   An input with K = 0 is left out. Features follow the inputs' order. (The paper has the first five.)
-   Decoding holds inputs in [-4,4].
+   A network has up to eleven inputs for a pixel, in this order:
+      0      row          from -1 in the picture's first row to 1 in its last
+      1      column       likewise
+      2..4   red, green, blue of the pixel (gmlp_inputs says in what form)
+      5..7   the mean red, green, blue of the first window around it, in the same form
+      8..10  those of the second window
+   (The paper has the first five.) Input m with K *frequencies* becomes 2 K features: sin(pi m), cos(pi m), sin(2 pi m),
+   cos(2 pi m), ... sin(2^(K-1) pi m), cos(2^(K-1) pi m). An input with K = 0 is left out. Decoding clamps inputs to
+   [-4,4] first.
 */
 #define GMLP_INPUTS 11
 
-/* features[n][sum of 2*frequencies] from inputs[n][GMLP_INPUTS]; packed rows. Absolute error below 1e-6. */
+/* Writes the features of n pixels from their inputs[n][GMLP_INPUTS]: for each pixel those of input 0, then of input 1,
+   and so on, 2 * the sum of frequencies in all, with no gap between pixels. frequencies: 0..16 each, one at least above
+   0. Absolute error below 1e-6 for inputs in [-1,1]. isa: gmlp_isa. Allocates nothing; on failure writes nothing. */
 GMLP_DEF gmlp_result gmlp_sinusoidal_encoding(const uint8_t frequencies[GMLP_INPUTS], const float *inputs, size_t n,
                                               float *features, int isa);
 
 /* ---------------------------------------------------------------------------------------
    >>mlp: the network: forward, backward, Adam
 
-   features -> width (activation) -> width (activation) -> 3. Weights are one flat float array:
-   W1[features][width], b1[width], W2[width][width], b2[width], W3[width][3], b3[3];
-   W1[i][j] leads from feature i to neuron j.
+   Three layers: from the features to *width* neurons, from these to as many more, from those to 3 outputs. The first
+   two end in the activation, the third does not. The weights are one array of floats:
+      W1[features][width], b1[width], W2[width][width], b2[width], W3[width][3], b3[3]
+   W1[i][j] leads from feature i to neuron j; W2 and W3 are alike.
 */
-typedef enum gmlp_activation { GMLP_RELU = 0, GMLP_SINE = 1 } gmlp_activation;
+typedef enum gmlp_activation {
+    GMLP_RELU = 0,        /* max(x, 0) */
+    GMLP_SINE = 1         /* sin(x); decodes in float, which is slower */
+} gmlp_activation;
 typedef enum gmlp_bias {
-    GMLP_BIAS_ALL = 0,    /* every layer has a bias vector */
-    GMLP_BIAS_FIRST = 1   /* only the first: the constant-one input of the paper's code; b2 = b3 = 0 */
+    GMLP_BIAS_ALL = 0,    /* b1, b2, b3 are trained */
+    GMLP_BIAS_FIRST = 1   /* b1 alone is, b2 = b3 = 0: in the paper's code a feature that is always 1 stands for b1 */
 } gmlp_bias;
 
+/* The shape of a network. */
 typedef struct gmlp_mlp {
     int activation;               /* gmlp_activation */
     int bias;                     /* gmlp_bias */
-    int width;                    /* 8, 16, 24 ... 128 */
-    uint8_t frequencies[GMLP_INPUTS];   /* K per input, 0..16; at least one above 0 */
+    int width;                    /* neurons in each of the two hidden layers: 8, 16, 24 ... 128 */
+    uint8_t frequencies[GMLP_INPUTS];   /* of each input, 0..16; at least one above 0 */
 } gmlp_mlp;
 
-/* Sizes; 0 if the shape is not allowed. */
+/* How many features and weights (biases included) a network has; 0 if its shape is not allowed. NULL is fine. */
 GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp);
 GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp);
 
-/* Starting weights: uniform +-sqrt(6 / (inputs + outputs)) a layer (Xavier), the last layer times
-   last_gain, biases zero; drawn from seed. The constant-one input of GMLP_BIAS_FIRST is drawn
-   like any other feature. */
+/* Writes starting weights (Xavier): random from seed, uniform within +-sqrt(6 / (inputs + outputs)) of their layer,
+   those of the last layer times last_gain; biases 0. With GMLP_BIAS_FIRST b1 is random like W1, which then counts one
+   input more. Allocates nothing; on failure writes nothing. */
 GMLP_DEF gmlp_result gmlp_mlp_init(const gmlp_mlp *mlp, uint64_t seed, float last_gain, float *weights);
 
-/* outputs[n][3] from inputs[n][GMLP_INPUTS]. */
+/* Writes outputs[n][3] from inputs[n][GMLP_INPUTS]; n may be 0. isa: gmlp_isa. alloc: for the call alone. On failure
+   writes nothing. */
 GMLP_DEF gmlp_result gmlp_mlp_forward(const gmlp_mlp *mlp, const float *weights, const float *inputs, size_t n,
                                       float *outputs, int isa, const gmlp_alloc *alloc);
 
-/* Mean squared error over n samples and 3 channels, and its gradient by every weight, in the
-   weights' layout (0 for b2 and b3 with GMLP_BIAS_FIRST). loss may be NULL. */
+/* Writes the mean squared error over n samples of 3 outputs (to loss, which may be NULL) and its derivative by every
+   weight (to gradient, laid out as weights; 0 for b2 and b3 with GMLP_BIAS_FIRST). All else as gmlp_mlp_forward. */
 GMLP_DEF gmlp_result gmlp_mlp_gradient(const gmlp_mlp *mlp, const float *weights, const float *inputs,
                                        const float *targets, size_t n, double *loss, float *gradient, int isa,
                                        const gmlp_alloc *alloc);
 
-/* One Adam step (Kingma and Ba, 2015, algorithm 1, with bias correction) on n weights; step
-   counts from 1. m and v are the caller's moments, zero before the first step. */
+/* One Adam step on n weights (Kingma and Ba, 2015, algorithm 1, with bias correction). step counts from 1. m and v hold
+   the moments, n floats each: the caller's, 0 before the first step. betas: 0 up to but not 1. Updates weights, m and
+   v. Allocates nothing; on failure changes nothing. */
 typedef struct gmlp_adam {
-    double learning_rate, beta1, beta2, epsilon;
+    double learning_rate, beta1, beta2, epsilon; /* no defaults; the paper's are 0.001, 0.9, 0.999, 1e-8 */
 } gmlp_adam;
 GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const float *gradient, float *weights,
                                     float *m, float *v, size_t n, int isa);
@@ -401,45 +519,51 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
 /* ---------------------------------------------------------------------------------------
    >>methods: what a network's output means
 
-   GamutMLP: linear light in the original's space, of which the base has what clipping left.
+   A network has one output o for each channel. Below, b is the base's linear light in the original's primaries, and
+   w the original's.
 
-   HDR: h = map m of s, e = 1/64. s and h are signals of base and original: the SMPTE ST 2084 curve (PQ) of light /
-   signal_max, in the original's primaries; m = map_mean + map_range * output. GAIN, GAMMA and DIRECT are those of
-   Canham, Tedla, Murdoch, Brown, "Gain-MLP: Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025.
+   HDR methods work on signals (see Words): s is that of b, h that of w. A *map value* m = map_mean + map_range * o
+   leads from s to h; e = 1/64. GAIN, GAMMA and DIRECT are the maps of Canham, Tedla, Murdoch, Brown, "Gain-MLP:
+   Improving HDR Gain Map Encoding via a Lightweight MLP", ICCV 2025.
 */
 typedef enum gmlp_method {
-    GMLP_METHOD_NONE = 0,       /* nothing was lost: decoding is the exact inverse, no weights */
-    GMLP_METHOD_RESIDUAL = 1,   /* GamutMLP: linear wide = clipped + output / 2 */
-    GMLP_METHOD_DIFFERENCE = 2, /* h = s + m */
-    GMLP_METHOD_GAIN = 3,       /* h = (s + e) m - e */
-    GMLP_METHOD_GAMMA = 4,      /* h = (s + e)^m - e; s + e is kept within 1 - e, above which powers tell nothing */
-    GMLP_METHOD_DIRECT = 5      /* h = m */
+    GMLP_METHOD_NONE = 0,       /* no pixel was OG: there is no network, decoding converts the base */
+    GMLP_METHOD_RESIDUAL = 1,   /* wide gamut: w = b + o / 2 */
+    GMLP_METHOD_DIFFERENCE = 2, /* HDR: h = s + m */
+    GMLP_METHOD_GAIN = 3,       /* HDR: h = (s + e) m - e */
+    GMLP_METHOD_GAMMA = 4,      /* HDR: h = t^m - e, t = s + e, but 1 - e at most: powers of 1 would all be 1 */
+    GMLP_METHOD_DIRECT = 5      /* HDR: h = m */
 } gmlp_method;
 
 /* ---------------------------------------------------------------------------------------
    >>train: training on one picture
 */
 
-/* What a network's colour inputs are. */
+/* The form of a network's colour inputs. */
 typedef enum gmlp_inputs {
-    GMLP_INPUT_CODES = 0,   /* 2 * code / 255 - 1: decodes by table look-up */
-    GMLP_INPUT_WIDE = 1,    /* 2 * clipped linear wide - 1, as the paper has it; HDR: (s - input_mean) / input_range */
-    GMLP_INPUT_HALF = 2     /* code / 255 - 1/2: look-ups too; here alone the lowest sinusoid tells 0 from 255 */
+    GMLP_INPUT_CODES = 0,   /* 2 code / 255 - 1, in [-1,1] */
+    GMLP_INPUT_WIDE = 1,    /* as the paper has it, without windows: 2 b - 1; HDR: (s - input_mean) / input_range.
+                               Slower to decode: the other two are looked up in tables */
+    GMLP_INPUT_HALF = 2     /* code / 255 - 1/2. With GMLP_INPUT_CODES no sinusoid tells code 0 from 255, as all have
+                               the same value at -1 and 1; here the lowest one does */
 } gmlp_inputs;
 
-/* The windows that the last six inputs are means of: 2 radius + 1 pixels of the base each way. */
+/* Windows are squares of 2 radius + 1 pixels of the base a side. */
 #define GMLP_WINDOWS 2
 #define GMLP_MAX_RADIUS 7
 
-/* Which pixels a network is for. */
+/* Which pixels a network is for; decoding converts all others as they are. */
 typedef enum gmlp_mask {
     GMLP_MASK_SATURATED = 0,
     GMLP_MASK_ALL = 1
 } gmlp_mask;
 
-/* Where the file's pixels lie in the picture that the network was trained on. Column c and row r
-   of the file read the network at picture column col + col_step * (transpose ? r : c) and
-   row + row_step * (transpose ? c : r). All zero steps are read as identity by the trainer. */
+/* Where the pixels of the file's picture lie in the one that the network was trained on. Both count pixels from 0,
+   which is the centre of the first one. The pixel in column c and row r of the file was in
+      column  col + col_step * c    and  row  row + row_step * r    with transpose 0,
+      column  col + col_step * r    and  row  row + row_step * c    with transpose 1.
+   Training gives 0, 1, 0, 1, 0: the same picture. A program that crops, flips or turns a picture keeps its network
+   alive by setting this and the net's base_width, base_height and signature. Numbers are within +-1e6, steps not 0. */
 typedef struct gmlp_coords {
     float col, col_step, row, row_step;
     int transpose;
@@ -447,121 +571,165 @@ typedef struct gmlp_coords {
 
 /* How a blob holds the weights. */
 typedef enum gmlp_weight_format {
-    GMLP_WEIGHTS_QUANTIZED = 1,   /* whole multiples of one step a layer, entropy coded */
-    GMLP_WEIGHTS_F32 = 2   /* as they are */
+    GMLP_WEIGHTS_QUANTIZED = 1, /* whole multiples of a step, one step for each layer, entropy coded */
+    GMLP_WEIGHTS_F32 = 2        /* as floats */
 } gmlp_weight_format;
 
-/* A trained network and all that decoding needs besides the base pixels. */
+/* A trained network and all that decoding needs besides the base's pixels. Training and gmlp_blob_read fill it;
+   gmlp_net_free frees it. Ranges are those of the blob (>>blob). With GMLP_METHOD_NONE the fields from inputs to
+   map and input numbers, and weights, are not used. */
 #define GMLP_SIGNATURE_SIZE 64
 typedef struct gmlp_net {
     int method;              /* gmlp_method */
     int wide_space;          /* gmlp_space of the original */
-    int base_space;          /* gmlp_space of the base. GMLP_SRGB; HDR: GMLP_SRGB, GMLP_P3 or GMLP_REC709 */
-    int adaptation;          /* gmlp_adaptation of the reduction */
+    int base_space;          /* gmlp_space of the base: GMLP_SRGB; HDR: also GMLP_P3 or GMLP_REC709 */
+    int adaptation;          /* gmlp_adaptation between the two */
     int inputs;              /* gmlp_inputs */
-    int mask;              /* gmlp_mask */
-    int clip_margin;              /* of the saturated mask, 0..63 */
-    int weight_format;              /* gmlp_weight_format */
-    float step_size[3];          /* GMLP_WEIGHTS_QUANTIZED: of each layer's weights and biases, above 0 */
-    uint8_t radius[GMLP_WINDOWS]; /* of the windows, up to GMLP_MAX_RADIUS; 0: the window and its inputs are not used */
+    int mask;                /* gmlp_mask */
+    int clip_margin;         /* GMLP_MASK_SATURATED: in codes, 0..63 */
+    int weight_format;       /* gmlp_weight_format */
+    float step_size[3];      /* GMLP_WEIGHTS_QUANTIZED: the step of each layer's weights and biases, above 0 */
+    uint8_t radius[GMLP_WINDOWS]; /* of the windows, 1..GMLP_MAX_RADIUS; 0: there is no such window */
     gmlp_mlp mlp;
-    float white_nits;        /* HDR: cd/m2 of the original's linear 1.0, where the base's white lies */
-    float signal_max;              /* HDR: linear light of signal 1 */
-    float content_max;         /* HDR: linear light of the original's brightest channel, at most signal_max */
-    float map_mean, map_range, input_mean, input_range; /* HDR */
-    uint32_t width, height;             /* the picture it was trained on */
-    uint32_t base_width, base_height;   /* the picture in the file (the same unless edited) */
+    float white_nits;        /* HDR: cd/m2 of linear 1.0, the white of the base */
+    float signal_max;        /* HDR: the linear light whose signal is 1 */
+    float content_max;       /* HDR: the linear light of the original's brightest channel, at most signal_max */
+    float map_mean, map_range, input_mean, input_range; /* HDR: see >>methods and gmlp_inputs */
+    uint32_t width, height;  /* of the picture that the network was trained on, in pixels */
+    uint32_t base_width, base_height; /* of the picture in the file: the same, unless it was edited */
     gmlp_coords coords;
-    uint8_t signature[GMLP_SIGNATURE_SIZE]; /* of the base in the file */
-    float *weights;          /* gmlp_mlp_weights(&mlp) floats, owned; what a blob of this format holds */
-    gmlp_alloc alloc;        /* what owns them */
+    uint8_t signature[GMLP_SIGNATURE_SIZE]; /* of the picture in the file, by which gmlp_net_check knows it */
+    float *weights;          /* gmlp_mlp_weights(&mlp) floats from alloc, owned by the net. Quantized ones are exact
+                                multiples of their step: writing and reading a blob does not change them */
+    gmlp_alloc alloc;        /* a copy: its user data must live as long as the net */
 } gmlp_net;
 
 /* Frees the weights and zeroes the net. A zeroed net is fine. */
 GMLP_DEF void gmlp_net_free(gmlp_net *net);
 
+/* How much training, and how large a network. What each means in numbers stands behind gmlp_train_opts. */
 typedef enum gmlp_preset {
-    GMLP_PRESET_DEFAULT = 0, /* at most 4 KB; for saturated pixels, as all but PAPER. A compressed base takes
-                                four times the training */
-    GMLP_PRESET_PAPER = 1,   /* the published code's network and training; float32, about 20 KB */
-    GMLP_PRESET_FAST = 2,    /* at most 4 KB, an eighth of the training */
+    GMLP_PRESET_DEFAULT = 0, /* blobs of at most 4 KB, HDR 5 KB */
+    GMLP_PRESET_PAPER = 1,   /* network and training of the published code; blobs of about 20 KB, HDR 9 KB */
+    GMLP_PRESET_FAST = 2,    /* as DEFAULT, with an eighth of the training (HDR: a fifth) */
     GMLP_PRESET_HIGH = 3,    /* at most 10 KB */
     GMLP_PRESET_MAX = 4      /* at most 23 KB */
 } gmlp_preset;
 
-/* How the weights are trained. Muon (Jordan et al., 2024) steps along the orthogonal factor of the momentum's
-   matrix, for W1 and W2; Adam trains W3 and the biases then. About twice as fast as Adam alone. */
+/* What moves the weights. Muon (Jordan et al., 2024) is for the matrices W1 and W2: it takes the running mean of their
+   gradients, sets all singular values of that matrix to about 1, and steps along it. W3 and the biases have Adam in
+   both cases. Muon is about twice as fast as Adam alone. */
 typedef enum gmlp_optimizer { GMLP_ADAM = 1, GMLP_MUON = 2 } gmlp_optimizer;
+/* How the learning rates go. */
 typedef enum gmlp_schedule {
-    GMLP_FALLING = 1,        /* level for half of the steps, then straight down to a hundredth */
+    GMLP_FALLING = 1,        /* five steps of warm-up; level for the first half of all steps; then in a straight line to
+                                a hundredth */
     GMLP_CONSTANT = 2
 } gmlp_schedule;
 
-/* Called between steps. Return nonzero to cancel. Runs on the caller's thread. */
+/* Called before each step, with the number of steps done and that of all; with target_psnr the latter is an upper
+   bound. Return nonzero to cancel. */
 typedef int (*gmlp_progress)(void *user, uint32_t step, uint32_t steps);
 
-/* Zero in a field means the preset's value. */
+/* Zero in a field means its default; where none is named, the preset's, of the table below. */
 typedef struct gmlp_train_opts {
     int preset;              /* gmlp_preset */
-    int method;              /* HDR: gmlp_method; 0: DIFFERENCE, with PAPER GAMMA */
-    double white_nits;       /* HDR: 0: 203 (ITU-R BT.2408), with PAPER 100 */
-    double signal_max;       /* HDR: linear light (1.0 = base's white) of signal 1, 0.001..1000000; more is cut. 0: that
-                                of 10000 cd/m2, or the picture's brightest channel where it is more; with PAPER that
-                                of 1000 cd/m2 */
-    int clip_margin;         /* of the saturated mask, 1..63; 0: as much as the base needs. That is 0 for a lossless
-                                one; a JPEG's compression moves clipped codes inwards, by 5 to 63 codes */
-    int adaptation;          /* as given to gmlp_reduce */
-    uint64_t seed;
-    uint32_t iterations;
+    int method;              /* HDR alone: GMLP_METHOD_DIFFERENCE to _DIRECT; 0: DIFFERENCE,
+                                or GAMMA if preset is PAPER */
+    double white_nits;       /* cd/m2 of linear 1.0 in PQ and HLG originals and, for HDR, in all, 0..10000; 0: 203
+                                (ITU-R BT.2408); for HDR, if preset is PAPER: 100 */
+    double signal_max;       /* HDR: the linear light whose signal is 1, 0.001..1000000; brighter light is cut to it.
+                                0: 10000 / white_nits, or the original's brightest channel if that is more; if
+                                preset is PAPER: 1000 / white_nits */
+    int clip_margin;         /* codes, 1..63; 0: chosen from the picture. The choice is 0 for a lossless base and 5 to
+                                63 for a JPEG, as compression moves clipped codes inwards. Not for PAPER and HDR */
+    int adaptation;          /* gmlp_adaptation: the one that base was made with, by gmlp_reduce or another program. If
+                                it is another one, colours that were in gamut come back slightly shifted */
+    uint64_t seed;           /* of the starting weights and the samples' order; any number, 0 is one as well */
+    uint32_t iterations;     /* steps of training, 1 or more */
     uint32_t batch;          /* samples a step, 1..1048576 */
-    int width;               /* of the hidden layers */
-    uint8_t frequencies[GMLP_INPUTS]; /* all zero: the preset's */
-    uint8_t radius[GMLP_WINDOWS]; /* of windows with frequencies; 0: 1 for the first, 3 (HDR: 5) for the second */
-    int activation;          /* gmlp_activation */
-    uint32_t budget;         /* the blob's size at most, 512..65536 bytes; without width the widest
-                                network is taken that keeps 3.6 bits a weight. Not with PAPER */
-    double target_psnr;      /* dB: the smallest blob within budget (without: 32 KB) that gives the OG
-                                pixels back so well; width is then chosen too */
+    int width;               /* neurons in each hidden layer, 8, 16, 24 ... 128. 0: with a budget the widest whose
+                                weights get 3.6 bits each of it, else the preset's */
+    uint8_t frequencies[GMLP_INPUTS]; /* of the inputs, 0..16; all 0: the preset's */
+    uint8_t radius[GMLP_WINDOWS]; /* in pixels, 1..7, of windows whose inputs have frequencies. PAPER has none */
+    int activation;          /* gmlp_activation; 0: GMLP_RELU */
+    uint32_t budget;         /* bytes that the blob has at most, 512..65536. Not with PAPER */
+    double target_psnr;      /* dB. Above 0: finds the smallest blob, within the budget (0: 32768 bytes), that gives the
+                                OG pixels back so well (linear light, peak 1). Trains several networks of chosen widths,
+                                for blobs down to 1 KB, each a fifth smaller than the one before. Not with PAPER, not
+                                for HDR */
     int optimizer;           /* gmlp_optimizer */
     int schedule;            /* gmlp_schedule */
-    double learning_rate;             /* Adam's learning rate */
-    double muon_learning_rate;      /* Muon's: the length of a step in each singular direction of W1 and W2 */
-    double beta2;            /* Adam's */
-    const gmlp_net *start;   /* start from these weights (same shape) instead of random ones; HDR's PAPER with GAMMA has
-                                a start of its own */
-    int isa;
-    gmlp_threads threads;
-    gmlp_alloc alloc;
-    gmlp_progress progress;
-    void *progress_user;
+    double learning_rate;    /* Adam's, below 1000; 0: see the table */
+    double muon_learning_rate; /* Muon's: the singular values of what a step adds to W1 or W2; below 1000 */
+    double beta2;            /* Adam's: how slowly the mean of squared gradients forgets, below 1. (beta1 is 0.9,
+                                epsilon 1e-8, Muon's momentum 0.9) */
+    const gmlp_net *start;   /* take its weights as the starting ones: a net of the same method, inputs, mlp and radii.
+                                Read during the call only. Not with target_psnr. NULL: random ones; for HDR with PAPER,
+                                GAMMA and that preset's shape those that come with the library */
+    int isa;                 /* gmlp_isa; 0: the best there is */
+    gmlp_threads threads;    /* 0: none */
+    gmlp_alloc alloc;        /* of the net and of all that training needs; 0: GMLP_MALLOC */
+    gmlp_progress progress;  /* NULL: none */
+    void *progress_user;     /* what progress gets */
 } gmlp_train_opts;
 
+/* The presets. Where there are two numbers, the second is for HDR.
+
+                    DEFAULT           FAST            HIGH           MAX            PAPER
+      iterations    1000* | 1500      250 | 300       2000 | 2500    2800 | 4000    9000 | 1000
+      batch         2048* | 1024      1024            2048           2048 | 1024    65536
+      width         32 | 48           32 | 48         96 | 80        128            32 | 16
+      budget        4096 | 5120       4096 | 5120     10240          23552          none: weights as floats
+      frequencies
+        row, column 9 | 8             8               9              9              12
+        colours     4                 4               4              4              12
+        means       3                 3               3              3              none
+      radii         1, 3 | 1, 5       1, 3 | 1, 5     1, 3 | 1, 5    1, 3 | 1, 5    none
+      pixels        saturated | all   the same        the same       the same       all
+      inputs        CODES | HALF      the same        the same       the same       WIDE
+      biases        all               all             all            all            first | all
+      optimizer     MUON              MUON            MUON           MUON           ADAM
+      schedule      FALLING           FALLING         FALLING        FALLING        CONSTANT
+      learning_rate 0.005; wider than 64: 0.002; optimizer ADAM: 0.01               0.005 | 0.01
+      muon_learning_rate  0.023 | 0.03
+      beta2         0.97              0.97            0.97           0.97           0.999
+
+   * Twice as many of each if the clip margin is not 0, which is so for most JPEG bases. */
+
 typedef struct gmlp_train_report {
-    uint64_t out_of_gamut;   /* OG pixels: with PAPER or target_psnr of the picture, else of the samples; 0: there is
-                                none at all */
-    uint64_t saturated;      /* pixels that the network is applied to */
-    uint64_t samples;        /* distinct pixels kept to draw from */
-    uint32_t iterations;     /* steps done */
-    double loss;             /* mean squared error of the last step's batch, in the net's scale */
-    double psnr_og;          /* with target_psnr: of the OG pixels, from the samples and the blob's weights (decoding:
-                                within 0.01); else 0 */
+    uint64_t out_of_gamut;   /* OG pixels: of the whole picture with PAPER or target_psnr, else of the samples; but 0
+                                only if the picture has none. HDR: 0 */
+    uint64_t saturated;      /* pixels that the network is for */
+    uint64_t samples;        /* pixels that were kept to draw from */
+    uint32_t iterations;     /* steps done, with target_psnr those of all networks */
+    double loss;             /* mean squared error of the outputs in the last step's batch */
+    double psnr_og;          /* with target_psnr: dB of the OG pixels, computed on the samples with the blob's weights;
+                                decoding gives the same within 0.01. Else 0 */
 } gmlp_train_report;
 
-/* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB, the pixels that the
-   decoder will see (of a JPEG: the decoded ones). wide: the original, any type and space, same size.
-   Both are only read. Networks for saturated pixels learn from those that were out of gamut first of all: the error of
-   the others counts a quarter. On success net owns its weights: gmlp_net_free. If no pixel of wide is out of gamut the
-   method is GMLP_METHOD_NONE and nothing is trained. If no network reaches target_psnr the result is GMLP_E_TARGET, and
-   report->psnr_og says how far the largest came. On failure net is zeroed. */
+/* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB, the pixels as the decoder will see them:
+   those of a JPEG must be the decoded ones. wide: the original, any type and space, the same size; light is clamped to
+   [0,1]. Both are only read; a fourth channel is not looked at.
+
+   Up to 1048576 of the pixels that the network is for are kept as samples, at 44 bytes each (PAPER: every fifth OG
+   pixel and every fiftieth other one, in a picture of any size). If the network is for saturated pixels, the errors of
+   those that were not OG count a quarter.
+
+   On success net, which is overwritten without being freed, owns its weights: gmlp_net_free. If no pixel of wide is OG,
+   nothing is trained, and the net's method is GMLP_METHOD_NONE. On failure net is zeroed, and report holds what was
+   known by then:
+      GMLP_E_ARGUMENT    views or options are not as above, or the width does not fit into the budget
+      GMLP_E_TARGET      no blob within the budget reaches target_psnr; report->psnr_og: how far the largest came
+      GMLP_E_WEIGHT      a weight became NaN or larger than 65504: the learning rates are too high
+      GMLP_E_CANCELLED   progress returned nonzero
+      GMLP_E_MEMORY */
 GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
                                 gmlp_net *net, gmlp_train_report *report);
 
-/* Trains a network that gives an HDR rendition back from an SDR one. base: GMLP_U8, its space GMLP_SRGB, GMLP_P3 or
-   GMLP_REC709; hdr: any type and space of the same size, whose linear 1.0 is the base's white. Both are only read.
-   Light below 0 counts as 0, NaN as 0, and light above signal_max as that. Every pixel has a map value, so the network
-   is for all; report->out_of_gamut stays 0. The rest is as with gmlp_train; the net is decoded by the same functions.
-   Presets: DEFAULT 5 KB, FAST 5 KB with less training, HIGH 10 KB, MAX 23 KB; PAPER is Gain-MLP's, 16 wide. target_psnr
-   is not for HDR. */
+/* Trains a network that gives an HDR rendition back from an SDR one; all as gmlp_train, but for this. base may also be
+   GMLP_P3 or GMLP_REC709. hdr: any type and space, the same size; its linear 1.0 is the base's white. Light below 0 and
+   NaN count as 0, light above signal_max as signal_max. The network is for all pixels. */
 GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hdr, const gmlp_train_opts *opts,
                                     gmlp_net *net, gmlp_train_report *report);
 
@@ -675,7 +843,6 @@ GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base)
 /* The halo of a net: 0..GMLP_MAX_RADIUS pixels. */
 GMLP_DEF uint32_t gmlp_net_halo(const gmlp_net *net);
 
-typedef struct gmlp_primaries { double red[2], green[2], blue[2], white[2]; } gmlp_primaries; /* SHIM */
 /* What comes out of a decoder. Zero in a field means its default. */
 typedef struct gmlp_decoder_opts {
     double white_nits;       /* cd/m2 of diffuse white, 0..10000, for PQ and HLG output; 0: the net's, or 203 */
@@ -735,22 +902,22 @@ typedef struct gmlp_decoder_desc {
     int method, type, space; /* gmlp_method; what it writes */
     int whole_numbers;       /* 1: the network runs in 16-bit whole numbers, 0: in float */
     size_t bytes;            /* of memory that it holds */
-    size_t scratch;          /* gmlp_decoder_scratch_size */
+    size_t scratch;          /* gmlp_decoder_scratch_size of those columns */
 } gmlp_decoder_desc;
 GMLP_DEF void gmlp_decoder_info(const gmlp_decoder *decoder, gmlp_decoder_desc *out);
 
-/* Bytes that a call works in, whatever the rectangle: 30 to 130 KB. */
-GMLP_DEF size_t gmlp_decoder_scratch_size(const gmlp_decoder *decoder);
+/* Bytes that a call works in, for rectangles of up to so many columns; more than 4096 take no more. 0: of any width. */
+GMLP_DEF size_t gmlp_decoder_scratch_size(const gmlp_decoder *decoder, uint32_t width);
 
 /* Decodes a rectangle as gmlp_decode does, on the caller's thread, out->type being the decoder's; the views' spaces are
-   ignored. scratch: gmlp_decoder_scratch_size bytes at any address, used by this call alone; then nothing is allocated.
+   ignored. scratch: gmlp_decoder_scratch_size(decoder, out->width) bytes at any address, used by this call alone; then nothing is allocated.
    NULL: they come from the decoder's allocator, and the result can be GMLP_E_MEMORY. Uses at most 16 KB of stack. */
 GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
                                        uint32_t base_y, const gmlp_image *out, uint32_t x, uint32_t y, void *scratch);
 
 /* Some neighbouring pixels of a row, on their way. */
 typedef struct gmlp_span {
-    uint32_t x, y, n;        /* the first one's place in the picture; how many: up to 1024 */
+    uint32_t x, y, n;        /* the first one's place in the picture; how many: up to 4096 */
     const float *r, *g, *b;  /* n each: what the decoder writes to GMLP_F32 */
     const float *a;          /* alpha, 0..1; NULL where base has none */
 } gmlp_span;
@@ -819,47 +986,57 @@ GMLP_DEF gmlp_result gmlp_stream_check(const gmlp_stream *stream);
    >>jpeg: carry a blob in a JPEG file
 */
 
-/* Where a blob is put; several may be combined, and reading tries all. 0: the default set, chosen by what
-   tools leave alive (tests/survival.sh): in a JPEG file the comment and XMP, since jpegtran keeps only
-   the one and libvips only the other; in a PNG file the text chunk, which all of them keep. The
-   binary carriers are a quarter smaller but are dropped more often. XMP that is already there is
-   added to; where it has no room (a JPEG packet ends at 64 KB) that carrier is left out. */
+/* The places for a blob: bits to combine. Which of them a file's next program keeps differs from program to program
+   (tests/survival.sh has a table). In a JPEG, jpegtran keeps the comment alone and libvips the XMP packet alone; in a
+   PNG, all that we tried keep the text. So these are the defaults. The binary ones are a quarter smaller, but more
+   programs drop them. */
 typedef enum gmlp_carrier {
-    GMLP_CARRIER_JPEG_APP = 1,   /* APP11 segments, binary, split when longer than 64 KB */
-    GMLP_CARRIER_JPEG_COM = 2,   /* a comment, base64 text */
-    GMLP_CARRIER_XMP = 4,        /* a property of the XMP packet, base64 text (JPEG and PNG) */
-    GMLP_CARRIER_PNG_CHUNK = 8,  /* a gmLP chunk, binary */
-    GMLP_CARRIER_PNG_TEXT = 16   /* a text chunk, base64; read also when a tool has compressed it */
+    GMLP_CARRIER_JPEG_APP = 1,   /* JPEG: APP11 segments, binary */
+    GMLP_CARRIER_JPEG_COM = 2,   /* JPEG, by default: comments, base64 text */
+    GMLP_CARRIER_XMP = 4,        /* JPEG by default, PNG: a property in the XMP packet, base64 text */
+    GMLP_CARRIER_PNG_CHUNK = 8,  /* PNG: a gmLP chunk, binary */
+    GMLP_CARRIER_PNG_TEXT = 16   /* PNG, by default: a text chunk, base64; found also if a program has compressed it */
 } gmlp_carrier;
 
 typedef struct gmlp_embed_opts {
-    int carriers;            /* gmlp_carrier bits; 0: the default of the container */
-    int leave_untagged;          /* do not tag an untagged file as sRGB */
+    int carriers;            /* gmlp_carrier bits, of which those for the file's format count; 0: its defaults */
+    int leave_untagged;      /* 0: a file that does not say what its colours are is tagged as sRGB, so that programs
+                                show it alike: a JPEG without ICC profile gets one of 480 bytes, a PNG without cICP,
+                                iCCP and sRGB chunk an sRGB chunk. 1: it stays untagged; for bases that are not sRGB */
 } gmlp_embed_opts;
 
-/* Writes the file with the blob in its metadata. An older blob is replaced; the compressed picture
-   and all other metadata stay as they are. Nothing is written before the input has been read
-   to its end. err may be NULL. */
+/* Writes the file with the blob in its metadata, and tagged as sRGB (see leave_untagged). A blob that it had is taken
+   out. The compressed picture and all other metadata stay as they are, byte for byte. The blob goes into every carrier
+   asked for, but not into an XMP packet that is already there and has no room for it: a JPEG's packet ends at 64 KB,
+   and a PNG's may be compressed. out->write is called several times, with one portion after the other. If the result is
+   any of these but the last, nothing has been written:
+      GMLP_E_ARGUMENT                  the blob is not intact, or no carrier is one of this format
+      GMLP_E_FORMAT, GMLP_E_TRUNCATED  jpeg is not a JPEG file, or ends too early
+      GMLP_E_LIMIT                     XMP was the only carrier, and has no room
+      GMLP_E_WRITE                     write returned nonzero */
 GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *blob, size_t blob_size,
                                      const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
-/* Takes the blob out: *blob is allocated with alloc (NULL: GMLP_MALLOC) and the caller's to free with
-   gmlp_bytes_free. The carriers are tried from the most exact on, and the first whole blob wins;
-   one whose CRC fails is passed over. */
+/* Takes a copy of the blob out: *blob_size bytes at *blob, from alloc, the caller's to free with gmlp_bytes_free and
+   the same alloc. Looks into the binary carrier first, then into the text, then into XMP, and takes the first blob
+   whose checksum is right. On failure *blob is NULL and *blob_size 0: GMLP_E_NOT_FOUND if there is no blob,
+   GMLP_E_CORRUPT if there are only damaged ones, GMLP_E_FORMAT, GMLP_E_TRUNCATED, GMLP_E_MEMORY. */
 GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
                                        size_t *blob_size, gmlp_error *err);
-/* Writes the file without any blob, so that extract finds none; everything else stays. A packet that a PNG holds
-   compressed, with a blob in it, becomes one that is not; it is unpacked in memory from GMLP_MALLOC. Where a property's
-   neighbours could join to another one it stays, empty. */
+/* Writes the file without any blob, so that extract finds none; everything else stays. (An XMP packet that a PNG holds
+   compressed, and that has a blob, is written uncompressed. A property is emptied instead of taken out where its
+   neighbours could join to a new one.) Fails as gmlp_jpeg_embed. */
 GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_writer *out, gmlp_error *err);
 
-/* Which carriers hold an intact blob: gmlp_carrier bits; 0 for what is neither JPEG nor PNG, -1 if memory ran out. */
+/* Which carriers of a JPEG or PNG file hold an intact blob: gmlp_carrier bits. 0 if none does, and for files of other
+   formats; -1 if memory ran out. */
 GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_alloc *alloc);
 
-/* Frees what the extract functions gave. NULL is fine. */
+/* Frees what an extract function gave, with the size that it gave. NULL is fine. */
 GMLP_DEF void gmlp_bytes_free(void *bytes, size_t size, const gmlp_alloc *alloc);
 
 /* ---------------------------------------------------------------------------------------
-   >>png: carry a blob in a PNG file. As the JPEG functions.
+   >>png: carry a blob in a PNG file. As the JPEG functions; the library's own memory for a compressed XMP packet, which
+   embed and strip unpack, comes from GMLP_MALLOC. If there is none they fail with GMLP_E_MEMORY, and may have written.
 */
 GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
                                     const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
@@ -867,7 +1044,8 @@ GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_a
                                       size_t *blob_size, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err);
 
-/* JPEG or PNG by content: embed, extract and strip of whichever it is; GMLP_E_FORMAT otherwise. */
+/* JPEG or PNG, by the first bytes: which of them (gmlp_container), and the functions for either. Files of another
+   kind, and NULL, give GMLP_E_FORMAT. */
 typedef enum gmlp_container { GMLP_CONTAINER_NONE = 0, GMLP_CONTAINER_JPEG = 1, GMLP_CONTAINER_PNG = 2 } gmlp_container;
 GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size);
 GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
@@ -876,9 +1054,9 @@ GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_allo
                                   size_t *blob_size, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err);
 
-/* The network of a JPEG or PNG file at once: gmlp_extract and gmlp_blob_read. net owns its weights: gmlp_net_free. On
-   failure it is zeroed, and err, if given, says what and where: in the file, or, if the blob is at fault, in the blob.
-   The pixels of the file are your JPEG or PNG reader's. */
+/* The network of a JPEG or PNG file at once: gmlp_extract, then gmlp_blob_read. net is overwritten without being freed.
+   On success it owns its weights: gmlp_net_free. On failure it is zeroed, the result is that of the call that failed,
+   and err->offset counts in the file or, if gmlp_blob_read failed, in the blob. Does not look at the file's picture. */
 GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *alloc, gmlp_net *net, gmlp_error *err);
 
 #ifdef __cplusplus
@@ -889,8 +1067,8 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 /* =======================================================================================
    IMPLEMENTATION. Users of the library stop reading here.
    ======================================================================================= */
-#if defined(GAMUTMLP_IMPLEMENTATION) && !defined(GMLP__PASS) && !defined(GMLP__IMPLEMENTED)
-#define GMLP__IMPLEMENTED
+#if defined(GAMUTMLP_IMPLEMENTATION) && !defined(GMLP__PASS) && !defined(GAMUTMLP_IMPLEMENTED)
+#define GAMUTMLP_IMPLEMENTED
 
 /* ---------------------------------------------------------------------------------------
    >>platform: attributes, checked arithmetic, floating-point state, bytes, CPU
@@ -1017,13 +1195,30 @@ GMLP_DEF int gmlp_version(void) {
     return GMLP_VERSION_MAJOR * 10000 + GMLP_VERSION_MINOR * 100 + GMLP_VERSION_PATCH;
 }
 
-GMLP_DEF size_t gmlp_type_size(int type) {
+/* Bytes of a sample; 0: the type has none. */
+static size_t gmlp__sample_size(int type) {
     switch (type) {
         case GMLP_U8: return 1;
         case GMLP_U16: case GMLP_F16: return 2;
         case GMLP_F32: return 4;
         default: return 0;
     }
+}
+
+/* How many channels pixels have whose image says channels; 0: there are no such pixels. */
+static int gmlp__channels(int type, int channels) {
+    const int has_alpha = type == GMLP_BGRA8 || type == GMLP_RGB10A2;
+    const int own = has_alpha ? 4 : type == GMLP_R11G11B10F || type == GMLP_RGB9E5 ? 3 : 0;
+    if (own) return !channels || channels == own ? own : 0;
+    if (!gmlp__sample_size(type)) return 0;
+    return !channels ? 3 : channels == 3 || channels == 4 ? channels : 0;
+}
+
+GMLP_DEF size_t gmlp_pixel_size(int type, int channels) {
+    const size_t sample = gmlp__sample_size(type);
+    if (sample && channels == 1) return sample;
+    channels = gmlp__channels(type, channels);
+    return !channels ? 0 : sample ? sample * (size_t)channels : 4;
 }
 
 /* Memory. */
@@ -1033,8 +1228,8 @@ static void *gmlp__alloc(const gmlp_alloc *a, size_t size) {
 
 static void gmlp__free(const gmlp_alloc *a, void *ptr, size_t size) {
     if (!ptr) return;
-    if (a && a->free) a->free(a->user, ptr, size);
-    else GMLP_FREE(ptr);
+    if (!a || !a->alloc) GMLP_FREE(ptr);
+    else if (a->free) a->free(a->user, ptr, size);
 }
 
 /* Floating-point state: round to nearest, denormals kept. Set on entry, put back on return. */
@@ -1245,11 +1440,15 @@ static int gmlp__isa_best(void) {
 #endif
 }
 
-GMLP_DEF int gmlp_isa_available(int isa) {
-    const int best = gmlp__isa_best();
-    if (isa == GMLP_ISA_AUTO || isa == GMLP_ISA_SCALAR || isa == best) return 1;
+/* Can a processor whose best instruction set is best run the code of isa? */
+static int gmlp__isa_within(int isa, int best) {
+    if (isa == GMLP_ISA_SCALAR || isa == best) return 1;
     if (isa == GMLP_ISA_SSE41) return best == GMLP_ISA_AVX2 || best == GMLP_ISA_AVX512;
     return isa == GMLP_ISA_AVX2 && best == GMLP_ISA_AVX512;
+}
+
+GMLP_DEF int gmlp_isa_available(int isa) {
+    return isa == GMLP_ISA_AUTO || gmlp__isa_within(isa, gmlp__isa_best());
 }
 
 GMLP_DEF const char *gmlp_isa_name(int isa) {
@@ -1294,8 +1493,7 @@ typedef struct gmlp__curve {
     float out_offset;               /* POWER: added last */
     float term[GMLP__POWER_TERMS];  /* POWER: of mantissa - 1.5, lowest first */
     float octave[256];              /* POWER: by the exponent's bits, the factor in front included */
-    float *segment;                 /* SEGMENTS: four terms each, of the place in the segment - 0.5 */
-    size_t segment_bytes;
+    const float *segment;           /* SEGMENTS: four terms each, of the place in the segment - 0.5 */
     float bottom, top;              /* SEGMENTS: first and last u; above, the last value stays */
     int32_t segment_base;           /* of bottom */
 } gmlp__curve;
@@ -1304,6 +1502,10 @@ typedef struct gmlp__curve {
 static int gmlp__curve_near(const gmlp__curve *c) {
     return c->kind == GMLP__CURVE_POWER && c->toe_end >= 1.0f / 32768.0f;
 }
+
+/* Rows are worked on in portions that stay in the first-level cache and on the stack. */
+#define GMLP__PORTION 128
+#define GMLP__PAD(n) (((n) + 15u) & ~(size_t)15u)
 
 /* Light this far outside [0,1] still counts as inside. */
 #define GMLP__GAMUT_TOLERANCE 1e-6f
@@ -1345,21 +1547,36 @@ typedef struct gmlp__kernels {
                    size_t n);
     /* rgb *= curve(luminance), the system gamma of HLG */
     void (*system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n);
-    /* packed three-channel pixels to planes: by a table of 256, as shares of 65535, from half */
-    void (*load8)(const unsigned char *rgb, const float *table, float *r, float *g, float *b, size_t n);
+    /* pixels to planes: 8 bits, step (3 or 4) bytes a pixel, by a table of 256; packed pixels of three channels as
+       shares of 65535; from half */
+    void (*load8)(const unsigned char *rgb, size_t step, const float *table, float *r, float *g, float *b, size_t n);
     void (*load16)(const unsigned char *rgb, float *r, float *g, float *b, size_t n);
     void (*load_half)(const unsigned char *rgb, float *r, float *g, float *b, size_t n);
-    /* and back. 8 bits: y * 255 + offset, rounded; where that is in doubt light x decides, with the
-       table of each code's least light. 16 bits: y * 65535 + offset, rounded */
-    void (*store8)(const float *const x[3], const float *const y[3], const float *table, float offset,
-                   unsigned char *rgb, size_t n);
-    void (*store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n);
-    void (*store_half)(const float *const y[3], unsigned char *rgb, size_t n);
-    /* 8-bit pixels, step (3 or 4) bytes apart, to packed 16-bit ones: the shares[channel][code][4] that
-       the three codes have in red, green and blue light, added in turn; then curve (near, below) and
-       store16. The three tables follow each other; n is a multiple of 16 */
+    /* 8-bit pixels to planes of light in another space: the shares[channel][code][4] that the three codes have in red,
+       green and blue light, added in turn. The three tables follow each other */
+    void (*mix8)(const unsigned char *rgb, size_t step, const float *shares, float *r, float *g, float *b, size_t n);
+    /* the same, then curve (near, below) and packed 16-bit pixels */
     void (*recode)(const unsigned char *rgb, size_t step, const float *shares, const gmlp__curve *c, float offset,
                    unsigned char *out, size_t n);
+    /* A plane to codes. 8 bits: y * 255 + offset, rounded; where that is in doubt light x decides, with the table of
+       each code's least light */
+    void (*quantize8)(const float *x, const float *y, const float *table, float offset, int32_t *codes, size_t n);
+    /* y * last + offset, rounded */
+    void (*quantize)(const float *y, float last, float offset, int32_t *codes, size_t n);
+    /* floats of 5 bits of exponent and 10, 6 or 5 of mantissa; those of 6 and 5 have no sign: below 0 and NaN become 0,
+       what is beyond the largest finite one becomes that */
+    void (*shorten)(const float *y, int mantissa, int32_t *codes, size_t n);
+    /* three planes to three mantissas of 9 bits and an exponent of 5 (VK_FORMAT_E5B9G9R9_UFLOAT_PACK32). Planes here
+       and below lie GMLP__PORTION apart */
+    void (*share_exponent)(const float *y, int32_t *codes, size_t n);
+    /* planes of codes to packed pixels: 3 channels of 8 bits, 3 of 16, 4 of 16; 32-bit words, channel k shifted by
+       k * step, at most 31 */
+    void (*put8)(const int32_t *codes, unsigned char *out, size_t n);
+    void (*put16)(const int32_t *codes, unsigned char *out, size_t n);
+    /* quantize (65535) of three planes and put16 in one */
+    void (*store16)(const float *y, float offset, unsigned char *out, size_t n);
+    void (*put16x4)(const int32_t *codes, unsigned char *out, size_t n);
+    void (*put_words)(const int32_t *codes, int step, unsigned char *out, size_t n);
     /* flag = 1 or 0 for each pixel: with a channel outside [0,1] or NaN; out of gamut. n <= 2^20;
        both return the sum */
     float (*outside)(const float *r, const float *g, const float *b, float *flag, size_t n);
@@ -1463,8 +1680,9 @@ static const float gmlp__phase[2 * GMLP_MAX_FREQUENCIES] = {
 
 /* The table for opts.isa; NULL if it is not available. */
 static const gmlp__kernels *gmlp__select(int isa) {
-    if (!gmlp_isa_available(isa)) return NULL;
-    if (isa == GMLP_ISA_AUTO) isa = gmlp__isa_best();
+    const int best = gmlp__isa_best();
+    if (isa == GMLP_ISA_AUTO) isa = best;
+    if (!gmlp__isa_within(isa, best)) return NULL;
     switch (isa) {
         case GMLP_ISA_SCALAR: return &gmlp__kernels_scalar;
 #ifdef GMLP__HAS_AVX2
@@ -1864,38 +2082,48 @@ static void gmlp__curve_power(gmlp__curve *c, double p, double factor) {
 }
 
 /* f(in_scale * x) * out_scale with in_scale * x from 2^low to 2^high; below, a line to zero. */
-static gmlp_result gmlp__curve_segments(gmlp__curve *c, double (*f)(double), int low, int high, double in_scale,
-                                        double out_scale, const gmlp_alloc *alloc) {
+static void gmlp__curve_segments(gmlp__curve *c, double (*f)(double), int low, int high, double in_scale,
+                                 double out_scale, float *segment) {
     /* cos(pi (2 i + 1) / 8) / 2 */
     static const double node[4] = {0.46193976625564337, 0.19134171618254489, -0.19134171618254489,
                                    -0.46193976625564337};
     const int per_octave = 1 << GMLP__SEGMENT_BITS;
     double value[4];
     int e, s, i;
-    c->segment_bytes = (size_t)(high - low) * (size_t)per_octave * 4 * sizeof(float);
-    c->segment = (float *)gmlp__alloc(alloc, c->segment_bytes);
-    if (!c->segment) return GMLP_E_MEMORY;
     for (e = low; e < high; e++) {
         const double octave = gmlp__exp2((double)e);
         for (s = 0; s < per_octave; s++) {
             for (i = 0; i < 4; i++)
                 value[i] = f(octave * (1.0 + ((double)s + 0.5 + node[i]) / (double)per_octave)) * out_scale;
-            gmlp__interpolate(node, value, 4, c->segment + ((e - low) * per_octave + s) * 4);
+            gmlp__interpolate(node, value, 4, segment + ((e - low) * per_octave + s) * 4);
         }
     }
     c->kind = GMLP__CURVE_SEGMENTS;
+    c->segment = segment;
     c->in_scale = (float)in_scale;
     c->bottom = (float)gmlp__exp2((double)low);
     c->top = (float)(gmlp__exp2((double)high) * (1.0 - 1.0 / 16777216.0));
     c->toe_slope = (float)(f((double)c->bottom) * out_scale) / c->bottom;
     c->segment_base = (low + 127) * per_octave;
-    return GMLP_OK;
 }
 
-/* Linear light to code (encode) or back, for the kernels. Zeroed before. */
-static gmlp_result gmlp__curve_init(gmlp__curve *c, int space, int encode, double white_nits, const gmlp_alloc *alloc) {
+/* The octaves that segments are for: of light, of codes. */
+enum { GMLP__LIGHT_LOW = -40, GMLP__LIGHT_HIGH = 8, GMLP__CODE_LOW = -17, GMLP__CODE_HIGH = 1 };
+
+/* Bytes that gmlp__curve_init needs for the curve's segments, a multiple of 8. */
+static size_t gmlp__curve_bytes(int space, int encode) {
+    const int octaves = encode ? GMLP__LIGHT_HIGH - GMLP__LIGHT_LOW : GMLP__CODE_HIGH - GMLP__CODE_LOW;
+    if (space != GMLP_REC2020_PQ && space != GMLP_REC2020_HLG) return 0;
+    return ((size_t)octaves << GMLP__SEGMENT_BITS) * 4 * sizeof(float);
+}
+
+/* Linear light to code (encode) or back, for the kernels. memory: gmlp__curve_bytes for floats, which the curve keeps
+   using; NULL if there are none. */
+static void gmlp__curve_init(gmlp__curve *c, int space, int encode, double white_nits, void *memory) {
     const gmlp__gamma *g = gmlp__gamma_of(space);
     const double pq = white_nits / GMLP__PQ_NITS;
+    const int is_pq = space == GMLP_REC2020_PQ;
+    float *const segment = (float *)memory;
     memset(c, 0, sizeof *c);
     if (g) {
         gmlp__curve_power(c, encode ? g->p : 1.0 / g->p, encode ? g->a : 1.0);
@@ -1906,243 +2134,498 @@ static gmlp_result gmlp__curve_init(gmlp__curve *c, int space, int encode, doubl
             c->in_scale = (float)(1.0 / g->a);
             c->in_offset = (float)((g->a - 1.0) / g->a);
         }
-        return GMLP_OK;
+    } else if (is_pq || space == GMLP_REC2020_HLG) { /* HLG, 12 x: the two parts then meet between octaves */
+        if (encode)
+            gmlp__curve_segments(c, is_pq ? gmlp__pq_encode : gmlp__hlg_encode, GMLP__LIGHT_LOW, GMLP__LIGHT_HIGH,
+                                 is_pq ? pq : 12.0, 1.0, segment);
+        else
+            gmlp__curve_segments(c, is_pq ? gmlp__pq_decode : gmlp__hlg_decode, GMLP__CODE_LOW, GMLP__CODE_HIGH, 1.0,
+                                 is_pq ? 1.0 / pq : 1.0, segment);
     }
-    if (space == GMLP_REC2020_PQ)
-        return encode ? gmlp__curve_segments(c, gmlp__pq_encode, -40, 8, pq, 1.0, alloc)
-                      : gmlp__curve_segments(c, gmlp__pq_decode, -17, 1, 1.0, 1.0 / pq, alloc);
-    if (space == GMLP_REC2020_HLG) /* 12 x: the two parts then meet between octaves */
-        return encode ? gmlp__curve_segments(c, gmlp__hlg_encode, -40, 8, 12.0, 1.0, alloc)
-                      : gmlp__curve_segments(c, gmlp__hlg_decode, -17, 1, 1.0, 1.0, alloc);
-    return GMLP_OK;
 }
 
-static void gmlp__curve_free(gmlp__curve *c, const gmlp_alloc *alloc) {
-    gmlp__free(alloc, c->segment, c->segment_bytes);
-    c->segment = NULL;
+/* Bytes from pixel to pixel, of planes from sample to sample. */
+static size_t gmlp__step(int type, int channels, ptrdiff_t plane) {
+    return plane ? gmlp__sample_size(type) : gmlp_pixel_size(type, channels);
 }
 
-/* Row y of a view. */
+/* Row y of a view, the first plane's. */
 static const unsigned char *gmlp__row(const gmlp_image *im, uint32_t y) {
-    const int channels = im->channels ? im->channels : 3;
-    const ptrdiff_t stride = im->stride ? im->stride
-                                        : (ptrdiff_t)((size_t)im->width * (size_t)channels * gmlp_type_size(im->type));
+    const ptrdiff_t stride = im->stride
+                               ? im->stride
+                               : (ptrdiff_t)(im->width * gmlp__step(im->type, im->channels, im->plane_stride));
     return (const unsigned char *)im->data + (ptrdiff_t)y * stride;
 }
 
-static gmlp_result gmlp__check_image(const gmlp_image *im) {
-    size_t row;
+static uint64_t gmlp__away(ptrdiff_t v) { return v < 0 ? 0u - (uint64_t)v : (uint64_t)v; }
+
+/* All but the space. */
+static gmlp_result gmlp__check_pixels(const gmlp_image *im) {
+    uint64_t row, stride, plane, more;
     if (!im || !im->data || !im->width || !im->height) return GMLP_E_ARGUMENT;
     if (im->width > GMLP_MAX_SIZE || im->height > GMLP_MAX_SIZE) return GMLP_E_LIMIT;
-    if (im->channels != 0 && im->channels != 3 && im->channels != 4) return GMLP_E_ARGUMENT;
-    if (!gmlp_type_size(im->type) || !gmlp__space_of(im->space)) return GMLP_E_ARGUMENT;
-    row = (size_t)im->width * (im->channels == 4 ? 4u : 3u) * gmlp_type_size(im->type);
-    if (im->stride != 0 && im->stride < (ptrdiff_t)row && im->stride > -(ptrdiff_t)row) return GMLP_E_ARGUMENT;
+    if (!gmlp__channels(im->type, im->channels)) return GMLP_E_ARGUMENT;
+    row = (uint64_t)im->width * gmlp__step(im->type, im->channels, im->plane_stride);
+    stride = im->stride ? gmlp__away(im->stride) : row;
+    if (stride < row) return GMLP_E_ARGUMENT;
+    if (!im->plane_stride) return GMLP_OK;
+    /* planes, or their rows, may not lie in each other: one plane after the other, or row for row */
+    plane = gmlp__away(im->plane_stride);
+    more = (uint64_t)gmlp__channels(im->type, im->channels) - 1;
+    if (!gmlp__sample_size(im->type) || plane < row) return GMLP_E_ARGUMENT;
+    if ((plane - row) / stride < im->height - 1u && (stride - row) / more < plane) return GMLP_E_ARGUMENT;
     return GMLP_OK;
 }
 
-/* What truncating adds to a 16-bit code before it is rounded: a 32nd of a code up, so that codes survive
+static gmlp_result gmlp__check_image(const gmlp_image *im) {
+    gmlp_result result = gmlp__check_pixels(im);
+    if (!result && !gmlp__space_of(im->space)) result = GMLP_E_ARGUMENT;
+    return result;
+}
+
+/* What truncating adds to a code of more than 8 bits before it is rounded: a 32nd of a code up, so that codes survive
    the curve's error. */
-#define GMLP__TRUNCATE16 (-0.46875f)
-
-/* Rows are worked on in portions that stay in the first-level cache and on the stack. */
-#define GMLP__PORTION 256
-
-/* From rows in memory to planes of linear light in the rows' own space. Does not change while it
-   is used, so threads share one. Planes have room for n rounded up to a multiple of 16. */
-typedef struct gmlp__loader {
-    const gmlp__kernels *kernels;
-    gmlp_alloc alloc;
-    int type, channels;
-    int hlg;
-    gmlp__curve curve;         /* code to light */
-    gmlp__curve system_gamma;  /* HLG: display light over scene light */
-    float table[256];          /* U8: every code's light */
-} gmlp__loader;
+#define GMLP__TRUNCATE (-0.46875f)
 
 static double gmlp__white_nits(double white_nits) { return white_nits == 0.0 ? GMLP__WHITE_NITS : white_nits; }
 
-static void gmlp__loader_free(gmlp__loader *l) { gmlp__curve_free(&l->curve, &l->alloc); }
+static int gmlp__white_nits_ok(double white_nits) {
+    white_nits = gmlp__white_nits(white_nits);
+    return white_nits > 0.0 && white_nits <= GMLP__PQ_NITS;
+}
 
-static gmlp_result gmlp__loader_init(gmlp__loader *l, int type, int channels, int space, double white_nits,
-                                     const gmlp__kernels *kernels, const gmlp_alloc *alloc) {
-    gmlp_result result;
+/* A curve and its segments at *at, which moves on. */
+static const gmlp__curve *gmlp__curve_place(unsigned char **at, int space, int encode, double white_nits) {
+    gmlp__curve *c = (gmlp__curve *)(void *)*at;
+    *at += sizeof *c;
+    gmlp__curve_init(c, space, encode, white_nits, *at);
+    *at += gmlp__curve_bytes(space, encode);
+    return c;
+}
+
+static const gmlp__curve *gmlp__power_place(unsigned char **at, double p, double factor) {
+    gmlp__curve *c = (gmlp__curve *)(void *)*at;
+    *at += sizeof *c;
+    memset(c, 0, sizeof *c);
+    gmlp__curve_power(c, p, factor);
+    return c;
+}
+
+static int gmlp__is_8bit(int type) { return type == GMLP_U8 || type == GMLP_BGRA8; }
+
+/* From rows in memory to planes of linear light in the rows' own space. Does not change while it is used, so threads
+   share one; a copy may have other channels. */
+typedef struct gmlp__loader {
+    const gmlp__kernels *kernels;
+    int type, channels;
+    const gmlp__curve *curve;         /* code to light; NULL: they are the same, or there is a table */
+    const gmlp__curve *system_gamma;  /* HLG: display light over scene light; NULL for others */
+    const float *table;               /* 8 bits: every code's light */
+} gmlp__loader;
+
+/* Bytes that gmlp__loader_init needs, a multiple of 8. */
+static size_t gmlp__loader_bytes(int type, int space) {
+    const size_t curve = gmlp__is_8bit(type) ? 256 * sizeof(float)
+                         : gmlp_space_is_linear(space) ? 0 : sizeof(gmlp__curve) + gmlp__curve_bytes(space, 0);
+    return curve + (space == GMLP_REC2020_HLG ? sizeof(gmlp__curve) : 0);
+}
+
+/* memory is aligned to 8 bytes; the loader keeps using it. */
+static void gmlp__loader_init(gmlp__loader *l, int type, int space, double white_nits, const gmlp__kernels *kernels,
+                              void *memory) {
+    unsigned char *at = (unsigned char *)memory;
     int i;
     memset(l, 0, sizeof *l);
     white_nits = gmlp__white_nits(white_nits);
-    if (!(white_nits > 0.0 && white_nits <= GMLP__PQ_NITS)) return GMLP_E_ARGUMENT;
     l->kernels = kernels;
-    if (alloc) l->alloc = *alloc;
     l->type = type;
-    l->channels = channels ? channels : 3;
-    l->hlg = space == GMLP_REC2020_HLG;
-    if (type == GMLP_U8) {
-        for (i = 0; i < 256; i++) l->table[i] = (float)gmlp__curve_decode(space, (double)i / 255.0, white_nits);
-    } else {
-        result = gmlp__curve_init(&l->curve, space, 0, white_nits, alloc);
-        if (result) return result;
+    l->channels = gmlp__channels(type, 0);
+    if (space == GMLP_REC2020_HLG) /* BT.2100: 1.2 at 1000 cd/m2 */
+        l->system_gamma = gmlp__power_place(&at, 0.2, GMLP__HLG_NITS / white_nits);
+    if (gmlp__is_8bit(type)) {
+        float *table = (float *)(void *)at;
+        for (i = 0; i < 256; i++) table[i] = (float)gmlp__curve_decode(space, (double)i / 255.0, white_nits);
+        l->table = table;
+    } else if (!gmlp_space_is_linear(space)) {
+        l->curve = gmlp__curve_place(&at, space, 0, white_nits);
     }
-    if (l->hlg) gmlp__curve_power(&l->system_gamma, 0.2, GMLP__HLG_NITS / white_nits); /* BT.2100: 1.2 at 1000 cd/m2 */
-    return GMLP_OK;
 }
 
-/* Copies the three colours of n pixels between rows and packed memory. */
-static void gmlp__copy_pixels(unsigned char *to, size_t to_step, const unsigned char *from, size_t from_step,
-                              size_t pixel, size_t n) {
-    for (; n; n--, to += to_step, from += from_step) memcpy(to, from, pixel);
-}
-
-/* n is up to GMLP__PORTION, and a multiple of 16 or less than 16. */
-static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, size_t n, float *r, float *g,
-                               float *b) {
-    const gmlp__kernels *k = l->kernels;
-    const size_t sample = gmlp_type_size(l->type), padded = (n + 15) & ~(size_t)15;
-    unsigned char packed[GMLP__PORTION * 3 * 4];
+/* Pixels of 8 bits as kernels take them, a multiple of 16: *step bytes apart, black after the n-th. packed has room
+   for GMLP__PORTION of 4 bytes. */
+static const unsigned char *gmlp__codes8(const gmlp__loader *l, const unsigned char *row, ptrdiff_t plane, size_t n,
+                                         unsigned char *packed, size_t *step) {
     size_t i;
-    if (l->channels == 4 || n < padded) {
-        gmlp__copy_pixels(packed, 3 * sample, row, (size_t)l->channels * sample, 3 * sample, n);
-        memset(packed + n * 3 * sample, 0, (padded - n) * 3 * sample);
-        row = packed;
-    }
-    switch (l->type) {
-        case GMLP_U8: k->load8(row, l->table, r, g, b, padded); break;
-        case GMLP_U16: k->load16(row, r, g, b, padded); break;
-        case GMLP_F16: k->load_half(row, r, g, b, padded); break;
-        default:
-            for (i = 0; i < padded; i++, row += 12) {
-                memcpy(r + i, row, 4);
-                memcpy(g + i, row + 4, 4);
-                memcpy(b + i, row + 8, 4);
-            }
-            break;
-    }
-    if (l->curve.kind != GMLP__CURVE_NONE) {
-        k->curve(&l->curve, r, r, padded, l->type == GMLP_U16);
-        k->curve(&l->curve, g, g, padded, l->type == GMLP_U16);
-        k->curve(&l->curve, b, b, padded, l->type == GMLP_U16);
-    }
-    if (l->hlg) k->system_gamma(&l->system_gamma, r, g, b, padded);
+    *step = plane ? 3 : (size_t)l->channels;
+    if (!plane && n % 16 == 0) return row;
+    if (plane)
+        for (i = 0; i < n; i++) {
+            packed[3 * i] = row[i];
+            packed[3 * i + 1] = row[plane + (ptrdiff_t)i];
+            packed[3 * i + 2] = row[2 * plane + (ptrdiff_t)i];
+        }
+    else memcpy(packed, row, n * *step);
+    memset(packed + n * *step, 0, (GMLP__PAD(n) - n) * *step);
+    return packed;
 }
 
-/* The next portion of n pixels that are left: whole groups of 16 first, then the rest. */
-static size_t gmlp__portion(size_t n) { return n >= GMLP__PORTION ? GMLP__PORTION : n >= 16 ? n & ~(size_t)15 : n; }
+/* The same of 16 bits, three channels. R11G11B10F: bits of halves. packed has room for GMLP__PORTION of 6 bytes. */
+static const unsigned char *gmlp__codes16(const gmlp__loader *l, const unsigned char *row, ptrdiff_t plane, size_t n,
+                                          unsigned char *packed) {
+    size_t i;
+    if (l->type == GMLP_R11G11B10F)
+        for (i = 0; i < n; i++) {
+            uint32_t word;
+            uint16_t half[3];
+            memcpy(&word, row + 4 * i, 4);
+            half[0] = (uint16_t)((word & 0x7ffu) << 4);
+            half[1] = (uint16_t)((word >> 11 & 0x7ffu) << 4);
+            half[2] = (uint16_t)(word >> 22 << 5);
+            memcpy(packed + 6 * i, half, 6);
+        }
+    else if (plane)
+        for (i = 0; i < n; i++, row += 2) {
+            memcpy(packed + 6 * i, row, 2);
+            memcpy(packed + 6 * i + 2, row + plane, 2);
+            memcpy(packed + 6 * i + 4, row + 2 * plane, 2);
+        }
+    else if (l->channels == 4)
+        for (i = 0; i < n; i++) memcpy(packed + 6 * i, row + 8 * i, 6);
+    else if (n % 16 == 0) return row;
+    else memcpy(packed, row, 6 * n);
+    memset(packed + 6 * n, 0, (GMLP__PAD(n) - n) * 6);
+    return packed;
+}
 
-static void gmlp__load_row(const gmlp__loader *l, const void *row, size_t n, float *r, float *g, float *b) {
-    const size_t size = (size_t)l->channels * gmlp_type_size(l->type);
+/* What needs no kernel: floats, and words that become floats. */
+static void gmlp__load_words(const gmlp__loader *l, const unsigned char *row, ptrdiff_t plane, size_t n, float *r,
+                             float *g, float *b) {
+    const size_t step = gmlp__step(l->type, l->channels, plane);
+    const ptrdiff_t next = plane ? plane : 4;
+    uint32_t word, bits;
+    size_t i;
+    for (i = 0; i < n; i++, row += step) {
+        if (l->type == GMLP_F32) {
+            memcpy(r + i, row, 4);
+            memcpy(g + i, row + next, 4);
+            memcpy(b + i, row + 2 * next, 4);
+            continue;
+        }
+        memcpy(&word, row, 4);
+        if (l->type == GMLP_RGB10A2) {
+            r[i] = (float)(word & 1023u) / 1023.0f;
+            g[i] = (float)(word >> 10 & 1023u) / 1023.0f;
+            b[i] = (float)(word >> 20 & 1023u) / 1023.0f;
+        } else {
+            float scale;
+            bits = ((word >> 27) + (127u - 24u)) << 23;
+            memcpy(&scale, &bits, 4);
+            r[i] = (float)(word & 511u) * scale;
+            g[i] = (float)(word >> 9 & 511u) * scale;
+            b[i] = (float)(word >> 18 & 511u) * scale;
+        }
+    }
+    for (; i % 16; i++) r[i] = g[i] = b[i] = 0.0f;
+}
+
+/* The fourth channel of n pixels that have one, within [0,1]; NaN: 0. */
+static void gmlp__load_alpha(const gmlp__loader *l, const unsigned char *row, ptrdiff_t plane, size_t n, float *a) {
+    const size_t step = gmlp__step(l->type, l->channels, plane);
+    const unsigned char *at = row + (plane ? 3 * plane : l->type == GMLP_RGB10A2 ? 3 : (ptrdiff_t)step / 4 * 3);
+    size_t i;
+    for (i = 0; i < n; i++, at += step) {
+        uint16_t code;
+        uint32_t word;
+        switch (l->type) {
+            case GMLP_U8: case GMLP_BGRA8: a[i] = (float)at[0] * (1.0f / 255.0f); break;
+            case GMLP_U16:
+                memcpy(&code, at, 2);
+                a[i] = (float)code * (1.0f / 65535.0f);
+                break;
+            case GMLP_F16:
+                memcpy(&code, at, 2);
+                a[i] = gmlp_half_to_float(code);
+                break;
+            case GMLP_RGB10A2:
+                memcpy(&word, at - 3, 4);
+                a[i] = (float)(word >> 30) * (1.0f / 3.0f);
+                break;
+            default: memcpy(a + i, at, 4); break;
+        }
+    }
+    for (; i % 16; i++) a[i] = 0.0f;
+    l->kernels->clamp(a, a, i, 1.0f);
+}
+
+/* Three planes of n values, a multiple of 16, through a curve; in one go where they are one piece. */
+static void gmlp__curve_planes(const gmlp__kernels *k, const gmlp__curve *c, const float *const x[3], float *const y[3],
+                               size_t n, int unit) {
+    const int one = x[1] == x[0] + n && x[2] == x[1] + n && y[1] == y[0] + n && y[2] == y[1] + n;
+    size_t i;
+    for (i = 0; i < (one ? 1u : 3u); i++) k->curve(c, x[i], y[i], one ? 3 * n : n, unit);
+}
+
+/* n is up to GMLP__PORTION. Planes get n rounded up to a multiple of 16 values, the last ones black. row: the first
+   pixel, or the first sample of the first plane, the others plane bytes further each. a may be NULL; 1 where there is
+   no alpha. */
+static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, ptrdiff_t plane, size_t n, float *r,
+                               float *g, float *b, float *a) {
+    const gmlp__kernels *k = l->kernels;
+    const size_t padded = GMLP__PAD(n);
+    const int unit = l->type == GMLP_U16 || l->type == GMLP_RGB10A2;
+    float *const planes[3] = {r, g, b};
+    unsigned char packed[GMLP__PORTION * 6];
+    size_t i, step;
+    switch (l->type) {
+        case GMLP_U8:
+            row = gmlp__codes8(l, row, plane, n, packed, &step);
+            k->load8(row, step, l->table, r, g, b, padded);
+            break;
+        case GMLP_BGRA8:
+            row = gmlp__codes8(l, row, plane, n, packed, &step);
+            k->load8(row, step, l->table, b, g, r, padded);
+            break;
+        case GMLP_U16: k->load16(gmlp__codes16(l, row, plane, n, packed), r, g, b, padded); break;
+        case GMLP_F16: case GMLP_R11G11B10F:
+            k->load_half(gmlp__codes16(l, row, plane, n, packed), r, g, b, padded);
+            break;
+        default: gmlp__load_words(l, row, plane, n, r, g, b); break;
+    }
+    if (l->curve) gmlp__curve_planes(k, l->curve, (const float *const *)planes, planes, padded, unit);
+    if (l->system_gamma) k->system_gamma(l->system_gamma, r, g, b, padded);
+    if (!a) return;
+    if (l->channels == 4) gmlp__load_alpha(l, row, plane, n, a);
+    else for (i = 0; i < padded; i++) a[i] = 1.0f;
+}
+
+static void gmlp__load_row(const gmlp__loader *l, const unsigned char *row, ptrdiff_t plane, size_t n, float *r,
+                           float *g, float *b) {
+    const size_t step = gmlp__step(l->type, l->channels, plane);
     size_t i, count;
     for (i = 0; i < n; i += count) {
-        count = gmlp__portion(n - i);
-        gmlp__load_portion(l, (const unsigned char *)row + i * size, count, r + i, g + i, b + i);
+        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
+        gmlp__load_portion(l, row + i * step, plane, count, r + i, g + i, b + i, NULL);
     }
 }
+
+/* What callers say about pixels that are written: members of options of that name. */
+typedef struct gmlp__output {
+    int alpha, clamp_negative, round_down;
+    double scale, white_nits;
+    const gmlp_primaries *primaries;
+} gmlp__output;
 
 /* From planes of linear light to rows in memory. As gmlp__loader. */
 typedef struct gmlp__storer {
     const gmlp__kernels *kernels;
-    gmlp_alloc alloc;
     int type, channels;
-    int hlg;
-    int round_down;
-    gmlp__curve curve;         /* light to code */
-    gmlp__curve system_gamma;  /* HLG: scene light over display light */
-    float table[257];          /* U8: the least light that has the code; last: none has */
+    int alpha;                        /* gmlp_alpha */
+    int integer;
+    int unit;                         /* light above 1 is that of 1 */
+    int clamp_negative;
+    float offset;                     /* integers: what is added to a code before it is rounded */
+    const gmlp__curve *curve;         /* light to code */
+    const gmlp__curve *system_gamma;  /* HLG: scene light over display light; NULL for others */
+    const float *table;               /* 8 bits: the least light that has the code; last: none has */
 } gmlp__storer;
 
-static void gmlp__storer_free(gmlp__storer *s) { gmlp__curve_free(&s->curve, &s->alloc); }
+/* As gmlp__loader_bytes. */
+static size_t gmlp__storer_bytes(int type, int space) {
+    return sizeof(gmlp__curve) + gmlp__curve_bytes(space, 1) + (gmlp__is_8bit(type) ? 258 * sizeof(float) : 0) +
+           (space == GMLP_REC2020_HLG ? sizeof(gmlp__curve) : 0);
+}
 
-static gmlp_result gmlp__storer_init(gmlp__storer *s, int type, int channels, int space, double white_nits,
-                                     const gmlp__kernels *kernels, const gmlp_alloc *alloc, int truncate) {
-    gmlp_result result;
+static void gmlp__storer_init(gmlp__storer *s, int type, int space, const gmlp__output *output,
+                              const gmlp__kernels *kernels, void *memory) {
+    const double white_nits = gmlp__white_nits(output->white_nits);
+    unsigned char *at = (unsigned char *)memory;
     int i;
     memset(s, 0, sizeof *s);
-    white_nits = gmlp__white_nits(white_nits);
-    if (!(white_nits > 0.0 && white_nits <= GMLP__PQ_NITS)) return GMLP_E_ARGUMENT;
     s->kernels = kernels;
-    if (alloc) s->alloc = *alloc;
     s->type = type;
-    s->channels = channels ? channels : 3;
-    s->hlg = space == GMLP_REC2020_HLG;
-    s->round_down = truncate != 0;
-    result = gmlp__curve_init(&s->curve, space, 1, white_nits, alloc);
-    if (result) return result;
-    if (type == GMLP_U8) {
+    s->channels = gmlp__channels(type, 0);
+    s->alpha = output->alpha;
+    s->clamp_negative = output->clamp_negative;
+    s->curve = gmlp__curve_place(&at, space, 1, white_nits);
+    s->integer = gmlp__is_8bit(type) || type == GMLP_U16 || type == GMLP_RGB10A2;
+    /* PQ and HLG take light above 1 and end elsewhere */
+    s->unit = s->integer && s->curve->kind != GMLP__CURVE_SEGMENTS;
+    if (output->round_down) s->offset = gmlp__is_8bit(type) ? -0.5f : GMLP__TRUNCATE;
+    if (space == GMLP_REC2020_HLG) { /* the inverse of y = h x^0.2 x, by the display's luminance */
+        const double h = GMLP__HLG_NITS / white_nits;
+        s->system_gamma = gmlp__power_place(&at, -0.2 / 1.2, gmlp__pow(h, -1.0 / 1.2));
+    }
+    if (gmlp__is_8bit(type)) {
+        float *table = (float *)(void *)at;
+        table[0] = 0.0f;
         for (i = 1; i < 256; i++) {
-            const double exact = gmlp__curve_decode(space, ((double)i - (truncate ? 0.0 : 0.5)) / 255.0, white_nits);
-            s->table[i] = (float)exact;
+            const int down = output->round_down;
+            const double exact = gmlp__curve_decode(space, ((double)i - (down ? 0.0 : 0.5)) / 255.0, white_nits);
+            table[i] = (float)exact;
             /* Truncating, the float next to a code counts as the code, so that codes survive. */
-            if (!truncate && (double)s->table[i] < exact) {
+            if (!down && (double)table[i] < exact) {
                 uint32_t u;
-                memcpy(&u, &s->table[i], 4);
+                memcpy(&u, &table[i], 4);
                 u++;
-                memcpy(&s->table[i], &u, 4);
+                memcpy(&table[i], &u, 4);
             }
         }
-        s->table[256] = 3.4028234e38f;
+        table[256] = 3.4028234e38f;
+        s->table = table;
     }
-    if (s->hlg) { /* the inverse of y = h x^0.2 x, by the display's luminance */
-        const double h = GMLP__HLG_NITS / white_nits;
-        gmlp__curve_power(&s->system_gamma, -0.2 / 1.2, gmlp__pow(h, -1.0 / 1.2));
-    }
-    return GMLP_OK;
 }
 
-/* As gmlp__load_portion. */
-static void gmlp__store_portion(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n,
-                                unsigned char *row) {
-    const gmlp__kernels *k = s->kernels;
-    const size_t sample = gmlp_type_size(s->type), padded = (n + 15) & ~(size_t)15;
-    const int integer = s->type == GMLP_U8 || s->type == GMLP_U16;
-    /* PQ and HLG take light above 1 and end elsewhere */
-    const int unit = integer && s->curve.kind != GMLP__CURVE_SEGMENTS;
-    float light[3][GMLP__PORTION], code[3][GMLP__PORTION];
-    unsigned char packed[GMLP__PORTION * 3 * 4], *out = row;
-    const float *x[3], *y[3];
+/* Which plane of codes channel c goes to: that of the bits where it lies in a word. */
+static size_t gmlp__slot(const gmlp__storer *s, ptrdiff_t plane, size_t c) {
+    const uint16_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    if (s->type == GMLP_BGRA8 && c < 3) c = 2 - c;
+    if (first || plane || s->channels != 4 || s->type == GMLP_RGB10A2) return c;
+    return gmlp__is_8bit(s->type) ? 3 - c : c ^ 1; /* words whose first byte is the highest */
+}
+
+/* The codes of alpha; of those that are kept, from memory. */
+static void gmlp__alpha_codes(const gmlp__storer *s, const float *a, const unsigned char *row, size_t n,
+                              int32_t *codes) {
+    const float last = s->type == GMLP_U16 ? 65535.0f : s->type == GMLP_RGB10A2 ? 3.0f : 255.0f;
+    const size_t padded = GMLP__PAD(n);
     size_t i;
-    int c;
-    x[0] = r;
-    x[1] = g;
-    x[2] = b;
-    for (c = 0; c < 3; c++) {
-        if (s->hlg || n < padded) { /* needs its own copy */
-            memcpy(light[c], x[c], n * sizeof(float));
-            memset(light[c] + n, 0, (padded - n) * sizeof(float));
-            x[c] = light[c];
-        }
-        y[c] = code[c];
-    }
-    if (s->hlg) k->system_gamma(&s->system_gamma, light[0], light[1], light[2], padded);
-    for (c = 0; c < 3; c++) {
-        if (s->type == GMLP_U8) { /* the table's last entry is above any clamped light */
-            k->clamp(x[c], light[c], padded, unit ? 1.0f : 1e30f);
-            x[c] = light[c];
-        }
-        k->curve(&s->curve, x[c], code[c], padded, unit);
-        if (integer && !unit) k->clamp(code[c], code[c], padded, 1.0f);
-    }
-    if (s->channels == 4 || n < padded) out = packed;
-    switch (s->type) {
-        case GMLP_U8: k->store8(x, y, s->table, s->round_down ? -0.5f : 0.0f, out, padded); break;
-        case GMLP_U16: k->store16(y, s->round_down ? GMLP__TRUNCATE16 : 0.0f, out, padded); break;
-        case GMLP_F16: k->store_half(y, out, padded); break;
-        default:
-            for (i = 0; i < padded; i++) {
-                memcpy(out + 12 * i, y[0] + i, 4);
-                memcpy(out + 12 * i + 4, y[1] + i, 4);
-                memcpy(out + 12 * i + 8, y[2] + i, 4);
+    if (s->alpha == GMLP_ALPHA_KEEP) {
+        for (i = 0; i < n; i++) {
+            uint16_t code;
+            if (gmlp__is_8bit(s->type)) codes[i] = row[4 * i + 3];
+            else if (s->type == GMLP_RGB10A2) {
+                uint32_t word;
+                memcpy(&word, row + 4 * i, 4);
+                codes[i] = (int32_t)(word >> 30);
+            } else {
+                memcpy(&code, row + 8 * i + 6, 2);
+                codes[i] = code;
             }
+        }
+        for (; i < padded; i++) codes[i] = 0;
+    } else if (!a) {
+        for (i = 0; i < padded; i++) codes[i] = s->type == GMLP_F16 ? 0x3c00 : (int32_t)last;
+    } else if (s->type == GMLP_F16) {
+        s->kernels->shorten(a, 10, codes, padded);
+    } else {
+        s->kernels->quantize(a, last, 0.0f, codes, padded);
+    }
+}
+
+/* n, a multiple of 16, packed pixels. */
+static void gmlp__put_pixels(const gmlp__storer *s, const int32_t *codes, unsigned char *out, size_t n) {
+    const gmlp__kernels *k = s->kernels;
+    switch (s->type) {
+        case GMLP_U8: case GMLP_BGRA8:
+            if (s->channels == 3) k->put8(codes, out, n);
+            else k->put_words(codes, 8, out, n);
+            break;
+        case GMLP_RGB10A2: k->put_words(codes, 10, out, n); break;
+        case GMLP_R11G11B10F: k->put_words(codes, 11, out, n); break;
+        case GMLP_RGB9E5: k->put_words(codes, 9, out, n); break;
+        default:
+            if (s->channels == 3) k->put16(codes, out, n);
+            else k->put16x4(codes, out, n);
             break;
     }
-    if (out == packed) gmlp__copy_pixels(row, (size_t)s->channels * sample, packed, 3 * sample, 3 * sample, n);
 }
 
-static void gmlp__store_row(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n,
-                            void *row) {
-    const size_t size = (size_t)s->channels * gmlp_type_size(s->type);
-    size_t i, count;
-    for (i = 0; i < n; i += count) {
-        count = gmlp__portion(n - i);
-        gmlp__store_portion(s, r + i, g + i, b + i, count, (unsigned char *)row + i * size);
+static void gmlp__put_planes(const gmlp__storer *s, const int32_t *codes, unsigned char *out, ptrdiff_t plane,
+                             size_t n) {
+    const size_t channels = s->channels == 4 && s->alpha != GMLP_ALPHA_KEEP ? 4 : 3;
+    size_t i, c;
+    for (c = 0; c < channels; c++, codes += GMLP__PORTION, out += plane)
+        for (i = 0; i < n; i++) {
+            const uint16_t code = (uint16_t)codes[i];
+            if (s->type == GMLP_U8) out[i] = (unsigned char)code;
+            else memcpy(out + 2 * i, &code, 2);
+        }
+}
+
+static void gmlp__put_floats(const gmlp__storer *s, const float *y, const float *a, unsigned char *out, ptrdiff_t plane,
+                             size_t n) {
+    const size_t step = gmlp__step(s->type, s->channels, plane);
+    const ptrdiff_t next = plane ? plane : 4;
+    const int alpha = s->channels == 4 && s->alpha != GMLP_ALPHA_KEEP;
+    const float opaque = 1.0f;
+    size_t i;
+    if (step == 12)
+        for (; n; n--, y++, out += 12) {
+            memcpy(out, y, 4);
+            memcpy(out + 4, y + GMLP__PORTION, 4);
+            memcpy(out + 8, y + 2 * GMLP__PORTION, 4);
+        }
+    for (i = 0; i < n; i++, y++, out += step) {
+        memcpy(out, y, 4);
+        memcpy(out + next, y + GMLP__PORTION, 4);
+        memcpy(out + 2 * next, y + 2 * GMLP__PORTION, 4);
+        if (alpha) memcpy(out + 3 * next, a ? a + i : &opaque, 4);
     }
+}
+
+/* n is up to GMLP__PORTION. Planes hold n rounded up to a multiple of 16 values. a: within [0,1]; NULL: opaque. row and
+   plane: as of gmlp__load_portion. */
+static void gmlp__store_portion(const gmlp__storer *s, const float *r, const float *g, const float *b, const float *a,
+                                size_t n, unsigned char *row, ptrdiff_t plane) {
+    const gmlp__kernels *k = s->kernels;
+    const size_t padded = GMLP__PAD(n), whole = n & ~(size_t)15, step = gmlp__step(s->type, s->channels, plane);
+    const int at_once = s->type == GMLP_U16 && s->channels == 3 && !plane;
+    const uint32_t infinity = 0x7f800000u;
+    float tone[3 * GMLP__PORTION], lit[3][GMLP__PORTION];
+    int32_t codes[4 * GMLP__PORTION];
+    unsigned char rest[16 * 8];
+    float *const tones[3] = {tone, tone + GMLP__PORTION, tone + 2 * GMLP__PORTION};
+    const float *light[3];
+    float most;
+    size_t c;
+    light[0] = r;
+    light[1] = g;
+    light[2] = b;
+    memcpy(&most, &infinity, 4);
+    if (s->alpha == GMLP_ALPHA_OPAQUE) a = NULL;
+    if (s->system_gamma) {
+        for (c = 0; c < 3; c++) light[c] = (const float *)memcpy(lit[c], light[c], padded * sizeof(float));
+        k->system_gamma(s->system_gamma, lit[0], lit[1], lit[2], padded);
+    }
+    gmlp__curve_planes(k, s->curve, light, tones, padded, s->unit);
+    for (c = 0; c < 3; c++) {
+        float *const y = tones[c];
+        int32_t *const code = codes + gmlp__slot(s, plane, c) * GMLP__PORTION;
+        if (s->integer && !s->unit) k->clamp(y, y, padded, 1.0f);
+        if (!s->integer && s->clamp_negative) k->clamp(y, y, padded, most);
+        switch (s->type) {
+            case GMLP_U8: case GMLP_BGRA8: k->quantize8(light[c], y, s->table, s->offset, code, padded); break;
+            case GMLP_U16:
+                if (!at_once) k->quantize(y, 65535.0f, s->offset, code, padded);
+                break;
+            case GMLP_RGB10A2: k->quantize(y, 1023.0f, s->offset, code, padded); break;
+            case GMLP_F16: k->shorten(y, 10, code, padded); break;
+            case GMLP_R11G11B10F: k->shorten(y, c < 2 ? 6 : 5, code, padded); break;
+            default: break;
+        }
+    }
+    if (s->type == GMLP_F32) {
+        gmlp__put_floats(s, tone, a, row, plane, n);
+        return;
+    }
+    if (s->type == GMLP_RGB9E5) k->share_exponent(tone, codes, padded);
+    if (s->type == GMLP_R11G11B10F) memset(codes + 3 * GMLP__PORTION, 0, padded * sizeof *codes);
+    if (s->channels == 4 && !(plane && s->alpha == GMLP_ALPHA_KEEP))
+        gmlp__alpha_codes(s, a, row, n, codes + gmlp__slot(s, plane, 3) * GMLP__PORTION);
+    if (plane) {
+        gmlp__put_planes(s, codes, row, plane, n);
+        return;
+    }
+    if (at_once) {
+        if (whole) k->store16(tone, s->offset, row, whole);
+        if (whole < n) k->store16(tone + whole, s->offset, rest, 16);
+    } else {
+        if (whole) gmlp__put_pixels(s, codes, row, whole);
+        if (whole < n) gmlp__put_pixels(s, codes + whole, rest, 16);
+    }
+    if (whole < n) memcpy(row + whole * step, rest, (n - whole) * step);
 }
 
 static void gmlp__matrix_row(const gmlp__kernels *k, const float m[9], const float *r, const float *g, const float *b,
@@ -2162,108 +2645,207 @@ static int gmlp__float_matrix(int from, int to, int adaptation, float m[9]) {
     return differs;
 }
 
-/* Rows of one kind to rows of another. */
+/* The custom space of opts.primaries; 0 if they make none. */
+static int gmlp__space_make(const gmlp_primaries *p, gmlp__space *space) {
+    double m[9], inverse[9];
+    int i;
+    memset(space, 0, sizeof *space);
+    for (i = 0; i < 2; i++) {
+        space->xy[i] = p->red[i];
+        space->xy[2 + i] = p->green[i];
+        space->xy[4 + i] = p->blue[i];
+        space->xy[6 + i] = p->white[i];
+    }
+    for (i = 0; i < 8; i++)
+        if (!(space->xy[i] >= -10.0 && space->xy[i] <= 10.0)) return 0;
+    if (!(p->white[1] > 1e-3)) return 0;
+    gmlp__space_to_xyz(space, m);
+    gmlp__matrix_invert(m, inverse);
+    for (i = 0; i < 9; i++) /* no triangle, or white on its edge: infinite or NaN */
+        if (!(m[i] >= -1e6 && m[i] <= 1e6 && inverse[i] >= -1e6 && inverse[i] <= 1e6)) return 0;
+    return 1;
+}
+
+/* Are these values of options? */
+static int gmlp__output_ok(const gmlp__output *o, int space) {
+    gmlp__space made;
+    return o->alpha >= GMLP_ALPHA_SOURCE && o->alpha <= GMLP_ALPHA_KEEP && gmlp__white_nits_ok(o->white_nits) &&
+           o->scale >= 0.0 && o->scale <= 1e9 &&
+           (!o->primaries || (space != GMLP_REC2020_HLG && gmlp__space_make(o->primaries, &made)));
+}
+
+/* The matrix from a space's light to that of what is written. */
+static void gmlp__output_matrix(int from, int to, int adaptation, const gmlp__output *o, double m[9]) {
+    gmlp__space made;
+    const gmlp__space *target = gmlp__space_of(to);
+    int i;
+    if (o->primaries && gmlp__space_make(o->primaries, &made)) target = &made;
+    gmlp__space_matrix(gmlp__space_of(from), target, adaptation, m);
+    for (i = 0; i < 9 && o->scale != 0.0; i++) m[i] *= o->scale;
+}
+
+/* Rows of one kind to rows of another. A copy may have other channels. */
 typedef struct gmlp__conversion {
     gmlp__loader loader;
     gmlp__storer storer;
     float matrix[9];
-    int mixes;                  /* the matrix is not the identity */
-    int direct;                 /* 8-bit codes to 16-bit ones, at once */
-    float shares[3 * 256 * 4];  /* direct: of each code of each channel in the three lights */
+    int mixes;                  /* there is a matrix to apply */
+    int near;                   /* a curve that recode takes */
+    const float *shares;        /* 8-bit codes: [3][256][4], of each byte in the three lights; NULL for others */
 } gmlp__conversion;
 
-static void gmlp__conversion_free(gmlp__conversion *v) {
-    gmlp__storer_free(&v->storer);
-    gmlp__loader_free(&v->loader);
+/* Bytes that gmlp__conversion_init needs, a multiple of 8. */
+static size_t gmlp__conversion_bytes(int from_type, int from_space, int to_type, int to_space) {
+    return gmlp__loader_bytes(from_type, from_space) + gmlp__storer_bytes(to_type, to_space) +
+           (gmlp__is_8bit(from_type) ? 3 * 256 * 4 * sizeof(float) : 0);
 }
 
-/* Spaces, types and channels of from and to count. On failure nothing is to free. */
-static gmlp_result gmlp__conversion_init(gmlp__conversion *v, const gmlp_image *from, const gmlp_image *to,
-                                         int adaptation, double white_nits, int truncate, const gmlp__kernels *kernels,
-                                         const gmlp_alloc *alloc) {
+/* What gmlp__output_ok has seen. memory is aligned to 8 bytes; the conversion keeps using it. */
+static void gmlp__conversion_init(gmlp__conversion *v, int from_type, int from_space, int to_type, int to_space,
+                                  int adaptation, const gmlp__output *output, const gmlp__kernels *kernels,
+                                  void *memory) {
+    unsigned char *at = (unsigned char *)memory;
     double m[9];
+    float *shares;
     size_t i, j, c;
-    gmlp_result result;
-    v->mixes = gmlp__float_matrix(from->space, to->space, adaptation, v->matrix);
-    result = gmlp__loader_init(&v->loader, from->type, from->channels, from->space, white_nits, kernels, alloc);
-    if (result) return result;
-    result = gmlp__storer_init(&v->storer, to->type, to->channels, to->space, white_nits, kernels, alloc, truncate);
-    if (result) {
-        gmlp__loader_free(&v->loader);
-        return result;
+    memset(v, 0, sizeof *v);
+    gmlp__loader_init(&v->loader, from_type, from_space, output->white_nits, kernels, at);
+    at += gmlp__loader_bytes(from_type, from_space);
+    gmlp__storer_init(&v->storer, to_type, to_space, output, kernels, at);
+    at += gmlp__storer_bytes(to_type, to_space);
+    gmlp__output_matrix(from_space, to_space, adaptation, output, m);
+    for (i = 0; i < 9; i++) {
+        v->matrix[i] = (float)m[i];
+        v->mixes |= m[i] != (i % 4 ? 0.0 : 1.0);
     }
-    v->direct = from->type == GMLP_U8 && to->type == GMLP_U16 && !v->loader.hlg && gmlp__curve_near(&v->storer.curve);
-    if (!v->direct) return GMLP_OK;
-    gmlp__space_matrix(gmlp__space_of(from->space), gmlp__space_of(to->space), adaptation, m);
-    memset(v->shares, 0, sizeof v->shares);
+    if (!gmlp__is_8bit(from_type)) return;
+    if (!v->loader.system_gamma) v->mixes = 0; /* the shares have it */
+    shares = (float *)(void *)at;
     for (c = 0; c < 3; c++)
         for (i = 0; i < 256; i++)
-            for (j = 0; j < 3; j++)
-                v->shares[(c * 256 + i) * 4 + j] = (float)(m[3 * j + c] * (double)v->loader.table[i]);
-    return GMLP_OK;
+            for (j = 0; j < 4; j++) {
+                const size_t channel = from_type == GMLP_BGRA8 ? 2 - c : c;
+                const double own = j == channel ? 1.0 : 0.0; /* HLG: the matrix comes later */
+                const double part = j == 3 ? 0.0 : v->loader.system_gamma ? own : m[3 * j + channel];
+                shares[(c * 256 + i) * 4 + j] = (float)(part * (double)v->loader.table[i]);
+            }
+    v->shares = shares;
+    v->near = to_type == GMLP_U16 && !v->loader.system_gamma && gmlp__curve_near(v->storer.curve);
 }
 
-/* loader and storer: the conversion's own, or copies for other numbers of channels. */
-static void gmlp__convert_direct(const gmlp__conversion *v, const gmlp__loader *loader, const gmlp__storer *storer,
-                                 const unsigned char *from, unsigned char *to, size_t n) {
-    const float offset = storer->round_down ? GMLP__TRUNCATE16 : 0.0f;
-    const size_t in = (size_t)loader->channels, out = (size_t)storer->channels * 2;
-    unsigned char codes[16 * 4] = {0}, packed[GMLP__PORTION * 6];
-    size_t i, count;
-    for (i = 0; i < n; i += count) {
-        const unsigned char *row = from + i * in;
-        const int packs = out != 6 || n - i < 16;
-        count = packs ? gmlp__portion(n - i) : (n - i) & ~(size_t)15;
-        if (count < 16) row = (const unsigned char *)memcpy(codes, row, count * in);
-        loader->kernels->recode(row, in, v->shares, &storer->curve, offset, packs ? packed : to + i * out,
-                                (count + 15) & ~(size_t)15);
-        if (packs) gmlp__copy_pixels(to + i * out, out, packed, 6, 6, count);
-    }
+/* Interleaved 8-bit codes to packed 16-bit ones of three channels. */
+static void gmlp__recode(const gmlp__conversion *v, const unsigned char *from, unsigned char *to, size_t n) {
+    const size_t step = (size_t)v->loader.channels, whole = n & ~(size_t)15;
+    unsigned char codes[16 * 4] = {0}, packed[16 * 6];
+    const gmlp__kernels *k = v->loader.kernels;
+    if (whole) k->recode(from, step, v->shares, v->storer.curve, v->storer.offset, to, whole);
+    if (whole == n) return;
+    memcpy(codes, from + whole * step, (n - whole) * step);
+    k->recode(codes, step, v->shares, v->storer.curve, v->storer.offset, packed, 16);
+    memcpy(to + whole * 6, packed, (n - whole) * 6);
 }
 
-static void gmlp__convert_row(const gmlp__conversion *v, const gmlp__loader *loader, const gmlp__storer *storer,
-                              const unsigned char *from, unsigned char *to, size_t n) {
-    const size_t in = (size_t)loader->channels * gmlp_type_size(loader->type);
-    const size_t out = (size_t)storer->channels * gmlp_type_size(storer->type);
-    float r[GMLP__PORTION], g[GMLP__PORTION], b[GMLP__PORTION];
+/* n pixels. from_plane, to_plane: plane_stride of their views. */
+static void gmlp__convert_row(const gmlp__conversion *v, const unsigned char *from, ptrdiff_t from_plane,
+                              unsigned char *to, ptrdiff_t to_plane, size_t n) {
+    const gmlp__loader *l = &v->loader;
+    const gmlp__kernels *k = l->kernels;
+    const size_t in = gmlp__step(l->type, l->channels, from_plane);
+    const size_t out = gmlp__step(v->storer.type, v->storer.channels, to_plane);
+    const int alpha = v->storer.channels == 4 && l->channels == 4 && v->storer.alpha == GMLP_ALPHA_SOURCE;
+    float r[3 * GMLP__PORTION], a[GMLP__PORTION], *const g = r + GMLP__PORTION, *const b = r + 2 * GMLP__PORTION;
     size_t i, count;
-    if (v->direct) {
-        gmlp__convert_direct(v, loader, storer, from, to, n);
+    if (v->near && v->storer.channels == 3 && !from_plane && !to_plane) {
+        gmlp__recode(v, from, to, n);
         return;
     }
-    for (i = 0; i < n; i += count) {
-        count = gmlp__portion(n - i);
-        gmlp__load_portion(loader, from + i * in, count, r, g, b);
-        if (v->mixes) gmlp__matrix_row(loader->kernels, v->matrix, r, g, b, r, g, b, count);
-        gmlp__store_portion(storer, r, g, b, count, to + i * out);
+    for (i = 0; i < n; i += count, from += count * in, to += count * out) {
+        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
+        if (v->shares) {
+            unsigned char packed[GMLP__PORTION * 4];
+            size_t step;
+            const unsigned char *codes = gmlp__codes8(l, from, from_plane, count, packed, &step);
+            k->mix8(codes, step, v->shares, r, g, b, GMLP__PAD(count));
+            if (l->system_gamma) k->system_gamma(l->system_gamma, r, g, b, GMLP__PAD(count));
+            if (alpha) gmlp__load_alpha(l, from, from_plane, count, a);
+        } else {
+            gmlp__load_portion(l, from, from_plane, count, r, g, b, alpha ? a : NULL);
+        }
+        if (v->mixes) k->matrix(v->matrix, r, g, b, r, g, b, GMLP__PAD(count));
+        gmlp__store_portion(&v->storer, r, g, b, alpha ? a : NULL, count, to, to_plane);
     }
 }
 
-/* Pictures are cut into bands of rows, the same whatever the number of threads. */
-#define GMLP__BAND 64
-
-typedef struct gmlp__convert_job {
-    const gmlp_image *src, *dst;
+struct gmlp_converter {
+    gmlp_alloc alloc;
+    size_t size;                /* of this whole block */
     gmlp__conversion v;
-} gmlp__convert_job;
-
-static void gmlp__convert_band(void *ctx, size_t band) {
-    const gmlp__convert_job *job = (const gmlp__convert_job *)ctx;
-    const size_t height = job->src->height;
-    size_t y;
-    for (y = band * GMLP__BAND; y < height && y < (band + 1) * GMLP__BAND; y++)
-        gmlp__convert_row(&job->v, &job->v.loader, &job->v.storer, gmlp__row(job->src, (uint32_t)y),
-                          (unsigned char *)gmlp__row(job->dst, (uint32_t)y), job->src->width);
-}
+};
 
 /* NULL options mean all zero. */
-static gmlp_result gmlp__resolve_convert(const gmlp_convert_opts *opts, gmlp_convert_opts *o,
+static gmlp_result gmlp__resolve_convert(const gmlp_convert_opts *opts, gmlp_convert_opts *o, gmlp__output *output,
                                          const gmlp__kernels **kernels) {
     memset(o, 0, sizeof *o);
     if (opts) *o = *opts;
+    output->alpha = o->alpha;
+    output->clamp_negative = o->clamp_negative;
+    output->round_down = o->round_down;
+    output->scale = o->scale;
+    output->white_nits = o->white_nits;
+    output->primaries = o->primaries;
     *kernels = gmlp__select(o->isa);
     if (!*kernels || (o->adaptation != GMLP_BRADFORD && o->adaptation != GMLP_CAT02)) return GMLP_E_ARGUMENT;
     return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_converter_create(int from_type, int from_space, int to_type, int to_space,
+                                           const gmlp_convert_opts *opts, gmlp_converter **converter) {
+    const gmlp__kernels *kernels;
+    gmlp_convert_opts o;
+    gmlp__output output;
+    gmlp__fp_state fp;
+    gmlp_converter *c;
+    gmlp_result result;
+    size_t size;
+    if (!converter) return GMLP_E_ARGUMENT;
+    *converter = NULL;
+    if (!gmlp__channels(from_type, 0) || !gmlp__channels(to_type, 0) || !gmlp__space_of(from_space) ||
+        !gmlp__space_of(to_space))
+        return GMLP_E_ARGUMENT;
+    result = gmlp__resolve_convert(opts, &o, &output, &kernels);
+    if (result) return result;
+    fp = gmlp__fp_enter();
+    size = sizeof *c + gmlp__conversion_bytes(from_type, from_space, to_type, to_space);
+    c = NULL;
+    if (!gmlp__output_ok(&output, to_space)) result = GMLP_E_ARGUMENT;
+    else if (!(c = (gmlp_converter *)gmlp__alloc(&o.alloc, size))) result = GMLP_E_MEMORY;
+    else {
+        c->alloc = o.alloc;
+        c->size = size;
+        gmlp__conversion_init(&c->v, from_type, from_space, to_type, to_space, o.adaptation, &output, kernels, c + 1);
+        *converter = c;
+    }
+    gmlp__fp_leave(fp);
+    return result;
+}
+
+GMLP_DEF void gmlp_converter_free(gmlp_converter *converter) {
+    gmlp_alloc alloc;
+    if (!converter) return;
+    alloc = converter->alloc;
+    gmlp__free(&alloc, converter, converter->size);
+}
+
+/* Rows first..last-1 of views that were checked. */
+static void gmlp__convert_rows(const gmlp_converter *c, const gmlp_image *src, const gmlp_image *dst, uint32_t first,
+                               uint32_t last) {
+    gmlp__conversion v = c->v;
+    uint32_t y;
+    v.loader.channels = gmlp__channels(src->type, src->channels);
+    v.storer.channels = gmlp__channels(dst->type, dst->channels);
+    for (y = first; y < last; y++)
+        gmlp__convert_row(&v, gmlp__row(src, y), src->plane_stride, (unsigned char *)gmlp__row(dst, y),
+                          dst->plane_stride, src->width);
 }
 
 static gmlp_result gmlp__check_pair(const gmlp_image *a, const gmlp_image *b) {
@@ -2273,24 +2855,47 @@ static gmlp_result gmlp__check_pair(const gmlp_image *a, const gmlp_image *b) {
     return result;
 }
 
-GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, const gmlp_convert_opts *opts) {
-    gmlp_convert_opts o;
-    const gmlp__kernels *kernels;
-    gmlp__convert_job job;
+GMLP_DEF gmlp_result gmlp_converter_rows(const gmlp_converter *converter, const gmlp_image *src,
+                                         const gmlp_image *dst) {
     gmlp__fp_state fp;
-    gmlp_result result = gmlp__check_pair(src, dst);
-    if (!result) result = gmlp__resolve_convert(opts, &o, &kernels);
+    gmlp_result result = gmlp__check_pixels(src);
+    if (!result) result = gmlp__check_pixels(dst);
     if (result) return result;
+    if (!converter || src->type != converter->v.loader.type || dst->type != converter->v.storer.type ||
+        src->width != dst->width || src->height != dst->height)
+        return GMLP_E_ARGUMENT;
     fp = gmlp__fp_enter();
+    gmlp__convert_rows(converter, src, dst, 0, src->height);
+    gmlp__fp_leave(fp);
+    return GMLP_OK;
+}
+
+/* Pictures are cut into bands of rows, the same whatever the number of threads. */
+#define GMLP__BAND 64
+
+typedef struct gmlp__convert_job {
+    const gmlp_image *src, *dst;
+    const gmlp_converter *converter;
+} gmlp__convert_job;
+
+static void gmlp__convert_band(void *ctx, size_t band) {
+    const gmlp__convert_job *job = (const gmlp__convert_job *)ctx;
+    const uint32_t first = (uint32_t)band * GMLP__BAND, left = job->src->height - first;
+    gmlp__convert_rows(job->converter, job->src, job->dst, first, first + (left < GMLP__BAND ? left : GMLP__BAND));
+}
+
+GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, const gmlp_convert_opts *opts) {
+    gmlp_converter *converter;
+    gmlp__convert_job job;
+    gmlp_result result = gmlp__check_pair(src, dst);
+    if (!result) result = gmlp_converter_create(src->type, src->space, dst->type, dst->space, opts, &converter);
+    if (result) return result;
     job.src = src;
     job.dst = dst;
-    result = gmlp__conversion_init(&job.v, src, dst, o.adaptation, o.white_nits, o.round_down, kernels, &o.alloc);
-    if (!result) {
-        gmlp__run(&o.threads, gmlp__convert_band, &job, (src->height + GMLP__BAND - 1) / GMLP__BAND);
-        gmlp__conversion_free(&job.v);
-    }
-    gmlp__fp_leave(fp);
-    return result;
+    job.converter = converter;
+    gmlp__run(opts ? &opts->threads : NULL, gmlp__convert_band, &job, (src->height + GMLP__BAND - 1) / GMLP__BAND);
+    gmlp_converter_free(converter);
+    return GMLP_OK;
 }
 
 /* ---------------------------------------------------------------------------------------
@@ -2309,16 +2914,18 @@ typedef struct gmlp__reduction {
     gmlp__storer storer;
     float matrix[9];
     int mixes;
+    int alpha;                   /* base gets that of wide */
 } gmlp__reduction;
 
 static void gmlp__reduce_band(void *ctx, size_t band) {
     const gmlp__reduction *v = (const gmlp__reduction *)ctx;
     const gmlp__kernels *k = v->kernels;
-    const size_t in = (size_t)v->loader.channels * gmlp_type_size(v->wide->type);
+    const ptrdiff_t from_plane = v->wide->plane_stride;
+    const size_t in = gmlp__step(v->loader.type, v->loader.channels, from_plane);
     const size_t width = v->wide->width, height = v->wide->height;
     gmlp_gamut_report *report = v->reports ? v->reports + band : NULL;
     gmlp_soft_clip *extremes = v->extremes ? v->extremes + band : NULL;
-    float plane[3][GMLP__PORTION], flag[GMLP__PORTION];
+    float plane[3][GMLP__PORTION], flag[GMLP__PORTION], a[GMLP__PORTION];
     float *const r = plane[0], *const g = plane[1], *const b = plane[2];
     uint32_t index[GMLP__PORTION];
     size_t x, y, i, n, padded;
@@ -2333,7 +2940,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
         for (x = 0; x < width; x += n) {
             n = width - x < GMLP__PORTION ? width - x : GMLP__PORTION;
             padded = (n + 15) & ~(size_t)15;
-            gmlp__load_row(&v->loader, from + x * in, n, r, g, b);
+            gmlp__load_portion(&v->loader, from + x * in, from_plane, n, r, g, b, v->alpha ? a : NULL);
             /* padding is black: inside */
             if (report) report->clamped += (uint64_t)k->outside(r, g, b, flag, padded);
             for (c = 0; c < 3; c++) k->clamp(plane[c], plane[c], padded, 1.0f);
@@ -2352,7 +2959,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
             }
             if (v->base) {
                 unsigned char *to = (unsigned char *)gmlp__row(v->base, (uint32_t)y) + x * (size_t)v->storer.channels;
-                gmlp__store_row(&v->storer, r, g, b, n, to);
+                gmlp__store_portion(&v->storer, r, g, b, v->alpha ? a : NULL, n, to, 0);
                 if (report) report->saturated += k->saturated(to, v->storer.channels, n, 0, index);
             }
         }
@@ -2363,23 +2970,31 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
 /* Checks, prepares and walks; v holds what is to be made. */
 static gmlp_result gmlp__reduce_all(gmlp__reduction *v, const gmlp_convert_opts *opts) {
     gmlp_convert_opts o;
+    gmlp__output output;
     gmlp__fp_state fp;
+    unsigned char *tables;
+    size_t loader, size;
     gmlp_result result = v->base ? gmlp__check_pair(v->wide, v->base) : gmlp__check_image(v->wide);
-    if (!result && v->base && (v->base->type != GMLP_U8 || v->base->space != GMLP_SRGB)) result = GMLP_E_ARGUMENT;
-    if (!result) result = gmlp__resolve_convert(opts, &o, &v->kernels);
+    if (!result && v->base && (v->base->type != GMLP_U8 || v->base->space != GMLP_SRGB || v->base->plane_stride))
+        result = GMLP_E_ARGUMENT;
+    if (!result) result = gmlp__resolve_convert(opts, &o, &output, &v->kernels);
+    if (!result && (!gmlp__output_ok(&output, GMLP_SRGB) || o.scale != 0.0 || o.primaries)) result = GMLP_E_ARGUMENT;
     if (result) return result;
+    loader = gmlp__loader_bytes(v->wide->type, v->wide->space);
+    size = loader + gmlp__storer_bytes(GMLP_U8, GMLP_SRGB);
+    tables = (unsigned char *)gmlp__alloc(&o.alloc, size);
+    if (!tables) return GMLP_E_MEMORY;
     fp = gmlp__fp_enter();
     v->mixes = gmlp__float_matrix(v->wide->space, GMLP_SRGB, o.adaptation, v->matrix);
-    result = gmlp__loader_init(&v->loader, v->wide->type, v->wide->channels, v->wide->space, o.white_nits, v->kernels,
-                               &o.alloc);
-    if (!result && v->base)
-        result = gmlp__storer_init(&v->storer, GMLP_U8, v->base->channels, GMLP_SRGB, o.white_nits, v->kernels,
-                                   &o.alloc, o.round_down);
-    if (!result) gmlp__run(&o.threads, gmlp__reduce_band, v, (v->wide->height + GMLP__BAND - 1) / GMLP__BAND);
-    gmlp__loader_free(&v->loader);
-    gmlp__storer_free(&v->storer);
+    gmlp__loader_init(&v->loader, v->wide->type, v->wide->space, o.white_nits, v->kernels, tables);
+    v->loader.channels = gmlp__channels(v->wide->type, v->wide->channels);
+    gmlp__storer_init(&v->storer, GMLP_U8, GMLP_SRGB, &output, v->kernels, tables + loader);
+    if (v->base) v->storer.channels = gmlp__channels(GMLP_U8, v->base->channels);
+    v->alpha = v->loader.channels == 4 && v->storer.channels == 4 && o.alpha == GMLP_ALPHA_SOURCE;
+    gmlp__run(&o.threads, gmlp__reduce_band, v, (v->wide->height + GMLP__BAND - 1) / GMLP__BAND);
     gmlp__fp_leave(fp);
-    return result;
+    gmlp__free(&o.alloc, tables, size);
+    return GMLP_OK;
 }
 
 GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base, const gmlp_convert_opts *opts,
@@ -2389,11 +3004,11 @@ GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
     gmlp_result result;
     size_t bands, i;
     memset(&v, 0, sizeof v);
+    if (report) memset(report, 0, sizeof *report);
     if (!wide || !base) return GMLP_E_ARGUMENT;
     v.wide = wide;
     v.base = base;
     if (!report) return gmlp__reduce_all(&v, opts);
-    memset(report, 0, sizeof *report);
     result = gmlp__check_image(wide);
     if (result) return result;
     bands = (wide->height + GMLP__BAND - 1) / GMLP__BAND;
@@ -2472,7 +3087,6 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
 /* ---------------------------------------------------------------------------------------
    >>encoding: sinusoidal encoding
 */
-#define GMLP__PAD(n) (((n) + 15u) & ~(size_t)15u)
 
 /* Features of one sample, input after input; may write 15 floats further. */
 static void gmlp__encode(const gmlp__kernels *k, const uint8_t frequencies[GMLP_INPUTS], const float *in, float *f) {
@@ -3021,7 +3635,7 @@ typedef struct gmlp__family {
     gmlp_result (*check)(const gmlp_net *net, gmlp_error *err);
     /* from the original's brightest channel */
     void (*choose)(const gmlp_train_opts *o, double brightest, gmlp_net *net);
-    gmlp_result (*open)(gmlp__domain *d, const gmlp_net *net, double headroom, const gmlp_alloc *alloc);
+    void (*open)(gmlp__domain *d, const gmlp_net *net, double headroom, void *memory);
     int (*direct)(const gmlp_net *net, int space, double white_nits); /* is a value the code that space has for it? */
     void (*base)(const gmlp__domain *d, float *const planes[3], float *const kept[3], size_t n); /* light to values */
     void (*original)(const gmlp__domain *d, float *const planes[3], size_t n);
@@ -3107,12 +3721,13 @@ static void gmlp__hdr_choose(const gmlp_train_opts *o, double brightest, gmlp_ne
     net->content_max = brightest > 1e-6 ? brightest < peak ? (float)brightest : net->signal_max : 1e-6f;
 }
 
-static gmlp_result gmlp__hdr_open(gmlp__domain *d, const gmlp_net *net, double headroom, const gmlp_alloc *alloc) {
+static void gmlp__hdr_open(gmlp__domain *d, const gmlp_net *net, double headroom, void *memory) {
     const double nits = GMLP__PQ_NITS / (double)net->signal_max, stops = gmlp__log2((double)net->content_max);
-    gmlp_result result = gmlp__curve_init(&d->signal, GMLP_REC2020_PQ, 1, nits, alloc);
+    gmlp__curve_init(&d->signal, GMLP_REC2020_PQ, 1, nits, memory);
+    gmlp__curve_init(&d->light, GMLP_REC2020_PQ, 0, nits,
+                     (unsigned char *)memory + gmlp__curve_bytes(GMLP_REC2020_PQ, 1));
     d->signal_max = net->signal_max;
     if (headroom > 0.0 && headroom < stops) d->weight = headroom / stops;
-    return result ? result : gmlp__curve_init(&d->light, GMLP_REC2020_PQ, 0, nits, alloc);
 }
 
 static int gmlp__hdr_direct(const gmlp_net *net, int space, double white_nits) {
@@ -3217,9 +3832,15 @@ static int gmlp__base_ok(const gmlp__family *family, int space) {
     return space > 0 && space < 32 && (family->bases >> space & 1u);
 }
 
-/* The net's method is known; of its family are the fields in use. */
-static gmlp_result gmlp__domain_open(gmlp__domain *d, const gmlp_net *net, double headroom,
-                                     const gmlp__kernels *kernels, const gmlp_alloc *alloc) {
+/* Bytes that gmlp__domain_open needs, a multiple of 8. */
+static size_t gmlp__domain_bytes(const gmlp_net *net) {
+    const gmlp__family *family = gmlp__method_of(net->method)->family;
+    return family->open ? gmlp__curve_bytes(GMLP_REC2020_PQ, 1) + gmlp__curve_bytes(GMLP_REC2020_PQ, 0) : 0;
+}
+
+/* The net's method is known; of its family are the fields in use. The domain keeps using memory. */
+static void gmlp__domain_open(gmlp__domain *d, const gmlp_net *net, double headroom, const gmlp__kernels *kernels,
+                              void *memory) {
     d->method = gmlp__method_of(net->method);
     d->kernels = kernels;
     d->weight = 1.0;
@@ -3230,12 +3851,7 @@ static gmlp_result gmlp__domain_open(gmlp__domain *d, const gmlp_net *net, doubl
         d->scale.input_mean = net->input_mean;
         d->scale.input_range = net->input_range;
     }
-    return d->method->family->open ? d->method->family->open(d, net, headroom, alloc) : GMLP_OK;
-}
-
-static void gmlp__domain_close(gmlp__domain *d, const gmlp_alloc *alloc) {
-    gmlp__curve_free(&d->signal, alloc);
-    gmlp__curve_free(&d->light, alloc);
+    if (d->method->family->open) d->method->family->open(d, net, headroom, memory);
 }
 
 /* The map to values of the original, from those of the base, which are in planes. */
@@ -3286,6 +3902,8 @@ typedef struct gmlp__trainer {
     const gmlp__kernels *kernels;
     const gmlp_image *base, *wide;
     gmlp__loader load_base, load_wide;
+    unsigned char *curves;      /* memory of the loaders and the domain */
+    size_t curves_size;
     float to_srgb[9], to_wide[9];     /* linear wide -> linear sRGB; linear base -> linear wide */
     const gmlp__family *family;
     gmlp__domain domain;
@@ -3393,7 +4011,7 @@ typedef struct gmlp__rows {
     unsigned char *packed; /* pixels one after the other */
 } gmlp__rows;
 
-static size_t gmlp__pixel(const gmlp__loader *l) { return (size_t)l->channels * gmlp_type_size(l->type); }
+static size_t gmlp__pixel(const gmlp__loader *l) { return gmlp_pixel_size(l->type, l->channels); }
 
 /* Bytes of a job's rows, and of the sums of its windows behind them. */
 static size_t gmlp__rows_size(const gmlp__trainer *t) {
@@ -3443,9 +4061,10 @@ static gmlp_result gmlp__run_bands(gmlp__trainer *t, void (*job)(void *ctx, size
 }
 
 /* Values of n pixels of the original, and which of them are OG: how many. */
-static uint64_t gmlp__load_wide(const gmlp__trainer *t, const void *pixels, size_t n, gmlp__rows *r) {
+static uint64_t gmlp__load_wide(const gmlp__trainer *t, const unsigned char *pixels, ptrdiff_t plane, size_t n,
+                                gmlp__rows *r) {
     float *const *w = r->wide;
-    gmlp__load_row(&t->load_wide, pixels, n, w[0], w[1], w[2]);
+    gmlp__load_row(&t->load_wide, pixels, plane, n, w[0], w[1], w[2]);
     t->family->original(&t->domain, w, GMLP__PAD(n));
     if (!t->family->finds_og) return 0;
     gmlp__matrix_row(t->kernels, t->to_srgb, w[0], w[1], w[2], r->srgb[0], r->srgb[1], r->srgb[2], n);
@@ -3453,9 +4072,9 @@ static uint64_t gmlp__load_wide(const gmlp__trainer *t, const void *pixels, size
 }
 
 /* Values of n pixels of the base. */
-static void gmlp__load_base(const gmlp__trainer *t, const void *pixels, size_t n, gmlp__rows *r) {
+static void gmlp__load_base(const gmlp__trainer *t, const unsigned char *pixels, size_t n, gmlp__rows *r) {
     float *const *p = r->base;
-    gmlp__load_row(&t->load_base, pixels, n, p[0], p[1], p[2]);
+    gmlp__load_row(&t->load_base, pixels, 0, n, p[0], p[1], p[2]);
     gmlp__matrix_row(t->kernels, t->to_wide, p[0], p[1], p[2], p[0], p[1], p[2], n);
     if (t->family->base) t->family->base(&t->domain, p, NULL, GMLP__PAD(n));
 }
@@ -3465,10 +4084,13 @@ static int gmlp__two_classes(const gmlp__trainer *t) {
     return t->net->mask == GMLP_MASK_ALL && t->family->finds_og;
 }
 
-/* The chosen pixels of a row, one after the other. */
-static const unsigned char *gmlp__pack_pixels(const gmlp__rows *r, const unsigned char *row, size_t pixel, size_t n) {
-    size_t i;
-    for (i = 0; i < n; i++) memcpy(r->packed + i * pixel, row + r->index[i] * pixel, pixel);
+/* The chosen pixels of a row, or of its planes, one after the other. */
+static const unsigned char *gmlp__pack_pixels(const gmlp__rows *r, const unsigned char *row, size_t step,
+                                              ptrdiff_t plane, size_t n) {
+    unsigned char *to = r->packed;
+    size_t i, c;
+    for (c = 0; c < (plane ? 3u : 1u); c++, row += plane)
+        for (i = 0; i < n; i++, to += step) memcpy(to, row + r->index[i] * step, step);
     return r->packed;
 }
 
@@ -3490,7 +4112,7 @@ static void gmlp__count_job(void *ctx, size_t job) {
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         t->rank[y][0] = gmlp__candidates(t, y, r.index);
         if (gmlp__two_classes(t)) {
-            t->rank[y][0] = gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->width, &r);
+            t->rank[y][0] = gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->plane_stride, t->wide->width, &r);
             t->rank[y][1] = t->base->width - t->rank[y][0];
         }
     }
@@ -3525,7 +4147,8 @@ static void gmlp__collect_job(void *ctx, size_t job) {
     int32_t words[GMLP_WINDOWS][2 * GMLP__CHUNK], *const means[GMLP_WINDOWS] = {words[0], words[1]};
     const int classes = gmlp__two_classes(t);
     uint32_t y;
-    size_t i, c, k, n, count;
+    const ptrdiff_t plane = t->wide->plane_stride;
+    size_t i, c, k, n, count, step;
     gmlp__rows_begin(t, job, &r);
     memset(words, 0, sizeof words);
     gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width,
@@ -3537,7 +4160,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
         rank[1] = t->rank[y][1];
         count = gmlp__candidates(t, y, r.index);
         if (classes || t->opts.target_psnr > 0.0) {
-            og = gmlp__load_wide(t, wide, t->wide->width, &r);
+            og = gmlp__load_wide(t, wide, t->wide->plane_stride, t->wide->width, &r);
             t->out_of_gamut[job] += og;
         }
         if (og && !classes) {
@@ -3553,9 +4176,10 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             r.slot[n++] = (uint32_t)((k ? t->keep[0] : 0) + slot);
         }
         if (!n) continue;
-        og = gmlp__load_wide(t, gmlp__pack_pixels(&r, wide, gmlp__pixel(&t->load_wide), n), n, &r);
+        step = gmlp__step(t->wide->type, t->wide->channels, plane);
+        og = gmlp__load_wide(t, gmlp__pack_pixels(&r, wide, step, plane, n), plane ? (ptrdiff_t)(n * step) : 0, n, &r);
         if (!classes && !(t->opts.target_psnr > 0.0)) t->out_of_gamut[job] += og;
-        gmlp__load_base(t, gmlp__pack_pixels(&r, codes, gmlp__pixel(&t->load_base), n), n, &r);
+        gmlp__load_base(t, gmlp__pack_pixels(&r, codes, gmlp__pixel(&t->load_base), 0, n), n, &r);
         for (i = 0; i < n; i++) {
             gmlp__sample *s = t->samples + t->place[r.slot[i]];
             s->row = (uint16_t)y;
@@ -3585,7 +4209,7 @@ static void gmlp__out_of_gamut_job(void *ctx, size_t job) {
     gmlp__rows_begin(t, job, &r);
     t->out_of_gamut[job] = 0;
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++)
-        t->out_of_gamut[job] += gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->width, &r);
+        t->out_of_gamut[job] += gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->plane_stride, t->wide->width, &r);
 }
 
 /* A random order (Fisher and Yates) in which training takes the samples as they lie: where each slot's is. Evenly
@@ -3615,7 +4239,7 @@ static void gmlp__margin_job(void *ctx, size_t job) {
     for (y = gmlp__band(height, job); y < gmlp__band(height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y);
         if (y % step) continue;
-        if (!gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->width, &r)) continue;
+        if (!gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->plane_stride, t->wide->width, &r)) continue;
         gmlp__load_base(t, codes, t->base->width, &r);
         for (x = 0; x < t->base->width; x++) {
             double sum = 0.0;
@@ -4213,7 +4837,8 @@ static void gmlp__brightest_job(void *ctx, size_t job) {
     size_t c;
     gmlp__rows_begin(t, job, &r);
     for (y = gmlp__band(t->wide->height, job); y < gmlp__band(t->wide->height, job + 1); y++) {
-        gmlp__load_row(&t->load_wide, gmlp__row(t->wide, y), t->wide->width, r.wide[0], r.wide[1], r.wide[2]);
+        gmlp__load_row(&t->load_wide, gmlp__row(t->wide, y), t->wide->plane_stride, t->wide->width, r.wide[0],
+                       r.wide[1], r.wide[2]);
         for (c = 0; c < 3; c++)
             for (x = 0; x < t->wide->width; x++)
                 if ((double)r.wide[c][x] > t->rest[job]) t->rest[job] = (double)r.wide[c][x]; /* not if it is NaN */
@@ -4314,23 +4939,28 @@ static int gmlp__shape_ok(const gmlp__trainer *t) {
 static gmlp_result gmlp__trainer_open(gmlp__trainer *t) {
     const gmlp_image *base = t->base, *wide = t->wide;
     const gmlp_alloc *alloc = &t->opts.alloc;
+    size_t of_base, of_wide;
     gmlp_result result;
     gmlp__float_matrix(wide->space, GMLP_SRGB_LINEAR, t->opts.adaptation, t->to_srgb);
     gmlp__float_matrix(base->space, wide->space, t->opts.adaptation, t->to_wide);
-    result = gmlp__loader_init(&t->load_base, GMLP_U8, base->channels, base->space, 0.0, t->kernels, alloc);
-    if (!result)
-        result = gmlp__loader_init(&t->load_wide, wide->type, wide->channels, wide->space, t->opts.white_nits,
-                                   t->kernels, alloc);
-    if (!result) result = gmlp__choose_by_light(t);
-    if (!result) result = gmlp__domain_open(&t->domain, t->net, 0.0, t->kernels, alloc);
+    if (!gmlp__white_nits_ok(t->opts.white_nits)) return GMLP_E_ARGUMENT;
+    of_base = gmlp__loader_bytes(GMLP_U8, base->space);
+    of_wide = gmlp__loader_bytes(wide->type, wide->space);
+    t->curves_size = of_base + of_wide + gmlp__domain_bytes(t->net);
+    t->curves = (unsigned char *)gmlp__alloc(alloc, t->curves_size);
+    if (!t->curves) return GMLP_E_MEMORY;
+    gmlp__loader_init(&t->load_base, GMLP_U8, base->space, 0.0, t->kernels, t->curves);
+    t->load_base.channels = gmlp__channels(GMLP_U8, base->channels);
+    gmlp__loader_init(&t->load_wide, wide->type, wide->space, t->opts.white_nits, t->kernels, t->curves + of_base);
+    t->load_wide.channels = gmlp__channels(wide->type, wide->channels);
+    result = gmlp__choose_by_light(t);
+    if (!result) gmlp__domain_open(&t->domain, t->net, 0.0, t->kernels, t->curves + of_base + of_wide);
     return result;
 }
 
 static void gmlp__trainer_close(gmlp__trainer *t) {
     gmlp__free(&t->opts.alloc, t->samples, t->sample_count * sizeof *t->samples);
-    gmlp__domain_close(&t->domain, &t->opts.alloc);
-    gmlp__loader_free(&t->load_wide);
-    gmlp__loader_free(&t->load_base);
+    gmlp__free(&t->opts.alloc, t->curves, t->curves_size);
 }
 
 static void gmlp__sign(gmlp_net *net, const gmlp_image *base) {
@@ -4347,12 +4977,13 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     gmlp_train_report unused;
     gmlp__fp_state fp;
     gmlp_result result;
+    if (!report) report = &unused;
+    memset(report, 0, sizeof *report);
     if (!net) return GMLP_E_ARGUMENT;
     memset(net, 0, sizeof *net);
     memset(&t, 0, sizeof t);
-    if (!report) report = &unused;
-    memset(report, 0, sizeof *report);
-    if (gmlp__check_pair(base, wide) || base->type != GMLP_U8 || !gmlp__base_ok(family, base->space) ||
+    if (gmlp__check_pair(base, wide) || base->type != GMLP_U8 || base->plane_stride ||
+        !gmlp__base_ok(family, base->space) ||
         !gmlp__resolve_train(opts, family, &t.opts, t.effort))
         return GMLP_E_ARGUMENT;
     t.kernels = gmlp__select(t.opts.isa);
@@ -5030,7 +5661,7 @@ GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base)
     if (!net || !base) return GMLP_E_ARGUMENT;
     codes = *base;
     codes.space = GMLP_SRGB; /* any */
-    if (gmlp__check_image(&codes) || base->type != GMLP_U8) return GMLP_E_ARGUMENT;
+    if (gmlp__check_image(&codes) || base->type != GMLP_U8 || base->plane_stride) return GMLP_E_ARGUMENT;
     if (net->method == GMLP_METHOD_NONE) return GMLP_OK;
     if (base->width != net->base_width || base->height != net->base_height) return GMLP_E_MISMATCH;
     gmlp_signature_begin(&s, base->width, base->height);
@@ -5058,12 +5689,14 @@ struct gmlp_decoder {
     size_t size;                 /* of this whole block */
     const gmlp__kernels *kernels;
     gmlp__conversion convert;    /* what pixels get that are not for the network */
+    unsigned char *tables;       /* of conversion, domain and coded */
+    size_t tables_size;
     gmlp__shape shape;
     gmlp_mlp mlp;
     gmlp_coords coords;
     gmlp__frame frame;
     uint32_t trained[2];         /* rows, columns of the trained picture */
-    int method, network, inputs, mask, clip_margin, space;
+    int method, network, inputs, mask, clip_margin, space, base_space;
     gmlp__domain domain;
     gmlp__storer coded;          /* for values that are the codes to write */
     uint8_t radius[GMLP_WINDOWS];
@@ -5300,17 +5933,14 @@ static gmlp__frame gmlp__frame_of(const gmlp_net *net, int type) {
     return f;
 }
 
-static size_t gmlp__curve_floats(int space, int encode) {
-    return space != GMLP_REC2020_PQ && space != GMLP_REC2020_HLG ? 0 : (size_t)(encode ? 48 : 18) << GMLP__SEGMENT_BITS << 2;
-}
-#define GMLP__STRIP 1024u
 /* What a decoder will be, and the memory that it takes. */
 typedef struct gmlp__plan {
     const gmlp__kernels *kernels;
     gmlp__frame frame;
     gmlp__shape shape;
-    int space;
-    size_t curves, words, size; /* floats, 32-bit words, bytes */
+    int space, base_space;
+    gmlp__output output;
+    size_t tables, words, size; /* bytes, 32-bit words, bytes */
 } gmlp__plan;
 
 /* Can a net, which may be made by hand, be decoded with these options? */
@@ -5328,8 +5958,13 @@ static gmlp_result gmlp__plan_of(const gmlp_net *net, int type, int space, const
     plan->kernels = gmlp__select(opts->isa);
     plan->space = space == GMLP_SPACE_NONE ? net->wide_space : space;
     method = gmlp__method_of(net->method);
-    if (!plan->kernels || !gmlp_type_size(type) || !gmlp__space_of(plan->space) || !method ||
-        !gmlp__decodable(net, opts))
+    plan->output.alpha = opts->alpha;
+    plan->output.clamp_negative = opts->clamp_negative;
+    plan->output.scale = opts->scale;
+    plan->output.white_nits = opts->white_nits == 0.0 ? (double)net->white_nits : opts->white_nits;
+    plan->output.primaries = opts->primaries;
+    if (!plan->kernels || !gmlp_pixel_size(type, 0) || !gmlp__space_of(plan->space) || !method ||
+        !gmlp__decodable(net, opts) || !gmlp__output_ok(&plan->output, plan->space))
         return GMLP_E_ARGUMENT;
     plan->frame = gmlp__frame_of(net, type);
     if (opts->width) {
@@ -5337,74 +5972,40 @@ static gmlp_result gmlp__plan_of(const gmlp_net *net, int type, int space, const
         plan->frame.columns = opts->width;
         if (plan->frame.network && gmlp__outside(opts->x, opts->width, net->base_width)) return GMLP_E_OUT_VIEW;
     }
-    plan->curves = gmlp__curve_floats(plan->space, 1);
-    if (method->family->open) plan->curves += gmlp__curve_floats(GMLP_REC2020_PQ, 1) + gmlp__curve_floats(GMLP_REC2020_PQ, 0);
+    plan->base_space = plan->frame.network ? net->base_space : GMLP_SRGB;
+    plan->tables = gmlp__conversion_bytes(GMLP_U8, plan->base_space, type, plan->space) + gmlp__domain_bytes(net) +
+                   gmlp__storer_bytes(type, GMLP_REC2020_LINEAR);
     if (plan->frame.network) {
         gmlp__shape_of(&net->mlp, &plan->shape);
         if (net->inputs != GMLP_INPUT_WIDE && net->mlp.activation == GMLP_RELU)
             plan->words = gmlp__fixed_words(net, plan->frame.columns);
     }
-    plan->size = sizeof(gmlp_decoder) + plan->words * sizeof(int32_t) + 64 +
-                 (plan->curves + plan->shape.count + gmlp__transposes_count(&plan->shape)) * sizeof(float);
+    plan->size = sizeof(gmlp_decoder) + plan->tables + plan->words * sizeof(int32_t) + 64 +
+                 (plan->shape.count + gmlp__transposes_count(&plan->shape)) * sizeof(float);
     return GMLP_OK;
-}
-
-static void *gmlp__shim_alloc(void *user, size_t size) {
-    float **at = (float **)user, *p = *at;
-    *at += size / sizeof(float);
-    return p;
-}
-static void gmlp__convert_light(const gmlp__conversion *v, const unsigned char *codes, size_t channels, size_t n, float *r, float *g, float *b) {
-    gmlp__loader load = v->loader;
-    load.channels = (int)channels;
-    gmlp__load_row(&load, codes, n, r, g, b);
-    if (v->mixes) gmlp__matrix_row(load.kernels, v->matrix, r, g, b, r, g, b, n);
-}
-static void gmlp__store_pixels(const gmlp__storer *s, const gmlp_image *out, uint32_t x, uint32_t y, const float *r, const float *g, const float *b, const float *a, size_t n) {
-    gmlp__storer store = *s;
-    store.channels = out->channels ? out->channels : 3;
-    (void)a;
-    gmlp__store_row(&store, r, g, b, n, (unsigned char *)gmlp__row(out, y) + x * (size_t)store.channels * gmlp_type_size(s->type));
-}
-static void gmlp__store_planes(const gmlp__storer *s, const float *r, const float *g, const float *b, size_t n, float *ro, float *go, float *bo) {
-    float packed[3 * GMLP__STRIP];
-    size_t i;
-    gmlp__store_row(s, r, g, b, n, packed);
-    for (i = 0; i < n; i++) {
-        ro[i] = packed[3 * i];
-        go[i] = packed[3 * i + 1];
-        bo[i] = packed[3 * i + 2];
-    }
 }
 
 /* How pixels are read and written, with the network and without. */
-static gmlp_result gmlp__decoder_open(gmlp_decoder *d, const gmlp_net *net, const gmlp_decoder_opts *opts,
-                                      float *curves) {
-    const double white_nits = opts->white_nits == 0.0 ? (double)net->white_nits : opts->white_nits;
-    const int base_space = d->network ? net->base_space : GMLP_SRGB;
-    gmlp_image from, to;
-    gmlp_alloc arena;
-    gmlp_result result;
-    memset(&arena, 0, sizeof arena);
-    arena.user = &curves;
-    arena.alloc = gmlp__shim_alloc;
-    memset(&from, 0, sizeof from);
-    from.type = GMLP_U8;
-    from.space = base_space;
-    to = from;
-    to.type = d->frame.type;
-    to.space = d->space;
-    gmlp__float_matrix(base_space, net->wide_space, net->adaptation, d->to_wide);
-    d->leaves = gmlp__float_matrix(net->wide_space, d->space, net->adaptation, d->to_out);
-    result = gmlp__conversion_init(&d->convert, &from, &to, net->adaptation, white_nits, 0, d->kernels, &arena);
-    if (!result) result = gmlp__domain_open(&d->domain, net, opts->headroom, d->kernels, &arena);
-    if (result) return result;
-    d->coded = d->convert.storer;
-    memset(&d->coded.curve, 0, sizeof d->coded.curve);
+static void gmlp__decoder_open(gmlp_decoder *d, const gmlp__plan *plan, const gmlp_net *net,
+                               const gmlp_decoder_opts *opts, unsigned char *tables) {
+    const int type = plan->frame.type;
+    double m[9];
+    int i;
+    gmlp__float_matrix(plan->base_space, net->wide_space, net->adaptation, d->to_wide);
+    gmlp__output_matrix(net->wide_space, plan->space, net->adaptation, &plan->output, m);
+    for (i = 0; i < 9; i++) {
+        d->to_out[i] = (float)m[i];
+        d->leaves |= m[i] != (i % 4 ? 0.0 : 1.0);
+    }
+    gmlp__conversion_init(&d->convert, GMLP_U8, plan->base_space, type, plan->space, net->adaptation, &plan->output,
+                          d->kernels, tables);
+    tables += gmlp__conversion_bytes(GMLP_U8, plan->base_space, type, plan->space);
+    gmlp__domain_open(&d->domain, net, opts->headroom, d->kernels, tables);
+    gmlp__storer_init(&d->coded, type, GMLP_REC2020_LINEAR, &plan->output, d->kernels,
+                      tables + gmlp__domain_bytes(net));
     if (d->domain.method->family->direct)
         d->domain.direct = !d->leaves && d->domain.weight == 1.0 &&
-                           d->domain.method->family->direct(net, d->space, white_nits);
-    return GMLP_OK;
+                           d->domain.method->family->direct(net, plan->space, plan->output.white_nits);
 }
 
 /* The weights into the decoder's own memory; the map's scale goes into the last layer. */
@@ -5433,11 +6034,10 @@ static void *gmlp__aligned(void *p) {
 }
 
 /* d: plan->size bytes */
-static gmlp_result gmlp__decoder_make(gmlp_decoder *d, const gmlp__plan *plan, const gmlp_net *net,
-                                      const gmlp_decoder_opts *opts) {
-    float *const curves = (float *)(void *)(d + 1);
+static void gmlp__decoder_make(gmlp_decoder *d, const gmlp__plan *plan, const gmlp_net *net,
+                               const gmlp_decoder_opts *opts) {
+    unsigned char *const tables = (unsigned char *)(d + 1);
     const gmlp__fp_state fp = gmlp__fp_enter();
-    gmlp_result result;
     memset(d, 0, sizeof *d);
     d->alloc = opts->alloc;
     d->size = plan->size;
@@ -5447,6 +6047,7 @@ static gmlp_result gmlp__decoder_make(gmlp_decoder *d, const gmlp__plan *plan, c
     d->coords = net->coords;
     d->frame = plan->frame;
     d->space = plan->space;
+    d->base_space = plan->base_space;
     d->trained[0] = net->height;
     d->trained[1] = net->width;
     d->method = net->method;
@@ -5456,10 +6057,9 @@ static gmlp_result gmlp__decoder_make(gmlp_decoder *d, const gmlp__plan *plan, c
     d->clip_margin = net->clip_margin;
     memcpy(d->radius, net->radius, sizeof d->radius);
     memcpy(d->signature, net->signature, sizeof d->signature);
-    result = gmlp__decoder_open(d, net, opts, curves);
-    if (!result && d->network) gmlp__decoder_weights(d, net, curves + plan->curves, plan->words);
+    gmlp__decoder_open(d, plan, net, opts, tables);
+    if (d->network) gmlp__decoder_weights(d, net, (float *)(void *)(tables + plan->tables), plan->words);
     gmlp__fp_leave(fp);
-    return result;
 }
 
 GMLP_DEF gmlp_result gmlp_decoder_size(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
@@ -5486,9 +6086,9 @@ GMLP_DEF gmlp_result gmlp_decoder_init(void *memory, size_t size, const gmlp_net
     result = memory ? gmlp__plan_of(net, type, space, opts, &plan) : GMLP_E_ARGUMENT;
     if (result) return result;
     if (size < plan.size + GMLP__ALIGN - 1) return GMLP_E_BUFFER;
-    result = gmlp__decoder_make((gmlp_decoder *)gmlp__aligned(memory), &plan, net, opts);
-    if (!result) *decoder = (gmlp_decoder *)gmlp__aligned(memory);
-    return result;
+    *decoder = (gmlp_decoder *)gmlp__aligned(memory);
+    gmlp__decoder_make(*decoder, &plan, net, opts);
+    return GMLP_OK;
 }
 
 GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
@@ -5514,46 +6114,58 @@ GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder) {
     gmlp__free(&alloc, decoder->owned, decoder->size + GMLP__ALIGN - 1);
 }
 
-/* Rows are decoded some at a time, in strips of so many columns, one strip after the other: their numbers stay in the
-   cache. */
+/* So many rows are decoded at a time, in strips of up to so many columns, one strip after the other: then work has a
+   limit. */
 #define GMLP__BLOCK 64u
+#define GMLP__STRIP 4096u
 
 /* What decoding works in: of a strip's rows, and of a chunk of pixels for the network. */
 typedef struct gmlp__work {
-    float plane[3][GMLP__STRIP + 16], alpha[GMLP__STRIP + 16];
-    float span[3][GMLP__STRIP + 16];        /* for sinks */
-    uint32_t index[GMLP__STRIP];            /* pixels that are for the network */
+    gmlp__conversion convert;               /* with the views' channels */
+    gmlp__storer storer;
     float chunk[3][GMLP__CHUNK], kept[3][GMLP__CHUNK], map[3][GMLP__CHUNK];
     int32_t means[GMLP_WINDOWS][2 * GMLP__CHUNK];
     uint32_t column[GMLP__CHUNK];
-    unsigned char codes[GMLP__CHUNK * 3];
+    unsigned char codes[GMLP__CHUNK * 3], packed[GMLP__CHUNK * 6];
+    float *plane[3], *alpha;                /* of a strip */
+    uint32_t *index;                        /* its pixels that are for the network */
     int32_t *rows;                          /* fixed point: what a row's place and b1 give to the first layer */
+    uint32_t ready;                         /* bit i: batch i of them is there */
     int32_t *h;                             /* fixed point: the first layer of a chunk */
     gmlp__pass p;                           /* otherwise */
     gmlp__windows windows;
+    void *sums;
 } gmlp__work;
 
-/* Bytes of work; with w, lays it out. */
-static size_t gmlp__work_size(const gmlp_decoder *d, gmlp__work *w) {
+/* Bytes of work for rectangles of n columns; with w, lays it out. */
+static size_t gmlp__work_size(const gmlp_decoder *d, size_t n, gmlp__work *w) {
+    const size_t strip = GMLP__PAD(n < GMLP__STRIP ? n : GMLP__STRIP);
     const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * d->shape.wide;
-    const size_t h = d->fixed_point ? GMLP__CHUNK * d->fixed.pairs + 16 : 0;
     const size_t lines = d->fixed_point ? GMLP__BLOCK * d->fixed.pairs + 16 : 0;
+    const size_t h = d->fixed_point ? GMLP__CHUNK * d->fixed.pairs + 16 : 0;
     /* 16: encode writes past its last */
     const size_t floats = d->fixed_point || !d->network ? 0 : 2 * layer + rows * 16 + rows * d->shape.row + 16;
+    size_t c;
     if (w) {
-        w->rows = (int32_t *)(void *)(w + 1);
+        float *at = (float *)(void *)(w + 1);
+        for (c = 0; c < 3; c++, at += strip) w->plane[c] = at;
+        w->alpha = at;
+        w->index = (uint32_t *)(void *)(at + strip);
+        w->rows = (int32_t *)(w->index + strip);
         w->h = w->rows + lines;
         w->p.h1 = (float *)(void *)(w->h + h);
         w->p.h2 = w->p.h1 + layer;
         w->p.out = w->p.h2 + layer;
         w->p.f = w->p.out + rows * 16;
+        w->sums = w->p.h1 + floats;
         memset(w->h, 0, (h + floats) * sizeof(float));
     }
-    return sizeof *w + (lines + h + floats) * sizeof(float) + gmlp__windows_size(d->radius, GMLP__STRIP, 4);
+    return sizeof *w + (5 * strip + lines + h + floats) * sizeof(float) + gmlp__windows_size(d->radius, strip, 4);
 }
 
-GMLP_DEF size_t gmlp_decoder_scratch_size(const gmlp_decoder *decoder) {
-    return decoder ? gmlp__work_size(decoder, NULL) + GMLP__ALIGN - 1 : 0;
+GMLP_DEF size_t gmlp_decoder_scratch_size(const gmlp_decoder *decoder, uint32_t width) {
+    if (!decoder) return 0;
+    return gmlp__work_size(decoder, width ? width : GMLP_MAX_SIZE, NULL) + GMLP__ALIGN - 1;
 }
 
 GMLP_DEF void gmlp_decoder_info(const gmlp_decoder *decoder, gmlp_decoder_desc *out) {
@@ -5568,7 +6180,7 @@ GMLP_DEF void gmlp_decoder_info(const gmlp_decoder *decoder, gmlp_decoder_desc *
     out->space = decoder->space;
     out->whole_numbers = decoder->fixed_point;
     out->bytes = decoder->size + GMLP__ALIGN - 1;
-    out->scratch = gmlp_decoder_scratch_size(decoder);
+    out->scratch = gmlp_decoder_scratch_size(decoder, decoder->frame.columns);
 }
 
 /* A rectangle to decode, and the part of the base that is there; both with their places in the picture. */
@@ -5619,9 +6231,10 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, const int3
     for (; j < GMLP__PAD(n); j++) map[0][j] = map[1][j] = map[2][j] = 0.0f;
 }
 
-/* The count pixels at w->index, of a row of n, to light (or codes) in w->plane. line: the row's, of w->rows. */
+/* The count pixels at w->index, of a row of n, to light (or codes) in w->plane, or to 16-bit pixels in row if that is
+   given. line: the row's, of w->rows. */
 static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const int32_t *line, const unsigned char *base,
-                        size_t channels, uint32_t y, size_t count, size_t n) {
+                        size_t channels, uint32_t y, size_t count, size_t n, unsigned char *row) {
     const gmlp__kernels *k = d->kernels;
     const gmlp__family *family = d->domain.method->family;
     float *const kept[3] = {w->kept[0], w->kept[1], w->kept[2]}, *const map[3] = {w->map[0], w->map[1], w->map[2]};
@@ -5633,7 +6246,7 @@ static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const int32_t *lin
         for (j = 0; j < m; j++) memcpy(w->codes + 3 * j, base + index[j] * channels, 3);
         memset(w->codes + 3 * m, 0, 3 * (GMLP__PAD(m) - m));
         for (c = 0; c < 3; c++) planes[c] = count == n ? w->plane[c] + i : w->chunk[c];
-        k->load8(w->codes, d->convert.loader.table, planes[0], planes[1], planes[2], GMLP__PAD(m));
+        k->load8(w->codes, 3, d->convert.loader.table, planes[0], planes[1], planes[2], GMLP__PAD(m));
         k->matrix(d->to_wide, planes[0], planes[1], planes[2], planes[0], planes[1], planes[2], GMLP__PAD(m));
         if (family->base) family->base(&d->domain, planes, kept, GMLP__PAD(m));
         gmlp__apply_network(d, w, line, y, index, m, planes);
@@ -5641,7 +6254,11 @@ static void gmlp__apply(const gmlp_decoder *d, gmlp__work *w, const int32_t *lin
         if (family->light && !d->domain.direct) family->light(&d->domain, planes, kept, GMLP__PAD(m));
         if (d->leaves)
             k->matrix(d->to_out, planes[0], planes[1], planes[2], planes[0], planes[1], planes[2], GMLP__PAD(m));
-        for (c = 0; c < 3 && count != n; c++)
+        if (row) {
+            gmlp__store_portion(&w->storer, planes[0], planes[1], planes[2], NULL, m, w->packed, 0);
+            for (j = 0; j < m; j++) memcpy(row + 6 * index[j], w->packed + 6 * j, 6);
+        }
+        for (c = 0; c < 3 && count != n && !row; c++)
             for (j = 0; j < m; j++) w->plane[c][index[j]] = planes[c][j];
     }
 }
@@ -5652,58 +6269,91 @@ static const unsigned char *gmlp__view_codes(const gmlp__view *v, uint32_t x, ui
            (x - v->base_x) * (size_t)(v->base->channels == 4 ? 4 : 3);
 }
 
-/* n columns from x on of row y of the picture. Nonzero: the sink stops. */
-static int gmlp__decode_strip(const gmlp__view *v, gmlp__work *w, const int32_t *line, uint32_t x, uint32_t y,
-                              size_t n) {
+/* What n pixels are without a network: planes of light to be written. */
+static void gmlp__base_light(const gmlp__conversion *v, const unsigned char *codes, size_t n, float *const plane[3]) {
+    const size_t step = (size_t)v->loader.channels, whole = n & ~(size_t)15;
+    unsigned char rest[16 * 4] = {0};
+    const gmlp__kernels *k = v->loader.kernels;
+    if (whole) k->mix8(codes, step, v->shares, plane[0], plane[1], plane[2], whole);
+    if (whole == n) return;
+    memcpy(rest, codes + whole * step, (n - whole) * step);
+    k->mix8(rest, step, v->shares, plane[0] + whole, plane[1] + whole, plane[2] + whole, 16);
+}
+
+/* Row r of the block that begins at y, as the first layer has it. */
+static const int32_t *gmlp__line(const gmlp_decoder *d, gmlp__work *w, uint32_t y, uint32_t r) {
+    const uint32_t first = r & ~(GMLP__BATCH - 1), bit = 1u << r / GMLP__BATCH;
+    float place[GMLP__BATCH];
+    uint32_t i;
+    if (d->fixed_point && !(w->ready & bit)) {
+        for (i = 0; i < GMLP__BATCH; i++) place[i] = gmlp__place(d, 1, y + first + i);
+        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, place, GMLP__BATCH, d->block + d->shape.b1,
+                            w->rows + first * d->fixed.pairs);
+        w->ready |= bit;
+    }
+    return w->rows + r * d->fixed.pairs;
+}
+
+/* n columns from x on of row r of the block that begins at y. Nonzero: the sink stops. */
+static int gmlp__decode_strip(const gmlp__view *v, gmlp__work *w, uint32_t x, uint32_t block, uint32_t r, size_t n) {
     const gmlp_decoder *d = v->decoder;
-    const size_t channels = v->base->channels == 4 ? 4 : 3;
+    const gmlp__storer *s = &w->storer;
+    const uint32_t y = block + r;
+    const size_t channels = (size_t)w->convert.loader.channels;
     const unsigned char *codes = gmlp__view_codes(v, x, y);
-    const float *alpha = channels == 4 ? w->alpha : NULL;
-    const gmlp__storer *storer = d->domain.direct ? &d->coded : &d->convert.storer;
-    gmlp_span span;
-    size_t count = 0, i;
+    const float *alpha = channels == 4 && (v->sink || (s->channels == 4 && s->alpha == GMLP_ALPHA_SOURCE)) ? w->alpha
+                                                                                                          : NULL;
+    float *const *const planes = w->plane;
+    const ptrdiff_t plane = v->sink ? (ptrdiff_t)(w->plane[1] - w->plane[0]) * 4 : v->out->plane_stride; /* in place */
+    const size_t step = gmlp__step(s->type, s->channels, plane);
+    unsigned char *const row = v->sink ? (unsigned char *)w->plane[0]
+                                       : (unsigned char *)gmlp__row(v->out, y - v->y) + (x - v->x) * step;
+    size_t count = 0, i, m;
     if (d->network && d->mask == GMLP_MASK_SATURATED)
         count = d->kernels->saturated(codes, (int)channels, n, d->clip_margin, w->index);
     else if (d->network) count = n;
-    if (count < n) gmlp__convert_light(&d->convert, codes, channels, n, w->plane[0], w->plane[1], w->plane[2]);
-    if (count) gmlp__apply(d, w, line, codes, channels, y, count, n);
-    for (i = 0; alpha && i < n; i++) w->alpha[i] = (float)codes[4 * i + 3] * (1.0f / 255.0f);
-    if (!v->sink) {
-        gmlp__store_pixels(storer, v->out, x - v->x, y - v->y, w->plane[0], w->plane[1], w->plane[2], alpha, n);
+    if (count < n && w->convert.near && s->channels == 3 && !plane) { /* the fast way to 16 bits */
+        gmlp__recode(&w->convert, codes, row, n);
+        if (count) gmlp__apply(d, w, gmlp__line(d, w, block, r), codes, channels, y, count, n, row);
         return 0;
     }
-    gmlp__store_planes(storer, w->plane[0], w->plane[1], w->plane[2], n, w->span[0], w->span[1], w->span[2]);
-    span.x = x;
-    span.y = y;
-    span.n = (uint32_t)n;
-    span.r = w->span[0];
-    span.g = w->span[1];
-    span.b = w->span[2];
-    span.a = alpha;
-    return v->sink(v->user, &span);
+    if (count < n) gmlp__base_light(&w->convert, codes, n, planes);
+    if (count) gmlp__apply(d, w, gmlp__line(d, w, block, r), codes, channels, y, count, n, NULL);
+    for (i = 0; alpha && i < n; i++) w->alpha[i] = (float)codes[4 * i + 3] * (1.0f / 255.0f);
+    for (i = 0; i < n; i += m) {
+        m = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
+        gmlp__store_portion(s, planes[0] + i, planes[1] + i, planes[2] + i, alpha && !v->sink ? alpha + i : NULL, m,
+                            row + i * step, plane);
+    }
+    if (v->sink) {
+        gmlp_span span;
+        span.x = x;
+        span.y = y;
+        span.n = (uint32_t)n;
+        span.r = w->plane[0];
+        span.g = w->plane[1];
+        span.b = w->plane[2];
+        span.a = alpha;
+        return v->sink(v->user, &span);
+    }
+    return 0;
 }
 
 /* Some rows, from y on. */
-static int gmlp__decode_block(const gmlp__view *v, gmlp__work *w, void *sums, uint32_t y, uint32_t rows) {
+static int gmlp__decode_block(const gmlp__view *v, gmlp__work *w, uint32_t y, uint32_t rows) {
     const gmlp_decoder *d = v->decoder;
-    uint32_t at, n, r, i;
-    for (r = 0; d->fixed_point && r < rows; r += n) {
-        float place[GMLP__BATCH];
-        n = rows - r < GMLP__BATCH ? rows - r : GMLP__BATCH;
-        for (i = 0; i < n; i++) place[i] = gmlp__place(d, 1, y + r + i);
-        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, place, n, d->block + d->shape.b1,
-                            w->rows + r * d->fixed.pairs);
-    }
+    uint32_t at, n, r;
+    w->ready = 0;
     for (at = 0; at < v->width; at += n) {
         n = v->width - at < GMLP__STRIP ? v->width - at : GMLP__STRIP;
-        gmlp__windows_init(&w->windows, d->kernels, d->radius, v->base, v->x + at, n, sums);
+        gmlp__windows_init(&w->windows, d->kernels, d->radius, v->base, v->x + at, n, w->sums);
         w->windows.width = d->frame.width;
         w->windows.height = d->frame.height;
         w->windows.base_x = v->base_x;
         w->windows.base_y = v->base_y;
         w->windows.ring = v->ring;
         for (r = 0; r < rows; r++)
-            if (gmlp__decode_strip(v, w, w->rows + r * d->fixed.pairs, v->x + at, y + r, n)) return 1;
+            if (gmlp__decode_strip(v, w, v->x + at, y, r, n)) return 1;
     }
     return 0;
 }
@@ -5712,13 +6362,17 @@ static int gmlp__decode_block(const gmlp__view *v, gmlp__work *w, void *sums, ui
 static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32_t last, void *scratch) {
     const gmlp_decoder *d = v->decoder;
     gmlp__work *w = (gmlp__work *)gmlp__aligned(scratch);
-    void *sums = (unsigned char *)w + gmlp__work_size(d, w) - gmlp__windows_size(d->radius, GMLP__STRIP, 4);
     uint32_t i, n;
+    gmlp__work_size(d, v->width, w);
+    w->convert = d->convert;
+    w->convert.loader.channels = v->base->channels == 4 ? 4 : 3;
+    w->storer = d->domain.direct ? d->coded : d->convert.storer;
+    w->storer.channels = v->sink ? 3 : gmlp__channels(v->out->type, v->out->channels);
     if (d->mask == GMLP_MASK_ALL)
-        for (i = 0; i < GMLP__STRIP; i++) w->index[i] = i;
+        for (i = 0; i < v->width && i < GMLP__STRIP; i++) w->index[i] = i;
     for (; first < last; first += n) {
         n = last - first < GMLP__BLOCK ? last - first : GMLP__BLOCK;
-        if (gmlp__decode_block(v, w, sums, v->y + first, n)) return GMLP_E_CANCELLED;
+        if (gmlp__decode_block(v, w, v->y + first, n)) return GMLP_E_CANCELLED;
     }
     return GMLP_OK;
 }
@@ -5736,13 +6390,10 @@ static int gmlp__surrounded(uint32_t base_from, uint32_t base_n, uint32_t from, 
 
 /* Are base's pixels to be had? */
 static gmlp_result gmlp__check_base(const gmlp__frame *f, const gmlp__view *v) {
-    gmlp_image typed;
-    if (!v->base) return GMLP_E_ARGUMENT;
-    typed = *v->base;
-    typed.space = GMLP_SRGB;
-    if (gmlp__check_image(&typed) || typed.type != GMLP_U8) return GMLP_E_ARGUMENT;
-    if (f->network && (gmlp__outside(v->base_x, typed.width, f->width) ||
-                       (!v->ring && gmlp__outside(v->base_y, typed.height, f->height))))
+    const gmlp_image *base = v->base;
+    if (gmlp__check_pixels(base) || base->type != GMLP_U8 || base->plane_stride) return GMLP_E_ARGUMENT;
+    if (f->network && (gmlp__outside(v->base_x, base->width, f->width) ||
+                       (!v->ring && gmlp__outside(v->base_y, base->height, f->height))))
         return GMLP_E_BASE_VIEW;
     return GMLP_OK;
 }
@@ -5764,20 +6415,16 @@ static gmlp_result gmlp__check_rectangle(const gmlp__frame *f, const gmlp__view 
 /* Takes the view's size from out. */
 static gmlp_result gmlp__check_view(const gmlp__frame *f, gmlp__view *v) {
     gmlp_result result = gmlp__check_base(f, v);
-    gmlp_image typed;
     if (result) return result;
-    if (!v->out) return GMLP_E_ARGUMENT;
-    typed = *v->out;
-    typed.space = GMLP_SRGB;
-    if (gmlp__check_image(&typed) || typed.type != f->type) return GMLP_E_ARGUMENT;
-    v->width = typed.width;
-    v->height = typed.height;
+    if (gmlp__check_pixels(v->out) || v->out->type != f->type) return GMLP_E_ARGUMENT;
+    v->width = v->out->width;
+    v->height = v->out->height;
     return gmlp__check_rectangle(f, v);
 }
 
 /* Decodes a view that has been checked, on this thread. */
 static gmlp_result gmlp__decode_view(const gmlp__view *v, void *scratch) {
-    const size_t size = gmlp_decoder_scratch_size(v->decoder);
+    const size_t size = gmlp_decoder_scratch_size(v->decoder, v->width);
     void *memory = scratch ? scratch : gmlp__alloc(&v->decoder->alloc, size);
     const gmlp__fp_state fp = gmlp__fp_enter();
     gmlp_result result = memory ? gmlp__decode_rows(v, 0, v->height, memory) : GMLP_E_MEMORY;
@@ -5864,7 +6511,7 @@ GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, co
     if (result) return result;
     job.view.decoder = decoder;
     job.count = !o.threads.parallel_for ? 1 : out->height < GMLP__BANDS ? out->height : GMLP__BANDS;
-    job.scratch_size = gmlp_decoder_scratch_size(decoder);
+    job.scratch_size = gmlp_decoder_scratch_size(decoder, out->width);
     job.scratch = (unsigned char *)gmlp__alloc(&o.decoder.alloc, job.count * job.scratch_size);
     if (job.scratch) gmlp__run(&o.threads, gmlp__decode_band, &job, job.count);
     else result = GMLP_E_MEMORY;
@@ -5896,7 +6543,7 @@ GMLP_DEF gmlp_result gmlp_stream_create(const gmlp_decoder *decoder, const gmlp_
     rows = (uint64_t)(opts && opts->rows ? opts->rows : 16u) + 2u * decoder->frame.halo;
     if (rows > decoder->frame.height) rows = decoder->frame.height;
     row = (size_t)decoder->frame.width * channels;
-    scratch = gmlp_decoder_scratch_size(decoder);
+    scratch = gmlp_decoder_scratch_size(decoder, decoder->frame.columns);
     if (rows > ((size_t)-1 / 2 - sizeof *s - scratch) / row) return GMLP_E_MEMORY;
     size = sizeof *s + scratch + (size_t)rows * row;
     s = (gmlp_stream *)gmlp__alloc(opts ? &opts->alloc : NULL, size);
@@ -5911,7 +6558,7 @@ GMLP_DEF gmlp_result gmlp_stream_create(const gmlp_decoder *decoder, const gmlp_
     s->ring.height = (uint32_t)rows;
     s->ring.type = GMLP_U8;
     s->ring.channels = (int)channels;
-    s->ring.space = GMLP_SRGB;
+    s->ring.space = decoder->base_space;
     gmlp_signature_begin(&s->signature, decoder->frame.width, decoder->frame.height);
     *stream = s;
     return GMLP_OK;
@@ -5962,23 +6609,20 @@ GMLP_DEF gmlp_result gmlp_stream_filled(gmlp_stream *stream, uint32_t n) {
 }
 
 GMLP_DEF gmlp_result gmlp_stream_put(gmlp_stream *stream, const gmlp_image *rows) {
-    gmlp_image typed, part;
+    gmlp_image part;
     uint32_t y, n;
     size_t row;
-    if (!stream || !rows) return GMLP_E_ARGUMENT;
-    typed = *rows;
-    typed.space = stream->ring.space;
-    if (gmlp__check_image(&typed) || typed.type != GMLP_U8 ||
-        (typed.channels == 4 ? 4 : 3) != stream->ring.channels || typed.width != stream->ring.width)
+    if (!stream || gmlp__check_pixels(rows) || rows->type != GMLP_U8 || rows->plane_stride ||
+        (rows->channels == 4 ? 4 : 3) != stream->ring.channels || rows->width != stream->ring.width)
         return GMLP_E_ARGUMENT;
-    if (typed.height > stream->decoder->frame.height - stream->filled) return GMLP_E_BASE_VIEW;
-    if (typed.height > gmlp__stream_room(stream)) return GMLP_E_BUFFER;
-    row = (size_t)typed.width * (size_t)stream->ring.channels;
-    for (y = 0; y < typed.height; y += part.height) {
-        part.height = typed.height - y;
+    if (rows->height > stream->decoder->frame.height - stream->filled) return GMLP_E_BASE_VIEW;
+    if (rows->height > gmlp__stream_room(stream)) return GMLP_E_BUFFER;
+    row = (size_t)rows->width * (size_t)stream->ring.channels;
+    for (y = 0; y < rows->height; y += part.height) {
+        part.height = rows->height - y;
         gmlp_stream_space(stream, &part);
         for (n = 0; n < part.height; n++)
-            memcpy((unsigned char *)part.data + n * row, gmlp__row(&typed, y + n), row);
+            memcpy((unsigned char *)part.data + n * row, gmlp__row(rows, y + n), row);
         gmlp_stream_filled(stream, part.height);
     }
     return GMLP_OK;
@@ -6418,9 +7062,9 @@ static gmlp_result gmlp__extract(int kind, const void *file, size_t size, const 
     const int *carrier = gmlp__carriers(kind);
     gmlp_result result, worst = GMLP_E_NOT_FOUND;
     gmlp_error e = {GMLP_E_NOT_FOUND, 0, NULL}, why = {GMLP_E_NOT_FOUND, 0, NULL};
+    if (blob) *blob = NULL;
+    if (blob_size) *blob_size = 0;
     if (!file || !blob || !blob_size) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no file, or nowhere to put the blob");
-    *blob = NULL;
-    *blob_size = 0;
     for (; *carrier; carrier++) {
         result = gmlp__gather(kind, (const uint8_t *)file, size, *carrier, alloc, blob, blob_size, &e);
         if (result == GMLP_OK) return GMLP_OK;
@@ -7076,6 +7720,82 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 #ifdef __cplusplus
 }
 #endif
+
+/* No internal macro stays defined. The library's own tests keep them. */
+#ifndef GMLP__KEEP_MACROS
+#undef GMLP__APP_HEAD
+#undef GMLP__ARM64
+#undef GMLP__BAND
+#undef GMLP__BANDS
+#undef GMLP__CHUNK
+#undef GMLP__CODE8_ERROR
+#undef GMLP__COM_HEAD
+#undef GMLP__COM_PIECE
+#undef GMLP__FPCR
+#undef GMLP__FP_OWN
+#undef GMLP__GAMUT_TOLERANCE
+#undef GMLP__HAS_AVX2
+#undef GMLP__HAS_AVX512
+#undef GMLP__HAS_NEON
+#undef GMLP__HAS_SSE41
+#undef GMLP__HAS_WASM
+#undef GMLP__HLG_A
+#undef GMLP__HLG_B
+#undef GMLP__HLG_C
+#undef GMLP__HLG_NITS
+#undef GMLP__ICC_SIZE
+#undef GMLP__ID
+#undef GMLP__ID_SIZE
+#undef GMLP__INLINE
+#undef GMLP__INSIDE_WEIGHT
+#undef GMLP__ITXT_KEYWORD
+#undef GMLP__ITXT_XMP
+#undef GMLP__JPEG_MAX
+#undef GMLP__KNEE_HIGH
+#undef GMLP__KNEE_LOW
+#undef GMLP__LADDER
+#undef GMLP__LARGEST
+#undef GMLP__LN2
+#undef GMLP__MAP_E
+#undef GMLP__MARGINS
+#undef GMLP__MAX_SAMPLES
+#undef GMLP__MAX_SHARDS
+#undef GMLP__MOST_BUDGET
+#undef GMLP__MOST_LIGHT
+#undef GMLP__NOINLINE
+#undef GMLP__NUMBERS
+#undef GMLP__PAD
+#undef GMLP__PARTS
+#undef GMLP__PASS_AVX2
+#undef GMLP__PASS_AVX512
+#undef GMLP__PASS_NEON
+#undef GMLP__PASS_SCALAR
+#undef GMLP__PASS_SSE41
+#undef GMLP__PASS_WASM
+#undef GMLP__POLAR_STEPS
+#undef GMLP__PORTION
+#undef GMLP__PQ_C1
+#undef GMLP__PQ_C2
+#undef GMLP__PQ_C3
+#undef GMLP__PQ_M1
+#undef GMLP__PQ_M2
+#undef GMLP__PQ_NITS
+#undef GMLP__PREFETCH
+#undef GMLP__RESTRICT
+#undef GMLP__SEGMENT
+#undef GMLP__SLACK
+#undef GMLP__SSE2
+#undef GMLP__TARGET_BUDGET
+#undef GMLP__TRUNCATE16
+#undef GMLP__UNUSED
+#undef GMLP__WHITE_NITS
+#undef GMLP__X64
+#undef GMLP__XMP_END
+#undef GMLP__XMP_ID
+#undef GMLP__XMP_ID_SIZE
+#undef GMLP__XMP_OPEN
+#undef GMLP__XMP_PROPERTY
+#endif
 #endif /* GAMUTMLP_IMPLEMENTATION */
 
 /* ---------------------------------------------------------------------------------------
@@ -7098,7 +7818,8 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
       V_AS_INT V_AS_FLOAT      the same bits
       V_MANTISSA(a)            1..2 with the mantissa's bits of a
       I_LOAD I_SET1 I_ADD I_SUB I_AND I_XOR I_SHL(a,n) I_SAR(a,n)   n constant; SAR arithmetic
-      I_STORE
+      I_SHIFT(a,n)             as SHL, n any int up to 31
+      I_STORE;  I_PUT(p,a)     the same to bytes
       P_ADD P_MULHI(a,b) P_RELU(a)  of the two halves of each int32: 16-bit sums; the upper 16 bits of products without
                                sign; max(0, a)
       P_DOT(s,a,b)             s + a's low half * b's + a's high half * b's; no half is -32768
@@ -7108,10 +7829,12 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
       V_ANY_LESS(a,b)          nonzero if a < b in some lane
       take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
       put8 put16 (p,r,g,b)     the other way; values fit
+      zip(p,a,b)               2 W words: a's and b's in turn
       narrow(p,i)              W 16-bit numbers; values fit
       add16(s,p,q)             s[0..15] += p[0..15] - q[0..15]: 16-bit sums of bytes
       near16(p,margin)         bit i: byte i is within margin of 0 or 255
       GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE V4_ADD
+      spread(v,r,g,b)          the first three floats of V4 v[0..3], each to its plane
       V4_FMA(s,a,b)            s a float: s * a + b
    Passes without a fused multiply-add, whose V_FMA is FN(fma) below, have besides
       GMLP__D                  vector of W / 2 doubles; D_ADD D_SUB D_MUL
@@ -7154,7 +7877,9 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 #define GMLP__I_XOR(a, b) ((a) ^ (b))
 #define GMLP__I_SHL(a, n) ((int32_t)((uint32_t)(a) << (n)))
 #define GMLP__I_SAR(a, n) ((a) >> (n))
+#define GMLP__I_SHIFT(a, n) GMLP__I_SHL(a, n)
 #define GMLP__I_STORE(p, a) (*(p) = (a))
+#define GMLP__I_PUT(p, a) gmlp__put_word(p, a)
 #define GMLP__P_ADD(a, b) gmlp__pair_add(a, b)
 #define GMLP__P_MULHI(a, b) gmlp__pair_mulhi(a, b)
 #define GMLP__P_RELU(a) ((a) & ~(int32_t)(((uint32_t)(a) >> 15 & 0x10001u) * 0xffffu))
@@ -7200,6 +7925,11 @@ static void gmlp__put16_scalar(unsigned char *p, int32_t r, int32_t g, int32_t b
     v[2] = (uint16_t)b;
     memcpy(p, v, 6);
 }
+static void gmlp__put_word(unsigned char *p, int32_t a) { memcpy(p, &a, 4); }
+static void gmlp__zip_scalar(unsigned char *p, int32_t a, int32_t b) {
+    memcpy(p, &a, 4);
+    memcpy(p + 4, &b, 4);
+}
 static void gmlp__narrow_scalar(unsigned char *p, int32_t i) {
     const uint16_t v = (uint16_t)i;
     memcpy(p, &v, 2);
@@ -7228,6 +7958,14 @@ static void gmlp__v4_store(float *p, gmlp__v4 v) {
     p[0] = v.x;
     p[1] = v.y;
     p[2] = v.z;
+}
+static void gmlp__spread_scalar(const gmlp__v4 v[4], float *r, float *g, float *b) {
+    int i;
+    for (i = 0; i < 4; i++) {
+        r[i] = v[i].x;
+        g[i] = v[i].y;
+        b[i] = v[i].z;
+    }
 }
 static gmlp__v4 gmlp__v4_add(gmlp__v4 a, gmlp__v4 b) {
     a.x += b.x;
@@ -7302,7 +8040,9 @@ static float gmlp__roundf(float a) { /* keeps the sign of zero, as the vector in
 #define GMLP__I_XOR(a, b) _mm256_xor_si256(a, b)
 #define GMLP__I_SHL(a, n) _mm256_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm256_srai_epi32(a, n)
+#define GMLP__I_SHIFT(a, n) _mm256_sll_epi32(a, _mm_cvtsi32_si128(n))
 #define GMLP__I_STORE(p, a) _mm256_storeu_si256((__m256i *)(void *)(p), a)
+#define GMLP__I_PUT(p, a) GMLP__I_STORE(p, a)
 #define GMLP__P_ADD(a, b) _mm256_add_epi16(a, b)
 #define GMLP__P_MULHI(a, b) _mm256_mulhi_epu16(a, b)
 #define GMLP__P_RELU(a) _mm256_max_epi16(a, _mm256_setzero_si256())
@@ -7370,6 +8110,14 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx2(unsigned char *p, __m256i r, __m
     _mm256_storeu_si256((__m256i *)(void *)p, v);
     _mm_storeu_si128((__m128i *)(void *)(p + 32), _mm256_castsi256_si128(w));
 }
+GMLP__TARGET GMLP__INLINE void gmlp__zip_avx2(unsigned char *p, __m256i a, __m256i b) {
+    const __m256i v = _mm256_unpacklo_epi32(a, b), w = _mm256_unpackhi_epi32(a, b);
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm256_permute2x128_si256(v, w, 0x20));
+    _mm256_storeu_si256((__m256i *)(void *)(p + 32), _mm256_permute2x128_si256(v, w, 0x31));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__spread_avx2(const __m128 v[4], float *r, float *g, float *b) {
+    gmlp__spread_sse41(v, r, g, b);
+}
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx2(unsigned char *p, __m256i i) {
     _mm_storeu_si128((__m128i *)(void *)p, _mm_packus_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1)));
 }
@@ -7426,7 +8174,9 @@ GMLP__TARGET GMLP__INLINE uint32_t gmlp__near16_avx2(const unsigned char *p, int
 #define GMLP__I_XOR(a, b) _mm512_xor_si512(a, b)
 #define GMLP__I_SHL(a, n) _mm512_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm512_srai_epi32(a, n)
+#define GMLP__I_SHIFT(a, n) _mm512_sll_epi32(a, _mm_cvtsi32_si128(n))
 #define GMLP__I_STORE(p, a) _mm512_storeu_si512(p, a)
+#define GMLP__I_PUT(p, a) GMLP__I_STORE(p, a)
 #define GMLP__P_ADD(a, b) _mm512_add_epi16(a, b)
 #define GMLP__P_MULHI(a, b) _mm512_mulhi_epu16(a, b)
 #define GMLP__P_RELU(a) _mm512_max_epi16(a, _mm512_setzero_si512())
@@ -7477,10 +8227,11 @@ GMLP__TARGET GMLP__INLINE __m512 gmlp__look256(const gmlp__table256 *p, __m512i 
 }
 
 /* Byte k of packed pixels lies in 32-bit word k / 4, 16-bit sample k in word k / 2. */
-GMLP__TARGET GMLP__INLINE __m512i gmlp__take8_avx512(const unsigned char *p, int c) {
-    const __m512i k = _mm512_add_epi32(_mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 42, 45),
-                                       _mm512_set1_epi32(c));
-    const __m512i v = _mm512_maskz_loadu_epi32(0x0fff, p);
+GMLP__TARGET GMLP__INLINE __m512i gmlp__take8_avx512(const unsigned char *p, size_t step, int c) {
+    const __m512i i = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i twice = _mm512_slli_epi32(i, 1), k0 = _mm512_add_epi32(twice, step == 3 ? i : twice);
+    const __m512i k = _mm512_add_epi32(k0, _mm512_set1_epi32(c));
+    const __m512i v = _mm512_maskz_loadu_epi32(step == 3 ? 0x0fff : 0xffff, p);
     return _mm512_and_si512(_mm512_srlv_epi32(_mm512_permutexvar_epi32(_mm512_srli_epi32(k, 2), v),
                                               _mm512_slli_epi32(_mm512_and_si512(k, _mm512_set1_epi32(3)), 3)),
                             _mm512_set1_epi32(255));
@@ -7511,6 +8262,14 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_avx512(unsigned char *p, __m512i r, _
         _mm512_setr_epi32(0, 16, 1, 2, 18, 3, 4, 20, 5, 6, 22, 7, 8, 24, 9, 10), br));
     _mm512_mask_storeu_epi32(p + 64, 0x00ff, _mm512_permutex2var_epi32(outer,
         _mm512_setr_epi32(26, 11, 12, 28, 13, 14, 30, 15, 0, 0, 0, 0, 0, 0, 0, 0), br));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__zip_avx512(unsigned char *p, __m512i a, __m512i b) {
+    const __m512i i = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    _mm512_storeu_si512(p, _mm512_permutex2var_epi32(a, i, b));
+    _mm512_storeu_si512(p + 64, _mm512_permutex2var_epi32(a, _mm512_add_epi32(i, _mm512_set1_epi32(8)), b));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__spread_avx512(const __m128 v[4], float *r, float *g, float *b) {
+    gmlp__spread_sse41(v, r, g, b);
 }
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_avx512(unsigned char *p, __m512i i) {
     _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtepi32_epi16(i));
@@ -7556,7 +8315,9 @@ GMLP__TARGET GMLP__INLINE void gmlp__add16_avx512(uint16_t *s, const unsigned ch
 #define GMLP__I_XOR(a, b) veorq_s32(a, b)
 #define GMLP__I_SHL(a, n) vshlq_n_s32(a, n)
 #define GMLP__I_SAR(a, n) vshrq_n_s32(a, n)
+#define GMLP__I_SHIFT(a, n) vshlq_s32(a, vdupq_n_s32(n))
 #define GMLP__I_STORE(p, a) vst1q_s32(p, a)
+#define GMLP__I_PUT(p, a) vst1q_s32((int32_t *)(void *)(p), a)
 #define GMLP__P_ADD(a, b) vreinterpretq_s32_s16(vaddq_s16(vreinterpretq_s16_s32(a), vreinterpretq_s16_s32(b)))
 #define GMLP__P_MULHI(a, b) gmlp__pair_mulhi_neon(a, b)
 #define GMLP__P_RELU(a) vreinterpretq_s32_s16(vmaxq_s16(vreinterpretq_s16_s32(a), vdupq_n_s16(0)))
@@ -7619,6 +8380,16 @@ static inline void gmlp__put16_neon(unsigned char *p, int32x4_t r, int32x4_t g, 
     v.val[2] = vmovn_u32(vreinterpretq_u32_s32(b));
     vst3_u16((uint16_t *)(void *)p, v);
 }
+static inline void gmlp__zip_neon(unsigned char *p, int32x4_t a, int32x4_t b) {
+    vst1q_s32((int32_t *)(void *)p, vzip1q_s32(a, b));
+    vst1q_s32((int32_t *)(void *)(p + 16), vzip2q_s32(a, b));
+}
+static inline void gmlp__spread_neon(const float32x4_t v[4], float *r, float *g, float *b) {
+    const float32x4_t x = vzip1q_f32(v[0], v[2]), y = vzip1q_f32(v[1], v[3]);
+    vst1q_f32(r, vzip1q_f32(x, y));
+    vst1q_f32(g, vzip2q_f32(x, y));
+    vst1q_f32(b, vzip1q_f32(vzip2q_f32(v[0], v[2]), vzip2q_f32(v[1], v[3])));
+}
 static inline void gmlp__narrow_neon(unsigned char *p, int32x4_t i) {
     vst1_u16((uint16_t *)(void *)p, vmovn_u32(vreinterpretq_u32_s32(i)));
 }
@@ -7670,7 +8441,9 @@ static inline uint32_t gmlp__near16_neon(const unsigned char *p, int margin) {
 #define GMLP__I_XOR(a, b) _mm_xor_si128(a, b)
 #define GMLP__I_SHL(a, n) _mm_slli_epi32(a, n)
 #define GMLP__I_SAR(a, n) _mm_srai_epi32(a, n)
+#define GMLP__I_SHIFT(a, n) _mm_sll_epi32(a, _mm_cvtsi32_si128(n))
 #define GMLP__I_STORE(p, a) _mm_storeu_si128((__m128i *)(void *)(p), a)
+#define GMLP__I_PUT(p, a) GMLP__I_STORE(p, a)
 #define GMLP__P_ADD(a, b) _mm_add_epi16(a, b)
 #define GMLP__P_MULHI(a, b) _mm_mulhi_epu16(a, b)
 #define GMLP__P_RELU(a) _mm_max_epi16(a, _mm_setzero_si128())
@@ -7737,6 +8510,16 @@ GMLP__TARGET GMLP__INLINE void gmlp__put16_sse41(unsigned char *p, __m128i r, __
     GMLP__I_STORE(p, _mm_or_si128(v, w));
     _mm_storel_epi64((__m128i *)(void *)(p + 16), _mm_or_si128(x, y));
 }
+GMLP__TARGET GMLP__INLINE void gmlp__zip_sse41(unsigned char *p, __m128i a, __m128i b) {
+    GMLP__I_STORE(p, _mm_unpacklo_epi32(a, b));
+    GMLP__I_STORE(p + 16, _mm_unpackhi_epi32(a, b));
+}
+GMLP__TARGET GMLP__INLINE void gmlp__spread_sse41(const __m128 v[4], float *r, float *g, float *b) {
+    const __m128 x = _mm_unpacklo_ps(v[0], v[2]), y = _mm_unpacklo_ps(v[1], v[3]);
+    _mm_storeu_ps(r, _mm_unpacklo_ps(x, y));
+    _mm_storeu_ps(g, _mm_unpackhi_ps(x, y));
+    _mm_storeu_ps(b, _mm_unpacklo_ps(_mm_unpackhi_ps(v[0], v[2]), _mm_unpackhi_ps(v[1], v[3])));
+}
 GMLP__TARGET GMLP__INLINE void gmlp__narrow_sse41(unsigned char *p, __m128i i) {
     _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi32(i, i));
 }
@@ -7787,7 +8570,9 @@ GMLP__TARGET GMLP__INLINE uint32_t gmlp__near16_sse41(const unsigned char *p, in
 #define GMLP__I_XOR(a, b) wasm_v128_xor(a, b)
 #define GMLP__I_SHL(a, n) wasm_i32x4_shl(a, n)
 #define GMLP__I_SAR(a, n) wasm_i32x4_shr(a, n)
+#define GMLP__I_SHIFT(a, n) wasm_i32x4_shl(a, (uint32_t)(n))
 #define GMLP__I_STORE(p, a) wasm_v128_store(p, a)
+#define GMLP__I_PUT(p, a) GMLP__I_STORE(p, a)
 #define GMLP__P_ADD(a, b) wasm_i16x8_add(a, b)
 #define GMLP__P_MULHI(a, b)                                                                                         \
     wasm_i16x8_shuffle(wasm_u32x4_extmul_low_u16x8(a, b), wasm_u32x4_extmul_high_u16x8(a, b), 1, 3, 5, 7, 9, 11, 13, 15)
@@ -7844,6 +8629,17 @@ GMLP__INLINE void gmlp__put16_wasm(unsigned char *p, v128_t r, v128_t g, v128_t 
     const v128_t rg = wasm_v128_or(r, wasm_i32x4_shl(g, 16));
     wasm_v128_store(p, wasm_i16x8_shuffle(rg, b, 0, 1, 8, 2, 3, 10, 4, 5));
     wasm_v128_store64_lane(p + 16, wasm_i16x8_shuffle(rg, b, 12, 6, 7, 14, 0, 0, 0, 0), 0);
+}
+GMLP__INLINE void gmlp__zip_wasm(unsigned char *p, v128_t a, v128_t b) {
+    wasm_v128_store(p, wasm_i32x4_shuffle(a, b, 0, 4, 1, 5));
+    wasm_v128_store(p + 16, wasm_i32x4_shuffle(a, b, 2, 6, 3, 7));
+}
+GMLP__INLINE void gmlp__spread_wasm(const v128_t v[4], float *r, float *g, float *b) {
+    const v128_t x = wasm_i32x4_shuffle(v[0], v[2], 0, 4, 1, 5), y = wasm_i32x4_shuffle(v[1], v[3], 0, 4, 1, 5);
+    const v128_t z = wasm_i32x4_shuffle(v[0], v[2], 2, 6, 3, 7), w = wasm_i32x4_shuffle(v[1], v[3], 2, 6, 3, 7);
+    wasm_v128_store(r, wasm_i32x4_shuffle(x, y, 0, 4, 1, 5));
+    wasm_v128_store(g, wasm_i32x4_shuffle(x, y, 2, 6, 3, 7));
+    wasm_v128_store(b, wasm_i32x4_shuffle(z, w, 0, 4, 1, 5));
 }
 GMLP__INLINE void gmlp__narrow_wasm(unsigned char *p, v128_t i) {
     wasm_v128_store64_lane(p, wasm_u16x8_narrow_i32x4(i, i), 0);
@@ -8117,19 +8913,19 @@ GMLP__TARGET static void GMLP__FN(system_gamma)(const gmlp__curve *c, float *r, 
     }
 }
 
-GMLP__TARGET static void GMLP__FN(load8)(const unsigned char *rgb, const float *table, float *r, float *g, float *b,
-                                         size_t n) {
+GMLP__TARGET static void GMLP__FN(load8)(const unsigned char *rgb, size_t step, const float *table, float *r, float *g,
+                                         float *b, size_t n) {
     size_t i;
 #ifdef GMLP__LOOK256
     gmlp__table256 t;
     for (i = 0; i < 16; i++) t.t[i] = GMLP__V_LOAD(table + 16 * i);
-    for (i = 0; i < n; i += GMLP__W, rgb += 3 * GMLP__W) {
-        GMLP__V_STORE(r + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, 0)));
-        GMLP__V_STORE(g + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, 1)));
-        GMLP__V_STORE(b + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, 2)));
+    for (i = 0; i < n; i += GMLP__W, rgb += step * GMLP__W) {
+        GMLP__V_STORE(r + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, step, 0)));
+        GMLP__V_STORE(g + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, step, 1)));
+        GMLP__V_STORE(b + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, step, 2)));
     }
 #else /* plain loads: faster than gather instructions */
-    for (i = 0; i < n; i++, rgb += 3) {
+    for (i = 0; i < n; i++, rgb += step) {
         r[i] = table[rgb[0]];
         g[i] = table[rgb[1]];
         b[i] = table[rgb[2]];
@@ -8151,19 +8947,73 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(from_half)(GMLP__VI h) {
     return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(v), GMLP__I_SHL(GMLP__I_AND(h, GMLP__I_SET1(0x8000)), 16)));
 }
 
-/* As gmlp_half_from_float, but for one NaN only. Adding 1/2 rounds to the subnormal halves' step. */
+/* a, within the short float's range, without its sign: 5 bits of exponent and m of mantissa, rounded to nearest even.
+   Adding 2^(9 - m) rounds to the step of the subnormal ones. */
+#define GMLP__X(name, m)                                                                                             \
+    GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(name)(GMLP__VF a) {                                                  \
+        const GMLP__VI bits = GMLP__V_AS_INT(a), even = GMLP__I_AND(GMLP__I_SAR(bits, 23 - m), GMLP__I_SET1(1));     \
+        const GMLP__VI half = GMLP__I_SET1((1 << (22 - m)) - 1 - 0x38000000), step = GMLP__I_SET1((136 - m) << 23);  \
+        const GMLP__VI normal = GMLP__I_SAR(GMLP__I_ADD(GMLP__I_ADD(bits, half), even), 23 - m);                     \
+        const GMLP__VI tiny = GMLP__I_SUB(GMLP__V_AS_INT(GMLP__V_ADD(a, GMLP__V_AS_FLOAT(step))), step);             \
+        return GMLP__V_AS_INT(GMLP__V_LESS(a, GMLP__V_SET1(6.103515625e-5f), GMLP__V_AS_FLOAT(tiny),                 \
+                                           GMLP__V_AS_FLOAT(normal)));                                               \
+    }
+GMLP__X(short10, 10)
+GMLP__X(short6, 6)
+GMLP__X(short5, 5)
+#undef GMLP__X
+
+/* As gmlp_half_from_float, but for one NaN only. */
 GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(to_half)(GMLP__VF v) {
     const GMLP__VF a = GMLP__FN(abs)(v);
-    const GMLP__VI bits = GMLP__V_AS_INT(a);
-    const GMLP__VI even = GMLP__I_AND(GMLP__I_SAR(bits, 13), GMLP__I_SET1(1));
-    const GMLP__VI normal = GMLP__I_SAR(GMLP__I_ADD(GMLP__I_ADD(bits, GMLP__I_SET1(0xfff - 0x38000000)), even), 13);
-    const GMLP__VI tiny = GMLP__I_SUB(GMLP__V_AS_INT(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))), GMLP__I_SET1(0x3f000000));
-    const GMLP__VF finite = GMLP__V_LESS(a, GMLP__V_SET1(6.103515625e-5f), GMLP__V_AS_FLOAT(tiny),
-                                         GMLP__V_AS_FLOAT(normal));
     const GMLP__VF other = GMLP__V_LESS(GMLP__V_SET1(1.0f), a, GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7c00)),
                                         GMLP__V_AS_FLOAT(GMLP__I_SET1(0x7e00)));
-    const GMLP__VI h = GMLP__V_AS_INT(GMLP__V_LESS(a, GMLP__V_SET1(65520.0f), finite, other));
+    const GMLP__VI h = GMLP__V_AS_INT(GMLP__V_LESS(a, GMLP__V_SET1(65520.0f), GMLP__V_AS_FLOAT(GMLP__FN(short10)(a)),
+                                                   other));
     return GMLP__I_XOR(h, GMLP__I_AND(GMLP__I_SAR(GMLP__V_AS_INT(v), 16), GMLP__I_SET1(0x8000)));
+}
+
+GMLP__TARGET static void GMLP__FN(shorten)(const float *y, int mantissa, int32_t *codes, size_t n) {
+    size_t i;
+    if (mantissa == 10)
+        for (i = 0; i < n; i += GMLP__W) GMLP__I_STORE(codes + i, GMLP__FN(to_half)(GMLP__V_LOAD(y + i)));
+    else if (mantissa == 6)
+        for (i = 0; i < n; i += GMLP__W)
+            GMLP__I_STORE(codes + i, GMLP__FN(short6)(GMLP__FN(clamped)(GMLP__V_LOAD(y + i), 65024.0f)));
+    else
+        for (i = 0; i < n; i += GMLP__W)
+            GMLP__I_STORE(codes + i, GMLP__FN(short5)(GMLP__FN(clamped)(GMLP__V_LOAD(y + i), 64512.0f)));
+}
+
+/* floor(v + 0.5): the sum itself could be rounded. */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(half_up)(GMLP__VF v) {
+    const GMLP__VF whole = GMLP__V_ROUND(v); /* to even */
+    return GMLP__V_ADD(whole, GMLP__V_LESS(GMLP__V_SET1(0.49999997f), GMLP__V_SUB(v, whole), GMLP__V_SET1(1.0f),
+                                           GMLP__V_SET1(0.0f)));
+}
+
+/* The exponent is such that the largest mantissa has 9 bits, also after it was rounded. */
+GMLP__TARGET static void GMLP__FN(share_exponent)(const float *y, int32_t *codes, size_t n) {
+    const GMLP__VF one = GMLP__V_AS_FLOAT(GMLP__I_SET1(1)), none = GMLP__V_AS_FLOAT(GMLP__I_SET1(0));
+    size_t i, c;
+    for (i = 0; i < n; i += GMLP__W) {
+        GMLP__VF v[3], most = GMLP__V_SET1(1.52587890625e-5f); /* 2^-16 */
+        GMLP__VI e, scale;
+        for (c = 0; c < 3; c++) {
+            v[c] = GMLP__FN(clamped)(GMLP__V_LOAD(y + c * GMLP__PORTION + i), 65408.0f);
+            most = GMLP__V_MAX(v[c], most);
+        }
+        e = GMLP__I_SUB(GMLP__I_SAR(GMLP__V_AS_INT(most), 23), GMLP__I_SET1(127 - 16));
+        scale = GMLP__I_SHL(GMLP__I_SUB(GMLP__I_SET1(127 + 24), e), 23);
+        e = GMLP__I_ADD(e, GMLP__V_AS_INT(GMLP__V_LESS(
+                               GMLP__V_SET1(511.5f), GMLP__FN(half_up)(GMLP__V_MUL(most, GMLP__V_AS_FLOAT(scale))), one,
+                               none)));
+        scale = GMLP__I_SHL(GMLP__I_SUB(GMLP__I_SET1(127 + 24), e), 23);
+        for (c = 0; c < 3; c++)
+            GMLP__I_STORE(codes + c * GMLP__PORTION + i,
+                          GMLP__V_TO_INT(GMLP__FN(half_up)(GMLP__V_MUL(v[c], GMLP__V_AS_FLOAT(scale)))));
+        GMLP__I_STORE(codes + 3 * GMLP__PORTION + i, e);
+    }
 }
 
 #define GMLP__X(name, convert)                                                                              \
@@ -8184,55 +9034,98 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(undecided)(GMLP__VF v) {
     return GMLP__V_SUB(GMLP__V_SET1(0.5f), GMLP__FN(abs)(GMLP__V_SUB(v, GMLP__V_ROUND(v))));
 }
 
-/* The code by the table: the guess taken down by more than its error is right or one too low. */
+/* The code by the table: the guess taken down by more than its error is right or one too low. The table's last entry is
+   above any light here. */
 GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(code8)(GMLP__VF x, GMLP__VF v, const float *table) {
     const GMLP__VF zero = GMLP__V_SET1(0.0f);
     const GMLP__VI code = GMLP__V_TO_INT(GMLP__V_MAX(GMLP__V_SUB(v, GMLP__V_SET1(GMLP__CODE8_ERROR)), zero));
-    return GMLP__I_ADD(code, GMLP__V_AS_INT(GMLP__V_LESS(x, GMLP__V_GATHER(table + 1, code), zero,
-                                                         GMLP__V_AS_FLOAT(GMLP__I_SET1(1)))));
+    return GMLP__I_ADD(code, GMLP__V_AS_INT(GMLP__V_LESS(GMLP__FN(clamped)(x, 1e30f), GMLP__V_GATHER(table + 1, code),
+                                                         zero, GMLP__V_AS_FLOAT(GMLP__I_SET1(1)))));
 }
 
-GMLP__TARGET static void GMLP__FN(store8)(const float *const x[3], const float *const y[3], const float *table,
-                                          float offset, unsigned char *rgb, size_t n) {
+GMLP__TARGET static void GMLP__FN(quantize8)(const float *x, const float *y, const float *table, float offset,
+                                             int32_t *codes, size_t n) {
     const GMLP__VF scale = GMLP__V_SET1(255.0f), shift = GMLP__V_SET1(offset), error = GMLP__V_SET1(GMLP__CODE8_ERROR);
     size_t i;
-    for (i = 0; i < n; i += GMLP__W, rgb += 3 * GMLP__W) {
-        const GMLP__VF u = GMLP__V_FMA(GMLP__V_LOAD(y[0] + i), scale, shift);
-        const GMLP__VF v = GMLP__V_FMA(GMLP__V_LOAD(y[1] + i), scale, shift);
-        const GMLP__VF w = GMLP__V_FMA(GMLP__V_LOAD(y[2] + i), scale, shift);
-        const GMLP__VF least = GMLP__V_MIN(GMLP__FN(undecided)(u),
-                                           GMLP__V_MIN(GMLP__FN(undecided)(v), GMLP__FN(undecided)(w)));
-        if (GMLP__V_ANY_LESS(least, error))
-            GMLP__FN(put8)(rgb, GMLP__FN(code8)(GMLP__V_LOAD(x[0] + i), u, table),
-                           GMLP__FN(code8)(GMLP__V_LOAD(x[1] + i), v, table),
-                           GMLP__FN(code8)(GMLP__V_LOAD(x[2] + i), w, table));
-        else
-            GMLP__FN(put8)(rgb, GMLP__V_TO_INT(u), GMLP__V_TO_INT(v), GMLP__V_TO_INT(w));
+    for (i = 0; i < n; i += GMLP__W) {
+        const GMLP__VF v = GMLP__V_FMA(GMLP__V_LOAD(y + i), scale, shift);
+        if (GMLP__V_ANY_LESS(GMLP__FN(undecided)(v), error))
+            GMLP__I_STORE(codes + i, GMLP__FN(code8)(GMLP__V_LOAD(x + i), v, table));
+        else GMLP__I_STORE(codes + i, GMLP__V_TO_INT(v));
     }
+}
+
+GMLP__TARGET static void GMLP__FN(quantize)(const float *y, float last, float offset, int32_t *codes, size_t n) {
+    const GMLP__VF scale = GMLP__V_SET1(last), shift = GMLP__V_SET1(offset);
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W)
+        GMLP__I_STORE(codes + i, GMLP__V_TO_INT(GMLP__V_FMA(GMLP__V_LOAD(y + i), scale, shift)));
+}
+
+#define GMLP__CODE(k) GMLP__I_LOAD(codes + (k) * GMLP__PORTION + i)
+GMLP__TARGET static void GMLP__FN(put8_all)(const int32_t *codes, unsigned char *out, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) GMLP__FN(put8)(out + 3 * i, GMLP__CODE(0), GMLP__CODE(1), GMLP__CODE(2));
+}
+
+GMLP__TARGET static void GMLP__FN(put16_all)(const int32_t *codes, unsigned char *out, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) GMLP__FN(put16)(out + 6 * i, GMLP__CODE(0), GMLP__CODE(1), GMLP__CODE(2));
 }
 
 GMLP__TARGET GMLP__INLINE GMLP__VI GMLP__FN(code16)(GMLP__VF y, float offset) {
     return GMLP__V_TO_INT(GMLP__V_FMA(y, GMLP__V_SET1(65535.0f), GMLP__V_SET1(offset)));
 }
 
-GMLP__TARGET static void GMLP__FN(store16)(const float *const y[3], float offset, unsigned char *rgb, size_t n) {
+GMLP__TARGET static void GMLP__FN(store16)(const float *y, float offset, unsigned char *out, size_t n) {
     size_t i;
-    for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W)
-        GMLP__FN(put16)(rgb, GMLP__FN(code16)(GMLP__V_LOAD(y[0] + i), offset),
-                        GMLP__FN(code16)(GMLP__V_LOAD(y[1] + i), offset),
-                        GMLP__FN(code16)(GMLP__V_LOAD(y[2] + i), offset));
+    for (i = 0; i < n; i += GMLP__W, y += GMLP__W)
+        GMLP__FN(put16)(out + 6 * i, GMLP__FN(code16)(GMLP__V_LOAD(y), offset),
+                        GMLP__FN(code16)(GMLP__V_LOAD(y + GMLP__PORTION), offset),
+                        GMLP__FN(code16)(GMLP__V_LOAD(y + 2 * GMLP__PORTION), offset));
 }
 
-GMLP__TARGET static void GMLP__FN(store_half)(const float *const y[3], unsigned char *rgb, size_t n) {
+GMLP__TARGET static void GMLP__FN(put16x4)(const int32_t *codes, unsigned char *out, size_t n) {
     size_t i;
-    for (i = 0; i < n; i += GMLP__W, rgb += 6 * GMLP__W)
-        GMLP__FN(put16)(rgb, GMLP__FN(to_half)(GMLP__V_LOAD(y[0] + i)), GMLP__FN(to_half)(GMLP__V_LOAD(y[1] + i)),
-                        GMLP__FN(to_half)(GMLP__V_LOAD(y[2] + i)));
+    for (i = 0; i < n; i += GMLP__W)
+        GMLP__FN(zip)(out + 8 * i, GMLP__I_XOR(GMLP__CODE(0), GMLP__I_SHL(GMLP__CODE(1), 16)),
+                      GMLP__I_XOR(GMLP__CODE(2), GMLP__I_SHL(GMLP__CODE(3), 16)));
 }
+
+GMLP__TARGET static void GMLP__FN(put_words)(const int32_t *codes, int step, unsigned char *out, size_t n) {
+    const int last = 3 * step < 31 ? 3 * step : 31;
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) {
+        const GMLP__VI low = GMLP__I_XOR(GMLP__CODE(0), GMLP__I_SHIFT(GMLP__CODE(1), step));
+        const GMLP__VI high = GMLP__I_XOR(GMLP__I_SHIFT(GMLP__CODE(2), 2 * step), GMLP__I_SHIFT(GMLP__CODE(3), last));
+        GMLP__I_PUT(out + 4 * i, GMLP__I_XOR(low, high));
+    }
+}
+#undef GMLP__CODE
 
 #define GMLP__SHARE(k, c) GMLP__V4_LOAD(shares + (size_t)rgb[(k) * step + (c)] * 4 + 1024 * (c))
+#define GMLP__SUM(k) GMLP__V4_ADD(GMLP__V4_ADD(GMLP__SHARE(k, 0), GMLP__SHARE(k, 1)), GMLP__SHARE(k, 2))
 #define GMLP__PIXEL(k) \
-    GMLP__V4_STORE(to + 3 * (k), GMLP__V4_ADD(GMLP__V4_ADD(GMLP__SHARE(k, 0), GMLP__SHARE(k, 1)), GMLP__SHARE(k, 2)));
+    GMLP__V4_STORE(to + 3 * (k), GMLP__SUM(k));
+GMLP__TARGET GMLP__INLINE void GMLP__FN(mix8_step)(const unsigned char *rgb, const size_t step, const float *shares,
+                                                   float *r, float *g, float *b, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += 4, rgb += 4 * step) {
+        GMLP__V4 v[4];
+        v[0] = GMLP__SUM(0);
+        v[1] = GMLP__SUM(1);
+        v[2] = GMLP__SUM(2);
+        v[3] = GMLP__SUM(3);
+        GMLP__FN(spread)(v, r + i, g + i, b + i);
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(mix8)(const unsigned char *rgb, size_t step, const float *shares, float *r, float *g,
+                                        float *b, size_t n) {
+    if (step == 3) GMLP__FN(mix8_step)(rgb, 3, shares, r, g, b, n);
+    else GMLP__FN(mix8_step)(rgb, 4, shares, r, g, b, n);
+}
+
 #ifdef GMLP__D
 GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares,
                                           const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
@@ -8337,6 +9230,7 @@ GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step,
 }
 #endif
 #undef GMLP__PIXEL
+#undef GMLP__SUM
 #undef GMLP__SHARE
 
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_outside)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
@@ -8732,7 +9626,9 @@ GMLP__TARGET static void GMLP__FN(to_steps)(float step, float limit, const float
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
-    GMLP__FN(load_half), GMLP__FN(store8), GMLP__FN(store16), GMLP__FN(store_half), GMLP__FN(recode),
+    GMLP__FN(load_half), GMLP__FN(mix8), GMLP__FN(recode), GMLP__FN(quantize8), GMLP__FN(quantize), GMLP__FN(shorten),
+    GMLP__FN(share_exponent), GMLP__FN(put8_all), GMLP__FN(put16_all), GMLP__FN(store16), GMLP__FN(put16x4),
+    GMLP__FN(put_words),
     GMLP__FN(outside), GMLP__FN(out_of_gamut), GMLP__FN(saturated),
     GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(look_up), GMLP__FN(finish),
     GMLP__FN(add_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(scale),
@@ -8772,7 +9668,9 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__I_XOR
 #undef GMLP__I_SHL
 #undef GMLP__I_SAR
+#undef GMLP__I_SHIFT
 #undef GMLP__I_STORE
+#undef GMLP__I_PUT
 #undef GMLP__P_ADD
 #undef GMLP__P_MULHI
 #undef GMLP__P_RELU

@@ -23,7 +23,7 @@ static int write_file(void *file, const void *bytes, size_t size) { return fwrit
 static double psnr(gmlp_image a, gmlp_image b) {
     const size_t n = (size_t)a.width * a.height * 3;
     float *p = need(malloc(n * sizeof *p), "out of memory"), *q = need(malloc(n * sizeof *q), "out of memory");
-    gmlp_image linear = {p, a.width, a.height, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+    gmlp_image linear = {p, a.width, a.height, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
     double sum = 0;
     call(gmlp_convert(&a, &linear, NULL));
     linear.data = q;
@@ -42,8 +42,8 @@ int main(int argc, char **argv) {
     uint16_t *pixels = need(stbi_load_16(argv[1], &w, &h, &n, 3), "WIDE.png can not be read");
     const size_t samples = (size_t)w * (size_t)h * 3;
     uint8_t *codes = need(malloc(samples), "out of memory"), bytes[4096];
-    gmlp_image wide = {pixels, (uint32_t)w, (uint32_t)h, 0, GMLP_U16, 3, GMLP_PROPHOTO};
-    gmlp_image base = {codes, wide.width, wide.height, 0, GMLP_U8, 3, GMLP_SRGB};
+    gmlp_image wide = {pixels, (uint32_t)w, (uint32_t)h, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
+    gmlp_image base = {codes, wide.width, wide.height, 0, GMLP_U8, 3, GMLP_SRGB, 0};
     gmlp_net net;
     size_t size;
     call(gmlp_reduce(&wide, &base, NULL, NULL));
@@ -64,7 +64,7 @@ int main(int argc, char **argv) {
     base.data = need(stbi_load_from_memory(srgb, (int)file_size, &w, &h, &n, 3), "SRGB.png can not be read");
     call(gmlp_net_check(&net, &base)); /* a picture that somebody edited no longer fits its network */
     uint16_t *result = need(malloc(samples * 2), "out of memory");
-    gmlp_image again = {result, wide.width, wide.height, 0, GMLP_U16, 3, GMLP_PROPHOTO};
+    gmlp_image again = {result, wide.width, wide.height, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
     call(gmlp_convert(&base, &again, NULL));
     printf("sRGB alone: %.2f dB\n", psnr(wide, again));
     call(gmlp_decode(&net, &base, &again, NULL));

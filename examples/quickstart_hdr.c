@@ -34,7 +34,7 @@ static uint8_t *read_file(const char *name, size_t *size) {
 static double psnr(gmlp_image a, gmlp_image b) {
     const size_t n = (size_t)a.width * a.height * 3;
     float *p = need(malloc(n * sizeof *p), "out of memory"), *q = need(malloc(n * sizeof *q), "out of memory");
-    gmlp_image signal = {p, a.width, a.height, 0, GMLP_F32, 3, GMLP_REC2020_PQ};
+    gmlp_image signal = {p, a.width, a.height, 0, GMLP_F32, 3, GMLP_REC2020_PQ, 0};
     double sum = 0;
     call(gmlp_convert(&a, &signal, NULL));
     signal.data = q;
@@ -59,8 +59,8 @@ int main(int argc, char **argv) {
     uint8_t *codes = need(stbi_load_from_memory(file, (int)file_size, &base_w, &base_h, &n, 3),
                           "SDR.jpg can not be read");
     check(w == base_w && h == base_h, "the pictures are not of the same size");
-    gmlp_image hdr = {light, (uint32_t)w, (uint32_t)h, 0, GMLP_F32, 4, GMLP_SRGB_LINEAR};
-    gmlp_image base = {codes, hdr.width, hdr.height, 0, GMLP_U8, 3, GMLP_SRGB};
+    gmlp_image hdr = {light, (uint32_t)w, (uint32_t)h, 0, GMLP_F32, 4, GMLP_SRGB_LINEAR, 0};
+    gmlp_image base = {codes, hdr.width, hdr.height, 0, GMLP_U8, 3, GMLP_SRGB, 0};
     gmlp_net net;
     call(gmlp_train_hdr(&base, &hdr, NULL, &net, NULL));
     call(gmlp_blob_write(&net, bytes, sizeof bytes, &size));
@@ -79,7 +79,7 @@ int main(int argc, char **argv) {
     call(gmlp_blob_read(blob, size, NULL, &net, NULL));
     base.data = need(stbi_load_from_memory(file, (int)file_size, &w, &h, &n, 3), "BOTH.jpg can not be read");
     float *again = need(malloc((size_t)w * (size_t)h * 3 * sizeof *again), "out of memory");
-    gmlp_image result = {again, base.width, base.height, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR};
+    gmlp_image result = {again, base.width, base.height, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0};
     call(gmlp_decode(&net, &base, &result, NULL));
     printf("SDR alone: %.2f dB\n", psnr(hdr, base));
     printf("with the network of %zu bytes: %.2f dB\n", size, psnr(hdr, result));

@@ -1,6 +1,7 @@
 /* What fuzz_jpeg.c and fuzz_png.c have in common: files from strangers are searched, stripped and
    embedded into, and what comes out must hold what went in. */
 #define GAMUTMLP_IMPLEMENTATION
+#define GMLP__KEEP_MACROS
 #include "gamutmlp.h"
 
 enum { BINARY, TEXT, XMP, PIECES, DAMAGED, EMPTY, REFUSED, KINDS }; /* carriers in the order of gmlp__carriers */

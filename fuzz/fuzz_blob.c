@@ -1,5 +1,6 @@
 /* Blobs from strangers: read, written again, decoded with on every instruction set. */
 #define GAMUTMLP_IMPLEMENTATION
+#define GMLP__KEEP_MACROS
 #include "gamutmlp.h"
 #include "tests/fixed.h"
 

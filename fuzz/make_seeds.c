@@ -1,6 +1,7 @@
 /* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/, png/ and
    ultrahdr/. Built with -I. -Iexamples/tool. */
 #define GAMUTMLP_IMPLEMENTATION
+#define GMLP__KEEP_MACROS
 #include "gamutmlp.h"
 #include <png.h>
 #include <stdio.h>

@@ -33,6 +33,24 @@ refused() { # refused TEXT COMMAND...: the compiler says so
     ! text=$("$@" 2>&1) && printf '%s' "$text" | grep -q "$said"
 }
 absent() { ! nm "$1" | grep -E "$2"; }
+example() { # the manual's first example, from the header's comment: what is indented further, after these lines
+    for part in there back; do
+        case $part in there) from='^   There, ' ;; back) from='^   Back, ' ;; esac
+        sed -n "/$from/,/^\$/p" ../../gamutmlp.h | sed -n 's/^      //p' >"$out/manual_$part.h"
+        [ -s "$out/manual_$part.h" ] || return 1
+    done
+}
+internal() { # internal COMPILER...: no macro but those that the public part names outlives the implementation
+    "$@" -I../.. -dM -E c99.c | awk '{ sub(/\(.*/, "", $2); print $2 }' | grep -iE '^(gmlp|gamutmlp)' >"$out/macros" || return 1
+    sed '/^#endif .* GAMUTMLP_H/q' ../../gamutmlp.h | grep -oE 'G(AMUT|)MLP_[A-Z0-9_]+' | sort -u >"$out/public"
+    ! grep -vxFf "$out/public" "$out/macros" | grep -vx GAMUTMLP_IMPLEMENTED
+}
+prefixed() { # every macro of the header has the library's name, and what it undefines at the end is defined somewhere
+    ! grep -oE '^ *# *define +[A-Za-z_0-9]+' ../../gamutmlp.h | grep -vE ' (GMLP_|GAMUTMLP_)' || return 1
+    sed -n 's/^#undef //p' ../../gamutmlp.h | while read -r name; do
+        grep -qE "^ *# *define +$name\\b" ../../gamutmlp.h || echo "$name"
+    done | { ! grep .; }
+}
 macros() { # the declarations define no macro outside the library's names
     printf '#include <stddef.h>\n#include <stdint.h>\n' >"$out/without.c"
     { cat "$out/without.c"; echo '#include "gamutmlp.h"'; } >"$out/with.c"
@@ -53,6 +71,10 @@ compiler() {
         check "$what: implementation" $build -O2 -c "$file" -o "$out/$language.o"
         check "$what: exports and needs" symbols "$out/$language.o" '^(malloc|free)$'
         check "$what: declarations, twice" $build -c user.c -o "$out/$language-user.o"
+        check "$what: the manual's example" example
+        check "$what: it compiles" $build -Wno-missing-field-initializers -c manual.c -o "$out/manual.o"
+        check "$what: it links" $cc "$out/manual.o" "$out/$language.o" -o "$out/manual"
+        check "$what: it runs" "$out/manual"
         check "$what: GMLP_STATIC" $build static.c -o "$out/static"
         check "$what: GMLP_STATIC runs" "$out/static"
         check "$what: GMLP_MALLOC" $build -c malloc.c -o "$out/malloc.o"
@@ -74,6 +96,8 @@ compiler() {
         check "$cc: $a implementation, $b user runs" "$out/linked"
     done; done
     check "$cc: macros" macros "$cc"
+    check "$cc: macros after the implementation" internal "$cc"
+    check "$cc: macros' names" prefixed
 }
 
 # Systems that are not here: syntax only, with stubs for the C library's headers.
@@ -85,6 +109,8 @@ targets() {
             check "$target ${language#* }" clang -target "$target" -x $language $warnings -I../.. $simd \
                 -ffreestanding -nostdlibinc -isystem stubs -fsyntax-only c99.c
         done
+        check "$target: macros after the implementation" internal clang -target "$target" $simd \
+            -ffreestanding -nostdlibinc -isystem stubs
     done
 }
 

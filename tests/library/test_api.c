@@ -38,13 +38,23 @@ static void test_version(void **state) {
 
 static void test_type_sizes(void **state) {
     (void)state;
-    assert_int_equal(gmlp_type_size(GMLP_U8), 1);
-    assert_int_equal(gmlp_type_size(GMLP_U16), 2);
-    assert_int_equal(gmlp_type_size(GMLP_F16), 2);
-    assert_int_equal(gmlp_type_size(GMLP_F32), 4);
-    assert_int_equal(gmlp_type_size(0), 0);
-    assert_int_equal(gmlp_type_size(5), 0);
-    assert_int_equal(gmlp_type_size(-1), 0);
+    for (int channels = 1; channels <= 4; channels++) {
+        const size_t n = channels == 2 ? 0 : (size_t)channels; /* no image has two, planes have samples */
+        assert_int_equal(gmlp_pixel_size(GMLP_U8, channels), n);
+        assert_int_equal(gmlp_pixel_size(GMLP_U16, channels), 2 * n);
+        assert_int_equal(gmlp_pixel_size(GMLP_F16, channels), 2 * n);
+        assert_int_equal(gmlp_pixel_size(GMLP_F32, channels), 4 * n);
+        assert_int_equal(gmlp_pixel_size(GMLP_BGRA8, channels), channels == 4 ? 4 : 0);
+        assert_int_equal(gmlp_pixel_size(GMLP_RGB10A2, channels), channels == 4 ? 4 : 0);
+        assert_int_equal(gmlp_pixel_size(GMLP_R11G11B10F, channels), channels == 3 ? 4 : 0);
+        assert_int_equal(gmlp_pixel_size(GMLP_RGB9E5, channels), channels == 3 ? 4 : 0);
+    }
+    for (int type = GMLP_BGRA8; type <= GMLP_RGB9E5; type++) assert_int_equal(gmlp_pixel_size(type, 0), 4);
+    assert_int_equal(gmlp_pixel_size(GMLP_U16, 0), 6);
+    assert_int_equal(gmlp_pixel_size(GMLP_U16, 5), 0);
+    assert_int_equal(gmlp_pixel_size(GMLP_U16, -1), 0);
+    assert_int_equal(gmlp_pixel_size(0, 3), 0);
+    assert_int_equal(gmlp_pixel_size(9, 0), 0);
 }
 
 static void test_instruction_sets(void **state) {
@@ -270,7 +280,7 @@ static void test_bad_views(void **state) {
             case 3: bad.width = 65536; break;
             case 4: bad.height = 65536; break;
             case 5: bad.type = 0; break;
-            case 6: bad.type = 5; break;
+            case 6: bad.type = 9; break;
             case 7: bad.channels = 2; break;
             case 8: bad.channels = 5; break;
             default: bad.space = 1000; break;
@@ -309,13 +319,76 @@ static void test_bad_instruction_set(void **state) {
     assert_int_equal(gmlp_train(&base, &wide, &train, &net, NULL), GMLP_E_ARGUMENT);
 }
 
+/* Outputs after a failure, as the manual has them: nets, pointers and reports zeroed, the rest as it was. */
+static int all_are(const void *p, size_t n, int byte) {
+    const uint8_t *b = (const uint8_t *)p;
+    while (n && b[n - 1] == byte) n--;
+    return !n;
+}
+
+static void test_outputs_after_failure(void **state) {
+    static const gmlp_net zero;
+    static uint8_t base[W * H * 3], mask[W * H];
+    gmlp_image wide = wide_view(), to = view(base, GMLP_U8, GMLP_SRGB), bad = wide;
+    gmlp_mlp mlp;
+    gmlp_gamut_report gamut;
+    gmlp_train_report train;
+    gmlp_soft_clip extremes;
+    gmlp_convert_opts convert;
+    float inputs[GMLP_INPUTS], numbers[400];
+    gmlp_net net;
+    size_t size = 1;
+    void *blob = base;
+    (void)state;
+    bad.space = 1000;
+    memset(base, 0xa5, sizeof base);
+    memset(mask, 0xa5, sizeof mask);
+    memset(&gamut, 0xa5, sizeof gamut);
+    memset(&train, 0xa5, sizeof train);
+    memset(&extremes, 0xa5, sizeof extremes);
+    memset(&net, 0xa5, sizeof net);
+    memset(numbers, 0xa5, sizeof numbers);
+    memset(inputs, 0, sizeof inputs);
+    memset(&convert, 0, sizeof convert);
+    memset(&mlp, 0, sizeof mlp);
+    convert.adaptation = 99;
+    mlp.width = 12;
+    mlp.frequencies[0] = 1;
+    assert_int_equal(gmlp_reduce(NULL, &to, NULL, &gamut), GMLP_E_ARGUMENT);
+    assert_true(all_are(&gamut, sizeof gamut, 0));
+    memset(&gamut, 0xa5, sizeof gamut);
+    assert_int_equal(gmlp_reduce(&wide, &to, &convert, &gamut), GMLP_E_ARGUMENT);
+    assert_true(all_are(&gamut, sizeof gamut, 0) && all_are(base, sizeof base, 0xa5));
+    assert_int_equal(gmlp_out_of_gamut_mask(&bad, mask, NULL), GMLP_E_ARGUMENT);
+    assert_true(all_are(mask, sizeof mask, 0xa5));
+    assert_int_equal(gmlp_soft_clip_measure(&bad, &extremes, NULL), GMLP_E_ARGUMENT);
+    assert_true(all_are(&extremes, sizeof extremes, 0xa5));
+    assert_int_equal(gmlp_mlp_init(&mlp, 0, 1.0f, numbers), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_mlp_forward(&mlp, inputs, inputs, 1, numbers, 0, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_mlp_gradient(&mlp, inputs, inputs, inputs, 1, NULL, numbers, 0, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_sinusoidal_encoding(mlp.frequencies, inputs, 1, numbers, 99), GMLP_E_ARGUMENT);
+    assert_true(all_are(numbers, sizeof numbers, 0xa5));
+    assert_int_equal(gmlp_train(&to, &bad, NULL, &net, &train), GMLP_E_ARGUMENT);
+    assert_true(all_are(&train, sizeof train, 0));
+    assert_memory_equal(&net, &zero, sizeof net);
+    memset(&net, 0xa5, sizeof net);
+    assert_int_equal(gmlp_open("", 0, NULL, &net, NULL), GMLP_E_FORMAT);
+    assert_memory_equal(&net, &zero, sizeof net);
+    assert_int_equal(gmlp_jpeg_extract(NULL, 0, NULL, &blob, &size, NULL), GMLP_E_ARGUMENT);
+    assert_true(!blob && !size);
+    blob = base;
+    size = 1;
+    assert_int_equal(gmlp_extract("", 0, NULL, &blob, &size, NULL), GMLP_E_FORMAT);
+    assert_true(!blob && !size);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_result_strings), cmocka_unit_test(test_version),
         cmocka_unit_test(test_type_sizes),     cmocka_unit_test(test_instruction_sets),
         cmocka_unit_test(test_memory_hooks),   cmocka_unit_test(test_writer_failure),
         cmocka_unit_test(test_cancel),         cmocka_unit_test(test_bad_views),
-        cmocka_unit_test(test_bad_instruction_set),
+        cmocka_unit_test(test_bad_instruction_set), cmocka_unit_test(test_outputs_after_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

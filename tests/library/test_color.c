@@ -39,7 +39,7 @@ static void close_to(double a, double b, double tolerance) {
 }
 
 static gmlp_image view(void *data, uint32_t w, uint32_t h, int type, int channels, int space) {
-    gmlp_image im = {data, w, h, 0, type, channels, space};
+    gmlp_image im = {data, w, h, 0, type, channels, space, 0};
     return im;
 }
 
@@ -247,7 +247,8 @@ static void float_curves_keep_two_millionths(void **state) {
             const double bottom = spaces[s] >= GMLP_REC2020_PQ && !encode ? 1e-5 : 1e-9;
             const double end = spaces[s] == GMLP_REC2020_PQ ? (encode ? 49 : 1) : spaces[s] == GMLP_REC2020_HLG ? (encode ? 12 : 1.9) : 1e6;
             gmlp__curve c;
-            assert_int_equal(gmlp__curve_init(&c, spaces[s], encode, 203, NULL), GMLP_OK);
+            void *memory = malloc(gmlp__curve_bytes(spaces[s], encode) + 1);
+            gmlp__curve_init(&c, spaces[s], encode, 203, memory);
             for (double x = bottom; x < end; x *= 1.01) {
                 float in[16], out[16], first[16];
                 for (int i = 0; i < 16; i++) in[i] = (float)(x * (1 + i * 6e-4)) * (i & 1 ? -1.0f : 1.0f);
@@ -262,7 +263,7 @@ static void float_curves_keep_two_millionths(void **state) {
                     close_to(out[i] / exact, 1, 2e-6);
                 }
             }
-            gmlp__curve_free(&c, NULL);
+            free(memory);
         }
 }
 
@@ -478,8 +479,8 @@ static void layouts_and_instruction_sets_agree(void **state) {
                     const uint32_t width = widths[w];
                     const int space = spaces[draw() % SPACES], target = spaces[draw() % SPACES];
                     const int in_channels = layout & 1 ? 4 : 3, out_channels = layout & 2 ? 4 : 3;
-                    const size_t in = gmlp_type_size(from) * (size_t)in_channels, out = gmlp_type_size(to) * (size_t)out_channels;
-                    const size_t in3 = gmlp_type_size(from) * 3, out3 = gmlp_type_size(to) * 3;
+                    const size_t in = gmlp_pixel_size(from, in_channels), out = gmlp_pixel_size(to, out_channels);
+                    const size_t in3 = gmlp_pixel_size(from, 3), out3 = gmlp_pixel_size(to, 3);
                     const size_t stride = ROOM - 16; /* keeps floats aligned */
                     const int up = draw() & 1;
                     gmlp_convert_opts o = {0};
@@ -496,6 +497,7 @@ static void layouts_and_instruction_sets_agree(void **state) {
                     o.isa = GMLP_ISA_SCALAR;
                     o.round_down = draw() & 1;
                     o.adaptation = draw() & 1;
+                    o.alpha = GMLP_ALPHA_KEEP;
                     assert_int_equal(gmlp_convert(&a, &b, &o), GMLP_OK);
                     for (size_t k = 0; k < 4; k++) {
                         if (!gmlp_isa_available(isas[k])) continue;
@@ -644,7 +646,7 @@ static void running_out_of_memory_is_reported(void **state) {
         assert_true(result == GMLP_OK || result == GMLP_E_MEMORY);
         assert_int_equal(f.live, 0);
     }
-    assert_int_equal(n, 3); /* a table each */
+    assert_int_equal(n, 2); /* one block */
 }
 
 static void wrong_arguments_are_refused(void **state) {
@@ -663,7 +665,8 @@ static void wrong_arguments_are_refused(void **state) {
     REFUSED(bad.width = 0, GMLP_E_ARGUMENT);
     REFUSED(bad.height = 3, GMLP_E_ARGUMENT);
     REFUSED(bad.width = 65536, GMLP_E_LIMIT);
-    REFUSED(bad.type = 5, GMLP_E_ARGUMENT);
+    REFUSED(bad.type = 0, GMLP_E_ARGUMENT);
+    REFUSED(bad.type = 9, GMLP_E_ARGUMENT);
     REFUSED(bad.channels = 2, GMLP_E_ARGUMENT);
     REFUSED(bad.space = 0, GMLP_E_ARGUMENT);
     REFUSED(bad.space = 70, GMLP_E_ARGUMENT);

@@ -15,8 +15,8 @@ enum { W = 61, H = 37, N = W * H };
 
 static uint16_t wide_data[N * 3];
 static uint8_t base_data[N * 3];
-static gmlp_image wide = {wide_data, W, H, 0, GMLP_U16, 3, GMLP_PROPHOTO};
-static gmlp_image base = {base_data, W, H, 0, GMLP_U8, 3, GMLP_SRGB};
+static gmlp_image wide = {wide_data, W, H, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
+static gmlp_image base = {base_data, W, H, 0, GMLP_U8, 3, GMLP_SRGB, 0};
 
 static gmlp_net trained(int preset, int activation, int width, int margin) {
     gmlp_train_opts opts = {0};
@@ -58,7 +58,7 @@ static void reference(const gmlp_net *net, uint32_t x, uint32_t y, double out[3]
 
 static void check_against_reference(gmlp_net net, double tolerance) {
     static float out[N * 3];
-    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
     for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
         gmlp_decode_opts opts = {0};
         opts.decoder.isa = isa;
@@ -181,7 +181,7 @@ static void windows_of_wide_pictures(void **state) {
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
             const uint8_t radii[2] = {(uint8_t)radius, (uint8_t)(GMLP_MAX_RADIUS + 1 - radius)};
             const int channels = 3 + (int)(k + (size_t)radius) % 2;
-            const gmlp_image picture = {channels == 4 ? codes : packed, WIDTH, HEIGHT, 0, GMLP_U8, channels, GMLP_SRGB};
+            const gmlp_image picture = {channels == 4 ? codes : packed, WIDTH, HEIGHT, 0, GMLP_U8, channels, GMLP_SRGB, 0};
             const uint32_t x = parts[k][0], n = parts[k][1];
             const size_t size = gmlp__windows_size(radii, n, (size_t)channels);
             void *memory = calloc(1, size); /* its end is the tools' to watch */
@@ -213,7 +213,7 @@ static void any_weights_find_room(void **state) {
         const size_t features = gmlp_mlp_features(&net.mlp), count = gmlp_mlp_weights(&net.mlp);
         const double size = round % 3 == 0 ? 1.0 : round % 3 == 1 ? 1e6 : 1e-6;
         static float out[N * 3];
-        const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+        const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
         double worst = 0;
         for (size_t i = 0; i < count; i++) net.weights[i] = (float)(((double)(draw() % 2001) / 1000 - 1) * (i < features * 16 ? size : 1));
         for (size_t i = 0; i < 16; i++) net.weights[features * 16 + i] *= (float)size, net.weights[count - 67 + i] *= (float)size; /* b1, b2 */
@@ -267,7 +267,7 @@ static gmlp_net quiet_net(int loud) {
 static void roundings_find_room(void **state) {
     (void)state;
     static float out[N * 3], first[N * 3];
-    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
     memset(base_data, 255, sizeof base_data);
     for (int loud = 0; loud < 2; loud++) {
         gmlp_net net = quiet_net(loud);
@@ -316,7 +316,7 @@ static void roundings_find_room(void **state) {
 static void fields_are_checked(void **state) {
     (void)state;
     static float out[N * 3];
-    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
     for (int k = 0; k < 22; k++) {
         gmlp_net net = quiet_net(1);
         float *const weights = net.weights;
@@ -349,7 +349,7 @@ static void unsaturated_pixels_are_exact(void **state) {
     (void)state;
     static uint16_t out[N * 3];
     gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 16, 0);
-    const gmlp_image view = {out, W, H, 0, GMLP_U16, 3, GMLP_SPACE_NONE};
+    const gmlp_image view = {out, W, H, 0, GMLP_U16, 3, GMLP_SPACE_NONE, 0};
     double m[9];
     int seen = 0;
     assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_OK);
@@ -373,7 +373,7 @@ static void unsaturated_pixels_are_exact(void **state) {
 static void parts_equal_the_whole(void **state) {
     (void)state;
     static uint16_t whole[N * 3], part[N * 4 + 8];
-    gmlp_image all = {whole, W, H, 0, GMLP_U16, 3, GMLP_SPACE_NONE};
+    gmlp_image all = {whole, W, H, 0, GMLP_U16, 3, GMLP_SPACE_NONE, 0};
     for (int preset = 0; preset < 2; preset++) {
         gmlp_net net = trained(preset, GMLP_RELU, 16, 0);
         const uint32_t crops[][4] = {{0, 0, W, H}, {5, 7, 1, 1}, {W - 1, H - 1, 1, 1}, {13, 0, 33, H}, {0, 9, W, 17}, {2, 1, 30, 20}};
@@ -382,7 +382,7 @@ static void parts_equal_the_whole(void **state) {
             for (int channels = 3; channels <= 4; channels++) {
                 const uint32_t x = crops[k][0], y = crops[k][1], w = crops[k][2], h = crops[k][3];
                 const uint32_t reach = gmlp_net_halo(&net), left = x < reach ? x : reach, top = y < reach ? y : reach;
-                gmlp_image from = base, to = {part, w, h, 0, GMLP_U16, channels, GMLP_SPACE_NONE};
+                gmlp_image from = base, to = {part, w, h, 0, GMLP_U16, channels, GMLP_SPACE_NONE, 0};
                 gmlp_decode_opts opts = {0};
                 assert_int_equal(reach, preset == GMLP_PRESET_PAPER ? 0 : 3);
                 opts.x = x, opts.y = y;
@@ -436,10 +436,10 @@ static void coordinates_follow_the_picture(void **state) {
     static uint8_t codes[N * 3];
     for (int preset = 0; preset < 2; preset++) {
         gmlp_net net = trained(preset, GMLP_RELU, 16, 0), moved = net;
-        gmlp_image all = {whole, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+        gmlp_image all = {whole, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
         assert_int_equal(gmlp_decode(&net, &base, &all, NULL), GMLP_OK);
         /* a quarter turn to the right: file (c, r) shows picture column r, row H-1-c */
-        gmlp_image file = {codes, H, W, 0, GMLP_U8, 3, GMLP_SRGB}, out = {turned, H, W, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+        gmlp_image file = {codes, H, W, 0, GMLP_U8, 3, GMLP_SRGB, 0}, out = {turned, H, W, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
         for (uint32_t r = 0; r < W; r++)
             for (uint32_t c = 0; c < H; c++) memcpy(codes + 3 * (r * H + c), base_data + 3 * ((H - 1 - c) * W + r), 3);
         moved.base_width = H, moved.base_height = W;
@@ -473,16 +473,16 @@ static void other_spaces_and_types(void **state) {
     static float linear[N * 3], want[N * 3], got[N * 3];
     static uint16_t half[N * 3];
     gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 16, 0);
-    gmlp_image a = {linear, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR}, b = {want, W, H, 0, GMLP_F32, 3, 0};
+    gmlp_image a = {linear, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0}, b = {want, W, H, 0, GMLP_F32, 3, 0, 0};
     assert_int_equal(gmlp_decode(&net, &base, &a, NULL), GMLP_OK);
     for (int space = GMLP_SRGB; space <= GMLP_REC709; space++) {
-        gmlp_image g = {got, W, H, 0, GMLP_F32, 3, space};
+        gmlp_image g = {got, W, H, 0, GMLP_F32, 3, space, 0};
         b.space = space;
         assert_int_equal(gmlp_convert(&a, &b, NULL), GMLP_OK);
         assert_int_equal(gmlp_decode(&net, &base, &g, NULL), GMLP_OK);
         for (int i = 0; i < N * 3; i++) assert_true(fabsf(got[i] - want[i]) < 1e-5f * (1 + fabsf(want[i])));
     }
-    gmlp_image h = {half, W, H, 0, GMLP_F16, 3, GMLP_PROPHOTO_LINEAR};
+    gmlp_image h = {half, W, H, 0, GMLP_F16, 3, GMLP_PROPHOTO_LINEAR, 0};
     assert_int_equal(gmlp_decode(&net, &base, &h, NULL), GMLP_OK);
     for (int i = 0; i < N * 3; i++) assert_int_equal(half[i], gmlp_half_from_float(linear[i]));
     gmlp_net_free(&net);
@@ -492,7 +492,7 @@ static void views_outside_are_refused(void **state) {
     (void)state;
     static uint16_t out[N * 3];
     gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 8, 0), none;
-    gmlp_image view = {out, W, H, 0, GMLP_U16, 3, 0}, small = base;
+    gmlp_image view = {out, W, H, 0, GMLP_U16, 3, 0, 0}, small = base;
     gmlp_decode_opts opts = {0};
     opts.x = 1;
     assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_E_OUT_VIEW);
@@ -523,7 +523,7 @@ static void views_outside_are_refused(void **state) {
 static void hostile_weights_stay_in_range(void **state) {
     (void)state;
     static float out[N * 3];
-    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
     for (int activation = 0; activation < 2; activation++) {
         gmlp_net net = trained(GMLP_PRESET_DEFAULT, activation, 16, 20);
         for (size_t i = 0; i < gmlp_mlp_weights(&net.mlp); i++) net.weights[i] = i % 2 ? 6e4f : -6e4f;
@@ -550,7 +550,7 @@ static void every_allocation_may_fail(void **state) {
     (void)state;
     static uint16_t out[N * 3];
     gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 8, 0);
-    const gmlp_image view = {out, W, H, 0, GMLP_U16, 3, GMLP_REC2020_HLG};
+    const gmlp_image view = {out, W, H, 0, GMLP_U16, 3, GMLP_REC2020_HLG, 0};
     gmlp_decode_opts opts = {0};
     gmlp_result result = GMLP_E_MEMORY;
     size_t k;
@@ -571,7 +571,7 @@ static void the_right_picture(void **state) {
     static uint8_t other_data[N * 4];
     static uint16_t out[N * 3];
     gmlp_net net = trained(GMLP_PRESET_DEFAULT, GMLP_RELU, 8, 0), none;
-    gmlp_image other = {other_data, W, H, 0, GMLP_U8, 3, GMLP_SRGB}, view = {out, W, H, 0, GMLP_U16, 3, 0};
+    gmlp_image other = {other_data, W, H, 0, GMLP_U8, 3, GMLP_SRGB, 0}, view = {out, W, H, 0, GMLP_U16, 3, 0, 0};
     assert_int_equal(gmlp_net_check(&net, &base), GMLP_OK);
     for (int i = 0; i < N; i++) memcpy(other_data + 4 * i, base_data + 3 * i, 3);
     other.channels = 4;

@@ -19,8 +19,8 @@ static float hdr_data[N * 3];
 /* An HDR picture, linear, and an SDR rendition by a curve that differs from place to place. */
 static void make_pair(int base_space, int hdr_space, gmlp_image *base, gmlp_image *hdr) {
     static float sdr[N * 3];
-    const gmlp_image linear = {sdr, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR};
-    gmlp_image b = {base_data, W, H, 0, GMLP_U8, 3, base_space}, h = {hdr_data, W, H, 0, GMLP_F32, 3, hdr_space};
+    const gmlp_image linear = {sdr, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0};
+    gmlp_image b = {base_data, W, H, 0, GMLP_U8, 3, base_space, 0}, h = {hdr_data, W, H, 0, GMLP_F32, 3, hdr_space, 0};
     uint32_t noise = 7;
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++)
@@ -137,7 +137,7 @@ static void decodes_what_the_definition_says(void **state) {
     static float out[N * 3];
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
-        gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, cases[k].hdr_space};
+        gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, cases[k].hdr_space, 0};
         gmlp_net net;
         make_pair(cases[k].base_space, cases[k].hdr_space, &base, &hdr);
         net = train(&base, &hdr, cases[k].preset, cases[k].method, cases[k].activation);
@@ -171,7 +171,7 @@ static void decodes_what_the_definition_says(void **state) {
 static void pq_codes_are_signals(void **state) {
     static uint16_t codes[N * 3], through[N * 3], source[N * 3];
     static float light[N * 3];
-    gmlp_image base, hdr, pq16 = {source, W, H, 0, GMLP_U16, 3, GMLP_REC2020_PQ}, out = pq16, floats = pq16;
+    gmlp_image base, hdr, pq16 = {source, W, H, 0, GMLP_U16, 3, GMLP_REC2020_PQ, 0}, out = pq16, floats = pq16;
     gmlp_decode_opts opts = {0};
     gmlp_convert_opts convert = {0};
     gmlp_net net;
@@ -200,7 +200,7 @@ static void pq_codes_are_signals(void **state) {
 /* Training gets near: the error of what comes back is a fraction of the SDR picture's. */
 static void training_gets_near(void **state) {
     static uint16_t got[N * 3], want[N * 3], sdr[N * 3];
-    gmlp_image base, hdr, view = {got, W, H, 0, GMLP_U16, 3, GMLP_REC2020_PQ};
+    gmlp_image base, hdr, view = {got, W, H, 0, GMLP_U16, 3, GMLP_REC2020_PQ, 0};
     (void)state;
     make_pair(GMLP_SRGB, GMLP_REC2020_LINEAR, &base, &hdr);
     view.data = want;
@@ -230,7 +230,7 @@ static void training_gets_near(void **state) {
 /* Black, light below 0, far beyond the peak, infinite, not a number. */
 static void odd_light(void **state) {
     static float out[N * 3];
-    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR};
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR, 0};
     (void)state;
     for (int method = GMLP_METHOD_DIFFERENCE; method <= GMLP_METHOD_DIRECT; method++)
         for (int kind = 0; kind < 6; kind++) {
@@ -257,7 +257,7 @@ static void odd_light(void **state) {
 static void a_peak_cuts(void **state) {
     static const double peaks[] = {1e-3, 0.5, 2, 1e6};
     static float out[N * 3];
-    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR};
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR, 0};
     (void)state;
     for (size_t k = 0; k < 4; k++)
         for (int black = 0; black < 2; black++) {
@@ -282,7 +282,7 @@ static void a_peak_cuts(void **state) {
 
 static void less_headroom(void **state) {
     static float full[N * 3], some[N * 3], sdr[N * 3];
-    gmlp_image base, hdr, view = {full, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR};
+    gmlp_image base, hdr, view = {full, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR, 0};
     gmlp_decode_opts opts = {0};
     gmlp_net net;
     (void)state;
@@ -308,7 +308,7 @@ static void less_headroom(void **state) {
 static void parts_equal_the_whole(void **state) {
     static const uint32_t cuts[][4] = {{0, 0, 1, 1}, {W - 1, H - 1, 1, 1}, {11, 7, 30, 9}, {0, 30, W, 1}};
     static uint16_t whole[N * 3], part[N * 3];
-    gmlp_image base, hdr, view = {whole, W, H, 0, GMLP_U16, 3, GMLP_REC2020_PQ};
+    gmlp_image base, hdr, view = {whole, W, H, 0, GMLP_U16, 3, GMLP_REC2020_PQ, 0};
     (void)state;
     for (int preset = 0; preset < 2; preset++) {
         gmlp_decode_opts opts = {0};
@@ -318,7 +318,7 @@ static void parts_equal_the_whole(void **state) {
         opts.decoder.headroom = 2;
         assert_int_equal(gmlp_decode(&net, &base, &view, &opts), GMLP_OK);
         for (size_t k = 0; k < 4; k++) {
-            gmlp_image to = {part, cuts[k][2], cuts[k][3], 0, GMLP_U16, 3, GMLP_REC2020_PQ};
+            gmlp_image to = {part, cuts[k][2], cuts[k][3], 0, GMLP_U16, 3, GMLP_REC2020_PQ, 0};
             opts.x = cuts[k][0];
             opts.y = cuts[k][1];
             assert_int_equal(gmlp_decode(&net, &base, &to, &opts), GMLP_OK);
@@ -333,7 +333,7 @@ static void parts_equal_the_whole(void **state) {
 static void wide_inputs(void **state) {
     static const float means[] = {0.0f, 0.5f, 1e6f, -1e6f}, ranges[] = {1e-3f, 1e-6f, -1e-6f, 1e-30f, -3e-38f, 1e-44f};
     static float out[N * 3], first[N * 3];
-    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR};
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR, 0};
     gmlp_net net;
     (void)state;
     make_pair(GMLP_P3, GMLP_REC2020_LINEAR, &base, &hdr);
@@ -368,7 +368,7 @@ static void reversed_run(void *user, void (*job)(void *, size_t), void *ctx, siz
 static void same_bytes_everywhere(void **state) {
     static uint8_t first[65536], again[65536];
     static uint16_t first16[N * 3], out16[N * 3];
-    gmlp_image base, hdr, view = {out16, W, H, 0, GMLP_U16, 3, GMLP_REC2020_HLG};
+    gmlp_image base, hdr, view = {out16, W, H, 0, GMLP_U16, 3, GMLP_REC2020_HLG, 0};
     size_t size = 0, n;
     (void)state;
     make_pair(GMLP_P3, GMLP_ACES2065_1, &base, &hdr);
@@ -449,7 +449,7 @@ static void blob_fields(void **state) {
 
 static void what_is_refused(void **state) {
     static float out[N * 3];
-    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, 0}, odd;
+    gmlp_image base, hdr, view = {out, W, H, 0, GMLP_F32, 3, 0, 0}, odd;
     gmlp_train_opts opts = {0};
     gmlp_net net, start;
     (void)state;
@@ -544,7 +544,7 @@ static void limited_free(void *user, void *ptr, size_t size) { (void)user, (void
 static void every_allocation_may_fail(void **state) {
     static float out[N * 3];
     gmlp_image base, hdr;
-    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_PQ};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_REC2020_PQ, 0};
     gmlp_result result = GMLP_E_MEMORY;
     size_t k;
     (void)state;

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #define GAMUTMLP_IMPLEMENTATION
+#define GMLP__KEEP_MACROS
 #include "gamutmlp.h"
 #include "tests/fingerprint.h"
 
@@ -231,8 +232,8 @@ static void test_tiling(void **state) {
     for (isa = GMLP_ISA_AUTO; isa <= GMLP_ISA_WASM; isa++)
         for (i = 0; gmlp_isa_available((int)isa) && i < sizeof cuts / sizeof *cuts; i++) {
             const uint32_t x = cuts[i][0], y = cuts[i][1], w = cuts[i][2], h = cuts[i][3];
-            gmlp_image base = {reference->codes, PICTURE_W, PICTURE_H, 0, GMLP_U8, 3, GMLP_SRGB};
-            gmlp_image out = {tile, w, h, 0, GMLP_U16, 3, GMLP_PROPHOTO};
+            gmlp_image base = {reference->codes, PICTURE_W, PICTURE_H, 0, GMLP_U8, 3, GMLP_SRGB, 0};
+            gmlp_image out = {tile, w, h, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
             gmlp_decode_opts opts;
             uint32_t row;
             memset(&opts, 0, sizeof opts);

@@ -1,5 +1,6 @@
 /* >>encoding, >>mlp, and the matrix steps of >>train: against double references, central differences, and across instruction sets. */
 #define GAMUTMLP_IMPLEMENTATION
+#define GMLP__KEEP_MACROS
 #include "gamutmlp.h"
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* >>png: blobs in PNG files. */
 #define GAMUTMLP_IMPLEMENTATION
+#define GMLP__KEEP_MACROS
 #include "gamutmlp.h"
 #include <setjmp.h>
 #include <stdarg.h>

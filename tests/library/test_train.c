@@ -90,8 +90,8 @@ static void pixels_out_of_gamut_count_more(void **state) {
     enum { SIDE = 32 };
     static float wide[3 * SIDE * SIDE], out[3 * SIDE * SIDE];
     static uint8_t codes[3 * SIDE * SIDE];
-    const gmlp_image original = {wide, SIDE, SIDE, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
-    const gmlp_image base = {codes, SIDE, SIDE, 0, GMLP_U8, 3, GMLP_SRGB}, view = {out, SIDE, SIDE, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+    const gmlp_image original = {wide, SIDE, SIDE, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
+    const gmlp_image base = {codes, SIDE, SIDE, 0, GMLP_U8, 3, GMLP_SRGB, 0}, view = {out, SIDE, SIDE, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
     const float red[2] = {1.0f, 1.4f};
     gmlp_train_opts opts = {0};
     gmlp_train_report report;
@@ -191,7 +191,7 @@ static void one_step_is_gradient_and_adam(void **state) {
     double loss;
     assert_int_equal(gmlp_mlp_init(&net.mlp, 11, 1.0f, weights), GMLP_OK);
     assert_int_equal(gmlp_mlp_gradient(&net.mlp, weights, in, target, batch, &loss, g, 0, NULL), GMLP_OK);
-    assert_true(fabs(loss - report.loss) < 1e-6 * loss);
+    assert_true(fabs(loss - report.loss) < 1e-5 * loss); /* the last bits of inputs, 2^11 pi times */
     assert_int_equal(gmlp_adam_step(&adam, 1, g, weights, m, v, count, 0), GMLP_OK);
     for (size_t i = 0; i < count; i++) /* a gradient near 0 may move either way in the first step */
         if (fabsf(g[i]) > 1e-6f || g[i] == 0) assert_true(fabsf(weights[i] - net.weights[i]) < 2e-5f);
@@ -532,7 +532,7 @@ static void nothing_lost_nothing_trained(void **state) {
     (void)state;
     uint16_t grey[8 * 8 * 3];
     uint8_t codes[8 * 8 * 3];
-    gmlp_image wide = {grey, 8, 8, 0, GMLP_U16, 3, GMLP_PROPHOTO}, base = {codes, 8, 8, 0, GMLP_U8, 3, GMLP_SRGB};
+    gmlp_image wide = {grey, 8, 8, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0}, base = {codes, 8, 8, 0, GMLP_U8, 3, GMLP_SRGB, 0};
     gmlp_train_report report;
     gmlp_net net;
     for (int i = 0; i < 192; i++) grey[i] = (uint16_t)(i / 3 * 1000);

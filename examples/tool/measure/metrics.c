@@ -16,7 +16,7 @@
 gmlp_image metrics_rows(const gmlp_image *image, uint32_t first, uint32_t rows) {
     gmlp_image view = *image;
     if (!view.channels) view.channels = 3;
-    if (!view.stride) view.stride = (ptrdiff_t)(view.width * (size_t)view.channels * gmlp_type_size(view.type));
+    if (!view.stride) view.stride = (ptrdiff_t)(view.width * (size_t)view.channels * gmlp_pixel_size(view.type, 1));
     view.data = (uint8_t *)view.data + (ptrdiff_t)first * view.stride;
     view.height = rows;
     return view;

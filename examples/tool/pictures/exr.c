@@ -564,7 +564,7 @@ static int read_pixels(exr_reader *r, gmlp_image *image, picture_facts *facts, c
     image->width = r->width;
     image->height = r->height;
     image->type = half ? GMLP_F16 : GMLP_F32;
-    size = gmlp_type_size(image->type);
+    size = gmlp_pixel_size(image->type, 1);
     if (image_allocate(image, reason)) return -1;
     if (r->alpha >= 0) alpha = (uint8_t *)malloc(pixels * size);
     if (r->chroma) chroma = (float *)malloc(pixels * 2 * sizeof *chroma);
@@ -656,7 +656,7 @@ static int sink_failed(exr_sink *s, exr_result_t status, char reason[REASON]) {
 }
 
 static exr_result_t write_block(exr_sink *s) {
-    const size_t size = gmlp_type_size(s->base.like.type), row = (size_t)s->base.like.width * 3 * size;
+    const size_t size = gmlp_pixel_size(s->base.like.type, 1), row = (size_t)s->base.like.width * 3 * size;
     exr_encode_pipeline_t encode = EXR_ENCODE_PIPELINE_INITIALIZER;
     exr_chunk_info_t info;
     exr_result_t status = exr_write_scanline_chunk_info(s->context, 0, (int)s->done, &info);
@@ -677,7 +677,7 @@ static exr_result_t write_block(exr_sink *s) {
 
 static int exr_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t count, char reason[REASON]) {
     exr_sink *s = sink_of(base);
-    const size_t row = (size_t)base->like.width * 3 * gmlp_type_size(base->like.type);
+    const size_t row = (size_t)base->like.width * gmlp_pixel_size(base->like.type, 3);
     while (count) {
         const uint32_t n = smaller(count, BLOCK_ROWS - s->held);
         memcpy(s->block + s->held * row, rows, n * row);
@@ -733,7 +733,7 @@ picture_sink *exr_sink_open(FILE *file, const gmlp_image *like, const picture_wr
     (void)opts;
     (void)icc;
     (void)icc_size;
-    if (s) s->block = (uint8_t *)malloc((size_t)like->width * 3 * gmlp_type_size(like->type) * BLOCK_ROWS);
+    if (s) s->block = (uint8_t *)malloc((size_t)like->width * gmlp_pixel_size(like->type, 3) * BLOCK_ROWS);
     if (!s || !s->block) {
         free(s);
         snprintf(reason, REASON, "out of memory");

@@ -9,7 +9,7 @@
 #include "shell/messages.h"
 
 int image_allocate(gmlp_image *image, char reason[REASON]) {
-    const size_t pixel = 3 * gmlp_type_size(image->type);
+    const size_t pixel = gmlp_pixel_size(image->type, 3);
     if (image->width < 1 || image->height < 1 || image->width > GMLP_MAX_SIZE || image->height > GMLP_MAX_SIZE) {
         snprintf(reason, REASON, "%u x %u pixels; 1 x 1 to %u x %u are supported", image->width, image->height,
                  GMLP_MAX_SIZE, GMLP_MAX_SIZE);
@@ -241,7 +241,7 @@ int picture_sink_end(picture_sink *s, int failed, char error[256]) {
 static int write_all(const char *name, FILE *file, const gmlp_image *image, const picture_write_opts *opts,
                      char error[256]) {
     gmlp_image like = *image, row, view;
-    const size_t size = gmlp_type_size(image->type);
+    const size_t size = gmlp_pixel_size(image->type, 1);
     const int channels = image->channels ? image->channels : 3;
     const ptrdiff_t stride = image->stride ? image->stride
                                            : (ptrdiff_t)((size_t)image->width * (size_t)channels * size);

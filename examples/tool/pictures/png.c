@@ -224,7 +224,7 @@ static int read_header(png_reader *r, const uint8_t *bytes, size_t size, picture
     r->interlaced = interlace != PNG_INTERLACE_NONE;
     if (r->interlaced) png_set_interlace_handling(r->png);
     png_read_update_info(r->png, r->info);
-    r->row_bytes = (size_t)width * 3 * gmlp_type_size(r->type);
+    r->row_bytes = (size_t)width * gmlp_pixel_size(r->type, 3);
     if (png_get_rowbytes(r->png, r->info) != r->row_bytes) png_error(r->png, "unexpected row size");
     return 0;
 }
@@ -344,7 +344,7 @@ picture_sink *png_sink_open(FILE *file, const gmlp_image *like, const picture_wr
         s->base.end = png_sink_end;
         s->base.file = file;
         s->base.like = *like;
-        s->row_bytes = (size_t)like->width * 3 * gmlp_type_size(like->type);
+        s->row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, 3);
         s->reason = reason;
         s->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &s->reason, on_png_error, on_png_warning);
         s->info = s->png ? png_create_info_struct(s->png) : NULL;

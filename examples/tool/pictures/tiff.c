@@ -278,7 +278,7 @@ static void unpack(const tiff_layout *l, const uint8_t *from, size_t n, void *to
             memcpy(&v, from + 4 * i, 4);
             ((float *)to)[i] = (float)(v / 4294967295.0);
         }
-    else if (l->bits == 8 * gmlp_type_size(l->type)) memcpy(to, from, n * gmlp_type_size(l->type));
+    else if (l->bits == 8 * gmlp_pixel_size(l->type, 1)) memcpy(to, from, n * gmlp_pixel_size(l->type, 1));
     else if (l->type == GMLP_U8)
         for (i = 0; i < n; i++) ((uint8_t *)to)[i] = (uint8_t)((integer_at(l, from, i) * 255 + most / 2) / most);
     else
@@ -295,7 +295,7 @@ typedef struct tiff_blocks {
 
 /* Unpacked samples into a row of the picture: all of them, interleaved, or those of one plane. */
 static void spread(const tiff_layout *l, const tiff_blocks *b, uint8_t *row, size_t columns, int plane) {
-    const size_t size = gmlp_type_size(l->type), step = (size_t)b->planes * size;
+    const size_t size = gmlp_pixel_size(l->type, 1), step = (size_t)b->planes * size;
     const int with_alpha = l->alpha >= plane && l->alpha < plane + b->planes;
     const uint16_t *index = (const uint16_t *)(const void *)b->samples;
     const uint8_t *from = b->samples;
@@ -323,7 +323,7 @@ static void spread(const tiff_layout *l, const tiff_blocks *b, uint8_t *row, siz
 /* One block, of all samples or of a plane, cut at the picture's edges. */
 static void place(const tiff_layout *l, const tiff_blocks *b, const gmlp_image *image, uint32_t x, uint32_t y,
                   int plane) {
-    const size_t size = gmlp_type_size(l->type), columns = b->width < l->width - x ? b->width : l->width - x;
+    const size_t size = gmlp_pixel_size(l->type, 1), columns = b->width < l->width - x ? b->width : l->width - x;
     const uint32_t rows = b->height < l->height - y ? b->height : l->height - y;
     uint32_t j;
     for (j = 0; j < rows; j++) {
@@ -365,7 +365,7 @@ static int read_blocks(TIFF *t, const tiff_layout *l, const tiff_blocks *b, cons
 static int too_large(const tiff_layout *l, const tiff_blocks *b, uint64_t file_size, char *reason) {
     const uint64_t room = largest_size(file_size, l->compression == COMPRESSION_NONE ? 24 : MOST_OF_A_BYTE);
     const unsigned samples = l->samples > 3 ? l->samples : 3;
-    const uint64_t picture = (uint64_t)l->width * l->height * samples * gmlp_type_size(l->type);
+    const uint64_t picture = (uint64_t)l->width * l->height * samples * gmlp_pixel_size(l->type, 1);
     if (l->width > GMLP_MAX_SIZE || l->height > GMLP_MAX_SIZE) return 0; /* said when memory is asked for */
     if (picture <= room && (uint64_t)b->size <= room / (b->count ? b->count : 1)) return 0;
     snprintf(reason, REASON, "TIFF: %u x %u pixels of %d samples are more than a file of %llu bytes can hold", l->width,
@@ -545,7 +545,7 @@ picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_w
         s->base.end = tiff_sink_end;
         s->base.file = s->io.file = file;
         s->base.like = *like;
-        s->row_bytes = (size_t)like->width * 3 * gmlp_type_size(like->type);
+        s->row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, 3);
         s->row = (uint8_t *)malloc(s->row_bytes);
         if (s->row)
             s->tiff = open_io(&s->io, s->row_bytes > LARGEST_CLASSIC / like->height ? "w8" : "w", 0, reason);
@@ -558,7 +558,7 @@ picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_w
     }
     TIFFSetField(s->tiff, TIFFTAG_IMAGEWIDTH, like->width);
     TIFFSetField(s->tiff, TIFFTAG_IMAGELENGTH, like->height);
-    TIFFSetField(s->tiff, TIFFTAG_BITSPERSAMPLE, (int)(8 * gmlp_type_size(like->type)));
+    TIFFSetField(s->tiff, TIFFTAG_BITSPERSAMPLE, (int)(8 * gmlp_pixel_size(like->type, 1)));
     TIFFSetField(s->tiff, TIFFTAG_SAMPLESPERPIXEL, 3);
     TIFFSetField(s->tiff, TIFFTAG_SAMPLEFORMAT, integer ? SAMPLEFORMAT_UINT : SAMPLEFORMAT_IEEEFP);
     TIFFSetField(s->tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);

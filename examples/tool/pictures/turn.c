@@ -6,7 +6,7 @@
 
 int picture_turn(picture *p, int orientation, char error[256]) {
     const gmlp_image from = p->image;
-    const size_t pixel = 3 * gmlp_type_size(from.type);
+    const size_t pixel = gmlp_pixel_size(from.type, 3);
     const uint32_t right = from.width - 1, bottom = from.height - 1;
     const int lies = orientation >= 5,
               mirrored = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;

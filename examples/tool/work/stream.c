@@ -134,7 +134,7 @@ static void work(void *user, size_t index) {
 
 int stream_run(stream *s, char error[256]) {
     const gmlp_threads threads = pool_threads(s->workers);
-    const size_t out_row = (size_t)s->crop.width * 3 * gmlp_type_size(s->type), fit = MEMORY / BANDS / out_row,
+    const size_t out_row = (size_t)s->crop.width * gmlp_pixel_size(s->type, 3), fit = MEMORY / BANDS / out_row,
                  rows = fit < 1 ? 1 : fit < MOST_ROWS ? fit : MOST_ROWS;
     uint8_t *memory = (uint8_t *)malloc(BANDS * rows * out_row);
     gmlp_decoder_desc decoder;

@@ -864,7 +864,7 @@ static gmlp_image new_image(uint32_t width, uint32_t height, int type, int space
     image.type = type;
     image.channels = 3;
     image.space = space;
-    image.data = calloc((size_t)width * height * 3, gmlp_type_size(type));
+    image.data = calloc((size_t)width * height * 3, gmlp_pixel_size(type, 1));
     assert_non_null(image.data);
     return image;
 }

@@ -46,7 +46,7 @@ static inline gmlp_image test_image(uint32_t width, uint32_t height, int type, i
     image.type = type;
     image.channels = 3;
     image.space = space;
-    image.data = malloc(n * gmlp_type_size(type));
+    image.data = malloc(n * gmlp_pixel_size(type, 1));
     assert_non_null(image.data);
     for (i = 0; i < n; i++) {
         uint32_t r;
@@ -61,7 +61,7 @@ static inline gmlp_image test_image(uint32_t width, uint32_t height, int type, i
 }
 
 static inline size_t image_bytes(const gmlp_image *image) {
-    return (size_t)image->width * image->height * 3 * gmlp_type_size(image->type);
+    return (size_t)image->width * image->height * gmlp_pixel_size(image->type, 3);
 }
 
 /* A smooth picture, as noise does not survive JPEG. */

@@ -930,7 +930,7 @@ static gmlp_image test_image(uint32_t width, uint32_t height, int type, int spac
     image.type = type;
     image.channels = 3;
     image.space = space;
-    image.data = malloc(n * gmlp_type_size(type));
+    image.data = malloc(n * gmlp_pixel_size(type, 1));
     assert_non_null(image.data);
     for (i = 0; i < n; i++) {
         seed = seed * 1664525u + 1013904223u;
@@ -961,7 +961,7 @@ static void there_and_back(void **state) {
                 assert_string_equal(back.space_from, "chromaticities");
                 assert_int_equal(back.image.type, type);
                 assert_memory_equal(back.image.data, image.data,
-                                    (size_t)image.width * image.height * 3 * gmlp_type_size(type));
+                                    (size_t)image.width * image.height * gmlp_pixel_size(type, 3));
                 assert_string_equal(back.notes, "");
                 picture_free(&back);
                 free(image.data);
