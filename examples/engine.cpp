@@ -103,7 +103,7 @@ static void upload(const gmlp_net &net, const gmlp_image &base, const Format &f,
     double start = now();
     call(gmlp_decoder_size(&net, f.type, space, &opts.decoder, &size));
     call(gmlp_decoder_init(Arena::take(&arena, size), size, &net, f.type, space, &opts.decoder, &decoder));
-    const size_t scratch = up(gmlp_decoder_scratch_size(decoder), 64);
+    const size_t scratch = up(gmlp_decoder_scratch_size(decoder, tile), 64);
     unsigned char *const works = static_cast<unsigned char *>(Arena::take(&arena, scratch * queue.workers));
     check(works, "the arena is full");
     std::printf("%s: %zu bytes, pitch %zu\n  decoder: %zu bytes, %.2f ms; scratch: %zu bytes for each of %zu workers\n",

@@ -255,7 +255,9 @@ static void decoder_rows(engine *e) {
     time_row(e, "a decoder for the whole picture", "create", best_of(e, create, (void *)formats), "<= 1 ms");
     if (!tiles_begin(&t, e, formats, GMLP_ISA_AUTO)) {
         row(e, "its memory", "decoder_bytes", (double)t.info.bytes, " bytes", "");
-        row(e, "scratch of a thread", "scratch_bytes", (double)t.info.scratch, " bytes", "");
+        row(e, "scratch of a thread, for tiles", "tile_scratch_bytes",
+            (double)gmlp_decoder_scratch_size(t.decoder, TILE), " bytes", "");
+        row(e, "... for whole rows", "scratch_bytes", (double)t.info.scratch, " bytes", "");
         row(e, "runs in whole numbers (1: yes)", "whole_numbers", t.info.whole_numbers, "", "1");
     }
     tiles_end(&t);
