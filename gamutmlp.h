@@ -120,6 +120,7 @@
 #define GMLP_VERSION_MAJOR 0
 #define GMLP_VERSION_MINOR 3
 #define GMLP_VERSION_PATCH 0
+#define GMLP_VERSION (GMLP_VERSION_MAJOR * 10000 + GMLP_VERSION_MINOR * 100 + GMLP_VERSION_PATCH)
 
 /* ---------------------------------------------------------------------------------------
    >>config: build switches. Define them before including; all are optional.
@@ -173,7 +174,7 @@ extern "C" {
     X(6, GMLP_E_NOT_FOUND, "the file carries no network")                                                \
     X(7, GMLP_E_FORMAT, "the bytes are not of the expected format")                                      \
     X(8, GMLP_E_TRUNCATED, "the bytes end too early")                                                    \
-    X(9, GMLP_E_VERSION, "made by a newer version of the format")                                        \
+    X(9, GMLP_E_NEWER, "made by a newer version of the format")                                          \
     X(10, GMLP_E_CORRUPT, "a checksum does not match")                                                   \
     X(11, GMLP_E_FIELD, "a field holds a value that is not allowed")                                     \
     X(12, GMLP_E_LIMIT, "a size is beyond the limits")                                                   \
@@ -183,7 +184,8 @@ extern "C" {
     X(16, GMLP_E_HALO, "base lacks pixels around out that the network reads")                    \
     X(17, GMLP_E_OTHER_PICTURE, "the network belongs to another picture, or to this one before an edit") \
     X(18, GMLP_E_BASE_VIEW, "base reaches outside the picture that the network belongs to")              \
-    X(19, GMLP_E_OUT_VIEW, "out reaches outside the picture, or outside base")
+    X(19, GMLP_E_OUT_VIEW, "out reaches outside the picture, or outside base")                           \
+    X(20, GMLP_E_OLDER, "made by a version of the format from before 0.3, no longer read")
 
 #define GMLP__ENUM(value, name, text) name = value,
 typedef enum gmlp_result { GMLP_RESULTS(GMLP__ENUM) GMLP_RESULT_COUNT } gmlp_result;
@@ -200,7 +202,11 @@ typedef struct gmlp_error {
 /* The result's text. Never NULL; an unknown value gives "unknown result". */
 GMLP_DEF const char *gmlp_result_string(gmlp_result result);
 
-/* The version of the implementation, major * 10000 + minor * 100 + patch. */
+/* GMLP_VERSION of the implementation: major * 10000 + minor * 100 + patch. Public structs change with the header's
+   version, so user and implementation must be compiled from the same header:
+      if (gmlp_version() != GMLP_VERSION) abort();  // the library was built from another gamutmlp.h
+   A plug-in does best with GMLP_STATIC, which compiles the library into it. Do not pass the structs over the boundary
+   between two modules that may have different versions. */
 GMLP_DEF int gmlp_version(void);
 
 /* Memory hooks. alloc returns size bytes, aligned to at least 8, or NULL, which becomes GMLP_E_MEMORY. free gets what
@@ -773,71 +779,172 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
          118 or 146  weights
          end      4  CRC-32 (as in PNG and zlib) of all bytes before it
 
-      The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is
-      beyond 65504.
-      GMLP_WEIGHTS_F32: floats.
-      GMLP_WEIGHTS_QUANTIZED: the step sizes of the three layers, floats above 1e-30 and up to 65504, then one stream of
-      bits: each weight is a whole number q times its layer's step, rounded to float, |q| <= 32767. Let k be the place
-      of the highest one in |q| + 1: first come k ones and, unless k is 15, a zero; then the k bits below that one,
-      from the upper one down; then, unless q is 0, a one if q is negative. Each bit is coded with a chance p / 65536 of
-      being one: 1/2 for the sign and for all but the upper two of the k bits; the others have models of their own in
-      each layer: one for every place among the first ones, one for the upper of the k bits for every k, one for the
-      next for every k and upper bit. A model starts at p = 32768, n = 0; after a bit p moves by (65535 or 0, less p) *
-      2 / (2 n + 3), cut towards 0, and n grows up to 127. The coder keeps an interval low..high of 32-bit numbers, at
-      first all. With p within 64..65472 the middle is low + ((high - low) * p >> 16); a one takes low..middle, a zero
-      the rest; leading bytes that low and high share are written and shifted out, low filled with 0 and high with 255.
-      At the end comes one byte, that of high; a reader supplies zeros after it.
+   Every version starts with "GMLP" and a version byte and ends with the CRC, which no byte may follow. Every release
+   from 0.3 on reads version 3 and decodes it by the same whole numbers; the last bits of matrices and curves may
+   change. Later versions are GMLP_E_NEWER to a reader, 1 and 2 GMLP_E_OLDER.
 
-   Every version starts with "GMLP" and a version byte and ends with the CRC. There is nothing after it.
+   The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is beyond 65504.
+   GMLP_WEIGHTS_F32: floats. GMLP_WEIGHTS_QUANTIZED: the step sizes of the three layers, floats above 1e-30 and up to
+   65504, then bytes of an arithmetic coder, from which number() takes a q of at most 32767 either way for each weight:
+   weight = q * its layer's step, rounded to float. (x ? a : b, >>, << and | as in C; 32 bits, products 64.)
+
+      low = 0; high = 2^32 - 1; value = the first four bytes, the first one uppermost
+      bit(model):                            a model is p = 32768 and n = 0 at first; without one p is 32768
+         middle = low + ((high - low) * min(max(p, 64), 65472) >> 16)
+         b = value <= middle ? 1 : 0
+         b ? (high = middle) : (low = middle + 1)
+         p += ((b ? 65535 : 0) - p) * 2 / (2 n + 3), the quotient cut towards 0; n = min(n + 1, 127)
+         while low >> 24 == high >> 24:  low = low << 8; high = high << 8 | 255; value = value << 8 | next byte, or 0
+         return b
+      number():                              models, new for each of the three layers: ones[15], upper[16], lower[16][2]
+         k = 0; while k < 15 and bit(ones[k]):  k += 1
+         v = 1
+         if k > 0:  v = 2 v + bit(upper[k])
+         if k > 1:  v = 2 v + bit(lower[k][v & 1])
+         k - 2 times, if k > 2:  v = 2 v + bit()
+         return v == 1 ? 0 : bit() ? 1 - v : v - 1
+      After the last weight the uppermost byte of value is the last one before the CRC. A writer knows b instead of
+      value; where bytes are shifted out it writes high >> 24, and at the end, once more, high >> 24.
+
+   A decoder. This and the layout are enough to write one, such as a compute shader. "float": each operation is rounded
+   to single precision, fma(a, b, c) = a b + c once. All else is double, sums run in the order of their indices, and
+   then the network's outputs o are the library's to the bit. In other precision, or with another sine, some of the
+   whole numbers below change by one: trained networks then give light that is 2e-5 of white off at most (measured with
+   an exact sine). Colours (matrices, curves) have no bits to keep: the library's floats are within 2e-6.
+
+   Pixel (x, y) of the file, with codes c[0..2]:
+      v = linear light of c / 255 by base_space's curve (NONE: sRGB), by gmlp_space_matrix in wide_space's primaries
+      method NONE, or mask SATURATED and gmlp_is_saturated(c, margin) is 0:  the pixel is v. Else:
+      map_mean = 0, map_range = input_mean = input_range = 1/2 with RESIDUAL, else the blob's;  e = 1/64
+      s = RESIDUAL ? v : PQ(min(max(v, 0), signal_max) / signal_max)           PQ(t): ST 2084's code of 10000 t cd/m2
+   Inputs m, each rounded to float and then held within -4..4:
+      m[0] = at(row + row_step * (transpose ? x : y), height);  m[1] = at(col + col_step * (transpose ? y : x), width)
+         at(i, n) = n > 1 ? 2 i / (n - 1) - 1 : -1            width and height: of the picture trained on
+      m[2..4] = code(c), or with GMLP_INPUT_WIDE (s - input_mean) / input_range in float
+         code(q) = CODES ? 2 (q / 255) - 1 : q / 255 - 1/2    CODES: GMLP_INPUT_CODES
+      m[5..7], m[8..10] = code(mean of each channel over the columns x - r .. x + r and rows y - r .. y + r of the base,
+         to the nearest whole number), r being the first and the second radius; a column or row beyond the picture is
+         its outermost one
+   Features, in float, for k below the input's frequencies: sine(fma(2^k, m, 0)), sine(fma(2^k, m, 1/2)), in this order
+      sine(a) = sin(pi a):  n = a to the nearest whole number, halves to the even one;  r = a - n;  t = r r
+         q = fma(fma(fma(fma(0.077220127, t, -0.59804517), t, 2.55003142), t, -5.16770697), t, 3.1415925) r
+         return n odd ? -q : q
+      part(i, m, z)[j]:  p = z[j];  for each feature f of input i at m, in turn, w being its row of W1:
+         p = fma(f, w[j], p)
+   The network, with W3 = W3 * map_range in float and b3 = b3 * map_range + map_mean in double, rounded to float:
+      GMLP_SINE, GMLP_INPUT_WIDE, or rounding errors too large (below): in float, every sum by fma from its bias on
+         z1 = b1 + all features W1;  z2 = b2 + a(z1) W2;  o = b3 + a(z2) W3
+         a(z) = max(z, 0), or with GMLP_SINE sine(z * 0.318309886, held within -1048576..1048576)
+      else in whole numbers; those in capitals are made once for a blob, see below. h1, Q2 and Q3 have 16 bits, sums 32:
+         I = radius[1] ? 11 : radius[0] ? 8 : 5;  iy = transpose ? 1 : 0 and ix = 1 - iy: the inputs y and x lead to
+         h1[j] = max(0, N(iy, b1) + N(ix, 0) + N(2, 0) + N(3, 0) + ... N(I - 1, 0))
+            N(i, z) = near(part(i, m[i], z)[j] * G1[j], 32767)
+         h2[j] = max(0, (B2[j] + sum over k of Q2[k][j] * h1[k]) >> 16)          >> rounds down
+         o[c] = fma(t, S[c], b3[c]) in float, t = sum over k of Q3[k][c] * h2[k], rounded to float
+   The pixel is then
+      RESIDUAL:  min(max(v + o, 0), 1)
+      HDR:       v' = signal_max * inverse PQ(min(max(h, 0), 1)), linear 1.0 being white_nits cd/m2, from
+                    DIFFERENCE: h = s + o;  GAIN: (s + e) o - e;  GAMMA: min(s + e, 1 - e)^o - e;  DIRECT: o
+                 and with less headroom, w = headroom / log2(content_max) < 1, from u = min(max(v, 0), signal_max):
+                    (u + e) ((v' + e) / (u + e))^w - e
+   How the whole numbers are made:
+      near(v, most) = v to the nearest whole number, halves away from 0, held within -most..most
+      factor(lo, hi, room, w):  A = max(hi, -lo);  return A > 1e-30 ? min(room / A, 32767 / w) : 0     w = 0: room / A
+      Layer 1, neuron j:
+         lo = hi = b1[j]
+         inputs 0 and 1, each sine's weight a in W1 and its cosine's b:
+            t = max(|a|, |b|) + min(|a|, |b|) / 2;  lo -= t;  hi += t
+         inputs 2 .. I - 1:  lo += least, hi += greatest of part(i, code(q), 0)[j] for q = 0..255
+         G1[j] = factor(lo, hi, 32759, 0);  e1[j] = (I + 1) / 2;  hi1[j] = hi
+      layer(w, bias, hi, g, e), of vectors over k, with R = 2^31 - 1 - 2^23:
+         lo' = hi' = bias;  for each k:  t = w max(hi, 0);  lo' += min(t, 0);  hi' += max(t, 0)
+         u = g > 0 ? w / g : 0, for each k
+         g' = factor(lo', hi', R, greatest |u|);  reach = max(hi', -lo') g'
+         Q = near(u g', 32767), for each k
+         e' = (sum over k of |Q| max(0, e + min(hi g, 0)) + |u g' - Q| max(0, hi g)) + 1
+         if reach + e' > 2^31 - 1 - 2^16:  t = R / (reach + e');  g' *= t;  reach *= t;  Q and e' again with that g'
+      Layer 2, neuron j:   layer(W2[.][j], b2[j], hi1, G1, e1);  Q2[.][j] = Q;  B2[j] = near(b2[j] g', R) + 32768
+                           hi2[j] = hi';  g2[j] = g' / 65536;  e2[j] = e' / 65536 + 1/2
+      Layer 3, channel c:  layer(W3[.][c], 0, hi2, g2, e2);  Q3[.][c] = Q;  S[c] = g' > 1e-30 ? float(1 / g') : 0
+                           rounding errors are too large if, for some c, reach > 0 and e' > reach / 32
 */
 
-/* Bytes that gmlp_blob_write needs; 0 if the net is not valid or its weights are not what its coding holds. */
+/* Bytes of the net's blob; 0 if gmlp_blob_write would refuse the net. */
 GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
-/* Writes the blob; *size gets its length. GMLP_E_BUFFER if capacity is too small. */
+
+/* Writes the net's blob into bytes, which holds capacity; *size gets its length. GMLP_E_BUFFER: it is longer than
+   capacity; *size then is the length it needs, and bytes, which may be NULL, is as before. GMLP_E_ARGUMENT: the net is
+   not one that a blob can hold (a field out of its range, no weights, a weight that weight_format cannot represent);
+   *size is 0. */
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
-/* Reads a blob from untrusted bytes. On success the net owns its weights; on failure it is zeroed
-   and err, if given, says what and where. */
+
+/* Reads a blob from untrusted bytes into net. What net held before is overwritten, not freed. On success net owns its
+   weights: gmlp_net_free. On failure it is zeroed, and err, if given, says what and where. */
 GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net,
                                     gmlp_error *err);
 
-/* The signature of a base picture: feed its rows (GMLP_U8, 3 or 4 channels) in any order and any
-   portions, each row once, then finish. It recognises the picture after lossless rewriting,
-   another decoder's rounding, and recompression at quality 90 or better (the latter not below about
-   40 pixels a side); not after a crop, a resize or a turn. 8x8 cells of mean luma; a picture of fewer
-   than 8 columns or rows leaves cells empty, which are 0. */
+/* What a blob is, from untrusted bytes and without memory: all that gmlp_blob_read checks but the weights, and of these
+   the checksum. On failure out is zeroed. */
+typedef struct gmlp_blob_desc {
+    int version;                      /* of the format */
+    int method;                       /* gmlp_method */
+    int wide_space, base_space;       /* gmlp_space */
+    int hidden_width;                 /* neurons in each hidden layer; 0: no network */
+    uint32_t width, height;           /* of the picture trained on */
+    uint32_t base_width, base_height; /* of the picture in the file */
+    uint32_t halo;                    /* gmlp_net_halo */
+    size_t weights;                   /* how many */
+    size_t size;                      /* of the blob */
+    size_t decoder_bytes;             /* gmlp_decoder_size for GMLP_F16 and the original's space */
+} gmlp_blob_desc;
+GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_desc *out, gmlp_error *err);
+
+/* The signature of a base: the mean luma, (54 red + 183 green + 19 blue) / 256 in codes, in each of 8 x 8 cells. A
+   pixel (x, y) counts in cell (8 x / width, 8 y / height); a cell that no pixel falls into (a picture of fewer than 8
+   columns or rows has such) is 0. Two signatures match if no cell differs by more than 4, nor all together by more than
+   80. So the same picture is recognised after lossless rewriting, another decoder's rounding and recompression
+   at quality 90 or better (from about 40 pixels a side on), and not after a crop, a resize or a turn.
+      gmlp_signature_begin    for a picture of that size
+      gmlp_signature_rows     some whole rows of it (GMLP_U8, 3 or 4 channels, as wide as the picture), the first of
+                              them being row y; each row of the picture once, in any order and any number at a time
+      gmlp_signature_finish   the means of the rows so far
+   Another view or size is GMLP_E_ARGUMENT, and changes nothing. */
 typedef struct gmlp_signature {
     uint32_t width, height;
     uint64_t sum[GMLP_SIGNATURE_SIZE];
     uint64_t count[GMLP_SIGNATURE_SIZE];
+    const struct gmlp__kernels *kernels; /* gmlp_signature_begin's choice */
 } gmlp_signature;
-GMLP_DEF void gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height);
-GMLP_DEF void gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y);
-GMLP_DEF void gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SIGNATURE_SIZE]);
+GMLP_DEF gmlp_result gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height);
+GMLP_DEF gmlp_result gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y);
+GMLP_DEF gmlp_result gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SIGNATURE_SIZE]);
 /* 1 if the two signatures are of the same picture. */
 GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const uint8_t b[GMLP_SIGNATURE_SIZE]);
-/* 1 if net belongs to these pixels: size and signature. A net of GMLP_METHOD_NONE belongs to all. */
+/* 1 if net belongs to the picture: its base_width and base_height are the picture's, and the signatures match. A net of
+   GMLP_METHOD_NONE holds nothing that is of one picture: it matches all, of any size. */
 GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s);
+
 /* The same for a whole base in memory (GMLP_U8): GMLP_OK; GMLP_E_MISMATCH if it is not of the net's base_width and
-   base_height; GMLP_E_OTHER_PICTURE if it is, but its signature differs; GMLP_E_ARGUMENT for a view that is none. Looks
-   at every pixel once. Before decoding what a stranger sent, ask this. */
+   base_height; GMLP_E_OTHER_PICTURE if it is, but its signature differs; GMLP_E_ARGUMENT for a view that is none. Reads
+   every pixel once, as fast as memory gives them. Before decoding what a stranger sent, ask this. */
 GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base);
 
 /* ---------------------------------------------------------------------------------------
    >>decode: base picture + network -> wide gamut or HDR
 
-   Places are columns x and rows y of the picture in the file, counted from its upper left pixel, which is (0, 0). A call
-   gets two views and the place of the first pixel of each. base has the file's pixels: the whole picture or a part of
-   it; out gets the decoded ones. Around each pixel of out the network reads base as far as its *halo*: so many pixels
-   to every side. Where the picture itself ends, its outermost pixels stand for those beyond. A base that lacks a pixel
-   of the picture which the network would read is refused (GMLP_E_HALO). So any part decodes to the same bytes as the
-   same pixels of the whole.
+   Places are columns x and rows y of the picture in the file, counted from its upper left pixel, which is (0, 0). A
+   call gets two views and the place of the first pixel of each. base has the file's pixels: the whole picture or a part
+   of it; out gets the decoded ones. Around each pixel of out the network reads base as far as its *halo*: so many
+   pixels to every side. Where the picture itself ends, its outermost pixels stand for those beyond. A base that lacks a
+   pixel of the picture which the network would read is refused (GMLP_E_HALO). So any part decodes to the same bytes as
+   the same pixels of the whole.
 
    Pixels that are not for the network (GMLP_MASK_SATURATED) are converted from the base's space, exactly. A network of
    ReLU layers with code inputs is evaluated in 16-bit whole numbers, which costs 0.002 dB at most (1e-4 of full light,
    in pictures), unless its weights could let roundings add up to more than a 32nd of its range; all others in float.
 
-   Nothing here can tell whether base shows the picture that the network belongs to: gmlp_net_check does, and the streams
-   below.
+   Nothing here can tell whether base shows the picture that the network belongs to: gmlp_net_check does, and the
+   streams below.
 */
 
 /* The halo of a net: 0..GMLP_MAX_RADIUS pixels. */
@@ -869,12 +976,12 @@ typedef struct gmlp_decode_opts {
 /* Decodes into out: a rectangle of the picture, as large as out. base: GMLP_U8, in the net's base_space, interleaved.
    out: any type; its space says what to write, GMLP_SPACE_NONE the net's wide_space. The views must not overlap. opts
    NULL: base is the whole picture, out begins at (0, 0). The views are checked before anything is built or written:
-   GMLP_E_MISMATCH    opts is NULL, and base is not of the net's base_width and base_height
-   GMLP_E_BASE_VIEW   base reaches outside the picture
-   GMLP_E_OUT_VIEW    out reaches outside base
-   GMLP_E_HALO        base lacks pixels around out
-   On these, on GMLP_E_ARGUMENT and on GMLP_E_MEMORY out is as it was. With opts->threads there are up to 64 jobs of some
-   rows each, otherwise all is done on the caller's thread. To decode many parts, make a decoder. */
+      GMLP_E_MISMATCH    opts is NULL, and base is not of the net's base_width and base_height
+      GMLP_E_BASE_VIEW   base reaches outside the picture
+      GMLP_E_OUT_VIEW    out reaches outside base
+      GMLP_E_HALO        base lacks pixels around out
+   On these, on GMLP_E_ARGUMENT and on GMLP_E_MEMORY out is as it was. With opts->threads there are up to 64 jobs of
+   some rows each, otherwise all is done on the caller's thread. To decode many parts, make a decoder. */
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_decode_opts *opts);
 
@@ -886,8 +993,8 @@ typedef struct gmlp_decoder gmlp_decoder;
 GMLP_DEF gmlp_result gmlp_decoder_size(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
                                        size_t *bytes);
 /* Makes one in memory of the caller's, which takes those bytes, at any address; it is the caller's to release when the
-   decoder is no longer used, and gmlp_decoder_free does nothing. GMLP_E_BUFFER if size is too small. On failure *decoder
-   is NULL. */
+   decoder is no longer used, and gmlp_decoder_free does nothing. GMLP_E_BUFFER if size is too small. On failure
+   *decoder is NULL. */
 GMLP_DEF gmlp_result gmlp_decoder_init(void *memory, size_t size, const gmlp_net *net, int type, int space,
                                        const gmlp_decoder_opts *opts, gmlp_decoder **decoder);
 /* Makes one in one allocation of opts->alloc; gmlp_decoder_free releases it. On failure *decoder is NULL. */
@@ -910,8 +1017,9 @@ GMLP_DEF void gmlp_decoder_info(const gmlp_decoder *decoder, gmlp_decoder_desc *
 GMLP_DEF size_t gmlp_decoder_scratch_size(const gmlp_decoder *decoder, uint32_t width);
 
 /* Decodes a rectangle as gmlp_decode does, on the caller's thread, out->type being the decoder's; the views' spaces are
-   ignored. scratch: gmlp_decoder_scratch_size(decoder, out->width) bytes at any address, used by this call alone; then nothing is allocated.
-   NULL: they come from the decoder's allocator, and the result can be GMLP_E_MEMORY. Uses at most 16 KB of stack. */
+   ignored. scratch: gmlp_decoder_scratch_size(decoder, out->width) bytes at any address, used by this call alone; then
+   nothing is allocated. NULL: they come from the decoder's allocator, and the result can be GMLP_E_MEMORY. Uses at most
+   16 KB of stack. */
 GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
                                        uint32_t base_y, const gmlp_image *out, uint32_t x, uint32_t y, void *scratch);
 
@@ -925,14 +1033,15 @@ typedef struct gmlp_span {
    GMLP_E_CANCELLED. */
 typedef int (*gmlp_sink)(void *user, const gmlp_span *span);
 
-/* Decodes the rectangle (x, y, width, height) into calls of sink, while its numbers are in the cache: for formats that the
-   library does not write, histograms, mip levels. The decoder's type must be GMLP_F32. All else as gmlp_decoder_rows. */
+/* Decodes the rectangle (x, y, width, height) into calls of sink, while its numbers are in the cache: for formats that
+   the library does not write, histograms, mip levels. The decoder's type must be GMLP_F32. All else as
+   gmlp_decoder_rows. */
 GMLP_DEF gmlp_result gmlp_decoder_sink(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
                                        uint32_t base_y, uint32_t x, uint32_t y, uint32_t width, uint32_t height,
                                        gmlp_sink sink, void *user, void *scratch);
 
-/* A stream: rows of base in, from the top down, as a PNG or JPEG reader gives them; decoded rows out, halo rows later. It
-   holds the rows that the network still reads, and finds the base's signature.
+/* A stream: rows of base in, from the top down, as a PNG or JPEG reader gives them; decoded rows out, halo rows later.
+   It holds the rows that the network still reads, and finds the base's signature.
 
       for (y = 0; y < height; y += n) {
           gmlp_stream_put(stream, &rows);                    // n rows of base
@@ -951,8 +1060,8 @@ typedef struct gmlp_stream_opts {
     gmlp_alloc alloc;        /* of the one allocation */
 } gmlp_stream_opts;
 
-/* decoder must outlive the stream. The whole width of base goes in, the decoder's columns come out. opts may be NULL. On
-   failure *stream is NULL. */
+/* decoder must outlive the stream. The whole width of base goes in, the decoder's columns come out. opts may be NULL.
+   On failure *stream is NULL. */
 GMLP_DEF gmlp_result gmlp_stream_create(const gmlp_decoder *decoder, const gmlp_stream_opts *opts,
                                         gmlp_stream **stream);
 GMLP_DEF void gmlp_stream_free(gmlp_stream *stream); /* NULL is fine */
@@ -961,25 +1070,27 @@ GMLP_DEF void gmlp_stream_free(gmlp_stream *stream); /* NULL is fine */
    copied. GMLP_E_BUFFER if there is no room for all of them, GMLP_E_BASE_VIEW if the picture ends before: then none is
    taken. */
 GMLP_DEF gmlp_result gmlp_stream_put(gmlp_stream *stream, const gmlp_image *rows);
-/* The same without the copy: *rows becomes a view of the stream's memory for up to rows->height (before the call) of the
-   next rows, 0 if there is no room; after the caller has filled them, gmlp_stream_filled takes the first n of them. */
+/* The same without the copy: *rows becomes a view of the stream's memory for up to rows->height (before the call) of
+   the next rows, 0 if there is no room; after the caller has filled them, gmlp_stream_filled takes the first n of them.
+   */
 GMLP_DEF gmlp_result gmlp_stream_space(const gmlp_stream *stream, gmlp_image *rows);
 GMLP_DEF gmlp_result gmlp_stream_filled(gmlp_stream *stream, uint32_t n);
 
 /* How many rows can be taken. */
 GMLP_DEF uint32_t gmlp_stream_ready(const gmlp_stream *stream);
-/* Decodes the next rows, as many as out->height, up to those ready (GMLP_E_OUT_VIEW if fewer are); out is as wide as the
-   decoder's columns. */
+/* Decodes the next rows, as many as out->height, up to those ready (GMLP_E_OUT_VIEW if fewer are); out is as wide as
+   the decoder's columns. */
 GMLP_DEF gmlp_result gmlp_stream_take(gmlp_stream *stream, const gmlp_image *out);
 
-/* For several threads: gmlp_stream_rows decodes rows y and on, any that are ready, and leaves them ready. It may run on
-   many threads, also while another one fills what gmlp_stream_space gave. gmlp_stream_drop gives back the memory of the
-   next n rows, which nobody decodes any more. scratch: as for gmlp_decoder_rows. */
+/* For several threads, all other calls being locked by the caller: gmlp_stream_rows decodes rows y and on without
+   taking them. It may run on many threads at once, also while another one fills what gmlp_stream_space gave. That those
+   rows are ready is the caller's word: it is not looked at. gmlp_stream_drop takes the next n rows without decoding
+   them. scratch: as for gmlp_decoder_rows. */
 GMLP_DEF gmlp_result gmlp_stream_rows(const gmlp_stream *stream, uint32_t y, const gmlp_image *out, void *scratch);
 GMLP_DEF gmlp_result gmlp_stream_drop(gmlp_stream *stream, uint32_t n);
 
-/* When all rows have been put: GMLP_OK if base was the picture that the network belongs to, GMLP_E_OTHER_PICTURE if not.
-   GMLP_E_TRUNCATED before. */
+/* When all rows have been put: GMLP_OK if base was the picture that the network belongs to, GMLP_E_OTHER_PICTURE if
+   not. GMLP_E_TRUNCATED before. */
 GMLP_DEF gmlp_result gmlp_stream_check(const gmlp_stream *stream);
 
 /* ---------------------------------------------------------------------------------------
@@ -1192,7 +1303,7 @@ GMLP_DEF const char *gmlp_result_string(gmlp_result result) {
 }
 
 GMLP_DEF int gmlp_version(void) {
-    return GMLP_VERSION_MAJOR * 10000 + GMLP_VERSION_MINOR * 100 + GMLP_VERSION_PATCH;
+    return GMLP_VERSION;
 }
 
 /* Bytes of a sample; 0: the type has none. */
@@ -1602,6 +1713,8 @@ typedef struct gmlp__kernels {
     void (*finish)(const gmlp__fixed *f, const int32_t *h, size_t n, float *const out[3]);
     /* sum[i] += in[i] - out[i]; out may be NULL */
     void (*add_codes)(uint16_t *sum, const unsigned char *in, const unsigned char *out, size_t n);
+    /* 54 red + 183 green + 19 blue (gmlp__luma), summed over n <= 8192 pixels of 3 or 4 channels */
+    uint32_t (*sum_codes)(const unsigned char *codes, int channels, size_t n);
     /* halves of n words, n a multiple of 16: ((x + half) * factor >> 16) * last >> 16, without signs */
     void (*divide)(int32_t *x, uint32_t half, uint32_t factor, uint32_t last, size_t n);
     /* x = sin x, and c = cos x unless it is NULL; n a multiple of 16 */
@@ -1634,6 +1747,16 @@ static const float gmlp__frequency[2 * GMLP_MAX_FREQUENCIES] = {
 static const float gmlp__phase[2 * GMLP_MAX_FREQUENCIES] = {
     0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f,
     0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f, 0.0f, 0.5f};
+
+/* BT.709 luma in 256ths, for 16 pixels of 3 and of 4 channels. */
+#define GMLP__LUMA_RGB 54, 183, 19, 54, 183, 19, 54, 183, 19, 54, 183, 19
+#define GMLP__LUMA_RGBA 54, 183, 19, 0, 54, 183, 19, 0, 54, 183, 19, 0, 54, 183, 19, 0
+static const int16_t gmlp__luma[2][64] = {
+    {GMLP__LUMA_RGB, GMLP__LUMA_RGB, GMLP__LUMA_RGB, GMLP__LUMA_RGB},
+    {GMLP__LUMA_RGBA, GMLP__LUMA_RGBA, GMLP__LUMA_RGBA, GMLP__LUMA_RGBA}
+};
+#undef GMLP__LUMA_RGB
+#undef GMLP__LUMA_RGBA
 
 #define GMLP__PASS GMLP__PASS_SCALAR
 #define GMLP__PASS_SCALAR 1
@@ -2690,7 +2813,7 @@ typedef struct gmlp__conversion {
     gmlp__storer storer;
     float matrix[9];
     int mixes;                  /* there is a matrix to apply */
-    int near;                   /* a curve that recode takes */
+    int recodes;                /* the curve is one that recode takes */
     const float *shares;        /* 8-bit codes: [3][256][4], of each byte in the three lights; NULL for others */
 } gmlp__conversion;
 
@@ -2730,7 +2853,7 @@ static void gmlp__conversion_init(gmlp__conversion *v, int from_type, int from_s
                 shares[(c * 256 + i) * 4 + j] = (float)(part * (double)v->loader.table[i]);
             }
     v->shares = shares;
-    v->near = to_type == GMLP_U16 && !v->loader.system_gamma && gmlp__curve_near(v->storer.curve);
+    v->recodes = to_type == GMLP_U16 && !v->loader.system_gamma && gmlp__curve_near(v->storer.curve);
 }
 
 /* Interleaved 8-bit codes to packed 16-bit ones of three channels. */
@@ -2755,7 +2878,7 @@ static void gmlp__convert_row(const gmlp__conversion *v, const unsigned char *fr
     const int alpha = v->storer.channels == 4 && l->channels == 4 && v->storer.alpha == GMLP_ALPHA_SOURCE;
     float r[3 * GMLP__PORTION], a[GMLP__PORTION], *const g = r + GMLP__PORTION, *const b = r + 2 * GMLP__PORTION;
     size_t i, count;
-    if (v->near && v->storer.channels == 3 && !from_plane && !to_plane) {
+    if (v->recodes && v->storer.channels == 3 && !from_plane && !to_plane) {
         gmlp__recode(v, from, to, n);
         return;
     }
@@ -3791,27 +3914,19 @@ static float gmlp__itself(float s, float h) {
     return h;
 }
 
-static const gmlp__family gmlp__hdr = {1u << GMLP_SRGB | 1u << GMLP_P3 | 1u << GMLP_REC709,
-                                       0,
-                                       GMLP__NUMBERS,
-                                       NULL,
-                                       {{GMLP_METHOD_DIFFERENCE, GMLP_INPUT_HALF, GMLP_MASK_ALL, GMLP_BIAS_ALL},
-                                        {GMLP_METHOD_GAMMA, GMLP_INPUT_WIDE, GMLP_MASK_ALL, GMLP_BIAS_ALL}},
-                                       1e-2,
-                                       3e-2,
-                                       {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-                                        {1000, 65536, 0, 1, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
-                                        {300, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-                                        {2500, 2048, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-                                        {4000, 1024, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}},
-                                       gmlp__hdr_options,
-                                       gmlp__hdr_check,
-                                       gmlp__hdr_choose,
-                                       gmlp__hdr_open,
-                                       gmlp__hdr_direct,
-                                       gmlp__hdr_base,
-                                       gmlp__hdr_signals,
-                                       gmlp__hdr_light};
+static const gmlp__family gmlp__hdr = {
+    1u << GMLP_SRGB | 1u << GMLP_P3 | 1u << GMLP_REC709, 0, GMLP__NUMBERS, NULL,
+    {{GMLP_METHOD_DIFFERENCE, GMLP_INPUT_HALF, GMLP_MASK_ALL, GMLP_BIAS_ALL},
+     {GMLP_METHOD_GAMMA, GMLP_INPUT_WIDE, GMLP_MASK_ALL, GMLP_BIAS_ALL}},
+    1e-2, 3e-2,
+    {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+     {1000, 65536, 0, 1, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
+     {300, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+     {2500, 2048, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+     {4000, 1024, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}},
+    gmlp__hdr_options, gmlp__hdr_check, gmlp__hdr_choose, gmlp__hdr_open, gmlp__hdr_direct, gmlp__hdr_base,
+    gmlp__hdr_signals, gmlp__hdr_light
+};
 
 /* A row a gmlp_method. */
 static const gmlp__method gmlp__methods[] = {
@@ -5409,8 +5524,10 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
     uint8_t *p = (uint8_t *)bytes;
     gmlp_net copy;
     int i;
-    if (!need || !bytes || !size) return GMLP_E_ARGUMENT;
+    if (size) *size = need;
+    if (!need || !size) return GMLP_E_ARGUMENT;
     if (capacity < need) return GMLP_E_BUFFER;
+    if (!bytes) return GMLP_E_ARGUMENT;
     memset(p, 0, need);
     memcpy(p, "GMLP", 4);
     p[4] = GMLP__BLOB_VERSION;
@@ -5446,7 +5563,6 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
     }
     gmlp__put_le((uint8_t *)bytes + need - GMLP__BLOB_CRC,
                  gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
-    *size = need;
     return GMLP_OK;
 }
 
@@ -5484,69 +5600,107 @@ static gmlp_result gmlp__weights_read(gmlp_net *net, const uint8_t *p, size_t si
     return GMLP_OK;
 }
 
-GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net,
-                                    gmlp_error *err) {
+/* All of a blob but its weights: the fields in n, the bytes before the weights and those before the checksum. */
+static gmlp_result gmlp__blob_open(const void *bytes, size_t size, gmlp_net *n, size_t *before, size_t *need,
+                                   gmlp_error *err) {
     const uint8_t *p = (const uint8_t *)bytes;
     const gmlp__method *method;
     gmlp_result result;
+    uint32_t version;
     gmlp__rd r;
-    gmlp_net n;
-    size_t need = GMLP__BLOB_HEAD, before = 0, count;
-    gmlp__fp_state fp;
     int i;
-    if (net) memset(net, 0, sizeof *net);
-    if (!bytes || !net) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no net given");
-    memset(&n, 0, sizeof n);
+    memset(n, 0, sizeof *n);
+    *before = *need = GMLP__BLOB_HEAD;
     r.p = p;
     r.left = size;
     r.failed = 0;
     if (memcmp(p, "GMLP", size < 4 ? size : 4)) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is not a GamutMLP blob");
     gmlp__rd_le(&r, 4);
-    if (gmlp__rd_le(&r, 1) != GMLP__BLOB_VERSION && !r.failed)
-        return gmlp__fail(err, GMLP_E_VERSION, 4, "the blob is of an unknown version");
-    n.method = (int)gmlp__rd_le(&r, 1);
-    method = gmlp__method_of(n.method);
-    n.wide_space = (int)gmlp__rd_le(&r, 1);
-    n.base_space = (int)gmlp__rd_le(&r, 1);
-    n.adaptation = (int)gmlp__rd_le(&r, 1);
-    n.coords.transpose = (int)gmlp__rd_le(&r, 1);
-    n.width = gmlp__rd_le(&r, 2);
-    n.height = gmlp__rd_le(&r, 2);
-    n.base_width = gmlp__rd_le(&r, 2);
-    n.base_height = gmlp__rd_le(&r, 2);
-    n.coords.col = gmlp__rd_float(&r);
-    n.coords.col_step = gmlp__rd_float(&r);
-    n.coords.row = gmlp__rd_float(&r);
-    n.coords.row_step = gmlp__rd_float(&r);
-    if (n.method != GMLP_METHOD_NONE) {
-        n.inputs = (int)gmlp__rd_le(&r, 1);
-        n.mask = (int)gmlp__rd_le(&r, 1);
-        n.clip_margin = (int)gmlp__rd_le(&r, 1);
-        n.weight_format = (int)gmlp__rd_le(&r, 1);
-        n.mlp.activation = (int)gmlp__rd_le(&r, 1);
-        n.mlp.bias = (int)gmlp__rd_le(&r, 1);
-        n.mlp.width = (int)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP_INPUTS; i++) n.mlp.frequencies[i] = (uint8_t)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP_WINDOWS; i++) n.radius[i] = (uint8_t)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n.signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
-        for (i = 0; method && i < method->family->numbers; i++) *gmlp__number(&n, i) = gmlp__rd_float(&r);
-        for (i = 0; i < 3 && n.weight_format == GMLP_WEIGHTS_QUANTIZED; i++) n.step_size[i] = gmlp__rd_float(&r);
+    version = gmlp__rd_le(&r, 1);
+    if (version > GMLP__BLOB_VERSION)
+        return gmlp__fail(err, GMLP_E_NEWER, 4, "the blob is of a newer version of the format");
+    if (version < GMLP__BLOB_VERSION && !r.failed)
+        return gmlp__fail(err, GMLP_E_OLDER, 4, "the blob is of a version of the format from before 0.3");
+    n->method = (int)gmlp__rd_le(&r, 1);
+    method = gmlp__method_of(n->method);
+    n->wide_space = (int)gmlp__rd_le(&r, 1);
+    n->base_space = (int)gmlp__rd_le(&r, 1);
+    n->adaptation = (int)gmlp__rd_le(&r, 1);
+    n->coords.transpose = (int)gmlp__rd_le(&r, 1);
+    n->width = gmlp__rd_le(&r, 2);
+    n->height = gmlp__rd_le(&r, 2);
+    n->base_width = gmlp__rd_le(&r, 2);
+    n->base_height = gmlp__rd_le(&r, 2);
+    n->coords.col = gmlp__rd_float(&r);
+    n->coords.col_step = gmlp__rd_float(&r);
+    n->coords.row = gmlp__rd_float(&r);
+    n->coords.row_step = gmlp__rd_float(&r);
+    if (n->method != GMLP_METHOD_NONE) {
+        n->inputs = (int)gmlp__rd_le(&r, 1);
+        n->mask = (int)gmlp__rd_le(&r, 1);
+        n->clip_margin = (int)gmlp__rd_le(&r, 1);
+        n->weight_format = (int)gmlp__rd_le(&r, 1);
+        n->mlp.activation = (int)gmlp__rd_le(&r, 1);
+        n->mlp.bias = (int)gmlp__rd_le(&r, 1);
+        n->mlp.width = (int)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP_INPUTS; i++) n->mlp.frequencies[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP_WINDOWS; i++) n->radius[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n->signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        for (i = 0; method && i < method->family->numbers; i++) *gmlp__number(n, i) = gmlp__rd_float(&r);
+        for (i = 0; i < 3 && n->weight_format == GMLP_WEIGHTS_QUANTIZED; i++) n->step_size[i] = gmlp__rd_float(&r);
     }
     if (r.failed) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends within its header");
-    result = gmlp__net_check(&n, err);
+    result = gmlp__net_check(n, err);
     if (result != GMLP_OK) return result;
-    if (n.method != GMLP_METHOD_NONE) { /* coded weights reach to the checksum, whatever their number */
-        before = gmlp__blob_before(&n);
-        need = before + (n.weight_format == GMLP_WEIGHTS_QUANTIZED ? 13 : gmlp__weights_size(&n));
-        if (n.weight_format == GMLP_WEIGHTS_QUANTIZED && size > need + GMLP__BLOB_CRC) need = size - GMLP__BLOB_CRC;
+    if (n->method != GMLP_METHOD_NONE) { /* coded weights reach to the checksum, whatever their number */
+        *before = gmlp__blob_before(n);
+        *need = *before + (n->weight_format == GMLP_WEIGHTS_QUANTIZED ? 13 : gmlp__weights_size(n));
+        if (n->weight_format == GMLP_WEIGHTS_QUANTIZED && size > *need + GMLP__BLOB_CRC) *need = size - GMLP__BLOB_CRC;
     }
-    if (size < need + GMLP__BLOB_CRC) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends too early");
-    if (size > need + GMLP__BLOB_CRC)
-        return gmlp__fail(err, GMLP_E_FORMAT, need + GMLP__BLOB_CRC, "there are bytes after the checksum");
-    r.p = p + need;
+    if (size < *need + GMLP__BLOB_CRC) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends too early");
+    if (size > *need + GMLP__BLOB_CRC)
+        return gmlp__fail(err, GMLP_E_FORMAT, *need + GMLP__BLOB_CRC, "there are bytes after the checksum");
+    r.p = p + *need;
     r.left = GMLP__BLOB_CRC;
-    if (gmlp__rd_le(&r, GMLP__BLOB_CRC) != gmlp__crc32(0, p, need))
-        return gmlp__fail(err, GMLP_E_CORRUPT, need, "the blob's checksum does not match");
+    if (gmlp__rd_le(&r, GMLP__BLOB_CRC) != gmlp__crc32(0, p, *need))
+        return gmlp__fail(err, GMLP_E_CORRUPT, *need, "the blob's checksum does not match");
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_desc *out, gmlp_error *err) {
+    size_t before, need;
+    gmlp_result result;
+    gmlp_net n;
+    if (out) memset(out, 0, sizeof *out);
+    if (!bytes || !out) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no description given");
+    result = gmlp__blob_open(bytes, size, &n, &before, &need, err);
+    if (result != GMLP_OK) return result;
+    out->version = GMLP__BLOB_VERSION;
+    out->method = n.method;
+    out->wide_space = n.wide_space;
+    out->base_space = n.base_space;
+    out->hidden_width = n.mlp.width;
+    out->width = n.width;
+    out->height = n.height;
+    out->base_width = n.base_width;
+    out->base_height = n.base_height;
+    out->halo = gmlp_net_halo(&n);
+    out->weights = n.method == GMLP_METHOD_NONE ? 0 : gmlp_mlp_weights(&n.mlp);
+    out->size = size;
+    gmlp_decoder_size(&n, GMLP_F16, n.wide_space, NULL, &out->decoder_bytes);
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net,
+                                    gmlp_error *err) {
+    size_t before, need, count;
+    gmlp_result result;
+    gmlp__fp_state fp;
+    gmlp_net n;
+    if (net) memset(net, 0, sizeof *net);
+    if (!bytes || !net) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no net given");
+    result = gmlp__blob_open(bytes, size, &n, &before, &need, err);
+    if (result != GMLP_OK) return result;
     if (alloc) n.alloc = *alloc;
     if (n.method != GMLP_METHOD_NONE) {
         count = gmlp_mlp_weights(&n.mlp);
@@ -5554,7 +5708,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
         if (!n.weights) return gmlp__fail(err, GMLP_E_MEMORY, before, "no memory for the weights");
         memset(n.weights, 0, count * sizeof(float)); /* biases that the blob leaves out are 0 */
         fp = gmlp__fp_enter();
-        result = gmlp__weights_read(&n, p + before, need - before, err);
+        result = gmlp__weights_read(&n, (const uint8_t *)bytes + before, need - before, err);
         gmlp__fp_leave(fp);
         if (result != GMLP_OK) {
             gmlp_net_free(&n);
@@ -5566,72 +5720,46 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
 }
 
 /* Signature: mean luma of an 8x8 grid. Sums are whole numbers, so the order does not matter. */
-GMLP_DEF void gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height) {
+GMLP_DEF gmlp_result gmlp_signature_begin(gmlp_signature *s, uint32_t width, uint32_t height) {
+    if (!s) return GMLP_E_ARGUMENT;
     memset(s, 0, sizeof *s);
+    if (width - 1 >= GMLP_MAX_SIZE || height - 1 >= GMLP_MAX_SIZE) return GMLP_E_ARGUMENT;
     s->width = width;
     s->height = height;
+    s->kernels = gmlp__select(GMLP_ISA_AUTO);
+    return GMLP_OK;
 }
 
-/* 8 bytes as a number whose lowest byte is the first. */
-GMLP__INLINE uint64_t gmlp__word(const unsigned char *p) {
-    return (uint64_t)p[0] | (uint64_t)p[1] << 8 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 24 | (uint64_t)p[4] << 32 |
-           (uint64_t)p[5] << 40 | (uint64_t)p[6] << 48 | (uint64_t)p[7] << 56;
+/* Codes of a base, whatever space they are said to be in. */
+static int gmlp__codes_ok(const gmlp_image *base) {
+    return gmlp__check_pixels(base) == GMLP_OK && base->type == GMLP_U8 && !base->plane_stride;
 }
 
-/* Adds the channels of n packed pixels, a multiple of 8: 24 bytes at a time, every other byte of a word
-   into 16-bit sums of its own, which 256 turns do not fill. */
-static void gmlp__sum_packed(const uint8_t *p, size_t n, uint32_t sum[3]) {
-    const uint64_t even = 0x00ff00ff00ff00ffu;
-    size_t turns, i, j;
-    for (n /= 8; n; n -= turns) {
-        uint64_t s[6] = {0, 0, 0, 0, 0, 0}; /* of word i: even bytes in s[2 i], odd ones in s[2 i + 1] */
-        turns = n < 256 ? n : 256;
-        for (j = 0; j < turns; j++, p += 24)
-            for (i = 0; i < 3; i++) {
-                const uint64_t v = gmlp__word(p + 8 * i);
-                s[2 * i] += v & even;
-                s[2 * i + 1] += v >> 8 & even;
-            }
-        for (i = 0; i < 24; i++) sum[i % 3] += (uint32_t)(s[2 * (i / 8) + (i & 1)] >> (i % 8 / 2 * 16) & 0xffffu);
-    }
-}
-
-GMLP_DEF void gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y) {
-    const size_t channels = rows->channels == 4 ? 4 : 3, width = s->width < rows->width ? s->width : rows->width;
-    const ptrdiff_t stride = rows->stride ? rows->stride : (ptrdiff_t)(rows->width * channels);
-    const uint8_t *row = (const uint8_t *)rows->data, *p;
+GMLP_DEF gmlp_result gmlp_signature_rows(gmlp_signature *s, const gmlp_image *rows, uint32_t y) {
+    size_t channels, cell, x, end, k;
     uint32_t i;
-    size_t cell, x, end, k;
-    for (i = 0; i < rows->height && y + i < s->height; i++, row += stride)
-        for (cell = 0, x = 0; cell < 8; cell++, x = end) {
-            uint32_t sum[3] = {0, 0, 0}; /* at most 8192 pixels of 255 */
+    if (!s || !s->kernels || !gmlp__codes_ok(rows) || rows->width != s->width || y > s->height ||
+        rows->height > s->height - y)
+        return GMLP_E_ARGUMENT;
+    channels = rows->channels == 4 ? 4 : 3;
+    for (i = 0; i < rows->height; i++) {
+        const uint8_t *row = gmlp__row(rows, i);
+        for (cell = 0, x = 0; cell < 8; cell++, x = end) { /* at most 8192 pixels */
             end = ((cell + 1) * s->width + 7) / 8;
-            if (end > width) end = width;
-            if (x >= end) continue;
-            p = row + x * channels;
-            k = x;
-            if (channels == 3) {
-                const size_t whole = (end - x) & ~(size_t)7;
-                gmlp__sum_packed(p, whole, sum);
-                p += 3 * whole;
-                k += whole;
-            }
-            for (; k < end; k++, p += channels) {
-                sum[0] += p[0];
-                sum[1] += p[1];
-                sum[2] += p[2];
-            }
             k = (size_t)((uint64_t)(y + i) * 8 / s->height) * 8 + cell;
-            /* 256 times BT.709 luma */
-            s->sum[k] += (uint64_t)54 * sum[0] + (uint64_t)183 * sum[1] + (uint64_t)19 * sum[2];
+            s->sum[k] += s->kernels->sum_codes(row + x * channels, (int)channels, end - x);
             s->count[k] += end - x;
         }
+    }
+    return GMLP_OK;
 }
 
-GMLP_DEF void gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SIGNATURE_SIZE]) {
+GMLP_DEF gmlp_result gmlp_signature_finish(const gmlp_signature *s, uint8_t out[GMLP_SIGNATURE_SIZE]) {
     int i;
+    if (!s || !s->kernels || !out) return GMLP_E_ARGUMENT;
     for (i = 0; i < GMLP_SIGNATURE_SIZE; i++)
         out[i] = (uint8_t)(s->count[i] ? (s->sum[i] + s->count[i] * 128) / (s->count[i] * 256) : 0);
+    return GMLP_OK;
 }
 
 /* The limits lie between what was measured on 13 photographs of 1000 and 160 pixels: recompression at quality
@@ -5651,17 +5779,13 @@ GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const ui
 GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s) {
     uint8_t out[GMLP_SIGNATURE_SIZE];
     if (net->method == GMLP_METHOD_NONE) return 1;
-    gmlp_signature_finish(s, out);
+    if (gmlp_signature_finish(s, out) != GMLP_OK) return 0;
     return net->base_width == s->width && net->base_height == s->height && gmlp_signature_match(net->signature, out);
 }
 
 GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base) {
     gmlp_signature s;
-    gmlp_image codes;
-    if (!net || !base) return GMLP_E_ARGUMENT;
-    codes = *base;
-    codes.space = GMLP_SRGB; /* any */
-    if (gmlp__check_image(&codes) || base->type != GMLP_U8 || base->plane_stride) return GMLP_E_ARGUMENT;
+    if (!net || !gmlp__codes_ok(base)) return GMLP_E_ARGUMENT;
     if (net->method == GMLP_METHOD_NONE) return GMLP_OK;
     if (base->width != net->base_width || base->height != net->base_height) return GMLP_E_MISMATCH;
     gmlp_signature_begin(&s, base->width, base->height);
@@ -5947,7 +6071,7 @@ typedef struct gmlp__plan {
 static int gmlp__decodable(const gmlp_net *net, const gmlp_decoder_opts *opts) {
     if (net->method == GMLP_METHOD_NONE)
         return gmlp__space_of(net->wide_space) && (net->adaptation == GMLP_BRADFORD || net->adaptation == GMLP_CAT02);
-    return gmlp__net_check(net, NULL) == GMLP_OK && net->weights && opts->headroom >= 0.0;
+    return gmlp__net_check(net, NULL) == GMLP_OK && opts->headroom >= 0.0;
 }
 
 static gmlp_result gmlp__plan_of(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
@@ -6084,6 +6208,7 @@ GMLP_DEF gmlp_result gmlp_decoder_init(void *memory, size_t size, const gmlp_net
     memset(&none, 0, sizeof none);
     if (!opts) opts = &none;
     result = memory ? gmlp__plan_of(net, type, space, opts, &plan) : GMLP_E_ARGUMENT;
+    if (!result && plan.frame.network && !net->weights) result = GMLP_E_ARGUMENT;
     if (result) return result;
     if (size < plan.size + GMLP__ALIGN - 1) return GMLP_E_BUFFER;
     *decoder = (gmlp_decoder *)gmlp__aligned(memory);
@@ -6312,7 +6437,7 @@ static int gmlp__decode_strip(const gmlp__view *v, gmlp__work *w, uint32_t x, ui
     if (d->network && d->mask == GMLP_MASK_SATURATED)
         count = d->kernels->saturated(codes, (int)channels, n, d->clip_margin, w->index);
     else if (d->network) count = n;
-    if (count < n && w->convert.near && s->channels == 3 && !plane) { /* the fast way to 16 bits */
+    if (count < n && w->convert.recodes && s->channels == 3 && !plane) { /* the fast way to 16 bits */
         gmlp__recode(&w->convert, codes, row, n);
         if (count) gmlp__apply(d, w, gmlp__line(d, w, block, r), codes, channels, y, count, n, row);
         return 0;
@@ -6391,7 +6516,7 @@ static int gmlp__surrounded(uint32_t base_from, uint32_t base_n, uint32_t from, 
 /* Are base's pixels to be had? */
 static gmlp_result gmlp__check_base(const gmlp__frame *f, const gmlp__view *v) {
     const gmlp_image *base = v->base;
-    if (gmlp__check_pixels(base) || base->type != GMLP_U8 || base->plane_stride) return GMLP_E_ARGUMENT;
+    if (!gmlp__codes_ok(base)) return GMLP_E_ARGUMENT;
     if (f->network && (gmlp__outside(v->base_x, base->width, f->width) ||
                        (!v->ring && gmlp__outside(v->base_y, base->height, f->height))))
         return GMLP_E_BASE_VIEW;
@@ -6612,8 +6737,8 @@ GMLP_DEF gmlp_result gmlp_stream_put(gmlp_stream *stream, const gmlp_image *rows
     gmlp_image part;
     uint32_t y, n;
     size_t row;
-    if (!stream || gmlp__check_pixels(rows) || rows->type != GMLP_U8 || rows->plane_stride ||
-        (rows->channels == 4 ? 4 : 3) != stream->ring.channels || rows->width != stream->ring.width)
+    if (!stream || !gmlp__codes_ok(rows) || rows->width != stream->ring.width ||
+        (rows->channels == 4 ? 4 : 3) != stream->ring.channels)
         return GMLP_E_ARGUMENT;
     if (rows->height > stream->decoder->frame.height - stream->filled) return GMLP_E_BASE_VIEW;
     if (rows->height > gmlp__stream_room(stream)) return GMLP_E_BUFFER;
@@ -7723,10 +7848,13 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 
 /* No internal macro stays defined. The library's own tests keep them. */
 #ifndef GMLP__KEEP_MACROS
+#undef GMLP__ALIGN
 #undef GMLP__APP_HEAD
 #undef GMLP__ARM64
 #undef GMLP__BAND
 #undef GMLP__BANDS
+#undef GMLP__BATCH
+#undef GMLP__BLOCK
 #undef GMLP__CHUNK
 #undef GMLP__CODE8_ERROR
 #undef GMLP__COM_HEAD
@@ -7785,8 +7913,9 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 #undef GMLP__SEGMENT
 #undef GMLP__SLACK
 #undef GMLP__SSE2
+#undef GMLP__STRIP
 #undef GMLP__TARGET_BUDGET
-#undef GMLP__TRUNCATE16
+#undef GMLP__TRUNCATE
 #undef GMLP__UNUSED
 #undef GMLP__WHITE_NITS
 #undef GMLP__X64
@@ -9529,6 +9658,41 @@ GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char 
     for (; i < n; i++) sum[i] = (uint16_t)(sum[i] + in[i] - (out ? out[i] : 0));
 }
 
+/* 16 pixels at a time into 16-bit sums, 128 times at most, which fills 15 bits. */
+GMLP__TARGET static uint32_t GMLP__FN(sum_codes)(const unsigned char *codes, int channels, size_t n) {
+    static const unsigned char none[16] = {0};
+    const size_t step = (size_t)channels;
+    GMLP__VI all = GMLP__I_SET1(0);
+    int32_t lane[GMLP__W], weight[GMLP__W];
+    uint16_t s[64];
+    uint32_t sum = 0, r = 0, g = 0, b = 0;
+    size_t i, turns;
+    while (n >= 16 && GMLP__W > 1) {
+        turns = n / 16 < 128 ? n / 16 : 128;
+        n -= 16 * turns;
+        memset(s, 0, sizeof s);
+        for (; turns; turns--, codes += 16 * step) {
+            GMLP__FN(add16)(s, codes, none);
+            GMLP__FN(add16)(s + 16, codes + 16, none);
+            GMLP__FN(add16)(s + 32, codes + 32, none);
+            if (step == 4) GMLP__FN(add16)(s + 48, codes + 48, none);
+        }
+        for (i = 0; i < 64; i += 2 * GMLP__W) {
+            memcpy(lane, s + i, sizeof lane);
+            memcpy(weight, gmlp__luma[step - 3] + i, sizeof weight);
+            all = GMLP__P_DOT(all, GMLP__I_LOAD(lane), GMLP__I_LOAD(weight));
+        }
+    }
+    GMLP__I_STORE(lane, all);
+    for (i = 0; i < GMLP__W; i++) sum += (uint32_t)lane[i];
+    for (; n; n--, codes += step) {
+        r += codes[0];
+        g += codes[1];
+        b += codes[2];
+    }
+    return sum + 54 * r + 183 * g + 19 * b;
+}
+
 GMLP__TARGET static void GMLP__FN(sine)(float *x, float *c, size_t n) {
     const GMLP__VF limit = GMLP__V_SET1(1048576.0f), low = GMLP__V_SET1(-1048576.0f); /* tames hostile weights */
     size_t j;
@@ -9631,7 +9795,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(put_words),
     GMLP__FN(outside), GMLP__FN(out_of_gamut), GMLP__FN(saturated),
     GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(look_up), GMLP__FN(finish),
-    GMLP__FN(add_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(scale),
+    GMLP__FN(add_codes), GMLP__FN(sum_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(scale),
     GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam),
     GMLP__FN(momentum), GMLP__FN(times), GMLP__FN(add_times), GMLP__FN(to_steps)
 };

@@ -79,18 +79,27 @@ static void same(const gmlp_net *a, const gmlp_net *b) {
 
 static int use(const uint8_t *data, size_t size) {
     gmlp_net net, again;
-    gmlp_error err;
+    gmlp_error err, why;
+    gmlp_blob_desc desc;
     uint8_t *bytes;
     size_t need, written = 0;
+    int known = 0;
     memset(&err, 0, sizeof err);
+    if (gmlp_blob_info(data, size, &desc, &why) == GMLP_OK) {
+        CHECK(desc.size == size && desc.version == GMLP__BLOB_VERSION);
+        known = 1;
+    }
     if (gmlp_blob_read(data, size, NULL, &net, &err) != GMLP_OK) {
+        if (known) CHECK(err.result == GMLP_E_WEIGHT || err.result == GMLP_E_FORMAT);
+        else CHECK(why.result == err.result && why.offset == err.offset);
         CHECK(!net.weights && err.result != GMLP_OK && err.text && err.offset <= size);
         return 0;
     }
+    CHECK(known && desc.method == net.method && desc.base_width == net.base_width && desc.halo == gmlp_net_halo(&net));
     need = gmlp_blob_size(&net);
     CHECK(need == size);
     bytes = (uint8_t *)malloc(need);
-    CHECK(bytes && gmlp_blob_write(&net, bytes, need - 1, &written) == GMLP_E_BUFFER);
+    CHECK(bytes && gmlp_blob_write(&net, bytes, need - 1, &written) == GMLP_E_BUFFER && written == need);
     CHECK(gmlp_blob_write(&net, bytes, need, &written) == GMLP_OK && written == need);
     CHECK(gmlp_blob_read(bytes, need, NULL, &again, &err) == GMLP_OK);
     same(&net, &again);

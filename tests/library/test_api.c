@@ -33,6 +33,7 @@ static void test_result_strings(void **state) {
 static void test_version(void **state) {
     (void)state;
     assert_int_equal(gmlp_version(), GMLP_VERSION_MAJOR * 10000 + GMLP_VERSION_MINOR * 100 + GMLP_VERSION_PATCH);
+    assert_int_equal(gmlp_version(), GMLP_VERSION);
     assert_true(gmlp_version() >= 100);
 }
 

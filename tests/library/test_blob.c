@@ -228,6 +228,38 @@ static void decode_stream(const uint8_t *p, size_t n, const gmlp_mlp *m, long *q
     assert_int_equal(r.at + 1, n);
 }
 
+/* gmlp_blob_info says what gmlp_blob_read says, but for the weights. */
+static void check_info(const uint8_t *p, size_t size, gmlp_result read, const gmlp_error *err, const gmlp_net *net) {
+    gmlp_blob_desc d, zero;
+    gmlp_error why;
+    gmlp_result result;
+    memset(&zero, 0, sizeof zero);
+    memset(&d, 0xee, sizeof d);
+    result = gmlp_blob_info(p, size, &d, &why);
+    if (read != GMLP_OK && (read != GMLP_E_WEIGHT || result != GMLP_OK)) {
+        assert_int_equal(result, read);
+        assert_int_equal(why.result, read);
+        assert_int_equal(why.offset, err->offset);
+        assert_string_equal(why.text, err->text);
+        assert_memory_equal(&d, &zero, sizeof d);
+        return;
+    }
+    assert_int_equal(result, GMLP_OK);
+    assert_int_equal(d.version, 3);
+    assert_int_equal(d.size, size);
+    if (read != GMLP_OK) return;
+    assert_int_equal(d.method, net->method);
+    assert_int_equal(d.wide_space, net->wide_space);
+    assert_int_equal(d.base_space, net->base_space);
+    assert_int_equal(d.hidden_width, net->mlp.width);
+    assert_int_equal(d.width, net->width);
+    assert_int_equal(d.height, net->height);
+    assert_int_equal(d.base_width, net->base_width);
+    assert_int_equal(d.base_height, net->base_height);
+    assert_int_equal(d.halo, gmlp_net_halo(net));
+    assert_int_equal(d.weights, net->weights ? gmlp_mlp_weights(&net->mlp) : 0);
+}
+
 /* A blob written by hand after the manual. 8 wide, one band of one input: W1 2x8, W2 8x8, W3 8x3. */
 enum { HAND_WEIGHTS = 24 + 72 + 27, HAND_SIZE = 118 + 4 * HAND_WEIGHTS + 4, HAND_ROOM = 1024 };
 static void hand_head(uint8_t *p) {
@@ -309,7 +341,18 @@ static void test_layout(void **state) {
         for (i = 0; i < HAND_WEIGHTS; i++)
             assert_true(net.weights[i] == (!coded ? (float)(i + 1) : ((float)(i % 5) - 2.0f) * net.step_size[i < 24 ? 0 : i < 96 ? 1 : 2]));
         assert_int_equal(gmlp_blob_size(&net), size);
-        assert_int_equal(gmlp_blob_write(&net, again, size - 1, &written), GMLP_E_BUFFER);
+        check_info(p, size, GMLP_OK, NULL, &net);
+        memset(again, 0xaa, sizeof again);
+        for (i = 0; i < size; i++) {
+            written = 7;
+            assert_int_equal(gmlp_blob_write(&net, again, i, &written), GMLP_E_BUFFER);
+            assert_int_equal(written, size);
+        }
+        for (i = 0; i < sizeof again; i++) assert_int_equal(again[i], 0xaa);
+        assert_int_equal(gmlp_blob_write(&net, NULL, 0, &written), GMLP_E_BUFFER);
+        assert_int_equal(written, size);
+        assert_int_equal(gmlp_blob_write(&net, NULL, size, &written), GMLP_E_ARGUMENT);
+        assert_int_equal(gmlp_blob_write(&net, again, size, NULL), GMLP_E_ARGUMENT);
         assert_int_equal(gmlp_blob_write(&net, again, sizeof again, &written), GMLP_OK);
         assert_int_equal(written, size);
         assert_memory_equal(again, p, size);
@@ -426,10 +469,11 @@ static void test_none(void **state) {
     assert_null(net.weights);
     assert_int_equal(net.width, 9);
     assert_int_equal(net.base_height, 6);
+    check_info(p, sizeof p, GMLP_OK, NULL, &net);
     assert_int_equal(gmlp_blob_write(&net, again, sizeof again, &size), GMLP_OK);
     assert_int_equal(size, 38);
     assert_memory_equal(again, p, sizeof p);
-    gmlp_signature_begin(&s, 1, 1);
+    assert_int_equal(gmlp_signature_begin(&s, 1, 1), GMLP_OK);
     assert_int_equal(gmlp_net_matches(&net, &s), 1);
     gmlp_net_free(&net);
 }
@@ -469,6 +513,7 @@ static void check_field(size_t (*make)(uint8_t *), field_case c, gmlp_result bad
     memset(&err, 0, sizeof err);
     memset(&net, 0xee, sizeof net);
     result = gmlp_blob_read(p, size, NULL, &net, &err);
+    check_info(p, size, result, &err, &net);
     if (c.ok) assert_int_equal(result, GMLP_OK);
     else {
         assert_int_equal(result, bad);
@@ -505,7 +550,8 @@ static void test_fields(void **state) {
         {0, 0}, {0x80000000, 0}, {1, 0} /* denormal */, {0x807fffff, 0}, {0x00800000, 0}, {0x0da24260, 0} /* 1e-30 */, {0x0da24261, 1},
         {0xbf800000, 0}, {0x7f800000, 0}, {0xff800000, 0}, {0x7fc00000, 0}, {0x7f7fffff, 0}, {0x477fe001, 0}
     };
-    const field_case version2 = {4, 1, 2, 0}, version4 = {4, 1, 4, 0}, magic = {0, 1, 'g', 0};
+    static const field_case older[] = {{4, 1, 0, 0}, {4, 1, 1, 0}, {4, 1, 2, 0}}, newer[] = {{4, 1, 4, 0}, {4, 1, 255, 0}};
+    const field_case magic = {0, 1, 'g', 0};
     uint8_t p[HAND_SIZE + 1];
     gmlp_net net;
     gmlp_error err;
@@ -541,13 +587,19 @@ static void test_fields(void **state) {
     hand_blob(p);
     p[45] = 0;
     assert_int_equal(gmlp_blob_read(p, HAND_SIZE, NULL, &net, &err), GMLP_E_FIELD);
-    check_field(hand_blob, version2, GMLP_E_VERSION);
-    check_field(hand_blob, version4, GMLP_E_VERSION);
+    for (i = 0; i < 3; i++) check_field(hand_blob, older[i], GMLP_E_OLDER);
+    for (i = 0; i < 2; i++) check_field(hand_blob, newer[i], GMLP_E_NEWER);
     check_field(hand_blob, magic, GMLP_E_FORMAT);
     hand_blob(p);
     p[HAND_SIZE] = 0;
     assert_int_equal(gmlp_blob_read(p, HAND_SIZE + 1, NULL, &net, &err), GMLP_E_FORMAT);
     assert_int_equal(err.offset, HAND_SIZE);
+    check_info(p, HAND_SIZE + 1, GMLP_E_FORMAT, &err, NULL);
+    assert_int_equal(gmlp_blob_info(p, HAND_SIZE, NULL, NULL), GMLP_E_ARGUMENT);
+    {
+        gmlp_blob_desc d;
+        assert_int_equal(gmlp_blob_info(NULL, HAND_SIZE, &d, NULL), GMLP_E_ARGUMENT);
+    }
 }
 
 /* Cut short. Floats tell their length; coded weights reach to the checksum, which is then another four bytes. */
@@ -568,6 +620,7 @@ static void test_truncated_and_flipped(void **state) {
             assert_int_equal(result, coded && n >= 130 + 1 + 4 ? GMLP_E_CORRUPT : GMLP_E_TRUNCATED);
             assert_int_equal(err.offset, result == GMLP_E_CORRUPT ? n - 4 : n);
             assert_zeroed(&net);
+            check_info(cut, n, result, &err, NULL);
             free(cut);
         }
         for (n = 0; n < size; n++)
@@ -577,6 +630,7 @@ static void test_truncated_and_flipped(void **state) {
                 assert_int_not_equal(result, GMLP_OK);
                 assert_true(err.offset <= size);
                 assert_zeroed(&net);
+                check_info(p, size, result, &err, NULL);
                 if (n >= 54 && !(coded && n >= 118 && n < 130)) assert_int_equal(result, GMLP_E_CORRUPT);
                 p[n] = (uint8_t)(p[n] ^ 1 << bit);
             }
@@ -825,7 +879,7 @@ static void test_write_refuses(void **state) {
     assert_int_equal(gmlp_blob_size(NULL), 0);
     assert_int_equal(gmlp_blob_size(&net), 0); /* no size, no space */
     assert_int_equal(gmlp_blob_write(&net, p, sizeof p, &size), GMLP_E_ARGUMENT);
-    assert_int_equal(size, 7);
+    assert_int_equal(size, 0);
     net.wide_space = GMLP_P3;
     net.base_space = GMLP_SRGB;
     net.width = net.height = net.base_width = net.base_height = 1;
@@ -913,9 +967,9 @@ static void sign(const uint8_t *p, uint32_t width, uint32_t height, uint8_t out[
     image.width = width;
     image.height = height;
     image.type = GMLP_U8;
-    gmlp_signature_begin(s, width, height);
-    gmlp_signature_rows(s, &image, 0);
-    gmlp_signature_finish(s, out);
+    assert_int_equal(gmlp_signature_begin(s, width, height), GMLP_OK);
+    assert_int_equal(gmlp_signature_rows(s, &image, 0), GMLP_OK);
+    assert_int_equal(gmlp_signature_finish(s, out), GMLP_OK);
 }
 
 static void test_signature(void **state) {
@@ -971,6 +1025,72 @@ static void test_signature(void **state) {
     }
 }
 
+/* The sums of every instruction set against sums pixel by pixel: all lengths around whole vectors, cells as large as they
+   get, all codes 255 (the fullest sums) and odd places in memory. */
+static void test_signature_sums(void **state) {
+    enum { MOST = 8192 };
+    static uint8_t p[MOST * 4 + 1];
+    int isa, channels;
+    size_t i, n, turn;
+    (void)state;
+    for (turn = 0; turn < 2; turn++) {
+        for (i = 0; i < sizeof p; i++) p[i] = (uint8_t)(turn ? 255 : rng());
+        for (channels = 3; channels <= 4; channels++)
+            for (n = 0; n <= MOST; n = n < 70 || (n > 2030 && n < 2070) || n > MOST - 5 ? n + 1 : n + 37 < MOST ? n + 37 : MOST) {
+                uint32_t want = 0;
+                for (i = 0; i < n; i++) {
+                    const uint8_t *c = p + 1 + i * (size_t)channels;
+                    want += 54u * c[0] + 183u * c[1] + 19u * c[2];
+                }
+                for (isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++)
+                    if (gmlp_isa_available(isa)) assert_int_equal(gmlp__select(isa)->sum_codes(p + 1, channels, n), want);
+            }
+    }
+}
+
+/* Views that are none of the picture's rows change nothing. */
+static void test_signature_refuses(void **state) {
+    uint8_t p[20 * 10 * 4] = {0}, out[64];
+    const gmlp_image good = {p, 20, 10, 0, GMLP_U8, 3, GMLP_SPACE_NONE};
+    gmlp_image bad;
+    gmlp_signature s, before;
+    gmlp_net net;
+    (void)state;
+    assert_int_equal(gmlp_signature_begin(NULL, 20, 10), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_signature_begin(&s, 0, 10), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_signature_begin(&s, 20, 65536), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_signature_rows(&s, &good, 0), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_signature_finish(&s, out), GMLP_E_ARGUMENT);
+    memset(&s, 0, sizeof s); /* never begun */
+    assert_int_equal(gmlp_signature_rows(&s, &good, 0), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_signature_finish(&s, out), GMLP_E_ARGUMENT);
+    memset(&net, 0, sizeof net);
+    net.method = GMLP_METHOD_RESIDUAL;
+    assert_int_equal(gmlp_net_matches(&net, &s), 0);
+    assert_int_equal(gmlp_signature_begin(&s, 20, 10), GMLP_OK);
+    before = s;
+    assert_int_equal(gmlp_signature_rows(NULL, &good, 0), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_signature_rows(&s, NULL, 0), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_signature_finish(&s, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_signature_finish(NULL, out), GMLP_E_ARGUMENT);
+#define REFUSED(change, y) bad = good, bad.change, assert_int_equal(gmlp_signature_rows(&s, &bad, y), GMLP_E_ARGUMENT)
+    REFUSED(type = GMLP_U16, 0);
+    REFUSED(type = 0, 0);
+    REFUSED(data = NULL, 0);
+    REFUSED(channels = 1, 0);
+    REFUSED(width = 19, 0);
+    REFUSED(width = 21, 0);
+    REFUSED(height = 0, 0);
+    REFUSED(height = 11, 0);
+    REFUSED(height = 10, 1);
+    REFUSED(height = 1, 10);
+    REFUSED(height = 1, 0xffffffffu);
+    REFUSED(stride = 59, 0);
+#undef REFUSED
+    assert_memory_equal(&s, &before, sizeof s);
+    assert_int_equal(gmlp_signature_rows(&s, &good, 0), GMLP_OK);
+}
+
 static void test_signature_limits(void **state) {
     uint8_t a[64], b[64];
     gmlp_net net;
@@ -1015,7 +1135,8 @@ int main(void) {
         cmocka_unit_test(test_truncated_and_flipped), cmocka_unit_test(test_stream_length), cmocka_unit_test(test_number_too_large),
         cmocka_unit_test(test_float_weights), cmocka_unit_test(test_off_grid), cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_budget), cmocka_unit_test(test_write_refuses),
-        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_signature), cmocka_unit_test(test_signature_limits)
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_signature), cmocka_unit_test(test_signature_sums), cmocka_unit_test(test_signature_refuses),
+        cmocka_unit_test(test_signature_limits)
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,7 +37,7 @@ static gmlp_result read_metadata(const uint8_t *file, size_t at, size_t end, ult
         r = metadata_of_iso(file, iso, iso_end, &out->metadata, err);
         out->metadata_from = "ISO 21496-1";
     }
-    if (packet.n && (!iso || r == GMLP_E_VERSION)) { /* what a newer block needs to be read may be in the XMP too */
+    if (packet.n && (!iso || r == GMLP_E_NEWER)) { /* what a newer block needs to be read may be in the XMP too */
         r = metadata_of_xmp(file, packet, &out->metadata, err);
         out->metadata_from = "XMP";
     }
@@ -96,7 +96,7 @@ static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size
         r = try_picture(file, at + offset, length, out, err);
         if (r != GMLP_E_NOT_FOUND) return r;
     }
-    if (out->apple) return parse_failed(err, GMLP_E_VERSION, at, "has an Apple gain map, which cannot be read yet");
+    if (out->apple) return parse_failed(err, GMLP_E_NEWER, at, "has an Apple gain map, which cannot be read yet");
     return parse_failed(err, r, at, "no picture of the MPF index has gain map metadata");
 }
 

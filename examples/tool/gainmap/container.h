@@ -17,7 +17,7 @@ typedef struct ultrahdr_parts {
     int apple; /* a picture behind the base is a gain map of Apple's own kind; also after an error */
 } ultrahdr_parts;
 
-/* GMLP_E_NOT_FOUND: a sound JPEG file without a gain map; GMLP_E_VERSION: with one of another kind. err may be NULL. */
+/* GMLP_E_NOT_FOUND: a sound JPEG file without a gain map; GMLP_E_NEWER: with one of another kind. err may be NULL. */
 gmlp_result ultrahdr_parse(const void *file, size_t size, ultrahdr_parts *out, gmlp_error *err);
 
 /* One file of two whole JPEG pictures. Segments of the base stay as they are, but for its XMP packet, which is added

@@ -66,7 +66,7 @@ gmlp_result metadata_of_xmp(const uint8_t *file, slice packet, ultrahdr_metadata
     while ((event = xmp_properties_next(&x, &name, &value)) != NO_MORE) {
         if (event != VALUE) continue;
         if (slice_equals(name, "Version") && !slice_equals(value, "1.0"))
-            return parse_failed(err, GMLP_E_VERSION, xmp_offset(file, value), "hdrgm:Version is not 1.0");
+            return parse_failed(err, GMLP_E_NEWER, xmp_offset(file, value), "hdrgm:Version is not 1.0");
         if (slice_equals(name, "BaseRenditionIsHDR")) {
             base_is_hdr = slice_equals(value, "True");
             if (!base_is_hdr && !slice_equals(value, "False"))
@@ -141,7 +141,7 @@ gmlp_result metadata_of_iso(const uint8_t *file, size_t at, size_t end, ultrahdr
     if (end - at <= ISO_VERSIONS)
         return parse_failed(err, GMLP_E_TRUNCATED, end, "the ISO 21496-1 block ends too early");
     if (segment_number(file + at, 2, 0) > 0)
-        return parse_failed(err, GMLP_E_VERSION, at, "the ISO 21496-1 block asks for a newer reader");
+        return parse_failed(err, GMLP_E_NEWER, at, "the ISO 21496-1 block asks for a newer reader");
     flags = file[at + ISO_VERSIONS];
     r.p = file + at + ISO_VERSIONS + 1;
     r.n = end - at - ISO_VERSIONS - 1;

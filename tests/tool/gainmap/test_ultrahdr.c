@@ -240,7 +240,7 @@ static void refuses_xmp(void **state) {
     } bad[] = {
         { "xmlns:hdrgm='" HDRGM "' hdrgm:Version='1.0' hdrgm:HDRCapacityMax='3'", "", "hdrgm:GainMapMax is missing", GMLP_E_FIELD },
         { "xmlns:hdrgm='" HDRGM "' hdrgm:Version='1.0' hdrgm:GainMapMax='3'", "", "hdrgm:HDRCapacityMax is missing", GMLP_E_FIELD },
-        { "xmlns:hdrgm='" HDRGM "' hdrgm:Version='2.0' hdrgm:GainMapMax='3'", "", "hdrgm:Version is not 1.0", GMLP_E_VERSION },
+        { "xmlns:hdrgm='" HDRGM "' hdrgm:Version='2.0' hdrgm:GainMapMax='3'", "", "hdrgm:Version is not 1.0", GMLP_E_NEWER },
         { "xmlns:hdrgm='" HDRGM "' hdrgm:GainMapMax='3'", "", "no gain map metadata", GMLP_E_NOT_FOUND },
         { HDRGM_PLAIN " hdrgm:Gamma='nan'", "", "hdrgm:Gamma is not one number or three", GMLP_E_FIELD },
         { HDRGM_PLAIN " hdrgm:Gamma='1,5'", "", "hdrgm:Gamma is not one number or three", GMLP_E_FIELD },
@@ -320,7 +320,7 @@ static void reads_iso(void **state) {
     make_iso(&b, block, sizeof block, 1);
     assert_string_equal(accept(&b).metadata_from, "XMP");
     make_iso(&b, block, sizeof block, 0);
-    refuse(&b, GMLP_E_VERSION, "newer reader");
+    refuse(&b, GMLP_E_NEWER, "newer reader");
     block[1] = 0;
     block[20] = 0; /* 6/2 becomes 6/0 */
     make_iso(&b, block, sizeof block, 1);
@@ -821,8 +821,8 @@ static void names_apple(void **state) {
         b.p[ENTRY_SIZE + 2] = (uint8_t)(map.n >> 8);
         if (with_iso) accept(&b);
         else {
-            refuse(&b, GMLP_E_VERSION, "has an Apple gain map, which cannot be read yet");
-            assert_int_equal(ultrahdr_parse(b.p, b.n, &parts, &err), GMLP_E_VERSION);
+            refuse(&b, GMLP_E_NEWER, "has an Apple gain map, which cannot be read yet");
+            assert_int_equal(ultrahdr_parse(b.p, b.n, &parts, &err), GMLP_E_NEWER);
             assert_int_equal(parts.apple, 1);
         }
     }
