@@ -48,6 +48,7 @@ struct Arena {
 /* Runs job(index, worker) for every index; the caller's thread is worker 0. One run at a time. */
 struct Queue {
     using Job = std::function<void(size_t index, size_t worker)>;
+    using Lock = std::unique_lock<std::mutex>;
     const size_t workers = std::max(1u, std::thread::hardware_concurrency());
     std::mutex mutex;
     std::condition_variable changed;
@@ -56,11 +57,9 @@ struct Queue {
     size_t count = 0, next = 0, done = 0;
     Queue() {
         for (size_t w = 1; w < workers; w++)
-            threads.emplace_back([this, w] {
-                for (std::unique_lock<std::mutex> lock(mutex);; help(lock, w)) changed.wait(lock);
-            });
+            threads.emplace_back([=] { for (Lock lock(mutex);; help(lock, w)) changed.wait(lock); });
     }
-    void help(std::unique_lock<std::mutex> &lock, size_t worker) {
+    void help(Lock &lock, size_t worker) {
         while (next < count) {
             const size_t index = next++;
             lock.unlock();
@@ -70,7 +69,7 @@ struct Queue {
         }
     }
     void run(size_t n, const Job &j) {
-        std::unique_lock<std::mutex> lock(mutex);
+        Lock lock(mutex);
         job = &j, count = n, next = done = 0;
         changed.notify_all();
         help(lock, 0);
@@ -99,8 +98,8 @@ static void upload(const gmlp_net &net, const gmlp_image &base, const Format &f,
 
     /* Once: the decoder, and room to work in for every worker. */
     gmlp_decoder *decoder;
-    size_t size;
     double start = now();
+    size_t size;
     call(gmlp_decoder_size(&net, f.type, space, &opts.decoder, &size));
     call(gmlp_decoder_init(Arena::take(&arena, size), size, &net, f.type, space, &opts.decoder, &decoder));
     const size_t scratch = up(gmlp_decoder_scratch_size(decoder, tile), 64);
@@ -146,4 +145,5 @@ int main(int argc, char **argv) {
     call(gmlp_net_check(&net, &base)); /* an edited texture is not its network's any more */
     std::printf("%d x %d pixels; file and network took %zu bytes of the arena\n", w, h, arena.used);
     for (const Format &format : formats) upload(net, base, format, arena, queue);
+    stbi_image_free(pixels);
 }
