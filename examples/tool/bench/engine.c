@@ -265,18 +265,26 @@ static void decoder_rows(engine *e) {
 
 static gmlp_result check(engine *e, void *ctx) { return gmlp_net_check(&e->net, (const gmlp_image *)ctx); }
 
+/* What memory takes: a sum, in four parts that do not wait for each other. */
 static volatile uint64_t sum_of_bytes;
+static uint64_t word_at(const uint8_t *bytes) {
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
 static gmlp_result read_bytes(engine *e, void *ctx) {
     const gmlp_image *view = (const gmlp_image *)ctx;
     const uint8_t *bytes = (const uint8_t *)view->data;
     const size_t size = (size_t)view->width * view->height * (size_t)view->channels;
-    uint64_t word[8], sum[8] = { 0 };
+    uint64_t a = 0, b = 0, c = 0, d = 0;
     (void)e;
-    for (size_t i = 0; i + sizeof word <= size; i += sizeof word) {
-        memcpy(word, bytes + i, sizeof word);
-        for (int k = 0; k < 8; k++) sum[k] += word[k];
+    for (size_t i = 0; i + 32 <= size; i += 32) {
+        a += word_at(bytes + i);
+        b += word_at(bytes + i + 8);
+        c += word_at(bytes + i + 16);
+        d += word_at(bytes + i + 24);
     }
-    for (int k = 0; k < 8; k++) sum_of_bytes += sum[k];
+    sum_of_bytes += a + b + c + d;
     return GMLP_OK;
 }
 
