@@ -1,4 +1,5 @@
-# make                  build/gamutmlp (the command-line tool), build/quickstart, build/quickstart_hdr, build/scene
+# make                  build/gamutmlp (the command-line tool), build/quickstart, build/quickstart_hdr, build/engine,
+#                       build/scene
 # make test             everything that is checked; ends with "N passed, N failed"
 # make test-cross       the library on other processors and systems, by emulators, where they are installed
 # make demo             the whole way of one synthetic picture, in build/demo/
@@ -14,6 +15,7 @@
 # first where there is apt-get (scripts/deps.sh).
 
 CC = gcc
+CXX = g++
 CLANG = clang
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic
@@ -36,7 +38,7 @@ say = $(if $(V),,@printf "  %-5s %s\n" $(1) $(2))
 B = build
 tool := $(sort $(wildcard examples/tool/*.c examples/tool/*/*.c))
 
-all: $(B)/gamutmlp $(B)/quickstart $(B)/quickstart_hdr $(B)/scene
+all: $(B)/gamutmlp $(B)/quickstart $(B)/quickstart_hdr $(B)/engine $(B)/scene
 
 $(B)/gamutmlp: $(tool:%.c=$(B)/%.o)
 	$(call say,LINK,$@)
@@ -50,6 +52,9 @@ $(B)/quickstart_hdr: picture_lib = -ltinyexr
 $(B)/quickstart $(B)/quickstart_hdr $(B)/scene: $(B)/%: examples/%.c gamutmlp.h | $(B)/deps
 	$(call say,CC,$<)
 	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(LDFLAGS) $< -o $@ $(picture_lib) -lm
+$(B)/engine: examples/engine.cpp gamutmlp.h | $(B)/deps
+	$(call say,CXX,$<)
+	$(Q)$(CXX) -std=c++17 -fno-exceptions -fno-rtti $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(LDFLAGS) $< -o $@ -lpthread
 
 # Stamps: the packages are there. Remove the stamp (or make clean) to look again.
 $(B)/deps: scripts/deps.sh

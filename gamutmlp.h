@@ -221,9 +221,9 @@ typedef struct gmlp_alloc {
 } gmlp_alloc;
 
 /* Threads, the caller's. parallel_for calls job(ctx, i) once for each i of 0..count-1, on any threads and in any order,
-   and returns when all calls have returned. Jobs do not wait for each other, take no locks and call no hook of the
-   caller, so parallel_for may itself be called within a job of the caller's own system. parallel_for NULL: everything
-   runs on the calling thread. */
+   and returns when all calls have returned. Jobs never wait, for each other or for anything else, and call no hook. The
+   library may be called from a job of the caller's own, and from several threads that share one hook. parallel_for
+   NULL: everything runs on the calling thread. */
 typedef struct gmlp_threads {
     void *user;                                          /* handed to parallel_for as it is */
     void (*parallel_for)(void *user, void (*job)(void *ctx, size_t index), void *ctx, size_t count);
@@ -369,7 +369,8 @@ GMLP_DEF double gmlp_curve_encode(int space, double linear, double white_nits);
 typedef struct gmlp_convert_opts {
     int adaptation;          /* gmlp_adaptation */
     double white_nits;       /* cd/m2 of linear 1 in PQ and HLG, above 0 and up to 10000; 0: 203 */
-    int round_down;          /* not 0: colours of integer types become the code at or below them; 0: the nearest one */
+    int round_down;          /* not 0: colours of integer types become the code at or below them, where above 8 bits a
+                                32nd of a code counts as nothing, so that codes survive; 0: the nearest code */
     int alpha;               /* gmlp_alpha */
     double scale;            /* light is multiplied by it, above 0 and up to 1e9; 0: 1 */
     int clamp_negative;      /* not 0: F16 and F32 get 0 for light below 0, and for NaN */
@@ -425,7 +426,8 @@ typedef struct gmlp_gamut_report {
 } gmlp_gamut_report;
 
 /* Writes base: wide in linear sRGB, clipped to [0,1], as sRGB codes (the paper's equation 1). base: GMLP_U8, GMLP_SRGB,
-   wide's size, other memory than wide's. On failure base is as it was and report, if given, all 0. */
+   wide's size, interleaved, other memory than wide's. On failure base is as it was and report, if given, all 0. opts
+   may be NULL; neither scale nor primaries. */
 GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
                                  const gmlp_convert_opts *opts, gmlp_gamut_report *report);
 
@@ -2870,7 +2872,7 @@ typedef struct gmlp__conversion {
     gmlp__storer storer;
     float matrix[9];
     int mixes;                  /* there is a matrix to apply */
-    int recodes;                /* the curve is one that recode takes */
+    int recodes;                /* for packed three channels: recode does all */
     const float *shares;        /* 8-bit codes: [3][256][4], of each byte in the three lights; NULL for others */
 } gmlp__conversion;
 

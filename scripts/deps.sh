@@ -34,6 +34,7 @@ install() {
 case "$1" in
 build)
     program gcc gcc
+    program g++ g++
     header libc6-dev stdio.h
     header libjpeg-dev jpeglib.h
     header libpng-dev png.h
@@ -47,7 +48,6 @@ build)
     install
     ;;
 test)
-    program g++ g++
     program clang clang
     header libcmocka-dev cmocka.h
     install

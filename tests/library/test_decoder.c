@@ -502,7 +502,8 @@ static void *decode_painted(void *user) {
 
 static size_t stack_of(painted *p) {
     enum { STACK = 1 << 18 };
-    uint8_t *stack = (uint8_t *)aligned_alloc(4096, STACK);
+    static uint8_t memory[STACK + 4096];
+    uint8_t *const stack = memory + (4096 - (uintptr_t)memory % 4096) % 4096;
     pthread_attr_t attr;
     pthread_t thread;
     size_t left = 0;
@@ -513,7 +514,6 @@ static size_t stack_of(painted *p) {
     assert_int_equal(pthread_join(thread, NULL), 0);
     pthread_attr_destroy(&attr);
     while (left < STACK && stack[left] == 0xa5) left++;
-    free(stack);
     return STACK - left;
 }
 

@@ -564,7 +564,7 @@ static void every_allocation_may_fail(void **state) {
         if (result) assert_int_equal(result, GMLP_E_MEMORY);
         gmlp_net_free(&net);
     }
-    assert_true(k > 100 && k < 2000);
+    assert_true(k > 8 && k < 2000);
 }
 
 int main(void) {

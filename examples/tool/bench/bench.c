@@ -10,9 +10,9 @@
 
 /* The order is that of the words of --only, after "all". */
 static int (*const sections[])(bench *b) = { bench_train,  bench_decode, bench_convert, bench_file,
-                                             bench_encode, bench_rate,   bench_ideas };
-#define SECTION_NAMES "all|train|decode|convert|file|encode|rate|ideas"
-enum { SECTIONS = sizeof sections / sizeof *sections, RATE = SECTIONS - 1 };
+                                             bench_engine, bench_encode, bench_rate,    bench_ideas };
+#define SECTION_NAMES "all|train|decode|convert|file|engine|encode|rate|ideas"
+enum { SECTIONS = sizeof sections / sizeof *sections, RATE = SECTIONS - 1, ENGINE = RATE - 2 };
 
 /* "1200,9000" into counts; 0, or -1 where it is no such list. */
 static int read_counts(const char *text, bench *b) {
@@ -42,12 +42,13 @@ static int run(bench *b, int only) {
     return status;
 }
 
-int cmd_bench(int argc, char **argv) {
+/* names has room for argc. */
+static int bench_command(int argc, char **argv, const char **names) {
     bench b;
     FILE *json_file;
     char *json_text = NULL;
     size_t json_size = 0;
-    int status, only = 0;
+    int status, only = 0, found = 0;
     const char *counts = NULL;
     uint64_t threads = 0, quality = 0, iterations = 0, siren_steps = 4000;
     const args_option options[] = {
@@ -72,8 +73,9 @@ int cmd_bench(int argc, char **argv) {
         "Measures on this machine, with the pictures of FOLDER (16-bit, read as ROMM; a folder with\n"
         "scene/*_prophoto.png and camera/*.CRW as well): what the presets give back, by bytes and seconds,\n"
         "beside clipping, a soft clip, preset paper and JPEG; the training step's share of the machine's\n"
-        "multiply-add peak; the speed of decoding; and whole commands on 12 megapixels. Preset paper takes\n"
-        "a quarter of a minute a picture; with 9000 iterations, minutes.\n"
+        "multiply-add peak; the speed of decoding; what an engine asks of it (--only engine, which\n"
+        "needs no FOLDER); and whole commands on 12 megapixels. Preset paper takes a quarter of a minute a picture;\n"
+        "with 9000 iterations, minutes.\n"
         "With --hdr FOLDER has NAME_hdr_*.png or .exr with NAME_sdr_*.png, Ultra HDR photographs (*.jpg), and\n"
         "scenes (other *.exr), which become ACEScg masters with sRGB renditions; or these in hdr_pairs/, ultrahdr/\n"
         "and scene/.",
@@ -81,14 +83,16 @@ int cmd_bench(int argc, char **argv) {
         "  gamutmlp bench photographs --only rate --quality 90 --subsample 420 --paper-iterations 1200,9000\n"
         "  gamutmlp bench --paper photographs\n"
         "  gamutmlp bench --hdr pairs --plot hdr.svg\n"
-        "  gamutmlp bench photographs --only train --json",
-        options, 1, NULL
+        "  gamutmlp bench photographs --only train --json\n"
+        "  gamutmlp bench --only engine",
+        options, 0, &found
     };
-    const char *names[1];
     memset(&b, 0, sizeof b);
     b.subsample = -1;
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
+    if (!found && only != ENGINE) return args_wrong(&command, "no folder given; usage: gamutmlp bench FOLDER");
+    if (found > 1) return args_wrong(&command, "one name too many: '%s'", names[1]);
     if (b.hdr && (only || b.paper || quality || counts))
         return args_wrong(&command, "--hdr goes without --only, --paper, --quality and --paper-iterations");
     if (!counts) counts = "1200";
@@ -107,7 +111,7 @@ int cmd_bench(int argc, char **argv) {
     b.quality = (int)quality;
     b.iterations = (uint32_t)iterations;
     b.siren_steps = (uint32_t)siren_steps;
-    b.folder = names[0];
+    b.folder = found ? names[0] : NULL;
     b.workers = pool_create((int)threads);
     if (!b.workers) return fail("bench", "out of memory");
     b.run = pool_threads(b.workers);
@@ -121,5 +125,12 @@ int cmd_bench(int argc, char **argv) {
     if (b.json && !status) fwrite(json_text, 1, json_size, stdout);
     free(json_text);
     pool_free(b.workers);
+    return status;
+}
+
+int cmd_bench(int argc, char **argv) {
+    const char **names = (const char **)calloc((size_t)argc, sizeof *names);
+    const int status = names ? bench_command(argc, argv, names) : fail("bench", "out of memory");
+    free(names);
     return status;
 }

@@ -32,12 +32,18 @@ int bench_train(bench *b);
 int bench_decode(bench *b);
 int bench_convert(bench *b);
 int bench_file(bench *b);
+int bench_engine(bench *b);
 int bench_encode(bench *b);
 int bench_rate(bench *b);
 int bench_ideas(bench *b);
 int bench_paper(bench *b);
 int bench_hdr(bench *b);
 
+/* bench_engine with a picture of another size, and so many rounds a figure. */
+int bench_engine_of(bench *b, uint32_t width, uint32_t height, int rounds);
+
+/* The processor by its name; text. */
+const char *bench_cpu_name(char text[128]);
 /* Fused multiply-adds a second of all threads, in FLOP/s, measured now; NaN where it is not known. */
 double bench_fma_peak(const bench *b, int isa);
 

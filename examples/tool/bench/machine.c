@@ -9,7 +9,17 @@
 #include "bench/bench.h"
 #include "shell/progress.h"
 
-/* The machine's own limits, measured beside what they are compared with. */
+/* The machine's name, and its own limits, measured beside what they are compared with. */
+
+const char *bench_cpu_name(char text[128]) {
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    char line[256];
+    snprintf(text, 128, "a processor without a name");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "model name : %127[^\n]", text) == 1) break;
+    if (f) fclose(f);
+    return text;
+}
 
 #define PEAK_STEPS 4000000u
 #define FMA_CHAINS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)

@@ -272,6 +272,8 @@ says 2 "x: plots end in .svg or .png" bench photographs --plot x
 says 2 "'-' (standard input or output) is not supported" encode - x.jpg
 says 2 "a file name is missing" encode wide.png
 says 2 "no file names" strip
+says 2 "no folder given" bench --only rate
+says 2 "one name too many: 'c'" bench b c --only engine
 says 2 "one name too many: 'c'" inspect a c
 says 2 "empty" inspect ""
 for sub in encode decode inspect compare strip bench; do
