@@ -185,7 +185,8 @@ extern "C" {
     X(17, GMLP_E_OTHER_PICTURE, "the network belongs to another picture, or to this one before an edit") \
     X(18, GMLP_E_BASE_VIEW, "base reaches outside the picture that the network belongs to")              \
     X(19, GMLP_E_OUT_VIEW, "out reaches outside the picture, or outside base")                           \
-    X(20, GMLP_E_OLDER, "made by a version of the format from before 0.3, no longer read")
+    X(20, GMLP_E_OLDER, "made by a version of the format from before 0.3, no longer read") \
+    X(21, GMLP_E_BASE_SPACE, "the network is for codes of another colour space than base's (sYCC and RGB)")
 
 #define GMLP__ENUM(value, name, text) name = value,
 typedef enum gmlp_result { GMLP_RESULTS(GMLP__ENUM) GMLP_RESULT_COUNT } gmlp_result;
@@ -287,7 +288,7 @@ typedef enum gmlp_space {
     GMLP_ACES2065_1 = 8,    /* AP0 */
     GMLP_ACESCG = 9,        /* AP1 */
     GMLP_REC709 = 10,       /* ITU-R BT.709 primaries, ITU-R BT.1886 with black at 0: a pure 2.4 */
-    GMLP_SYCC = 11,         /* IEC 61966-2-1 Amendment 1: Y'CbCr codes of sRGB, and of colours beyond it; only GMLP_U8 */
+    GMLP_SYCC = 11,         /* sYCC, IEC 61966-2-1 Amendment 1: see below; only GMLP_U8 */
     GMLP_LINEAR = 64,       /* what is added to 1..5 */
     GMLP_SRGB_LINEAR = 65,
     GMLP_P3_LINEAR = 66,
@@ -2304,9 +2305,13 @@ static gmlp_result gmlp__check_pixels(const gmlp_image *im) {
     return GMLP_OK;
 }
 
+static int gmlp__space_fits(int space, int type) {
+    return gmlp__space_of(space) && (space != GMLP_SYCC || type == GMLP_U8);
+}
+
 static gmlp_result gmlp__check_image(const gmlp_image *im) {
     gmlp_result result = gmlp__check_pixels(im);
-    if (!result && !gmlp__space_of(im->space)) result = GMLP_E_ARGUMENT;
+    if (!result && !gmlp__space_fits(im->space, im->type)) result = GMLP_E_ARGUMENT;
     return result;
 }
 
@@ -2991,8 +2996,8 @@ GMLP_DEF gmlp_result gmlp_converter_create(int from_type, int from_space, int to
     size_t size;
     if (!converter) return GMLP_E_ARGUMENT;
     *converter = NULL;
-    if (!gmlp__channels(from_type, 0) || !gmlp__channels(to_type, 0) || !gmlp__space_of(from_space) ||
-        !gmlp__space_of(to_space))
+    if (!gmlp__channels(from_type, 0) || !gmlp__channels(to_type, 0) || !gmlp__space_fits(from_space, from_type) ||
+        !gmlp__space_fits(to_space, to_type))
         return GMLP_E_ARGUMENT;
     result = gmlp__resolve_convert(opts, &o, &output, &kernels);
     if (result) return result;
@@ -3181,8 +3186,9 @@ static gmlp_result gmlp__reduce_all(gmlp__reduction *v, const gmlp_convert_opts 
     unsigned char *tables;
     size_t loader, size;
     gmlp_result result = v->base ? gmlp__check_pair(v->wide, v->base) : gmlp__check_image(v->wide);
-    if (!result && v->base && (v->base->type != GMLP_U8 || (v->base->space != GMLP_SRGB && v->base->space != GMLP_SYCC) ||
-                               v->base->plane_stride))
+    if (!result && v->base &&
+        (v->base->type != GMLP_U8 || v->base->plane_stride ||
+         (v->base->space != GMLP_SRGB && v->base->space != GMLP_SYCC)))
         result = GMLP_E_ARGUMENT;
     if (!result) result = gmlp__resolve_convert(opts, &o, &output, &v->kernels);
     if (!result && (!gmlp__output_ok(&output, GMLP_SRGB) || o.scale != 0.0 || o.primaries)) result = GMLP_E_ARGUMENT;
@@ -5183,7 +5189,7 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     memset(net, 0, sizeof *net);
     memset(&t, 0, sizeof t);
     if (gmlp__check_pair(base, wide) || base->type != GMLP_U8 || base->plane_stride ||
-        !gmlp__base_ok(family, base->space) ||
+        !gmlp__base_ok(family, base->space) || wide->space == GMLP_SYCC ||
         !gmlp__resolve_train(opts, family, &t.opts, t.effort))
         return GMLP_E_ARGUMENT;
     t.kernels = gmlp__select(t.opts.isa);
@@ -5832,8 +5838,10 @@ GMLP_DEF gmlp_result gmlp_signature_rows(gmlp_signature *s, const gmlp_image *ro
         for (cell = 0, x = 0; cell < 8; cell++, x = end) { /* at most 8192 pixels */
             end = ((cell + 1) * s->width + 7) / 8;
             k = (size_t)((uint64_t)(y + i) * 8 / s->height) * 8 + cell;
-            s->sum[k] += s->kernels->sum_codes(row + x * channels, (int)channels, end - x);
             s->count[k] += end - x;
+            if (rows->space == GMLP_SYCC) /* luma is there */
+                for (; x < end; x++) s->sum[k] += 256u * row[x * channels];
+            else s->sum[k] += s->kernels->sum_codes(row + x * channels, (int)channels, end - x);
         }
     }
     return GMLP_OK;
@@ -5871,6 +5879,7 @@ GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s) {
 GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base) {
     gmlp_signature s;
     if (!net || !gmlp__codes_ok(base)) return GMLP_E_ARGUMENT;
+    if ((net->base_space == GMLP_SYCC) != (base->space == GMLP_SYCC)) return GMLP_E_BASE_SPACE;
     if (net->method == GMLP_METHOD_NONE) return GMLP_OK;
     if (base->width != net->base_width || base->height != net->base_height) return GMLP_E_MISMATCH;
     gmlp_signature_begin(&s, base->width, base->height);
@@ -5888,6 +5897,7 @@ typedef struct gmlp__frame {
     uint32_t x, columns;    /* those that can be decoded */
     uint32_t halo;          /* pixels around a pixel that the network reads */
     int network, type;      /* is there one; of what is written */
+    int sycc;               /* base has sYCC codes */
 } gmlp__frame;
 
 /* With code inputs and ReLU the network is a gmlp__fixed, whose tables hold the products of one input's features with
@@ -6139,6 +6149,7 @@ static gmlp__frame gmlp__frame_of(const gmlp_net *net, int type) {
     f.halo = gmlp_net_halo(net);
     f.network = net->method != GMLP_METHOD_NONE;
     f.type = type;
+    f.sycc = net->base_space == GMLP_SYCC;
     return f;
 }
 
@@ -6172,7 +6183,7 @@ static gmlp_result gmlp__plan_of(const gmlp_net *net, int type, int space, const
     plan->output.scale = opts->scale;
     plan->output.white_nits = opts->white_nits == 0.0 ? (double)net->white_nits : opts->white_nits;
     plan->output.primaries = opts->primaries;
-    if (!plan->kernels || !gmlp_pixel_size(type, 0) || !gmlp__space_of(plan->space) || !method ||
+    if (!plan->kernels || !gmlp_pixel_size(type, 0) || !gmlp__space_fits(plan->space, type) || !method ||
         !gmlp__decodable(net, opts) || !gmlp__output_ok(&plan->output, plan->space))
         return GMLP_E_ARGUMENT;
     plan->frame = gmlp__frame_of(net, type);
@@ -6181,7 +6192,7 @@ static gmlp_result gmlp__plan_of(const gmlp_net *net, int type, int space, const
         plan->frame.columns = opts->width;
         if (plan->frame.network && gmlp__outside(opts->x, opts->width, net->base_width)) return GMLP_E_OUT_VIEW;
     }
-    plan->base_space = plan->frame.network ? net->base_space : GMLP_SRGB;
+    plan->base_space = plan->frame.network || plan->frame.sycc ? net->base_space : GMLP_SRGB;
     plan->tables = gmlp__conversion_bytes(GMLP_U8, plan->base_space, type, plan->space) + gmlp__domain_bytes(net) +
                    gmlp__storer_bytes(type, GMLP_REC2020_LINEAR);
     if (plan->frame.network) {
@@ -6610,6 +6621,7 @@ static int gmlp__surrounded(uint32_t base_from, uint32_t base_n, uint32_t from, 
 static gmlp_result gmlp__check_base(const gmlp__frame *f, const gmlp__view *v) {
     const gmlp_image *base = v->base;
     if (!gmlp__codes_ok(base)) return GMLP_E_ARGUMENT;
+    if (f->sycc != (base->space == GMLP_SYCC)) return GMLP_E_BASE_SPACE;
     if (f->network && (gmlp__outside(v->base_x, base->width, f->width) ||
                        (!v->ring && gmlp__outside(v->base_y, base->height, f->height))))
         return GMLP_E_BASE_VIEW;
@@ -6710,8 +6722,10 @@ GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, co
     gmlp__decode_job job;
     gmlp__frame frame;
     gmlp_result result;
-    if (!base || !out || !net || base->space != (net->method == GMLP_METHOD_NONE ? GMLP_SRGB : net->base_space))
-        return GMLP_E_ARGUMENT;
+    if (!base || !out || !net) return GMLP_E_ARGUMENT;
+    if (base->space == GMLP_SYCC || net->base_space == GMLP_SYCC) {
+        if (base->space != net->base_space) return GMLP_E_BASE_SPACE;
+    } else if (base->space != (net->method == GMLP_METHOD_NONE ? GMLP_SRGB : net->base_space)) return GMLP_E_ARGUMENT;
     memset(&o, 0, sizeof o);
     if (opts) o = *opts;
     frame = gmlp__frame_of(net, out->type);
@@ -6833,6 +6847,7 @@ GMLP_DEF gmlp_result gmlp_stream_put(gmlp_stream *stream, const gmlp_image *rows
     if (!stream || !gmlp__codes_ok(rows) || rows->width != stream->ring.width ||
         (rows->channels == 4 ? 4 : 3) != stream->ring.channels)
         return GMLP_E_ARGUMENT;
+    if ((rows->space == GMLP_SYCC) != (stream->ring.space == GMLP_SYCC)) return GMLP_E_BASE_SPACE;
     if (rows->height > stream->decoder->frame.height - stream->filled) return GMLP_E_BASE_VIEW;
     if (rows->height > gmlp__stream_room(stream)) return GMLP_E_BUFFER;
     row = (size_t)rows->width * (size_t)stream->ring.channels;
