@@ -195,7 +195,7 @@ static int make_file(const photograph *p, gmlp_threads threads, growing *file, d
 
 static int read_alone(const growing *file, uint8_t *rows, char error[256]) {
     uint32_t width, height, y, n;
-    picture_rows *r = picture_rows_open(file->bytes, file->size, "JPEG", &width, &height, error);
+    picture_rows *r = picture_rows_open(file->bytes, file->size, "JPEG", GMLP_SRGB, &width, &height, error);
     int bad = !r;
     for (y = 0; !bad && y < height; y += n) {
         n = height - y < ROWS ? height - y : ROWS;
@@ -227,7 +227,7 @@ static int read_wide(const growing *file, pool *workers, char error[256]) {
     gmlp_bytes_free(blob, blob_size, NULL);
     if (!result) result = gmlp_decoder_create(&net, GMLP_U16, GMLP_PROPHOTO, NULL, &decoder);
     if (result) error_text(error, "JPEG", "%s", gmlp_result_string(result));
-    else s.rows = picture_rows_open(file->bytes, file->size, "JPEG", &s.width, &s.height, error);
+    else s.rows = picture_rows_open(file->bytes, file->size, "JPEG", GMLP_SRGB, &s.width, &s.height, error);
     if (s.rows) {
         s.name = "JPEG";
         s.crop.width = s.width;

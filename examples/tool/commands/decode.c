@@ -17,10 +17,12 @@ static int decode(restoring *r) {
 
 int cmd_decode(int argc, char **argv) {
     restoring r;
-    int depth = -1;
+    int depth = -1, base = 0;
     const args_option options[] = {
         { "--to", ARG_SPACE, &r.to, "SPACE", "colour space of OUT (the original's)", 0, 0 },
         { "--depth", ARG_CHOICE, &depth, DEPTHS, "samples of OUT (16; EXR: half)", 0, 0 },
+        { "--base", ARG_CHOICE, &base, "auto|srgb|sycc",
+          "what IN holds that carries no network, and is converted as it is (auto: that is an error)", 0, 0 },
         RESTORING_OPTIONS(r),
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
@@ -39,6 +41,7 @@ int cmd_decode(int argc, char **argv) {
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
     files_forced(r.force);
+    r.base = base == 0 ? GMLP_SPACE_NONE : base == 1 ? GMLP_SRGB : GMLP_SYCC;
     r.in = names[0];
     r.out = names[1];
     if (!path_has_extension(r.out, "png") && !path_has_extension(r.out, "tif") && !path_has_extension(r.out, "tiff") &&

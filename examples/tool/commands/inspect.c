@@ -13,7 +13,7 @@
 
 /* 1 if the network belongs to the pixels, 0 if not, -1 and a text if they cannot be read. */
 static int belongs_to_pixels(const char *path, const carried *c, uint32_t *width, uint32_t *height, char error[256]) {
-    picture_rows *rows = picture_rows_open(c->bytes, c->size, path, width, height, error);
+    picture_rows *rows = picture_rows_open(c->bytes, c->size, path, c->net.base_space, width, height, error);
     gmlp_signature signature;
     gmlp_image view;
     uint32_t y;
@@ -22,7 +22,7 @@ static int belongs_to_pixels(const char *path, const carried *c, uint32_t *width
     memset(&view, 0, sizeof view);
     view.width = *width;
     view.type = GMLP_U8;
-    view.space = GMLP_SRGB;
+    view.space = c->net.base_space;
     view.data = malloc((size_t)*width * 3 * ROWS);
     if (!view.data) error_text(error, path, "out of memory");
     bad = !view.data;
@@ -97,6 +97,9 @@ static void report_text(const findings *f, const char *path) {
     const uint8_t *k = net->mlp.frequencies;
     printf("%s: %s, %u x %u, carries a network\n", path, f->file.container == GMLP_CONTAINER_JPEG ? "JPEG" : "PNG",
            f->width, f->height);
+    printf("  base            %s\n", net->base_space == GMLP_SYCC
+                                        ? "sYCC: the JPEG's Y'CbCr also holds colours that viewers clip to sRGB"
+                                        : gmlp_space_name(net->base_space));
     printf("  intact in       %s\n", f->carriers);
     printf("  size            %llu bytes; with its carriers %llu of the file's %llu\n",
            (unsigned long long)f->file.blob_size, (unsigned long long)f->metadata_bytes,

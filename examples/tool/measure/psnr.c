@@ -26,7 +26,7 @@ struct metrics_psnr {
 
 static int linear_space(int space) {
     if (gmlp_space_is_linear(space)) return space;
-    if (space == GMLP_REC709) return GMLP_SRGB_LINEAR;
+    if (space == GMLP_REC709 || space == GMLP_SYCC) return GMLP_SRGB_LINEAR;
     return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG ? GMLP_REC2020_LINEAR : space + GMLP_LINEAR;
 }
 
@@ -82,8 +82,8 @@ metrics_psnr *metrics_psnr_begin(const gmlp_image *original, const gmlp_image *b
         source *s = p->sources + i;
         s->type = images[i]->type;
         s->space = images[i]->space;
-        s->converted = s->type == GMLP_F32 ? !gmlp_space_is_linear(s->space)
-                                             : s->space == GMLP_REC2020_HLG; /* which mixes the channels */
+        s->converted = s->type == GMLP_F32 ? !gmlp_space_is_linear(s->space) /* the others mix the channels */
+                                           : s->space == GMLP_REC2020_HLG || s->space == GMLP_SYCC;
         s->step = images[i]->channels && !s->converted ? (size_t)images[i]->channels : 3;
         result = float_matrix(s->space, GMLP_PROPHOTO, adaptation, s->prophoto);
         if (!result && s->type != GMLP_F32 && !s->converted) result = source_table(s);

@@ -44,6 +44,7 @@ void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts);
 typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color,
                          char reason[REASON]);
 picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load;
+picture_load jpeg_load_sycc; /* Y'CbCr */
 picture_load raw_load; /* always the reason that raw_reason gives */
 
 int is_camera_raw(const uint8_t *bytes, size_t size); /* by its first bytes */
@@ -78,6 +79,7 @@ struct picture_rows {
 };
 picture_rows *png_rows_open(const uint8_t *bytes, size_t size, char reason[REASON]);
 picture_rows *jpeg_rows_open(const uint8_t *bytes, size_t size, char reason[REASON]);
+picture_rows *jpeg_rows_open_sycc(const uint8_t *bytes, size_t size, char reason[REASON]);
 
 struct picture_sink {
     int (*rows)(picture_sink *s, const uint8_t *rows, uint32_t count, char reason[REASON]);

@@ -229,7 +229,10 @@ static void note_end(const jpeg_reader *r, picture_facts *facts) {
         picture_note(facts->left, "what lies behind the picture is left out: %s%zu bytes", what, size);
 }
 
-static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_facts *facts, int unconverted) {
+/* What a reader gives: RGB; RGB or Y'CbCr as the file has it, subsampled colour repeated; Y'CbCr alone. */
+enum { GIVE_RGB, GIVE_STORED, GIVE_YCC };
+
+static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_facts *facts, int give) {
     if (setjmp(r->errors.jump)) return -1;
     jpeg_create_decompress(&r->jpeg);
     jpeg_mem_src(&r->jpeg, bytes, (unsigned long)size);
@@ -247,6 +250,12 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
         snprintf(r->errors.reason, REASON, "a CMYK picture; convert it to RGB first");
         return -1;
     }
+    if (give == GIVE_YCC && r->jpeg.jpeg_color_space != JCS_YCbCr) {
+        snprintf(r->errors.reason, REASON,
+                 "JPEG: stored as %s, not as Y'CbCr; the colours beyond sRGB were lost when it was saved so",
+                 r->jpeg.jpeg_color_space == JCS_GRAYSCALE ? "grey" : "RGB");
+        return -1;
+    }
     if (r->jpeg.data_precision != 8) {
         snprintf(r->errors.reason, REASON,
                  "JPEG: %d-bit samples are not supported, 8-bit ones are; a PNG or TIFF holds it",
@@ -258,9 +267,9 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
         return -1;
     }
     r->jpeg.out_color_space = JCS_RGB;
-    if (unconverted && r->jpeg.jpeg_color_space == JCS_YCbCr) {
+    if (give != GIVE_RGB && r->jpeg.jpeg_color_space == JCS_YCbCr) {
         r->jpeg.out_color_space = JCS_YCbCr;
-        r->jpeg.do_fancy_upsampling = FALSE;
+        r->jpeg.do_fancy_upsampling = give == GIVE_YCC; /* as of RGB */
     }
     r->jpeg.dct_method = JDCT_ISLOW;
     jpeg_start_decompress(&r->jpeg);
@@ -270,7 +279,7 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
     return 0;
 }
 
-static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *facts, int unconverted,
+static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *facts, int give,
                                 char reason[REASON]) {
     jpeg_reader *r = (jpeg_reader *)calloc(1, sizeof *r);
     if (!r) {
@@ -280,18 +289,24 @@ static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts
     r->base.read = jpeg_reader_read;
     r->base.close = jpeg_reader_close;
     r->jpeg.err = errors_begin(&r->errors, reason);
-    if (!read_header(r, bytes, size, facts, unconverted)) return r;
+    if (!read_header(r, bytes, size, facts, give)) return r;
     jpeg_reader_close(&r->base);
     return NULL;
 }
 
 picture_rows *jpeg_rows_open(const uint8_t *bytes, size_t size, char reason[REASON]) {
-    jpeg_reader *r = reader_open(bytes, size, NULL, 0, reason);
+    jpeg_reader *r = reader_open(bytes, size, NULL, GIVE_RGB, reason);
     return r ? &r->base : NULL;
 }
 
-int jpeg_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
-    jpeg_reader *r = reader_open(bytes, size, facts, 0, reason);
+picture_rows *jpeg_rows_open_sycc(const uint8_t *bytes, size_t size, char reason[REASON]) {
+    jpeg_reader *r = reader_open(bytes, size, NULL, GIVE_YCC, reason);
+    return r ? &r->base : NULL;
+}
+
+static int load(const uint8_t *bytes, size_t size, int give, gmlp_image *image, picture_facts *facts,
+                char reason[REASON]) {
+    jpeg_reader *r = reader_open(bytes, size, facts, give, reason);
     int bad;
     if (!r) return -1;
     image->width = r->base.width;
@@ -301,6 +316,14 @@ int jpeg_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_fact
     if (!bad) note_end(r, facts);
     jpeg_reader_close(&r->base);
     return bad ? -1 : 0;
+}
+
+int jpeg_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    return load(bytes, size, GIVE_RGB, image, facts, reason);
+}
+
+int jpeg_load_sycc(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    return load(bytes, size, GIVE_YCC, image, facts, reason);
 }
 
 static void float_codes(const uint8_t *row, uint32_t width, int ycc, float *out) {
@@ -319,7 +342,7 @@ static void float_codes(const uint8_t *row, uint32_t width, int ycc, float *out)
 }
 
 int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]) {
-    jpeg_reader *r = reader_open(bytes, size, NULL, 1, reason);
+    jpeg_reader *r = reader_open(bytes, size, NULL, GIVE_STORED, reason);
     uint8_t *row;
     uint32_t y;
     int bad;
@@ -393,12 +416,14 @@ static int jpeg_begin(jpeg_sink *s, int channels, const picture_write_opts *opts
     s->jpeg.image_width = s->base.like.width;
     s->jpeg.image_height = s->base.like.height;
     s->jpeg.input_components = channels;
-    s->jpeg.in_color_space = channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
+    s->jpeg.in_color_space = channels != 3 ? JCS_GRAYSCALE : s->base.like.space == GMLP_SYCC ? JCS_YCbCr : JCS_RGB;
     jpeg_set_defaults(&s->jpeg);
     jpeg_set_quality(&s->jpeg, opts->quality ? opts->quality : 95, TRUE);
     s->jpeg.dct_method = JDCT_ISLOW;
-    for (i = 0; i < channels; i++)
-        s->jpeg.comp_info[i].h_samp_factor = s->jpeg.comp_info[i].v_samp_factor = !i && opts->subsample ? 2 : 1;
+    for (i = 0; i < channels; i++) {
+        s->jpeg.comp_info[i].h_samp_factor = !i && opts->subsample != PICTURE_444 ? 2 : 1;
+        s->jpeg.comp_info[i].v_samp_factor = !i && opts->subsample == PICTURE_420 ? 2 : 1;
+    }
     jpeg_start_compress(&s->jpeg, TRUE);
     if (icc) jpeg_write_icc_profile(&s->jpeg, icc, (unsigned int)icc_size);
     return 0;

@@ -30,13 +30,16 @@ void write_reason(char reason[REASON]) {
 
 /* Reading. */
 
+typedef picture_rows *rows_maker(const uint8_t *bytes, size_t size, char reason[REASON]);
 typedef struct format {
-    picture_load *load;
-    picture_rows *(*rows_open)(const uint8_t *bytes, size_t size, char reason[REASON]);
+    picture_load *load, *load_sycc;
+    rows_maker *rows_open, *rows_open_sycc;
 } format;
 
+static const char no_sycc[] = "holds no Y'CbCr, as a JPEG does, but RGB, in which nothing beyond sRGB is left";
+
 static format find_format(const uint8_t *b, size_t size) {
-    format f = { NULL, NULL };
+    format f = { NULL, NULL, NULL, NULL };
     if (is_camera_raw(b, size)) f.load = raw_load;
     else if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
         f.load = png_load;
@@ -44,6 +47,8 @@ static format find_format(const uint8_t *b, size_t size) {
     } else if (size >= 3 && !memcmp(b, "\377\330\377", 3)) {
         f.load = jpeg_load;
         f.rows_open = jpeg_rows_open;
+        f.load_sycc = jpeg_load_sycc;
+        f.rows_open_sycc = jpeg_rows_open_sycc;
     } else if (size >= 4 &&
                (!memcmp(b, "II*\0", 4) || !memcmp(b, "MM\0*", 4) || !memcmp(b, "II+\0", 4) || !memcmp(b, "MM\0+", 4)))
         f.load = tiff_load;
@@ -62,6 +67,7 @@ static void note_metadata(picture_facts *facts) {
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
                         char error[256]) {
     const format f = find_format((const uint8_t *)bytes, size);
+    picture_load *const load = from_space == GMLP_SYCC ? f.load_sycc : f.load;
     picture_facts facts;
     char reason[REASON] = "cannot be read";
     int bad;
@@ -74,7 +80,8 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
         else error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
         return -1;
     }
-    bad = f.load((const uint8_t *)bytes, size, &out->image, &facts, reason) ||
+    if (!load) return error_text(error, name, no_sycc), -1;
+    bad = load((const uint8_t *)bytes, size, &out->image, &facts, reason) ||
           decide_space(out, &facts, from_space, reason);
     free(facts.icc);
     note_metadata(&facts);
@@ -138,11 +145,13 @@ void picture_free(picture *p) {
     memset(p, 0, sizeof *p);
 }
 
-picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, uint32_t *width, uint32_t *height,
-                                char error[256]) {
+picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, int space, uint32_t *width,
+                                uint32_t *height, char error[256]) {
     const format f = find_format((const uint8_t *)bytes, size);
+    rows_maker *const open = space == GMLP_SYCC ? f.rows_open_sycc : f.rows_open;
     char reason[REASON] = "is not a PNG or JPEG picture";
-    picture_rows *r = f.rows_open ? f.rows_open((const uint8_t *)bytes, size, reason) : NULL;
+    picture_rows *r = open ? open((const uint8_t *)bytes, size, reason) : NULL;
+    if (!open && f.rows_open) snprintf(reason, REASON, no_sycc);
     if (!r) {
         error_text(error, name, "%s", reason);
         return NULL;
@@ -202,15 +211,17 @@ picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *
                                 char error[256]) {
     static const picture_write_opts defaults = { 0, 0 };
     const char *cannot = picture_cannot_hold(path, like->type);
+    const int sycc = like->space == GMLP_SYCC;
     char reason[REASON] = "";
     picture_sink *s;
     uint8_t *icc;
     size_t icc_size;
+    if (!cannot && sycc && sinks[find_sink(path)].open != jpeg_sink_open) cannot = "cannot hold Y'CbCr; a JPEG can";
     if (cannot) {
         error_text(error, path, "%s", cannot);
         return NULL;
     }
-    icc = icc_of_space(like->space, &icc_size);
+    icc = icc_of_space(sycc ? GMLP_SRGB : like->space, &icc_size);
     if (!icc) {
         error_text(error, path, "out of memory");
         return NULL;

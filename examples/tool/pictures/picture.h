@@ -22,9 +22,9 @@ typedef struct picture {
 } picture;
 
 /* Reads PNG, JPEG, TIFF, EXR and PPM by content; grey and palettes become RGB, alpha is dropped.
-   from_space: GMLP_SPACE_NONE, or what the numbers are whatever the file says. A profile that is
-   none of the library's spaces is converted to ROMM with Little-CMS. 0, or -1 and a text that names file and
-   reason. */
+   from_space: GMLP_SPACE_NONE, or what the numbers are whatever the file says; GMLP_SYCC: the Y'CbCr of a JPEG that
+   has it, else a failure. A profile that is none of the library's spaces is converted to ROMM with Little-CMS. 0, or
+   -1 and a text that names file and reason. */
 int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]);
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
                         char error[256]);
@@ -39,13 +39,15 @@ void picture_tell(const picture *p, const char *command, const char *name);
 /* So what is left behind, for commands that write the picture anew. */
 void picture_tell_left(const picture *p, const char *command, const char *name);
 
+enum { PICTURE_444 = 0, PICTURE_420 = 1, PICTURE_422 = 2 }; /* chroma of a JPEG */
 typedef struct picture_write_opts {
     int quality;   /* JPEG; 0: 95 */
-    int subsample; /* JPEG; 0: 4:4:4, 1: 4:2:0 */
+    int subsample; /* JPEG */
 } picture_write_opts;
 
 /* Writes by the name's extension: PNG (8, 16 bit), TIFF (8, 16 bit, half, float), EXR (half, float), JPEG (8 bit),
-   PPM (8, 16 bit). The file says its space: an ICC profile, an sRGB or cICP chunk, chromaticities. opts may be NULL. */
+   PPM (8, 16 bit). The file says its space: an ICC profile, an sRGB or cICP chunk, chromaticities. GMLP_SYCC is for
+   JPEG alone, which then says sRGB: that is what it looks like. opts may be NULL. */
 int picture_write(const char *path, const gmlp_image *image, const picture_write_opts *opts, char error[256]);
 /* JPEG or PNG (gmlp_container) into memory; the caller frees. */
 int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes,
@@ -53,11 +55,11 @@ int picture_encode_memory(int container, const gmlp_image *image, const picture_
 
 /* The same row by row. */
 
-/* 8-bit RGB rows of a PNG or JPEG in memory, from the top on; bytes must stay. Interlaced and
-   progressive files take memory for the whole picture. */
+/* 8-bit rows of a PNG or JPEG in memory, from the top on; bytes must stay. space: GMLP_SYCC for the Y'CbCr of a JPEG,
+   else they are RGB, as the file has it. Interlaced and progressive files take memory for the whole picture. */
 typedef struct picture_rows picture_rows;
-picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, uint32_t *width, uint32_t *height,
-                                char error[256]);
+picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, int space, uint32_t *width,
+                                uint32_t *height, char error[256]);
 int picture_rows_read(picture_rows *r, void *rows, uint32_t count, char error[256]);
 void picture_rows_close(picture_rows *r);
 

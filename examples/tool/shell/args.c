@@ -48,7 +48,7 @@ static int wrong_space(const args_command *command, const args_option *o, const 
     size_t used = 0;
     int space;
     for (space = 1; space < 2 * GMLP_LINEAR; space++) {
-        const char *name = gmlp_space_name(space);
+        const char *name = space == GMLP_SYCC ? NULL : gmlp_space_name(space);
         if (name && used < sizeof known)
             used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", name);
     }
@@ -88,7 +88,7 @@ static int take_value(const args_command *command, const args_option *o, const c
         }
         case ARG_SPACE: {
             int space = gmlp_space_from_name(text);
-            if (!space) return wrong_space(command, o, text);
+            if (!space || space == GMLP_SYCC) return wrong_space(command, o, text);
             *(int *)o->target = space;
             break;
         }

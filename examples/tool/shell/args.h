@@ -11,7 +11,7 @@ enum {
     ARG_NUMBER, /* double within low..high */
     ARG_TEXT,   /* const char *: not empty */
     ARG_CHOICE, /* int: index into the words of value, which are separated by | */
-    ARG_SPACE   /* int: gmlp_space from its name */
+    ARG_SPACE   /* int: gmlp_space from its name; not sYCC, which pictures for people are never in */
 };
 
 typedef struct args_option {

@@ -21,6 +21,7 @@ int carried_open(const char *path, carried *c, char error[256]) {
     }
     status = gmlp_extract(c->bytes, c->size, NULL, &blob, &c->blob_size, &why);
     if (status == GMLP_E_NOT_FOUND) {
+        c->missing = 1;
         error_text(error, path, "carries no network. Either 'gamutmlp encode' or 'hdr-encode' did not make it, or a "
                                 "program that drops metadata saved it; take the file as it was made");
         return -1;

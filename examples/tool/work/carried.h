@@ -11,6 +11,7 @@ typedef struct carried {
     uint8_t *bytes; /* the file; NULL if it could not be read */
     size_t size, blob_size;
     int container;  /* gmlp_container */
+    int missing;    /* carried_open failed for this alone: there is no network in the file */
     gmlp_net net;
 } carried;
 

@@ -108,7 +108,7 @@ int carrying_write(carrying *c, int carriers) {
     memset(&opts, 0, sizeof opts);
     memset(&why, 0, sizeof why);
     opts.carriers = carriers;
-    opts.leave_untagged = c->net.base_space != GMLP_SRGB;
+    opts.leave_untagged = c->net.base_space != GMLP_SRGB && c->net.base_space != GMLP_SYCC;
     status = gmlp_embed(c->file, c->file_size, c->blob, c->blob_size, &opts, output_writer(&c->output), &why);
     if (status && status != GMLP_E_WRITE)
         return fail(c->command, "%s: %s", c->out, why.text ? why.text : gmlp_result_string(status));

@@ -49,14 +49,31 @@ static int wrong_network(const restoring *r, int hdr) {
                : fail(r->command->name, "%s: its network gives back HDR: 'gamutmlp hdr-decode' does that", r->in);
 }
 
+/* Of the picture without a network. */
+static void plain_network(restoring *r) {
+    gmlp_net *net = &r->file.net;
+    net->wide_space = GMLP_PROPHOTO;
+    net->base_space = r->base;
+    net->width = net->base_width = r->width;
+    net->height = net->base_height = r->height;
+    net->coords.col_step = net->coords.row_step = 1;
+}
+
 int restoring_open(restoring *r, int hdr) {
     const gmlp_net *net = &r->file.net;
     char error[256];
+    int bad;
     r->began = seconds_now();
-    if (carried_open(r->in, &r->file, error)) return fail(r->command->name, "%s", error);
+    bad = carried_open(r->in, &r->file, error);
+    if (bad && (!r->base || !r->file.missing)) return fail(r->command->name, "%s", error);
+    if (!bad && r->base)
+        return fail(r->command->name, "%s: carries a network, which says what its base is; --base is for files without",
+                    r->in);
     if (carried_is_hdr(net) != hdr) return wrong_network(r, hdr);
-    r->rows = picture_rows_open(r->file.bytes, r->file.size, r->in, &r->width, &r->height, error);
+    r->rows = picture_rows_open(r->file.bytes, r->file.size, r->in, r->base ? r->base : net->base_space, &r->width,
+                                &r->height, error);
     if (!r->rows) return fail(r->command->name, "%s", error);
+    if (r->base) plain_network(r);
     if (r->width != net->base_width || r->height != net->base_height)
         return fail(
             r->command->name,
@@ -158,7 +175,10 @@ void restoring_report(const restoring *r) {
     const double seconds = seconds_now() - r->began, megapixels = 1e-6 * (double)r->crop.width * (double)r->crop.height;
     static const char *const names[] = { "", "8", "16", "half", "float" };
     json j;
-    if (!r->belongs)
+    if (r->base)
+        fprintf(stderr, "gamutmlp %s: note: %s: carries no network; %s has what its %s alone holds\n", r->command->name,
+                r->in, r->out, r->base == GMLP_SYCC ? "Y'CbCr" : "RGB");
+    else if (!r->belongs)
         fprintf(
             stderr,
             "gamutmlp %s: warning: the network in %s does not belong to these pixels; the picture was changed after "
@@ -174,7 +194,9 @@ void restoring_report(const restoring *r) {
     json_integer(&j, "height", r->crop.height);
     json_text(&j, "space", gmlp_space_name(r->to));
     json_text(&j, "depth", names[r->depth]);
-    json_bool(&j, "belongs", r->belongs);
+    json_bool(&j, "network", !r->base);
+    if (r->base) json_text(&j, "belongs", NULL);
+    else json_bool(&j, "belongs", r->belongs);
     json_number(&j, "seconds", seconds);
     json_number(&j, "megapixels_per_second", megapixels / seconds);
     json_integer(&j, "peak_rss_bytes", peak_rss_bytes());

@@ -11,6 +11,7 @@ typedef struct restoring {
     const args_command *command;
     const char *in, *out, *crop_text;
     int to, depth;          /* gmlp_space and gmlp_type of what is made */
+    int base;               /* 0, or gmlp_space of a picture that carries no network, which is converted as it is */
     int force, json;
     uint64_t threads;
     gmlp_decoder_opts opts;
@@ -35,7 +36,8 @@ int depth_of_choice(int choice); /* gmlp_type of a word's place in DEPTHS */
 
 /* Can out hold depth, and is crop_text a rectangle? ARGS_GO_ON or, after a message, 2. */
 int restoring_check(restoring *r);
-/* Reads the file; its network must be one for HDR, or for a wide gamut. 0, or the exit status after a message. */
+/* Reads the file; its network must be one for HDR, or for a wide gamut. With a base there must be none, and one that
+   does nothing takes its place. 0, or the exit status after a message. */
 int restoring_open(restoring *r, int hdr);
 /* Rows stream from the compressed file through the network to write (stream.h), so that memory does not grow with the
    picture. Whether the network belongs to the pixels is known at the end, and it is a failure if it does not, without

@@ -117,7 +117,7 @@ static inline void expect_rows_of(const char *path) {
     assert_int_equal(picture_read(path, GMLP_SRGB, 1, &whole, error), 0);
     row = (size_t)whole.image.width * 3;
     got = (uint8_t *)malloc(image_bytes(&whole.image));
-    rows = picture_rows_open(whole.file, whole.file_size, "x", &width, &height, error);
+    rows = picture_rows_open(whole.file, whole.file_size, "x", GMLP_SRGB, &width, &height, error);
     assert_non_null(rows);
     assert_int_equal(width, whole.image.width);
     assert_int_equal(height, whole.image.height);
