@@ -12,12 +12,22 @@
 #include "work/carrying.h"
 #include "work/extras.h"
 
+enum { BASE_AUTO, BASE_SRGB, BASE_SYCC }; /* words of --base */
+
 typedef struct encode_options {
     int from, adaptation, round_down, force, json;
+    int base, subsample; /* subsample: place among the words, -1: not given */
     uint64_t quality;
     double target_psnr;
     const char *carriers;
 } encode_options;
+
+/* A base as it comes out of its file. */
+typedef struct base_file {
+    picture picture;
+    uint8_t *bytes;
+    size_t size;
+} base_file;
 
 /* What encoding makes, in order; freed together. */
 typedef struct encoding {
@@ -30,15 +40,20 @@ typedef struct encoding {
     carrying c;
     gmlp_gamut_report gamut;
     gmlp_train_report training;
+    base_file other;             /* the base in sRGB, while there is a choice */
+    metrics_psnr_result without; /* of a JPEG without a network, sRGB as clip, sYCC as decoded; NAN: not measured */
+    const char *only_base;       /* why there was no choice */
 } encoding;
 
-/* Quality, measured on what a reader of the file decodes. */
+/* Quality, measured on what a reader of the file decodes, and beside it on what a viewer shows. */
 
 #define BAND 16u
 
 typedef struct measuring {
     const encoding *e;
-    const gmlp_decoder *decoder;
+    const gmlp_image *base;
+    const gmlp_decoder *decoder; /* of that base; NULL: sycc is what is decoded */
+    const gmlp_image *sycc;
     const metrics_psnr *psnr;
     metrics_psnr_sums *sums; /* one a band, and a text if it failed */
     char (*errors)[256];
@@ -48,40 +63,52 @@ static void measure_band(void *user, size_t index) {
     const measuring *m = (const measuring *)user;
     const gmlp_image *whole = &m->e->wide.image;
     const uint32_t y = (uint32_t)index * BAND, rows = whole->height - y < BAND ? whole->height - y : BAND;
-    const gmlp_image wide = metrics_rows(whole, y, rows), base = metrics_rows(&m->e->c.base.image, y, rows);
-    gmlp_image decoded = base;
-    gmlp_result status = GMLP_E_MEMORY;
-    decoded.stride = 0;
+    const gmlp_image wide = metrics_rows(whole, y, rows), base = metrics_rows(m->base, y, rows);
+    const size_t samples = (size_t)base.width * rows * 3;
+    float *memory = (float *)malloc(samples * (sizeof(float) + 1));
+    gmlp_image shown = base, decoded = base;
+    gmlp_result status = memory ? GMLP_OK : GMLP_E_MEMORY;
+    shown.stride = decoded.stride = 0;
+    shown.space = GMLP_SRGB;
+    shown.data = memory + samples;
     decoded.type = GMLP_F32;
     decoded.space = GMLP_PROPHOTO_LINEAR;
-    decoded.data = malloc((size_t)base.width * rows * 3 * sizeof(float));
-    if (decoded.data) status = gmlp_decoder_rows(m->decoder, &m->e->c.base.image, 0, 0, &decoded, 0, y, NULL);
+    decoded.data = memory;
+    if (base.space == GMLP_SRGB) shown = base;
+    else if (!status) status = gmlp_convert(&base, &shown, NULL);
+    if (!m->decoder) decoded = metrics_rows(m->sycc, y, rows);
+    else if (!status) status = gmlp_decoder_rows(m->decoder, m->base, 0, 0, &decoded, 0, y, NULL);
     if (status) error_text(m->errors[index], m->e->c.out, "%s", gmlp_result_string(status));
-    else metrics_psnr_rows(m->psnr, &wide, &base, &decoded, &m->sums[index], m->errors[index]);
-    free(decoded.data);
+    else metrics_psnr_rows(m->psnr, &wide, &shown, &decoded, &m->sums[index], m->errors[index]);
+    free(memory);
 }
 
-static int measure(const encoding *e, metrics_psnr_result *result, char error[256]) {
+/* base as viewers show it, and with its network, or without one sycc. */
+static int measure(const encoding *e, const gmlp_image *base, const gmlp_image *sycc, metrics_psnr_result *result,
+                   char error[256]) {
     const size_t bands = (e->wide.image.height + BAND - 1) / BAND;
     const gmlp_threads threads = pool_threads(e->workers);
-    gmlp_image like = e->c.base.image;
+    gmlp_image shown = *base, decoded = sycc ? *sycc : *base;
     gmlp_decoder *decoder = NULL;
     metrics_psnr *psnr;
     metrics_psnr_sums all;
     measuring m;
     size_t i;
-    gmlp_result status = gmlp_decoder_create(&e->c.net, GMLP_F32, GMLP_PROPHOTO_LINEAR, NULL, &decoder);
+    gmlp_result status = sycc ? GMLP_OK
+                              : gmlp_decoder_create(&e->c.net, GMLP_F32, GMLP_PROPHOTO_LINEAR, NULL, &decoder);
     m.sums = (metrics_psnr_sums *)calloc(bands, sizeof *m.sums);
     m.errors = (char (*)[256])calloc(bands, sizeof *m.errors);
-    like.type = GMLP_F32;
-    like.space = GMLP_PROPHOTO_LINEAR;
-    psnr = metrics_psnr_begin(&e->wide.image, &e->c.base.image, &like, e->c.net.adaptation, error);
+    shown.space = GMLP_SRGB;
+    if (!sycc) decoded.type = GMLP_F32, decoded.space = GMLP_PROPHOTO_LINEAR;
+    psnr = metrics_psnr_begin(&e->wide.image, &shown, &decoded, e->o.adaptation, error);
     if (!status && (!m.sums || !m.errors)) status = GMLP_E_MEMORY;
     if (status) error_text(error, e->c.out, "%s", gmlp_result_string(status));
     else if (psnr) {
         error[0] = 0;
         m.e = e;
+        m.base = base;
         m.decoder = decoder;
+        m.sycc = sycc;
         m.psnr = psnr;
         threads.parallel_for(threads.user, measure_band, &m, bands);
         memset(&all, 0, sizeof all);
@@ -100,7 +127,8 @@ static int measure(const encoding *e, metrics_psnr_result *result, char error[25
 
 /* The steps. */
 
-static int make_base(encoding *e) {
+static int compress(encoding *e, int space) {
+    static const int subsamples[] = { PICTURE_444, PICTURE_422, PICTURE_420 };
     const gmlp_image *wide = &e->wide.image;
     gmlp_image *base = &e->c.base.image;
     gmlp_convert_opts opts;
@@ -112,13 +140,54 @@ static int make_base(encoding *e) {
     opts.threads = pool_threads(e->workers);
     memset(&write, 0, sizeof write);
     write.quality = (int)e->o.quality;
+    write.subsample = e->o.subsample > 0 ? subsamples[e->o.subsample] : PICTURE_444;
     *base = *wide;
     base->type = GMLP_U8;
-    base->space = GMLP_SRGB;
+    base->space = space;
     base->data = malloc((size_t)wide->width * wide->height * 3);
     status = base->data ? gmlp_reduce(wide, base, &opts, &e->gamut) : GMLP_E_MEMORY;
     if (status) return fail("encode", "%s: %s", e->in, gmlp_result_string(status));
     return carrying_compress(&e->c, &write);
+}
+
+static void swap_bases(encoding *e) {
+    const base_file was = { e->c.base, e->c.file, e->c.file_size };
+    e->c.base = e->other.picture;
+    e->c.file = e->other.bytes;
+    e->c.file_size = e->other.size;
+    e->other = was;
+}
+
+static void free_other(encoding *e) {
+    picture_free(&e->other.picture);
+    free(e->other.bytes);
+    memset(&e->other, 0, sizeof e->other);
+}
+
+/* Y'CbCr must give this many dB more out of gamut before training: a base of codes beyond sRGB has less room for the
+   others, and some readers of JPEG files give RGB alone. */
+#define WORTH_SYCC 0.5
+
+static double sycc_gain(const encoding *e) { return e->without.psnr_og - e->without.psnr_clip_og; }
+
+/* A colour barely outside sRGB drowns in a JPEG's noise, where clipping takes away half of the noise: which base is
+   better depends on the picture, and on the quality. */
+static int make_base(encoding *e) {
+    char error[256];
+    e->without.psnr_clip = e->without.psnr_clip_og = e->without.psnr = e->without.psnr_og = NAN;
+    if (e->o.base != BASE_SYCC) {
+        if (compress(e, GMLP_SRGB)) return 1;
+        if (!e->only_base && !e->gamut.out_of_gamut) e->only_base = "nothing is out of gamut";
+        if (e->only_base) return 0;
+        swap_bases(e);
+    }
+    if (compress(e, GMLP_SYCC)) return 1;
+    if (measure(e, e->o.base == BASE_SYCC ? &e->c.base.image : &e->other.picture.image, &e->c.base.image, &e->without,
+                error))
+        return fail("encode", "%s", error);
+    if (!e->only_base && !(sycc_gain(e) >= WORTH_SYCC)) swap_bases(e);
+    free_other(e);
+    return 0;
 }
 
 static int train(encoding *e) {
@@ -150,6 +219,17 @@ static const char *chosen_because(const encoding *e, char text[160]) {
     return text;
 }
 
+static const char *base_because(const encoding *e, char text[160]) {
+    const double gain = sycc_gain(e);
+    if (e->only_base) return e->only_base;
+    if (e->c.base.image.space == GMLP_SYCC)
+        snprintf(text, 160, "whose Y'CbCr holds %.1f dB more of the colours out of gamut than clipped sRGB", gain);
+    else if (gain < 0)
+        snprintf(text, 160, "which holds %.1f dB more of the colours out of gamut than unclipped Y'CbCr", -gain);
+    else snprintf(text, 160, "as unclipped Y'CbCr holds only %.1f dB more of the colours out of gamut", gain);
+    return text;
+}
+
 static void report_json(const encoding *e, const metrics_psnr_result *q, double total) {
     const double pixels = (double)e->gamut.pixels;
     char because[160];
@@ -162,6 +242,8 @@ static void report_json(const encoding *e, const metrics_psnr_result *q, double 
     json_number(&j, "out_of_gamut", (double)e->gamut.out_of_gamut / pixels);
     json_number(&j, "saturated", (double)e->training.saturated / pixels);
     json_number(&j, "clamped", (double)e->gamut.clamped / pixels);
+    json_text(&j, "base", gmlp_space_name(e->c.base.image.space));
+    json_text(&j, "base_because", base_because(e, because));
     json_integer(&j, "file_bytes", e->c.out_size);
     json_integer(&j, "blob_bytes", e->c.blob_size);
     json_integer(&j, "metadata_bytes", e->c.metadata_bytes);
@@ -175,6 +257,8 @@ static void report_json(const encoding *e, const metrics_psnr_result *q, double 
     json_integer(&j, "peak_rss_bytes", peak_rss_bytes());
     json_number(&j, "psnr_clip", q->psnr_clip);
     json_number(&j, "psnr_clip_og", q->psnr_clip_og);
+    json_number(&j, "psnr_sycc", e->without.psnr);
+    json_number(&j, "psnr_sycc_og", e->without.psnr_og);
     json_number(&j, "psnr", q->psnr);
     json_number(&j, "psnr_og", q->psnr_og);
     json_end(&j);
@@ -195,6 +279,7 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
         printf("  clamped         %.2f %% of the pixels, brighter than white or outside %s\n",
                100 * (double)e->gamut.clamped / pixels, gmlp_space_name(e->wide.image.space));
     printf("%s: %llu bytes\n", e->c.out, (unsigned long long)e->c.out_size);
+    printf("  base            %s, %s\n", e->c.base.image.space == GMLP_SYCC ? "sYCC" : "sRGB", base_because(e, because));
     printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)e->c.metadata_bytes,
            (unsigned long long)e->c.blob_size);
     if (e->c.net.method == GMLP_METHOD_NONE) printf("  nothing was lost, so there was nothing to train\n");
@@ -208,6 +293,11 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
         printf("\nPSNR in linear ProPhoto       all pixels   out of gamut\n  as plain sRGB         ");
         print_psnr(q->psnr_clip);
         print_psnr(q->psnr_clip_og);
+        if (e->c.base.image.space == GMLP_SYCC) {
+            printf("\n  its Y'CbCr            ");
+            print_psnr(e->without.psnr);
+            print_psnr(e->without.psnr_og);
+        }
         printf("\n  with the network      ");
         print_psnr(q->psnr);
         print_psnr(q->psnr_og);
@@ -236,6 +326,14 @@ static int carriers_from_text(const char *text, int *carriers) {
     return *carriers ? 0 : -1;
 }
 
+/* NULL, or why the base must be sRGB. */
+static const char *only_base(const encoding *e) {
+    return e->c.container == GMLP_CONTAINER_PNG   ? "a PNG holds RGB"
+         : e->t.preset == GMLP_PRESET_PAPER ? "preset paper clips, as published"
+         : e->o.round_down                  ? "--floor rounds the codes of RGB"
+                                            : NULL;
+}
+
 static int encode(encoding *e) {
     const double start = seconds_now();
     metrics_psnr_result q;
@@ -256,7 +354,7 @@ static int encode(encoding *e) {
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("encode", "out of memory");
     if (carrying_open(&e->c) || make_base(e) || train(e) || carrying_write(&e->c, e->carriers)) return 1;
-    if (measure(e, &q, error)) return fail("encode", "the file is written, but cannot be measured: %s", error);
+    if (measure(e, &e->c.base.image, NULL, &q, error)) return fail("encode", "the file is written, but cannot be measured: %s", error);
     if (e->o.json) report_json(e, &q, seconds_now() - start);
     else report_text(e, &q, seconds_now() - start);
     return 0;
@@ -269,6 +367,9 @@ int cmd_encode(int argc, char **argv) {
         { "--preset", ARG_CHOICE, &preset, PRESETS,
           "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95)", 1, 100 },
+        { "--subsample", ARG_CHOICE, &e.o.subsample, "444|422|420", "chroma of a JPEG (444)", 0, 0 },
+        { "--base", ARG_CHOICE, &e.o.base, "auto|srgb|sycc",
+          "of a JPEG; sycc: unclipped Y'CbCr, for readers that take it; auto: the better one", 0, 0 },
         { "--from", ARG_SPACE, &e.o.from, "SPACE", "what the numbers are, whatever the file says", 0, 0 },
         TRAINING_OPTIONS(e.t),
         { "--target-psnr", ARG_NUMBER, &e.o.target_psnr, "DB",
@@ -296,6 +397,7 @@ int cmd_encode(int argc, char **argv) {
     const char *names[2];
     int status;
     memset(&e, 0, sizeof e);
+    e.o.subsample = -1;
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
     e.t.preset = preset_of_choice(preset);
@@ -305,6 +407,12 @@ int cmd_encode(int argc, char **argv) {
     if (!e.c.container) return args_wrong(&command, "%s: the output's name must end in .jpg or .png", names[1]);
     if (e.o.quality && e.c.container == GMLP_CONTAINER_PNG)
         return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");
+    if (e.o.subsample >= 0 && e.c.container == GMLP_CONTAINER_PNG)
+        return args_wrong(&command, "--subsample is for JPEG; a PNG keeps all of its chroma");
+    e.only_base = only_base(&e);
+    if (e.only_base && e.o.base == BASE_SYCC)
+        return args_wrong(&command, "--base sycc: %s", e.only_base);
+    if (!e.only_base && e.o.base != BASE_AUTO) e.only_base = "as --base says";
     if (e.t.preset == GMLP_PRESET_PAPER && (e.t.budget || e.o.target_psnr > 0.0))
         return args_wrong(&command, "--budget and --target-psnr choose a network; --preset paper has its own");
     if (e.t.width && e.o.target_psnr > 0.0)
@@ -315,6 +423,7 @@ int cmd_encode(int argc, char **argv) {
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
         return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
     status = encode(&e);
+    free_other(&e);
     carrying_free(&e.c);
     pool_free(e.workers);
     picture_free(&e.wide);

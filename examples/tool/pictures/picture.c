@@ -80,7 +80,7 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
         else error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
         return -1;
     }
-    if (!load) return error_text(error, name, no_sycc), -1;
+    if (!load) return error_text(error, name, "%s", no_sycc), -1;
     bad = load((const uint8_t *)bytes, size, &out->image, &facts, reason) ||
           decide_space(out, &facts, from_space, reason);
     free(facts.icc);
@@ -151,7 +151,7 @@ picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name
     rows_maker *const open = space == GMLP_SYCC ? f.rows_open_sycc : f.rows_open;
     char reason[REASON] = "is not a PNG or JPEG picture";
     picture_rows *r = open ? open((const uint8_t *)bytes, size, reason) : NULL;
-    if (!open && f.rows_open) snprintf(reason, REASON, no_sycc);
+    if (!open && f.rows_open) snprintf(reason, REASON, "%s", no_sycc);
     if (!r) {
         error_text(error, name, "%s", reason);
         return NULL;
