@@ -1698,6 +1698,9 @@ typedef struct gmlp__kernels {
     float (*out_of_gamut)(const float *r, const float *g, const float *b, float *flag, size_t n);
     /* the places of the saturated pixels among n, and how many there are; index has room for n. channels: 3 or 4 */
     size_t (*saturated)(const unsigned char *rgb, int channels, size_t n, int margin, uint32_t *index);
+    /* the same of R'G'B': flag = 1 with a channel up to margin, or from 1 - margin on, unless all three are black, or
+       white, but for half an 8-bit code; else 0 */
+    void (*near_ends)(const float *r, const float *g, const float *b, float margin, float *flag, size_t n);
     void (*gemm)(const gmlp__gemm *g);
     /* the third layer: out[n][16] = bias + h[n][wide] * w[depth][16], three columns of it, by the same
        chains as gemm; column 3 becomes 0, the others stay. Up to 7 more rows are read and written */
@@ -3088,25 +3091,23 @@ GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, 
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 */
-/* The pixel that viewers show of sYCC codes: JFIF's matrix in 16-bit fixed point, as libjpeg has it. */
-static void gmlp__sycc_rgb(const unsigned char *codes, unsigned char rgb[3]) {
-    const int32_t y = codes[0], cb = codes[1] - 128, cr = codes[2] - 128;
-    const int32_t v[3] = {y + ((91881 * cr + 32768) >> 16), y + ((-22554 * cb - 46802 * cr + 32768) >> 16),
-                          y + ((116130 * cb + 32768) >> 16)};
-    int c;
-    for (c = 0; c < 3; c++) rgb[c] = (unsigned char)(v[c] < 0 ? 0 : v[c] > 255 ? 255 : v[c]);
-}
-
-/* gmlp__kernels.saturated, of a base in some space. */
-static size_t gmlp__saturated_row(const gmlp__kernels *k, int space, const unsigned char *codes, int channels, size_t n,
-                                  int margin, uint32_t *index) {
-    size_t i, count = 0;
-    if (space != GMLP_SYCC) return k->saturated(codes, channels, n, margin, index);
-    for (i = 0; i < n; i++) {
-        unsigned char rgb[3];
-        gmlp__sycc_rgb(codes + i * (size_t)channels, rgb);
-        index[count] = (uint32_t)i;
-        count += (size_t)gmlp__saturated(rgb, margin);
+/* gmlp__kernels.saturated of a base that l reads. */
+static size_t gmlp__saturated_row(const gmlp__loader *l, const unsigned char *codes, size_t n, int margin,
+                                  uint32_t *index) {
+    const gmlp__kernels *k = l->kernels;
+    const size_t channels = (size_t)l->channels;
+    float r[GMLP__PORTION], g[GMLP__PORTION], b[GMLP__PORTION];
+    unsigned char packed[GMLP__PORTION * 4];
+    size_t i, j, m, step, count = 0;
+    if (!l->sycc) return k->saturated(codes, l->channels, n, margin, index);
+    for (i = 0; i < n; i += m) {
+        m = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
+        k->mix8(gmlp__codes8(l, codes + i * channels, 0, m, packed, &step), step, l->table, r, g, b, GMLP__PAD(m));
+        k->near_ends(r, g, b, ((float)margin + 0.5f) / 255.0f, r, GMLP__PAD(m));
+        for (j = 0; j < m; j++) {
+            index[count] = (uint32_t)(i + j);
+            count += r[j] != 0.0f;
+        }
     }
     return count;
 }
@@ -3120,7 +3121,7 @@ typedef struct gmlp__reduction {
     gmlp_gamut_report *reports;  /* one a band */
     gmlp_soft_clip *extremes;    /* one a band */
     const gmlp__kernels *kernels;
-    gmlp__loader loader;
+    gmlp__loader loader, base_loader;
     gmlp__storer storer;
     float matrix[9];
     int mixes;
@@ -3171,7 +3172,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
                 unsigned char *to = (unsigned char *)gmlp__row(v->base, (uint32_t)y) + x * (size_t)v->storer.channels;
                 gmlp__store_portion(&v->storer, r, g, b, v->alpha ? a : NULL, n, to, 0);
                 if (report)
-                    report->saturated += gmlp__saturated_row(k, v->base->space, to, v->storer.channels, n, 0, index);
+                    report->saturated += gmlp__saturated_row(&v->base_loader, to, n, 0, index);
             }
         }
         if (report) report->pixels += width;
@@ -3184,7 +3185,8 @@ static gmlp_result gmlp__reduce_all(gmlp__reduction *v, const gmlp_convert_opts 
     gmlp__output output;
     gmlp__fp_state fp;
     unsigned char *tables;
-    size_t loader, size;
+    size_t loader, base_loader, size;
+    int space;
     gmlp_result result = v->base ? gmlp__check_pair(v->wide, v->base) : gmlp__check_image(v->wide);
     if (!result && v->base &&
         (v->base->type != GMLP_U8 || v->base->plane_stride ||
@@ -3193,16 +3195,19 @@ static gmlp_result gmlp__reduce_all(gmlp__reduction *v, const gmlp_convert_opts 
     if (!result) result = gmlp__resolve_convert(opts, &o, &output, &v->kernels);
     if (!result && (!gmlp__output_ok(&output, GMLP_SRGB) || o.scale != 0.0 || o.primaries)) result = GMLP_E_ARGUMENT;
     if (result) return result;
+    space = v->base ? v->base->space : GMLP_SRGB;
     loader = gmlp__loader_bytes(v->wide->type, v->wide->space);
-    size = loader + gmlp__storer_bytes(GMLP_U8, v->base ? v->base->space : GMLP_SRGB);
+    base_loader = gmlp__loader_bytes(GMLP_U8, space);
+    size = loader + base_loader + gmlp__storer_bytes(GMLP_U8, space);
     tables = (unsigned char *)gmlp__alloc(&o.alloc, size);
     if (!tables) return GMLP_E_MEMORY;
     fp = gmlp__fp_enter();
     v->mixes = gmlp__float_matrix(v->wide->space, GMLP_SRGB, o.adaptation, v->matrix);
     gmlp__loader_init(&v->loader, v->wide->type, v->wide->space, o.white_nits, v->kernels, tables);
     v->loader.channels = gmlp__channels(v->wide->type, v->wide->channels);
-    gmlp__storer_init(&v->storer, GMLP_U8, v->base ? v->base->space : GMLP_SRGB, &output, v->kernels, tables + loader);
-    if (v->base) v->storer.channels = gmlp__channels(GMLP_U8, v->base->channels);
+    gmlp__loader_init(&v->base_loader, GMLP_U8, space, 0.0, v->kernels, tables + loader);
+    gmlp__storer_init(&v->storer, GMLP_U8, space, &output, v->kernels, tables + loader + base_loader);
+    if (v->base) v->base_loader.channels = v->storer.channels = gmlp__channels(GMLP_U8, v->base->channels);
     v->alpha = v->loader.channels == 4 && v->storer.channels == 4 && o.alpha == GMLP_ALPHA_SOURCE;
     gmlp__run(&o.threads, gmlp__reduce_band, v, (v->wide->height + GMLP__BAND - 1) / GMLP__BAND);
     gmlp__fp_leave(fp);
@@ -4304,8 +4309,7 @@ static size_t gmlp__candidates(const gmlp__trainer *t, uint32_t y, uint32_t *ind
     const size_t n = t->base->width;
     size_t i;
     if (t->net->mask == GMLP_MASK_SATURATED)
-        return gmlp__saturated_row(t->kernels, t->base->space, gmlp__row(t->base, y), t->load_base.channels, n,
-                                   t->opts.clip_margin, index);
+        return gmlp__saturated_row(&t->load_base, gmlp__row(t->base, y), n, t->opts.clip_margin, index);
     for (i = 0; i < n; i++) index[i] = (uint32_t)i;
     return n;
 }
@@ -4482,13 +4486,18 @@ static gmlp_result gmlp__choose_margin(gmlp__trainer *t, int *margin) {
     return result;
 }
 
+/* What compression moves inwards of an unclipped base is little; more of a margin costs quality. */
+#define GMLP__SYCC_MARGIN 3
+
 /* How far from 0 and 255 the network's pixels reach, and how much training that takes. */
 static gmlp_result gmlp__settle_margin(gmlp__trainer *t) {
     gmlp_result result = GMLP_OK;
-    if (t->net->mask == GMLP_MASK_SATURATED && !t->opts.clip_margin && t->base->space != GMLP_SYCC)
-        result = gmlp__choose_margin(t, &t->opts.clip_margin);
+    if (t->net->mask == GMLP_MASK_SATURATED && !t->opts.clip_margin) {
+        if (t->base->space == GMLP_SYCC) t->opts.clip_margin = GMLP__SYCC_MARGIN;
+        else result = gmlp__choose_margin(t, &t->opts.clip_margin);
+    }
     t->net->clip_margin = t->opts.clip_margin;
-    if (t->opts.clip_margin || t->base->space == GMLP_SYCC) {
+    if (t->opts.clip_margin) {
         t->opts.iterations *= t->effort[0];
         t->opts.batch *= t->effort[1];
     }
@@ -6537,7 +6546,7 @@ static int gmlp__decode_strip(const gmlp__view *v, gmlp__work *w, uint32_t x, ui
                                        : (unsigned char *)gmlp__row(v->out, y - v->y) + (x - v->x) * step;
     size_t count = 0, i, m;
     if (d->network && d->mask == GMLP_MASK_SATURATED)
-        count = gmlp__saturated_row(d->kernels, d->base_space, codes, (int)channels, n, d->clip_margin, w->index);
+        count = gmlp__saturated_row(&w->convert.loader, codes, n, d->clip_margin, w->index);
     else if (d->network) count = n;
     if (count < n && w->convert.recodes && s->channels == 3 && !plane) { /* the fast way to 16 bits */
         gmlp__recode(&w->convert, codes, row, n);
@@ -8022,6 +8031,7 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 #undef GMLP__SLACK
 #undef GMLP__SSE2
 #undef GMLP__STRIP
+#undef GMLP__SYCC_MARGIN
 #undef GMLP__TARGET_BUDGET
 #undef GMLP__TRUNCATE
 #undef GMLP__UNUSED
@@ -9532,6 +9542,21 @@ GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int cha
                          : GMLP__FN(saturated_of)(rgb, 3, n, margin, index);
 }
 
+GMLP__TARGET static void GMLP__FN(near_ends)(const float *r, const float *g, const float *b, float margin, float *flag,
+                                             size_t n) {
+    const GMLP__VF one = GMLP__V_SET1(1.0f), zero = GMLP__V_SET1(0.0f), half = GMLP__V_SET1(0.5f / 255.0f),
+                   white = GMLP__V_SET1(254.5f / 255.0f), low = GMLP__V_SET1(margin),
+                   high = GMLP__V_SET1(1.0f - margin);
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) {
+        const GMLP__VF x = GMLP__V_LOAD(r + i), y = GMLP__V_LOAD(g + i), z = GMLP__V_LOAD(b + i);
+        const GMLP__VF least = GMLP__V_MIN(GMLP__V_MIN(x, y), z), most = GMLP__V_MAX(GMLP__V_MAX(x, y), z);
+        GMLP__VF f = GMLP__V_LESS(low, least, GMLP__V_LESS(most, high, zero, one), one);
+        f = GMLP__V_LESS(half, most, f, zero);
+        GMLP__V_STORE(flag + i, GMLP__V_LESS(least, white, f, zero));
+    }
+}
+
 /* Kernels of >>encoding and >>mlp. */
 
 /* One tile of C: GMLP__ROWS_COUNT rows, one or two vectors wide (two is a constant). */
@@ -9901,7 +9926,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(load_half), GMLP__FN(mix8), GMLP__FN(recode), GMLP__FN(quantize8), GMLP__FN(quantize), GMLP__FN(shorten),
     GMLP__FN(share_exponent), GMLP__FN(put8_all), GMLP__FN(put16_all), GMLP__FN(store16), GMLP__FN(put16x4),
     GMLP__FN(put_words),
-    GMLP__FN(outside), GMLP__FN(out_of_gamut), GMLP__FN(saturated),
+    GMLP__FN(outside), GMLP__FN(out_of_gamut), GMLP__FN(saturated), GMLP__FN(near_ends),
     GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(look_up), GMLP__FN(finish),
     GMLP__FN(add_codes), GMLP__FN(sum_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(scale),
     GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam),
