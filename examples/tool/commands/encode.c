@@ -170,7 +170,7 @@ static void free_other(encoding *e) {
 
 static double sycc_gain(const encoding *e) { return e->without.psnr_og - e->without.psnr_clip_og; }
 
-/* A colour barely outside sRGB drowns in a JPEG's noise, where clipping takes away half of the noise: which base is
+/* A colour barely outside sRGB drowns in a JPEG's noise, of which clipping cuts a part off: which base is
    better depends on the picture, and on the quality. */
 static int make_base(encoding *e) {
     char error[256];
@@ -190,6 +190,10 @@ static int make_base(encoding *e) {
     return 0;
 }
 
+/* Chroma that is spread over its neighbours takes colours out of the corners of sRGB's cube, as it does to clipped
+   ones, where the network is to find them. */
+#define SPREAD_MARGIN 40
+
 static int train(encoding *e) {
     gmlp_train_opts opts;
     gmlp_net trained;
@@ -197,6 +201,7 @@ static int train(encoding *e) {
     training_begin(&e->t, e->workers, &opts);
     opts.adaptation = e->o.adaptation;
     opts.target_psnr = e->o.target_psnr;
+    if (e->c.base.image.space == GMLP_SYCC && e->o.subsample > 0) opts.clip_margin = SPREAD_MARGIN;
     status = gmlp_train(&e->c.base.image, &e->wide.image, &opts, &trained, &e->training);
     training_end(&e->t);
     if (status == GMLP_E_TARGET)
@@ -279,7 +284,8 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
         printf("  clamped         %.2f %% of the pixels, brighter than white or outside %s\n",
                100 * (double)e->gamut.clamped / pixels, gmlp_space_name(e->wide.image.space));
     printf("%s: %llu bytes\n", e->c.out, (unsigned long long)e->c.out_size);
-    printf("  base            %s, %s\n", e->c.base.image.space == GMLP_SYCC ? "sYCC" : "sRGB", base_because(e, because));
+    printf("  base            %s, %s\n", e->c.base.image.space == GMLP_SYCC ? "sYCC" : "sRGB",
+           base_because(e, because));
     printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)e->c.metadata_bytes,
            (unsigned long long)e->c.blob_size);
     if (e->c.net.method == GMLP_METHOD_NONE) printf("  nothing was lost, so there was nothing to train\n");
@@ -328,10 +334,10 @@ static int carriers_from_text(const char *text, int *carriers) {
 
 /* NULL, or why the base must be sRGB. */
 static const char *only_base(const encoding *e) {
-    return e->c.container == GMLP_CONTAINER_PNG   ? "a PNG holds RGB"
-         : e->t.preset == GMLP_PRESET_PAPER ? "preset paper clips, as published"
-         : e->o.round_down                  ? "--floor rounds the codes of RGB"
-                                            : NULL;
+    return e->c.container == GMLP_CONTAINER_PNG ? "a PNG holds RGB"
+         : e->t.preset == GMLP_PRESET_PAPER     ? "preset paper clips, as published"
+         : e->o.round_down                      ? "--floor rounds the codes of RGB"
+                                                : NULL;
 }
 
 static int encode(encoding *e) {
@@ -354,7 +360,8 @@ static int encode(encoding *e) {
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("encode", "out of memory");
     if (carrying_open(&e->c) || make_base(e) || train(e) || carrying_write(&e->c, e->carriers)) return 1;
-    if (measure(e, &e->c.base.image, NULL, &q, error)) return fail("encode", "the file is written, but cannot be measured: %s", error);
+    if (measure(e, &e->c.base.image, NULL, &q, error))
+        return fail("encode", "the file is written, but cannot be measured: %s", error);
     if (e->o.json) report_json(e, &q, seconds_now() - start);
     else report_text(e, &q, seconds_now() - start);
     return 0;
@@ -410,8 +417,7 @@ int cmd_encode(int argc, char **argv) {
     if (e.o.subsample >= 0 && e.c.container == GMLP_CONTAINER_PNG)
         return args_wrong(&command, "--subsample is for JPEG; a PNG keeps all of its chroma");
     e.only_base = only_base(&e);
-    if (e.only_base && e.o.base == BASE_SYCC)
-        return args_wrong(&command, "--base sycc: %s", e.only_base);
+    if (e.only_base && e.o.base == BASE_SYCC) return args_wrong(&command, "--base sycc: %s", e.only_base);
     if (!e.only_base && e.o.base != BASE_AUTO) e.only_base = "as --base says";
     if (e.t.preset == GMLP_PRESET_PAPER && (e.t.budget || e.o.target_psnr > 0.0))
         return args_wrong(&command, "--budget and --target-psnr choose a network; --preset paper has its own");

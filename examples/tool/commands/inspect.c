@@ -123,6 +123,8 @@ static void report_text(const findings *f, const char *path) {
             printf("  sees            also the means of %d x %d and %d x %d pixels around each\n",
                    2 * net->radius[0] + 1, 2 * net->radius[0] + 1, 2 * net->radius[1] + 1, 2 * net->radius[1] + 1);
         if (net->mask == GMLP_MASK_ALL) printf("  applied to      all pixels\n");
+        else if (!net->clip_margin && net->base_space == GMLP_SYCC)
+            printf("  applied to      pixels that viewers show with a code of 0 or 255\n");
         else if (!net->clip_margin)
             printf("  applied to      pixels with a code of 0 or 255: the base is as it was clipped\n");
         else

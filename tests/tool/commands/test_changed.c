@@ -10,7 +10,8 @@
 #include <cmocka.h>
 
 #include "commands/commands.h"
-#include "pictures/picture.h"
+#include "pictures/formats.h"
+#include "shell/files.h"
 #include "tests/synthetic.h"
 
 enum { SIZE = 96, PIXELS = SIZE * SIZE };
@@ -134,6 +135,48 @@ static void refuses_a_changed_hdr_picture(void **state) {
     tries(1);
 }
 
+/* A network for the JPEG's own Y'CbCr: the file became another format, or grey. */
+static void refuses_what_holds_no_sycc(void **state) {
+    static uint8_t codes[PIXELS * 3];
+    const picture_write_opts opts = { 95, PICTURE_444 };
+    gmlp_image original = image_of(wide, GMLP_U16, GMLP_PROPHOTO), b = image_of(codes, GMLP_U8, GMLP_SYCC);
+    gmlp_net net;
+    uint8_t blob[65536], *bytes;
+    size_t size = sizeof blob, file_size;
+    char error[256], reason[REASON];
+    FILE *f = fopen("sycc.jpg", "wb");
+    gmlp_writer w = { f, to_file };
+    gmlp_train_opts train;
+    (void)state;
+    memset(&train, 0, sizeof train);
+    train.iterations = 5;
+    assert_non_null(f);
+    assert_int_equal(gmlp_reduce(&original, &b, NULL, NULL), GMLP_OK);
+    assert_int_equal(gmlp_train(&b, &original, &train, &net, NULL), GMLP_OK);
+    assert_int_equal(gmlp_blob_write(&net, blob, size, &size), GMLP_OK);
+    gmlp_net_free(&net);
+    assert_int_equal(picture_encode_memory(GMLP_CONTAINER_JPEG, &b, &opts, &bytes, &file_size, error), 0);
+    assert_int_equal(gmlp_embed(bytes, file_size, blob, size, NULL, &w, NULL), GMLP_OK);
+    assert_int_equal(fclose(f), 0);
+    free(bytes);
+    assert_int_equal(run(0, "sycc.jpg", "out.png", NULL, NULL), 0);
+    assert_int_equal(unlink("out.png"), 0);
+    save("sycc.png", GMLP_CONTAINER_PNG, 0, base, blob, size);
+    assert_int_equal(run(0, "sycc.png", "out.png", "--force", NULL), 1);
+    f = fopen("bare.jpg", "wb");
+    assert_non_null(f);
+    assert_int_equal(jpeg_save_bare(f, &b, 1, &opts, reason), 0);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(file_read("bare.jpg", &bytes, &file_size, error), 0);
+    w.user = f = fopen("grey.jpg", "wb");
+    assert_non_null(f);
+    assert_int_equal(gmlp_embed(bytes, file_size, blob, size, NULL, &w, NULL), GMLP_OK);
+    assert_int_equal(fclose(f), 0);
+    free(bytes);
+    assert_int_equal(run(0, "grey.jpg", "out.png", "--force", NULL), 1);
+    assert_int_equal(access("out.png", F_OK), -1);
+}
+
 static int begin(void **state) {
     gmlp_image original = image_of(wide, GMLP_U16, GMLP_PROPHOTO), b = image_of(base, GMLP_U8, GMLP_SRGB);
     (void)state;
@@ -150,6 +193,7 @@ static int end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(refuses_a_changed_picture),
-                                        cmocka_unit_test(refuses_a_changed_hdr_picture) };
+                                        cmocka_unit_test(refuses_a_changed_hdr_picture),
+                                        cmocka_unit_test(refuses_what_holds_no_sycc) };
     return cmocka_run_group_tests(tests, begin, end);
 }

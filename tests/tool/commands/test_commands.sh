@@ -94,10 +94,10 @@ does encode wide.png target.png $from --iterations 60 --target-psnr 33 --json
 is "--target-psnr: more takes more" above "$(value blob_bytes)" "$small - 1"
 says 1 "x.png: 119.00 dB is out of reach\|119.00 dB is out of reach.*x.png is not written" encode wide.png x.png $from --iterations 5 --target-psnr 119
 is "--target-psnr out of reach: no file" [ ! -e x.png ]
-does encode wide.png jpeg.jpg $from --iterations 20 --quality 90 --json
+does encode wide.png jpeg.jpg $from --iterations 20 --quality 90 --base srgb --json
 is "a JPEG has a margin" above "$(value margin)" 0
 margin=$(value margin)
-does encode wide.png jpeg.jpg $from --iterations 20 --quality 90
+does encode wide.png jpeg.jpg $from --iterations 20 --quality 90 --base srgb
 is "encode says which codes" grep -q "codes 0-$margin and $((255 - margin))-255" out
 does encode wide.png lossless.png $from --iterations 20 --json
 is "a PNG has none" [ "$(value margin)" = 0 ]

@@ -67,6 +67,111 @@ static void jpeg_kinds(void **state) {
     }
 }
 
+/* The colours that a JPEG stores, without the way to RGB and back. */
+
+/* A few codes lie where no RGB does. */
+static gmlp_image sycc_image(uint32_t width, uint32_t height) {
+    gmlp_image image = smooth_image(width, height);
+    image.space = GMLP_SYCC;
+    return image;
+}
+
+static void sycc_there_and_back(void **state) {
+    static const int subsample[3] = { PICTURE_444, PICTURE_422, PICTURE_420 };
+    gmlp_image image = sycc_image(51, 41);
+    size_t sizes[3], i, n;
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        const picture_write_opts opts = { 100, subsample[i] };
+        picture back, shown;
+        picture_rows *rows;
+        gmlp_image rgb;
+        uint32_t width, height;
+        uint8_t *bytes, *got;
+        char error[256];
+        assert_int_equal(picture_encode_memory(GMLP_CONTAINER_JPEG, &image, &opts, &bytes, &sizes[i], error), 0);
+        assert_int_equal(picture_read_memory(bytes, sizes[i], "x", GMLP_SYCC, &back, error), 0);
+        assert_int_equal(back.image.space, GMLP_SYCC);
+        assert_true(largest_difference(&image, &back.image) <= 2);
+        /* Other readers see sRGB: the same picture, clipped. */
+        assert_int_equal(picture_read_memory(bytes, sizes[i], "x", GMLP_SPACE_NONE, &shown, error), 0);
+        assert_int_equal(shown.image.space, GMLP_SRGB);
+        assert_string_equal(shown.space_from, "ICC profile");
+        rgb = shown.image;
+        got = (uint8_t *)malloc(image_bytes(&rgb));
+        rgb.data = got;
+        assert_int_equal(gmlp_convert(&back.image, &rgb, NULL), GMLP_OK);
+        assert_true(largest_difference(&rgb, &shown.image) <= 1);
+        for (n = 0; n < image_bytes(&rgb) && got[n]; n++) {}
+        assert_true(n < image_bytes(&rgb));
+        rows = picture_rows_open(bytes, sizes[i], "x", GMLP_SYCC, &width, &height, error);
+        assert_non_null(rows);
+        assert_int_equal(picture_rows_read(rows, got, height, error), 0);
+        picture_rows_close(rows);
+        assert_memory_equal(got, back.image.data, image_bytes(&back.image));
+        free(got);
+        picture_free(&back);
+        picture_free(&shown);
+        free(bytes);
+    }
+    assert_true(sizes[1] < sizes[0] && sizes[2] < sizes[1]);
+    free(image.data);
+}
+
+static void refuse_sycc(const void *bytes, size_t size, const char *part) {
+    picture p;
+    picture_rows *rows;
+    uint32_t width, height;
+    char error[256] = "", of_rows[256] = "";
+    assert_int_equal(picture_read_memory(bytes, size, "x", GMLP_SYCC, &p, error), -1);
+    if (!strstr(error, part)) fail_msg("'%s' does not say '%s'", error, part);
+    rows = picture_rows_open(bytes, size, "x", GMLP_SYCC, &width, &height, of_rows);
+    assert_null(rows);
+    assert_string_equal(of_rows, error);
+}
+
+static void files_without_sycc(void **state) {
+    gmlp_image image = sycc_image(8, 8);
+    int channels;
+    uint8_t *png;
+    size_t png_size;
+    char error[256];
+    (void)state;
+    for (channels = 1; channels <= 3; channels += 2) { /* grey, RGB */
+        struct jpeg_compress_struct j;
+        struct jpeg_error_mgr errors;
+        unsigned char *bytes = NULL, row[8 * 3] = { 0 };
+        unsigned long size = 0;
+        JSAMPROW pointer = row;
+        picture p;
+        j.err = jpeg_std_error(&errors);
+        jpeg_create_compress(&j);
+        jpeg_mem_dest(&j, &bytes, &size);
+        j.image_width = j.image_height = 8;
+        j.input_components = channels;
+        j.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
+        jpeg_set_defaults(&j);
+        jpeg_set_colorspace(&j, j.in_color_space);
+        jpeg_start_compress(&j, TRUE);
+        while (j.next_scanline < j.image_height) jpeg_write_scanlines(&j, &pointer, 1);
+        jpeg_finish_compress(&j);
+        jpeg_destroy_compress(&j);
+        assert_int_equal(picture_read_memory(bytes, size, "x", 0, &p, error), 0);
+        picture_free(&p);
+        refuse_sycc(bytes, size, channels == 1 ? "x: JPEG: stored as grey" : "x: JPEG: stored as RGB");
+        free(bytes);
+    }
+    assert_int_equal(picture_encode_memory(GMLP_CONTAINER_PNG, &image, NULL, &png, &png_size, error), -1);
+    assert_non_null(strstr(error, "cannot hold Y'CbCr"));
+    assert_int_equal(picture_write(in_folder("x.tif"), &image, NULL, error), -1); /* and leaves nothing in the folder */
+    assert_non_null(strstr(error, "cannot hold Y'CbCr"));
+    image.space = GMLP_SRGB;
+    assert_int_equal(picture_encode_memory(GMLP_CONTAINER_PNG, &image, NULL, &png, &png_size, error), 0);
+    refuse_sycc(png, png_size, "x: holds no Y'CbCr");
+    free(png);
+    free(image.data);
+}
+
 /* JPEG files with markers of all kinds, made with libjpeg itself. */
 
 typedef struct jpeg_marker {
@@ -400,6 +505,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(jpeg_there_and_back),
         cmocka_unit_test(jpeg_kinds),
+        cmocka_unit_test(sycc_there_and_back),
+        cmocka_unit_test(files_without_sycc),
         cmocka_unit_test(exif_says_the_space),
         cmocka_unit_test(no_profile),
         cmocka_unit_test(profiles_in_chunks),
