@@ -23,7 +23,7 @@ refuses() { # refuses NAME PATTERN ARGS...: exit 1 and a message
 does encode wide.png wide_net.png --from prophoto --iterations 20
 decodes "PNG" wide_net.png "600 x 300"
 is "PNG: tiles" [ "$(grep -c '^  6 tiles' out)" = 2 ]
-does encode wide.png wide_net.jpg --from prophoto --iterations 20
+does encode wide.png wide_net.jpg --from prophoto --iterations 20 --base srgb
 decodes "JPEG" wide_net.jpg "600 x 300"
 does strip wide_net.png sdr.png
 does hdr-encode sdr.png wide.png hdr_net.png --from-hdr rec2020hlg --iterations 20
@@ -39,6 +39,8 @@ length=$(od -An -tu1 -j$start -N4 wide_net.png | awk '{ print (($1 * 256 + $2) *
 "$tool" inspect wrong.png --json >out 2>err
 is "the wrong picture has a network" [ "$(value belongs)" = false ]
 refuses "another picture" "belongs to another picture" wrong.png
+does encode wide.png sycc_net.jpg --from prophoto --iterations 20 --base sycc
+refuses "a network for Y'CbCr" "codes of another colour space" sycc_net.jpg
 refuses "no network" "carries no network" sdr.png
 head -c 100000 wide_net.png >cut.png
 refuses "a picture that is cut short" "" cut.png
