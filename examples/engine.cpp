@@ -141,7 +141,7 @@ int main(int argc, char **argv) {
     call(gmlp_open(bytes.data(), bytes.size(), &memory, &net, nullptr));
     stbi_uc *pixels = stbi_load_from_memory(bytes.data(), static_cast<int>(bytes.size()), &w, &h, &n, 4);
     check(pixels, "the texture can not be read");
-    const int rgb = net.base_space == GMLP_SYCC ? GMLP_SRGB : net.base_space; /* a network for Y'CbCr is refused below */
+    const int rgb = net.base_space == GMLP_SYCC ? GMLP_SRGB : net.base_space; /* Y'CbCr it is not: refused below */
     const gmlp_image base = {pixels, uint32_t(w), uint32_t(h), 0, GMLP_U8, 4, rgb, 0};
     call(gmlp_net_check(&net, &base)); /* an edited texture is not its network's any more */
     std::printf("%d x %d pixels; file and network took %zu bytes of the arena\n", w, h, arena.used);
