@@ -175,6 +175,10 @@ static double sycc_gain(const encoding *e) { return e->without.psnr_og - e->with
 static int make_base(encoding *e) {
     char error[256];
     e->without.psnr_clip = e->without.psnr_clip_og = e->without.psnr = e->without.psnr_og = NAN;
+    if (!e->only_base && e->t.start_path) {
+        e->only_base = "as the start has it";
+        if (e->t.start.base_space == GMLP_SYCC) e->o.base = BASE_SYCC;
+    }
     if (e->o.base != BASE_SYCC) {
         if (compress(e, GMLP_SRGB)) return 1;
         if (!e->only_base && !e->gamut.out_of_gamut) e->only_base = "nothing is out of gamut";

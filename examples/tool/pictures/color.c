@@ -170,7 +170,7 @@ int picture_keep_icc(picture_facts *color, const void *bytes, size_t size) {
 
 int picture_linear_space(int space) {
     if (space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG) return GMLP_REC2020_LINEAR;
-    if (space == GMLP_REC709) return GMLP_SRGB_LINEAR;
+    if (space == GMLP_REC709 || space == GMLP_SYCC) return GMLP_SRGB_LINEAR;
     return gmlp_space_is_linear(space) ? space : space | GMLP_LINEAR;
 }
 

@@ -82,6 +82,10 @@ does encode wide.png x.png $steps --json
 is "PNG: sRGB" [ "$(value base) $(value base_because)" = "srgb a PNG holds RGB" ]
 does encode wide.png x.jpg $from --preset paper --iterations 1 --json
 is "preset paper: sRGB" [ "$(value base)" = srgb ]
+does encode wide.png x.jpg $steps --start auto.jpg --json
+is "--start: as the start has it" [ "$(value base) $(value base_because)" = "sycc as the start has it" ]
+does encode wide.png x.jpg $steps --start net.png --json
+is "--start of sRGB: sRGB" [ "$(value base) $(value base_because)" = "srgb as the start has it" ]
 does encode wide.png x.jpg $steps --floor --json
 is "--floor: sRGB" [ "$(value base)" = srgb ]
 
