@@ -1684,7 +1684,7 @@ typedef struct gmlp__kernels {
     /* 8-bit pixels to planes of light in another space: the shares[channel][code][4] that the three codes have in red,
        green and blue light, added in turn. The three tables follow each other */
     void (*mix8)(const unsigned char *rgb, size_t step, const float *shares, float *r, float *g, float *b, size_t n);
-    /* the same, then curve (near, below) and packed 16-bit pixels */
+    /* the same, then curve (near, below) and packed 16-bit pixels; NULL: done one after the other it is as fast */
     void (*recode)(const unsigned char *rgb, size_t step, const float *shares, const gmlp__curve *c, float offset,
                    unsigned char *out, size_t n);
     /* A plane to codes. 8 bits: y * 255 + offset, rounded; where that is in doubt light x decides, with the table of
@@ -2859,7 +2859,7 @@ static void gmlp__conversion_init(gmlp__conversion *v, int from_type, int from_s
                 shares[(c * 256 + i) * 4 + j] = (float)(part * (double)v->loader.table[i]);
             }
     v->shares = shares;
-    v->recodes = to_type == GMLP_U16 && !v->loader.system_gamma && gmlp__curve_near(v->storer.curve);
+    v->recodes = kernels->recode && to_type == GMLP_U16 && !v->loader.system_gamma && gmlp__curve_near(v->storer.curve);
 }
 
 /* Interleaved 8-bit codes to packed 16-bit ones of three channels. */
@@ -8913,7 +8913,7 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(polynomial)(const GMLP__FN(power_ter
     return GMLP__V_FMA(y, t, p->t0);
 }
 
-GMLP__TARGET GMLP__INLINE GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp__curve *c) {
+GMLP__TARGET GMLP__POWER GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp__curve *c) {
     GMLP__FN(power_terms) p;
     p.in_scale = GMLP__V_SET1(c->in_scale);
     p.in_offset = GMLP__V_SET1(c->in_offset);
@@ -9022,7 +9022,7 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(odd)(GMLP__VF x, GMLP__VF a, GMLP__V
     return GMLP__V_LESS(a, beyond, GMLP__FN(sign_of)(y, x), GMLP__V_LESS(GMLP__V_SET1(1.0f), a, x, nan));
 }
 
-/* x through a POWER curve; the parameters are constants. */
+/* x through a POWER curve; close is a constant. */
 GMLP__TARGET GMLP__INLINE void GMLP__FN(power_of)(const gmlp__curve *c, const float *x, float *y, size_t n,
                                                   const int unit, const int close) {
     const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
@@ -9045,9 +9045,8 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(power_of)(const gmlp__curve *c, const fl
 GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit) {
     size_t i;
     if (c->kind == GMLP__CURVE_POWER) {
-        if (unit && gmlp__curve_near(c)) GMLP__FN(power_of)(c, x, y, n, 1, 1);
-        else if (unit) GMLP__FN(power_of)(c, x, y, n, 1, 0);
-        else GMLP__FN(power_of)(c, x, y, n, 0, 0);
+        if (GMLP__W > 4 && unit && gmlp__curve_near(c)) GMLP__FN(power_of)(c, x, y, n, 1, 1);
+        else GMLP__FN(power_of)(c, x, y, n, unit, 0);
     } else if (c->kind == GMLP__CURVE_SEGMENTS) {
         for (i = 0; i < n; i += GMLP__W) {
             const GMLP__VF v = unit ? GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f) : GMLP__V_LOAD(x + i);
@@ -9296,8 +9295,8 @@ GMLP__TARGET static void GMLP__FN(put_words)(const int32_t *codes, int step, uns
 #define GMLP__SUM(k) GMLP__V4_ADD(GMLP__V4_ADD(GMLP__SHARE(k, 0), GMLP__SHARE(k, 1)), GMLP__SHARE(k, 2))
 #define GMLP__PIXEL(k) \
     GMLP__V4_STORE(to + 3 * (k), GMLP__SUM(k));
-GMLP__TARGET GMLP__INLINE void GMLP__FN(mix8_step)(const unsigned char *rgb, const size_t step, const float *shares,
-                                                   float *r, float *g, float *b, size_t n) {
+GMLP__TARGET static void GMLP__FN(mix8)(const unsigned char *rgb, size_t step, const float *shares, float *r, float *g,
+                                        float *b, size_t n) {
     size_t i;
     for (i = 0; i < n; i += 4, rgb += 4 * step) {
         GMLP__V4 v[4];
@@ -9309,38 +9308,12 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(mix8_step)(const unsigned char *rgb, con
     }
 }
 
-GMLP__TARGET static void GMLP__FN(mix8)(const unsigned char *rgb, size_t step, const float *shares, float *r, float *g,
-                                        float *b, size_t n) {
-    if (step == 3) GMLP__FN(mix8_step)(rgb, 3, shares, r, g, b, n);
-    else GMLP__FN(mix8_step)(rgb, 4, shares, r, g, b, n);
-}
-
-#ifdef GMLP__D
-GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares,
-                                          const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
-    const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
-    float to[3 * GMLP__AT_ONCE * GMLP__W + 4]; /* a pixel's fourth float is written, too */
-    GMLP__VF y[GMLP__AT_ONCE];
-    size_t i, k;
-    int v;
-    for (i = 0; i < n; i += GMLP__AT_ONCE * GMLP__W) {
-        for (k = 0; k < GMLP__AT_ONCE * GMLP__W; k++) GMLP__PIXEL(k)
-        rgb += k * step;
-        for (k = 0; k < 3; k++) {
-            for (v = 0; v < GMLP__AT_ONCE; v++)
-                y[v] = GMLP__FN(clamped)(GMLP__V_LOAD(to + (k * GMLP__AT_ONCE + (size_t)v) * GMLP__W), 1.0f);
-            GMLP__FN(power)(&p, y, 1, y);
-            for (v = 0; v < GMLP__AT_ONCE; v++, out += 2 * GMLP__W)
-                GMLP__FN(narrow)(out, GMLP__FN(code16)(y[v], offset));
-        }
-    }
-}
-#else
+#if GMLP__W > 1 && !defined(GMLP__D) /* elsewhere curves take so long that mix8, curve and store16 are as fast */
 /* W pixels are three vectors of light. Their curve is a long chain of operations that wait for each
    other, and the tables keep the load units busy, so one loop does both in small turns: each operation
    on the three vectors, then a pixel of those that come GMLP__W * 3 later. */
-GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, const size_t step, const float *shares,
-                                                     const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
+GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares,
+                                          const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
     const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
     const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f), middle = GMLP__V_SET1(1.5f);
     float ring[4][3 * GMLP__W + 4]; /* a pixel's fourth float is written, too */
@@ -9411,19 +9384,16 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, c
             GMLP__FN(narrow)(out + 2 * k, GMLP__FN(code16)(a, offset));
         }
 }
-
-GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares,
-                                          const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
-    if (step == 3) GMLP__FN(recode_step)(rgb, 3, shares, c, offset, out, n);
-    else GMLP__FN(recode_step)(rgb, 4, shares, c, offset, out, n);
-}
+#define GMLP__RECODE GMLP__FN(recode)
+#else
+#define GMLP__RECODE NULL
 #endif
 #undef GMLP__PIXEL
 #undef GMLP__SUM
 #undef GMLP__SHARE
 
-GMLP__TARGET GMLP__INLINE size_t GMLP__FN(saturated_of)(const unsigned char *rgb, const int channels, size_t n,
-                                                        int margin, uint32_t *index) {
+GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int channels, size_t n, int margin,
+                                               uint32_t *index) {
     size_t i, k, count = 0;
     for (i = 0; i + 16 <= n; i += 16, rgb += 16 * channels) {
         uint64_t close = (uint64_t)GMLP__FN(near16)(rgb, margin) | (uint64_t)GMLP__FN(near16)(rgb + 16, margin) << 16;
@@ -9444,12 +9414,6 @@ GMLP__TARGET GMLP__INLINE size_t GMLP__FN(saturated_of)(const unsigned char *rgb
     }
     return count;
 }
-GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int channels, size_t n, int margin,
-                                               uint32_t *index) {
-    return channels == 4 ? GMLP__FN(saturated_of)(rgb, 4, n, margin, index)
-                         : GMLP__FN(saturated_of)(rgb, 3, n, margin, index);
-}
-
 /* Kernels of >>encoding and >>mlp. */
 
 /* One tile of C: GMLP__ROWS_COUNT rows, one or two vectors wide (two is a constant). */
@@ -9462,6 +9426,7 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r
 #define GMLP__X(i) GMLP__VF p##i = zero, q##i = zero;
     GMLP__ROWS(GMLP__X)
 #undef GMLP__X
+#ifndef GMLP_DECODE_ONLY
     if (g->mode == GMLP__GEMM_ADD) {
 #define GMLP__X(i)                                                      \
     if (i < left) {                                                     \
@@ -9470,7 +9435,9 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r
     }
         GMLP__ROWS(GMLP__X)
 #undef GMLP__X
-    } else if (g->init) {
+    } else
+#endif
+    if (g->init) {
         const GMLP__VF p = GMLP__V_LOAD(g->init + n), q = two ? GMLP__V_LOAD(g->init + n + GMLP__W) : zero;
 #define GMLP__X(i) p##i = p; q##i = q;
         GMLP__ROWS(GMLP__X)
@@ -9493,7 +9460,9 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r
 #define GMLP__X(i) p##i = GMLP__V_MAX(p##i, zero); q##i = GMLP__V_MAX(q##i, zero);
         GMLP__ROWS(GMLP__X)
 #undef GMLP__X
-    } else if (g->mode == GMLP__GEMM_MASK) {
+    }
+#ifndef GMLP_DECODE_ONLY
+    if (g->mode == GMLP__GEMM_MASK) {
         const float *m = g->mask + r * c_row + n;
 #define GMLP__X(i)                                                                              \
     if (i < left) {                                                                             \
@@ -9503,6 +9472,7 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r
         GMLP__ROWS(GMLP__X)
 #undef GMLP__X
     }
+#endif
 #define GMLP__X(i)                                                      \
     if (i < left) {                                                     \
         GMLP__V_STORE(c + i * c_row, p##i);                             \
@@ -9516,7 +9486,7 @@ GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
     size_t n, r;
     for (n = 0; n + 2 * GMLP__W <= g->cols; n += 2 * GMLP__W)
         for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 1);
-    if (n < g->cols)
+    if (16 % (2 * GMLP__W) && n < g->cols)
         for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 0);
 }
 
@@ -9589,11 +9559,10 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(look_up_of)(const gmlp__fixed *f, const 
 GMLP__TARGET static void GMLP__FN(look_up)(const gmlp__fixed *f, const int32_t *line, const uint32_t *index,
                                            const unsigned char *codes, const int32_t *const means[GMLP_WINDOWS],
                                            size_t n, int32_t *h) {
-    if (f->windows == 2 && f->pairs == 16) GMLP__FN(look_up_of)(f, 2, 16, line, index, codes, means, n, h);
-    else if (f->windows == 2 && f->pairs == 24) GMLP__FN(look_up_of)(f, 2, 24, line, index, codes, means, n, h);
-    else if (f->windows == 2) GMLP__FN(look_up_of)(f, 2, f->pairs, line, index, codes, means, n, h);
-    else if (f->windows == 1) GMLP__FN(look_up_of)(f, 1, f->pairs, line, index, codes, means, n, h);
-    else GMLP__FN(look_up_of)(f, 0, f->pairs, line, index, codes, means, n, h);
+    if (GMLP__W > 1 && f->windows == 2 && f->pairs == 16)
+        GMLP__FN(look_up_of)(f, 2, 16, line, index, codes, means, n, h);
+    else if (GMLP__W > 1 && f->windows == 2) GMLP__FN(look_up_of)(f, 2, f->pairs, line, index, codes, means, n, h);
+    else GMLP__FN(look_up_of)(f, f->windows, f->pairs, line, index, codes, means, n, h);
 }
 
 /* Pixels in lanes, two vectors of them; a few neurons of the second layer at a time, which go into the third at
@@ -9854,7 +9823,7 @@ GMLP__TARGET static void GMLP__FN(to_steps)(float step, float limit, const float
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
-    GMLP__FN(load_half), GMLP__FN(mix8), GMLP__FN(recode), GMLP__FN(quantize8), GMLP__FN(quantize), GMLP__FN(shorten),
+    GMLP__FN(load_half), GMLP__FN(mix8), GMLP__RECODE, GMLP__FN(quantize8), GMLP__FN(quantize), GMLP__FN(shorten),
     GMLP__FN(share_exponent), GMLP__FN(put8_all), GMLP__FN(put16_all), GMLP__FN(store16), GMLP__FN(put16x4),
     GMLP__FN(put_words),
     GMLP__FN(saturated), GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(look_up), GMLP__FN(finish),
@@ -9934,6 +9903,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__V_ANY_LESS
 #undef GMLP__ROWS
 #undef GMLP__ROWS_COUNT
+#undef GMLP__RECODE
 #endif /* GMLP__PASS */
 
 /* ---------------------------------------------------------------------------------------
