@@ -134,6 +134,8 @@
    GMLP_MALLOC, GMLP_FREE    GMLP_MALLOC(size) and GMLP_FREE(ptr), used instead of malloc and free; both or none
    GMLP_NO_SIMD              portable C only
    GMLP_NO_AVX512            leave out the AVX-512 code (a smaller program)
+   GMLP_DECODE_ONLY          leave out training and embedding: >>gamut, >>train, and what else only they use, with their
+                             declarations. What stays opens files, decodes and converts: two thirds of the code
    GMLP_ALLOW_FAST_MATH      compile under -ffast-math, /fp:fast or x87 arithmetic all the same. Results then may differ
                              from other builds'; all other promises hold
    GMLP_HEADER_FILENAME      if this file was renamed: its new name in quotes, as a file beside it would include it.
@@ -8019,7 +8021,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer
       take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
       put8 put16 (p,r,g,b)     the other way; values fit
       zip(p,a,b)               2 W words: a's and b's in turn
-      narrow(p,i)              W 16-bit numbers; values fit
+      narrow(p,i)              W 16-bit numbers; values fit. For recode: not in passes without it
       add16(s,p,q)             s[0..15] += p[0..15] - q[0..15]: 16-bit sums of bytes
       near16(p,margin)         bit i: byte i is within margin of 0 or 255
       GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE V4_ADD
@@ -8118,10 +8120,6 @@ static void gmlp__put_word(unsigned char *p, int32_t a) { memcpy(p, &a, 4); }
 static void gmlp__zip_scalar(unsigned char *p, int32_t a, int32_t b) {
     memcpy(p, &a, 4);
     memcpy(p + 4, &b, 4);
-}
-static void gmlp__narrow_scalar(unsigned char *p, int32_t i) {
-    const uint16_t v = (uint16_t)i;
-    memcpy(p, &v, 2);
 }
 static void gmlp__add16_scalar(uint16_t *s, const unsigned char *p, const unsigned char *q) {
     int i;
@@ -8709,9 +8707,6 @@ GMLP__TARGET GMLP__INLINE void gmlp__spread_sse41(const __m128 v[4], float *r, f
     _mm_storeu_ps(g, _mm_unpackhi_ps(x, y));
     _mm_storeu_ps(b, _mm_unpacklo_ps(_mm_unpackhi_ps(v[0], v[2]), _mm_unpackhi_ps(v[1], v[3])));
 }
-GMLP__TARGET GMLP__INLINE void gmlp__narrow_sse41(unsigned char *p, __m128i i) {
-    _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi32(i, i));
-}
 GMLP__TARGET GMLP__INLINE void gmlp__add16_sse41(uint16_t *s, const unsigned char *p, const unsigned char *q) {
     int i;
     for (i = 0; i < 16; i += 8) {
@@ -8829,9 +8824,6 @@ GMLP__INLINE void gmlp__spread_wasm(const v128_t v[4], float *r, float *g, float
     wasm_v128_store(r, wasm_i32x4_shuffle(x, y, 0, 4, 1, 5));
     wasm_v128_store(g, wasm_i32x4_shuffle(x, y, 2, 6, 3, 7));
     wasm_v128_store(b, wasm_i32x4_shuffle(z, w, 0, 4, 1, 5));
-}
-GMLP__INLINE void gmlp__narrow_wasm(unsigned char *p, v128_t i) {
-    wasm_v128_store64_lane(p, wasm_u16x8_narrow_i32x4(i, i), 0);
 }
 GMLP__INLINE void gmlp__add16_wasm(uint16_t *s, const unsigned char *p, const unsigned char *q) {
     int i;
@@ -9490,24 +9482,36 @@ GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
         for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 0);
 }
 
-/* Eight rows, four lanes: few enough that no sum waits for the one before it. */
+/* Eight rows, four lanes: few enough that no sum waits for the one before it. C alone gains nothing by several. */
+#if GMLP__W > 1
+#define GMLP__TOGETHER(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define GMLP__TOGETHER_COUNT 8
+#else
+#define GMLP__TOGETHER(X) X(0)
+#define GMLP__TOGETHER_COUNT 1
+#endif
 GMLP__TARGET static void GMLP__FN(outputs)(const float *h, size_t wide, const float *w, size_t depth, const float *bias,
                                            float *out, size_t n) {
+    const size_t rows = GMLP__TOGETHER_COUNT;
     size_t r, k;
-    for (r = 0; r < n; r += 8, h += 8 * wide, out += 8 * 16) {
+    for (r = 0; r < n; r += rows, h += rows * wide, out += rows * 16) {
         const GMLP__V4 b = GMLP__V4_LOAD(bias);
-        GMLP__V4 s0 = b, s1 = b, s2 = b, s3 = b, s4 = b, s5 = b, s6 = b, s7 = b;
+#define GMLP__X(i) GMLP__V4 s##i = b;
+        GMLP__TOGETHER(GMLP__X)
+#undef GMLP__X
         for (k = 0; k < depth; k++) {
             const GMLP__V4 c = GMLP__V4_LOAD(w + 16 * k);
 #define GMLP__X(i) s##i = GMLP__V4_FMA(h[i * wide + k], c, s##i);
-            GMLP__X(0) GMLP__X(1) GMLP__X(2) GMLP__X(3) GMLP__X(4) GMLP__X(5) GMLP__X(6) GMLP__X(7)
+            GMLP__TOGETHER(GMLP__X)
 #undef GMLP__X
         }
 #define GMLP__X(i) GMLP__V4_STORE(out + 16 * i, s##i);
-        GMLP__X(0) GMLP__X(1) GMLP__X(2) GMLP__X(3) GMLP__X(4) GMLP__X(5) GMLP__X(6) GMLP__X(7)
+        GMLP__TOGETHER(GMLP__X)
 #undef GMLP__X
     }
 }
+#undef GMLP__TOGETHER
+#undef GMLP__TOGETHER_COUNT
 
 /* sin(pi a), |a| < 2^22. Odd polynomial on [-1/2, 1/2], largest absolute error 4e-9 before
    rounding (least squares iterated towards minimax). */
