@@ -44,15 +44,16 @@
       >>config           build switches
       >>types            results, errors, memory, threads, pictures
       >>color            spaces, curves, matrices, conversion of rows
-      >>gamut            gamut reduction, out-of-gamut and saturated masks, soft clip
+      >>gamut            gamut reduction, out-of-gamut and saturated masks, soft clip *
       >>encoding         sinusoidal encoding
       >>mlp              the network: forward, backward, Adam
       >>methods          what a network's output means: wide gamut, HDR maps
-      >>train            training on one picture, wide gamut or HDR
+      >>train            training on one picture, wide gamut or HDR *
       >>blob             the network as bytes; signature; coordinates
       >>decode           base picture + network -> wide gamut
       >>jpeg             carry a blob in a JPEG file
       >>png              carry a blob in a PNG file
+      (* gone with GMLP_DECODE_ONLY, as is what stands at the end of some others in a block of that name)
       then the implementation, the same sections in the same order, between
       >>platform         attributes, checked arithmetic, floating-point state, bytes, CPU
       >>kernels          the vector code: the implementation includes this file again for each
