@@ -9411,6 +9411,11 @@ GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int cha
 }
 /* Kernels of >>encoding and >>mlp. */
 
+/* Without a fused multiply-add these are large and hardly faster than in plain C; the smallest build does with that. */
+#if GMLP__PASS == GMLP__PASS_SSE41 && defined(GMLP_DECODE_ONLY)
+#define GMLP__DENSE(name) gmlp__##name##_scalar
+#else
+#define GMLP__DENSE(name) GMLP__FN(name)
 /* One tile of C: GMLP__ROWS_COUNT rows, one or two vectors wide (two is a constant). */
 GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r, size_t n, const int two) {
     const float *a = g->a + r * g->a_row, *b = g->b + n;
@@ -9513,6 +9518,7 @@ GMLP__TARGET static void GMLP__FN(outputs)(const float *h, size_t wide, const fl
 #undef GMLP__X
     }
 }
+#endif
 #undef GMLP__TOGETHER
 #undef GMLP__TOGETHER_COUNT
 
@@ -9833,7 +9839,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(load_half), GMLP__FN(mix8), GMLP__RECODE, GMLP__FN(quantize8), GMLP__FN(quantize), GMLP__FN(shorten),
     GMLP__FN(share_exponent), GMLP__FN(put8_all), GMLP__FN(put16_all), GMLP__FN(store16), GMLP__FN(put16x4),
     GMLP__FN(put_words),
-    GMLP__FN(saturated), GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(look_up), GMLP__FN(finish),
+    GMLP__FN(saturated), GMLP__DENSE(gemm), GMLP__DENSE(outputs), GMLP__FN(encode), GMLP__FN(look_up), GMLP__FN(finish),
     GMLP__FN(add_codes), GMLP__FN(sum_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(correct),
 #ifndef GMLP_DECODE_ONLY
     GMLP__FN(outside), GMLP__FN(out_of_gamut), GMLP__FN(gather), GMLP__FN(scale), GMLP__FN(add), GMLP__FN(error),
@@ -9841,6 +9847,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #endif
 };
 
+#undef GMLP__DENSE
 #undef GMLP__FN
 #undef GMLP__TARGET
 #undef GMLP__W
