@@ -44,15 +44,16 @@
       >>config           build switches
       >>types            results, errors, memory, threads, pictures
       >>color            spaces, curves, matrices, conversion of rows
-      >>gamut            gamut reduction, out-of-gamut and saturated masks, soft clip
+      >>gamut            gamut reduction, out-of-gamut and saturated masks, soft clip *
       >>encoding         sinusoidal encoding
       >>mlp              the network: forward, backward, Adam
       >>methods          what a network's output means: wide gamut, HDR maps
-      >>train            training on one picture, wide gamut or HDR
+      >>train            training on one picture, wide gamut or HDR *
       >>blob             the network as bytes; signature; coordinates
       >>decode           base picture + network -> wide gamut
       >>jpeg             carry a blob in a JPEG file
       >>png              carry a blob in a PNG file
+      (* gone with GMLP_DECODE_ONLY, as is what stands at the end of some others in a block of that name)
       then the implementation, the same sections in the same order, between
       >>platform         attributes, checked arithmetic, floating-point state, bytes, CPU
       >>kernels          the vector code: the implementation includes this file again for each
@@ -134,6 +135,8 @@
    GMLP_MALLOC, GMLP_FREE    GMLP_MALLOC(size) and GMLP_FREE(ptr), used instead of malloc and free; both or none
    GMLP_NO_SIMD              portable C only
    GMLP_NO_AVX512            leave out the AVX-512 code (a smaller program)
+   GMLP_DECODE_ONLY          leave out training and embedding: >>gamut, >>train, and what else only they use, with their
+                             declarations. What stays opens files, decodes and converts: two thirds of the code
    GMLP_ALLOW_FAST_MATH      compile under -ffast-math, /fp:fast or x87 arithmetic all the same. Results then may differ
                              from other builds'; all other promises hold
    GMLP_HEADER_FILENAME      if this file was renamed: its new name in quotes, as a file beside it would include it.
@@ -408,6 +411,7 @@ GMLP_DEF void gmlp_converter_free(gmlp_converter *converter);
 GMLP_DEF uint16_t gmlp_half_from_float(float v);
 GMLP_DEF float gmlp_half_to_float(uint16_t v);
 
+#ifndef GMLP_DECODE_ONLY
 /* ---------------------------------------------------------------------------------------
    >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
 
@@ -450,6 +454,7 @@ GMLP_DEF gmlp_result gmlp_soft_clip_measure(const gmlp_image *wide, gmlp_soft_cl
 /* One value of a channel, 0..2, there and back. */
 GMLP_DEF float gmlp_soft_clip_apply(const gmlp_soft_clip *s, int channel, float v);
 GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v);
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>encoding: sinusoidal encoding (GamutMLP, equation 4)
@@ -466,11 +471,13 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
 */
 #define GMLP_INPUTS 11
 
+#ifndef GMLP_DECODE_ONLY
 /* Writes the features of n pixels from their inputs[n][GMLP_INPUTS]: for each pixel those of input 0, then of input 1,
    and so on, 2 * the sum of frequencies in all, with no gap between pixels. frequencies: 0..16 each, one at least above
    0. Absolute error below 1e-6 for inputs in [-1,1]. isa: gmlp_isa. Allocates nothing; on failure writes nothing. */
 GMLP_DEF gmlp_result gmlp_sinusoidal_encoding(const uint8_t frequencies[GMLP_INPUTS], const float *inputs, size_t n,
                                               float *features, int isa);
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>mlp: the network: forward, backward, Adam
@@ -497,6 +504,7 @@ typedef struct gmlp_mlp {
     uint8_t frequencies[GMLP_INPUTS];   /* of each input, 0..16; at least one above 0 */
 } gmlp_mlp;
 
+#ifndef GMLP_DECODE_ONLY
 /* How many features and weights (biases included) a network has; 0 if its shape is not allowed. NULL is fine. */
 GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp);
 GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp);
@@ -525,6 +533,7 @@ typedef struct gmlp_adam {
 } gmlp_adam;
 GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const float *gradient, float *weights,
                                     float *m, float *v, size_t n, int isa);
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>methods: what a network's output means
@@ -617,6 +626,7 @@ typedef struct gmlp_net {
 /* Frees the weights and zeroes the net. A zeroed net is fine. */
 GMLP_DEF void gmlp_net_free(gmlp_net *net);
 
+#ifndef GMLP_DECODE_ONLY
 /* How much training, and how large a network. What each means in numbers stands behind gmlp_train_opts. */
 typedef enum gmlp_preset {
     GMLP_PRESET_DEFAULT = 0, /* blobs of at most 4 KB, HDR 5 KB */
@@ -742,6 +752,7 @@ GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, 
    NaN count as 0, light above signal_max as signal_max. The network is for all pixels. */
 GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hdr, const gmlp_train_opts *opts,
                                     gmlp_net *net, gmlp_train_report *report);
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>blob: the network as bytes; signature; coordinates
@@ -873,15 +884,6 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
                            rounding errors are too large if, for some c, reach > 0 and e' > reach / 32
 */
 
-/* Bytes of the net's blob; 0 if gmlp_blob_write would refuse the net. */
-GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
-
-/* Writes the net's blob into bytes, which holds capacity; *size gets its length. GMLP_E_BUFFER: it is longer than
-   capacity; *size then is the length it needs, and bytes, which may be NULL, is as before. GMLP_E_ARGUMENT: the net is
-   not one that a blob can hold (a field out of its range, no weights, a weight that weight_format cannot represent);
-   *size is 0. */
-GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
-
 /* Reads a blob from untrusted bytes into net. What net held before is overwritten, not freed. On success net owns its
    weights: gmlp_net_free. On failure it is zeroed, and err, if given, says what and where. */
 GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_net *net,
@@ -932,6 +934,17 @@ GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s);
    base_height; GMLP_E_OTHER_PICTURE if it is, but its signature differs; GMLP_E_ARGUMENT for a view that is none. Reads
    every pixel once, as fast as memory gives them. Before decoding what a stranger sent, ask this. */
 GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base);
+
+#ifndef GMLP_DECODE_ONLY
+/* Bytes of the net's blob; 0 if gmlp_blob_write would refuse the net. */
+GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
+
+/* Writes the net's blob into bytes, which holds capacity; *size gets its length. GMLP_E_BUFFER: it is longer than
+   capacity; *size then is the length it needs, and bytes, which may be NULL, is as before. GMLP_E_ARGUMENT: the net is
+   not one that a blob can hold (a field out of its range, no weights, a weight that weight_format cannot represent);
+   *size is 0. */
+GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>decode: base picture + network -> wide gamut or HDR
@@ -1113,6 +1126,20 @@ typedef enum gmlp_carrier {
     GMLP_CARRIER_PNG_TEXT = 16   /* PNG, by default: a text chunk, base64; found also if a program has compressed it */
 } gmlp_carrier;
 
+/* Takes a copy of the blob out: *blob_size bytes at *blob, from alloc, the caller's to free with gmlp_bytes_free and
+   the same alloc. Looks into the binary carrier first, then into the text, then into XMP, and takes the first blob
+   whose checksum is right. On failure *blob is NULL and *blob_size 0: GMLP_E_NOT_FOUND if there is no blob,
+   GMLP_E_CORRUPT if there are only damaged ones, GMLP_E_FORMAT, GMLP_E_TRUNCATED, GMLP_E_MEMORY. */
+GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
+                                       size_t *blob_size, gmlp_error *err);
+/* Which carriers of a JPEG or PNG file hold an intact blob: gmlp_carrier bits. 0 if none does, and for files of other
+   formats; -1 if memory ran out. */
+GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_alloc *alloc);
+
+/* Frees what an extract function gave, with the size that it gave. NULL is fine. */
+GMLP_DEF void gmlp_bytes_free(void *bytes, size_t size, const gmlp_alloc *alloc);
+
+#ifndef GMLP_DECODE_ONLY
 typedef struct gmlp_embed_opts {
     int carriers;            /* gmlp_carrier bits, of which those for the file's format count; 0: its defaults */
     int leave_untagged;      /* 0: a file that does not say what its colours are is tagged as sRGB, so that programs
@@ -1131,48 +1158,39 @@ typedef struct gmlp_embed_opts {
       GMLP_E_WRITE                     write returned nonzero */
 GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *blob, size_t blob_size,
                                      const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
-/* Takes a copy of the blob out: *blob_size bytes at *blob, from alloc, the caller's to free with gmlp_bytes_free and
-   the same alloc. Looks into the binary carrier first, then into the text, then into XMP, and takes the first blob
-   whose checksum is right. On failure *blob is NULL and *blob_size 0: GMLP_E_NOT_FOUND if there is no blob,
-   GMLP_E_CORRUPT if there are only damaged ones, GMLP_E_FORMAT, GMLP_E_TRUNCATED, GMLP_E_MEMORY. */
-GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
-                                       size_t *blob_size, gmlp_error *err);
 /* Writes the file without any blob, so that extract finds none; everything else stays. (An XMP packet that a PNG holds
    compressed, and that has a blob, is written uncompressed. A property is emptied instead of taken out where its
    neighbours could join to a new one.) Fails as gmlp_jpeg_embed. */
 GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_writer *out, gmlp_error *err);
-
-/* Which carriers of a JPEG or PNG file hold an intact blob: gmlp_carrier bits. 0 if none does, and for files of other
-   formats; -1 if memory ran out. */
-GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_alloc *alloc);
-
-/* Frees what an extract function gave, with the size that it gave. NULL is fine. */
-GMLP_DEF void gmlp_bytes_free(void *bytes, size_t size, const gmlp_alloc *alloc);
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>png: carry a blob in a PNG file. As the JPEG functions; the library's own memory for a compressed XMP packet, which
    embed and strip unpack, comes from GMLP_MALLOC. If there is none they fail with GMLP_E_MEMORY, and may have written.
 */
-GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
-                                    const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_alloc *alloc, void **blob,
                                       size_t *blob_size, gmlp_error *err);
-GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err);
 
 /* JPEG or PNG, by the first bytes: which of them (gmlp_container), and the functions for either. Files of another
    kind, and NULL, give GMLP_E_FORMAT. */
 typedef enum gmlp_container { GMLP_CONTAINER_NONE = 0, GMLP_CONTAINER_JPEG = 1, GMLP_CONTAINER_PNG = 2 } gmlp_container;
 GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size);
-GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
-                                const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_alloc *alloc, void **blob,
                                   size_t *blob_size, gmlp_error *err);
-GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err);
 
 /* The network of a JPEG or PNG file at once: gmlp_extract, then gmlp_blob_read. net is overwritten without being freed.
    On success it owns its weights: gmlp_net_free. On failure it is zeroed, the result is that of the call that failed,
    and err->offset counts in the file or, if gmlp_blob_read failed, in the blob. Does not look at the file's picture. */
 GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *alloc, gmlp_net *net, gmlp_error *err);
+
+#ifndef GMLP_DECODE_ONLY
+GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
+                                    const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
+                                const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err);
+#endif /* GMLP_DECODE_ONLY */
 
 #ifdef __cplusplus
 }
@@ -1622,6 +1640,9 @@ static int gmlp__curve_near(const gmlp__curve *c) {
 #define GMLP__PORTION 128
 #define GMLP__PAD(n) (((n) + 15u) & ~(size_t)15u)
 
+/* Jobs are bands of rows, whose number depends on nothing but the picture. */
+#define GMLP__BANDS 64u
+
 /* Light this far outside [0,1] still counts as inside. */
 #define GMLP__GAMUT_TOLERANCE 1e-6f
 /* The curves' error at most, in 8-bit codes, with room to spare. */
@@ -1670,7 +1691,7 @@ typedef struct gmlp__kernels {
     /* 8-bit pixels to planes of light in another space: the shares[channel][code][4] that the three codes have in red,
        green and blue light, added in turn. The three tables follow each other */
     void (*mix8)(const unsigned char *rgb, size_t step, const float *shares, float *r, float *g, float *b, size_t n);
-    /* the same, then curve (near, below) and packed 16-bit pixels */
+    /* the same, then curve (near, below) and packed 16-bit pixels; NULL: done one after the other it is as fast */
     void (*recode)(const unsigned char *rgb, size_t step, const float *shares, const gmlp__curve *c, float offset,
                    unsigned char *out, size_t n);
     /* A plane to codes. 8 bits: y * 255 + offset, rounded; where that is in doubt light x decides, with the table of
@@ -1692,10 +1713,6 @@ typedef struct gmlp__kernels {
     void (*store16)(const float *y, float offset, unsigned char *out, size_t n);
     void (*put16x4)(const int32_t *codes, unsigned char *out, size_t n);
     void (*put_words)(const int32_t *codes, int step, unsigned char *out, size_t n);
-    /* flag = 1 or 0 for each pixel: with a channel outside [0,1] or NaN; out of gamut. n <= 2^20;
-       both return the sum */
-    float (*outside)(const float *r, const float *g, const float *b, float *flag, size_t n);
-    float (*out_of_gamut)(const float *r, const float *g, const float *b, float *flag, size_t n);
     /* the places of the saturated pixels among n, and how many there are; index has room for n. channels: 3 or 4 */
     size_t (*saturated)(const unsigned char *rgb, int channels, size_t n, int margin, uint32_t *index);
     /* the same of R'G'B': flag = 1 with a channel up to margin, or from 1 - margin on, unless all three are black, or
@@ -1707,10 +1724,6 @@ typedef struct gmlp__kernels {
     void (*outputs)(const float *h, size_t wide, const float *w, size_t depth, const float *bias, float *out, size_t n);
     /* features of one input: f[0..2*frequencies-1] = sin, cos of 2^k pi m; may write 15 floats further */
     void (*encode)(float m, size_t frequencies, float *f);
-    /* copies blocks of size[i] floats from row at[n][i] of table i, one after the other, for each of
-       n samples; may write 15 floats past each block, before the next block is written */
-    void (*gather)(const float *const *table, const uint32_t *size, const uint32_t (*at)[GMLP_INPUTS], size_t inputs,
-                   size_t n, float *f, size_t f_row);
     /* the decoder's network, see gmlp__fixed: the first layer of n pixels, in columns index[n] of a row whose products
        are line, with these packed codes and windows' means (two words a pixel); writes up to 15 words past
        h[n][pairs] */
@@ -1726,13 +1739,23 @@ typedef struct gmlp__kernels {
     void (*divide)(int32_t *x, uint32_t half, uint32_t factor, uint32_t last, size_t n);
     /* x = sin x, and c = cos x unless it is NULL; n a multiple of 16 */
     void (*sine)(float *x, float *c, size_t n);
+    /* p = p + x, clamped to [0,1] (NaN: 0); n a multiple of 16 */
+    void (*correct)(const float *x, float *p, size_t n);
+#ifndef GMLP_DECODE_ONLY
+    /* gamut and training */
+    /* flag = 1 or 0 for each pixel: with a channel outside [0,1] or NaN; out of gamut. n <= 2^20;
+       both return the sum */
+    float (*outside)(const float *r, const float *g, const float *b, float *flag, size_t n);
+    float (*out_of_gamut)(const float *r, const float *g, const float *b, float *flag, size_t n);
+    /* copies blocks of size[i] floats from row at[n][i] of table i, one after the other, for each of
+       n samples; may write 15 floats past each block, before the next block is written */
+    void (*gather)(const float *const *table, const uint32_t *size, const uint32_t (*at)[GMLP_INPUTS], size_t inputs,
+                   size_t n, float *f, size_t f_row);
     /* x *= y, x += y; n a multiple of 16 */
     void (*scale)(float *x, const float *y, size_t n);
     void (*add)(float *x, const float *y, size_t n);
     /* d = factor * (x - y); n a multiple of 16 */
     void (*error)(const float *x, const float *y, float factor, float *d, size_t n);
-    /* p = p + x, clamped to [0,1] (NaN: 0); n a multiple of 16 */
-    void (*correct)(const float *x, float *p, size_t n);
     /* sum[cols] += each of the rows of d in turn */
     void (*columns)(const float *d, size_t rows, size_t cols, float *sum);
     /* one Adam step with constants of gmlp__adam_constants; n a multiple of 16 */
@@ -1744,6 +1767,7 @@ typedef struct gmlp__kernels {
     void (*add_times)(float factor, const float *x, float *y, size_t n);
     /* y = the multiple of step next to x, at most limit of them; n a multiple of 16 */
     void (*to_steps)(float step, float limit, const float *x, float *y, size_t n);
+#endif
 } gmlp__kernels;
 
 /* Feature j of the encoding is sin(pi (frequency m + phase)): sine and cosine in turn. */
@@ -2554,16 +2578,6 @@ static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, 
     else for (i = 0; i < padded; i++) a[i] = 1.0f;
 }
 
-static void gmlp__load_row(const gmlp__loader *l, const unsigned char *row, ptrdiff_t plane, size_t n, float *r,
-                           float *g, float *b) {
-    const size_t step = gmlp__step(l->type, l->channels, plane);
-    size_t i, count;
-    for (i = 0; i < n; i += count) {
-        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
-        gmlp__load_portion(l, row + i * step, plane, count, r + i, g + i, b + i, NULL);
-    }
-}
-
 /* What callers say about pixels that are written: members of options of that name. */
 typedef struct gmlp__output {
     int alpha, clamp_negative, round_down;
@@ -2818,11 +2832,6 @@ static void gmlp__store_portion(const gmlp__storer *s, const float *r, const flo
     if (whole < n) memcpy(row + whole * step, rest, (n - whole) * step);
 }
 
-static void gmlp__matrix_row(const gmlp__kernels *k, const float m[9], const float *r, const float *g, const float *b,
-                             float *ro, float *go, float *bo, size_t n) {
-    k->matrix(m, r, g, b, ro, go, bo, (n + 15) & ~(size_t)15);
-}
-
 /* The matrix between two spaces for gmlp__matrix_row. 1 if it is not the identity. */
 static int gmlp__float_matrix(int from, int to, int adaptation, float m[9]) {
     double d[9];
@@ -2920,7 +2929,7 @@ static void gmlp__conversion_init(gmlp__conversion *v, int from_type, int from_s
                 shares[(c * 256 + i) * 4 + j] = (float)(part * (double)v->loader.table[i]);
             }
     v->shares = shares;
-    v->recodes = to_type == GMLP_U16 && !v->loader.system_gamma && gmlp__curve_near(v->storer.curve);
+    v->recodes = kernels->recode && to_type == GMLP_U16 && !v->loader.system_gamma && gmlp__curve_near(v->storer.curve);
 }
 
 /* Interleaved 8-bit codes to packed 16-bit ones of three channels. */
@@ -3088,9 +3097,6 @@ GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, 
     return GMLP_OK;
 }
 
-/* ---------------------------------------------------------------------------------------
-   >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
-*/
 /* gmlp__kernels.saturated of a base that l reads. */
 static size_t gmlp__saturated_row(const gmlp__loader *l, const unsigned char *codes, size_t n, int margin,
                                   uint32_t *index) {
@@ -3098,11 +3104,13 @@ static size_t gmlp__saturated_row(const gmlp__loader *l, const unsigned char *co
     const size_t channels = (size_t)l->channels;
     float r[GMLP__PORTION], g[GMLP__PORTION], b[GMLP__PORTION];
     unsigned char packed[GMLP__PORTION * 4];
+    const unsigned char *at;
     size_t i, j, m, step, count = 0;
     if (!l->sycc) return k->saturated(codes, l->channels, n, margin, index);
     for (i = 0; i < n; i += m) {
         m = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
-        k->mix8(gmlp__codes8(l, codes + i * channels, 0, m, packed, &step), step, l->table, r, g, b, GMLP__PAD(m));
+        at = gmlp__codes8(l, codes + i * channels, 0, m, packed, &step);
+        k->mix8(at, step, l->table, r, g, b, GMLP__PAD(m));
         k->near_ends(r, g, b, ((float)margin + 0.5f) / 255.0f, r, GMLP__PAD(m));
         for (j = 0; j < m; j++) {
             index[count] = (uint32_t)(i + j);
@@ -3110,6 +3118,25 @@ static size_t gmlp__saturated_row(const gmlp__loader *l, const unsigned char *co
         }
     }
     return count;
+}
+
+#ifndef GMLP_DECODE_ONLY
+/* ---------------------------------------------------------------------------------------
+   >>gamut: gamut reduction, out-of-gamut and saturated masks, soft clip
+*/
+static void gmlp__load_row(const gmlp__loader *l, const unsigned char *row, ptrdiff_t plane, size_t n, float *r,
+                           float *g, float *b) {
+    const size_t step = gmlp__step(l->type, l->channels, plane);
+    size_t i, count;
+    for (i = 0; i < n; i += count) {
+        count = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
+        gmlp__load_portion(l, row + i * step, plane, count, r + i, g + i, b + i, NULL);
+    }
+}
+
+static void gmlp__matrix_row(const gmlp__kernels *k, const float m[9], const float *r, const float *g, const float *b,
+                             float *ro, float *go, float *bo, size_t n) {
+    k->matrix(m, r, g, b, ro, go, bo, (n + 15) & ~(size_t)15);
 }
 
 GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin) { return gmlp__saturated(rgb, margin); }
@@ -3301,6 +3328,7 @@ GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v
     if (v < GMLP__KNEE_LOW && low < 0.0) return gmlp__stretch(v, GMLP__KNEE_LOW, 0.0, GMLP__KNEE_LOW, low);
     return v;
 }
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>encoding: sinusoidal encoding
@@ -3458,6 +3486,17 @@ static size_t gmlp__features(const uint8_t frequencies[GMLP_INPUTS]) {
     return n;
 }
 
+/* Coordinate i of n in [-1, 1], as linspace(-1, 1, n). */
+static float gmlp__coordinate(double i, uint32_t n) {
+    return n > 1 ? (float)(2.0 * i / (double)(n - 1) - 1.0) : -1.0f;
+}
+
+static float gmlp__code_input(int inputs, size_t code) {
+    const double v = (double)code / 255.0;
+    return (float)(inputs == GMLP_INPUT_HALF ? v - 0.5 : 2.0 * v - 1.0); /* exact product: safe to fuse */
+}
+
+#ifndef GMLP_DECODE_ONLY
 GMLP_DEF gmlp_result gmlp_sinusoidal_encoding(const uint8_t frequencies[GMLP_INPUTS], const float *inputs, size_t n,
                                               float *features, int isa) {
     const gmlp__kernels *k = gmlp__select(isa);
@@ -3474,6 +3513,7 @@ GMLP_DEF gmlp_result gmlp_sinusoidal_encoding(const uint8_t frequencies[GMLP_INP
     gmlp__fp_leave(fp);
     return GMLP_OK;
 }
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>mlp: the network: forward, backward, Adam
@@ -3488,12 +3528,11 @@ typedef struct gmlp__shape {
     int sine, late_biases;            /* late: b2 and b3 train */
 } gmlp__shape;
 
-GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp) {
-    return mlp ? gmlp__features(mlp->frequencies) : 0;
-}
+#define GMLP__LARGEST 32767 /* of a quantized weight, in steps */
 
-GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp) {
-    const size_t f = gmlp_mlp_features(mlp);
+/* 0: the shape is not allowed. */
+static size_t gmlp__weights(const gmlp_mlp *mlp) {
+    const size_t f = gmlp__features(mlp->frequencies);
     size_t w;
     if (!f || mlp->width < 8 || mlp->width > GMLP_MAX_WIDTH || mlp->width % 8) return 0;
     if (mlp->activation < 0 || mlp->activation > GMLP_SINE || mlp->bias < 0 || mlp->bias > GMLP_BIAS_FIRST) return 0;
@@ -3502,7 +3541,7 @@ GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp) {
 }
 
 static void gmlp__shape_of(const gmlp_mlp *mlp, gmlp__shape *s) {
-    s->features = gmlp_mlp_features(mlp);
+    s->features = gmlp__features(mlp->frequencies);
     s->row = GMLP__PAD(s->features + 15); /* a sample's last features are written a whole vector at a time */
     s->width = (size_t)mlp->width;
     s->wide = GMLP__PAD(s->width);
@@ -3516,7 +3555,7 @@ static void gmlp__shape_of(const gmlp_mlp *mlp, gmlp__shape *s) {
     s->late_biases = mlp->bias == GMLP_BIAS_ALL;
 }
 
-/* Flat weights (the public layout) into a padded block, and back. */
+/* Flat weights (the public layout) into a padded block. */
 static void gmlp__pack(const gmlp__shape *s, const float *flat, float *block) {
     const size_t w = s->width;
     size_t i, c;
@@ -3528,18 +3567,6 @@ static void gmlp__pack(const gmlp__shape *s, const float *flat, float *block) {
     for (i = 0; i < w; i++, flat += 3)
         for (c = 0; c < 3; c++) block[s->w3 + c * s->wide + i] = flat[c];
     memcpy(block + s->b3, flat, 3 * sizeof(float));
-}
-
-static void gmlp__unpack(const gmlp__shape *s, const float *block, float *flat) {
-    const size_t w = s->width;
-    size_t i, c;
-    for (i = 0; i < s->features; i++, flat += w) memcpy(flat, block + i * s->wide, w * sizeof(float));
-    memcpy(flat, block + s->b1, w * sizeof(float)), flat += w;
-    for (i = 0; i < w; i++, flat += w) memcpy(flat, block + s->w2 + i * s->wide, w * sizeof(float));
-    memcpy(flat, block + s->b2, w * sizeof(float)), flat += w;
-    for (i = 0; i < w; i++, flat += 3)
-        for (c = 0; c < 3; c++) flat[c] = block[s->w3 + c * s->wide + i];
-    memcpy(flat, block + s->b3, 3 * sizeof(float));
 }
 
 /* The two transposes that the products need besides the block: W2 transposed[wide][wide], then
@@ -3568,25 +3595,6 @@ typedef struct gmlp__pass {
     float *d1, *d2;    /* [chunk][wide]  gradients */
     float *out, *target, *d3; /* [chunk][16] outputs, what they should be, their gradients */
 } gmlp__pass;
-
-static size_t gmlp__pass_count(const gmlp__shape *s) {
-    return (GMLP__CHUNK + GMLP__SLACK) * (s->row + 6 * s->wide + 3 * 16) + 16;
-}
-
-/* Lays a pass over zeroed memory of gmlp__pass_count floats. */
-static void gmlp__pass_init(const gmlp__shape *s, float *memory, gmlp__pass *p) {
-    const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * s->wide;
-    p->f = memory;
-    p->h1 = p->f + rows * s->row;
-    p->h2 = p->h1 + layer;
-    p->c1 = p->h2 + layer;
-    p->c2 = p->c1 + layer;
-    p->d1 = p->c2 + layer;
-    p->d2 = p->d1 + layer;
-    p->out = p->d2 + layer;
-    p->target = p->out + rows * 16;
-    p->d3 = p->target + rows * 16;
-}
 
 static void gmlp__product(const gmlp__kernels *k, const float *a, size_t a_row, size_t a_k, const float *b, size_t b_k,
                           float *c, size_t c_row, size_t rows, size_t depth, size_t cols, const float *init,
@@ -3619,6 +3627,39 @@ static void gmlp__forward(const gmlp__kernels *k, const gmlp__shape *s, const fl
                   NULL, mode);
     if (s->sine) k->sine(p->h2, derivative ? p->c2 : NULL, n * s->wide);
     k->outputs(p->h2, s->wide, transposes + s->wide * s->wide, s->width, block + s->b3, p->out, n);
+}
+
+#ifndef GMLP_DECODE_ONLY
+static size_t gmlp__pass_count(const gmlp__shape *s) {
+    return (GMLP__CHUNK + GMLP__SLACK) * (s->row + 6 * s->wide + 3 * 16) + 16;
+}
+
+/* Lays a pass over zeroed memory of gmlp__pass_count floats. */
+static void gmlp__pass_init(const gmlp__shape *s, float *memory, gmlp__pass *p) {
+    const size_t rows = GMLP__CHUNK + GMLP__SLACK, layer = rows * s->wide;
+    p->f = memory;
+    p->h1 = p->f + rows * s->row;
+    p->h2 = p->h1 + layer;
+    p->c1 = p->h2 + layer;
+    p->c2 = p->c1 + layer;
+    p->d1 = p->c2 + layer;
+    p->d2 = p->d1 + layer;
+    p->out = p->d2 + layer;
+    p->target = p->out + rows * 16;
+    p->d3 = p->target + rows * 16;
+}
+
+/* A padded block into flat weights. */
+static void gmlp__unpack(const gmlp__shape *s, const float *block, float *flat) {
+    const size_t w = s->width;
+    size_t i, c;
+    for (i = 0; i < s->features; i++, flat += w) memcpy(flat, block + i * s->wide, w * sizeof(float));
+    memcpy(flat, block + s->b1, w * sizeof(float)), flat += w;
+    for (i = 0; i < w; i++, flat += w) memcpy(flat, block + s->w2 + i * s->wide, w * sizeof(float));
+    memcpy(flat, block + s->b2, w * sizeof(float)), flat += w;
+    for (i = 0; i < w; i++, flat += 3)
+        for (c = 0; c < 3; c++) flat[c] = block[s->w3 + c * s->wide + i];
+    memcpy(flat, block + s->b3, 3 * sizeof(float));
 }
 
 /* Adds the gradient of n samples, whose output gradients are in p->d3, to gradient (a block). */
@@ -3665,6 +3706,10 @@ static double gmlp__sqrt(double x) { /* Newton from a bit-level guess; to a few 
     for (i = 0; i < 5; i++) y = 0.5 * (y + x / y);
     return y;
 }
+
+GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp) { return mlp ? gmlp__features(mlp->frequencies) : 0; }
+
+GMLP_DEF size_t gmlp_mlp_weights(const gmlp_mlp *mlp) { return mlp ? gmlp__weights(mlp) : 0; }
 
 GMLP_DEF gmlp_result gmlp_mlp_init(const gmlp_mlp *mlp, uint64_t seed, float last_gain, float *weights) {
     const size_t count = gmlp_mlp_weights(mlp);
@@ -3799,6 +3844,7 @@ GMLP_DEF gmlp_result gmlp_adam_step(const gmlp_adam *adam, uint32_t step, const 
     gmlp__fp_leave(fp);
     return GMLP_OK;
 }
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>methods: what a network's output means. All that differs from method to method is here: gmlp__methods has a row
@@ -3813,13 +3859,6 @@ static gmlp_result gmlp__fail(gmlp_error *err, gmlp_result result, size_t offset
 
 /* A number that a blob may hold. */
 static int gmlp__number_ok(float v) { return gmlp__finite(v) && v >= -1e6f && v <= 1e6f; }
-
-typedef struct gmlp__preset {
-    uint32_t iterations, batch, budget;
-    uint32_t effort; /* times the iterations and the batch, for a compressed base: its noise takes larger batches */
-    int width;
-    uint8_t frequencies[GMLP_INPUTS], radius[GMLP_WINDOWS];
-} gmlp__preset;
 
 /* The numbers in which a network works: map value = map_mean + map_range * output; with GMLP_INPUT_WIDE colour inputs
    are (value - input_mean) / input_range. */
@@ -3841,56 +3880,27 @@ typedef struct gmlp__domain {
 /* What methods share. NULL: there is nothing to do. Planes are padded to multiples of 16. */
 typedef struct gmlp__family {
     uint32_t bases;               /* spaces that the base may have: bits of 1 << gmlp_space */
-    int finds_og;                 /* training tells OG pixels from others; where there are none, nothing is trained */
     int numbers;                  /* in the blob, by gmlp__number */
     const gmlp__scale *scale;     /* NULL: measured on the samples, in the net */
-    struct {
-        int method, inputs, mask, bias;
-    } kind[2];                    /* of networks that training makes: all presets but PAPER; PAPER */
-    double paper_rate, muon_learning_rate;
-    gmlp__preset presets[5];
-    int (*options)(gmlp_train_opts *o); /* resolves those of its own; 0: out of range */
     gmlp_result (*check)(const gmlp_net *net, gmlp_error *err);
-    /* from the original's brightest channel */
-    void (*choose)(const gmlp_train_opts *o, double brightest, gmlp_net *net);
     void (*open)(gmlp__domain *d, const gmlp_net *net, double headroom, void *memory);
     int (*direct)(const gmlp_net *net, int space, double white_nits); /* is a value the code that space has for it? */
     void (*base)(const gmlp__domain *d, float *const planes[3], float *const kept[3], size_t n); /* light to values */
-    void (*original)(const gmlp__domain *d, float *const planes[3], size_t n);
     void (*light)(const gmlp__domain *d, float *const planes[3], float *const kept[3], size_t n); /* values to light */
 } gmlp__family;
 
 typedef struct gmlp__method {
     const gmlp__family *family;
-    float (*map)(float base, float original);  /* the map's value of two values */
     float (*undo)(float base, float map);      /* the original's, from 0 on; NULL: map, plus base where adds */
     int adds;
 } gmlp__method;
 
 /* GamutMLP. Values: linear light, the original's within 0..1. */
 
-static int gmlp__gamut_options(gmlp_train_opts *o) { return !o->method; }
-
-static void gmlp__gamut_original(const gmlp__domain *d, float *const planes[3], size_t n) {
-    size_t c;
-    for (c = 0; c < 3; c++) d->kernels->clamp(planes[c], planes[c], n, 1.0f);
-}
-
-static float gmlp__difference(float base, float original) { return original - base; }
-
 static const gmlp__scale gmlp__gamut_scale = {0.0f, 0.5f, 0.5f, 0.5f};
 
 static const gmlp__family gmlp__gamut = {
-    1u << GMLP_SRGB | 1u << GMLP_SYCC, 1, 0, &gmlp__gamut_scale,
-    {{GMLP_METHOD_RESIDUAL, GMLP_INPUT_CODES, GMLP_MASK_SATURATED, GMLP_BIAS_ALL},
-     {GMLP_METHOD_RESIDUAL, GMLP_INPUT_WIDE, GMLP_MASK_ALL, GMLP_BIAS_FIRST}},
-    5e-3, 2.3e-2,
-    {{1000, 2048, 4096, 2, 32, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
-     {9000, 65536, 0, 1, 32, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
-     {250, 1024, 4096, 1, 32, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
-     {2000, 2048, 10240, 1, 96, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
-     {2800, 2048, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}}},
-    gmlp__gamut_options, NULL, NULL, NULL, NULL, NULL, gmlp__gamut_original, NULL
+    1u << GMLP_SRGB | 1u << GMLP_SYCC, 0, &gmlp__gamut_scale, NULL, NULL, NULL, NULL, NULL
 };
 
 /* HDR. Values: signals, 0..1. */
@@ -3902,13 +3912,6 @@ static float *gmlp__number(gmlp_net *net, int i) { /* in the blob's order */
     float *const at[GMLP__NUMBERS] = {&net->white_nits, &net->signal_max, &net->content_max, &net->map_mean,
                                       &net->map_range,  &net->input_mean, &net->input_range};
     return at[i];
-}
-
-static int gmlp__hdr_options(gmlp_train_opts *o) {
-    if (o->white_nits == 0.0) o->white_nits = o->preset == GMLP_PRESET_PAPER ? 100.0 : GMLP__WHITE_NITS;
-    return (!o->method || (o->method >= GMLP_METHOD_DIFFERENCE && o->method <= GMLP_METHOD_DIRECT)) &&
-           o->white_nits > 0.0 && o->white_nits <= GMLP__PQ_NITS &&
-           (o->signal_max == 0.0 || (o->signal_max >= 1e-3 && o->signal_max <= GMLP__MOST_LIGHT));
 }
 
 static gmlp_result gmlp__hdr_check(const gmlp_net *net, gmlp_error *err) {
@@ -3926,17 +3929,6 @@ static gmlp_result gmlp__hdr_check(const gmlp_net *net, gmlp_error *err) {
     GMLP__RULE(gmlp__number_ok(net->input_range) && net->input_range != 0.0f, 142,
                "the inputs' range is 0 or not a number within a million");
     return GMLP_OK;
-}
-
-static void gmlp__hdr_choose(const gmlp_train_opts *o, double brightest, gmlp_net *net) {
-    const double pq = GMLP__PQ_NITS / o->white_nits;
-    double peak = o->signal_max;
-    if (brightest > GMLP__MOST_LIGHT) brightest = GMLP__MOST_LIGHT;
-    if (peak == 0.0 && o->preset == GMLP_PRESET_PAPER) peak = pq / 10.0;
-    if (peak == 0.0) peak = brightest > pq * 1.0001 ? brightest : pq; /* rounding alone goes beyond */
-    net->white_nits = (float)o->white_nits;
-    net->signal_max = (float)peak;
-    net->content_max = brightest > 1e-6 ? brightest < peak ? (float)brightest : net->signal_max : 1e-6f;
 }
 
 static void gmlp__hdr_open(gmlp__domain *d, const gmlp_net *net, double headroom, void *memory) {
@@ -3984,8 +3976,6 @@ static void gmlp__hdr_light(const gmlp__domain *d, float *const planes[3], float
     }
 }
 
-static float gmlp__gain(float s, float h) { return (float)(((double)h + GMLP__MAP_E) / ((double)s + GMLP__MAP_E)); }
-
 static float gmlp__gain_undo(float s, float m) {
     return (float)(gmlp__dmul((double)s + GMLP__MAP_E, (double)m) - GMLP__MAP_E);
 }
@@ -3995,42 +3985,24 @@ static double gmlp__gamma_base(float s) { /* log2 of s + e */
     return gmlp__log2(v < 1.0 - GMLP__MAP_E ? v : 1.0 - GMLP__MAP_E);
 }
 
-static float gmlp__gamma_map(float s, float h) {
-    return (float)(gmlp__log2((double)h + GMLP__MAP_E) / gmlp__gamma_base(s));
-}
-
 static float gmlp__gamma_undo(float s, float m) {
     const double h = gmlp__dmul((double)m, gmlp__gamma_base(s));
     return (float)(h < 1.0 ? gmlp__exp2(h > -64.0 ? h : -64.0) - GMLP__MAP_E : 1.0); /* NaN: 1 */
 }
 
-static float gmlp__itself(float s, float h) {
-    (void)s;
-    return h;
-}
-
 static const gmlp__family gmlp__hdr = {
-    1u << GMLP_SRGB | 1u << GMLP_P3 | 1u << GMLP_REC709 | 1u << GMLP_SYCC, 0, GMLP__NUMBERS, NULL,
-    {{GMLP_METHOD_DIFFERENCE, GMLP_INPUT_HALF, GMLP_MASK_ALL, GMLP_BIAS_ALL},
-     {GMLP_METHOD_GAMMA, GMLP_INPUT_WIDE, GMLP_MASK_ALL, GMLP_BIAS_ALL}},
-    1e-2, 3e-2,
-    {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-     {1000, 65536, 0, 1, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
-     {300, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-     {2500, 2048, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
-     {4000, 1024, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}},
-    gmlp__hdr_options, gmlp__hdr_check, gmlp__hdr_choose, gmlp__hdr_open, gmlp__hdr_direct, gmlp__hdr_base,
-    gmlp__hdr_signals, gmlp__hdr_light
+    1u << GMLP_SRGB | 1u << GMLP_P3 | 1u << GMLP_REC709 | 1u << GMLP_SYCC, GMLP__NUMBERS, NULL,
+    gmlp__hdr_check, gmlp__hdr_open, gmlp__hdr_direct, gmlp__hdr_base, gmlp__hdr_light
 };
 
 /* A row a gmlp_method. */
 static const gmlp__method gmlp__methods[] = {
-    {&gmlp__gamut, gmlp__difference, NULL, 1}, /* NONE: its base is read alike */
-    {&gmlp__gamut, gmlp__difference, NULL, 1},
-    {&gmlp__hdr, gmlp__difference, NULL, 1},
-    {&gmlp__hdr, gmlp__gain, gmlp__gain_undo, 0},
-    {&gmlp__hdr, gmlp__gamma_map, gmlp__gamma_undo, 0},
-    {&gmlp__hdr, gmlp__itself, NULL, 0}
+    {&gmlp__gamut, NULL, 1}, /* NONE: its base is read alike */
+    {&gmlp__gamut, NULL, 1},
+    {&gmlp__hdr, NULL, 1},
+    {&gmlp__hdr, gmlp__gain_undo, 0},
+    {&gmlp__hdr, gmlp__gamma_undo, 0},
+    {&gmlp__hdr, NULL, 0}
 };
 
 /* NULL: unknown. */
@@ -4080,12 +4052,108 @@ static void gmlp__domain_undo(const gmlp__domain *d, float *const map[3], float 
     }
 }
 
+#ifndef GMLP_DECODE_ONLY
+/* Training. */
+
+typedef struct gmlp__preset {
+    uint32_t iterations, batch, budget;
+    uint32_t effort; /* times the iterations and the batch, for a compressed base: its noise takes larger batches */
+    int width;
+    uint8_t frequencies[GMLP_INPUTS], radius[GMLP_WINDOWS];
+} gmlp__preset;
+
+/* What training needs to know of a family besides. */
+typedef struct gmlp__lessons {
+    const gmlp__family *family;
+    int finds_og;                 /* OG pixels are told from others; where there are none, nothing is trained */
+    struct {
+        int method, inputs, mask, bias;
+    } kind[2];                    /* of the networks: all presets but PAPER; PAPER */
+    double paper_rate, muon_learning_rate;
+    gmlp__preset presets[5];
+    int (*options)(gmlp_train_opts *o); /* resolves those of its own; 0: out of range */
+    /* from the original's brightest channel */
+    void (*choose)(const gmlp_train_opts *o, double brightest, gmlp_net *net);
+    void (*original)(const gmlp__domain *d, float *const planes[3], size_t n); /* light to values, as base */
+} gmlp__lessons;
+
+static int gmlp__gamut_options(gmlp_train_opts *o) { return !o->method; }
+
+static void gmlp__gamut_original(const gmlp__domain *d, float *const planes[3], size_t n) {
+    size_t c;
+    for (c = 0; c < 3; c++) d->kernels->clamp(planes[c], planes[c], n, 1.0f);
+}
+
+static const gmlp__lessons gmlp__gamut_lessons = {
+    &gmlp__gamut, 1,
+    {{GMLP_METHOD_RESIDUAL, GMLP_INPUT_CODES, GMLP_MASK_SATURATED, GMLP_BIAS_ALL},
+     {GMLP_METHOD_RESIDUAL, GMLP_INPUT_WIDE, GMLP_MASK_ALL, GMLP_BIAS_FIRST}},
+    5e-3, 2.3e-2,
+    {{1000, 2048, 4096, 2, 32, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+     {9000, 65536, 0, 1, 32, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
+     {250, 1024, 4096, 1, 32, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+     {2000, 2048, 10240, 1, 96, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}},
+     {2800, 2048, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 3}}},
+    gmlp__gamut_options, NULL, gmlp__gamut_original
+};
+
+static int gmlp__hdr_options(gmlp_train_opts *o) {
+    if (o->white_nits == 0.0) o->white_nits = o->preset == GMLP_PRESET_PAPER ? 100.0 : GMLP__WHITE_NITS;
+    return (!o->method || (o->method >= GMLP_METHOD_DIFFERENCE && o->method <= GMLP_METHOD_DIRECT)) &&
+           o->white_nits > 0.0 && o->white_nits <= GMLP__PQ_NITS &&
+           (o->signal_max == 0.0 || (o->signal_max >= 1e-3 && o->signal_max <= GMLP__MOST_LIGHT));
+}
+
+static void gmlp__hdr_choose(const gmlp_train_opts *o, double brightest, gmlp_net *net) {
+    const double pq = GMLP__PQ_NITS / o->white_nits;
+    double peak = o->signal_max;
+    if (brightest > GMLP__MOST_LIGHT) brightest = GMLP__MOST_LIGHT;
+    if (peak == 0.0 && o->preset == GMLP_PRESET_PAPER) peak = pq / 10.0;
+    if (peak == 0.0) peak = brightest > pq * 1.0001 ? brightest : pq; /* rounding alone goes beyond */
+    net->white_nits = (float)o->white_nits;
+    net->signal_max = (float)peak;
+    net->content_max = brightest > 1e-6 ? brightest < peak ? (float)brightest : net->signal_max : 1e-6f;
+}
+
+static const gmlp__lessons gmlp__hdr_lessons = {
+    &gmlp__hdr, 0,
+    {{GMLP_METHOD_DIFFERENCE, GMLP_INPUT_HALF, GMLP_MASK_ALL, GMLP_BIAS_ALL},
+     {GMLP_METHOD_GAMMA, GMLP_INPUT_WIDE, GMLP_MASK_ALL, GMLP_BIAS_ALL}},
+    1e-2, 3e-2,
+    {{1500, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+     {1000, 65536, 0, 1, 16, {12, 12, 12, 12, 12, 0, 0, 0, 0, 0, 0}, {0, 0}},
+     {300, 1024, 5120, 1, 48, {8, 8, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+     {2500, 2048, 10240, 1, 80, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}},
+     {4000, 1024, 23552, 1, 128, {9, 9, 4, 4, 4, 3, 3, 3, 3, 3, 3}, {1, 5}}},
+    gmlp__hdr_options, gmlp__hdr_choose, gmlp__hdr_signals
+};
+
+/* The map's value of two values. */
+static float gmlp__difference(float base, float original) { return original - base; }
+
+static float gmlp__gain(float s, float h) { return (float)(((double)h + GMLP__MAP_E) / ((double)s + GMLP__MAP_E)); }
+
+static float gmlp__gamma_map(float s, float h) {
+    return (float)(gmlp__log2((double)h + GMLP__MAP_E) / gmlp__gamma_base(s));
+}
+
+static float gmlp__itself(float s, float h) {
+    (void)s;
+    return h;
+}
+
+/* A row a gmlp_method. */
+static float (*const gmlp__maps[])(float base, float original) = {
+    gmlp__difference, gmlp__difference, gmlp__difference, gmlp__gain, gmlp__gamma_map, gmlp__itself
+};
+#endif /* GMLP_DECODE_ONLY */
+
+#ifndef GMLP_DECODE_ONLY
 /* ---------------------------------------------------------------------------------------
    >>train: training on one picture
 */
 
 /* >>blob */
-#define GMLP__LARGEST 32767 /* of a weight, in steps */
 static void gmlp__steps_choose(gmlp_net *net, float *scratch, uint32_t budget);
 static void gmlp__steps_round(gmlp_net *net);
 static size_t gmlp__blob_bytes(const gmlp_net *net);
@@ -4115,7 +4183,8 @@ typedef struct gmlp__trainer {
     unsigned char *curves;      /* memory of the loaders and the domain */
     size_t curves_size;
     float to_srgb[9], to_wide[9];     /* linear wide -> linear sRGB; linear base -> linear wide */
-    const gmlp__family *family;
+    const gmlp__lessons *lessons;
+    const gmlp__family *family;       /* of these */
     gmlp__domain domain;
     gmlp__shape shape;
     /* picture: candidates of two classes per row, then their ranks; with GMLP_MASK_ALL class 0 is
@@ -4154,7 +4223,7 @@ static int gmlp__width_for(uint32_t budget, const uint8_t frequencies[GMLP_INPUT
     memset(&mlp, 0, sizeof mlp);
     memcpy(mlp.frequencies, frequencies, sizeof mlp.frequencies);
     for (mlp.width = GMLP_MAX_WIDTH; mlp.width > 8; mlp.width -= mlp.width > 16 ? 16 : 8)
-        if (gmlp_mlp_weights(&mlp) * 9 / 20 + 128 <= budget) break;
+        if (gmlp__weights(&mlp) * 9 / 20 + 128 <= budget) break;
     return mlp.width;
 }
 
@@ -4174,13 +4243,13 @@ static void gmlp__resolve_network(gmlp_train_opts *o, const gmlp__preset *preset
     if (!o->budget) o->budget = o->target_psnr > 0.0 ? GMLP__TARGET_BUDGET : preset->budget;
 }
 
-static void gmlp__resolve_optimiser(gmlp_train_opts *o, const gmlp__family *family) {
+static void gmlp__resolve_optimiser(gmlp_train_opts *o, const gmlp__lessons *lessons) {
     const int paper = o->preset == GMLP_PRESET_PAPER;
     if (!o->optimizer) o->optimizer = paper ? GMLP_ADAM : GMLP_MUON;
     if (!o->schedule) o->schedule = paper ? GMLP_CONSTANT : GMLP_FALLING;
     if (!(o->learning_rate > 0.0))
-        o->learning_rate = paper ? family->paper_rate : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
-    if (!(o->muon_learning_rate > 0.0)) o->muon_learning_rate = family->muon_learning_rate;
+        o->learning_rate = paper ? lessons->paper_rate : o->optimizer == GMLP_ADAM ? 1e-2 : o->width > 64 ? 2e-3 : 5e-3;
+    if (!(o->muon_learning_rate > 0.0)) o->muon_learning_rate = lessons->muon_learning_rate;
     if (!(o->beta2 > 0.0)) o->beta2 = paper ? 0.999 : 0.97;
 }
 
@@ -4196,17 +4265,17 @@ static int gmlp__train_opts_ok(const gmlp_train_opts *o) {
 }
 
 /* Fills every zero field; 0 if a field is out of range. effort: for a compressed base. */
-static int gmlp__resolve_train(const gmlp_train_opts *in, const gmlp__family *family, gmlp_train_opts *o,
+static int gmlp__resolve_train(const gmlp_train_opts *in, const gmlp__lessons *lessons, gmlp_train_opts *o,
                                uint32_t effort[2]) {
     if (in) *o = *in;
     else memset(o, 0, sizeof *o);
     if (o->preset < 0 || o->preset > GMLP_PRESET_MAX) return 0;
     if (o->preset == GMLP_PRESET_PAPER && (o->budget || o->target_psnr > 0.0)) return 0;
-    if (o->target_psnr > 0.0 && !family->finds_og) return 0;
-    gmlp__resolve_network(o, &family->presets[o->preset], effort);
-    gmlp__resolve_optimiser(o, family);
-    if (!family->options(o)) return 0;
-    if (!o->method) o->method = family->kind[o->preset == GMLP_PRESET_PAPER].method;
+    if (o->target_psnr > 0.0 && !lessons->finds_og) return 0;
+    gmlp__resolve_network(o, &lessons->presets[o->preset], effort);
+    gmlp__resolve_optimiser(o, lessons);
+    if (!lessons->options(o)) return 0;
+    if (!o->method) o->method = lessons->kind[o->preset == GMLP_PRESET_PAPER].method;
     return gmlp__train_opts_ok(o);
 }
 
@@ -4247,8 +4316,7 @@ static void gmlp__rows_init(const gmlp__trainer *t, gmlp__rows *r, float *memory
     r->packed = (unsigned char *)(r->slot + row);
 }
 
-/* Rows of the picture, in bands whose number depends on nothing but the picture. */
-#define GMLP__BANDS 64u
+/* The first row of a job. */
 static uint32_t gmlp__band(uint32_t height, size_t index) {
     return (uint32_t)((uint64_t)height * index / GMLP__BANDS);
 }
@@ -4275,8 +4343,8 @@ static uint64_t gmlp__load_wide(const gmlp__trainer *t, const unsigned char *pix
                                 gmlp__rows *r) {
     float *const *w = r->wide;
     gmlp__load_row(&t->load_wide, pixels, plane, n, w[0], w[1], w[2]);
-    t->family->original(&t->domain, w, GMLP__PAD(n));
-    if (!t->family->finds_og) return 0;
+    t->lessons->original(&t->domain, w, GMLP__PAD(n));
+    if (!t->lessons->finds_og) return 0;
     gmlp__matrix_row(t->kernels, t->to_srgb, w[0], w[1], w[2], r->srgb[0], r->srgb[1], r->srgb[2], n);
     return (uint64_t)t->kernels->out_of_gamut(r->srgb[0], r->srgb[1], r->srgb[2], r->og, GMLP__PAD(n));
 }
@@ -4291,7 +4359,7 @@ static void gmlp__load_base(const gmlp__trainer *t, const unsigned char *pixels,
 
 /* Are samples of two classes, OG and the rest? */
 static int gmlp__two_classes(const gmlp__trainer *t) {
-    return t->net->mask == GMLP_MASK_ALL && t->family->finds_og;
+    return t->net->mask == GMLP_MASK_ALL && t->lessons->finds_og;
 }
 
 /* The chosen pixels of a row, or of its planes, one after the other. */
@@ -4404,7 +4472,7 @@ static void gmlp__collect_job(void *ctx, size_t job) {
             }
             for (c = 0; c < 3; c++) {
                 s->code[c] = r.packed[i * gmlp__pixel(&t->load_base) + c];
-                s->target[c] = t->domain.method->map(r.base[c][i], r.wide[c][i]);
+                s->target[c] = gmlp__maps[t->net->method](r.base[c][i], r.wide[c][i]);
                 s->color[c] = r.base[c][i];
             }
         }
@@ -4554,7 +4622,7 @@ static gmlp_result gmlp__fill_samples(gmlp__trainer *t, gmlp_train_report *repor
 static gmlp_result gmlp__look_further(gmlp__trainer *t, gmlp_train_report *report) {
     gmlp_result result;
     size_t i;
-    if (!t->family->finds_og || report->out_of_gamut || report->samples == report->saturated) return GMLP_OK;
+    if (!t->lessons->finds_og || report->out_of_gamut || report->samples == report->saturated) return GMLP_OK;
     result = gmlp__run_bands(t, gmlp__out_of_gamut_job);
     for (i = 0; i < GMLP__BANDS && !result; i++) report->out_of_gamut += t->out_of_gamut[i];
     return result;
@@ -4582,16 +4650,6 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
     }
     gmlp__free(&t->opts.alloc, t->rank, rank_size);
     return result;
-}
-
-/* Coordinate i of n in [-1, 1], as linspace(-1, 1, n). */
-static float gmlp__coordinate(double i, uint32_t n) {
-    return n > 1 ? (float)(2.0 * i / (double)(n - 1) - 1.0) : -1.0f;
-}
-
-static float gmlp__code_input(int inputs, size_t code) {
-    const double v = (double)code / 255.0;
-    return (float)(inputs == GMLP_INPUT_HALF ? v - 0.5 : 2.0 * v - 1.0); /* exact product: safe to fuse */
 }
 
 /* Feature tables: by row, by column and, for code inputs, by code. Returns floats; with memory
@@ -4872,7 +4930,7 @@ static double gmlp__measure(gmlp__trainer *t, const gmlp_train_report *report) {
 /* Rounds the trained weights to what a blob within the budget holds. */
 static gmlp_result gmlp__settle(gmlp__trainer *t) {
     gmlp_net *net = t->net;
-    const size_t size = gmlp_mlp_weights(&net->mlp) * sizeof(float);
+    const size_t size = gmlp__weights(&net->mlp) * sizeof(float);
     int chosen = t->rounding;
     for (;; chosen = 0) {
         if (!chosen) gmlp__steps_choose(net, t->rounded, t->opts.budget);
@@ -4946,7 +5004,7 @@ static gmlp_result gmlp__noise_weights(const gmlp_net *net, float *weights, int 
     const gmlp_result result = gmlp_blob_read(gmlp__noise_start, sizeof gmlp__noise_start, &net->alloc, &start, NULL);
     *found = !result && start.method == net->method && start.inputs == net->inputs &&
              !memcmp(&start.mlp, &net->mlp, sizeof net->mlp);
-    if (*found) memcpy(weights, start.weights, gmlp_mlp_weights(&net->mlp) * sizeof(float));
+    if (*found) memcpy(weights, start.weights, gmlp__weights(&net->mlp) * sizeof(float));
     gmlp_net_free(&start);
     return result;
 }
@@ -4954,7 +5012,7 @@ static gmlp_result gmlp__noise_weights(const gmlp_net *net, float *weights, int 
 /* Gives the trainer its memory, starts the weights, trains, and leaves them in the net as its blob will hold them. */
 static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
     gmlp_net *net = t->net;
-    const size_t flat = gmlp_mlp_weights(&net->mlp), tables = gmlp__feature_tables(t, NULL);
+    const size_t flat = gmlp__weights(&net->mlp), tables = gmlp__feature_tables(t, NULL);
     size_t count, pass, muon[2] = {0, 0}, floats, i;
     float *memory;
     gmlp_result result;
@@ -5065,12 +5123,12 @@ static gmlp_result gmlp__choose_by_light(gmlp__trainer *t) {
     double rest[GMLP__BANDS] = {0}, brightest = 0.0;
     gmlp_result result;
     size_t i;
-    if (!t->family->choose) return GMLP_OK;
+    if (!t->lessons->choose) return GMLP_OK;
     t->rest = rest;
     result = gmlp__run_bands(t, gmlp__brightest_job);
     for (i = 0; i < GMLP__BANDS; i++)
         if (rest[i] > brightest) brightest = rest[i];
-    if (!result) t->family->choose(&t->opts, brightest, t->net);
+    if (!result) t->lessons->choose(&t->opts, brightest, t->net);
     return result;
 }
 
@@ -5126,11 +5184,11 @@ static void gmlp__net_begin(const gmlp__trainer *t) {
     net->wide_space = t->wide->space;
     net->base_space = t->base->space;
     net->adaptation = t->opts.adaptation;
-    net->inputs = t->family->kind[paper].inputs;
-    net->mask = t->family->kind[paper].mask;
+    net->inputs = t->lessons->kind[paper].inputs;
+    net->mask = t->lessons->kind[paper].mask;
     net->weight_format = paper ? GMLP_WEIGHTS_F32 : GMLP_WEIGHTS_QUANTIZED;
     net->mlp.activation = t->opts.activation;
-    net->mlp.bias = t->family->kind[paper].bias;
+    net->mlp.bias = t->lessons->kind[paper].bias;
     net->mlp.width = t->opts.width;
     memcpy(net->mlp.frequencies, t->opts.frequencies, sizeof net->mlp.frequencies);
     memcpy(net->radius, t->opts.radius, sizeof net->radius);
@@ -5143,7 +5201,7 @@ static void gmlp__net_begin(const gmlp__trainer *t) {
 /* Is the network of a shape that there is, and the start of the same? */
 static int gmlp__shape_ok(const gmlp__trainer *t) {
     const gmlp_net *net = t->net, *start = t->opts.start;
-    if (!gmlp_mlp_weights(&net->mlp)) return 0;
+    if (!gmlp__weights(&net->mlp)) return 0;
     return !start ||
            (!(t->opts.target_psnr > 0.0) && start->weights && !memcmp(&start->mlp, &net->mlp, sizeof net->mlp) &&
             !memcmp(start->radius, net->radius, sizeof net->radius) && start->inputs == net->inputs &&
@@ -5187,7 +5245,7 @@ static void gmlp__sign(gmlp_net *net, const gmlp_image *base) {
 
 /* Training of any family. */
 static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
-                               const gmlp__family *family, gmlp_net *net, gmlp_train_report *report) {
+                               const gmlp__lessons *lessons, gmlp_net *net, gmlp_train_report *report) {
     gmlp__trainer t;
     gmlp_train_report unused;
     gmlp__fp_state fp;
@@ -5198,11 +5256,12 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     memset(net, 0, sizeof *net);
     memset(&t, 0, sizeof t);
     if (gmlp__check_pair(base, wide) || base->type != GMLP_U8 || base->plane_stride ||
-        !gmlp__base_ok(family, base->space) || wide->space == GMLP_SYCC ||
-        !gmlp__resolve_train(opts, family, &t.opts, t.effort))
+        !gmlp__base_ok(lessons->family, base->space) || wide->space == GMLP_SYCC ||
+        !gmlp__resolve_train(opts, lessons, &t.opts, t.effort))
         return GMLP_E_ARGUMENT;
     t.kernels = gmlp__select(t.opts.isa);
-    t.family = family;
+    t.lessons = lessons;
+    t.family = lessons->family;
     t.net = net;
     t.base = base;
     t.wide = wide;
@@ -5215,7 +5274,7 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     result = gmlp__trainer_open(&t);
     if (!result) result = gmlp__collect(&t, report);
     if (!result) gmlp__normalise(&t);
-    if (!result && family->finds_og && !report->out_of_gamut) net->method = GMLP_METHOD_NONE;
+    if (!result && lessons->finds_og && !report->out_of_gamut) net->method = GMLP_METHOD_NONE;
     else if (!result) result = t.opts.target_psnr > 0.0 ? gmlp__search(&t, report) : gmlp__fit(&t, report);
     if (!result) gmlp__sign(net, base);
     gmlp__trainer_close(&t);
@@ -5226,20 +5285,21 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
 
 GMLP_DEF gmlp_result gmlp_train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
                                 gmlp_net *net, gmlp_train_report *report) {
-    return gmlp__train(base, wide, opts, &gmlp__gamut, net, report);
+    return gmlp__train(base, wide, opts, &gmlp__gamut_lessons, net, report);
 }
 
 GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hdr, const gmlp_train_opts *opts,
                                     gmlp_net *net, gmlp_train_report *report) {
-    return gmlp__train(base, hdr, opts, &gmlp__hdr, net, report);
+    return gmlp__train(base, hdr, opts, &gmlp__hdr_lessons, net, report);
 }
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>blob: the network as bytes; signature; coordinates
 */
 GMLP_DEF void gmlp_net_free(gmlp_net *net) {
     if (!net) return;
-    if (net->weights) gmlp__free(&net->alloc, net->weights, gmlp_mlp_weights(&net->mlp) * sizeof(float));
+    if (net->weights) gmlp__free(&net->alloc, net->weights, gmlp__weights(&net->mlp) * sizeof(float));
     memset(net, 0, sizeof *net);
 }
 
@@ -5295,20 +5355,6 @@ static float gmlp__rd_float(gmlp__rd *r) {
     return v;
 }
 
-static uint8_t *gmlp__put_le(uint8_t *p, uint32_t v, size_t n) {
-    while (n--) {
-        *p++ = (uint8_t)(v & 255);
-        v >>= 8;
-    }
-    return p;
-}
-
-static uint8_t *gmlp__put_float(uint8_t *p, float v) {
-    uint32_t u;
-    memcpy(&u, &v, 4);
-    return gmlp__put_le(p, u, 4);
-}
-
 enum {
     GMLP__BLOB_VERSION = 3,
     GMLP__BLOB_HEAD = 34,  /* bytes that every method has */
@@ -5328,7 +5374,7 @@ static void gmlp__layers(const gmlp_mlp *mlp, gmlp__layer l[3]) {
     size_t at = 0;
     int i;
     for (i = 0; i < 3; i++) {
-        l[i].in = i == 0 ? gmlp_mlp_features(mlp) : (size_t)mlp->width;
+        l[i].in = i == 0 ? gmlp__features(mlp->frequencies) : (size_t)mlp->width;
         l[i].out = i == 2 ? 3 : (size_t)mlp->width;
         l[i].w = at;
         l[i].b = at + l[i].in * l[i].out;
@@ -5448,100 +5494,17 @@ static int gmlp__coder_weights(gmlp__coder *c, const gmlp_net *net) {
     return 1;
 }
 
-/* Bytes of the weights in a blob. The net is valid. */
-static size_t gmlp__weights_size(const gmlp_net *net) {
+/* Bytes that a blob has before the weights, and for weights as floats. */
+static size_t gmlp__blob_before(const gmlp_net *net) {
+    return GMLP__BLOB_NET + 4 * (size_t)gmlp__method_of(net->method)->family->numbers;
+}
+static size_t gmlp__floats_size(const gmlp_net *net) {
     gmlp__layer l[3];
-    gmlp__coder c;
-    if (net->weight_format == GMLP_WEIGHTS_QUANTIZED) {
-        gmlp__coder_init(&c, 0, NULL, NULL, 0);
-        gmlp__coder_weights(&c, net);
-        return 12 + c.at;
-    }
     gmlp__layers(&net->mlp, l);
     return 4 * (gmlp__layer_count(&l[0]) + gmlp__layer_count(&l[1]) + gmlp__layer_count(&l[2]));
 }
 
-/* Bytes of a net's blob. */
-static size_t gmlp__blob_before(const gmlp_net *net) {
-    return GMLP__BLOB_NET + 4 * (size_t)gmlp__method_of(net->method)->family->numbers;
-}
-static size_t gmlp__blob_bytes(const gmlp_net *net) {
-    return gmlp__blob_before(net) + gmlp__weights_size(net) + GMLP__BLOB_CRC;
-}
-
-/* The step of a layer relative to its weights' root mean square. An error in W3 shows directly, and it has
-   few weights, so it gets smaller ones; the figures were tried, not derived. */
-static const double gmlp__step_share[3] = {1.0, 1.0, 0.3};
-
-/* Sets the steps to size times the layers' own. */
-static void gmlp__steps_set(gmlp_net *net, double size) {
-    gmlp__layer l[3];
-    double sum;
-    size_t i;
-    int k;
-    gmlp__layers(&net->mlp, l);
-    for (k = 0; k < 3; k++) {
-        for (i = 0, sum = 0.0; i < l[k].in * l[k].out; i++)
-            sum += (double)net->weights[l[k].w + i] * (double)net->weights[l[k].w + i]; /* exact product */
-        sum = gmlp__sqrt(sum / (double)(l[k].in * l[k].out) + 1e-30);
-        net->step_size[k] = (float)gmlp__dmul(gmlp__dmul(sum, gmlp__step_share[k]), size);
-    }
-}
-
-/* Rounds the weights to their layers' steps. */
-static void gmlp__steps_round(gmlp_net *net) {
-    gmlp__layer l[3];
-    double v;
-    size_t i;
-    int k;
-    gmlp__layers(&net->mlp, l);
-    for (k = 0; k < 3; k++)
-        for (i = 0; i < (l[k].in + 1) * l[k].out; i++) {
-            v = (double)net->weights[l[k].w + i] / (double)net->step_size[k];
-            v = v < (double)GMLP__LARGEST ? v > -(double)GMLP__LARGEST ? v : -(double)GMLP__LARGEST
-                                          : (double)GMLP__LARGEST; /* NaN, too */
-            net->weights[l[k].w + i] = (float)gmlp__nearest(v) * net->step_size[k];
-        }
-}
-
-/* The smallest steps, out of some, with which the net's blob keeps to budget; the weights stay. */
-static void gmlp__steps_choose(gmlp_net *net, float *scratch, uint32_t budget) {
-    const size_t size = gmlp_mlp_weights(&net->mlp) * sizeof(float);
-    double low = 1.0 / 64, high = 4.0, middle; /* the finest is enough for anything, the coarsest is next to nothing */
-    int i;
-    memcpy(scratch, net->weights, size);
-    for (i = 0, middle = low; i < 10; i++, middle = gmlp__sqrt(gmlp__dmul(low, high))) {
-        gmlp__steps_set(net, middle);
-        gmlp__steps_round(net);
-        if (gmlp__blob_bytes(net) <= budget) high = middle;
-        else low = middle;
-        memcpy(net->weights, scratch, size);
-        if (high <= low) break;
-    }
-    gmlp__steps_set(net, high);
-}
-
 static int gmlp__step_ok(float v) { return gmlp__finite(v) && v > 1e-30f && v <= gmlp__weight_limit; }
-
-/* 1 if the weights are what a blob can hold. */
-static int gmlp__weights_ok(const gmlp_net *net) {
-    gmlp__layer l[3];
-    const float zero = 0.0f;
-    size_t i;
-    int k, q;
-    gmlp__layers(&net->mlp, l);
-    for (k = 0; k < 3; k++) {
-        const float *w = net->weights + l[k].w;
-        if (net->weight_format == GMLP_WEIGHTS_QUANTIZED && !gmlp__step_ok(net->step_size[k])) return 0;
-        for (i = 0; i < gmlp__layer_count(&l[k]); i++)
-            if (!gmlp__weight_ok(w[i]) ||
-                (net->weight_format == GMLP_WEIGHTS_QUANTIZED && !gmlp__multiple(w[i], net->step_size[k], &q)))
-                return 0;
-        for (; i < (l[k].in + 1) * l[k].out; i++)
-            if (memcmp(&w[i], &zero, sizeof zero)) return 0;
-    }
-    return 1;
-}
 
 /* Judges every field but the weights; offsets are those of the blob's bytes. */
 static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
@@ -5574,7 +5537,7 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
                "the coding of the weights is unknown");
     GMLP__RULE(net->mlp.activation == GMLP_RELU || net->mlp.activation == GMLP_SINE, 38, "the activation is unknown");
     GMLP__RULE(net->mlp.bias == GMLP_BIAS_ALL || net->mlp.bias == GMLP_BIAS_FIRST, 39, "the kind of bias is unknown");
-    GMLP__RULE(gmlp_mlp_weights(&net->mlp) != 0, 40, "the network's width or frequencies are not allowed");
+    GMLP__RULE(gmlp__weights(&net->mlp) != 0, 40, "the network's width or frequencies are not allowed");
     for (k = 0; k < GMLP_WINDOWS; k++) {
         GMLP__RULE(net->radius[k] <= (net->inputs == GMLP_INPUT_WIDE ? 0 : GMLP_MAX_RADIUS), 52 + (size_t)k,
                    "a window's radius is not allowed");
@@ -5586,83 +5549,6 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
         GMLP__RULE(gmlp__step_ok(net->step_size[k]), gmlp__blob_before(net) + 4 * (size_t)k,
                    "a layer's step is not a positive finite number");
 #undef GMLP__RULE
-    return GMLP_OK;
-}
-
-GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net) {
-    gmlp__fp_state fp;
-    size_t size;
-    if (!net || gmlp__net_check(net, NULL) != GMLP_OK) return 0;
-    if (net->method == GMLP_METHOD_NONE) return GMLP__BLOB_HEAD + GMLP__BLOB_CRC;
-    if (!net->weights) return 0;
-    fp = gmlp__fp_enter(); /* a number times its step is rounded */
-    size = gmlp__weights_ok(net) ? gmlp__blob_bytes(net) : 0;
-    gmlp__fp_leave(fp);
-    return size;
-}
-
-static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
-    const gmlp__fp_state fp = gmlp__fp_enter();
-    gmlp__layer l[3];
-    gmlp__coder c;
-    size_t i;
-    int k;
-    if (net->weight_format == GMLP_WEIGHTS_QUANTIZED) {
-        for (k = 0; k < 3; k++) p = gmlp__put_float(p, net->step_size[k]);
-        gmlp__coder_init(&c, 0, p, NULL, 0);
-        gmlp__coder_weights(&c, net);
-    } else {
-        gmlp__layers(&net->mlp, l);
-        for (k = 0; k < 3; k++)
-            for (i = 0; i < gmlp__layer_count(&l[k]); i++) p = gmlp__put_float(p, net->weights[l[k].w + i]);
-    }
-    gmlp__fp_leave(fp);
-}
-
-GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size) {
-    const size_t need = gmlp_blob_size(net);
-    uint8_t *p = (uint8_t *)bytes;
-    gmlp_net copy;
-    int i;
-    if (size) *size = need;
-    if (!need || !size) return GMLP_E_ARGUMENT;
-    if (capacity < need) return GMLP_E_BUFFER;
-    if (!bytes) return GMLP_E_ARGUMENT;
-    memset(p, 0, need);
-    memcpy(p, "GMLP", 4);
-    p[4] = GMLP__BLOB_VERSION;
-    p[5] = (uint8_t)net->method;
-    p[6] = (uint8_t)net->wide_space;
-    p[7] = (uint8_t)net->base_space;
-    p[8] = (uint8_t)net->adaptation;
-    p[9] = (uint8_t)net->coords.transpose;
-    p = gmlp__put_le(p + 10, net->width, 2);
-    p = gmlp__put_le(p, net->height, 2);
-    p = gmlp__put_le(p, net->base_width, 2);
-    p = gmlp__put_le(p, net->base_height, 2);
-    p = gmlp__put_float(p, net->coords.col);
-    p = gmlp__put_float(p, net->coords.col_step);
-    p = gmlp__put_float(p, net->coords.row);
-    p = gmlp__put_float(p, net->coords.row_step);
-    if (net->method != GMLP_METHOD_NONE) {
-        *p++ = (uint8_t)net->inputs;
-        *p++ = (uint8_t)net->mask;
-        *p++ = (uint8_t)net->clip_margin;
-        *p++ = (uint8_t)net->weight_format;
-        *p++ = (uint8_t)net->mlp.activation;
-        *p++ = (uint8_t)net->mlp.bias;
-        *p++ = (uint8_t)net->mlp.width;
-        for (i = 0; i < GMLP_INPUTS; i++) *p++ = net->mlp.frequencies[i];
-        for (i = 0; i < GMLP_WINDOWS; i++) *p++ = net->radius[i];
-        memcpy(p, net->signature, GMLP_SIGNATURE_SIZE);
-        p += GMLP_SIGNATURE_SIZE;
-        copy = *net;
-        for (i = 0; i < gmlp__method_of(net->method)->family->numbers; i++)
-            p = gmlp__put_float(p, *gmlp__number(&copy, i));
-        gmlp__weights_write(net, p);
-    }
-    gmlp__put_le((uint8_t *)bytes + need - GMLP__BLOB_CRC,
-                 gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
     return GMLP_OK;
 }
 
@@ -5754,7 +5640,7 @@ static gmlp_result gmlp__blob_open(const void *bytes, size_t size, gmlp_net *n, 
     if (result != GMLP_OK) return result;
     if (n->method != GMLP_METHOD_NONE) { /* coded weights reach to the checksum, whatever their number */
         *before = gmlp__blob_before(n);
-        *need = *before + (n->weight_format == GMLP_WEIGHTS_QUANTIZED ? 13 : gmlp__weights_size(n));
+        *need = *before + (n->weight_format == GMLP_WEIGHTS_QUANTIZED ? 13 : gmlp__floats_size(n));
         if (n->weight_format == GMLP_WEIGHTS_QUANTIZED && size > *need + GMLP__BLOB_CRC) *need = size - GMLP__BLOB_CRC;
     }
     if (size < *need + GMLP__BLOB_CRC) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends too early");
@@ -5785,7 +5671,7 @@ GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_de
     out->base_width = n.base_width;
     out->base_height = n.base_height;
     out->halo = gmlp_net_halo(&n);
-    out->weights = n.method == GMLP_METHOD_NONE ? 0 : gmlp_mlp_weights(&n.mlp);
+    out->weights = n.method == GMLP_METHOD_NONE ? 0 : gmlp__weights(&n.mlp);
     out->size = size;
     gmlp_decoder_size(&n, GMLP_F16, n.wide_space, NULL, &out->decoder_bytes);
     return GMLP_OK;
@@ -5803,7 +5689,7 @@ GMLP_DEF gmlp_result gmlp_blob_read(const void *bytes, size_t size, const gmlp_a
     if (result != GMLP_OK) return result;
     if (alloc) n.alloc = *alloc;
     if (n.method != GMLP_METHOD_NONE) {
-        count = gmlp_mlp_weights(&n.mlp);
+        count = gmlp__weights(&n.mlp);
         n.weights = (float *)gmlp__alloc(&n.alloc, count * sizeof(float));
         if (!n.weights) return gmlp__fail(err, GMLP_E_MEMORY, before, "no memory for the weights");
         memset(n.weights, 0, count * sizeof(float)); /* biases that the blob leaves out are 0 */
@@ -5895,6 +5781,183 @@ GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base)
     gmlp_signature_rows(&s, base, 0);
     return gmlp_net_matches(net, &s) ? GMLP_OK : GMLP_E_OTHER_PICTURE;
 }
+
+#ifndef GMLP_DECODE_ONLY
+/* Writing. */
+
+static uint8_t *gmlp__put_le(uint8_t *p, uint32_t v, size_t n) {
+    while (n--) {
+        *p++ = (uint8_t)(v & 255);
+        v >>= 8;
+    }
+    return p;
+}
+
+static uint8_t *gmlp__put_float(uint8_t *p, float v) {
+    uint32_t u;
+    memcpy(&u, &v, 4);
+    return gmlp__put_le(p, u, 4);
+}
+
+/* Bytes of a net's blob. The net is valid. */
+static size_t gmlp__blob_bytes(const gmlp_net *net) {
+    gmlp__coder c;
+    if (net->weight_format != GMLP_WEIGHTS_QUANTIZED)
+        return gmlp__blob_before(net) + gmlp__floats_size(net) + GMLP__BLOB_CRC;
+    gmlp__coder_init(&c, 0, NULL, NULL, 0);
+    gmlp__coder_weights(&c, net);
+    return gmlp__blob_before(net) + 12 + c.at + GMLP__BLOB_CRC;
+}
+
+/* The step of a layer relative to its weights' root mean square. An error in W3 shows directly, and it has
+   few weights, so it gets smaller ones; the figures were tried, not derived. */
+static const double gmlp__step_share[3] = {1.0, 1.0, 0.3};
+
+/* Sets the steps to size times the layers' own. */
+static void gmlp__steps_set(gmlp_net *net, double size) {
+    gmlp__layer l[3];
+    double sum;
+    size_t i;
+    int k;
+    gmlp__layers(&net->mlp, l);
+    for (k = 0; k < 3; k++) {
+        for (i = 0, sum = 0.0; i < l[k].in * l[k].out; i++)
+            sum += (double)net->weights[l[k].w + i] * (double)net->weights[l[k].w + i]; /* exact product */
+        sum = gmlp__sqrt(sum / (double)(l[k].in * l[k].out) + 1e-30);
+        net->step_size[k] = (float)gmlp__dmul(gmlp__dmul(sum, gmlp__step_share[k]), size);
+    }
+}
+
+/* Rounds the weights to their layers' steps. */
+static void gmlp__steps_round(gmlp_net *net) {
+    gmlp__layer l[3];
+    double v;
+    size_t i;
+    int k;
+    gmlp__layers(&net->mlp, l);
+    for (k = 0; k < 3; k++)
+        for (i = 0; i < (l[k].in + 1) * l[k].out; i++) {
+            v = (double)net->weights[l[k].w + i] / (double)net->step_size[k];
+            v = v < (double)GMLP__LARGEST ? v > -(double)GMLP__LARGEST ? v : -(double)GMLP__LARGEST
+                                          : (double)GMLP__LARGEST; /* NaN, too */
+            net->weights[l[k].w + i] = (float)gmlp__nearest(v) * net->step_size[k];
+        }
+}
+
+/* The smallest steps, out of some, with which the net's blob keeps to budget; the weights stay. */
+static void gmlp__steps_choose(gmlp_net *net, float *scratch, uint32_t budget) {
+    const size_t size = gmlp__weights(&net->mlp) * sizeof(float);
+    double low = 1.0 / 64, high = 4.0, middle; /* the finest is enough for anything, the coarsest is next to nothing */
+    int i;
+    memcpy(scratch, net->weights, size);
+    for (i = 0, middle = low; i < 10; i++, middle = gmlp__sqrt(gmlp__dmul(low, high))) {
+        gmlp__steps_set(net, middle);
+        gmlp__steps_round(net);
+        if (gmlp__blob_bytes(net) <= budget) high = middle;
+        else low = middle;
+        memcpy(net->weights, scratch, size);
+        if (high <= low) break;
+    }
+    gmlp__steps_set(net, high);
+}
+
+/* 1 if the weights are what a blob can hold. */
+static int gmlp__weights_ok(const gmlp_net *net) {
+    gmlp__layer l[3];
+    const float zero = 0.0f;
+    size_t i;
+    int k, q;
+    gmlp__layers(&net->mlp, l);
+    for (k = 0; k < 3; k++) {
+        const float *w = net->weights + l[k].w;
+        if (net->weight_format == GMLP_WEIGHTS_QUANTIZED && !gmlp__step_ok(net->step_size[k])) return 0;
+        for (i = 0; i < gmlp__layer_count(&l[k]); i++)
+            if (!gmlp__weight_ok(w[i]) ||
+                (net->weight_format == GMLP_WEIGHTS_QUANTIZED && !gmlp__multiple(w[i], net->step_size[k], &q)))
+                return 0;
+        for (; i < (l[k].in + 1) * l[k].out; i++)
+            if (memcmp(&w[i], &zero, sizeof zero)) return 0;
+    }
+    return 1;
+}
+
+GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net) {
+    gmlp__fp_state fp;
+    size_t size;
+    if (!net || gmlp__net_check(net, NULL) != GMLP_OK) return 0;
+    if (net->method == GMLP_METHOD_NONE) return GMLP__BLOB_HEAD + GMLP__BLOB_CRC;
+    if (!net->weights) return 0;
+    fp = gmlp__fp_enter(); /* a number times its step is rounded */
+    size = gmlp__weights_ok(net) ? gmlp__blob_bytes(net) : 0;
+    gmlp__fp_leave(fp);
+    return size;
+}
+
+static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
+    const gmlp__fp_state fp = gmlp__fp_enter();
+    gmlp__layer l[3];
+    gmlp__coder c;
+    size_t i;
+    int k;
+    if (net->weight_format == GMLP_WEIGHTS_QUANTIZED) {
+        for (k = 0; k < 3; k++) p = gmlp__put_float(p, net->step_size[k]);
+        gmlp__coder_init(&c, 0, p, NULL, 0);
+        gmlp__coder_weights(&c, net);
+    } else {
+        gmlp__layers(&net->mlp, l);
+        for (k = 0; k < 3; k++)
+            for (i = 0; i < gmlp__layer_count(&l[k]); i++) p = gmlp__put_float(p, net->weights[l[k].w + i]);
+    }
+    gmlp__fp_leave(fp);
+}
+
+GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size) {
+    const size_t need = gmlp_blob_size(net);
+    uint8_t *p = (uint8_t *)bytes;
+    gmlp_net copy;
+    int i;
+    if (size) *size = need;
+    if (!need || !size) return GMLP_E_ARGUMENT;
+    if (capacity < need) return GMLP_E_BUFFER;
+    if (!bytes) return GMLP_E_ARGUMENT;
+    memset(p, 0, need);
+    memcpy(p, "GMLP", 4);
+    p[4] = GMLP__BLOB_VERSION;
+    p[5] = (uint8_t)net->method;
+    p[6] = (uint8_t)net->wide_space;
+    p[7] = (uint8_t)net->base_space;
+    p[8] = (uint8_t)net->adaptation;
+    p[9] = (uint8_t)net->coords.transpose;
+    p = gmlp__put_le(p + 10, net->width, 2);
+    p = gmlp__put_le(p, net->height, 2);
+    p = gmlp__put_le(p, net->base_width, 2);
+    p = gmlp__put_le(p, net->base_height, 2);
+    p = gmlp__put_float(p, net->coords.col);
+    p = gmlp__put_float(p, net->coords.col_step);
+    p = gmlp__put_float(p, net->coords.row);
+    p = gmlp__put_float(p, net->coords.row_step);
+    if (net->method != GMLP_METHOD_NONE) {
+        *p++ = (uint8_t)net->inputs;
+        *p++ = (uint8_t)net->mask;
+        *p++ = (uint8_t)net->clip_margin;
+        *p++ = (uint8_t)net->weight_format;
+        *p++ = (uint8_t)net->mlp.activation;
+        *p++ = (uint8_t)net->mlp.bias;
+        *p++ = (uint8_t)net->mlp.width;
+        for (i = 0; i < GMLP_INPUTS; i++) *p++ = net->mlp.frequencies[i];
+        for (i = 0; i < GMLP_WINDOWS; i++) *p++ = net->radius[i];
+        memcpy(p, net->signature, GMLP_SIGNATURE_SIZE);
+        p += GMLP_SIGNATURE_SIZE;
+        copy = *net;
+        for (i = 0; i < gmlp__method_of(net->method)->family->numbers; i++)
+            p = gmlp__put_float(p, *gmlp__number(&copy, i));
+        gmlp__weights_write(net, p);
+    }
+    gmlp__put_le((uint8_t *)bytes + need - GMLP__BLOB_CRC,
+                 gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
+    return GMLP_OK;
+}
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>decode: base picture + network -> wide gamut
@@ -6505,11 +6568,14 @@ static void gmlp__base_light(const gmlp__conversion *v, const unsigned char *cod
     const size_t step = (size_t)v->loader.channels, whole = n & ~(size_t)15;
     unsigned char rest[16 * 4] = {0};
     const gmlp__kernels *k = v->loader.kernels;
-    if (!v->shares) {
-        gmlp__load_row(&v->loader, codes, 0, n, plane[0], plane[1], plane[2]);
-        if (v->mixes) gmlp__matrix_row(k, v->matrix, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], n);
-        return;
+    size_t i, m;
+    for (i = 0; !v->shares && i < n; i += m) { /* sYCC: no sums of light */
+        float *const r = plane[0] + i, *const g = plane[1] + i, *const b = plane[2] + i;
+        m = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
+        gmlp__load_portion(&v->loader, codes + i * step, 0, m, r, g, b, NULL);
+        if (v->mixes) k->matrix(v->matrix, r, g, b, r, g, b, GMLP__PAD(m));
     }
+    if (!v->shares) return;
     if (whole) k->mix8(codes, step, v->shares, plane[0], plane[1], plane[2], whole);
     if (whole == n) return;
     memcpy(rest, codes + whole * step, (n - whole) * step);
@@ -6957,11 +7023,6 @@ typedef struct gmlp__slice {
 #define GMLP__XMP_OPEN "<rdf:Description rdf:about=\"\" xmlns:GamutMLP=\"urn:gamutmlp:1#\""
 #define GMLP__XMP_END "</rdf:RDF>"
 
-static const char gmlp__xmp_empty[] =
-    "<?xpacket begin=\"\xEF\xBB\xBF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>"
-    "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">"
-    GMLP__XMP_END "</x:xmpmeta><?xpacket end=\"w\"?>";
-
 static int gmlp__starts(const uint8_t *p, size_t n, const char *with, size_t size) {
     return n >= size && !memcmp(p, with, size);
 }
@@ -7122,47 +7183,6 @@ static int gmlp__xmp_find(const uint8_t *s, size_t n, size_t from, gmlp__propert
         return 1;
     }
     return 0;
-}
-
-/* Taking a property out must not join what is before and behind it to another. This is what is before it: whether its
-   last byte that is no space ends a tag or an attribute, so that no property can be under way there, and whether spaces
-   follow. */
-typedef struct gmlp__before {
-    int ended, space;
-    uint8_t last;
-} gmlp__before;
-
-static void gmlp__before_add(gmlp__before *b, const uint8_t *p, size_t n) {
-    size_t i = n;
-    uint8_t prior;
-    while (i && gmlp__is_space(p[i - 1])) i--;
-    if (i) {
-        prior = i > 1 ? p[i - 2] : b->space ? ' ' : b->last;
-        b->last = p[i - 1];
-        b->ended = !gmlp__is_space(prior) &&
-                   (b->last == '>' ? prior != GMLP__XMP_PROPERTY[sizeof GMLP__XMP_PROPERTY - 2]
-                                   : (b->last == '"' || b->last == '\'') && prior != '=');
-        b->space = 0;
-    }
-    if (i < n) b->space = 1;
-}
-
-/* 1 if no property can reach over from there into the n bytes at p. */
-static int gmlp__xmp_apart(const gmlp__before *b, const uint8_t *p, size_t n) {
-    size_t i = 0;
-    if (b->ended && !(b->space && n && *p == GMLP__XMP_PROPERTY[0])) return 1;
-    while (i < n && gmlp__is_space(p[i])) i++;
-    return i == n ||
-           (p[i] == '<' && !gmlp__starts(p + i, n - i, "</G", 3)); /* a tag, and not the end of such an element */
-}
-
-/* Where a description can be added to a packet: before its last GMLP__XMP_END; n if it has none. */
-static size_t gmlp__xmp_place(const uint8_t *s, size_t n) {
-    const size_t length = sizeof GMLP__XMP_END - 1;
-    size_t i;
-    for (i = n < length ? 0 : n - length + 1; i-- > 0;)
-        if (s[i] == '<' && !memcmp(s + i, GMLP__XMP_END, length)) return i;
-    return n;
 }
 
 /* Extracting. */
@@ -7340,7 +7360,59 @@ GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_al
 
 GMLP_DEF void gmlp_bytes_free(void *bytes, size_t size, const gmlp_alloc *alloc) { gmlp__free(alloc, bytes, size); }
 
+GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
+                                       size_t *blob_size, gmlp_error *err) {
+    return gmlp__extract(GMLP_CONTAINER_JPEG, jpeg, size, alloc, blob, blob_size, err);
+}
+
+#ifndef GMLP_DECODE_ONLY
 /* Writing. */
+
+static const char gmlp__xmp_empty[] =
+    "<?xpacket begin=\"\xEF\xBB\xBF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>"
+    "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">"
+    GMLP__XMP_END "</x:xmpmeta><?xpacket end=\"w\"?>";
+
+/* Taking a property out must not join what is before and behind it to another. This is what is before it: whether its
+   last byte that is no space ends a tag or an attribute, so that no property can be under way there, and whether spaces
+   follow. */
+typedef struct gmlp__before {
+    int ended, space;
+    uint8_t last;
+} gmlp__before;
+
+static void gmlp__before_add(gmlp__before *b, const uint8_t *p, size_t n) {
+    size_t i = n;
+    uint8_t prior;
+    while (i && gmlp__is_space(p[i - 1])) i--;
+    if (i) {
+        prior = i > 1 ? p[i - 2] : b->space ? ' ' : b->last;
+        b->last = p[i - 1];
+        b->ended = !gmlp__is_space(prior) &&
+                   (b->last == '>' ? prior != GMLP__XMP_PROPERTY[sizeof GMLP__XMP_PROPERTY - 2]
+                                   : (b->last == '"' || b->last == '\'') && prior != '=');
+        b->space = 0;
+    }
+    if (i < n) b->space = 1;
+}
+
+/* 1 if no property can reach over from there into the n bytes at p. */
+static int gmlp__xmp_apart(const gmlp__before *b, const uint8_t *p, size_t n) {
+    size_t i = 0;
+    if (b->ended && !(b->space && n && *p == GMLP__XMP_PROPERTY[0])) return 1;
+    while (i < n && gmlp__is_space(p[i])) i++;
+    return i == n ||
+           (p[i] == '<' && !gmlp__starts(p + i, n - i, "</G", 3)); /* a tag, and not the end of such an element */
+}
+
+/* Where a description can be added to a packet: before its last GMLP__XMP_END; n if it has none. */
+static size_t gmlp__xmp_place(const uint8_t *s, size_t n) {
+    const size_t length = sizeof GMLP__XMP_END - 1;
+    size_t i;
+    for (i = n < length ? 0 : n - length + 1; i-- > 0;)
+        if (s[i] == '<' && !memcmp(s + i, GMLP__XMP_END, length)) return i;
+    return n;
+}
 
 /* Where rewritten files go. Without a write function it only counts. */
 typedef struct gmlp__out {
@@ -7675,14 +7747,10 @@ GMLP_DEF gmlp_result gmlp_jpeg_embed(const void *jpeg, size_t size, const void *
     return gmlp__embed(GMLP_CONTAINER_JPEG, jpeg, size, blob, blob_size, opts, out, err);
 }
 
-GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
-                                       size_t *blob_size, gmlp_error *err) {
-    return gmlp__extract(GMLP_CONTAINER_JPEG, jpeg, size, alloc, blob, blob_size, err);
-}
-
 GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_writer *out, gmlp_error *err) {
     return gmlp__rewrite(GMLP_CONTAINER_JPEG, jpeg, size, NULL, 0, 0, 0, out, err);
 }
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>png: carry a blob in a PNG file
@@ -7903,18 +7971,9 @@ static gmlp_result gmlp__png_next(const uint8_t *p, size_t size, gmlp__part *par
     return GMLP_OK;
 }
 
-GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
-                                    const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
-    return gmlp__embed(GMLP_CONTAINER_PNG, png, size, blob, blob_size, opts, out, err);
-}
-
 GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_alloc *alloc, void **blob,
                                       size_t *blob_size, gmlp_error *err) {
     return gmlp__extract(GMLP_CONTAINER_PNG, png, size, alloc, blob, blob_size, err);
-}
-
-GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err) {
-    return gmlp__rewrite(GMLP_CONTAINER_PNG, png, size, NULL, 0, 0, 0, out, err);
 }
 
 GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size) {
@@ -7924,13 +7983,6 @@ GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size) {
     return gmlp__starts(p, size, "\x89PNG\r\n\x1a\n", 8) ? GMLP_CONTAINER_PNG : GMLP_CONTAINER_NONE;
 }
 
-GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
-                                const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
-    const int kind = gmlp_container_kind(file, size);
-    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
-    return gmlp__embed(kind, file, size, blob, blob_size, opts, out, err);
-}
-
 GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_alloc *alloc, void **blob,
                                   size_t *blob_size, gmlp_error *err) {
     const int kind = gmlp_container_kind(file, size);
@@ -7938,12 +7990,6 @@ GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_allo
     if (blob_size) *blob_size = 0;
     if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
     return gmlp__extract(kind, file, size, alloc, blob, blob_size, err);
-}
-
-GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err) {
-    const int kind = gmlp_container_kind(file, size);
-    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
-    return gmlp__rewrite(kind, file, size, NULL, 0, 0, 0, out, err);
 }
 
 GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *alloc, gmlp_net *net, gmlp_error *err) {
@@ -7958,6 +8004,30 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
     gmlp_bytes_free(blob, blob_size, alloc);
     return result;
 }
+
+#ifndef GMLP_DECODE_ONLY
+GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
+                                    const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
+    return gmlp__embed(GMLP_CONTAINER_PNG, png, size, blob, blob_size, opts, out, err);
+}
+
+GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err) {
+    return gmlp__rewrite(GMLP_CONTAINER_PNG, png, size, NULL, 0, 0, 0, out, err);
+}
+
+GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
+                                const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
+    const int kind = gmlp_container_kind(file, size);
+    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
+    return gmlp__embed(kind, file, size, blob, blob_size, opts, out, err);
+}
+
+GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err) {
+    const int kind = gmlp_container_kind(file, size);
+    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
+    return gmlp__rewrite(kind, file, size, NULL, 0, 0, 0, out, err);
+}
+#endif /* GMLP_DECODE_ONLY */
 
 #ifdef __cplusplus
 }
@@ -8077,7 +8147,7 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
       take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
       put8 put16 (p,r,g,b)     the other way; values fit
       zip(p,a,b)               2 W words: a's and b's in turn
-      narrow(p,i)              W 16-bit numbers; values fit
+      narrow(p,i)              W 16-bit numbers; values fit. For recode: not in passes without it
       add16(s,p,q)             s[0..15] += p[0..15] - q[0..15]: 16-bit sums of bytes
       near16(p,margin)         bit i: byte i is within margin of 0 or 255
       GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE V4_ADD
@@ -8177,10 +8247,6 @@ static void gmlp__zip_scalar(unsigned char *p, int32_t a, int32_t b) {
     memcpy(p, &a, 4);
     memcpy(p + 4, &b, 4);
 }
-static void gmlp__narrow_scalar(unsigned char *p, int32_t i) {
-    const uint16_t v = (uint16_t)i;
-    memcpy(p, &v, 2);
-}
 static void gmlp__add16_scalar(uint16_t *s, const unsigned char *p, const unsigned char *q) {
     int i;
     for (i = 0; i < 16; i++) s[i] = (uint16_t)(s[i] + p[i] - q[i]);
@@ -8228,7 +8294,7 @@ static gmlp__v4 gmlp__v4_fma(float s, gmlp__v4 a, gmlp__v4 b) {
 }
 
 /* The scalar pass needs four operations that C has no operator for. */
-static float gmlp__sqrtf(float a) {
+GMLP__INLINE float gmlp__sqrtf(float a) {
     /* Correctly rounded without libm: double has more than twice float's digits, so two Newton
        steps on a double estimate and one rounding suffice. */
     double x, y;
@@ -8767,9 +8833,6 @@ GMLP__TARGET GMLP__INLINE void gmlp__spread_sse41(const __m128 v[4], float *r, f
     _mm_storeu_ps(g, _mm_unpackhi_ps(x, y));
     _mm_storeu_ps(b, _mm_unpacklo_ps(_mm_unpackhi_ps(v[0], v[2]), _mm_unpackhi_ps(v[1], v[3])));
 }
-GMLP__TARGET GMLP__INLINE void gmlp__narrow_sse41(unsigned char *p, __m128i i) {
-    _mm_storel_epi64((__m128i *)(void *)p, _mm_packus_epi32(i, i));
-}
 GMLP__TARGET GMLP__INLINE void gmlp__add16_sse41(uint16_t *s, const unsigned char *p, const unsigned char *q) {
     int i;
     for (i = 0; i < 16; i += 8) {
@@ -8888,9 +8951,6 @@ GMLP__INLINE void gmlp__spread_wasm(const v128_t v[4], float *r, float *g, float
     wasm_v128_store(g, wasm_i32x4_shuffle(x, y, 2, 6, 3, 7));
     wasm_v128_store(b, wasm_i32x4_shuffle(z, w, 0, 4, 1, 5));
 }
-GMLP__INLINE void gmlp__narrow_wasm(unsigned char *p, v128_t i) {
-    wasm_v128_store64_lane(p, wasm_u16x8_narrow_i32x4(i, i), 0);
-}
 GMLP__INLINE void gmlp__add16_wasm(uint16_t *s, const unsigned char *p, const unsigned char *q) {
     int i;
     for (i = 0; i < 16; i += 8)
@@ -8971,7 +9031,7 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(polynomial)(const GMLP__FN(power_ter
     return GMLP__V_FMA(y, t, p->t0);
 }
 
-GMLP__TARGET GMLP__INLINE GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp__curve *c) {
+GMLP__TARGET GMLP__POWER GMLP__FN(power_terms) GMLP__FN(power_load)(const gmlp__curve *c) {
     GMLP__FN(power_terms) p;
     p.in_scale = GMLP__V_SET1(c->in_scale);
     p.in_offset = GMLP__V_SET1(c->in_offset);
@@ -9080,7 +9140,7 @@ GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(odd)(GMLP__VF x, GMLP__VF a, GMLP__V
     return GMLP__V_LESS(a, beyond, GMLP__FN(sign_of)(y, x), GMLP__V_LESS(GMLP__V_SET1(1.0f), a, x, nan));
 }
 
-/* x through a POWER curve; the parameters are constants. */
+/* x through a POWER curve; close is a constant. */
 GMLP__TARGET GMLP__INLINE void GMLP__FN(power_of)(const gmlp__curve *c, const float *x, float *y, size_t n,
                                                   const int unit, const int close) {
     const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
@@ -9103,9 +9163,8 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(power_of)(const gmlp__curve *c, const fl
 GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit) {
     size_t i;
     if (c->kind == GMLP__CURVE_POWER) {
-        if (unit && gmlp__curve_near(c)) GMLP__FN(power_of)(c, x, y, n, 1, 1);
-        else if (unit) GMLP__FN(power_of)(c, x, y, n, 1, 0);
-        else GMLP__FN(power_of)(c, x, y, n, 0, 0);
+        if (GMLP__W > 4 && unit && gmlp__curve_near(c)) GMLP__FN(power_of)(c, x, y, n, 1, 1);
+        else GMLP__FN(power_of)(c, x, y, n, unit, 0);
     } else if (c->kind == GMLP__CURVE_SEGMENTS) {
         for (i = 0; i < n; i += GMLP__W) {
             const GMLP__VF v = unit ? GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f) : GMLP__V_LOAD(x + i);
@@ -9354,8 +9413,8 @@ GMLP__TARGET static void GMLP__FN(put_words)(const int32_t *codes, int step, uns
 #define GMLP__SUM(k) GMLP__V4_ADD(GMLP__V4_ADD(GMLP__SHARE(k, 0), GMLP__SHARE(k, 1)), GMLP__SHARE(k, 2))
 #define GMLP__PIXEL(k) \
     GMLP__V4_STORE(to + 3 * (k), GMLP__SUM(k));
-GMLP__TARGET GMLP__INLINE void GMLP__FN(mix8_step)(const unsigned char *rgb, const size_t step, const float *shares,
-                                                   float *r, float *g, float *b, size_t n) {
+GMLP__TARGET static void GMLP__FN(mix8)(const unsigned char *rgb, size_t step, const float *shares, float *r, float *g,
+                                        float *b, size_t n) {
     size_t i;
     for (i = 0; i < n; i += 4, rgb += 4 * step) {
         GMLP__V4 v[4];
@@ -9367,38 +9426,12 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(mix8_step)(const unsigned char *rgb, con
     }
 }
 
-GMLP__TARGET static void GMLP__FN(mix8)(const unsigned char *rgb, size_t step, const float *shares, float *r, float *g,
-                                        float *b, size_t n) {
-    if (step == 3) GMLP__FN(mix8_step)(rgb, 3, shares, r, g, b, n);
-    else GMLP__FN(mix8_step)(rgb, 4, shares, r, g, b, n);
-}
-
-#ifdef GMLP__D
-GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares,
-                                          const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
-    const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
-    float to[3 * GMLP__AT_ONCE * GMLP__W + 4]; /* a pixel's fourth float is written, too */
-    GMLP__VF y[GMLP__AT_ONCE];
-    size_t i, k;
-    int v;
-    for (i = 0; i < n; i += GMLP__AT_ONCE * GMLP__W) {
-        for (k = 0; k < GMLP__AT_ONCE * GMLP__W; k++) GMLP__PIXEL(k)
-        rgb += k * step;
-        for (k = 0; k < 3; k++) {
-            for (v = 0; v < GMLP__AT_ONCE; v++)
-                y[v] = GMLP__FN(clamped)(GMLP__V_LOAD(to + (k * GMLP__AT_ONCE + (size_t)v) * GMLP__W), 1.0f);
-            GMLP__FN(power)(&p, y, 1, y);
-            for (v = 0; v < GMLP__AT_ONCE; v++, out += 2 * GMLP__W)
-                GMLP__FN(narrow)(out, GMLP__FN(code16)(y[v], offset));
-        }
-    }
-}
-#else
+#if GMLP__W > 1 && !defined(GMLP__D) /* elsewhere curves take so long that mix8, curve and store16 are as fast */
 /* W pixels are three vectors of light. Their curve is a long chain of operations that wait for each
    other, and the tables keep the load units busy, so one loop does both in small turns: each operation
    on the three vectors, then a pixel of those that come GMLP__W * 3 later. */
-GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, const size_t step, const float *shares,
-                                                     const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
+GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares,
+                                          const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
     const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
     const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f), middle = GMLP__V_SET1(1.5f);
     float ring[4][3 * GMLP__W + 4]; /* a pixel's fourth float is written, too */
@@ -9469,53 +9502,16 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(recode_step)(const unsigned char *rgb, c
             GMLP__FN(narrow)(out + 2 * k, GMLP__FN(code16)(a, offset));
         }
 }
-
-GMLP__TARGET static void GMLP__FN(recode)(const unsigned char *rgb, size_t step, const float *shares,
-                                          const gmlp__curve *c, float offset, unsigned char *out, size_t n) {
-    if (step == 3) GMLP__FN(recode_step)(rgb, 3, shares, c, offset, out, n);
-    else GMLP__FN(recode_step)(rgb, 4, shares, c, offset, out, n);
-}
+#define GMLP__RECODE GMLP__FN(recode)
+#else
+#define GMLP__RECODE NULL
 #endif
 #undef GMLP__PIXEL
 #undef GMLP__SUM
 #undef GMLP__SHARE
 
-GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_outside)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
-    const GMLP__VF low = GMLP__V_SET1(-GMLP__GAMUT_TOLERANCE), high = GMLP__V_SET1(1.0f + GMLP__GAMUT_TOLERANCE);
-    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
-    GMLP__VF in = GMLP__V_LESS(r, high, GMLP__V_LESS(low, r, one, zero), zero); /* NaN is not */
-    in = GMLP__V_LESS(g, high, GMLP__V_LESS(low, g, in, zero), zero);
-    in = GMLP__V_LESS(b, high, GMLP__V_LESS(low, b, in, zero), zero);
-    return GMLP__V_SUB(one, in);
-}
-
-GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_out_of_gamut)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
-    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
-    const GMLP__VF least = GMLP__V_MIN(r, GMLP__V_MIN(g, b)), most = GMLP__V_MAX(r, GMLP__V_MAX(g, b));
-    /* all below 0, or all above 1: not by the paper's rule */
-    return GMLP__V_LESS(most, zero, zero, GMLP__V_LESS(one, least, zero, GMLP__FN(flag_outside)(r, g, b)));
-}
-
-#define GMLP__X(name)                                                                                            \
-    GMLP__TARGET static float GMLP__FN(name)(const float *r, const float *g, const float *b, float *flag, size_t n) { \
-        GMLP__VF sum = GMLP__V_SET1(0.0f);                                                                       \
-        float lane[GMLP__W], total = 0.0f;                                                                       \
-        size_t i;                                                                                                \
-        for (i = 0; i < n; i += GMLP__W) {                                                                       \
-            const GMLP__VF f = GMLP__FN(flag_##name)(GMLP__V_LOAD(r + i), GMLP__V_LOAD(g + i), GMLP__V_LOAD(b + i)); \
-            GMLP__V_STORE(flag + i, f);                                                                          \
-            sum = GMLP__V_ADD(sum, f);                                                                           \
-        }                                                                                                        \
-        GMLP__V_STORE(lane, sum);                                                                                \
-        for (i = 0; i < GMLP__W; i++) total += lane[i]; /* small integers: exact in any order */                 \
-        return total;                                                                                            \
-    }
-GMLP__X(outside)
-GMLP__X(out_of_gamut)
-#undef GMLP__X
-
-GMLP__TARGET GMLP__INLINE size_t GMLP__FN(saturated_of)(const unsigned char *rgb, const int channels, size_t n,
-                                                        int margin, uint32_t *index) {
+GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int channels, size_t n, int margin,
+                                               uint32_t *index) {
     size_t i, k, count = 0;
     for (i = 0; i + 16 <= n; i += 16, rgb += 16 * channels) {
         uint64_t close = (uint64_t)GMLP__FN(near16)(rgb, margin) | (uint64_t)GMLP__FN(near16)(rgb + 16, margin) << 16;
@@ -9536,12 +9532,6 @@ GMLP__TARGET GMLP__INLINE size_t GMLP__FN(saturated_of)(const unsigned char *rgb
     }
     return count;
 }
-GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int channels, size_t n, int margin,
-                                               uint32_t *index) {
-    return channels == 4 ? GMLP__FN(saturated_of)(rgb, 4, n, margin, index)
-                         : GMLP__FN(saturated_of)(rgb, 3, n, margin, index);
-}
-
 GMLP__TARGET static void GMLP__FN(near_ends)(const float *r, const float *g, const float *b, float margin, float *flag,
                                              size_t n) {
     const GMLP__VF one = GMLP__V_SET1(1.0f), zero = GMLP__V_SET1(0.0f), half = GMLP__V_SET1(0.5f / 255.0f),
@@ -9559,6 +9549,11 @@ GMLP__TARGET static void GMLP__FN(near_ends)(const float *r, const float *g, con
 
 /* Kernels of >>encoding and >>mlp. */
 
+/* Without a fused multiply-add these are large and hardly faster than in plain C; the smallest build does with that. */
+#if GMLP__PASS == GMLP__PASS_SSE41 && defined(GMLP_DECODE_ONLY)
+#define GMLP__DENSE(name) gmlp__##name##_scalar
+#else
+#define GMLP__DENSE(name) GMLP__FN(name)
 /* One tile of C: GMLP__ROWS_COUNT rows, one or two vectors wide (two is a constant). */
 GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r, size_t n, const int two) {
     const float *a = g->a + r * g->a_row, *b = g->b + n;
@@ -9569,6 +9564,7 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r
 #define GMLP__X(i) GMLP__VF p##i = zero, q##i = zero;
     GMLP__ROWS(GMLP__X)
 #undef GMLP__X
+#ifndef GMLP_DECODE_ONLY
     if (g->mode == GMLP__GEMM_ADD) {
 #define GMLP__X(i)                                                      \
     if (i < left) {                                                     \
@@ -9577,7 +9573,9 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r
     }
         GMLP__ROWS(GMLP__X)
 #undef GMLP__X
-    } else if (g->init) {
+    } else
+#endif
+    if (g->init) {
         const GMLP__VF p = GMLP__V_LOAD(g->init + n), q = two ? GMLP__V_LOAD(g->init + n + GMLP__W) : zero;
 #define GMLP__X(i) p##i = p; q##i = q;
         GMLP__ROWS(GMLP__X)
@@ -9600,7 +9598,9 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r
 #define GMLP__X(i) p##i = GMLP__V_MAX(p##i, zero); q##i = GMLP__V_MAX(q##i, zero);
         GMLP__ROWS(GMLP__X)
 #undef GMLP__X
-    } else if (g->mode == GMLP__GEMM_MASK) {
+    }
+#ifndef GMLP_DECODE_ONLY
+    if (g->mode == GMLP__GEMM_MASK) {
         const float *m = g->mask + r * c_row + n;
 #define GMLP__X(i)                                                                              \
     if (i < left) {                                                                             \
@@ -9610,6 +9610,7 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r
         GMLP__ROWS(GMLP__X)
 #undef GMLP__X
     }
+#endif
 #define GMLP__X(i)                                                      \
     if (i < left) {                                                     \
         GMLP__V_STORE(c + i * c_row, p##i);                             \
@@ -9623,28 +9624,41 @@ GMLP__TARGET static void GMLP__FN(gemm)(const gmlp__gemm *g) {
     size_t n, r;
     for (n = 0; n + 2 * GMLP__W <= g->cols; n += 2 * GMLP__W)
         for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 1);
-    if (n < g->cols)
+    if (16 % (2 * GMLP__W) && n < g->cols)
         for (r = 0; r < g->rows; r += GMLP__ROWS_COUNT) GMLP__FN(gemm_tile)(g, r, n, 0);
 }
 
-/* Eight rows, four lanes: few enough that no sum waits for the one before it. */
+/* Eight rows, four lanes: few enough that no sum waits for the one before it. C alone gains nothing by several. */
+#if GMLP__W > 1
+#define GMLP__TOGETHER(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7)
+#define GMLP__TOGETHER_COUNT 8
+#else
+#define GMLP__TOGETHER(X) X(0)
+#define GMLP__TOGETHER_COUNT 1
+#endif
 GMLP__TARGET static void GMLP__FN(outputs)(const float *h, size_t wide, const float *w, size_t depth, const float *bias,
                                            float *out, size_t n) {
+    const size_t rows = GMLP__TOGETHER_COUNT;
     size_t r, k;
-    for (r = 0; r < n; r += 8, h += 8 * wide, out += 8 * 16) {
+    for (r = 0; r < n; r += rows, h += rows * wide, out += rows * 16) {
         const GMLP__V4 b = GMLP__V4_LOAD(bias);
-        GMLP__V4 s0 = b, s1 = b, s2 = b, s3 = b, s4 = b, s5 = b, s6 = b, s7 = b;
+#define GMLP__X(i) GMLP__V4 s##i = b;
+        GMLP__TOGETHER(GMLP__X)
+#undef GMLP__X
         for (k = 0; k < depth; k++) {
             const GMLP__V4 c = GMLP__V4_LOAD(w + 16 * k);
 #define GMLP__X(i) s##i = GMLP__V4_FMA(h[i * wide + k], c, s##i);
-            GMLP__X(0) GMLP__X(1) GMLP__X(2) GMLP__X(3) GMLP__X(4) GMLP__X(5) GMLP__X(6) GMLP__X(7)
+            GMLP__TOGETHER(GMLP__X)
 #undef GMLP__X
         }
 #define GMLP__X(i) GMLP__V4_STORE(out + 16 * i, s##i);
-        GMLP__X(0) GMLP__X(1) GMLP__X(2) GMLP__X(3) GMLP__X(4) GMLP__X(5) GMLP__X(6) GMLP__X(7)
+        GMLP__TOGETHER(GMLP__X)
 #undef GMLP__X
     }
 }
+#endif
+#undef GMLP__TOGETHER
+#undef GMLP__TOGETHER_COUNT
 
 /* sin(pi a), |a| < 2^22. Odd polynomial on [-1/2, 1/2], largest absolute error 4e-9 before
    rounding (least squares iterated towards minimax). */
@@ -9665,16 +9679,6 @@ GMLP__TARGET static void GMLP__FN(encode)(float m, size_t frequencies, float *f)
     for (j = 0; j < 2 * frequencies; j += GMLP__W)
         GMLP__V_STORE(
             f + j, GMLP__FN(sinpi)(GMLP__V_FMA(x, GMLP__V_LOAD(gmlp__frequency + j), GMLP__V_LOAD(gmlp__phase + j))));
-}
-
-GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint32_t *size,
-                                          const uint32_t (*at)[GMLP_INPUTS], size_t inputs, size_t n, float *f,
-                                          size_t f_row) {
-    size_t k, i, j;
-    for (i = 0; i < inputs; f += size[i++])
-        for (j = 0; j < size[i]; j += GMLP__W)
-            for (k = 0; k < n; k++)
-                GMLP__V_STORE(f + k * f_row + j, GMLP__V_LOAD(table[i] + (size_t)at[k][i] * size[i] + j));
 }
 
 /* Compiled for each number of windows, and for the widths of the presets that are decoded most. */
@@ -9706,11 +9710,10 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(look_up_of)(const gmlp__fixed *f, const 
 GMLP__TARGET static void GMLP__FN(look_up)(const gmlp__fixed *f, const int32_t *line, const uint32_t *index,
                                            const unsigned char *codes, const int32_t *const means[GMLP_WINDOWS],
                                            size_t n, int32_t *h) {
-    if (f->windows == 2 && f->pairs == 16) GMLP__FN(look_up_of)(f, 2, 16, line, index, codes, means, n, h);
-    else if (f->windows == 2 && f->pairs == 24) GMLP__FN(look_up_of)(f, 2, 24, line, index, codes, means, n, h);
-    else if (f->windows == 2) GMLP__FN(look_up_of)(f, 2, f->pairs, line, index, codes, means, n, h);
-    else if (f->windows == 1) GMLP__FN(look_up_of)(f, 1, f->pairs, line, index, codes, means, n, h);
-    else GMLP__FN(look_up_of)(f, 0, f->pairs, line, index, codes, means, n, h);
+    if (GMLP__W > 1 && f->windows == 2 && f->pairs == 16)
+        GMLP__FN(look_up_of)(f, 2, 16, line, index, codes, means, n, h);
+    else if (GMLP__W > 1 && f->windows == 2) GMLP__FN(look_up_of)(f, 2, f->pairs, line, index, codes, means, n, h);
+    else GMLP__FN(look_up_of)(f, f->windows, f->pairs, line, index, codes, means, n, h);
 }
 
 /* Pixels in lanes, two vectors of them; a few neurons of the second layer at a time, which go into the third at
@@ -9837,6 +9840,59 @@ GMLP__TARGET static void GMLP__FN(sine)(float *x, float *c, size_t n) {
     }
 }
 
+GMLP__TARGET static void GMLP__FN(correct)(const float *x, float *p, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W)
+        GMLP__V_STORE(p + i, GMLP__FN(clamped)(GMLP__V_ADD(GMLP__V_LOAD(p + i), GMLP__V_LOAD(x + i)), 1.0f));
+}
+
+#ifndef GMLP_DECODE_ONLY
+/* Kernels of >>gamut and >>train. */
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_outside)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
+    const GMLP__VF low = GMLP__V_SET1(-GMLP__GAMUT_TOLERANCE), high = GMLP__V_SET1(1.0f + GMLP__GAMUT_TOLERANCE);
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    GMLP__VF in = GMLP__V_LESS(r, high, GMLP__V_LESS(low, r, one, zero), zero); /* NaN is not */
+    in = GMLP__V_LESS(g, high, GMLP__V_LESS(low, g, in, zero), zero);
+    in = GMLP__V_LESS(b, high, GMLP__V_LESS(low, b, in, zero), zero);
+    return GMLP__V_SUB(one, in);
+}
+
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(flag_out_of_gamut)(GMLP__VF r, GMLP__VF g, GMLP__VF b) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    const GMLP__VF least = GMLP__V_MIN(r, GMLP__V_MIN(g, b)), most = GMLP__V_MAX(r, GMLP__V_MAX(g, b));
+    /* all below 0, or all above 1: not by the paper's rule */
+    return GMLP__V_LESS(most, zero, zero, GMLP__V_LESS(one, least, zero, GMLP__FN(flag_outside)(r, g, b)));
+}
+
+#define GMLP__X(name)                                                                                            \
+    GMLP__TARGET static float GMLP__FN(name)(const float *r, const float *g, const float *b, float *flag, size_t n) { \
+        GMLP__VF sum = GMLP__V_SET1(0.0f);                                                                       \
+        float lane[GMLP__W], total = 0.0f;                                                                       \
+        size_t i;                                                                                                \
+        for (i = 0; i < n; i += GMLP__W) {                                                                       \
+            const GMLP__VF f = GMLP__FN(flag_##name)(GMLP__V_LOAD(r + i), GMLP__V_LOAD(g + i), GMLP__V_LOAD(b + i)); \
+            GMLP__V_STORE(flag + i, f);                                                                          \
+            sum = GMLP__V_ADD(sum, f);                                                                           \
+        }                                                                                                        \
+        GMLP__V_STORE(lane, sum);                                                                                \
+        for (i = 0; i < GMLP__W; i++) total += lane[i]; /* small integers: exact in any order */                 \
+        return total;                                                                                            \
+    }
+GMLP__X(outside)
+GMLP__X(out_of_gamut)
+#undef GMLP__X
+
+GMLP__TARGET static void GMLP__FN(gather)(const float *const *table, const uint32_t *size,
+                                          const uint32_t (*at)[GMLP_INPUTS], size_t inputs, size_t n, float *f,
+                                          size_t f_row) {
+    size_t k, i, j;
+    for (i = 0; i < inputs; f += size[i++])
+        for (j = 0; j < size[i]; j += GMLP__W)
+            for (k = 0; k < n; k++)
+                GMLP__V_STORE(f + k * f_row + j, GMLP__V_LOAD(table[i] + (size_t)at[k][i] * size[i] + j));
+}
+
 GMLP__TARGET static void GMLP__FN(scale)(float *x, const float *y, size_t n) {
     size_t j;
     for (j = 0; j < n; j += GMLP__W) GMLP__V_STORE(x + j, GMLP__V_MUL(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j)));
@@ -9852,12 +9908,6 @@ GMLP__TARGET static void GMLP__FN(error)(const float *x, const float *y, float f
     size_t j;
     for (j = 0; j < n; j += GMLP__W)
         GMLP__V_STORE(d + j, GMLP__V_MUL(f, GMLP__V_SUB(GMLP__V_LOAD(x + j), GMLP__V_LOAD(y + j))));
-}
-
-GMLP__TARGET static void GMLP__FN(correct)(const float *x, float *p, size_t n) {
-    size_t i;
-    for (i = 0; i < n; i += GMLP__W)
-        GMLP__V_STORE(p + i, GMLP__FN(clamped)(GMLP__V_ADD(GMLP__V_LOAD(p + i), GMLP__V_LOAD(x + i)), 1.0f));
 }
 
 GMLP__TARGET static void GMLP__FN(columns)(const float *d, size_t rows, size_t cols, float *sum) {
@@ -9919,20 +9969,24 @@ GMLP__TARGET static void GMLP__FN(to_steps)(float step, float limit, const float
         GMLP__V_STORE(y + j, GMLP__V_MUL(GMLP__V_ADD(GMLP__V_ROUND(q), zero), s)); /* + 0: no -0 */
     }
 }
+#endif /* GMLP_DECODE_ONLY */
 
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
-    GMLP__FN(load_half), GMLP__FN(mix8), GMLP__FN(recode), GMLP__FN(quantize8), GMLP__FN(quantize), GMLP__FN(shorten),
+    GMLP__FN(load_half), GMLP__FN(mix8), GMLP__RECODE, GMLP__FN(quantize8), GMLP__FN(quantize), GMLP__FN(shorten),
     GMLP__FN(share_exponent), GMLP__FN(put8_all), GMLP__FN(put16_all), GMLP__FN(store16), GMLP__FN(put16x4),
     GMLP__FN(put_words),
-    GMLP__FN(outside), GMLP__FN(out_of_gamut), GMLP__FN(saturated), GMLP__FN(near_ends),
-    GMLP__FN(gemm), GMLP__FN(outputs), GMLP__FN(encode), GMLP__FN(gather), GMLP__FN(look_up), GMLP__FN(finish),
-    GMLP__FN(add_codes), GMLP__FN(sum_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(scale),
-    GMLP__FN(add), GMLP__FN(error), GMLP__FN(correct), GMLP__FN(columns), GMLP__FN(adam),
-    GMLP__FN(momentum), GMLP__FN(times), GMLP__FN(add_times), GMLP__FN(to_steps)
+    GMLP__FN(saturated), GMLP__FN(near_ends), GMLP__DENSE(gemm), GMLP__DENSE(outputs), GMLP__FN(encode),
+    GMLP__FN(look_up), GMLP__FN(finish),
+    GMLP__FN(add_codes), GMLP__FN(sum_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(correct),
+#ifndef GMLP_DECODE_ONLY
+    GMLP__FN(outside), GMLP__FN(out_of_gamut), GMLP__FN(gather), GMLP__FN(scale), GMLP__FN(add), GMLP__FN(error),
+    GMLP__FN(columns), GMLP__FN(adam), GMLP__FN(momentum), GMLP__FN(times), GMLP__FN(add_times), GMLP__FN(to_steps)
+#endif
 };
 
+#undef GMLP__DENSE
 #undef GMLP__FN
 #undef GMLP__TARGET
 #undef GMLP__W
@@ -10002,6 +10056,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__V_ANY_LESS
 #undef GMLP__ROWS
 #undef GMLP__ROWS_COUNT
+#undef GMLP__RECODE
 #endif /* GMLP__PASS */
 
 /* ---------------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ check() { # check NAME COMMAND...
 }
 
 # Exported is what the header declares, no more; used is the memory and string part of the C library.
-symbols() {
-    sed '/^#endif .* GAMUTMLP_H/q' ../../gamutmlp.h | grep '^GMLP_DEF' | grep -o 'gmlp_[a-z0-9_]*(' | tr -d '(' |
+symbols() { # symbols OBJECT MEMORY [DECODE_ONLY]
+    sed '/^#endif .* GAMUTMLP_H/q' ../../gamutmlp.h |
+        sed "${3:+/^#ifndef GMLP_DECODE_ONLY/,/^#endif .* GMLP_DECODE_ONLY/d}" | grep '^GMLP_DEF' | grep -o 'gmlp_[a-z0-9_]*(' | tr -d '(' |
         sort >"$out/declared"
     nm -g --defined-only "$1" | awk '{ print $3 }' | sort | diff "$out/declared" - || return 1
     ! nm -u "$1" | awk '{ print $2 }' | grep -vE '^((__)?(mem|str)|bcmp$|_GLOBAL_OFFSET_TABLE_|__stack_chk_fail$)' | grep -vE "$2"
@@ -33,6 +34,14 @@ refused() { # refused TEXT COMMAND...: the compiler says so
     ! text=$("$@" 2>&1) && printf '%s' "$text" | grep -q "$said"
 }
 absent() { ! nm "$1" | grep -E "$2"; }
+smaller() { # smaller BYTES OBJECT
+    text=$(size "$2" | awk 'NR == 2 { print $1 }')
+    echo "$text bytes" && [ "$text" -lt "$1" ]
+}
+code_within() { # code_within BYTES OBJECT
+    code=$(size -A "$2" | awk '$1 == ".text" { print $2 }')
+    echo "$code bytes" && [ "$code" -le "$1" ]
+}
 example() { # the manual's first example, from the header's comment: what is indented further, after these lines
     for part in there back; do
         case $part in there) from='^   There, ' ;; back) from='^   Back, ' ;; esac
@@ -89,12 +98,27 @@ compiler() {
         check "$what: GMLP_NO_SIMD has no vector code" absent "$out/no_simd.o" '_(sse41|avx2|avx512|neon)$'
         check "$what: GMLP_NO_AVX512" $build -DGMLP_NO_AVX512 -c "$file" -o "$out/no_avx512.o"
         check "$what: GMLP_NO_AVX512 has none" absent "$out/no_avx512.o" '_avx512$'
+        only="$build -DGMLP_DECODE_ONLY"
+        check "$what: GMLP_DECODE_ONLY" $only -O2 -c "$file" -o "$out/only.o"
+        check "$what: GMLP_DECODE_ONLY's exports" symbols "$out/only.o" '^(malloc|free)$' only
+        check "$what: GMLP_DECODE_ONLY has no gmlp_train" refused gmlp_train $only -fsyntax-only manual.c
+        check "$what: GMLP_DECODE_ONLY, GMLP_NO_SIMD" $only -DGMLP_NO_SIMD -c "$file" -o "$out/only.o"
+        check "$what: GMLP_DECODE_ONLY, GMLP_NO_AVX512" $only -DGMLP_NO_AVX512 -c "$file" -o "$out/only.o"
+        check "$what: GMLP_DECODE_ONLY, GMLP_STATIC" $only -DGMLP_STATIC decode_only.c -o "$out/only"
+        check "$what: GMLP_DECODE_ONLY, GMLP_STATIC runs" "$out/only"
         check "$cc $new: implementation" $cc -x $language $new $warnings -I../.. -fsyntax-only "$file"
     done
     for a in c c++; do for b in c c++; do
         check "$cc: $a implementation, $b user" $cc "$out/$a.o" "$out/$b-user.o" -o "$out/linked"
         check "$cc: $a implementation, $b user runs" "$out/linked"
     done; done
+    # 91949 bytes with gcc 12; room for other versions, but not for the kernels of training (9000)
+    if [ "$cc $(uname -m)" = "gcc x86_64" ]; then
+        check "$cc: GMLP_DECODE_ONLY, smallest" $cc -std=c99 -Os -I../.. -DGMLP_DECODE_ONLY -DGMLP_NO_AVX512 -c c99.c -o "$out/small.o"
+        check "$cc: GMLP_DECODE_ONLY, its size" smaller 98304 "$out/small.o"
+        check "$cc: decoding alone" $cc -std=c99 -Os -I../.. -c smallest.c -o "$out/smallest.o"
+        check "$cc: decoding alone, its code" code_within 65536 "$out/smallest.o"
+    fi
     check "$cc: macros" macros "$cc"
     check "$cc: macros after the implementation" internal "$cc"
     check "$cc: macros' names" prefixed
@@ -108,6 +132,8 @@ targets() {
         for language in "c -std=c99" "c++ -std=c++11"; do
             check "$target ${language#* }" clang -target "$target" -x $language $warnings -I../.. $simd \
                 -ffreestanding -nostdlibinc -isystem stubs -fsyntax-only c99.c
+            check "$target ${language#* }: GMLP_DECODE_ONLY" clang -target "$target" -x $language $warnings -I../.. $simd \
+                -DGMLP_DECODE_ONLY -ffreestanding -nostdlibinc -isystem stubs -fsyntax-only c99.c
         done
         check "$target: macros after the implementation" internal clang -target "$target" $simd \
             -ffreestanding -nostdlibinc -isystem stubs
@@ -124,6 +150,18 @@ bytes() {
     same gcc -std=c99 -O1 -funsigned-char
     same clang -std=c99 -O2
     same clang -O3 -march=native -ffp-contract=fast
+    check "decoding" gcc -O2 -I../.. decode_only.c -o "$out/decode"
+    "$out/decode" >"$out/decoded" 2>&1
+    check "decoding: it runs" grep -q '^none ' "$out/decoded"
+    decodes gcc -std=c99 -O2
+    decodes gcc -std=c99 -Os -DGMLP_NO_SIMD
+    decodes gcc -x c++ -std=c++11 -O3
+    decodes clang -std=c99 -O2
+}
+decodes() { # decodes COMPILER...: GMLP_DECODE_ONLY gives the same pixels as the whole library
+    check "GMLP_DECODE_ONLY, $*" "$@" -DGMLP_DECODE_ONLY -I../.. decode_only.c -o "$out/decode"
+    "$out/decode" >"$out/only" 2>&1
+    check "GMLP_DECODE_ONLY, $*: the same pixels" cmp "$out/decoded" "$out/only"
 }
 same() { # same COMPILER...
     check "$*" "$@" -I../.. fingerprint.c -o "$out/fingerprint"
