@@ -62,7 +62,7 @@
    MANUAL
 
    Words, each used in one sense only.
-      base        the 8-bit picture in the file: sRGB, for HDR also Display P3 or Rec. 709
+      base        the 8-bit picture in the file: sRGB, clipped or not (GMLP_SYCC); for HDR also Display P3 or Rec. 709
       original    the wide-gamut or HDR picture that the network is trained to give back; *wide space*: its colour space
       linear      in proportion to light; 1.0 is the white of the colour space (>>color)
       OG          out of gamut, a pixel of the original that sRGB cannot hold: in linear sRGB some channel is outside
@@ -291,7 +291,7 @@ typedef enum gmlp_space {
     GMLP_ACES2065_1 = 8,    /* AP0 */
     GMLP_ACESCG = 9,        /* AP1 */
     GMLP_REC709 = 10,       /* ITU-R BT.709 primaries, ITU-R BT.1886 with black at 0: a pure 2.4 */
-    GMLP_SYCC = 11,         /* sYCC, IEC 61966-2-1 Amendment 1: see below; only GMLP_U8 */
+    GMLP_SYCC = 11,         /* sYCC, IEC 61966-2-1 Amendment 1: below. Only for GMLP_U8 */
     GMLP_LINEAR = 64,       /* what is added to 1..5 */
     GMLP_SRGB_LINEAR = 65,
     GMLP_P3_LINEAR = 66,
@@ -299,6 +299,13 @@ typedef enum gmlp_space {
     GMLP_PROPHOTO_LINEAR = 68,
     GMLP_REC2020_LINEAR = 69
 } gmlp_space;
+/* sYCC is what a JPEG of an sRGB picture stores: codes Y', Cb, Cr in the place of red, green, blue. With y = Y' / 255,
+   b = (Cb - 128) / 255, r = (Cr - 128) / 255 they stand for (JFIF's matrix, that of ITU-R BT.601)
+      R' = y + 1.402 r     G' = y - 0.114 1.772 / 0.587 b - 0.299 1.402 / 0.587 r     B' = y + 1.772 b
+   which may lie outside 0..1: then it is a colour outside the sRGB gamut, by the sRGB curve continued above 1 and odd
+   below 0. What shows a JPEG clips R', G' and B' after this matrix, and so shows the same as of a clipped picture; what
+   reads Y'CbCr (libjpeg: JCS_YCbCr) has the colours. Not all colours have codes: of one that has none, the nearest is
+   written on the straight line of R'G'B' to its clipped colour. All of that line clip to the same. */
 
 /* A view of pixels in the caller's memory, which it does not own. Functions say which views they write, and of what
    types and spaces views may be. */
@@ -430,9 +437,9 @@ typedef struct gmlp_gamut_report {
     uint64_t clamped;        /* pixels of the original with a channel outside [0,1], or NaN, before they were clamped */
 } gmlp_gamut_report;
 
-/* Writes base: wide in linear sRGB, clipped to [0,1], as sRGB codes (the paper's equation 1). base: GMLP_U8, GMLP_SRGB,
-   wide's size, interleaved, other memory than wide's. On failure base is as it was and report, if given, all 0. opts
-   may be NULL; neither scale nor primaries. */
+/* Writes base: wide in linear sRGB, clipped to [0,1], as sRGB codes (the paper's equation 1); or not clipped, as sYCC
+   codes, for a JPEG. base: GMLP_U8, GMLP_SRGB or GMLP_SYCC, wide's size, interleaved, other memory than wide's. On
+   failure base is as it was and report, if given, all 0. opts may be NULL; neither scale nor primaries. */
 GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
                                  const gmlp_convert_opts *opts, gmlp_gamut_report *report);
 
@@ -440,7 +447,7 @@ GMLP_DEF gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base,
    counts as inside: rounding alone can move white so far. On failure mask is as it was. */
 GMLP_DEF gmlp_result gmlp_out_of_gamut_mask(const gmlp_image *wide, uint8_t *mask, const gmlp_convert_opts *opts);
 
-/* 1 if this pixel of a base is saturated with this clip margin, else 0. */
+/* 1 if this pixel of an RGB base is saturated with this clip margin, else 0. */
 GMLP_DEF int gmlp_is_saturated(const uint8_t rgb[3], int margin);
 
 /* The paper's soft clip, an alternative to clipping that needs no network but changes the sRGB picture. In each channel
@@ -601,7 +608,7 @@ typedef enum gmlp_weight_format {
 typedef struct gmlp_net {
     int method;              /* gmlp_method */
     int wide_space;          /* gmlp_space of the original */
-    int base_space;          /* gmlp_space of the base: GMLP_SRGB; HDR: also GMLP_P3 or GMLP_REC709 */
+    int base_space;          /* gmlp_space of the base: GMLP_SRGB or GMLP_SYCC; HDR: also GMLP_P3 or GMLP_REC709 */
     int adaptation;          /* gmlp_adaptation between the two */
     int inputs;              /* gmlp_inputs */
     int mask;                /* gmlp_mask */
@@ -662,7 +669,8 @@ typedef struct gmlp_train_opts {
                                 0: 10000 / white_nits, or the original's brightest channel if that is more; if
                                 preset is PAPER: 1000 / white_nits */
     int clip_margin;         /* codes, 1..63; 0: chosen from the picture. The choice is 0 for a lossless base and 5 to
-                                63 for a JPEG, as compression moves clipped codes inwards. Not for PAPER and HDR */
+                                63 for a JPEG, as compression moves clipped codes inwards; of sYCC 3. Not for PAPER and
+                                HDR */
     int adaptation;          /* gmlp_adaptation: the one that base was made with, by gmlp_reduce or another program. If
                                 it is another one, colours that were in gamut come back slightly shifted */
     uint64_t seed;           /* of the starting weights and the samples' order; any number, 0 is one as well */
@@ -728,9 +736,9 @@ typedef struct gmlp_train_report {
                                 decoding gives the same within 0.01. Else 0 */
 } gmlp_train_report;
 
-/* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB, the pixels as the decoder will see them:
-   those of a JPEG must be the decoded ones. wide: the original, any type and space, the same size; light is clamped to
-   [0,1]. Both are only read; a fourth channel is not looked at.
+/* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB or GMLP_SYCC, the pixels as the decoder
+   will see them: those of a JPEG must be the decoded ones. wide: the original, any type and space, the same size; light
+   is clamped to [0,1]. Both are only read; a fourth channel is not looked at.
 
    Up to 1048576 of the pixels that the network is for are kept as samples, at 44 bytes each (PAPER: every fifth OG
    pixel and every fiftieth other one, in a picture of any size). If the network is for saturated pixels, the errors of
@@ -764,7 +772,7 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
            4      1  version, 3
            5      1  method: gmlp_method
            6      1  space of the original: gmlp_space
-           7      1  space of the base: 1, sRGB; HDR: also 2, P3, and 10, Rec. 709
+           7      1  space of the base: 1, sRGB, or 11, sYCC; HDR: also 2, P3, and 10, Rec. 709
            8      1  adaptation: gmlp_adaptation
            9      1  transpose, 0 or 1
           10      2  width of the picture trained on, 1..65535
@@ -829,7 +837,10 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
 
    Pixel (x, y) of the file, with codes c[0..2]:
       v = linear light of c / 255 by base_space's curve (NONE: sRGB), by gmlp_space_matrix in wide_space's primaries
+         sYCC (NONE: too): of R', G', B' by the sRGB curve
       method NONE, or mask SATURATED and gmlp_is_saturated(c, margin) is 0:  the pixel is v. Else:
+         sYCC: saturated if min(R', G', B') <= (margin + 1/2) / 255 or max(R', G', B') >= 1 - (margin + 1/2) / 255, but
+         not if max(R', G', B') <= 1/510 or min(R', G', B') >= 509/510
       map_mean = 0, map_range = input_mean = input_range = 1/2 with RESIDUAL, else the blob's;  e = 1/64
       s = RESIDUAL ? v : PQ(min(max(v, 0), signal_max) / signal_max)           PQ(t): ST 2084's code of 10000 t cd/m2
    Inputs m, each rounded to float and then held within -4..4:
@@ -905,9 +916,9 @@ typedef struct gmlp_blob_desc {
 } gmlp_blob_desc;
 GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_desc *out, gmlp_error *err);
 
-/* The signature of a base: the mean luma, (54 red + 183 green + 19 blue) / 256 in codes, in each of 8 x 8 cells. A
-   pixel (x, y) counts in cell (8 x / width, 8 y / height); a cell that no pixel falls into (a picture of fewer than 8
-   columns or rows has such) is 0. Two signatures match if no cell differs by more than 4, nor all together by more than
+/* The signature of a base: the mean luma, (54 red + 183 green + 19 blue) / 256 in codes (sYCC: Y'), in each of 8 x 8
+   cells. A pixel (x, y) counts in cell (8 x / width, 8 y / height); a cell that no pixel falls into (a picture of fewer
+   than 8 columns or rows has such) is 0. Two signatures match if no cell differs by more than 4, nor all together by more than
    80. So the same picture is recognised after lossless rewriting, another decoder's rounding and recompression
    at quality 90 or better (from about 40 pixels a side on), and not after a crop, a resize or a turn.
       gmlp_signature_begin    for a picture of that size
@@ -931,7 +942,8 @@ GMLP_DEF int gmlp_signature_match(const uint8_t a[GMLP_SIGNATURE_SIZE], const ui
 GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s);
 
 /* The same for a whole base in memory (GMLP_U8): GMLP_OK; GMLP_E_MISMATCH if it is not of the net's base_width and
-   base_height; GMLP_E_OTHER_PICTURE if it is, but its signature differs; GMLP_E_ARGUMENT for a view that is none. Reads
+   base_height; GMLP_E_OTHER_PICTURE if it is, but its signature differs; GMLP_E_BASE_SPACE for RGB codes where the net
+   takes sYCC, or the other way round; GMLP_E_ARGUMENT for a view that is none. Reads
    every pixel once, as fast as memory gives them. Before decoding what a stranger sent, ask this. */
 GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base);
 
@@ -997,6 +1009,7 @@ typedef struct gmlp_decode_opts {
       GMLP_E_BASE_VIEW   base reaches outside the picture
       GMLP_E_OUT_VIEW    out reaches outside base
       GMLP_E_HALO        base lacks pixels around out
+      GMLP_E_BASE_SPACE  base has RGB codes and the net takes sYCC, or the other way round
    On these, on GMLP_E_ARGUMENT and on GMLP_E_MEMORY out is as it was. With opts->threads there are up to 64 jobs of
    some rows each, otherwise all is done on the caller's thread. To decode many parts, make a decoder. */
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
@@ -1034,9 +1047,9 @@ GMLP_DEF void gmlp_decoder_info(const gmlp_decoder *decoder, gmlp_decoder_desc *
 GMLP_DEF size_t gmlp_decoder_scratch_size(const gmlp_decoder *decoder, uint32_t width);
 
 /* Decodes a rectangle as gmlp_decode does, on the caller's thread, out->type being the decoder's; the views' spaces are
-   ignored. scratch: gmlp_decoder_scratch_size(decoder, out->width) bytes at any address, used by this call alone; then
-   nothing is allocated. NULL: they come from the decoder's allocator, and the result can be GMLP_E_MEMORY. Uses at most
-   16 KB of stack. */
+   ignored, but that sYCC must be said. scratch: gmlp_decoder_scratch_size(decoder, out->width) bytes at any address,
+   used by this call alone; then nothing is allocated. NULL: they come from the decoder's allocator, and the result can
+   be GMLP_E_MEMORY. Uses at most 16 KB of stack. */
 GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
                                        uint32_t base_y, const gmlp_image *out, uint32_t x, uint32_t y, void *scratch);
 

@@ -1,0 +1,262 @@
+/* sYCC: the definition in double, the box's edges, the mask, a base of such codes through all of the library. */
+#define GAMUTMLP_IMPLEMENTATION
+#include "gamutmlp.h"
+#include "tests/synthetic.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+enum { W = 211, H = 67, N = W * H };
+
+static uint32_t draw(void) {
+    static uint64_t x = 88172645463325252u;
+    x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+    return (uint32_t)(x >> 32);
+}
+
+/* IEC 61966-2-1 Amendment 1, Annex F: R'G'B' of sYCC codes, unclipped; JFIF's full range. */
+static void rgb_of(const uint8_t *code, double rgb[3]) {
+    const double y = code[0] / 255.0, cb = (code[1] - 128) / 255.0, cr = (code[2] - 128) / 255.0;
+    rgb[0] = y + 1.402 * cr;
+    rgb[1] = y - 0.114 * 1.772 / 0.587 * cb - 0.299 * 1.402 / 0.587 * cr;
+    rgb[2] = y + 1.772 * cb;
+}
+
+static double light(double v) { /* the sRGB curve, odd below 0 and continued above 1 */
+    const double a = fabs(v), l = a <= 0.04045 ? a / 12.92 : pow((a + 0.055) / 1.055, 2.4);
+    return v < 0 ? -l : l;
+}
+
+/* Codes to light, by every instruction set. */
+static void codes_are_colours(void **state) {
+    static uint8_t codes[N * 4];
+    static float out[N * 3];
+    (void)state;
+    for (int channels = 3; channels <= 4; channels++)
+        for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
+            const gmlp_image from = {codes, W, H, 0, GMLP_U8, channels, GMLP_SYCC, 0},
+                             to = {out, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0};
+            gmlp_convert_opts opts = {0};
+            opts.isa = isa;
+            if (!gmlp_isa_available(isa)) continue;
+            for (int i = 0; i < N * channels; i++) codes[i] = (uint8_t)draw();
+            assert_int_equal(gmlp_convert(&from, &to, &opts), GMLP_OK);
+            for (int i = 0; i < N; i++) {
+                double rgb[3];
+                rgb_of(codes + i * channels, rgb);
+                for (int c = 0; c < 3; c++)
+                    assert_true(fabs((double)out[3 * i + c] - light(rgb[c])) < 3e-6 * (fabs(light(rgb[c])) + 0.1));
+            }
+        }
+}
+
+/* Known colours: white, black, grey; sRGB's red and yellow, whose Cr and Cb the box does not quite reach (255.5). */
+static void known_codes(void **state) {
+    static const uint8_t rgb[] = {255, 255, 255, 0, 0, 0, 119, 119, 119, 255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 255, 255, 255, 255, 0};
+    static const uint8_t want[] = {255, 128, 128, 0, 128, 128, 119, 128, 128, 76, 85, 255, 150, 44, 21, 29, 255, 107, 179, 171, 1, 226, 1, 149};
+    uint8_t got[sizeof rgb];
+    const gmlp_image from = {(void *)(uintptr_t)rgb, 8, 1, 0, GMLP_U8, 3, GMLP_SRGB, 0}, to = {got, 8, 1, 0, GMLP_U8, 3, GMLP_SYCC, 0};
+    (void)state;
+    assert_int_equal(gmlp_convert(&from, &to, NULL), GMLP_OK);
+    for (size_t i = 0; i < sizeof rgb; i++) assert_in_range(got[i] + 1, want[i], want[i] + 2);
+    assert_memory_equal(got, want, 12);
+}
+
+static int clipped(double v) { return v <= 0 ? 0 : v >= 1 ? 255 : (int)(255 * v + 0.5); }
+
+/* What viewers show of an unclipped base is the clipped one: ROMM colours at random, corners and far beyond the box. */
+static void viewers_see_the_clipped_picture(void **state) {
+    static uint16_t wide_data[N * 3];
+    static uint8_t sycc_data[N * 3], srgb_data[N * 3];
+    const gmlp_image wide = {wide_data, W, H, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
+    const gmlp_image sycc = {sycc_data, W, H, 0, GMLP_U8, 3, GMLP_SYCC, 0}, srgb = {srgb_data, W, H, 0, GMLP_U8, 3, GMLP_SRGB, 0};
+    gmlp_gamut_report a, b;
+    int inside = 0;
+    double sum = 0;
+    (void)state;
+    for (int i = 0; i < N * 3; i++) wide_data[i] = (uint16_t)(i % 7 ? draw() : i % 2 ? 65535 : 0);
+    assert_int_equal(gmlp_reduce(&wide, &sycc, NULL, &a), GMLP_OK);
+    assert_int_equal(gmlp_reduce(&wide, &srgb, NULL, &b), GMLP_OK);
+    assert_int_equal(a.out_of_gamut, b.out_of_gamut);
+    for (int i = 0; i < N; i++) {
+        double rgb[3];
+        rgb_of(sycc_data + 3 * i, rgb);
+        for (int c = 0; c < 3; c++) {
+            const int d = abs(clipped(rgb[c]) - srgb_data[3 * i + c]);
+            assert_true(d <= 2); /* three codes were rounded */
+            sum += d;
+            inside += rgb[c] < -0.02 || rgb[c] > 1.02;
+        }
+    }
+    assert_true(sum / (3 * N) < 0.4);
+    assert_true(inside > N / 2); /* colours beyond the cube are kept */
+}
+
+/* Inside the box a colour is kept whole: within the rounding of three codes. */
+static void the_box_holds_more_than_the_cube(void **state) {
+    static float linear[N * 3], back[N * 3];
+    static uint8_t codes[N * 3];
+    const gmlp_image from = {linear, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0}, to = {codes, W, H, 0, GMLP_U8, 3, GMLP_SYCC, 0},
+                     again = {back, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0};
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        uint8_t some[3];
+        double rgb[3];
+        for (int c = 0; c < 3; c++) some[c] = (uint8_t)draw();
+        rgb_of(some, rgb); /* a colour that the box has */
+        for (int c = 0; c < 3; c++) linear[3 * i + c] = (float)light(rgb[c]);
+        memcpy(codes + 3 * i, some, 3);
+    }
+    {
+        uint8_t *want = (uint8_t *)malloc(N * 3);
+        memcpy(want, codes, N * 3);
+        assert_int_equal(gmlp_convert(&from, &to, NULL), GMLP_OK);
+        assert_memory_equal(codes, want, N * 3);
+        free(want);
+    }
+    assert_int_equal(gmlp_convert(&to, &again, NULL), GMLP_OK);
+    for (int i = 0; i < N * 3; i++) assert_true(fabs((double)back[i] - (double)linear[i]) < 1e-5 * (1 + fabs((double)linear[i])));
+    /* numbers that are none, and light without end */
+    for (int i = 0; i < N * 3; i++) linear[i] = i % 5 == 0 ? NAN : i % 5 == 1 ? INFINITY : i % 5 == 2 ? -INFINITY : i % 5 == 3 ? 1e30f : -1e30f;
+    assert_int_equal(gmlp_convert(&from, &to, NULL), GMLP_OK);
+    assert_int_equal(gmlp_convert(&to, &again, NULL), GMLP_OK);
+    for (int i = 0; i < N * 3; i++) assert_true(isfinite(back[i]));
+}
+
+static uint16_t wide_data[N * 3];
+static uint8_t sycc_data[N * 3], srgb_data[N * 3];
+static gmlp_image wide = {wide_data, W, H, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
+static gmlp_image sycc = {sycc_data, W, H, 0, GMLP_U8, 3, GMLP_SYCC, 0}, srgb = {srgb_data, W, H, 0, GMLP_U8, 3, GMLP_SRGB, 0};
+
+static gmlp_net trained(int hdr, int isa) {
+    gmlp_train_opts opts = {0};
+    gmlp_net net;
+    test_picture(wide_data, W, H, 4);
+    assert_int_equal(gmlp_reduce(&wide, &sycc, NULL, NULL), GMLP_OK);
+    assert_int_equal(gmlp_reduce(&wide, &srgb, NULL, NULL), GMLP_OK);
+    opts.iterations = 30;
+    opts.batch = 128;
+    opts.isa = isa;
+    if (hdr) assert_int_equal(gmlp_train_hdr(&sycc, &wide, &opts, &net, NULL), GMLP_OK);
+    else assert_int_equal(gmlp_train(&sycc, &wide, &opts, &net, NULL), GMLP_OK);
+    assert_int_equal(net.base_space, GMLP_SYCC);
+    return net;
+}
+
+/* Which pixels are for the network: by the unclipped colour; the others are just what their codes say. */
+static void the_mask_is_that_of_colours(void **state) {
+    static float out[N * 3];
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0};
+    gmlp_net net = trained(0, 0);
+    int network = 0, rest = 0;
+    (void)state;
+    for (size_t i = 0; i < gmlp_mlp_weights(&net.mlp); i++) net.weights[i] = 0; /* the network says: nothing to add */
+    assert_true(net.clip_margin > 0);
+    for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
+        gmlp_decode_opts opts = {0};
+        opts.decoder.isa = isa;
+        if (!gmlp_isa_available(isa)) continue;
+        net.weights[gmlp_mlp_weights(&net.mlp) - 1] = 0.25f; /* blue's bias: adds an eighth of ROMM's blue */
+        assert_int_equal(gmlp_decode(&net, &sycc, &view, &opts), GMLP_OK);
+        for (int i = 0; i < N; i++) {
+            double rgb[3], least, most, far = 0;
+            int for_network, near_edge;
+            const double low = (net.clip_margin + 0.5) / 255;
+            rgb_of(sycc_data + 3 * i, rgb);
+            least = fmin(fmin(rgb[0], rgb[1]), rgb[2]), most = fmax(fmax(rgb[0], rgb[1]), rgb[2]);
+            for_network = (least <= low || most >= 1 - low) && most > 0.5 / 255 && least < 254.5 / 255;
+            near_edge = fabs(least - low) < 1e-6 || fabs(most - 1 + low) < 1e-6 || fabs(most - 0.5 / 255) < 1e-6 || fabs(least - 254.5 / 255) < 1e-6;
+            for (int c = 0; c < 3; c++) far = fmax(far, fabs((double)out[3 * i + c] - light(rgb[c])));
+            if (near_edge) continue;
+            if (for_network) network++;
+            else rest++, assert_true(far < 1e-5);
+            if (for_network && least > 0.02 && most < 0.98) assert_true(far > 0.02);
+        }
+    }
+    assert_true(network > 100 && rest > 100);
+    gmlp_net_free(&net);
+}
+
+/* The same bytes on every instruction set, whole and in streams, SDR and HDR; a blob carries the space. */
+static void same_bytes_everywhere(void **state) {
+    static float whole[N * 3], again[N * 3];
+    static uint8_t blob[2][8192];
+    (void)state;
+    for (int hdr = 0; hdr < 2; hdr++) {
+        size_t size[2] = {0, 0};
+        for (int isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
+            const gmlp_image view = {whole, W, H, 0, GMLP_F32, 3, 0, 0}, part = {again, W, H, 0, GMLP_F32, 3, 0, 0};
+            gmlp_decode_opts opts = {0};
+            gmlp_net net, read;
+            gmlp_decoder *d;
+            gmlp_stream *s;
+            gmlp_stream_opts how = {0};
+            if (!gmlp_isa_available(isa)) continue;
+            net = trained(hdr, isa);
+            assert_int_equal(gmlp_net_check(&net, &sycc), GMLP_OK);
+            assert_int_equal(gmlp_blob_write(&net, blob[isa > 1], sizeof blob[0], &size[isa > 1]), GMLP_OK);
+            if (isa > 1) {
+                assert_int_equal(size[0], size[1]);
+                assert_memory_equal(blob[0], blob[1], size[0]);
+            }
+            assert_int_equal(blob[0][7], GMLP_SYCC);
+            assert_int_equal(gmlp_blob_read(blob[0], size[0], NULL, &read, NULL), GMLP_OK);
+            opts.decoder.isa = isa;
+            assert_int_equal(gmlp_decode(&read, &sycc, isa == 1 ? &view : &part, &opts), GMLP_OK);
+            if (isa > 1) assert_memory_equal(whole, again, sizeof whole);
+            memset(again, 0, sizeof again);
+            assert_int_equal(gmlp_decoder_create(&read, GMLP_F32, 0, &opts.decoder, &d), GMLP_OK);
+            how.rows = H;
+            assert_int_equal(gmlp_stream_create(d, &how, &s), GMLP_OK);
+            assert_int_equal(gmlp_stream_put(s, &srgb), GMLP_E_BASE_SPACE);
+            assert_int_equal(gmlp_stream_put(s, &sycc), GMLP_OK);
+            assert_int_equal(gmlp_stream_take(s, &part), GMLP_OK);
+            assert_int_equal(gmlp_stream_check(s), GMLP_OK);
+            assert_memory_equal(whole, again, sizeof whole);
+            gmlp_stream_free(s);
+            gmlp_decoder_free(d);
+            gmlp_net_free(&read);
+            gmlp_net_free(&net);
+        }
+    }
+}
+
+/* RGB codes through such a network, and the other way round, are refused; so is what sYCC is not for. */
+static void other_codes_are_refused(void **state) {
+    static uint16_t out[N * 3];
+    const gmlp_image view = {out, W, H, 0, GMLP_U16, 3, 0, 0};
+    gmlp_image deep = {out, W, H, 0, GMLP_U16, 3, GMLP_SYCC, 0};
+    gmlp_train_opts opts = {0};
+    gmlp_decoder *d;
+    gmlp_net net = trained(0, 0), other;
+    (void)state;
+    assert_int_equal(gmlp_decode(&net, &srgb, &view, NULL), GMLP_E_BASE_SPACE);
+    assert_int_equal(gmlp_net_check(&net, &srgb), GMLP_E_BASE_SPACE);
+    assert_int_equal(gmlp_decoder_create(&net, GMLP_U16, 0, NULL, &d), GMLP_OK);
+    assert_int_equal(gmlp_decoder_rows(d, &srgb, 0, 0, &view, 0, 0, NULL), GMLP_E_BASE_SPACE);
+    gmlp_decoder_free(d);
+    opts.iterations = 5;
+    assert_int_equal(gmlp_train(&srgb, &wide, &opts, &other, NULL), GMLP_OK);
+    assert_int_equal(gmlp_decode(&other, &sycc, &view, NULL), GMLP_E_BASE_SPACE);
+    assert_int_equal(gmlp_net_check(&other, &sycc), GMLP_E_BASE_SPACE);
+    gmlp_net_free(&other);
+    assert_int_equal(gmlp_convert(&srgb, &deep, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_train(&srgb, &sycc, &opts, &other, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_decoder_create(&net, GMLP_U16, GMLP_SYCC, NULL, &d), GMLP_E_ARGUMENT);
+    gmlp_net_free(&net);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(codes_are_colours),
+        cmocka_unit_test(known_codes),
+        cmocka_unit_test(viewers_see_the_clipped_picture),
+        cmocka_unit_test(the_box_holds_more_than_the_cube),
+        cmocka_unit_test(the_mask_is_that_of_colours),
+        cmocka_unit_test(same_bytes_everywhere),
+        cmocka_unit_test(other_codes_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
