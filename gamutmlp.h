@@ -918,9 +918,9 @@ GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_de
 
 /* The signature of a base: the mean luma, (54 red + 183 green + 19 blue) / 256 in codes (sYCC: Y'), in each of 8 x 8
    cells. A pixel (x, y) counts in cell (8 x / width, 8 y / height); a cell that no pixel falls into (a picture of fewer
-   than 8 columns or rows has such) is 0. Two signatures match if no cell differs by more than 4, nor all together by more than
-   80. So the same picture is recognised after lossless rewriting, another decoder's rounding and recompression
-   at quality 90 or better (from about 40 pixels a side on), and not after a crop, a resize or a turn.
+   than 8 columns or rows has such) is 0. Two signatures match if no cell differs by more than 4, nor all together by
+   more than 80. So the same picture is recognised after lossless rewriting, another decoder's rounding and
+   recompression at quality 90 or better (from about 40 pixels a side on), and not after a crop, a resize or a turn.
       gmlp_signature_begin    for a picture of that size
       gmlp_signature_rows     some whole rows of it (GMLP_U8, 3 or 4 channels, as wide as the picture), the first of
                               them being row y; each row of the picture once, in any order and any number at a time
