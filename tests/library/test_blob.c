@@ -1051,7 +1051,7 @@ static void test_signature_sums(void **state) {
 /* Views that are none of the picture's rows change nothing. */
 static void test_signature_refuses(void **state) {
     uint8_t p[20 * 10 * 4] = {0}, out[64];
-    const gmlp_image good = {p, 20, 10, 0, GMLP_U8, 3, GMLP_SPACE_NONE};
+    const gmlp_image good = {p, 20, 10, 0, GMLP_U8, 3, GMLP_SPACE_NONE, 0};
     gmlp_image bad;
     gmlp_signature s, before;
     gmlp_net net;

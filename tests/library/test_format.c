@@ -469,8 +469,8 @@ static int compare(const gmlp_net *net, double headroom, double tolerance) {
     static gmlp_net again;
     const int linear = net->wide_space < 6 && net->wide_space < GMLP_LINEAR ? net->wide_space + GMLP_LINEAR
                      : net->wide_space == GMLP_REC2020_PQ || net->wide_space == GMLP_REC2020_HLG ? GMLP_REC2020_LINEAR : net->wide_space;
-    gmlp_image base = {base_data, net->base_width, net->base_height, 0, GMLP_U8, 3, net->method ? net->base_space : GMLP_SRGB};
-    gmlp_image out = {decoded, net->base_width, net->base_height, 0, GMLP_F32, 3, linear};
+    gmlp_image base = {base_data, net->base_width, net->base_height, 0, GMLP_U8, 3, net->method ? net->base_space : GMLP_SRGB, 0};
+    gmlp_image out = {decoded, net->base_width, net->base_height, 0, GMLP_F32, 3, linear, 0};
     gmlp_decode_opts opts;
     double weight = 1, stops;
     size_t size;
@@ -505,7 +505,7 @@ static int compare(const gmlp_net *net, double headroom, double tolerance) {
 }
 
 static void make_pictures(gmlp_image *base, gmlp_image *wide) {
-    const gmlp_image u = {base_data, W, H, 0, GMLP_U8, 3, GMLP_SRGB}, v = {wide_data, W, H, 0, GMLP_U16, 3, GMLP_PROPHOTO};
+    const gmlp_image u = {base_data, W, H, 0, GMLP_U8, 3, GMLP_SRGB, 0}, v = {wide_data, W, H, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
     int x, y, c;
     for (y = 0; y < H; y++)
         for (x = 0; x < W; x++)

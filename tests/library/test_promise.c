@@ -63,8 +63,8 @@ static void still_read(void **state) {
     make_base(codes);
     for (k = 0; k < sizeof all / sizeof *all; k++) {
         const kept *a = &all[k];
-        const gmlp_image base = {codes, (uint32_t)a->width, (uint32_t)a->height, 0, GMLP_U8, 3, a->base_space};
-        const gmlp_image out = {rows, (uint32_t)a->width, (uint32_t)a->height, 0, GMLP_U16, 3, GMLP_SPACE_NONE};
+        const gmlp_image base = {codes, (uint32_t)a->width, (uint32_t)a->height, 0, GMLP_U8, 3, a->base_space, 0};
+        const gmlp_image out = {rows, (uint32_t)a->width, (uint32_t)a->height, 0, GMLP_U16, 3, GMLP_SPACE_NONE, 0};
         gmlp_image by_codes = out;
         gmlp_convert_opts convert;
         gmlp_blob_desc desc;
