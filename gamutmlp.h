@@ -2749,6 +2749,7 @@ static void gmlp__put_floats(const gmlp__storer *s, const float *y, const float 
     }
 }
 
+#ifndef GMLP_DECODE_ONLY
 /* R'G'B' to sYCC codes. Where the box of codes ends before the colour, the one on the way to it from the clipped colour
    stands for it: all of these clip to the same. */
 static void gmlp__sycc_codes(float *const rgb[3], int32_t *codes, size_t n) {
@@ -2780,6 +2781,7 @@ static void gmlp__sycc_codes(float *const rgb[3], int32_t *codes, size_t n) {
         }
     }
 }
+#endif
 
 /* n is up to GMLP__PORTION. Planes hold n rounded up to a multiple of 16 values. a: within [0,1]; NULL: opaque. row and
    plane: as of gmlp__load_portion. */
@@ -2806,7 +2808,9 @@ static void gmlp__store_portion(const gmlp__storer *s, const float *r, const flo
         k->system_gamma(s->system_gamma, lit[0], lit[1], lit[2], padded);
     }
     gmlp__curve_planes(k, s->curve, light, tones, padded, s->unit);
+#ifndef GMLP_DECODE_ONLY
     if (s->sycc) gmlp__sycc_codes(tones, codes, padded);
+#endif
     for (c = 0; c < 3 && !s->sycc; c++) {
         float *const y = tones[c];
         int32_t *const code = codes + gmlp__slot(s, plane, c) * GMLP__PORTION;
@@ -3024,6 +3028,9 @@ GMLP_DEF gmlp_result gmlp_converter_create(int from_type, int from_space, int to
     if (!gmlp__channels(from_type, 0) || !gmlp__channels(to_type, 0) || !gmlp__space_fits(from_space, from_type) ||
         !gmlp__space_fits(to_space, to_type))
         return GMLP_E_ARGUMENT;
+#ifdef GMLP_DECODE_ONLY
+    if (to_space == GMLP_SYCC) return GMLP_E_ARGUMENT;
+#endif
     result = gmlp__resolve_convert(opts, &o, &output, &kernels);
     if (result) return result;
     fp = gmlp__fp_enter();
@@ -6268,8 +6275,8 @@ static gmlp_result gmlp__plan_of(const gmlp_net *net, int type, int space, const
     plan->output.scale = opts->scale;
     plan->output.white_nits = opts->white_nits == 0.0 ? (double)net->white_nits : opts->white_nits;
     plan->output.primaries = opts->primaries;
-    if (!plan->kernels || !gmlp_pixel_size(type, 0) || !gmlp__space_fits(plan->space, type) || !method ||
-        !gmlp__decodable(net, opts) || !gmlp__output_ok(&plan->output, plan->space))
+    if (!plan->kernels || !gmlp_pixel_size(type, 0) || !gmlp__space_of(plan->space) || plan->space == GMLP_SYCC ||
+        !method || !gmlp__decodable(net, opts) || !gmlp__output_ok(&plan->output, plan->space))
         return GMLP_E_ARGUMENT;
     plan->frame = gmlp__frame_of(net, type);
     if (opts->width) {
