@@ -9216,29 +9216,6 @@ GMLP__TARGET static void GMLP__FN(matrix)(const float m[9], const float *r, cons
     }
 }
 
-GMLP__TARGET static void GMLP__FN(system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n) {
-    const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
-    const GMLP__VF zero = GMLP__V_SET1(0.0f);
-    GMLP__VF light[GMLP__AT_ONCE], gain[GMLP__AT_ONCE];
-    size_t i, j;
-    int v;
-    for (i = 0; i < n; i += GMLP__AT_ONCE * GMLP__W) {
-        for (v = 0, j = i; v < GMLP__AT_ONCE; v++, j += GMLP__W) {
-            const GMLP__VF x = GMLP__V_LOAD(r + j), y = GMLP__V_LOAD(g + j), z = GMLP__V_LOAD(b + j);
-            light[v] = GMLP__V_FMA(GMLP__V_SET1(0.2627f), x, GMLP__V_FMA(GMLP__V_SET1(0.6780f), y,
-                                   GMLP__V_MUL(GMLP__V_SET1(0.0593f), z)));
-            light[v] = GMLP__V_MAX(light[v], zero);
-        }
-        GMLP__FN(power)(&p, light, 0, gain);
-        for (v = 0, j = i; v < GMLP__AT_ONCE; v++, j += GMLP__W) {
-            gain[v] = GMLP__V_LESS(zero, light[v], gain[v], zero);
-            GMLP__V_STORE(r + j, GMLP__V_MUL(GMLP__V_LOAD(r + j), gain[v]));
-            GMLP__V_STORE(g + j, GMLP__V_MUL(GMLP__V_LOAD(g + j), gain[v]));
-            GMLP__V_STORE(b + j, GMLP__V_MUL(GMLP__V_LOAD(b + j), gain[v]));
-        }
-    }
-}
-
 GMLP__TARGET static void GMLP__FN(load8)(const unsigned char *rgb, size_t step, const float *table, float *r, float *g,
                                          float *b, size_t n) {
     size_t i;
@@ -9552,24 +9529,33 @@ GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int cha
     }
     return count;
 }
-GMLP__TARGET static void GMLP__FN(near_ends)(const float *r, const float *g, const float *b, float margin, float *flag,
-                                             size_t n) {
-    const GMLP__VF one = GMLP__V_SET1(1.0f), zero = GMLP__V_SET1(0.0f), half = GMLP__V_SET1(0.5f / 255.0f),
-                   white = GMLP__V_SET1(254.5f / 255.0f), low = GMLP__V_SET1(margin),
-                   high = GMLP__V_SET1(1.0f - margin);
-    size_t i;
-    for (i = 0; i < n; i += GMLP__W) {
-        const GMLP__VF x = GMLP__V_LOAD(r + i), y = GMLP__V_LOAD(g + i), z = GMLP__V_LOAD(b + i);
-        const GMLP__VF least = GMLP__V_MIN(GMLP__V_MIN(x, y), z), most = GMLP__V_MAX(GMLP__V_MAX(x, y), z);
-        GMLP__VF f = GMLP__V_LESS(low, least, GMLP__V_LESS(most, high, zero, one), one);
-        f = GMLP__V_LESS(half, most, f, zero);
-        GMLP__V_STORE(flag + i, GMLP__V_LESS(least, white, f, zero));
-    }
-}
-
 /* Kernels of >>encoding and >>mlp. */
 
-/* Without a fused multiply-add these are large and hardly faster than in plain C; the smallest build does with that. */
+#undef GMLP__TOGETHER
+#undef GMLP__TOGETHER_COUNT
+
+/* sin(pi a), |a| < 2^22. Odd polynomial on [-1/2, 1/2], largest absolute error 4e-9 before
+   rounding (least squares iterated towards minimax). */
+GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sinpi)(GMLP__VF a) {
+    const GMLP__VF n = GMLP__V_ROUND(a), r = GMLP__V_SUB(a, n), s = GMLP__V_MUL(r, r);
+    GMLP__VF p = GMLP__V_SET1(0.077220127f);
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(-0.59804517f));
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(2.55003142f));
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(-5.16770697f));
+    p = GMLP__V_FMA(p, s, GMLP__V_SET1(3.1415925f));
+    p = GMLP__V_MUL(p, r);
+    return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(p), GMLP__I_SHL(GMLP__V_TO_INT(n), 31)));
+}
+
+GMLP__TARGET static void GMLP__FN(encode)(float m, size_t frequencies, float *f) {
+    const GMLP__VF x = GMLP__V_SET1(m);
+    size_t j;
+    for (j = 0; j < 2 * frequencies; j += GMLP__W)
+        GMLP__V_STORE(
+            f + j, GMLP__FN(sinpi)(GMLP__V_FMA(x, GMLP__V_LOAD(gmlp__frequency + j), GMLP__V_LOAD(gmlp__phase + j))));
+}
+
+/* The smallest build has these in plain C alone, but for AVX2 and NEON: without a fused multiply-add they are large. */
 #if GMLP__PASS == GMLP__PASS_SSE41 && defined(GMLP_DECODE_ONLY)
 #define GMLP__DENSE(name) gmlp__##name##_scalar
 #else
@@ -9676,30 +9662,91 @@ GMLP__TARGET static void GMLP__FN(outputs)(const float *h, size_t wide, const fl
 #undef GMLP__X
     }
 }
-#endif
-#undef GMLP__TOGETHER
-#undef GMLP__TOGETHER_COUNT
 
-/* sin(pi a), |a| < 2^22. Odd polynomial on [-1/2, 1/2], largest absolute error 4e-9 before
-   rounding (least squares iterated towards minimax). */
-GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(sinpi)(GMLP__VF a) {
-    const GMLP__VF n = GMLP__V_ROUND(a), r = GMLP__V_SUB(a, n), s = GMLP__V_MUL(r, r);
-    GMLP__VF p = GMLP__V_SET1(0.077220127f);
-    p = GMLP__V_FMA(p, s, GMLP__V_SET1(-0.59804517f));
-    p = GMLP__V_FMA(p, s, GMLP__V_SET1(2.55003142f));
-    p = GMLP__V_FMA(p, s, GMLP__V_SET1(-5.16770697f));
-    p = GMLP__V_FMA(p, s, GMLP__V_SET1(3.1415925f));
-    p = GMLP__V_MUL(p, r);
-    return GMLP__V_AS_FLOAT(GMLP__I_XOR(GMLP__V_AS_INT(p), GMLP__I_SHL(GMLP__V_TO_INT(n), 31)));
+GMLP__TARGET static void GMLP__FN(system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n) {
+    const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);
+    const GMLP__VF zero = GMLP__V_SET1(0.0f);
+    GMLP__VF light[GMLP__AT_ONCE], gain[GMLP__AT_ONCE];
+    size_t i, j;
+    int v;
+    for (i = 0; i < n; i += GMLP__AT_ONCE * GMLP__W) {
+        for (v = 0, j = i; v < GMLP__AT_ONCE; v++, j += GMLP__W) {
+            const GMLP__VF x = GMLP__V_LOAD(r + j), y = GMLP__V_LOAD(g + j), z = GMLP__V_LOAD(b + j);
+            light[v] = GMLP__V_FMA(GMLP__V_SET1(0.2627f), x, GMLP__V_FMA(GMLP__V_SET1(0.6780f), y,
+                                   GMLP__V_MUL(GMLP__V_SET1(0.0593f), z)));
+            light[v] = GMLP__V_MAX(light[v], zero);
+        }
+        GMLP__FN(power)(&p, light, 0, gain);
+        for (v = 0, j = i; v < GMLP__AT_ONCE; v++, j += GMLP__W) {
+            gain[v] = GMLP__V_LESS(zero, light[v], gain[v], zero);
+            GMLP__V_STORE(r + j, GMLP__V_MUL(GMLP__V_LOAD(r + j), gain[v]));
+            GMLP__V_STORE(g + j, GMLP__V_MUL(GMLP__V_LOAD(g + j), gain[v]));
+            GMLP__V_STORE(b + j, GMLP__V_MUL(GMLP__V_LOAD(b + j), gain[v]));
+        }
+    }
 }
 
-GMLP__TARGET static void GMLP__FN(encode)(float m, size_t frequencies, float *f) {
-    const GMLP__VF x = GMLP__V_SET1(m);
+GMLP__TARGET static void GMLP__FN(near_ends)(const float *r, const float *g, const float *b, float margin, float *flag,
+                                             size_t n) {
+    const GMLP__VF one = GMLP__V_SET1(1.0f), zero = GMLP__V_SET1(0.0f), half = GMLP__V_SET1(0.5f / 255.0f),
+                   white = GMLP__V_SET1(254.5f / 255.0f), low = GMLP__V_SET1(margin),
+                   high = GMLP__V_SET1(1.0f - margin);
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) {
+        const GMLP__VF x = GMLP__V_LOAD(r + i), y = GMLP__V_LOAD(g + i), z = GMLP__V_LOAD(b + i);
+        const GMLP__VF least = GMLP__V_MIN(GMLP__V_MIN(x, y), z), most = GMLP__V_MAX(GMLP__V_MAX(x, y), z);
+        GMLP__VF f = GMLP__V_LESS(low, least, GMLP__V_LESS(most, high, zero, one), one);
+        f = GMLP__V_LESS(half, most, f, zero);
+        GMLP__V_STORE(flag + i, GMLP__V_LESS(least, white, f, zero));
+    }
+}
+
+/* 16 pixels at a time into 16-bit sums, 128 times at most, which fills 15 bits. */
+GMLP__TARGET static uint32_t GMLP__FN(sum_codes)(const unsigned char *codes, int channels, size_t n) {
+    static const unsigned char none[16] = {0};
+    const size_t step = (size_t)channels;
+    GMLP__VI all = GMLP__I_SET1(0);
+    int32_t lane[GMLP__W], weight[GMLP__W];
+    uint16_t s[64];
+    uint32_t sum = 0, r = 0, g = 0, b = 0;
+    size_t i, turns;
+    while (n >= 16 && GMLP__W > 1) {
+        turns = n / 16 < 128 ? n / 16 : 128;
+        n -= 16 * turns;
+        memset(s, 0, sizeof s);
+        for (; turns; turns--, codes += 16 * step) {
+            GMLP__FN(add16)(s, codes, none);
+            GMLP__FN(add16)(s + 16, codes + 16, none);
+            GMLP__FN(add16)(s + 32, codes + 32, none);
+            if (step == 4) GMLP__FN(add16)(s + 48, codes + 48, none);
+        }
+        for (i = 0; i < 64; i += 2 * GMLP__W) {
+            memcpy(lane, s + i, sizeof lane);
+            memcpy(weight, gmlp__luma[step - 3] + i, sizeof weight);
+            all = GMLP__P_DOT(all, GMLP__I_LOAD(lane), GMLP__I_LOAD(weight));
+        }
+    }
+    GMLP__I_STORE(lane, all);
+    for (i = 0; i < GMLP__W; i++) sum += (uint32_t)lane[i];
+    for (; n; n--, codes += step) {
+        r += codes[0];
+        g += codes[1];
+        b += codes[2];
+    }
+    return sum + 54 * r + 183 * g + 19 * b;
+}
+
+GMLP__TARGET static void GMLP__FN(sine)(float *x, float *c, size_t n) {
+    const GMLP__VF limit = GMLP__V_SET1(1048576.0f), low = GMLP__V_SET1(-1048576.0f); /* tames hostile weights */
     size_t j;
-    for (j = 0; j < 2 * frequencies; j += GMLP__W)
-        GMLP__V_STORE(
-            f + j, GMLP__FN(sinpi)(GMLP__V_FMA(x, GMLP__V_LOAD(gmlp__frequency + j), GMLP__V_LOAD(gmlp__phase + j))));
+    for (j = 0; j < n; j += GMLP__W) {
+        GMLP__VF a = GMLP__V_MUL(GMLP__V_LOAD(x + j), GMLP__V_SET1(0.318309886f));
+        a = GMLP__V_MIN(GMLP__V_MAX(a, low), limit);
+        GMLP__V_STORE(x + j, GMLP__FN(sinpi)(a));
+        if (c) GMLP__V_STORE(c + j, GMLP__FN(sinpi)(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))));
+    }
 }
+#endif
 
 /* Compiled for each number of windows, and for the widths of the presets that are decoded most. */
 GMLP__TARGET GMLP__INLINE void GMLP__FN(look_up_of)(const gmlp__fixed *f, const int windows, const size_t pairs,
@@ -9732,7 +9779,9 @@ GMLP__TARGET static void GMLP__FN(look_up)(const gmlp__fixed *f, const int32_t *
                                            size_t n, int32_t *h) {
     if (GMLP__W > 1 && f->windows == 2 && f->pairs == 16)
         GMLP__FN(look_up_of)(f, 2, 16, line, index, codes, means, n, h);
+#ifndef GMLP_DECODE_ONLY
     else if (GMLP__W > 1 && f->windows == 2) GMLP__FN(look_up_of)(f, 2, f->pairs, line, index, codes, means, n, h);
+#endif
     else GMLP__FN(look_up_of)(f, f->windows, f->pairs, line, index, codes, means, n, h);
 }
 
@@ -9812,52 +9861,6 @@ GMLP__TARGET static void GMLP__FN(add_codes)(uint16_t *sum, const unsigned char 
     size_t i;
     for (i = 0; i + 16 <= n; i += 16) GMLP__FN(add16)(sum + i, in + i, out ? out + i : none);
     for (; i < n; i++) sum[i] = (uint16_t)(sum[i] + in[i] - (out ? out[i] : 0));
-}
-
-/* 16 pixels at a time into 16-bit sums, 128 times at most, which fills 15 bits. */
-GMLP__TARGET static uint32_t GMLP__FN(sum_codes)(const unsigned char *codes, int channels, size_t n) {
-    static const unsigned char none[16] = {0};
-    const size_t step = (size_t)channels;
-    GMLP__VI all = GMLP__I_SET1(0);
-    int32_t lane[GMLP__W], weight[GMLP__W];
-    uint16_t s[64];
-    uint32_t sum = 0, r = 0, g = 0, b = 0;
-    size_t i, turns;
-    while (n >= 16 && GMLP__W > 1) {
-        turns = n / 16 < 128 ? n / 16 : 128;
-        n -= 16 * turns;
-        memset(s, 0, sizeof s);
-        for (; turns; turns--, codes += 16 * step) {
-            GMLP__FN(add16)(s, codes, none);
-            GMLP__FN(add16)(s + 16, codes + 16, none);
-            GMLP__FN(add16)(s + 32, codes + 32, none);
-            if (step == 4) GMLP__FN(add16)(s + 48, codes + 48, none);
-        }
-        for (i = 0; i < 64; i += 2 * GMLP__W) {
-            memcpy(lane, s + i, sizeof lane);
-            memcpy(weight, gmlp__luma[step - 3] + i, sizeof weight);
-            all = GMLP__P_DOT(all, GMLP__I_LOAD(lane), GMLP__I_LOAD(weight));
-        }
-    }
-    GMLP__I_STORE(lane, all);
-    for (i = 0; i < GMLP__W; i++) sum += (uint32_t)lane[i];
-    for (; n; n--, codes += step) {
-        r += codes[0];
-        g += codes[1];
-        b += codes[2];
-    }
-    return sum + 54 * r + 183 * g + 19 * b;
-}
-
-GMLP__TARGET static void GMLP__FN(sine)(float *x, float *c, size_t n) {
-    const GMLP__VF limit = GMLP__V_SET1(1048576.0f), low = GMLP__V_SET1(-1048576.0f); /* tames hostile weights */
-    size_t j;
-    for (j = 0; j < n; j += GMLP__W) {
-        GMLP__VF a = GMLP__V_MUL(GMLP__V_LOAD(x + j), GMLP__V_SET1(0.318309886f));
-        a = GMLP__V_MIN(GMLP__V_MAX(a, low), limit);
-        GMLP__V_STORE(x + j, GMLP__FN(sinpi)(a));
-        if (c) GMLP__V_STORE(c + j, GMLP__FN(sinpi)(GMLP__V_ADD(a, GMLP__V_SET1(0.5f))));
-    }
 }
 
 GMLP__TARGET static void GMLP__FN(correct)(const float *x, float *p, size_t n) {
@@ -9993,13 +9996,13 @@ GMLP__TARGET static void GMLP__FN(to_steps)(float step, float limit, const float
 
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
-    GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__FN(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
+    GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__DENSE(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
     GMLP__FN(load_half), GMLP__FN(mix8), GMLP__RECODE, GMLP__FN(quantize8), GMLP__FN(quantize), GMLP__FN(shorten),
     GMLP__FN(share_exponent), GMLP__FN(put8_all), GMLP__FN(put16_all), GMLP__FN(store16), GMLP__FN(put16x4),
     GMLP__FN(put_words),
-    GMLP__FN(saturated), GMLP__FN(near_ends), GMLP__DENSE(gemm), GMLP__DENSE(outputs), GMLP__FN(encode),
+    GMLP__FN(saturated), GMLP__DENSE(near_ends), GMLP__DENSE(gemm), GMLP__DENSE(outputs), GMLP__FN(encode),
     GMLP__FN(look_up), GMLP__FN(finish),
-    GMLP__FN(add_codes), GMLP__FN(sum_codes), GMLP__FN(divide), GMLP__FN(sine), GMLP__FN(correct),
+    GMLP__FN(add_codes), GMLP__DENSE(sum_codes), GMLP__FN(divide), GMLP__DENSE(sine), GMLP__FN(correct),
 #ifndef GMLP_DECODE_ONLY
     GMLP__FN(outside), GMLP__FN(out_of_gamut), GMLP__FN(gather), GMLP__FN(scale), GMLP__FN(add), GMLP__FN(error),
     GMLP__FN(columns), GMLP__FN(adam), GMLP__FN(momentum), GMLP__FN(times), GMLP__FN(add_times), GMLP__FN(to_steps)

@@ -454,6 +454,30 @@ static void jobs_are_few_and_allocate_nothing(void **state) {
     }
 }
 
+/* Training takes its jobs' memory before they run, too. */
+static void training_jobs_allocate_nothing(void **state) {
+    const gmlp_image wide = {wide_data, W, H, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
+    (void)state;
+    for (int hdr = 0; hdr < 2; hdr++) {
+        gmlp_train_opts opts;
+        gmlp_net net;
+        counter c;
+        memset(&opts, 0, sizeof opts);
+        opts.alloc = counting(&c);
+        opts.threads.parallel_for = run_watched;
+        opts.iterations = 3;
+        opts.batch = 64;
+        watched = &c;
+        jobs_run = 0;
+        if (hdr) assert_int_equal(gmlp_train_hdr(&base, &wide, &opts, &net, NULL), GMLP_OK);
+        else assert_int_equal(gmlp_train(&base, &wide, &opts, &net, NULL), GMLP_OK);
+        assert_true(jobs_run > 1 && c.count > 2);
+        assert_int_equal(c.in_jobs, 0);
+        gmlp_net_free(&net);
+        assert_int_equal(c.bytes, 0);
+    }
+}
+
 /* An arena's natural form has no free. */
 static uint8_t arena[4 << 20];
 static void *arena_alloc(void *user, size_t size) {
@@ -559,6 +583,7 @@ int main(void) {
         cmocka_unit_test(streams_equal_the_whole),
         cmocka_unit_test(streams_refuse),
         cmocka_unit_test(jobs_are_few_and_allocate_nothing),
+        cmocka_unit_test(training_jobs_allocate_nothing),
         cmocka_unit_test(arenas_need_no_free),
         cmocka_unit_test(rows_take_little_stack),
     };
