@@ -104,7 +104,7 @@ compiler() {
         check "$what: GMLP_DECODE_ONLY has no gmlp_train" refused gmlp_train $only -fsyntax-only manual.c
         check "$what: GMLP_DECODE_ONLY, GMLP_NO_SIMD" $only -DGMLP_NO_SIMD -c "$file" -o "$out/only.o"
         check "$what: GMLP_DECODE_ONLY, GMLP_NO_AVX512" $only -DGMLP_NO_AVX512 -c "$file" -o "$out/only.o"
-        check "$what: GMLP_DECODE_ONLY, GMLP_STATIC" $only -DGMLP_STATIC decode_only.c -o "$out/only"
+        check "$what: GMLP_DECODE_ONLY, GMLP_STATIC" $only -O2 -DGMLP_STATIC decode_only.c -o "$out/only"
         check "$what: GMLP_DECODE_ONLY, GMLP_STATIC runs" "$out/only"
         check "$cc $new: implementation" $cc -x $language $new $warnings -I../.. -fsyntax-only "$file"
     done
