@@ -9529,10 +9529,8 @@ GMLP__TARGET static size_t GMLP__FN(saturated)(const unsigned char *rgb, int cha
     }
     return count;
 }
-/* Kernels of >>encoding and >>mlp. */
 
-#undef GMLP__TOGETHER
-#undef GMLP__TOGETHER_COUNT
+/* Kernels of >>encoding and >>mlp. */
 
 /* sin(pi a), |a| < 2^22. Odd polynomial on [-1/2, 1/2], largest absolute error 4e-9 before
    rounding (least squares iterated towards minimax). */
@@ -9662,6 +9660,8 @@ GMLP__TARGET static void GMLP__FN(outputs)(const float *h, size_t wide, const fl
 #undef GMLP__X
     }
 }
+#undef GMLP__TOGETHER
+#undef GMLP__TOGETHER_COUNT
 
 GMLP__TARGET static void GMLP__FN(system_gamma)(const gmlp__curve *c, float *r, float *g, float *b, size_t n) {
     const GMLP__FN(power_terms) p = GMLP__FN(power_load)(c);

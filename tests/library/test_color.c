@@ -158,7 +158,8 @@ static void names_go_both_ways(void **state) {
     assert_string_equal(gmlp_space_name(GMLP_REC2020_HLG), "rec2020hlg");
     assert_string_equal(gmlp_space_name(GMLP_PROPHOTO_LINEAR), "prophoto-linear");
     assert_null(gmlp_space_name(0));
-    assert_null(gmlp_space_name(11));
+    assert_string_equal(gmlp_space_name(GMLP_SYCC), "sycc");
+    assert_null(gmlp_space_name(12));
     assert_null(gmlp_space_name(70));
     assert_int_equal(gmlp_space_from_name("rec601"), GMLP_SPACE_NONE);
     assert_int_equal(gmlp_space_from_name(NULL), GMLP_SPACE_NONE);

@@ -126,7 +126,7 @@ static void colours_of_srgb_are_in_gamut(void **state) {
             gmlp_image b = view(base, N, 1, GMLP_U8, 3, GMLP_SRGB);
             gmlp_convert_opts o = {0};
             gmlp_gamut_report r;
-            if (!gmlp_space_name(space)) continue;
+            if (!gmlp_space_name(space) || space == GMLP_SYCC) continue; /* sYCC has codes alone */
             o.adaptation = adaptation;
             assert_int_equal(gmlp_convert(&s, &w, &o), GMLP_OK);
             assert_int_equal(gmlp_reduce(&w, &b, &o, &r), GMLP_OK);
