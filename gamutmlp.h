@@ -6483,7 +6483,9 @@ GMLP_DEF size_t gmlp_decoder_scratch_size(const gmlp_decoder *decoder, uint32_t 
 }
 
 GMLP_DEF void gmlp_decoder_info(const gmlp_decoder *decoder, gmlp_decoder_desc *out) {
+    if (!out) return;
     memset(out, 0, sizeof *out);
+    if (!decoder) return;
     out->width = decoder->frame.width;
     out->height = decoder->frame.height;
     out->x = decoder->frame.x;
@@ -6758,19 +6760,25 @@ static gmlp_result gmlp__decode_view(const gmlp__view *v, void *scratch) {
     return result;
 }
 
+/* All but where it goes to. */
+static void gmlp__view_begin(gmlp__view *v, const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
+                             uint32_t base_y, uint32_t x, uint32_t y) {
+    memset(v, 0, sizeof *v);
+    v->decoder = decoder;
+    v->base = base;
+    v->base_x = base_x;
+    v->base_y = base_y;
+    v->x = x;
+    v->y = y;
+}
+
 GMLP_DEF gmlp_result gmlp_decoder_rows(const gmlp_decoder *decoder, const gmlp_image *base, uint32_t base_x,
                                        uint32_t base_y, const gmlp_image *out, uint32_t x, uint32_t y, void *scratch) {
     gmlp__view v;
     gmlp_result result;
     if (!decoder) return GMLP_E_ARGUMENT;
-    memset(&v, 0, sizeof v);
-    v.decoder = decoder;
-    v.base = base;
-    v.base_x = base_x;
-    v.base_y = base_y;
+    gmlp__view_begin(&v, decoder, base, base_x, base_y, x, y);
     v.out = out;
-    v.x = x;
-    v.y = y;
     result = gmlp__check_view(&decoder->frame, &v);
     return result ? result : gmlp__decode_view(&v, scratch);
 }
@@ -6781,13 +6789,7 @@ GMLP_DEF gmlp_result gmlp_decoder_sink(const gmlp_decoder *decoder, const gmlp_i
     gmlp__view v;
     gmlp_result result;
     if (!decoder || decoder->frame.type != GMLP_F32 || !sink) return GMLP_E_ARGUMENT;
-    memset(&v, 0, sizeof v);
-    v.decoder = decoder;
-    v.base = base;
-    v.base_x = base_x;
-    v.base_y = base_y;
-    v.x = x;
-    v.y = y;
+    gmlp__view_begin(&v, decoder, base, base_x, base_y, x, y);
     v.width = width;
     v.height = height;
     v.sink = sink;
@@ -6866,7 +6868,8 @@ GMLP_DEF gmlp_result gmlp_stream_create(const gmlp_decoder *decoder, const gmlp_
     gmlp_stream *s;
     if (!stream) return GMLP_E_ARGUMENT;
     *stream = NULL;
-    if (!decoder || (channels != 3 && channels != 4)) return GMLP_E_ARGUMENT;
+    if (!decoder || (channels != 3 && channels != 4) || !decoder->frame.width || !decoder->frame.height)
+        return GMLP_E_ARGUMENT; /* no size: a net of GMLP_METHOD_NONE, made by hand */
     rows = (uint64_t)(opts && opts->rows ? opts->rows : 16u) + 2u * decoder->frame.halo;
     if (rows > decoder->frame.height) rows = decoder->frame.height;
     row = (size_t)decoder->frame.width * channels;
@@ -6957,10 +6960,11 @@ GMLP_DEF gmlp_result gmlp_stream_put(gmlp_stream *stream, const gmlp_image *rows
 }
 
 GMLP_DEF uint32_t gmlp_stream_ready(const gmlp_stream *stream) {
-    const uint32_t halo = stream->decoder->frame.halo;
-    const uint32_t whole = stream->filled == stream->decoder->frame.height ? stream->filled
-                         : stream->filled > halo                          ? stream->filled - halo
-                                                                          : 0;
+    uint32_t whole;
+    if (!stream) return 0;
+    whole = stream->filled;
+    if (whole < stream->decoder->frame.height) /* the last ones lack what is around them */
+        whole = whole > stream->decoder->frame.halo ? whole - stream->decoder->frame.halo : 0;
     return whole > stream->dropped ? whole - stream->dropped : 0;
 }
 
@@ -6968,13 +6972,9 @@ GMLP_DEF gmlp_result gmlp_stream_rows(const gmlp_stream *stream, uint32_t y, con
     gmlp__view v;
     gmlp_result result;
     if (!stream) return GMLP_E_ARGUMENT;
-    memset(&v, 0, sizeof v);
-    v.decoder = stream->decoder;
-    v.base = &stream->ring;
+    gmlp__view_begin(&v, stream->decoder, &stream->ring, 0, 0, stream->decoder->frame.x, y);
     v.ring = stream->ring.height;
     v.out = out;
-    v.x = stream->decoder->frame.x;
-    v.y = y;
     result = gmlp__check_view(&stream->decoder->frame, &v);
     if (!result && v.width != stream->decoder->frame.columns) result = GMLP_E_OUT_VIEW;
     return result ? result : gmlp__decode_view(&v, scratch);

@@ -404,6 +404,20 @@ static void streams_refuse(void **state) {
     assert_int_equal(gmlp_stream_take(s, &out), GMLP_E_OUT_VIEW);
     assert_int_equal(gmlp_stream_filled(s, 23), GMLP_E_BUFFER);
     gmlp_stream_free(s);
+    { /* a network that says of no size, made by hand */
+        gmlp_net none;
+        gmlp_decoder *no_size;
+        gmlp_decoder_desc desc;
+        memset(&none, 0, sizeof none);
+        none.wide_space = GMLP_P3;
+        assert_int_equal(gmlp_decoder_create(&none, GMLP_F32, 0, NULL, &no_size), GMLP_OK);
+        assert_int_equal(gmlp_stream_create(no_size, NULL, &s), GMLP_E_ARGUMENT);
+        assert_null(s);
+        gmlp_decoder_free(no_size);
+        gmlp_decoder_info(NULL, &desc);
+        assert_int_equal(desc.bytes, 0);
+        assert_int_equal(gmlp_stream_ready(NULL), 0);
+    }
     /* another picture */
     other = (uint8_t *)malloc(N * 3);
     for (int i = 0; i < N * 3; i++) other[i] = (uint8_t)(255 - base_data[i]);
