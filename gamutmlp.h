@@ -6047,13 +6047,11 @@ static void gmlp__input_products(const gmlp_decoder *d, size_t i, const float *m
                   d->shape.wide, n, 2 * (size_t)d->mlp.frequencies[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
 }
 
-/* To the nearest whole number up to limit; NaN to 0. */
+/* To the nearest whole number up to limit; NaN to 0. The half is looked up: signs are random, and of branches on them
+   every other one would be guessed wrong. */
 static int32_t gmlp__whole(double v, double limit) {
-    return v >= limit  ? (int32_t)limit
-         : v <= -limit ? (int32_t)-limit
-         : v >= 0.0    ? (int32_t)(v + 0.5)
-         : v < 0.0     ? (int32_t)(v - 0.5)
-                       : 0;
+    static const double half[2] = {0.5, -0.5};
+    return v >= limit ? (int32_t)limit : v <= -limit ? (int32_t)-limit : v == v ? (int32_t)(v + half[v < 0.0]) : 0;
 }
 
 /* A word of two 16-bit numbers. */
