@@ -43,7 +43,8 @@ void bench_subject_free(bench_subject *s);
 int bench_subject_base(const bench *b, const gmlp_image *from, picture *base, char error[256]);
 /* The same in two steps. codes: 8 bit of sRGB or sYCC (space); the caller frees them. */
 int bench_reduce(const bench *b, const gmlp_image *from, int space, gmlp_image *codes, char error[256]);
-/* A JPEG of them, of that quality and b's chroma, and what a decoder sees; bytes: the file's, which the caller frees. */
+/* A JPEG of them, of that quality and b's chroma, and what a decoder sees; bytes: the file's, which the caller
+   frees. */
 int bench_jpeg(const bench *b, const gmlp_image *codes, int quality, picture *base, uint8_t **bytes, size_t *size,
                char error[256]);
 /* "4:4:4" and so on. */
