@@ -11,6 +11,7 @@
 #include "shell/progress.h"
 #include "work/carrying.h"
 #include "work/extras.h"
+#include "work/fitting.h"
 
 enum { BASE_AUTO, BASE_SRGB, BASE_SYCC }; /* words of --base */
 
@@ -21,13 +22,6 @@ typedef struct encode_options {
     double target_psnr;
     const char *carriers;
 } encode_options;
-
-/* A base as it comes out of its file. */
-typedef struct base_file {
-    picture picture;
-    uint8_t *bytes;
-    size_t size;
-} base_file;
 
 /* What encoding makes, in order; freed together. */
 typedef struct encoding {
@@ -40,9 +34,10 @@ typedef struct encoding {
     carrying c;
     gmlp_gamut_report gamut;
     gmlp_train_report training;
-    base_file other;             /* the base in sRGB, while there is a choice */
-    metrics_psnr_result without; /* of a JPEG without a network, sRGB as clip, sYCC as decoded; NAN: not measured */
+    double gain;                 /* what sYCC holds more than sRGB, dB out of gamut, before there is a network */
+    metrics_psnr_result without; /* of sYCC without a network; NAN: not measured */
     const char *only_base;       /* why there was no choice */
+    int as_published;            /* a PNG or libjpeg's file of RGB */
 } encoding;
 
 /* Quality, measured on what a reader of the file decodes, and beside it on what a viewer shows. */
@@ -51,6 +46,7 @@ typedef struct encoding {
 
 typedef struct measuring {
     const encoding *e;
+    const gmlp_image *wide;
     const gmlp_image *base;
     const gmlp_decoder *decoder; /* of that base; NULL: sycc is what is decoded */
     const gmlp_image *sycc;
@@ -61,7 +57,7 @@ typedef struct measuring {
 
 static void measure_band(void *user, size_t index) {
     const measuring *m = (const measuring *)user;
-    const gmlp_image *whole = &m->e->wide.image;
+    const gmlp_image *whole = m->wide;
     const uint32_t y = (uint32_t)index * BAND, rows = whole->height - y < BAND ? whole->height - y : BAND;
     const gmlp_image wide = metrics_rows(whole, y, rows), base = metrics_rows(m->base, y, rows);
     const size_t samples = (size_t)base.width * rows * 3;
@@ -83,10 +79,10 @@ static void measure_band(void *user, size_t index) {
     free(memory);
 }
 
-/* base as viewers show it, and with its network, or without one sycc. */
-static int measure(const encoding *e, const gmlp_image *base, const gmlp_image *sycc, metrics_psnr_result *result,
-                   char error[256]) {
-    const size_t bands = (e->wide.image.height + BAND - 1) / BAND;
+/* base of wide as viewers show it, and with its network, or without one sycc (any other base). */
+static int measure(const encoding *e, const gmlp_image *wide, const gmlp_image *base, const gmlp_image *sycc,
+                   metrics_psnr_result *result, char error[256]) {
+    const size_t bands = (wide->height + BAND - 1) / BAND;
     const gmlp_threads threads = pool_threads(e->workers);
     gmlp_image shown = *base, decoded = sycc ? *sycc : *base;
     gmlp_decoder *decoder = NULL;
@@ -100,12 +96,13 @@ static int measure(const encoding *e, const gmlp_image *base, const gmlp_image *
     m.errors = (char (*)[256])calloc(bands, sizeof *m.errors);
     shown.space = GMLP_SRGB;
     if (!sycc) decoded.type = GMLP_F32, decoded.space = GMLP_PROPHOTO_LINEAR;
-    psnr = metrics_psnr_begin(&e->wide.image, &shown, &decoded, e->o.adaptation, error);
+    psnr = metrics_psnr_begin(wide, &shown, &decoded, e->o.adaptation, error);
     if (!status && (!m.sums || !m.errors)) status = GMLP_E_MEMORY;
     if (status) error_text(error, e->c.out, "%s", gmlp_result_string(status));
     else if (psnr) {
         error[0] = 0;
         m.e = e;
+        m.wide = wide;
         m.base = base;
         m.decoder = decoder;
         m.sycc = sycc;
@@ -127,76 +124,116 @@ static int measure(const encoding *e, const gmlp_image *base, const gmlp_image *
 
 /* The steps. */
 
-static int compress(encoding *e, int space) {
-    static const int subsamples[] = { PICTURE_444, PICTURE_422, PICTURE_420 };
-    const gmlp_image *wide = &e->wide.image;
-    gmlp_image *base = &e->c.base.image;
+static const int subsamples[] = { PICTURE_444, PICTURE_422, PICTURE_420 };
+
+static gmlp_convert_opts converting(const encoding *e) {
     gmlp_convert_opts opts;
-    picture_write_opts write;
-    gmlp_result status;
     memset(&opts, 0, sizeof opts);
     opts.adaptation = e->o.adaptation;
     opts.round_down = e->o.round_down;
     opts.threads = pool_threads(e->workers);
-    memset(&write, 0, sizeof write);
-    write.quality = (int)e->o.quality;
-    write.subsample = e->o.subsample > 0 ? subsamples[e->o.subsample] : PICTURE_444;
+    return opts;
+}
+
+static int reduce(encoding *e, int space) {
+    const gmlp_image *wide = &e->wide.image;
+    const gmlp_convert_opts opts = converting(e);
+    gmlp_image *base = &e->c.base.image;
+    gmlp_result status;
+    free(base->data);
     *base = *wide;
     base->type = GMLP_U8;
     base->space = space;
     base->data = malloc((size_t)wide->width * wide->height * 3);
     status = base->data ? gmlp_reduce(wide, base, &opts, &e->gamut) : GMLP_E_MEMORY;
-    if (status) return fail("encode", "%s: %s", e->in, gmlp_result_string(status));
-    return carrying_compress(&e->c, &write);
-}
-
-static void swap_bases(encoding *e) {
-    const base_file was = { e->c.base, e->c.file, e->c.file_size };
-    e->c.base = e->other.picture;
-    e->c.file = e->other.bytes;
-    e->c.file_size = e->other.size;
-    e->other = was;
-}
-
-static void free_other(encoding *e) {
-    picture_free(&e->other.picture);
-    free(e->other.bytes);
-    memset(&e->other, 0, sizeof e->other);
+    return status ? fail("encode", "%s: %s", e->in, gmlp_result_string(status)) : 0;
 }
 
 /* Y'CbCr must give this many dB more out of gamut before training: a base of codes beyond sRGB has less room for the
    others, and some readers of JPEG files give RGB alone. */
 #define WORTH_SYCC 0.5
 
-static double sycc_gain(const encoding *e) { return e->without.psnr_og - e->without.psnr_clip_og; }
-
-/* A colour barely outside sRGB drowns in a JPEG's noise, of which clipping cuts a part off: which base is
-   better depends on the picture, and on the quality. */
-static int make_base(encoding *e) {
+/* Decides on a base and how it is compressed: file->steps, or 0 for libjpeg. A colour barely outside sRGB drowns in a
+   JPEG's noise, of which clipping cuts a part off: which base is better depends on the picture, and on the quality. */
+static int choose_base(encoding *e, picture_fine_opts *file) {
+    const gmlp_convert_opts convert = converting(e);
+    const int quality = e->o.quality ? (int)e->o.quality : 95;
+    picture_fine_opts clipped = *file;
+    fitting srgb, sycc;
+    metrics_psnr_result q;
     char error[256];
-    e->without.psnr_clip = e->without.psnr_clip_og = e->without.psnr = e->without.psnr_og = NAN;
+    int bad = 0;
+    memset(&srgb, 0, sizeof srgb);
+    memset(&sycc, 0, sizeof sycc);
+    if (e->o.base != BASE_SYCC) {
+        bad = fit_steps(&e->wide.image, GMLP_SRGB, &convert, quality, &clipped, &srgb, error) ||
+              measure(e, &srgb.wide, &srgb.usual.image, &srgb.seen.image, &q, error);
+        if (!bad && q.psnr_og < q.psnr_clip_og) clipped.steps = 0;
+    }
+    if (e->o.base != BASE_SRGB && !bad)
+        bad = fit_steps(&e->wide.image, GMLP_SYCC, &convert, quality, file, &sycc, error);
+    if (e->o.base == BASE_AUTO && !bad) {
+        bad = measure(e, &srgb.wide, clipped.steps > 0 ? &srgb.seen.image : &srgb.usual.image, &sycc.seen.image,
+                      &e->without, error);
+        e->gain = e->without.psnr_og - e->without.psnr_clip_og;
+        e->o.base = e->gain < WORTH_SYCC ? BASE_SRGB : BASE_SYCC; /* NAN: those colours are too rare to say */
+    }
+    if (e->o.base == BASE_SRGB) *file = clipped;
+    fitting_free(&srgb);
+    fitting_free(&sycc);
+    return bad ? fail("encode", "%s", error) : 0;
+}
+
+/* A JPEG of as many bytes as libjpeg's of the clipped base would have, or that one. */
+static int compress_fine(encoding *e, const picture_write_opts *usual) {
+    picture_fine_opts file;
+    uint8_t *bytes = NULL, *better = NULL;
+    size_t size, better_size;
+    char error[256];
+    int bad;
+    memset(&file, 0, sizeof file);
+    file.subsample = usual->subsample;
+    file.threads = pool_threads(e->workers);
+    if (picture_encode_memory(GMLP_CONTAINER_JPEG, &e->c.base.image, usual, &bytes, &size, error))
+        return fail("encode", "%s", error);
+    bad = choose_base(e, &file) || (e->o.base == BASE_SYCC && reduce(e, GMLP_SYCC));
+    if (!bad && file.steps > 0) {
+        if (fit_file(&e->c.base.image, size, &file, &better, &better_size, error)) bad = fail("encode", "%s", error);
+        free(bytes);
+        bytes = better;
+        size = better_size;
+    }
+    if (!bad) return carrying_jpeg(&e->c, bytes, size);
+    free(bytes);
+    return 1;
+}
+
+static int make_base(encoding *e) {
+    picture_write_opts usual;
+    char error[256];
+    usual.quality = (int)e->o.quality;
+    usual.subsample = e->o.subsample > 0 ? subsamples[e->o.subsample] : PICTURE_444;
+    e->without.psnr = e->without.psnr_og = NAN;
+    if (reduce(e, GMLP_SRGB)) return 1;
+    if (e->as_published) return carrying_compress(&e->c, &usual);
     if (!e->only_base && e->t.start_path) {
         e->only_base = "as the start has it";
-        if (e->t.start.base_space == GMLP_SYCC) e->o.base = BASE_SYCC;
+        e->o.base = e->t.start.base_space == GMLP_SYCC ? BASE_SYCC : BASE_SRGB;
     }
-    if (e->o.base != BASE_SYCC) {
-        if (compress(e, GMLP_SRGB)) return 1;
-        if (!e->only_base && !e->gamut.out_of_gamut) e->only_base = "nothing is out of gamut";
-        if (e->only_base) return 0;
-        swap_bases(e);
+    if (!e->only_base && !e->gamut.out_of_gamut) {
+        e->only_base = "nothing is out of gamut";
+        e->o.base = BASE_SRGB;
     }
-    if (compress(e, GMLP_SYCC)) return 1;
-    if (measure(e, e->o.base == BASE_SYCC ? &e->c.base.image : &e->other.picture.image, &e->c.base.image, &e->without,
-                error))
+    if (compress_fine(e, &usual)) return 1;
+    if (e->o.base == BASE_SYCC &&
+        measure(e, &e->wide.image, &e->c.base.image, &e->c.base.image, &e->without, error))
         return fail("encode", "%s", error);
-    if (!e->only_base && !(sycc_gain(e) >= WORTH_SYCC)) swap_bases(e);
-    free_other(e);
     return 0;
 }
 
 /* Chroma that is spread over its neighbours takes colours out of the corners of sRGB's cube, as it does to clipped
    ones, where the network is to find them. */
-#define SPREAD_MARGIN 40
+#define SPREAD_MARGIN 12
 
 static int train(encoding *e) {
     gmlp_train_opts opts;
@@ -229,9 +266,10 @@ static const char *chosen_because(const encoding *e, char text[160]) {
 }
 
 static const char *base_because(const encoding *e, char text[160]) {
-    const double gain = sycc_gain(e);
+    const double gain = e->gain;
     if (e->only_base) return e->only_base;
-    if (e->c.base.image.space == GMLP_SYCC)
+    if (isnan(gain)) snprintf(text, 160, "whose Y'CbCr holds colours out of gamut; here they are rare");
+    else if (e->c.base.image.space == GMLP_SYCC)
         snprintf(text, 160, "whose Y'CbCr holds %.1f dB more of the colours out of gamut than clipped sRGB", gain);
     else if (gain < 0)
         snprintf(text, 160, "which holds %.1f dB more of the colours out of gamut than unclipped Y'CbCr", -gain);
@@ -364,7 +402,7 @@ static int encode(encoding *e) {
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("encode", "out of memory");
     if (carrying_open(&e->c) || make_base(e) || train(e) || carrying_write(&e->c, e->carriers)) return 1;
-    if (measure(e, &e->c.base.image, NULL, &q, error))
+    if (measure(e, &e->wide.image, &e->c.base.image, NULL, &q, error))
         return fail("encode", "the file is written, but cannot be measured: %s", error);
     if (e->o.json) report_json(e, &q, seconds_now() - start);
     else report_text(e, &q, seconds_now() - start);
@@ -421,6 +459,7 @@ int cmd_encode(int argc, char **argv) {
     if (e.o.subsample >= 0 && e.c.container == GMLP_CONTAINER_PNG)
         return args_wrong(&command, "--subsample is for JPEG; a PNG keeps all of its chroma");
     e.only_base = only_base(&e);
+    e.as_published = e.only_base != NULL;
     if (e.only_base && e.o.base == BASE_SYCC) return args_wrong(&command, "--base sycc: %s", e.only_base);
     if (!e.only_base && e.o.base != BASE_AUTO) e.only_base = "as --base says";
     if (e.t.preset == GMLP_PRESET_PAPER && (e.t.budget || e.o.target_psnr > 0.0))
@@ -433,7 +472,6 @@ int cmd_encode(int argc, char **argv) {
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
         return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
     status = encode(&e);
-    free_other(&e);
     carrying_free(&e.c);
     pool_free(e.workers);
     picture_free(&e.wide);

@@ -79,15 +79,25 @@ int carrying_open(carrying *c) {
     return output_open(&c->output, c->out, error) ? fail(c->command, "%s", error) : 0;
 }
 
-int carrying_compress(carrying *c, const picture_write_opts *opts) {
+static int read_back(carrying *c) {
     const int space = c->base.image.space;
     char error[256];
-    if (picture_encode_memory(c->container, &c->base.image, opts, &c->file, &c->file_size, error))
-        return fail(c->command, "%s", error);
-    if (c->container == GMLP_CONTAINER_PNG) return 0;
     picture_free(&c->base);
     return picture_read_memory(c->file, c->file_size, c->out, space, &c->base, error) ? fail(c->command, "%s", error)
                                                                                       : 0;
+}
+
+int carrying_compress(carrying *c, const picture_write_opts *opts) {
+    char error[256];
+    if (picture_encode_memory(c->container, &c->base.image, opts, &c->file, &c->file_size, error))
+        return fail(c->command, "%s", error);
+    return c->container == GMLP_CONTAINER_PNG ? 0 : read_back(c);
+}
+
+int carrying_jpeg(carrying *c, uint8_t *file, size_t size) {
+    c->file = file;
+    c->file_size = size;
+    return read_back(c);
 }
 
 int carrying_network(carrying *c, gmlp_net *trained) {

@@ -62,6 +62,7 @@ void carrying_begin(carrying *c, const char *command, const char *out);
 int carrying_open(carrying *c);    /* the output, before the long part */
 /* The base into file; of a JPEG base becomes what compression left. */
 int carrying_compress(carrying *c, const picture_write_opts *opts);
+int carrying_jpeg(carrying *c, uint8_t *file, size_t size);         /* takes over a file that was made of base */
 int carrying_network(carrying *c, gmlp_net *trained);               /* takes it over */
 int carrying_write(carrying *c, int carriers);
 void carrying_free(carrying *c);
