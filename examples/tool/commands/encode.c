@@ -153,8 +153,9 @@ static int reduce(encoding *e, int space) {
    others, and some readers of JPEG files give RGB alone. */
 #define WORTH_SYCC 0.5
 
-/* Decides on a base and how it is compressed: file->steps, or 0 for libjpeg. A colour barely outside sRGB drowns in a
-   JPEG's noise, of which clipping cuts a part off: which base is better depends on the picture, and on the quality. */
+/* Decides on a base and how it is compressed: file->steps, or 0 for libjpeg, whose small steps of low frequencies suit
+   colours out of gamut that are few and in smooth light. Which base? A colour barely outside sRGB drowns in a
+   JPEG's noise, of which clipping cuts a part off: it depends on the picture, and on the quality. */
 static int choose_base(encoding *e, picture_fine_opts *file) {
     const gmlp_convert_opts convert = converting(e);
     const int quality = e->o.quality ? (int)e->o.quality : 95;
@@ -162,23 +163,23 @@ static int choose_base(encoding *e, picture_fine_opts *file) {
     fitting srgb, sycc;
     metrics_psnr_result q;
     char error[256];
-    int bad = 0;
+    int libjpeg = 0, bad = 0;
     memset(&srgb, 0, sizeof srgb);
     memset(&sycc, 0, sizeof sycc);
     if (e->o.base != BASE_SYCC) {
         bad = fit_steps(&e->wide.image, GMLP_SRGB, &convert, quality, &clipped, &srgb, error) ||
               measure(e, &srgb.wide, &srgb.usual.image, &srgb.seen.image, &q, error);
-        if (!bad && q.psnr_og < q.psnr_clip_og) clipped.steps = 0;
+        if (!bad) libjpeg = q.psnr_og < q.psnr_clip_og;
     }
     if (e->o.base != BASE_SRGB && !bad)
         bad = fit_steps(&e->wide.image, GMLP_SYCC, &convert, quality, file, &sycc, error);
     if (e->o.base == BASE_AUTO && !bad) {
-        bad = measure(e, &srgb.wide, clipped.steps > 0 ? &srgb.seen.image : &srgb.usual.image, &sycc.seen.image,
+        bad = measure(e, &srgb.wide, libjpeg ? &srgb.usual.image : &srgb.seen.image, &sycc.seen.image,
                       &e->without, error);
         e->gain = e->without.psnr_og - e->without.psnr_clip_og;
         e->o.base = e->gain < WORTH_SYCC ? BASE_SRGB : BASE_SYCC; /* NAN: those colours are too rare to say */
     }
-    if (e->o.base == BASE_SRGB) *file = clipped;
+    if (e->o.base == BASE_SRGB) file->steps = libjpeg ? 0 : clipped.steps;
     fitting_free(&srgb);
     fitting_free(&sycc);
     return bad ? fail("encode", "%s", error) : 0;
@@ -415,7 +416,8 @@ int cmd_encode(int argc, char **argv) {
     const args_option options[] = {
         { "--preset", ARG_CHOICE, &preset, PRESETS,
           "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
-        { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95)", 1, 100 },
+        { "--quality", ARG_INT, &e.o.quality, "Q",
+          "of a JPEG, 1 to 100 (95): as many bytes as libjpeg takes for the clipped picture", 1, 100 },
         { "--subsample", ARG_CHOICE, &e.o.subsample, "444|422|420", "chroma of a JPEG (444)", 0, 0 },
         { "--base", ARG_CHOICE, &e.o.base, "auto|srgb|sycc",
           "of a JPEG; sycc: unclipped Y'CbCr, for readers that take it; auto: the better one", 0, 0 },

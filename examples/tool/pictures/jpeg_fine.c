@@ -206,10 +206,10 @@ static int subsample(fine *f, int down) {
     const int smooth = f->width > 2; /* libjpeg repeats fewer */
     halving columns, rows;
     int bad;
-    memset(&columns, 0, sizeof columns);
     memset(&rows, 0, sizeof rows);
-    bad = halving_begin(&columns, f->image->width, smooth) || (down && halving_begin(&rows, f->image->height, smooth)) ||
-          shrink(f, &columns, down ? &rows : NULL);
+    bad = halving_begin(&columns, f->image->width, smooth);
+    if (down && !bad) bad = halving_begin(&rows, f->image->height, smooth);
+    if (!bad) bad = shrink(f, &columns, down ? &rows : NULL);
     free(columns.beside);
     free(rows.beside);
     return bad ? -1 : 0;
@@ -272,50 +272,64 @@ static void chroma_strip(void *user, size_t index) {
     }
 }
 
-/* What to add to luma, where R'G'B' are right up to wrong: the least error in linear light, halved between those who
-   see colours out of gamut and those who see them clipped. */
-static float makes_good(const fine *f, const float rgb[3], const float wrong[3]) {
-    float slope[3], clipped[3], gained = 0, weight = 0;
-    int i, j;
-    for (i = 0; i < 3; i++) {
-        const int code = (int)(rgb[i] - LOWEST + 0.5f);
-        slope[i] = f->slopes[code > 0 ? code < SLOPES ? code : SLOPES - 1 : 0];
-        clipped[i] = rgb[i] < -2 || rgb[i] > 257 ? 0 : slope[i];
-    }
-    for (i = 0; i < 3; i++) {
-        float a = 0, b = 0;
-        for (j = 0; j < 3; j++) {
-            a += f->light[i][j] * slope[j];
-            b += f->light[i][j] * clipped[j];
+/* Pixels of a row: codes, how far decoded chroma is below them, and light's slope at each of R'G'B', for those who see
+   colours out of gamut and for those who see them clipped. */
+typedef struct pixels {
+    float luma[ACROSS], cb[ACROSS], cr[ACROSS], cb_off[ACROSS], cr_off[ACROSS];
+    float slope[3][ACROSS], seen[3][ACROSS];
+} pixels;
+
+static void find_slopes(const fine *f, pixels *p, uint32_t n) {
+    uint32_t i;
+    int c;
+    for (c = 0; c < 3; c++)
+        for (i = 0; i < n; i++) {
+            const float v = p->luma[i] + of_cb[c] * p->cb[i] + of_cr[c] * p->cr[i];
+            const int code = (int)(v - LOWEST + 0.5f);
+            p->slope[c][i] = f->slopes[code > 0 ? code < SLOPES ? code : SLOPES - 1 : 0];
+            p->seen[c][i] = v < -2 || v > 257 ? 0 : p->slope[c][i];
         }
-        gained += wrong[i] * (slope[i] * a + clipped[i] * b);
-        weight += slope[i] * a + clipped[i] * b;
+}
+
+/* Adds to luma what makes the sum of both kinds' errors in linear light the least. All ACROSS: loops of a known length
+   are fast. */
+static void make_good(const fine *f, pixels *p) {
+    const float g00 = f->light[0][0], g11 = f->light[1][1], g22 = f->light[2][2];
+    const float g01 = f->light[0][1], g02 = f->light[0][2], g12 = f->light[1][2];
+    uint32_t i;
+    for (i = 0; i < ACROSS; i++) {
+        const float r = p->slope[0][i], g = p->slope[1][i], b = p->slope[2][i];
+        const float u = p->seen[0][i], v = p->seen[1][i], w = p->seen[2][i];
+        const float red = r * (g00 * r + g01 * g + g02 * b) + u * (g00 * u + g01 * v + g02 * w);
+        const float green = g * (g01 * r + g11 * g + g12 * b) + v * (g01 * u + g11 * v + g12 * w);
+        const float blue = b * (g02 * r + g12 * g + g22 * b) + w * (g02 * u + g12 * v + g22 * w);
+        const float cb = of_cb[1] * green + of_cb[2] * blue, cr = of_cr[0] * red + of_cr[1] * green;
+        const float luma = p->luma[i] + (cb * p->cb_off[i] + cr * p->cr_off[i]) / (red + green + blue);
+        p->luma[i] = (luma > 0 ? luma < 255 ? luma : 255 : 0) - 128;
     }
-    return gained / weight;
 }
 
 static void luma_strip(void *user, size_t index) {
     const fine *f = (const fine *)user;
     const uint32_t strip = (uint32_t)index, width = f->image->width;
-    float samples[8][ACROSS], cb[ACROSS], cr[ACROSS], none[ACROSS], cb_left[ACROSS], cr_left[ACROSS];
+    float samples[8][ACROSS], none[ACROSS];
+    pixels p;
     uint32_t x, y, i, n;
-    int c;
+    memset(&p, 0, sizeof p);
+    for (i = 0; i < 3 * ACROSS; i++) p.slope[i / ACROSS][i % ACROSS] = 1; /* behind n: nothing is divided by 0 */
     for (x = 0; x < width; x += ACROSS) {
         n = smaller(ACROSS, width - x);
         for (y = 0; y < 8; y++) {
             const uint32_t row = smaller(8 * strip + y, f->image->height - 1);
-            float *luma = samples[y];
-            row_codes(f->image, row, x, n, luma, cb, cr);
-            row_codes(&f->decoded, row, x, n, none, cb_left, cr_left);
+            row_codes(f->image, row, x, n, p.luma, p.cb, p.cr);
+            row_codes(&f->decoded, row, x, n, none, p.cb_off, p.cr_off);
             for (i = 0; i < n; i++) {
-                float rgb[3], wrong[3], v;
-                for (c = 0; c < 3; c++) {
-                    rgb[c] = luma[i] + of_cb[c] * cb[i] + of_cr[c] * cr[i];
-                    wrong[c] = of_cb[c] * (cb[i] - cb_left[i]) + of_cr[c] * (cr[i] - cr_left[i]);
-                }
-                v = luma[i] + makes_good(f, rgb, wrong);
-                luma[i] = (v > 0 ? v < 255 ? v : 255 : 0) - 128;
+                p.cb_off[i] = p.cb[i] - p.cb_off[i];
+                p.cr_off[i] = p.cr[i] - p.cr_off[i];
             }
+            find_slopes(f, &p, n);
+            make_good(f, &p);
+            memcpy(samples[y], p.luma, n * sizeof(float));
         }
         strip_blocks(f, 0, strip, x / 8, samples, n);
     }

@@ -53,7 +53,7 @@ int picture_write(const char *path, const gmlp_image *image, const picture_write
 int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes,
                           size_t *size, char error[256]);
 
-/* A JPEG by an encoder of our own, that comes nearer in linear light than libjpeg's with as many bytes (jpeg_fine.c). */
+/* A JPEG by an encoder of our own, that comes nearer in linear light than libjpeg's with as many bytes: jpeg_fine.c. */
 typedef struct picture_fine_opts {
     int subsample;
     double steps;         /* size of the steps of quantisation; libjpeg's are 0.1 at quality 95, 0.2 at 90, 1 at 50 */

@@ -8,8 +8,10 @@
 
 #define BAND 64u            /* rows: where bands meet, chroma mixes what does not belong together */
 #define ENOUGH 0x1p19       /* pixels, of a large picture */
-#define TRIALS 4
+#define TRIALS 5            /* of the bands, and of the whole, which costs more */
+#define TRIALS_OF_ALL 3
 #define NEAR_ENOUGH 0.01    /* of the size */
+#define NEAR_ENOUGH_OF_ALL 0.03
 #define FARTHEST 4          /* times usual steps, or as much below them: pictures without detail ask for any */
 
 /* Bands from all over a large picture, packed; all of a small one. */
@@ -70,15 +72,15 @@ static double next_steps(const trial *large, const trial *small, const trial *la
     return large->steps * pow(small->steps / large->steps, halve ? 0.5 : large->off / (large->off - small->off));
 }
 
-int fit_file(const gmlp_image *base, size_t size, picture_fine_opts *file, uint8_t **bytes, size_t *n,
-             char error[256]) {
+static int search(const gmlp_image *base, size_t size, int trials, double near_enough, picture_fine_opts *file,
+                  uint8_t **bytes, size_t *n, char error[256]) {
     const double least = file->steps / FARTHEST, most = file->steps * FARTHEST;
     picture_fine_opts opts = *file;
     trial large = { 0, 0 }, small = { 0, 0 }, last = { 0, 0 };
     double best = INFINITY;
     int i;
     *bytes = NULL;
-    for (i = 0; i < TRIALS && opts.steps != last.steps && best > NEAR_ENOUGH; i++) {
+    for (i = 0; i < trials && opts.steps != last.steps && best > near_enough; i++) {
         uint8_t *tried;
         size_t tried_size;
         if (picture_encode_fine(base, &opts, &tried, &tried_size, error)) {
@@ -101,13 +103,18 @@ int fit_file(const gmlp_image *base, size_t size, picture_fine_opts *file, uint8
     return 0;
 }
 
+int fit_file(const gmlp_image *base, size_t size, picture_fine_opts *file, uint8_t **bytes, size_t *n,
+             char error[256]) {
+    return search(base, size, TRIALS_OF_ALL, NEAR_ENOUGH_OF_ALL, file, bytes, n, error);
+}
+
 static int fit(const gmlp_image *base, int quality, size_t size, picture_fine_opts *file, picture *seen,
                char error[256]) {
     uint8_t *bytes;
     size_t n;
     int bad;
     file->steps = quality < 50 ? 50.0 / quality : fmax(2 - quality / 50.0, 0.05); /* as of libjpeg; below, all are 1 */
-    bad = fit_file(base, size, file, &bytes, &n, error) ||
+    bad = search(base, size, TRIALS, NEAR_ENOUGH, file, &bytes, &n, error) ||
           picture_read_memory(bytes, n, "the JPEG", base->space, seen, error);
     free(bytes);
     return bad;

@@ -13,8 +13,8 @@ typedef struct fitting {
     picture seen;    /* and their base in space, of as many bytes */
 } fitting;
 
-/* The steps for wide's base in space, roughly: file->steps, of the given subsample and threads. quality: libjpeg's, 1 to
-   100. fitting_free must follow in any case. 0, or -1 and a text. */
+/* Sets the steps for wide's base in space, roughly; the rest of file is as it shall be. quality: libjpeg's, 1 to 100.
+   fitting_free must follow in any case. 0, or -1 and a text. */
 int fit_steps(const gmlp_image *wide, int space, const gmlp_convert_opts *convert, int quality, picture_fine_opts *file,
               fitting *f, char error[256]);
 void fitting_free(fitting *f);
