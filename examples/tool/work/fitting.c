@@ -28,7 +28,7 @@ static int sample(const gmlp_image *wide, gmlp_image *out) {
     out->data = malloc(row * kept * BAND);
     if (!out->data) return -1;
     for (i = 0; i < kept; i++) {
-        const uint32_t first = (uint32_t)((uint64_t)i * bands / kept) * BAND;
+        const uint32_t first = (uint32_t)((2 * (uint64_t)i + 1) * bands / (2 * (uint64_t)kept)) * BAND;
         for (y = first; y < first + BAND && y < wide->height; y++, out->height++)
             memcpy((uint8_t *)out->data + out->height * row, (const uint8_t *)wide->data + (ptrdiff_t)y * stride, row);
     }

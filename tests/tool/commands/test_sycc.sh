@@ -82,6 +82,11 @@ is "auto: says that, too" grep -q '"base_because": ".* dB more of the colours ou
 is "auto: and what Y'CbCr would have held" above "$(value psnr_clip_og) + 0.5" "$(value psnr_sycc_og)"
 does inspect x.jpg --json
 is "auto: the network is for sRGB" [ "$(value base_space) $(value belongs)" = "srgb true" ]
+{ printf 'P6 1024 1024 255\n'; head -c 245760 /dev/zero; printf '\010\377\010'; head -c 2899965 /dev/zero; } >rare.ppm
+does encode rare.ppm x.jpg --from prophoto --iterations 5 --json
+is "auto: where the bands that are tried hold nothing out of gamut, sYCC" [ "$(value base)" = sycc ]
+is "auto: says that" grep -q '"base_because": "whose .* here they are rare"' out
+does decode x.jpg x.png
 does encode wide.png x.png $steps --json
 is "PNG: sRGB" [ "$(value base) $(value base_because)" = "srgb a PNG holds RGB" ]
 does encode wide.png x.jpg $from --preset paper --iterations 1 --json
