@@ -3,7 +3,8 @@
    - Steps of quantisation rise with frequency, but by far not as steeply as those of ITU-T T.81, Annex K.
    - Coefficients are rounded down from more than half a step on: what that loses is less than what the bytes win.
      Not so the lowest frequencies, which are what smooth light is made of.
-   - Where chroma is subsampled, the samples are those from which the decoder's filter comes nearest to the original.
+   - Where chroma is subsampled, the samples are those from which decoders come nearest to the original: most filter,
+     some repeat.
    - Luma makes good what chroma lost, as far as one number can where three are wrong, by how much each weighs in light.
 */
 #include <math.h>
@@ -17,13 +18,14 @@
 #define ROUNDING 0.35f          /* 0.5: to the nearest */
 #define LOW 3                   /* frequencies across and down whose sum is below are rounded to the nearest */
 #define STEEP 0.35              /* power of Annex K's steps; 0: all steps alike */
+#define REPEATS 0.4f            /* how much decoders count that repeat samples of chroma, beside those that filter */
 #define LOWEST (-256)           /* R'G'B' in codes, for which slopes are known */
 #define SLOPES 768
 
-/* Least squares of lines that a decoder's filter doubles: the equations' three diagonals, eliminated. */
+/* Least squares of lines that decoders double: the equations' three diagonals, eliminated. */
 typedef struct halving {
     uint32_t lines, half;
-    float near;                 /* a sample's share of the pixels at its place; its neighbour has the rest */
+    float near;                 /* a sample's share of the pixels at its place, filtered; its neighbour has the rest */
     float *beside, *ratio, *pivot;
 } halving;
 
@@ -132,6 +134,7 @@ static int halving_begin(halving *h, uint32_t lines, int smooth) {
     for (i = 0; i < lines; i++) {
         k = i / 2;
         o = neighbour(h, i);
+        h->pivot[k] += REPEATS;
         if (k == o) h->pivot[k] += 1;
         else {
             h->pivot[k] += near * near;
@@ -156,7 +159,7 @@ static void halve(const halving *h, const float *in, size_t n, float *out) {
         const float *line = in + i * n;
         float *at = out + i / 2 * n, *beside = out + neighbour(h, i) * n;
         for (x = 0; x < n; x++) {
-            at[x] += near * line[x];
+            at[x] += (near + REPEATS) * line[x];
             beside[x] += far * line[x];
         }
     }
