@@ -8,20 +8,13 @@
 #include "shell/messages.h"
 #include "work/base.h"
 
-static const char *const names[BENCH_BASES] = { "sRGB", "sYCC", "auto", "sYCC, same size", "auto, same size" };
-
-/* One base at one quality. */
-typedef struct trial {
-    bench_base r;
-    picture decoded;
-    int trained;
-} trial;
+static const char *const names[BENCH_BASES] = { "sRGB, libjpeg", "sYCC, libjpeg", "sRGB", "sYCC", "auto" };
 
 typedef struct trials {
     const bench *b;
     bench_subject *s;
     bench_work *work;
-    gmlp_image clipped, unclipped; /* codes */
+    gmlp_image clipped; /* codes */
 } trials;
 
 static double psnr_codes(const gmlp_image *a, const gmlp_image *b) {
@@ -32,150 +25,130 @@ static double psnr_codes(const gmlp_image *a, const gmlp_image *b) {
     return 10 * log10(255.0 * 255 * (double)n / sum);
 }
 
-static int compress(const trials *t, const gmlp_image *codes, int quality, trial *out) {
-    uint8_t *bytes = NULL;
-    size_t size = 0;
+/* A base's file, and what decoders have of it. */
+static int measure(const trials *t, const picture *decoded, const uint8_t *bytes, size_t size, bench_base *r) {
+    const gmlp_image *base = &decoded->image;
     picture shown;
-    char error[256];
-    int failed;
-    memset(out, 0, sizeof *out);
-    memset(&shown, 0, sizeof shown);
-    failed = bench_jpeg(t->b, codes, quality, &out->decoded, &bytes, &size, error) ||
-             picture_read_memory(bytes, size, "the base", GMLP_SRGB, &shown, error);
-    out->r.quality = quality;
-    out->r.bytes = (double)size;
-    if (!failed) out->r.shown = psnr_codes(&t->clipped, &shown.image);
-    picture_free(&shown);
-    free(bytes);
-    return failed ? fail("bench", "%s: %s", t->s->path, error) : 0;
-}
-
-static int train(const trials *t, trial *x) {
-    const gmlp_image *base = &x->decoded.image;
     gmlp_train_opts opts;
-    if (x->trained) return 0;
+    char error[256];
+    if (picture_read_memory(bytes, size, "the base", GMLP_SRGB, &shown, error))
+        return fail("bench", "%s: %s", t->s->path, error);
+    r->space = base->space;
+    r->bytes = (double)size;
+    r->shown = psnr_codes(&t->clipped, &shown.image);
+    picture_free(&shown);
     memset(&opts, 0, sizeof opts);
     opts.iterations = t->b->iterations;
     opts.clip_margin = base_clip_margin(base->space, t->b->subsample);
-    x->trained = 1;
     bench_work_part(t->work, BENCH_LOAD_WORK + BENCH_PRESET_WORK);
-    return bench_alone(t->s, base, &x->r.alone) || bench_network(t->b, t->s, base, &opts, t->work, &x->r.with);
+    return bench_alone(t->s, base, &r->alone) || bench_network(t->b, t->s, base, &opts, t->work, &r->with);
 }
 
-static double between(double a, double b, double at) { return at > 0 ? a + at * (b - a) : a; } /* b may be NaN */
-
-static bench_base interpolated(const bench_base *a, const bench_base *b, double bytes) {
-    const double at = log(bytes / a->bytes) / log(b->bytes / a->bytes);
-    bench_base r = *a;
-    r.quality = between(a->quality, b->quality, at);
-    r.bytes = bytes;
-    r.shown = between(a->shown, b->shown, at);
-    r.alone.score.psnr = between(a->alone.score.psnr, b->alone.score.psnr, at);
-    r.alone.score.psnr_og = between(a->alone.score.psnr_og, b->alone.score.psnr_og, at);
-    r.with.score.psnr = between(a->with.score.psnr, b->with.score.psnr, at);
-    r.with.score.psnr_og = between(a->with.score.psnr_og, b->with.score.psnr_og, at);
-    return r;
-}
-
-/* From sYCC at b's quality to the two qualities whose files are just smaller and just larger than that; where there is
-   no second one, the first. near is left at the last but one. */
-static int same_size(const trials *t, trial *near, double bytes, bench_base *out) {
-    const int step = near->r.bytes > bytes ? -1 : 1;
-    trial next;
-    *out = near->r;
-    for (int quality = t->b->quality + step; quality >= 1 && quality <= 100; quality += step) {
-        if (compress(t, &t->unclipped, quality, &next)) return picture_free(&next.decoded), 1;
-        if ((next.r.bytes - bytes) * step >= 0) {
-            const int failed = train(t, near) || train(t, &next);
-            *out = interpolated(&near->r, &next.r, bytes);
-            picture_free(&next.decoded);
-            return failed;
-        }
-        picture_free(&near->decoded);
-        *near = next;
-    }
-    if (train(t, near)) return 1;
-    *out = near->r;
-    return 0;
-}
-
-static int try_all(trials *t, trial *srgb, trial *sycc, bench_base out[BENCH_BASES], picture *chosen) {
+static int usual(const trials *t, int space, bench_base *r) {
+    gmlp_image codes;
+    picture decoded;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
     char error[256];
-    int takes;
-    if (bench_reduce(t->b, &t->s->wide.image, GMLP_SRGB, &t->clipped, error) ||
-        bench_reduce(t->b, &t->s->wide.image, GMLP_SYCC, &t->unclipped, error))
-        return fail("bench", "%s: %s", t->s->path, error);
-    if (compress(t, &t->clipped, t->b->quality, srgb) || train(t, srgb) ||
-        compress(t, &t->unclipped, t->b->quality, sycc) || train(t, sycc))
-        return 1;
-    out[BASE_SRGB] = srgb->r;
-    out[BASE_SYCC] = sycc->r;
-    takes = base_takes_sycc(srgb->r.alone.score.psnr_og, sycc->r.alone.score.psnr_og);
-    out[BASE_AUTO] = out[takes ? BASE_SYCC : BASE_SRGB];
-    *chosen = takes ? sycc->decoded : srgb->decoded;
-    memset(takes ? &sycc->decoded : &srgb->decoded, 0, sizeof *chosen);
-    if (same_size(t, sycc, srgb->r.bytes, &out[BASE_SYCC_SAME_SIZE])) return 1;
-    out[BASE_AUTO_SAME_SIZE] = out[takes ? BASE_SYCC_SAME_SIZE : BASE_SRGB];
-    return 0;
+    int failed = bench_reduce(t->b, &t->s->wide.image, space, &codes, error);
+    memset(&decoded, 0, sizeof decoded);
+    if (!failed) failed = bench_jpeg(t->b, &codes, t->b->quality, &decoded, &bytes, &size, error);
+    failed = failed ? fail("bench", "%s: %s", t->s->path, error) : measure(t, &decoded, bytes, size, r);
+    free(codes.data);
+    free(bytes);
+    picture_free(&decoded);
+    return failed;
+}
+
+static int make(const bench *b, bench_subject *s, int base, int quality, base_file *file) {
+    base_opts opts;
+    char error[256];
+    memset(&opts, 0, sizeof opts);
+    opts.base = base;
+    opts.quality = quality;
+    opts.subsample = b->subsample;
+    opts.threads = b->run;
+    return base_make(&s->wide.image, &opts, file, error) ? fail("bench", "%s: %s", s->path, error) : 0;
+}
+
+/* The one that encode takes, then the other. */
+static int fitted(const trials *t, bench_base out[BENCH_BASES], picture *chosen) {
+    base_file file;
+    int srgb, failed = make(t->b, t->s, BASE_AUTO, t->b->quality, &file) ||
+                       measure(t, &file.picture, file.bytes, file.size, &out[FITTED_AUTO]);
+    *chosen = file.picture;
+    memset(&file.picture, 0, sizeof file.picture);
+    base_free(&file);
+    if (failed) return 1;
+    srgb = chosen->image.space == GMLP_SRGB;
+    out[srgb ? FITTED_SRGB : FITTED_SYCC] = out[FITTED_AUTO];
+    failed = make(t->b, t->s, srgb ? BASE_SYCC : BASE_SRGB, t->b->quality, &file) ||
+             measure(t, &file.picture, file.bytes, file.size, &out[srgb ? FITTED_SYCC : FITTED_SRGB]);
+    base_free(&file);
+    return failed;
 }
 
 int bench_bases(const bench *b, bench_subject *s, bench_work *w, bench_base out[BENCH_BASES], picture *chosen) {
     trials t;
-    trial srgb, sycc;
-    int status;
+    char error[256];
+    int failed;
     memset(&t, 0, sizeof t);
-    memset(&srgb, 0, sizeof srgb);
-    memset(&sycc, 0, sizeof sycc);
     memset(chosen, 0, sizeof *chosen);
     t.b = b;
     t.s = s;
     t.work = w;
-    status = try_all(&t, &srgb, &sycc, out, chosen);
-    picture_free(&srgb.decoded);
-    picture_free(&sycc.decoded);
+    failed = bench_reduce(b, &s->wide.image, GMLP_SRGB, &t.clipped, error);
+    failed = failed ? fail("bench", "%s: %s", s->path, error)
+                    : usual(&t, GMLP_SRGB, &out[USUAL_SRGB]) || usual(&t, GMLP_SYCC, &out[USUAL_SYCC]) ||
+                      fitted(&t, out, chosen);
     free(t.clipped.data);
-    free(t.unclipped.data);
-    return status;
+    return failed;
+}
+
+int bench_sycc(const bench *b, bench_subject *s, int quality, picture *base) {
+    base_file file;
+    const int failed = make(b, s, BASE_SYCC, quality, &file);
+    *base = file.picture;
+    memset(&file.picture, 0, sizeof file.picture);
+    base_free(&file);
+    return failed;
 }
 
 /* The tables. */
 
 typedef struct base_means {
-    double growth, shown, quality; /* sums; growth of bytes over sRGB's, 0.01 = 1 % */
+    double growth, shown; /* sums; growth of bytes over libjpeg's of sRGB, 0.01 = 1 % */
     bench_mean alone, with;
-    size_t level;                  /* pictures that are not below sRGB, with a network */
+    size_t level;         /* pictures that are not below that one, with a network */
 } base_means;
 
 static void means_of(const bench_list *l, const bench_base *all, int set, base_means m[BENCH_BASES]) {
     memset(m, 0, BENCH_BASES * sizeof *m);
     for (size_t i = 0; i < l->count; i++, all += BENCH_BASES)
         for (int k = 0; k < BENCH_BASES && (set == BENCH_SETS || l->entry[i].set == set); k++) {
-            m[k].growth += all[k].bytes / all[BASE_SRGB].bytes - 1;
+            m[k].growth += all[k].bytes / all[USUAL_SRGB].bytes - 1;
             m[k].shown += all[k].shown;
-            m[k].quality += all[k].quality;
             bench_mean_add(&m[k].alone, &all[k].alone);
             bench_mean_add(&m[k].with, &all[k].with);
-            m[k].level += all[k].with.score.psnr_og >= all[BASE_SRGB].with.score.psnr_og;
+            m[k].level += all[k].with.score.psnr_og >= all[USUAL_SRGB].with.score.psnr_og;
         }
 }
 
 static void pictures(const bench *b, const bench_list *l, const bench_base *all) {
-    static const int columns[] = { BASE_SRGB, BASE_SYCC, BASE_SYCC_SAME_SIZE };
-    fprintf(b->table,
-            "\n| picture | sRGB, bytes | sYCC | auto takes | sYCC of sRGB's size: quality | no network: sRGB | sYCC | "
-            "same size | `default`: sRGB | sYCC | same size |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
+    fprintf(b->table, "\n| picture | sRGB, libjpeg, bytes | auto | auto takes |");
+    for (int k = 0; k < FITTED_AUTO; k++) fprintf(b->table, " %s%s |", k ? "" : "no network: ", names[k]);
+    for (int k = 0; k < FITTED_AUTO; k++) fprintf(b->table, " %s%s |", k ? "" : "`default`: ", names[k]);
+    fprintf(b->table, "\n|---|---|---|---|---|---|---|---|---|---|---|---|\n");
     for (size_t i = 0; i < l->count; i++, all += BENCH_BASES) {
         char name[64], text[32];
         bench_name(l->entry[i].path, name);
-        fprintf(b->table, "| %s | %.0f | %+.1f %% | %s | %.2f |", name, all[BASE_SRGB].bytes,
-                100 * (all[BASE_SYCC].bytes / all[BASE_SRGB].bytes - 1),
-                base_takes_sycc(all[BASE_SRGB].alone.score.psnr_og, all[BASE_SYCC].alone.score.psnr_og) ? "sYCC"
-                                                                                                        : "sRGB",
-                all[BASE_SYCC_SAME_SIZE].quality);
-        for (int k = 0; k < 3; k++)
-            fprintf(b->table, " %s |", bench_number(all[columns[k]].alone.score.psnr_og, 2, text));
-        for (int k = 0; k < 3; k++)
-            fprintf(b->table, " %s |", bench_number(all[columns[k]].with.score.psnr_og, 2, text));
+        fprintf(b->table, "| %s | %.0f | %+.1f %% | %s |", name, all[USUAL_SRGB].bytes,
+                100 * (all[FITTED_AUTO].bytes / all[USUAL_SRGB].bytes - 1),
+                all[FITTED_AUTO].space == GMLP_SYCC ? "sYCC" : "sRGB");
+        for (int k = 0; k < FITTED_AUTO; k++)
+            fprintf(b->table, " %s |", bench_number(all[k].alone.score.psnr_og, 2, text));
+        for (int k = 0; k < FITTED_AUTO; k++)
+            fprintf(b->table, " %s |", bench_number(all[k].with.score.psnr_og, 2, text));
         fprintf(b->table, "\n");
     }
 }
@@ -203,7 +176,7 @@ void bench_bases_tell(bench *b, const bench_list *l, const bench_base *all) {
     base_means m[BENCH_SETS + 1][BENCH_BASES];
     char text[32];
     fprintf(b->table,
-            "\nBases of a JPEG, quality %d, %s, and sYCC at the quality that makes its file as large as sRGB's.\n"
+            "\nBases of a JPEG, quality %d, %s: by libjpeg, and as 'encode' writes them, at the size of libjpeg's sRGB.\n"
             "Shown: PSNR of what viewers show against the clipped picture, sRGB codes. Out-of-gamut PSNR without a\n"
             "network, and with preset default. auto is what 'encode' takes.\n",
             b->quality, bench_chroma(b));
@@ -214,7 +187,7 @@ void bench_bases_tell(bench *b, const bench_list *l, const bench_base *all) {
         fprintf(b->table, " %s%s%zu: bytes | shown | no network | `default` |", s < BENCH_SETS ? l->set[s] : "all",
                 s < BENCH_SETS ? ", " : " ", m[s][0].alone.pictures);
     }
-    fprintf(b->table, " pictures not below sRGB |\n|---|---|");
+    fprintf(b->table, " pictures not below libjpeg's sRGB |\n|---|---|");
     for (int s = first; s <= BENCH_SETS; s++) fprintf(b->table, "---|---|---|---|");
     fprintf(b->table, "\n");
     for (int k = 0; k < BENCH_BASES; k++) {

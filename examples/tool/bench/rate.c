@@ -45,17 +45,8 @@ static void name_columns(rates *r) {
 
 /* What a JPEG's Y'CbCr holds, beside a lossless base. */
 static int sycc_jpeg(const bench *b, bench_subject *s, bench_outcome *o) {
-    gmlp_image codes;
     picture base;
-    uint8_t *bytes = NULL;
-    size_t size;
-    char error[256];
-    int failed = bench_reduce(b, &s->wide.image, GMLP_SYCC, &codes, error);
-    memset(&base, 0, sizeof base);
-    if (!failed) failed = bench_jpeg(b, &codes, SYCC_QUALITY, &base, &bytes, &size, error);
-    free(codes.data);
-    free(bytes);
-    failed = failed ? fail("bench", "%s: %s", s->path, error) : bench_alone(s, &base.image, o);
+    const int failed = bench_sycc(b, s, SYCC_QUALITY, &base) || bench_alone(s, &base.image, o);
     picture_free(&base);
     return failed;
 }
@@ -88,7 +79,7 @@ static int measure(rates *r, bench_subject *s, bench_base *bases, bench_outcome 
                            presets(r, s, &chosen.image, o + PRESETS);
         picture_free(&chosen);
         if (failed) return 1;
-        o[SYCC] = bases[BASE_SYCC].alone;
+        o[SYCC] = bases[FITTED_SYCC].alone;
     } else if (sycc_jpeg(b, s, &o[SYCC]) || presets(r, s, &s->base.image, o + PRESETS)) return 1;
     bench_work_part(&r->work, BENCH_PRESET_WORK);
     for (size_t i = 0; i < BUDGETS; i++) bytes[i] = budgets[i].bytes;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "commands/commands.h"
-#include "measure/metrics.h"
 #include "measure/psnr.h"
 #include "shell/args.h"
 #include "shell/json.h"
@@ -12,8 +11,7 @@
 #include "work/base.h"
 #include "work/carrying.h"
 #include "work/extras.h"
-
-enum { BASE_AUTO, BASE_SRGB, BASE_SYCC }; /* words of --base */
+#include "work/quality.h"
 
 typedef struct encode_options {
     int from, adaptation, round_down, force, json;
@@ -22,13 +20,6 @@ typedef struct encode_options {
     double target_psnr;
     const char *carriers;
 } encode_options;
-
-/* A base as it comes out of its file. */
-typedef struct base_file {
-    picture picture;
-    uint8_t *bytes;
-    size_t size;
-} base_file;
 
 /* What encoding makes, in order; freed together. */
 typedef struct encoding {
@@ -41,90 +32,11 @@ typedef struct encoding {
     carrying c;
     gmlp_gamut_report gamut;
     gmlp_train_report training;
-    base_file other;             /* the base in sRGB, while there is a choice */
-    metrics_psnr_result without; /* of a JPEG without a network, sRGB as clip, sYCC as decoded; NAN: not measured */
+    double gain;                 /* what sYCC holds more than sRGB, dB out of gamut, before there is a network */
+    metrics_psnr_result without; /* of sYCC without a network; NAN: not measured */
     const char *only_base;       /* why there was no choice */
+    int plain;                   /* a PNG, or libjpeg's file of clipped codes */
 } encoding;
-
-/* Quality, measured on what a reader of the file decodes, and beside it on what a viewer shows. */
-
-#define BAND 16u
-
-typedef struct measuring {
-    const encoding *e;
-    const gmlp_image *base;
-    const gmlp_decoder *decoder; /* of that base; NULL: sycc is what is decoded */
-    const gmlp_image *sycc;
-    const metrics_psnr *psnr;
-    metrics_psnr_sums *sums; /* one a band, and a text if it failed */
-    char (*errors)[256];
-} measuring;
-
-static void measure_band(void *user, size_t index) {
-    const measuring *m = (const measuring *)user;
-    const gmlp_image *whole = &m->e->wide.image;
-    const uint32_t y = (uint32_t)index * BAND, rows = whole->height - y < BAND ? whole->height - y : BAND;
-    const gmlp_image wide = metrics_rows(whole, y, rows), base = metrics_rows(m->base, y, rows);
-    const size_t samples = (size_t)base.width * rows * 3;
-    float *memory = (float *)malloc(samples * (sizeof(float) + 1));
-    gmlp_image shown = base, decoded = base;
-    gmlp_result status = memory ? GMLP_OK : GMLP_E_MEMORY;
-    shown.stride = decoded.stride = 0;
-    shown.space = GMLP_SRGB;
-    shown.data = memory + samples;
-    decoded.type = GMLP_F32;
-    decoded.space = GMLP_PROPHOTO_LINEAR;
-    decoded.data = memory;
-    if (base.space == GMLP_SRGB) shown = base;
-    else if (!status) status = gmlp_convert(&base, &shown, NULL);
-    if (!m->decoder) decoded = metrics_rows(m->sycc, y, rows);
-    else if (!status) status = gmlp_decoder_rows(m->decoder, m->base, 0, 0, &decoded, 0, y, NULL);
-    if (status) error_text(m->errors[index], m->e->c.out, "%s", gmlp_result_string(status));
-    else metrics_psnr_rows(m->psnr, &wide, &shown, &decoded, &m->sums[index], m->errors[index]);
-    free(memory);
-}
-
-/* base as viewers show it, and with its network, or without one sycc. */
-static int measure(const encoding *e, const gmlp_image *base, const gmlp_image *sycc, metrics_psnr_result *result,
-                   char error[256]) {
-    const size_t bands = (e->wide.image.height + BAND - 1) / BAND;
-    const gmlp_threads threads = pool_threads(e->workers);
-    gmlp_image shown = *base, decoded = sycc ? *sycc : *base;
-    gmlp_decoder *decoder = NULL;
-    metrics_psnr *psnr;
-    metrics_psnr_sums all;
-    measuring m;
-    size_t i;
-    gmlp_result status = sycc ? GMLP_OK
-                              : gmlp_decoder_create(&e->c.net, GMLP_F32, GMLP_PROPHOTO_LINEAR, NULL, &decoder);
-    m.sums = (metrics_psnr_sums *)calloc(bands, sizeof *m.sums);
-    m.errors = (char (*)[256])calloc(bands, sizeof *m.errors);
-    shown.space = GMLP_SRGB;
-    if (!sycc) decoded.type = GMLP_F32, decoded.space = GMLP_PROPHOTO_LINEAR;
-    psnr = metrics_psnr_begin(&e->wide.image, &shown, &decoded, e->o.adaptation, error);
-    if (!status && (!m.sums || !m.errors)) status = GMLP_E_MEMORY;
-    if (status) error_text(error, e->c.out, "%s", gmlp_result_string(status));
-    else if (psnr) {
-        error[0] = 0;
-        m.e = e;
-        m.base = base;
-        m.decoder = decoder;
-        m.sycc = sycc;
-        m.psnr = psnr;
-        threads.parallel_for(threads.user, measure_band, &m, bands);
-        memset(&all, 0, sizeof all);
-        for (i = 0; i < bands; i++) {
-            if (*m.errors[i] && !*error) memcpy(error, m.errors[i], 256);
-            metrics_psnr_merge(&all, &m.sums[i]);
-        }
-        *result = metrics_psnr_finish(&all);
-    }
-    metrics_psnr_free(psnr);
-    gmlp_decoder_free(decoder);
-    free(m.sums);
-    free(m.errors);
-    return *error ? -1 : 0;
-}
 
 /* The steps. */
 
@@ -133,63 +45,65 @@ static int chroma_of(const encoding *e) {
     return e->o.subsample > 0 ? subsamples[e->o.subsample] : PICTURE_444;
 }
 
-static int compress(encoding *e, int space) {
+/* What a reader of the file decodes, and beside it what a viewer shows. net: NULL for the base alone. */
+static int measure(const encoding *e, const gmlp_net *net, metrics_psnr_result *q, char error[256]) {
+    quality_subject s;
+    s.name = e->c.out;
+    s.wide = &e->wide.image;
+    s.base = s.decoded = &e->c.base.image;
+    s.net = net;
+    s.adaptation = e->o.adaptation;
+    s.threads = pool_threads(e->workers);
+    return quality_measure(&s, q, error);
+}
+
+/* A PNG, or libjpeg's file of clipped codes. */
+static int plain_base(encoding *e) {
     const gmlp_image *wide = &e->wide.image;
     gmlp_image *base = &e->c.base.image;
-    gmlp_convert_opts opts;
     picture_write_opts write;
+    gmlp_convert_opts opts;
     gmlp_result status;
     memset(&opts, 0, sizeof opts);
+    memset(&write, 0, sizeof write);
     opts.adaptation = e->o.adaptation;
     opts.round_down = e->o.round_down;
     opts.threads = pool_threads(e->workers);
-    memset(&write, 0, sizeof write);
     write.quality = (int)e->o.quality;
     write.subsample = chroma_of(e);
     *base = *wide;
     base->type = GMLP_U8;
-    base->space = space;
+    base->space = GMLP_SRGB;
     base->data = malloc((size_t)wide->width * wide->height * 3);
     status = base->data ? gmlp_reduce(wide, base, &opts, &e->gamut) : GMLP_E_MEMORY;
-    if (status) return fail("encode", "%s: %s", e->in, gmlp_result_string(status));
-    return carrying_compress(&e->c, &write);
+    return status ? fail("encode", "%s: %s", e->in, gmlp_result_string(status)) : carrying_compress(&e->c, &write);
 }
 
-static void swap_bases(encoding *e) {
-    const base_file was = { e->c.base, e->c.file, e->c.file_size };
-    e->c.base = e->other.picture;
-    e->c.file = e->other.bytes;
-    e->c.file_size = e->other.size;
-    e->other = was;
-}
-
-static void free_other(encoding *e) {
-    picture_free(&e->other.picture);
-    free(e->other.bytes);
-    memset(&e->other, 0, sizeof e->other);
-}
-
-/* A colour barely outside sRGB drowns in a JPEG's noise, of which clipping cuts a part off: which base is
-   better depends on the picture, and on the quality. */
 static int make_base(encoding *e) {
+    base_opts opts;
+    base_file file;
     char error[256];
-    e->without.psnr_clip = e->without.psnr_clip_og = e->without.psnr = e->without.psnr_og = NAN;
+    e->without.psnr = e->without.psnr_og = NAN;
+    if (e->plain) return plain_base(e);
+    memset(&opts, 0, sizeof opts);
     if (!e->only_base && e->t.start_path) {
         e->only_base = "as the start has it";
-        if (e->t.start.base_space == GMLP_SYCC) e->o.base = BASE_SYCC;
+        e->o.base = e->t.start.base_space == GMLP_SYCC ? BASE_SYCC : BASE_SRGB;
     }
-    if (e->o.base != BASE_SYCC) {
-        if (compress(e, GMLP_SRGB)) return 1;
-        if (!e->only_base && !e->gamut.out_of_gamut) e->only_base = "nothing is out of gamut";
-        if (e->only_base) return 0;
-        swap_bases(e);
+    opts.base = e->o.base;
+    opts.quality = (int)e->o.quality;
+    opts.subsample = chroma_of(e);
+    opts.adaptation = e->o.adaptation;
+    opts.threads = pool_threads(e->workers);
+    if (base_make(&e->wide.image, &opts, &file, error)) {
+        base_free(&file);
+        return fail("encode", "%s: %s", e->in, error);
     }
-    if (compress(e, GMLP_SYCC)) return 1;
-    if (measure(e, e->o.base == BASE_SYCC ? &e->c.base.image : &e->other.picture.image, &e->c.base.image, &e->without,
-                error))
-        return fail("encode", "%s", error);
-    if (!e->only_base && !base_takes_sycc(e->without.psnr_clip_og, e->without.psnr_og)) swap_bases(e);
-    free_other(e);
+    e->gamut = file.gamut;
+    e->gain = file.gain;
+    if (!e->only_base && !e->gamut.out_of_gamut) e->only_base = "nothing is out of gamut";
+    carrying_base(&e->c, &file);
+    if (e->c.base.image.space == GMLP_SYCC && measure(e, NULL, &e->without, error)) return fail("encode", "%s", error);
     return 0;
 }
 
@@ -224,9 +138,10 @@ static const char *chosen_because(const encoding *e, char text[160]) {
 }
 
 static const char *base_because(const encoding *e, char text[160]) {
-    const double gain = e->without.psnr_og - e->without.psnr_clip_og;
+    const double gain = e->gain;
     if (e->only_base) return e->only_base;
-    if (e->c.base.image.space == GMLP_SYCC)
+    if (isnan(gain)) snprintf(text, 160, "whose Y'CbCr holds colours out of gamut; here they are rare");
+    else if (e->c.base.image.space == GMLP_SYCC)
         snprintf(text, 160, "whose Y'CbCr holds %.1f dB more of the colours out of gamut than clipped sRGB", gain);
     else if (gain < 0)
         snprintf(text, 160, "which holds %.1f dB more of the colours out of gamut than unclipped Y'CbCr", -gain);
@@ -359,7 +274,7 @@ static int encode(encoding *e) {
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("encode", "out of memory");
     if (carrying_open(&e->c) || make_base(e) || train(e) || carrying_write(&e->c, e->carriers)) return 1;
-    if (measure(e, &e->c.base.image, NULL, &q, error))
+    if (measure(e, &e->c.net, &q, error))
         return fail("encode", "the file is written, but cannot be measured: %s", error);
     if (e->o.json) report_json(e, &q, seconds_now() - start);
     else report_text(e, &q, seconds_now() - start);
@@ -372,7 +287,8 @@ int cmd_encode(int argc, char **argv) {
     const args_option options[] = {
         { "--preset", ARG_CHOICE, &preset, PRESETS,
           "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
-        { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95)", 1, 100 },
+        { "--quality", ARG_INT, &e.o.quality, "Q",
+          "of a JPEG, 1 to 100 (95): as many bytes as libjpeg takes for the clipped picture", 1, 100 },
         { "--subsample", ARG_CHOICE, &e.o.subsample, "444|422|420", "chroma of a JPEG (444)", 0, 0 },
         { "--base", ARG_CHOICE, &e.o.base, "auto|srgb|sycc",
           "of a JPEG; sycc: unclipped Y'CbCr, for readers that take it; auto: the better one", 0, 0 },
@@ -416,6 +332,7 @@ int cmd_encode(int argc, char **argv) {
     if (e.o.subsample >= 0 && e.c.container == GMLP_CONTAINER_PNG)
         return args_wrong(&command, "--subsample is for JPEG; a PNG keeps all of its chroma");
     e.only_base = only_base(&e);
+    e.plain = e.only_base != NULL;
     if (e.only_base && e.o.base == BASE_SYCC) return args_wrong(&command, "--base sycc: %s", e.only_base);
     if (!e.only_base && e.o.base != BASE_AUTO) e.only_base = "as --base says";
     if (e.t.preset == GMLP_PRESET_PAPER && (e.t.budget || e.o.target_psnr > 0.0))
@@ -428,7 +345,6 @@ int cmd_encode(int argc, char **argv) {
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
         return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
     status = encode(&e);
-    free_other(&e);
     carrying_free(&e.c);
     pool_free(e.workers);
     picture_free(&e.wide);

@@ -91,6 +91,19 @@ picture_sink_maker png_sink_open, jpeg_sink_open, tiff_sink_open, exr_sink_open,
 int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const picture_write_opts *opts,
                    char reason[REASON]);
 
+/* A JPEG as quantised coefficients, blocks of 64 in rows and columns. Chroma's blocks are those of as many samples as
+   subsample leaves, rounded up. */
+typedef struct jpeg_blocks {
+    uint32_t width, height;       /* of the picture */
+    int subsample;
+    unsigned int steps[2][64];    /* of luma, of chroma */
+    uint32_t wide[3], high[3];    /* blocks of Y', Cb, Cr */
+    int16_t *at[3];
+} jpeg_blocks;
+int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const uint8_t *icc, size_t icc_size, char reason[REASON]);
+int jpeg_save_fine(FILE *file, const gmlp_image *image, const picture_fine_opts *opts, const uint8_t *icc,
+                   size_t icc_size, char reason[REASON]);
+
 /* "no space left on device" and the like after a failed write. */
 void write_reason(char reason[REASON]);
 

@@ -408,8 +408,15 @@ static int jpeg_sink_end(picture_sink *base, int failed, char reason[REASON]) {
     return failed ? -1 : 0;
 }
 
-static int jpeg_begin(jpeg_sink *s, int channels, const picture_write_opts *opts, const uint8_t *icc, size_t icc_size) {
+static void set_sampling(struct jpeg_compress_struct *jpeg, int subsample) {
     int i;
+    for (i = 0; i < jpeg->num_components; i++) {
+        jpeg->comp_info[i].h_samp_factor = !i && subsample != PICTURE_444 ? 2 : 1;
+        jpeg->comp_info[i].v_samp_factor = !i && subsample == PICTURE_420 ? 2 : 1;
+    }
+}
+
+static int jpeg_begin(jpeg_sink *s, int channels, const picture_write_opts *opts, const uint8_t *icc, size_t icc_size) {
     if (setjmp(s->errors.jump)) return -1;
     jpeg_create_compress(&s->jpeg);
     jpeg_stdio_dest(&s->jpeg, s->base.file);
@@ -420,10 +427,7 @@ static int jpeg_begin(jpeg_sink *s, int channels, const picture_write_opts *opts
     jpeg_set_defaults(&s->jpeg);
     jpeg_set_quality(&s->jpeg, opts->quality ? opts->quality : 95, TRUE);
     s->jpeg.dct_method = JDCT_ISLOW;
-    for (i = 0; i < channels; i++) {
-        s->jpeg.comp_info[i].h_samp_factor = !i && opts->subsample != PICTURE_444 ? 2 : 1;
-        s->jpeg.comp_info[i].v_samp_factor = !i && opts->subsample == PICTURE_420 ? 2 : 1;
-    }
+    set_sampling(&s->jpeg, opts->subsample);
     jpeg_start_compress(&s->jpeg, TRUE);
     if (icc) jpeg_write_icc_profile(&s->jpeg, icc, (unsigned int)icc_size);
     return 0;
@@ -457,4 +461,63 @@ int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const pict
                    char reason[REASON]) {
     picture_sink *s = sink_open(file, image, channels, opts, NULL, 0, reason);
     return s ? s->end(s, s->rows(s, (const uint8_t *)image->data, image->height, reason), reason) : -1;
+}
+
+/* Blocks of coefficients. */
+
+typedef struct block_writer {
+    struct jpeg_compress_struct jpeg;
+    jpeg_errors errors;
+} block_writer;
+
+static void copy_blocks(block_writer *w, const jpeg_blocks *blocks, jvirt_barray_ptr arrays[3]) {
+    j_common_ptr c = (j_common_ptr)(void *)&w->jpeg;
+    JDIMENSION y;
+    int i;
+    for (i = 0; i < 3; i++)
+        for (y = 0; y < blocks->high[i]; y++) {
+            JBLOCKARRAY row = w->jpeg.mem->access_virt_barray(c, arrays[i], y, 1, TRUE);
+            memcpy(row[0], blocks->at[i] + (size_t)y * blocks->wide[i] * DCTSIZE2, blocks->wide[i] * sizeof(JBLOCK));
+        }
+}
+
+static int write_blocks(block_writer *w, FILE *file, const jpeg_blocks *blocks, const uint8_t *icc, size_t icc_size) {
+    j_common_ptr c = (j_common_ptr)(void *)&w->jpeg;
+    jvirt_barray_ptr arrays[3];
+    int i;
+    if (setjmp(w->errors.jump)) return -1;
+    jpeg_create_compress(&w->jpeg);
+    jpeg_stdio_dest(&w->jpeg, file);
+    w->jpeg.image_width = blocks->width;
+    w->jpeg.image_height = blocks->height;
+    w->jpeg.input_components = 3;
+    w->jpeg.in_color_space = JCS_YCbCr;
+    jpeg_set_defaults(&w->jpeg);
+    for (i = 0; i < 2; i++) jpeg_add_quant_table(&w->jpeg, i, blocks->steps[i], 100, TRUE);
+    set_sampling(&w->jpeg, blocks->subsample);
+    w->jpeg.optimize_coding = TRUE;
+    for (i = 0; i < 3; i++) {
+        const JDIMENSION rows = (JDIMENSION)w->jpeg.comp_info[i].v_samp_factor;
+        arrays[i] = w->jpeg.mem->request_virt_barray(c, JPOOL_IMAGE, TRUE, blocks->wide[i],
+                                                     (blocks->high[i] + rows - 1) / rows * rows, rows);
+    }
+    jpeg_write_coefficients(&w->jpeg, arrays);
+    if (icc) jpeg_write_icc_profile(&w->jpeg, icc, (unsigned int)icc_size);
+    copy_blocks(w, blocks, arrays);
+    jpeg_finish_compress(&w->jpeg);
+    return 0;
+}
+
+int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const uint8_t *icc, size_t icc_size, char reason[REASON]) {
+    block_writer *w = (block_writer *)calloc(1, sizeof *w);
+    int bad;
+    if (!w) {
+        snprintf(reason, REASON, "out of memory");
+        return -1;
+    }
+    w->jpeg.err = errors_begin(&w->errors, reason);
+    bad = write_blocks(w, file, blocks, icc, icc_size);
+    jpeg_destroy_compress(&w->jpeg);
+    free(w);
+    return bad;
 }

@@ -301,9 +301,11 @@ int picture_write(const char *path, const gmlp_image *image, const picture_write
     return -1;
 }
 
-int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes,
-                          size_t *size, char error[256]) {
-    const char *name = container == GMLP_CONTAINER_PNG ? "the PNG.png" : "the JPEG.jpg";
+/* What write makes, in memory. */
+typedef int write_job(FILE *file, const gmlp_image *image, const void *opts, const char *name, char error[256]);
+
+static int in_memory(write_job *write, const gmlp_image *image, const void *opts, const char *name, uint8_t **bytes,
+                     size_t *size, char error[256]) {
     char *buffer = NULL;
     FILE *file = open_memstream(&buffer, size);
     int bad;
@@ -311,7 +313,7 @@ int picture_encode_memory(int container, const gmlp_image *image, const picture_
         error_text(error, name, "out of memory");
         return -1;
     }
-    bad = write_all(name, file, image, opts, error);
+    bad = write(file, image, opts, name, error);
     if ((fclose(file) || !buffer) && !bad) { /* glibc calls it success when the memory for the end was not there */
         error_text(error, name, "out of memory");
         bad = -1;
@@ -319,4 +321,29 @@ int picture_encode_memory(int container, const gmlp_image *image, const picture_
     if (bad) free(buffer);
     else *bytes = (uint8_t *)buffer;
     return bad;
+}
+
+static int write_usual(FILE *file, const gmlp_image *image, const void *opts, const char *name, char error[256]) {
+    return write_all(name, file, image, (const picture_write_opts *)opts, error);
+}
+
+int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes,
+                          size_t *size, char error[256]) {
+    return in_memory(write_usual, image, opts, container == GMLP_CONTAINER_PNG ? "the PNG.png" : "the JPEG.jpg", bytes,
+                     size, error);
+}
+
+static int write_fine(FILE *file, const gmlp_image *image, const void *opts, const char *name, char error[256]) {
+    char reason[REASON] = "out of memory";
+    size_t icc_size;
+    uint8_t *icc = icc_of_space(GMLP_SRGB, &icc_size);
+    const int bad = !icc || jpeg_save_fine(file, image, (const picture_fine_opts *)opts, icc, icc_size, reason);
+    free(icc);
+    if (bad) error_text(error, name, "%s", reason);
+    return bad ? -1 : 0;
+}
+
+int picture_encode_fine(const gmlp_image *image, const picture_fine_opts *opts, uint8_t **bytes, size_t *size,
+                        char error[256]) {
+    return in_memory(write_fine, image, opts, "the JPEG", bytes, size, error);
 }

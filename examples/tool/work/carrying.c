@@ -90,6 +90,13 @@ int carrying_compress(carrying *c, const picture_write_opts *opts) {
                                                                                       : 0;
 }
 
+void carrying_base(carrying *c, base_file *f) {
+    c->base = f->picture;
+    c->file = f->bytes;
+    c->file_size = f->size;
+    memset(f, 0, sizeof *f);
+}
+
 int carrying_network(carrying *c, gmlp_net *trained) {
     gmlp_result status;
     c->blob_size = gmlp_blob_size(trained);

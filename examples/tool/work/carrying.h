@@ -8,6 +8,7 @@
 #include "shell/files.h"
 #include "shell/pool.h"
 #include "shell/progress.h"
+#include "work/base.h"
 
 /* How a network is trained, as the command line has it. */
 #define PRESETS "default|fast|high|max|paper"
@@ -62,6 +63,7 @@ void carrying_begin(carrying *c, const char *command, const char *out);
 int carrying_open(carrying *c);    /* the output, before the long part */
 /* The base into file; of a JPEG base becomes what compression left. */
 int carrying_compress(carrying *c, const picture_write_opts *opts);
+void carrying_base(carrying *c, base_file *f);                      /* takes over one that was made */
 int carrying_network(carrying *c, gmlp_net *trained);               /* takes it over */
 int carrying_write(carrying *c, int carriers);
 void carrying_free(carrying *c);

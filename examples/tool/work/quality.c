@@ -1,0 +1,77 @@
+#include "work/quality.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/metrics.h"
+#include "shell/messages.h"
+
+#define BAND 16u /* rows */
+
+typedef struct measuring {
+    const quality_subject *s;
+    const gmlp_decoder *decoder; /* NULL: s->decoded is */
+    const metrics_psnr *psnr;
+    metrics_psnr_sums *sums; /* one a band, and a text if it failed */
+    char (*errors)[256];
+} measuring;
+
+static void measure_band(void *user, size_t index) {
+    const measuring *m = (const measuring *)user;
+    const quality_subject *s = m->s;
+    const uint32_t y = (uint32_t)index * BAND, rows = s->wide->height - y < BAND ? s->wide->height - y : BAND;
+    const gmlp_image wide = metrics_rows(s->wide, y, rows), base = metrics_rows(s->base, y, rows);
+    const size_t samples = (size_t)base.width * rows * 3;
+    float *memory = (float *)malloc(samples * (sizeof(float) + 1));
+    gmlp_image shown = base, decoded = base;
+    gmlp_result status = memory ? GMLP_OK : GMLP_E_MEMORY;
+    shown.stride = decoded.stride = 0;
+    shown.space = GMLP_SRGB;
+    shown.data = memory + samples;
+    decoded.type = GMLP_F32;
+    decoded.space = GMLP_PROPHOTO_LINEAR;
+    decoded.data = memory;
+    if (base.space == GMLP_SRGB) shown = base;
+    else if (!status) status = gmlp_convert(&base, &shown, NULL);
+    if (!m->decoder) decoded = metrics_rows(s->decoded, y, rows);
+    else if (!status) status = gmlp_decoder_rows(m->decoder, s->base, 0, 0, &decoded, 0, y, NULL);
+    if (status) error_text(m->errors[index], s->name, "%s", gmlp_result_string(status));
+    else metrics_psnr_rows(m->psnr, &wide, &shown, &decoded, &m->sums[index], m->errors[index]);
+    free(memory);
+}
+
+int quality_measure(const quality_subject *s, metrics_psnr_result *result, char error[256]) {
+    const size_t bands = (s->wide->height + BAND - 1) / BAND;
+    gmlp_image shown = *s->base, decoded = s->net ? *s->base : *s->decoded;
+    gmlp_decoder *decoder = NULL;
+    metrics_psnr *psnr;
+    metrics_psnr_sums all;
+    measuring m;
+    size_t i;
+    gmlp_result status = s->net ? gmlp_decoder_create(s->net, GMLP_F32, GMLP_PROPHOTO_LINEAR, NULL, &decoder) : GMLP_OK;
+    m.sums = (metrics_psnr_sums *)calloc(bands, sizeof *m.sums);
+    m.errors = (char (*)[256])calloc(bands, sizeof *m.errors);
+    shown.space = GMLP_SRGB;
+    if (s->net) decoded.type = GMLP_F32, decoded.space = GMLP_PROPHOTO_LINEAR;
+    psnr = metrics_psnr_begin(s->wide, &shown, &decoded, s->adaptation, error);
+    if (!status && (!m.sums || !m.errors)) status = GMLP_E_MEMORY;
+    if (status) error_text(error, s->name, "%s", gmlp_result_string(status));
+    else if (psnr) {
+        error[0] = 0;
+        m.s = s;
+        m.decoder = decoder;
+        m.psnr = psnr;
+        s->threads.parallel_for(s->threads.user, measure_band, &m, bands);
+        memset(&all, 0, sizeof all);
+        for (i = 0; i < bands; i++) {
+            if (*m.errors[i] && !*error) memcpy(error, m.errors[i], 256);
+            metrics_psnr_merge(&all, &m.sums[i]);
+        }
+        *result = metrics_psnr_finish(&all);
+    }
+    metrics_psnr_free(psnr);
+    gmlp_decoder_free(decoder);
+    free(m.sums);
+    free(m.errors);
+    return *error ? -1 : 0;
+}
