@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "commands/commands.h"
+#include "pictures/picture.h"
 #include "shell/files.h"
 #include "shell/messages.h"
 
@@ -22,6 +23,15 @@ static const struct {
     { "bench", cmd_bench, "what all this gives and costs, measured on this machine" },
 };
 #define COUNT (sizeof commands / sizeof *commands)
+
+static void print_version(void) {
+    const int v = gmlp_version();
+    const char *lacks;
+    int i;
+    printf("gamutmlp %d.%d.%d (%s)\n", v / 10000, v / 100 % 100, v % 100, gmlp_isa_name(GMLP_ISA_AUTO));
+    for (i = 0; (lacks = picture_lacks(i)) != NULL; i++) printf("%s %s", i ? "," : "built without", lacks);
+    if (i) printf("\n");
+}
 
 static void print_help(FILE *to) {
     size_t i;
@@ -45,8 +55,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     if (!strcmp(argv[1], "--version")) {
-        const int v = gmlp_version();
-        printf("gamutmlp %d.%d.%d (%s)\n", v / 10000, v / 100 % 100, v % 100, gmlp_isa_name(GMLP_ISA_AUTO));
+        print_version();
         return 0;
     }
     files_guard();

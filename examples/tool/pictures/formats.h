@@ -36,6 +36,9 @@ void picture_note(char notes[PICTURE_NOTES], const char *format, ...)
 
 /* Memory for an image's packed rows; sets stride to 0. 0, or -1 and a reason. */
 int image_allocate(gmlp_image *image, char reason[REASON]);
+/* Of formats that can make much of few bytes: is that size in pixels in a proportion to the file's that pictures have? */
+int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[REASON]);
+void make_plain(char *text); /* of a stranger's text what a terminal can be shown */
 int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
 
 /* What an Exif block, a TIFF structure, says of space and orientation. Of a damaged one, what can be read. */
@@ -43,21 +46,20 @@ void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts);
 
 typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color,
                          char reason[REASON]);
-picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load;
+picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load, heif_load;
 picture_load jpeg_load_sycc; /* Y'CbCr */
 picture_load raw_load; /* always the reason that raw_reason gives */
 
+/* NULL, or what this build lacks, with the library that would bring it. */
+extern const char *const exr_missing, *const heif_missing;
+
+int is_heif(const uint8_t *bytes, size_t size);
 int is_camera_raw(const uint8_t *bytes, size_t size); /* by its first bytes */
 void raw_reason(char reason[REASON]);
 /* Where the directory of the picture begins among a TIFF's pages, previews and masks; notes on what is left out. 0, or
    -1 and a reason: a camera raw, or more than one page that might be the picture. */
 int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, picture_facts *facts,
                       char reason[REASON]);
-
-/* n packed RGB pixels, premultiplied with their alpha (n packed samples of the same gmlp_type), as they are without it:
-   divided where alpha is above 0. Where it is 0 the colour stays: light without a body, as fire and glints have it.
-   Integers are rounded and end at full; alpha that is not a number, infinite or negative divides nothing. */
-void alpha_divide(int type, void *rgb, const void *alpha, size_t n);
 
 /* n packed RGB pixels, premultiplied with their alpha (n packed samples of the same gmlp_type), as they are without it:
    divided where alpha is above 0. Where it is 0 the colour stays: light without a body, as fire and glints have it.

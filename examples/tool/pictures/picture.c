@@ -24,6 +24,24 @@ int image_allocate(gmlp_image *image, char reason[REASON]) {
     return image->data ? 0 : -1;
 }
 
+/* What flat colour comes to in AV1, HEVC or JPEG XL has no end; photographs have less than 100 pixels a byte. */
+int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[REASON]) {
+    enum { ALWAYS = 1 << 24, PIXELS_A_BYTE = 1024 };
+    if (width < 1 || height < 1 || width > (int64_t)GMLP_MAX_SIZE || height > (int64_t)GMLP_MAX_SIZE)
+        snprintf(reason, REASON, "%lld x %lld pixels; 1 x 1 to %u x %u are supported", (long long)width,
+                 (long long)height, GMLP_MAX_SIZE, GMLP_MAX_SIZE);
+    else if (width * height - ALWAYS > (int64_t)size * PIXELS_A_BYTE)
+        snprintf(reason, REASON, "%lld x %lld pixels in %zu bytes are out of proportion", (long long)width,
+                 (long long)height, size);
+    else return 0;
+    return -1;
+}
+
+void make_plain(char *text) {
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~') *text = '?';
+}
+
 void write_reason(char reason[REASON]) {
     snprintf(reason, REASON, "cannot be written: %s", errno ? strerror(errno) : "a write failed");
 }
@@ -41,6 +59,7 @@ static const char no_sycc[] = "holds no Y'CbCr, as a JPEG does, but RGB, in whic
 static format find_format(const uint8_t *b, size_t size) {
     format f = { NULL, NULL, NULL, NULL };
     if (is_camera_raw(b, size)) f.load = raw_load;
+    else if (is_heif(b, size)) f.load = heif_load;
     else if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
         f.load = png_load;
         f.rows_open = png_rows_open;
@@ -77,7 +96,7 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
         const char *foreign = foreign_format((const uint8_t *)bytes, size);
         if (foreign)
             error_text(error, name, "is %s, which cannot be read; convert it to a 16-bit TIFF or PNG first", foreign);
-        else error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
+        else error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR or PPM picture, nor a camera raw" : "is empty");
         return -1;
     }
     if (!load) return error_text(error, name, "%s", no_sycc), -1;
@@ -138,6 +157,14 @@ void picture_tell(const picture *p, const char *command, const char *name) {
 }
 
 void picture_tell_left(const picture *p, const char *command, const char *name) { tell(p->left, command, name); }
+
+const char *picture_lacks(int index) {
+    const char *const all[] = { exr_missing, heif_missing };
+    size_t i;
+    for (i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] && !index--) return all[i];
+    return NULL;
+}
 
 void picture_free(picture *p) {
     free(p->image.data);

@@ -21,7 +21,7 @@ typedef struct picture {
     char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: metadata, what lies behind the picture */
 } picture;
 
-/* Reads PNG, JPEG, TIFF, EXR and PPM by content; grey and palettes become RGB, alpha is dropped.
+/* Reads PNG, JPEG, TIFF, EXR, HEIC, AVIF and PPM by content; grey and palettes become RGB, alpha is dropped.
    from_space: GMLP_SPACE_NONE, or what the numbers are whatever the file says; GMLP_SYCC: the Y'CbCr of a JPEG that
    has it, else a failure. A profile that is none of the library's spaces is converted to ROMM with Little-CMS. 0, or
    -1 and a text that names file and reason. */
@@ -29,6 +29,8 @@ int picture_read(const char *path, int from_space, int keep_file, picture *out, 
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
                         char error[256]);
 void picture_free(picture *p);
+/* The formats that this build lacks, one an index from 0 on, with the library that would bring each; NULL ends them. */
+const char *picture_lacks(int index);
 /* Pixels are read as they are stored. Turns them as an orientation from 1 to 8 says, or as the picture's own, which is
    then 1; or lays upright pixels as they would be stored under one. 0, or -1: no memory. */
 int picture_turn(picture *p, int orientation, char error[256]);
