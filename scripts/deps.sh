@@ -68,6 +68,7 @@ build)
     wish libheif-plugin-libde265
     wish libheif-plugin-dav1d
     wish libheif-plugin-aomdec
+    wish_header libraw-dev libraw/libraw.h
     install_wished
     ;;
 test)

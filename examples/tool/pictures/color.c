@@ -603,6 +603,11 @@ int decide_space(picture *p, picture_facts *facts, int from_space, char reason[R
         image->space = from_space;
         return 0;
     }
+    if (facts->space) {
+        p->space_from = facts->said_by;
+        image->space = facts->space;
+        return 0;
+    }
     if (facts->has_cicp && says_space(facts->cicp)) {
         p->space_from = "cICP";
         return apply_cicp(image, facts, reason);

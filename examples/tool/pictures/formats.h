@@ -19,6 +19,8 @@ typedef struct picture_facts {
     uint8_t *icc;            /* owned */
     size_t icc_size;
     char icc_fault[REASON];  /* why a profile that is in the file could not be taken out of it */
+    int space;               /* gmlp_space that the reader made of it, by what said_by says; 0: the rest tells */
+    const char *said_by;
     int metadata;            /* PICTURE_HAS_... */
     char notes[PICTURE_NOTES];
     char left[PICTURE_NOTES];
@@ -36,7 +38,7 @@ void picture_note(char notes[PICTURE_NOTES], const char *format, ...)
 
 /* Memory for an image's packed rows; sets stride to 0. 0, or -1 and a reason. */
 int image_allocate(gmlp_image *image, char reason[REASON]);
-/* Of formats that can make much of few bytes: is that size in pixels in a proportion to the file's that pictures have? */
+/* Of formats that can make much of few bytes: do pictures have so many pixels in so many bytes? */
 int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[REASON]);
 void make_plain(char *text); /* of a stranger's text what a terminal can be shown */
 int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
@@ -48,16 +50,16 @@ typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, p
                          char reason[REASON]);
 picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load, heif_load;
 picture_load jpeg_load_sycc; /* Y'CbCr */
-picture_load raw_load; /* always the reason that raw_reason gives */
+picture_load raw_load;
 
 /* NULL, or what this build lacks, with the library that would bring it. */
-extern const char *const exr_missing, *const heif_missing;
+extern const char *const exr_missing, *const heif_missing, *const raw_missing;
 
 int is_heif(const uint8_t *bytes, size_t size);
 int is_camera_raw(const uint8_t *bytes, size_t size); /* by its first bytes */
-void raw_reason(char reason[REASON]);
 /* Where the directory of the picture begins among a TIFF's pages, previews and masks; notes on what is left out. 0, or
-   -1 and a reason: a camera raw, or more than one page that might be the picture. */
+   TIFF_IS_RAW, or -1 and a reason: more than one page might be the picture. */
+#define TIFF_IS_RAW 1
 int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, picture_facts *facts,
                       char reason[REASON]);
 

@@ -96,7 +96,9 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
         const char *foreign = foreign_format((const uint8_t *)bytes, size);
         if (foreign)
             error_text(error, name, "is %s, which cannot be read; convert it to a 16-bit TIFF or PNG first", foreign);
-        else error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR or PPM picture, nor a camera raw" : "is empty");
+        else
+            error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR or PPM "
+                                           "picture, nor a camera raw" : "is empty");
         return -1;
     }
     if (!load) return error_text(error, name, "%s", no_sycc), -1;
@@ -159,7 +161,7 @@ void picture_tell(const picture *p, const char *command, const char *name) {
 void picture_tell_left(const picture *p, const char *command, const char *name) { tell(p->left, command, name); }
 
 const char *picture_lacks(int index) {
-    const char *const all[] = { exr_missing, heif_missing };
+    const char *const all[] = { exr_missing, heif_missing, raw_missing };
     size_t i;
     for (i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i] && !index--) return all[i];

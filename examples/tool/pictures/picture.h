@@ -13,7 +13,7 @@
 typedef struct picture {
     gmlp_image image;       /* pixels, owned; 3 channels, packed */
     const char *space_from; /* what said the colour space: "--from", "cICP", "ICC profile", "sRGB chunk",
-                               "gAMA chunk", "chromaticities", "EXIF", "assumed" */
+                               "gAMA chunk", "chromaticities", "EXIF", "camera raw", "assumed" */
     uint8_t *file;          /* the file's bytes, owned, when keep_file was asked */
     size_t file_size;
     int orientation; /* how the pixels are to be turned to be upright: 1 (not at all) to 8, as EXIF and TIFF have it */
@@ -21,7 +21,7 @@ typedef struct picture {
     char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: metadata, what lies behind the picture */
 } picture;
 
-/* Reads PNG, JPEG, TIFF, EXR, HEIC, AVIF and PPM by content; grey and palettes become RGB, alpha is dropped.
+/* Reads PNG, JPEG, TIFF, EXR, HEIC, AVIF, PPM and camera raws by content; grey and palettes become RGB, alpha is dropped.
    from_space: GMLP_SPACE_NONE, or what the numbers are whatever the file says; GMLP_SYCC: the Y'CbCr of a JPEG that
    has it, else a failure. A profile that is none of the library's spaces is converted to ROMM with Little-CMS. 0, or
    -1 and a text that names file and reason. */
