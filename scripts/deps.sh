@@ -69,6 +69,8 @@ build)
     wish libheif-plugin-dav1d
     wish libheif-plugin-aomdec
     wish_header libraw-dev libraw/libraw.h
+    wish_header libjxl-dev jxl/thread_parallel_runner.h
+    wish_header libavif-dev avif/avif.h
     install_wished
     ;;
 test)
@@ -85,6 +87,8 @@ test)
     wish libheif-plugin-x265
     wish libheif-plugin-aomenc
     wish_program libheif-examples heif-enc
+    wish_program libjxl-tools djxl
+    wish_program libavif-bin avifdec
     install_wished
     ;;
 esac

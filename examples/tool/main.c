@@ -12,13 +12,13 @@ static const struct {
     const char *about;
 } commands[] = {
     { "encode", cmd_encode, "wide-gamut picture in, sRGB JPEG or PNG out, with the network that undoes it" },
-    { "decode", cmd_decode, "such a file in, the wide gamut out (PNG, TIFF, EXR)" },
+    { "decode", cmd_decode, "such a file in, the wide gamut out (PNG, TIFF, EXR, JPEG XL, AVIF)" },
     { "inspect", cmd_inspect, "what a file carries, and whether it is intact and belongs to these pixels" },
     { "compare", cmd_compare, "how far one picture is from another, in numbers and maps" },
     { "strip", cmd_strip, "the picture without the network" },
     { "hdr-encode", cmd_hdr_encode,
       "SDR and HDR picture in, the SDR one out, with the network that gives the HDR one" },
-    { "hdr-decode", cmd_hdr_decode, "such a file in, HDR out (EXR, PNG, TIFF, Ultra HDR)" },
+    { "hdr-decode", cmd_hdr_decode, "such a file in, HDR out (EXR, PNG, TIFF, JPEG XL, AVIF, Ultra HDR)" },
     { "meta-train", cmd_meta_train, "a start for encode's training, from your own pictures" },
     { "bench", cmd_bench, "what all this gives and costs, measured on this machine" },
 };

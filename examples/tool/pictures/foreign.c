@@ -25,7 +25,9 @@ const char *foreign_format(const uint8_t *b, size_t size) {
                   { 1, 11, "KTX 20\273\r\n\032\n", "a KTX texture" },
                   { 1, 11, "KTX 11\273\r\n\032\n", "a KTX texture" },
                   { 0, 8, "\212MNG\r\n\032\n", "an MNG animation" } };
+    const char *heif = heif_name(b, size);
     size_t i;
+    if (heif) return heif;
     if (size >= 12 && !memcmp(b + 4, "ftyp", 4)) return "a video";
     for (i = 0; i < sizeof known / sizeof *known; i++)
         if (size >= known[i].at + known[i].length && !memcmp(b + known[i].at, known[i].magic, known[i].length))

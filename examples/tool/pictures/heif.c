@@ -9,17 +9,22 @@
 #include "pictures/formats.h"
 
 /* Files of ISO's base media format say what they are in their first box: its size, "ftyp", the major brand, a version,
-   other brands. HEIF's general brands do not tell the codec. */
-int is_heif(const uint8_t *b, size_t size) {
-    static const char brands[][5] = { "avif", "avis", "heic", "heix", "hevc", "hevx", "heim", "heis", "mif1", "msf1" };
+   other brands. HEIF's general brands do not tell the codec, but the others do. */
+const char *heif_name(const uint8_t *b, size_t size) {
+    static const struct {
+        const char brand[5], *name;
+    } brands[] = { { "avif", "an AVIF picture" }, { "avis", "an AVIF picture" }, { "heic", "a HEIC picture" },
+                   { "heix", "a HEIC picture" }, { "hevc", "a HEIC picture" }, { "hevx", "a HEIC picture" },
+                   { "heim", "a HEIC picture" }, { "heis", "a HEIC picture" }, { "mif1", "a HEIF picture" },
+                   { "msf1", "a HEIF picture" } };
     size_t box, end, i, at;
-    if (size < 12 || memcmp(b + 4, "ftyp", 4)) return 0;
+    if (size < 12 || memcmp(b + 4, "ftyp", 4)) return NULL;
     box = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
     end = box < 16 ? 12 : box < size ? box : size;
     for (i = 0; i < sizeof brands / sizeof *brands; i++)
         for (at = 8; at + 4 <= end; at += at == 8 ? 8 : 4)
-            if (!memcmp(b + at, brands[i], 4)) return 1;
-    return 0;
+            if (!memcmp(b + at, brands[i].brand, 4)) return brands[i].name;
+    return NULL;
 }
 
 #ifdef __has_include

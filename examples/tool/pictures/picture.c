@@ -59,7 +59,8 @@ static const char no_sycc[] = "holds no Y'CbCr, as a JPEG does, but RGB, in whic
 static format find_format(const uint8_t *b, size_t size) {
     format f = { NULL, NULL, NULL, NULL };
     if (is_camera_raw(b, size)) f.load = raw_load;
-    else if (is_heif(b, size)) f.load = heif_load;
+    else if (heif_name(b, size)) f.load = heif_load;
+    else if (is_jxl(b, size)) f.load = jxl_load;
     else if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
         f.load = png_load;
         f.rows_open = png_rows_open;
@@ -161,7 +162,7 @@ void picture_tell(const picture *p, const char *command, const char *name) {
 void picture_tell_left(const picture *p, const char *command, const char *name) { tell(p->left, command, name); }
 
 const char *picture_lacks(int index) {
-    const char *const all[] = { exr_missing, heif_missing, raw_missing };
+    const char *const all[] = { exr_missing, heif_missing, raw_missing, jxl_missing, avif_missing };
     size_t i;
     for (i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i] && !index--) return all[i];
@@ -217,6 +218,8 @@ static const struct {
     { "tif", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F16) | TYPE(GMLP_F32), "any" },
     { "tiff", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F16) | TYPE(GMLP_F32), "any" },
     { "exr", exr_sink_open, TYPE(GMLP_F16) | TYPE(GMLP_F32), "half or float" },
+    { "jxl", jxl_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F32), "8-bit, 16-bit or float" },
+    { "avif", avif_sink_open, TYPE(GMLP_U16), "10- or 12-bit" },
     { "ppm", pnm_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), "8 or 16 bit" }
 };
 #define SINK_COUNT (sizeof sinks / sizeof *sinks)
@@ -230,7 +233,7 @@ static size_t find_sink(const char *path) {
 const char *picture_cannot_hold(const char *path, int type) {
     static char text[128];
     const size_t i = find_sink(path);
-    if (i == SINK_COUNT) return "the name must end in .png, .jpg, .tif, .exr or .ppm";
+    if (i == SINK_COUNT) return "the name must end in .png, .jpg, .tif, .exr, .jxl, .avif or .ppm";
     if (sinks[i].types & TYPE(type)) return NULL;
     snprintf(text, sizeof text, "a .%s file holds %s samples", sinks[i].extension, sinks[i].holds);
     return text;
@@ -238,7 +241,7 @@ const char *picture_cannot_hold(const char *path, int type) {
 
 picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *like, const picture_write_opts *opts,
                                 char error[256]) {
-    static const picture_write_opts defaults = { 0, 0 };
+    static const picture_write_opts defaults = { 0, 0, 0 };
     const char *cannot = picture_cannot_hold(path, like->type);
     const int sycc = like->space == GMLP_SYCC;
     char reason[REASON] = "";

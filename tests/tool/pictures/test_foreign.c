@@ -17,6 +17,7 @@ static void names_are(void **state) {
     } cases[] = { { "\0\0\0\024ftypmp42\0\0\0\0isom", 20, "a video" },
                   { "\0\0\0\014JXL \r\n\207\n", 12, "a JPEG XL picture" },
                   { "\377\012\1", 3, "a JPEG XL picture" },
+                  { "\0\0\0\030ftypheic\0\0\0\0mif1heic", 24, "a HEIC picture" },
                   { "RIFF\1\0\0\0WEBPVP8 ", 16, "a WebP picture" },
                   { "GIF89a..", 8, "a GIF picture" },
                   { "#?RADIANCE\n", 11, "a Radiance HDR picture" },

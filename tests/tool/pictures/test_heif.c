@@ -7,26 +7,27 @@ static void brands(void **state) {
     static const struct {
         const char *bytes;
         size_t n;
-        int is;
-    } cases[] = { { "\0\0\0\030ftypheic\0\0\0\0mif1heic", 24, 1 },
-                  { "\0\0\0\034ftypmif1\0\0\0\0mif1miafavif", 28, 1 }, /* the major brand does not tell */
-                  { "\0\0\0\030ftypavis\0\0\0\0msf1avis", 24, 1 },
-                  { "\0\0\0\030ftypmp42\0\0\0\0isomavif", 24, 1 },
-                  { "\0\0\0\024ftypmp42\0\0\0\0isomavif", 24, 0 }, /* beyond the box */
-                  { "\0\0\0\024ftypmp42\0\0\0\0isom", 20, 0 },
-                  { "\0\0\0\0ftypheic\0\0\0\0", 16, 1 },
-                  { "\0\0\0\030ftyp", 8, 0 },
-                  { "", 0, 0 } };
+        const char *name;
+    } cases[] = { { "\0\0\0\030ftypheic\0\0\0\0mif1heic", 24, "a HEIC picture" },
+                  { "\0\0\0\034ftypmif1\0\0\0\0mif1miafavif", 28, "an AVIF picture" }, /* the major brand does not tell */
+                  { "\0\0\0\030ftypmif1\0\0\0\0mif1miafavif", 28, "a HEIF picture" }, /* beyond the box */
+                  { "\0\0\0\030ftypavis\0\0\0\0msf1avis", 24, "an AVIF picture" },
+                  { "\0\0\0\030ftypmp42\0\0\0\0isomavif", 24, "an AVIF picture" },
+                  { "\0\0\0\024ftypmp42\0\0\0\0isomavif", 24, NULL },
+                  { "\0\0\0\0ftypheic\0\0\0\0", 16, "a HEIC picture" },
+                  { "\0\0\0\030ftyp", 8, NULL },
+                  { "", 0, NULL } };
     size_t i, n;
     (void)state;
     for (i = 0; i < sizeof cases / sizeof *cases; i++)
         for (n = 0; n <= cases[i].n; n++) { /* in memory of its own, so that a sanitizer sees what is read beyond */
             uint8_t *copy = (uint8_t *)malloc(n ? n : 1);
-            int is;
+            const char *is;
             assert_non_null(copy);
             memcpy(copy, cases[i].bytes, n);
-            is = is_heif(copy, n);
-            if (n == cases[i].n && is != cases[i].is) fail_msg("case %lu", (unsigned long)i);
+            is = heif_name(copy, n);
+            if (n == cases[i].n && (!is != !cases[i].name || (is && strcmp(is, cases[i].name))))
+                fail_msg("case %lu: %s", (unsigned long)i, is ? is : "none");
             free(copy);
         }
 }
