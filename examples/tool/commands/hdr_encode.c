@@ -420,9 +420,9 @@ int cmd_hdr_encode(int argc, char **argv) {
         "Writes the picture SDR (JPEG, PNG, TIFF, HEIC, AVIF, JPEG XL), or the SDR rendition of an Ultra HDR\n"
         "file, with a small network in its metadata, from which 'gamutmlp hdr-decode' restores the HDR\n"
         "rendition: the picture HDR, of the same size, in PQ or HLG codes (PNG, TIFF, HEIC, AVIF, JPEG XL) or\n"
-        "linear light (EXR, TIFF, JPEG XL), 1.0 being SDR white. OUT is in the SDR's space, sRGB, Display P3\n"
-        "or (--from-sdr) Rec.709; others become Display P3. A JPEG stays the same compressed picture if\n"
-        "neither --quality nor --subsample is given.",
+        "linear light (EXR, TIFF, JPEG XL, Radiance HDR), 1.0 being SDR white. OUT is in the SDR's space, sRGB,\n"
+        "Display P3 or (--from-sdr) Rec.709; others become Display P3. A JPEG stays the same compressed picture\n"
+        "if neither --quality nor --subsample is given.",
         "  gamutmlp hdr-encode graded_sdr.png graded_pq.png photo.jpg\n"
         "  gamutmlp hdr-encode sdr.jpg master.exr photo.jpg --from-hdr acescg --preset high\n"
         "  gamutmlp hdr-encode phone_ultrahdr.jpg photo.jpg --json",

@@ -48,7 +48,7 @@ void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts);
 
 typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color,
                          char reason[REASON]);
-picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load, heif_load, jxl_load;
+picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load, heif_load, jxl_load, radiance_load;
 picture_load jpeg_load_sycc; /* Y'CbCr */
 picture_load raw_load;
 
@@ -58,6 +58,7 @@ extern const char *const exr_missing, *const heif_missing, *const raw_missing, *
 /* "a HEIC picture", "an AVIF picture"; NULL if it is neither. */
 const char *heif_name(const uint8_t *bytes, size_t size);
 int is_jxl(const uint8_t *bytes, size_t size);
+int is_radiance(const uint8_t *bytes, size_t size);
 int is_camera_raw(const uint8_t *bytes, size_t size); /* by its first bytes */
 /* Where the directory of the picture begins among a TIFF's pages, previews and masks; notes on what is left out. 0, or
    TIFF_IS_RAW, or -1 and a reason: more than one page might be the picture. */

@@ -61,6 +61,7 @@ static format find_format(const uint8_t *b, size_t size) {
     if (is_camera_raw(b, size)) f.load = raw_load;
     else if (heif_name(b, size)) f.load = heif_load;
     else if (is_jxl(b, size)) f.load = jxl_load;
+    else if (is_radiance(b, size)) f.load = radiance_load;
     else if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
         f.load = png_load;
         f.rows_open = png_rows_open;

@@ -21,8 +21,8 @@ typedef struct picture {
     char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: metadata, what lies behind the picture */
 } picture;
 
-/* Reads PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, PPM and camera raws by content; grey and palettes become RGB, alpha
-   is dropped.
+/* Reads PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM and camera raws by content; grey and palettes
+   become RGB, alpha is dropped.
    from_space: GMLP_SPACE_NONE, or what the numbers are whatever the file says; GMLP_SYCC: the Y'CbCr of a JPEG that
    has it, else a failure. A profile that is none of the library's spaces is converted to ROMM with Little-CMS. 0, or
    -1 and a text that names file and reason. */
