@@ -55,6 +55,7 @@ const char *const heif_missing = NULL;
 static int failed(struct heif_error e, char reason[REASON]) {
     if (e.code == heif_error_Ok) return 0;
     snprintf(reason, REASON, "HEIF: %.150s", e.message ? e.message : "cannot be read");
+    reason[strcspn(reason, "\n")] = 0; /* some end so */
     make_plain(reason);
     return -1;
 }
@@ -133,22 +134,20 @@ static uint16_t widen(const uint8_t *from, int bits) {
     return (uint16_t)(v >= full ? 65535 : ((uint32_t)v * 65535 + full / 2) / full);
 }
 
-static int copy_pixels(const struct heif_image *decoded, int channels, int divide, gmlp_image *image,
-                       char reason[REASON]) {
+static int copy_pixels(const struct heif_image *decoded, int channels, gmlp_image *image, char reason[REASON]) {
     int stride = 0;
     const uint8_t *from = heif_image_get_plane_readonly(decoded, heif_channel_interleaved, &stride);
     const int bits = heif_image_get_bits_per_pixel_range(decoded, heif_channel_interleaved);
     const int width = heif_image_get_width(decoded, heif_channel_interleaved);
     const int height = heif_image_get_height(decoded, heif_channel_interleaved);
+    const int divide = channels == 4;
     uint8_t *alpha = NULL;
     size_t size, x, n;
     int y, c;
-    if (!from || bits < 8 || bits > 16 || width < 1 || height < 1) {
-        snprintf(reason, REASON, "HEIF: unexpected samples");
+    if (!from || bits < 8 || bits > 16 || (uint32_t)width != image->width || (uint32_t)height != image->height) {
+        snprintf(reason, REASON, "HEIF: its pixels are not those that its header says");
         return -1;
     }
-    image->width = (uint32_t)width;
-    image->height = (uint32_t)height;
     image->type = bits > 8 ? GMLP_U16 : GMLP_U8;
     size = gmlp_pixel_size(image->type, 1);
     n = (size_t)width;
@@ -196,11 +195,13 @@ static int read_primary(struct heif_context *context, const struct heif_image_ha
     struct heif_image *decoded = NULL;
     int bad, channels;
     if (image_in_proportion(width, height, size, reason)) return -1;
+    image->width = (uint32_t)width;
+    image->height = (uint32_t)height;
     read_metadata(handle, facts);
     note_others(context, handle, facts);
     if (heif_image_handle_has_alpha_channel(handle)) picture_note(facts->notes, "alpha is left out");
     bad = decode(handle, &decoded, &channels, reason) || read_color(handle, facts, reason) ||
-          copy_pixels(decoded, channels, channels == 4, image, reason);
+          copy_pixels(decoded, channels, image, reason);
     if (decoded) heif_image_release(decoded);
     return bad;
 }

@@ -322,27 +322,31 @@ static void turned(void **state) {
 #endif
 }
 
-/* What a file says of its size is looked at before its pixels. */
-static void out_of_proportion(void **state) {
+/* What a file says of its size is looked at before its pixels, which then must be as many. */
+static void other_sizes(void **state) {
+    static const struct {
+        const char *size, *part;
+    } cases[] = { { "\0\0\177\377\0\0\177\377", "32767 x 32767 pixels in" },
+                  { "\0\0\0\040\0\0\0\040", "" } }; /* versions of libheif differ in who finds it */
     bytes *b = (bytes *)malloc(sizeof *b);
     recipe r;
     picture p;
     char error[256];
-    size_t i;
-    int found = 0;
+    size_t i, k;
     (void)state;
     memset(&r, 0, sizeof r);
     r.format = heif_compression_AV1;
     r.bits = 8;
-    if (make(&r, b)) {
+    for (k = 0; k < 2 && make(&r, b); k++) {
+        int found = 0;
         for (i = 0; i + 16 < b->size; i++)
             if (!memcmp(b->data + i, "ispe", 4)) {
-                memcpy(b->data + i + 8, "\0\0\177\377\0\0\177\377", 8);
+                memcpy(b->data + i + 8, cases[k].size, 8);
                 found = 1;
             }
         assert_int_equal(found, 1);
         assert_int_equal(picture_read_memory(b->data, b->size, "x", 0, &p, error), -1);
-        assert_non_null(strstr(error, "32767 x 32767 pixels in"));
+        if (!strstr(error, cases[k].part)) fail_msg("%s", error);
     }
     free(b);
 }
@@ -388,7 +392,7 @@ int main(void) {
         cmocka_unit_test(profiles),
         cmocka_unit_test(alpha),
         cmocka_unit_test(turned),
-        cmocka_unit_test(out_of_proportion),
+        cmocka_unit_test(other_sizes),
         cmocka_unit_test(damaged),
 #endif
     };
