@@ -38,7 +38,8 @@ void picture_note(char notes[PICTURE_NOTES], const char *format, ...)
 
 /* Memory for an image's packed rows; sets stride to 0. 0, or -1 and a reason. */
 int image_allocate(gmlp_image *image, char reason[REASON]);
-/* Of formats that can make much of few bytes: do pictures have so many pixels in so many bytes? */
+/* Of formats that can make much of few bytes: how many pixels a picture in so many bytes may have; and has it? */
+uint64_t pixels_in_proportion(size_t size);
 int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[REASON]);
 void make_plain(char *text); /* of a stranger's text what a terminal can be shown */
 int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);

@@ -181,12 +181,15 @@ static int decode(const struct heif_image_handle *handle, struct heif_image **de
         !deep    ? (alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB)
         : little ? (alpha ? heif_chroma_interleaved_RRGGBBAA_LE : heif_chroma_interleaved_RRGGBB_LE)
                  : (alpha ? heif_chroma_interleaved_RRGGBBAA_BE : heif_chroma_interleaved_RRGGBB_BE);
-    struct heif_error warning;
     *channels = alpha ? 4 : 3;
     if (failed(heif_decode_image(handle, decoded, heif_colorspace_RGB, chroma, NULL), reason)) return -1;
-    if (heif_image_get_decoding_warnings(*decoded, 0, &warning, 1) < 1) return 0;
-    snprintf(reason, REASON, "HEIF: the pixels are damaged"); /* the warning's own text may be gone already */
-    return -1;
+#if LIBHEIF_NUMERIC_VERSION >= 0x010d0000
+    if (heif_image_get_decoding_warnings(*decoded, 0, NULL, 0) > 0) { /* their texts may be gone already */
+        snprintf(reason, REASON, "HEIF: the pixels are damaged");
+        return -1;
+    }
+#endif
+    return 0;
 }
 
 static int read_primary(struct heif_context *context, const struct heif_image_handle *handle, size_t size,
@@ -218,7 +221,11 @@ int heif_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_fact
         snprintf(reason, REASON, "out of memory");
         return -1;
     }
+#if LIBHEIF_NUMERIC_VERSION >= 0x01130000
+    heif_context_get_security_limits(context)->max_image_size_pixels = pixels_in_proportion(size);
+#else
     heif_context_set_maximum_image_size_limit(context, (int)GMLP_MAX_SIZE);
+#endif
     bad = failed(heif_context_read_from_memory_without_copy(context, bytes, size, NULL), reason) ||
           failed(heif_context_get_primary_image_handle(context, &handle), reason) ||
           read_primary(context, handle, size, image, facts, reason);

@@ -25,12 +25,13 @@ int image_allocate(gmlp_image *image, char reason[REASON]) {
 }
 
 /* What flat colour comes to in AV1, HEVC or JPEG XL has no end; photographs have less than 100 pixels a byte. */
+uint64_t pixels_in_proportion(size_t size) { return ((uint64_t)1 << 24) + (uint64_t)size * 1024; }
+
 int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[REASON]) {
-    enum { ALWAYS = 1 << 24, PIXELS_A_BYTE = 1024 };
     if (width < 1 || height < 1 || width > (int64_t)GMLP_MAX_SIZE || height > (int64_t)GMLP_MAX_SIZE)
         snprintf(reason, REASON, "%lld x %lld pixels; 1 x 1 to %u x %u are supported", (long long)width,
                  (long long)height, GMLP_MAX_SIZE, GMLP_MAX_SIZE);
-    else if (width * height - ALWAYS > (int64_t)size * PIXELS_A_BYTE)
+    else if ((uint64_t)(width * height) > pixels_in_proportion(size))
         snprintf(reason, REASON, "%lld x %lld pixels in %zu bytes are out of proportion", (long long)width,
                  (long long)height, size);
     else return 0;
