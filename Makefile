@@ -21,10 +21,12 @@ CLANG = clang
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic
 override CPPFLAGS += -I. -Iexamples/tool -I/usr/include/cairo -D_POSIX_C_SOURCE=200809L
-LIBS = -ljpeg -lpng -lz -ltiff -llcms2 -lcairo $(exr) -lpthread -lm
-# OpenEXR's C library, from 3.1 on; with an older one the tool is built without EXR. Looked for when it is needed, as the
-# packages may come first.
-exr = $(shell printf '\043include <OpenEXR/openexr.h>\n' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo -lOpenEXRCore)
+LIBS = -ljpeg -lpng -lz -ltiff -llcms2 -lcairo $(optional) -lpthread -lm
+# What the tool does without where it is not there, or too old: $(call have,HEADER,LIBRARIES). Looked for when it is
+# needed, as the packages may come first.
+have = $(shell printf '\043include <$(1)>\n' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo $(2))
+optional = $(call have,OpenEXR/openexr.h,-lOpenEXRCore) $(call have,libheif/heif.h,-lheif) $(call have,libraw/libraw.h,-lraw_r) \
+           $(call have,jxl/thread_parallel_runner.h,-ljxl -ljxl_threads) $(call have,avif/avif.h,-lavif)
 SECONDS = 60
 DATA = $(wildcard ../shared/data)
 JOBS = $(shell nproc 2>/dev/null || echo 1)

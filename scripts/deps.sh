@@ -9,26 +9,43 @@ need() { # need PACKAGE WHAT: called when WHAT is not there
     echo "gamutmlp: $2 is missing: installing $1"
 }
 program() { command -v "$2" >/dev/null || need "$1" "the program $2"; }
-header() {
+has_header() {
     for dir in /usr/include /usr/local/include /usr/include/*-linux-gnu; do
-        [ -e "$dir/$2" ] && return
+        [ -e "$dir/$1" ] && return
     done
-    need "$1" "the header $2"
+    return 1
 }
+header() { has_header "$2" || need "$1" "the header $2"; }
+# What is done without where a release does not have it, or there is no one to install it.
+wished=
+wish() { wished="$wished $1"; }
+wish_header() { has_header "$2" || wish "$1"; }
+wish_program() { command -v "$2" >/dev/null || wish "$1"; }
 font() {
     [ -n "$(find /usr/share/fonts /usr/local/share/fonts -name '*.[ot]tf' 2>/dev/null | head -1)" ] ||
         need fonts-dejavu-core "a font for plots"
 }
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+get() { $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null; }
 install() {
     [ -n "$missing" ] || return 0
-    sudo=
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || { echo "gamutmlp: as root: apt-get install$missing" >&2; exit 1; }
-        sudo=sudo
-    fi
+    [ -z "$sudo" ] || command -v sudo >/dev/null ||
+        { echo "gamutmlp: as root: apt-get install$missing" >&2; exit 1; }
     $sudo apt-get update -qq
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    get $missing
     missing=
+}
+install_wished() {
+    for package in $wished; do
+        [ -z "$sudo" ] || command -v sudo >/dev/null || break
+        [ -n "$(find /var/lib/apt/lists -name '*Packages*' 2>/dev/null | head -1)" ] || $sudo apt-get update -qq || break
+        apt-cache show "$package" >/dev/null 2>&1 || continue
+        dpkg -s "$package" >/dev/null 2>&1 && continue
+        echo "gamutmlp: installing $package, which is not needed but used"
+        get "$package" || echo "gamutmlp: $package cannot be installed, and is done without"
+    done
+    wished=
 }
 
 case "$1" in
@@ -46,6 +63,15 @@ build)
     header libtinyexr-dev tinyexr.h
     header libstb-dev stb/stb_image.h
     install
+    wish_header libheif-dev libheif/heif.h
+    # Its decoders, which are packages of their own in some releases.
+    wish libheif-plugin-libde265
+    wish libheif-plugin-dav1d
+    wish libheif-plugin-aomdec
+    wish_header libraw-dev libraw/libraw.h
+    wish_header libjxl-dev jxl/thread_parallel_runner.h
+    wish_header libavif-dev avif/avif.h
+    install_wished
     ;;
 test)
     program clang clang
@@ -57,5 +83,12 @@ test)
         need "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" "the runtime of clang's sanitizers"
     rm -f "$probe"
     install
+    # Encoders of the pictures that tests read, and other programs to compare with.
+    wish libheif-plugin-x265
+    wish libheif-plugin-aomenc
+    wish_program libheif-examples heif-enc
+    wish_program libjxl-tools djxl
+    wish_program libavif-bin avifdec
+    install_wished
     ;;
 esac

@@ -158,6 +158,7 @@ np.save(sys.stdout.buffer, v)
 
 def samples(path, f):
     if "no truth" in f: raise ValueError(f["no truth"])
+    if not f["kind"]: raise ValueError("a kind that is not looked at here")
     if f["kind"] != "exr": return magick(path, f["kind"])
     out, said = program(sys.executable, "-c", OPENEXR, path)  # a process of its own: damaged files crash readers
     at = out.find(b"\x93NUMPY")  # behind its warnings
@@ -389,6 +390,8 @@ class Way:
         if area > LARGEST: return "too large for this script"
         base, says, checked = self.pixels("e.png"), facts(self.folder + "/e.png"), True
         if not says.get("srgb") or "icc" in says: self.fault("colour: the base does not say sRGB")
+        # Rule: a raw is developed; what its TIFF says is of the preview.
+        if told.get("space_from") == "camera raw": f = {"kind": None, "no truth": "a camera raw, developed"}
         if "preview" in f: self.fault("geometry: " + f["preview"])
         try:
             # Rule: where associated alpha is near 0 no colour is left.

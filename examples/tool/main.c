@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "commands/commands.h"
+#include "pictures/picture.h"
 #include "shell/files.h"
 #include "shell/messages.h"
 
@@ -11,17 +12,26 @@ static const struct {
     const char *about;
 } commands[] = {
     { "encode", cmd_encode, "wide-gamut picture in, sRGB JPEG or PNG out, with the network that undoes it" },
-    { "decode", cmd_decode, "such a file in, the wide gamut out (PNG, TIFF, EXR)" },
+    { "decode", cmd_decode, "such a file in, the wide gamut out (PNG, TIFF, EXR, JPEG XL, AVIF)" },
     { "inspect", cmd_inspect, "what a file carries, and whether it is intact and belongs to these pixels" },
     { "compare", cmd_compare, "how far one picture is from another, in numbers and maps" },
     { "strip", cmd_strip, "the picture without the network" },
     { "hdr-encode", cmd_hdr_encode,
       "SDR and HDR picture in, the SDR one out, with the network that gives the HDR one" },
-    { "hdr-decode", cmd_hdr_decode, "such a file in, HDR out (EXR, PNG, TIFF, Ultra HDR)" },
+    { "hdr-decode", cmd_hdr_decode, "such a file in, HDR out (EXR, PNG, TIFF, JPEG XL, AVIF, Ultra HDR)" },
     { "meta-train", cmd_meta_train, "a start for encode's training, from your own pictures" },
     { "bench", cmd_bench, "what all this gives and costs, measured on this machine" },
 };
 #define COUNT (sizeof commands / sizeof *commands)
+
+static void print_version(void) {
+    const int v = gmlp_version();
+    const char *lacks;
+    int i;
+    printf("gamutmlp %d.%d.%d (%s)\n", v / 10000, v / 100 % 100, v % 100, gmlp_isa_name(GMLP_ISA_AUTO));
+    for (i = 0; (lacks = picture_lacks(i)) != NULL; i++) printf("%s %s", i ? "," : "built without", lacks);
+    if (i) printf("\n");
+}
 
 static void print_help(FILE *to) {
     size_t i;
@@ -45,8 +55,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     if (!strcmp(argv[1], "--version")) {
-        const int v = gmlp_version();
-        printf("gamutmlp %d.%d.%d (%s)\n", v / 10000, v / 100 % 100, v % 100, gmlp_isa_name(GMLP_ISA_AUTO));
+        print_version();
         return 0;
     }
     files_guard();

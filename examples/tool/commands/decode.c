@@ -20,17 +20,20 @@ int cmd_decode(int argc, char **argv) {
     int depth = -1, base = 0;
     const args_option options[] = {
         { "--to", ARG_SPACE, &r.to, "SPACE", "colour space of OUT (the original's)", 0, 0 },
-        { "--depth", ARG_CHOICE, &depth, DEPTHS, "samples of OUT (16; EXR: half)", 0, 0 },
+        { "--depth", ARG_CHOICE, &depth, DEPTHS, "samples of OUT (16; EXR: half; AVIF: 10)", 0, 0 },
         { "--base", ARG_CHOICE, &base, "auto|srgb|sycc",
           "what IN holds that carries no network, and is converted as it is (auto: that is an error)", 0, 0 },
         RESTORING_OPTIONS(r),
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
     const args_command command = {
-        "decode", "IN OUT.{png,tif,exr}",
+        "decode", "IN OUT.{png,tif,exr,jxl,avif}",
         "Gives back the wide gamut of IN, a JPEG or PNG that 'gamutmlp encode' made. PNG and TIFF carry\n"
-        "the colour space's ICC profile; EXR is written in the linear form of the space.",
+        "the colour space's ICC profile; JPEG XL and AVIF, both lossless, its code points, or the profile\n"
+        "where it has none; EXR is written in the linear form of the space. In P3 or Rec.2020 a browser\n"
+        "shows an AVIF's colours at once.",
         "  gamutmlp decode photo.jpg wide.tif\n"
+        "  gamutmlp decode photo.jpg wide.avif --to p3\n"
         "  gamutmlp decode photo.jpg part.exr --crop 100,200,640,480 --to acescg",
         options, 2, NULL
     };
@@ -44,10 +47,9 @@ int cmd_decode(int argc, char **argv) {
     r.base = base == 0 ? GMLP_SPACE_NONE : base == 1 ? GMLP_SRGB : GMLP_SYCC;
     r.in = names[0];
     r.out = names[1];
-    if (!path_has_extension(r.out, "png") && !path_has_extension(r.out, "tif") && !path_has_extension(r.out, "tiff") &&
-        !path_has_extension(r.out, "exr"))
-        return args_wrong(&command, "%s: the output's name must end in .png, .tif or .exr", r.out);
-    r.depth = depth >= 0 ? depth_of_choice(depth) : path_has_extension(r.out, "exr") ? GMLP_F16 : GMLP_U16;
+    if (!restoring_has_name(&r))
+        return args_wrong(&command, "%s: the output's name must end in " RESTORING_NAMES, r.out);
+    restoring_depth(&r, depth, path_has_extension(r.out, "exr") ? GMLP_F16 : GMLP_U16);
     status = restoring_check(&r);
     if (status == ARGS_GO_ON) status = decode(&r);
     restoring_free(&r);

@@ -309,9 +309,10 @@ int cmd_encode(int argc, char **argv) {
     };
     const args_command command = {
         "encode", "IN OUT.{jpg,png}",
-        "Writes the wide-gamut picture IN (PNG, TIFF, EXR, PPM, JPEG) as an ordinary 8-bit sRGB file and\n"
-        "puts a small network into its metadata, trained on this picture, from which 'gamutmlp decode'\n"
-        "restores the colours that sRGB cannot hold.",
+        "Writes the wide-gamut picture IN (PNG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM, JPEG,\n"
+        "camera raws) as an ordinary 8-bit sRGB file and puts a small network into its metadata, trained on\n"
+        "this picture, from which 'gamutmlp decode' restores the colours that sRGB cannot hold. Raws are\n"
+        "developed as dcraw does.",
         "  gamutmlp encode photo_prophoto.tif photo.jpg --quality 95\n"
         "  gamutmlp encode render.exr render.png --from acescg --json",
         options, 2, NULL

@@ -12,6 +12,14 @@
 
 static int is_hdr_code(int space) { return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG; }
 
+/* Formats that browsers show; of integers without a word on the space PQ codes are made there. */
+static int is_for_screens(const restoring *r) {
+    return path_has_extension(r->out, "png") || path_has_extension(r->out, "jxl") ||
+           path_has_extension(r->out, "avif");
+}
+
+static int has_codes(const restoring *r) { return is_for_screens(r) && r->depth == GMLP_U16; }
+
 /* Ultra HDR: the file itself with a gain map behind it, made from the whole picture in memory. */
 
 typedef struct gathering {
@@ -103,13 +111,13 @@ static int hdr_decode(restoring *r, int ultrahdr) {
     int status = restoring_open(r, 1);
     if (status) return status;
     if (ultrahdr) r->to = picture_linear_space(net->base_space); /* what a gain map is for */
-    else if (!r->to && path_has_extension(r->out, "png")) r->to = GMLP_REC2020_PQ;
+    else if (!r->to && has_codes(r)) r->to = GMLP_REC2020_PQ;
     else if (!r->to || path_has_extension(r->out, "exr")) r->to = picture_linear_space(r->to ? r->to : net->wide_space);
     if (r->depth == GMLP_U16 && !is_hdr_code(r->to) && r->opts.headroom <= 0)
         fprintf(stderr,
-                "gamutmlp hdr-decode: note: 16-bit %s ends at SDR white, and %s loses what is brighter; rec2020pq and "
+                "gamutmlp hdr-decode: note: %d-bit %s ends at SDR white, and %s loses what is brighter; rec2020pq and "
                 "rec2020hlg hold it\n",
-                gmlp_space_name(r->to), r->out);
+                r->bits, gmlp_space_name(r->to), r->out);
     status = ultrahdr ? write_ultrahdr(r) : restoring_write(r);
     if (ultrahdr) { /* what viewers see of it */
         r->to = net->base_space == GMLP_SYCC ? GMLP_SRGB : net->base_space;
@@ -121,12 +129,13 @@ static int hdr_decode(restoring *r, int ultrahdr) {
 
 int cmd_hdr_decode(int argc, char **argv) {
     restoring r;
-    int depth = -1, ultrahdr, png, tiff;
+    int depth = -1, ultrahdr;
     double boost = -1;
     const args_option options[] = {
-        { "--to", ARG_SPACE, &r.to, "SPACE", "colour space of OUT (PNG: rec2020pq; EXR, TIFF: the original's, linear)",
-          0, 0 },
-        { "--depth", ARG_CHOICE, &depth, DEPTHS, "samples of OUT (PNG: 16; EXR: half; TIFF: float)", 0, 0 },
+        { "--to", ARG_SPACE, &r.to, "SPACE",
+          "colour space of OUT (PNG, AVIF, JXL of 16 bit: rec2020pq; others: the original's, linear)", 0, 0 },
+        { "--depth", ARG_CHOICE, &depth, DEPTHS, "samples of OUT (PNG, JXL: 16; AVIF: 10; EXR: half; TIFF: float)", 0,
+          0 },
         { "--boost", ARG_NUMBER, &boost, "STOPS", "for a display that goes so far above SDR white (all there is)",
           0, 64 },
         { "--white", ARG_NUMBER, &r.opts.white_nits, "NITS", "of SDR white in PQ or HLG codes (as hdr-encode had it)",
@@ -135,12 +144,14 @@ int cmd_hdr_decode(int argc, char **argv) {
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
     const args_command command = {
-        "hdr-decode", "IN OUT.{exr,png,tif,jpg}",
+        "hdr-decode", "IN OUT.{exr,png,tif,jxl,avif,jpg}",
         "Gives back the HDR rendition of IN, a JPEG or PNG that 'gamutmlp hdr-encode' made. Linear light\n"
-        "(EXR, TIFF) is 1.0 at SDR white and goes on above it; a PNG has PQ codes, tagged as such. OUT.jpg\n"
-        "is an Ultra HDR file, which phones and browsers show: the picture of IN and a gain map.",
+        "(EXR, TIFF, JPEG XL with --depth float) is 1.0 at SDR white and goes on above it; PNG, AVIF and\n"
+        "JPEG XL have PQ codes, tagged as such. OUT.jpg is an Ultra HDR file, which phones and browsers show: the\n"
+        "picture of IN and a gain map.",
         "  gamutmlp hdr-decode photo.jpg hdr.exr\n"
         "  gamutmlp hdr-decode photo.jpg hdr.png --to rec2020hlg\n"
+        "  gamutmlp hdr-decode photo.jpg hdr.avif\n"
         "  gamutmlp hdr-decode photo.jpg phone_ultrahdr.jpg\n"
         "  gamutmlp hdr-decode photo.jpg preview.exr --boost 1.5",
         options, 2, NULL
@@ -154,20 +165,20 @@ int cmd_hdr_decode(int argc, char **argv) {
     files_forced(r.force);
     r.in = names[0];
     r.out = names[1];
-    png = path_has_extension(r.out, "png");
-    tiff = path_has_extension(r.out, "tif") || path_has_extension(r.out, "tiff");
     ultrahdr = path_has_extension(r.out, "jpg") || path_has_extension(r.out, "jpeg");
-    if (!png && !tiff && !ultrahdr && !path_has_extension(r.out, "exr"))
-        return args_wrong(&command, "%s: the output's name must end in .exr, .png, .tif or .jpg", r.out);
+    if (!ultrahdr && !restoring_has_name(&r))
+        return args_wrong(&command, "%s: the output's name must end in " RESTORING_NAMES ", or in .jpg", r.out);
     if (ultrahdr && (r.to || depth >= 0 || r.crop_text || r.opts.white_nits > 0))
         return args_wrong(
             &command,
             "an Ultra HDR file has the picture of IN, as it is; --to, --depth, --crop and --white are for the others");
-    if (r.opts.white_nits > 0 && !is_hdr_code(r.to) && !(png && !r.to))
+    restoring_depth(&r, depth,
+                    is_for_screens(&r)                  ? GMLP_U16
+                    : path_has_extension(r.out, "exr") ? GMLP_F16
+                                                       : GMLP_F32);
+    if (r.opts.white_nits > 0 && !is_hdr_code(r.to) && (r.to || !has_codes(&r)))
         return args_wrong(&command, "--white is for PQ and HLG codes; in linear light SDR white is 1.0");
     if (boost >= 0) r.opts.headroom = boost > 0 ? boost : 1e-9; /* the library's 0 is: all */
-    r.depth = png ? GMLP_U16 : path_has_extension(r.out, "exr") ? GMLP_F16 : GMLP_F32;
-    if (depth >= 0) r.depth = depth_of_choice(depth);
     status = ultrahdr ? ARGS_GO_ON : restoring_check(&r);
     if (status == ARGS_GO_ON) status = hdr_decode(&r, ultrahdr);
     restoring_free(&r);

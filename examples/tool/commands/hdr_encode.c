@@ -447,12 +447,13 @@ int cmd_hdr_encode(int argc, char **argv) {
     };
     const args_command command = {
         "hdr-encode", "{SDR HDR | ULTRAHDR.jpg} OUT.{jpg,png}",
-        "Writes the picture SDR (JPEG, PNG, TIFF), or the SDR rendition of an Ultra HDR file, with a small\n"
-        "network in its metadata, from which 'gamutmlp hdr-decode' restores the HDR rendition: the picture\n"
-        "HDR, of the same size, in PQ or HLG codes (PNG, TIFF) or linear light (EXR, TIFF), 1.0 being SDR\n"
-        "white. OUT is in the SDR's space, sRGB, Display P3 or (--from-sdr) Rec.709; others become Display\n"
-        "P3, or with --base sycc Y'CbCr that keeps what it can of the colours outside sRGB. A JPEG stays\n"
-        "the same compressed picture if neither --quality nor --subsample is given.",
+        "Writes the picture SDR (JPEG, PNG, TIFF, HEIC, AVIF, JPEG XL), or the SDR rendition of an Ultra HDR\n"
+        "file, with a small network in its metadata, from which 'gamutmlp hdr-decode' restores the HDR\n"
+        "rendition: the picture HDR, of the same size, in PQ or HLG codes (PNG, TIFF, HEIC, AVIF, JPEG XL) or\n"
+        "linear light (EXR, TIFF, JPEG XL, Radiance HDR), 1.0 being SDR white. OUT is in the SDR's space, sRGB,\n"
+        "Display P3 or (--from-sdr) Rec.709; others become Display P3, or with --base sycc Y'CbCr that keeps\n"
+        "what it can of the colours outside sRGB. A JPEG stays the same compressed picture if neither --quality\n"
+        "nor --subsample is given.",
         "  gamutmlp hdr-encode graded_sdr.png graded_pq.png photo.jpg\n"
         "  gamutmlp hdr-encode sdr.jpg master.exr photo.jpg --from-hdr acescg --preset high\n"
         "  gamutmlp hdr-encode phone_ultrahdr.jpg photo.jpg --json",

@@ -549,16 +549,48 @@ static int apply_gamma(gmlp_image *image, const picture_facts *facts, char reaso
     return bad;
 }
 
-static int apply_cicp(gmlp_image *image, const uint8_t cicp[4], char reason[REASON]) {
+/* H.273's further pairs, as chromaticities and an exponent; 1 if they are known. */
+static int gamma_of_cicp(const uint8_t cicp[4], picture_facts *facts) {
+    static const struct {
+        uint8_t primaries;
+        double xy[8];
+    } others[] = { { 5, { .64, .33, .29, .60, .15, .06, .3127, .3290 } },        /* BT.601, 625 lines */
+                   { 6, { .630, .340, .310, .595, .155, .070, .3127, .3290 } },  /* 525 lines */
+                   { 7, { .630, .340, .310, .595, .155, .070, .3127, .3290 } },  /* SMPTE 240M */
+                   { 22, { .630, .340, .295, .605, .155, .077, .3127, .3290 } } }; /* EBU 3213 */
+    const int space = cicp[0] == 1 ? GMLP_SRGB : cicp[0] == 9 ? GMLP_REC2020 : cicp[0] == 12 ? GMLP_P3 : 0;
+    size_t i;
+    if (cicp[2] || cicp[3] != 1) return 0;
+    facts->has_xy = space != 0;
+    if (space) xy_of_space(space, facts->xy);
+    for (i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i].primaries == cicp[0]) {
+            memcpy(facts->xy, others[i].xy, sizeof facts->xy);
+            facts->has_xy = 1;
+        }
+    switch (cicp[1]) {
+        case 1: case 6: case 14: case 15: facts->gamma = 2.4; break; /* as displays show it, by BT.1886 */
+        case 4: facts->gamma = 2.2; break;
+        case 5: facts->gamma = 2.8; break;
+        case 8: facts->gamma = 1; break;
+        case 13: facts->gamma = 0; break; /* sRGB's */
+        default: return 0;
+    }
+    return facts->has_xy;
+}
+
+static int apply_cicp(gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    const uint8_t *cicp = facts->cicp;
     const int pq = primaries_of_pq(cicp);
     image->space = space_of_cicp(cicp);
     if (image->space) return 0;
     if (pq) return convert_pq(image, pq, reason);
+    if (gamma_of_cicp(cicp, facts)) return apply_gamma(image, facts, reason);
     if (cicp[2] || cicp[3] != 1)
-        snprintf(reason, REASON, "its cICP chunk says matrix %d, full range %d, not RGB's 0, 1; say it with --from",
+        snprintf(reason, REASON, "its cICP says matrix %d, full range %d, not RGB's 0, 1; say it with --from",
                  cicp[2], cicp[3]);
     else
-        snprintf(reason, REASON, "its cICP chunk says primaries %d, transfer %d, no known space's; say it with --from",
+        snprintf(reason, REASON, "its cICP says primaries %d, transfer %d, no known space's; say it with --from",
                  cicp[0], cicp[1]);
     return -1;
 }
@@ -571,9 +603,14 @@ int decide_space(picture *p, picture_facts *facts, int from_space, char reason[R
         image->space = from_space;
         return 0;
     }
+    if (facts->space) {
+        p->space_from = facts->said_by;
+        image->space = facts->space;
+        return 0;
+    }
     if (facts->has_cicp && says_space(facts->cicp)) {
         p->space_from = "cICP";
-        return apply_cicp(image, facts->cicp, reason);
+        return apply_cicp(image, facts, reason);
     }
     if (*facts->icc_fault) {
         snprintf(reason, REASON, "%.100s; say the colour space with --from", facts->icc_fault);
@@ -582,6 +619,11 @@ int decide_space(picture *p, picture_facts *facts, int from_space, char reason[R
     if (facts->icc) {
         p->space_from = "ICC profile";
         return apply_icc(image, facts, reason);
+    }
+    if (facts->has_cicp && (facts->cicp[1] == 16 || facts->cicp[1] == 18)) {
+        snprintf(reason, REASON, "its cICP says %s, but no primaries; say the colour space with --from",
+                 facts->cicp[1] == 16 ? "PQ" : "HLG");
+        return -1;
     }
     image->space = GMLP_SRGB;
     p->space_from = "assumed";

@@ -21,6 +21,8 @@
 
 #ifndef EXR_FOUND
 
+const char *const exr_missing = "EXR (OpenEXR 3.1 or newer)";
+
 static const char no_exr[] = "this build has no EXR: OpenEXR 3.1 or newer is missing";
 
 int exr_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]) {
@@ -47,13 +49,9 @@ picture_sink *exr_sink_open(FILE *file, const gmlp_image *like, const picture_wr
 
 #include <OpenEXR/openexr.h>
 
-static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+const char *const exr_missing = NULL;
 
-/* A stranger's text, for the terminal. */
-static void make_plain(char *text) {
-    for (; *text; text++)
-        if (*text < ' ' || *text > '~') *text = '?';
-}
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 /* The library's first word on what went wrong, for it says the particulars first. */
 static void hear(exr_const_context_t context, exr_result_t status, const char *text) {

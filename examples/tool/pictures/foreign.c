@@ -3,24 +3,6 @@
 
 #include "pictures/formats.h"
 
-/* Files of ISO's base media format say what they are in their first box: its size, "ftyp", the major brand, a version,
-   other brands. HEIF's general brands do not tell the codec, but the others do. */
-static const char *brand_name(const uint8_t *b, size_t size) {
-    static const struct {
-        const char brand[5], *name;
-    } brands[] = { { "avif", "an AVIF picture" }, { "avis", "an AVIF picture" }, { "heic", "a HEIC picture" },
-                   { "heix", "a HEIC picture" }, { "hevc", "a HEIC picture" }, { "hevx", "a HEIC picture" },
-                   { "heim", "a HEIC picture" }, { "heis", "a HEIC picture" }, { "mif1", "a HEIF picture" },
-                   { "msf1", "a HEIF picture" } };
-    const size_t box = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
-    const size_t end = box < 16 ? 12 : box < size ? box : size;
-    size_t i, at;
-    for (i = 0; i < sizeof brands / sizeof *brands; i++)
-        for (at = 8; at + 4 <= end; at += at == 8 ? 8 : 4)
-            if (!memcmp(b + at, brands[i].brand, 4)) return brands[i].name;
-    return "a video";
-}
-
 const char *foreign_format(const uint8_t *b, size_t size) {
     static const struct {
         size_t at, length;
@@ -43,8 +25,10 @@ const char *foreign_format(const uint8_t *b, size_t size) {
                   { 1, 11, "KTX 20\273\r\n\032\n", "a KTX texture" },
                   { 1, 11, "KTX 11\273\r\n\032\n", "a KTX texture" },
                   { 0, 8, "\212MNG\r\n\032\n", "an MNG animation" } };
+    const char *heif = heif_name(b, size);
     size_t i;
-    if (size >= 12 && !memcmp(b + 4, "ftyp", 4)) return brand_name(b, size);
+    if (heif) return heif;
+    if (size >= 12 && !memcmp(b + 4, "ftyp", 4)) return "a video";
     for (i = 0; i < sizeof known / sizeof *known; i++)
         if (size >= known[i].at + known[i].length && !memcmp(b + known[i].at, known[i].magic, known[i].length))
             return known[i].name;

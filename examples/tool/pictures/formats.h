@@ -19,6 +19,8 @@ typedef struct picture_facts {
     uint8_t *icc;            /* owned */
     size_t icc_size;
     char icc_fault[REASON];  /* why a profile that is in the file could not be taken out of it */
+    int space;               /* gmlp_space that the reader made of it, by what said_by says; 0: the rest tells */
+    const char *said_by;
     int metadata;            /* PICTURE_HAS_... */
     char notes[PICTURE_NOTES];
     char left[PICTURE_NOTES];
@@ -36,6 +38,10 @@ void picture_note(char notes[PICTURE_NOTES], const char *format, ...)
 
 /* Memory for an image's packed rows; sets stride to 0. 0, or -1 and a reason. */
 int image_allocate(gmlp_image *image, char reason[REASON]);
+/* Of formats that can make much of few bytes: how many pixels a picture in so many bytes may have; and has it? */
+uint64_t pixels_in_proportion(size_t size);
+int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[REASON]);
+void make_plain(char *text); /* of a stranger's text what a terminal can be shown */
 int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
 
 /* What an Exif block, a TIFF structure, says of space and orientation. Of a damaged one, what can be read. */
@@ -43,14 +49,21 @@ void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts);
 
 typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color,
                          char reason[REASON]);
-picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load;
+picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load, heif_load, jxl_load, radiance_load;
 picture_load jpeg_load_sycc; /* Y'CbCr */
-picture_load raw_load; /* always the reason that raw_reason gives */
+picture_load raw_load;
 
+/* NULL, or what this build lacks, with the library that would bring it. */
+extern const char *const exr_missing, *const heif_missing, *const raw_missing, *const jxl_missing, *const avif_missing;
+
+/* "a HEIC picture", "an AVIF picture"; NULL if it is neither. */
+const char *heif_name(const uint8_t *bytes, size_t size);
+int is_jxl(const uint8_t *bytes, size_t size);
+int is_radiance(const uint8_t *bytes, size_t size);
 int is_camera_raw(const uint8_t *bytes, size_t size); /* by its first bytes */
-void raw_reason(char reason[REASON]);
 /* Where the directory of the picture begins among a TIFF's pages, previews and masks; notes on what is left out. 0, or
-   -1 and a reason: a camera raw, or more than one page that might be the picture. */
+   TIFF_IS_RAW, or -1 and a reason: more than one page might be the picture. */
+#define TIFF_IS_RAW 1
 int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, picture_facts *facts,
                       char reason[REASON]);
 
@@ -59,7 +72,8 @@ int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, pi
    Integers are rounded and end at full; alpha that is not a number, infinite or negative divides nothing. */
 void alpha_divide(int type, void *rgb, const void *alpha, size_t n);
 
-/* "a HEIC picture": what a file is that none of these can read; NULL if it is not known either. */
+/* "a GIF picture": what a file is that none of these can read, or is not what was asked for; NULL if it is not known
+   either. */
 const char *foreign_format(const uint8_t *bytes, size_t size);
 
 /* A JPEG picture's codes, 0..1, before they are rounded to 8-bit RGB. Subsampled colour is repeated, not smoothed. */
@@ -85,7 +99,8 @@ struct picture_sink {
 };
 typedef picture_sink *picture_sink_maker(FILE *file, const gmlp_image *like, const picture_write_opts *opts,
                                          const uint8_t *icc, size_t icc_size, char reason[REASON]);
-picture_sink_maker png_sink_open, jpeg_sink_open, tiff_sink_open, exr_sink_open, pnm_sink_open;
+picture_sink_maker png_sink_open, jpeg_sink_open, tiff_sink_open, exr_sink_open, pnm_sink_open, jxl_sink_open,
+    avif_sink_open;
 
 /* Packed 8-bit rows of 3 channels, or of 1, whatever the image says, without a word on their colour. */
 int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const picture_write_opts *opts,

@@ -24,6 +24,25 @@ int image_allocate(gmlp_image *image, char reason[REASON]) {
     return image->data ? 0 : -1;
 }
 
+/* What flat colour comes to in AV1, HEVC or JPEG XL has no end; photographs have less than 100 pixels a byte. */
+uint64_t pixels_in_proportion(size_t size) { return ((uint64_t)1 << 24) + (uint64_t)size * 1024; }
+
+int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[REASON]) {
+    if (width < 1 || height < 1 || width > (int64_t)GMLP_MAX_SIZE || height > (int64_t)GMLP_MAX_SIZE)
+        snprintf(reason, REASON, "%lld x %lld pixels; 1 x 1 to %u x %u are supported", (long long)width,
+                 (long long)height, GMLP_MAX_SIZE, GMLP_MAX_SIZE);
+    else if ((uint64_t)(width * height) > pixels_in_proportion(size))
+        snprintf(reason, REASON, "%lld x %lld pixels in %zu bytes are out of proportion", (long long)width,
+                 (long long)height, size);
+    else return 0;
+    return -1;
+}
+
+void make_plain(char *text) {
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~') *text = '?';
+}
+
 void write_reason(char reason[REASON]) {
     snprintf(reason, REASON, "cannot be written: %s", errno ? strerror(errno) : "a write failed");
 }
@@ -41,6 +60,9 @@ static const char no_sycc[] = "holds no Y'CbCr, as a JPEG does, but RGB, in whic
 static format find_format(const uint8_t *b, size_t size) {
     format f = { NULL, NULL, NULL, NULL };
     if (is_camera_raw(b, size)) f.load = raw_load;
+    else if (heif_name(b, size)) f.load = heif_load;
+    else if (is_jxl(b, size)) f.load = jxl_load;
+    else if (is_radiance(b, size)) f.load = radiance_load;
     else if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
         f.load = png_load;
         f.rows_open = png_rows_open;
@@ -77,7 +99,9 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
         const char *foreign = foreign_format((const uint8_t *)bytes, size);
         if (foreign)
             error_text(error, name, "is %s, which cannot be read; convert it to a 16-bit TIFF or PNG first", foreign);
-        else error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR or PPM picture" : "is empty");
+        else
+            error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR or PPM "
+                                           "picture, nor a camera raw" : "is empty");
         return -1;
     }
     if (!load) return error_text(error, name, "%s", no_sycc), -1;
@@ -139,6 +163,14 @@ void picture_tell(const picture *p, const char *command, const char *name) {
 
 void picture_tell_left(const picture *p, const char *command, const char *name) { tell(p->left, command, name); }
 
+const char *picture_lacks(int index) {
+    const char *const all[] = { exr_missing, heif_missing, raw_missing, jxl_missing, avif_missing };
+    size_t i;
+    for (i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] && !index--) return all[i];
+    return NULL;
+}
+
 void picture_free(picture *p) {
     free(p->image.data);
     free(p->file);
@@ -188,6 +220,8 @@ static const struct {
     { "tif", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F16) | TYPE(GMLP_F32), "any" },
     { "tiff", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F16) | TYPE(GMLP_F32), "any" },
     { "exr", exr_sink_open, TYPE(GMLP_F16) | TYPE(GMLP_F32), "half or float" },
+    { "jxl", jxl_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F32), "8-bit, 16-bit or float" },
+    { "avif", avif_sink_open, TYPE(GMLP_U16), "10- or 12-bit" },
     { "ppm", pnm_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), "8 or 16 bit" }
 };
 #define SINK_COUNT (sizeof sinks / sizeof *sinks)
@@ -201,7 +235,7 @@ static size_t find_sink(const char *path) {
 const char *picture_cannot_hold(const char *path, int type) {
     static char text[128];
     const size_t i = find_sink(path);
-    if (i == SINK_COUNT) return "the name must end in .png, .jpg, .tif, .exr or .ppm";
+    if (i == SINK_COUNT) return "the name must end in .png, .jpg, .tif, .exr, .jxl, .avif or .ppm";
     if (sinks[i].types & TYPE(type)) return NULL;
     snprintf(text, sizeof text, "a .%s file holds %s samples", sinks[i].extension, sinks[i].holds);
     return text;
@@ -209,7 +243,7 @@ const char *picture_cannot_hold(const char *path, int type) {
 
 picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *like, const picture_write_opts *opts,
                                 char error[256]) {
-    static const picture_write_opts defaults = { 0, 0 };
+    static const picture_write_opts defaults = { 0, 0, 0 };
     const char *cannot = picture_cannot_hold(path, like->type);
     const int sycc = like->space == GMLP_SYCC;
     char reason[REASON] = "";

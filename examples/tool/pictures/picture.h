@@ -13,7 +13,7 @@
 typedef struct picture {
     gmlp_image image;       /* pixels, owned; 3 channels, packed */
     const char *space_from; /* what said the colour space: "--from", "cICP", "ICC profile", "sRGB chunk",
-                               "gAMA chunk", "chromaticities", "EXIF", "assumed" */
+                               "gAMA chunk", "chromaticities", "EXIF", "camera raw", "assumed" */
     uint8_t *file;          /* the file's bytes, owned, when keep_file was asked */
     size_t file_size;
     int orientation; /* how the pixels are to be turned to be upright: 1 (not at all) to 8, as EXIF and TIFF have it */
@@ -21,7 +21,8 @@ typedef struct picture {
     char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: metadata, what lies behind the picture */
 } picture;
 
-/* Reads PNG, JPEG, TIFF, EXR and PPM by content; grey and palettes become RGB, alpha is dropped.
+/* Reads PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM and camera raws by content; grey and palettes
+   become RGB, alpha is dropped.
    from_space: GMLP_SPACE_NONE, or what the numbers are whatever the file says; GMLP_SYCC: the Y'CbCr of a JPEG that
    has it, else a failure. A profile that is none of the library's spaces is converted to ROMM with Little-CMS. 0, or
    -1 and a text that names file and reason. */
@@ -29,6 +30,8 @@ int picture_read(const char *path, int from_space, int keep_file, picture *out, 
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
                         char error[256]);
 void picture_free(picture *p);
+/* The formats that this build lacks, one an index from 0 on, with the library that would bring each; NULL ends them. */
+const char *picture_lacks(int index);
 /* Pixels are read as they are stored. Turns them as an orientation from 1 to 8 says, or as the picture's own, which is
    then 1; or lays upright pixels as they would be stored under one. 0, or -1: no memory. */
 int picture_turn(picture *p, int orientation, char error[256]);
@@ -43,11 +46,13 @@ enum { PICTURE_444 = 0, PICTURE_420 = 1, PICTURE_422 = 2 }; /* chroma of a JPEG 
 typedef struct picture_write_opts {
     int quality;   /* JPEG; 0: 95 */
     int subsample; /* JPEG */
+    int bits;      /* AVIF: 10 or 12; 0: 10 */
 } picture_write_opts;
 
-/* Writes by the name's extension: PNG (8, 16 bit), TIFF (8, 16 bit, half, float), EXR (half, float), JPEG (8 bit),
-   PPM (8, 16 bit). The file says its space: an ICC profile, an sRGB or cICP chunk, chromaticities. GMLP_SYCC is for
-   JPEG alone, which then says sRGB: that is what it looks like. opts may be NULL. */
+/* Writes by the name's extension: PNG (8, 16 bit), TIFF (8, 16 bit, half, float), EXR (half, float), JPEG XL (8, 16
+   bit, float; the whole picture in memory), AVIF (from 16 bit; likewise), JPEG (8 bit), PPM (8, 16 bit). The file says
+   its space: an ICC profile, an sRGB or cICP chunk, chromaticities. GMLP_SYCC is for JPEG alone, which then says sRGB:
+   that is what it looks like. opts may be NULL. */
 int picture_write(const char *path, const gmlp_image *image, const picture_write_opts *opts, char error[256]);
 /* JPEG or PNG (gmlp_container) into memory; the caller frees. */
 int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes,

@@ -481,8 +481,9 @@ int tiff_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_fact
     tiff_io io;
     TIFF *t;
     uint64_t directory;
-    int bad;
-    if (tiff_find_picture(bytes, size, &directory, facts, reason)) return -1;
+    int bad = tiff_find_picture(bytes, size, &directory, facts, reason);
+    if (bad == TIFF_IS_RAW) return raw_load(bytes, size, image, facts, reason);
+    if (bad) return -1;
     memset(&io, 0, sizeof io);
     io.bytes = bytes;
     io.size = size;

@@ -121,10 +121,7 @@ int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *at, picture_f
         if (q.page[i]) pages++;
         if (!full++ && first.kind & SPECIAL) *at = q.at[i];
     }
-    if (any.raw || (first.make && larger && !(first.kind & SPECIAL))) {
-        raw_reason(reason);
-        return -1;
-    }
+    if (any.raw || (first.make && larger && !(first.kind & SPECIAL))) return TIFF_IS_RAW;
     if (first.kind & SPECIAL ? full != 1 : larger) {
         snprintf(reason, REASON, "TIFF: its first page is %s; save the picture as a TIFF of one page",
                  !(first.kind & SPECIAL) ? "smaller than another picture below it"

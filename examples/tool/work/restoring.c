@@ -28,14 +28,25 @@ static int parse_crop(const char *text, rectangle *r) {
     return r->width && r->height ? 0 : -1;
 }
 
-int depth_of_choice(int choice) {
-    static const int depths[] = { GMLP_U16, GMLP_F16, GMLP_F32 };
-    return depths[choice];
+void restoring_depth(restoring *r, int choice, int usual) {
+    static const int depths[] = { GMLP_U16, GMLP_U16, GMLP_U16, GMLP_F16, GMLP_F32 }, bits[] = { 10, 12, 16, 0, 0 };
+    r->depth = choice < 0 ? usual : depths[choice];
+    r->bits = choice < 0 ? 0 : bits[choice];
+    if (!r->bits && r->depth == GMLP_U16) r->bits = path_has_extension(r->out, "avif") ? 10 : 16;
+}
+
+int restoring_has_name(const restoring *r) {
+    static const char *const names[] = { "png", "tif", "tiff", "exr", "jxl", "avif" };
+    size_t i;
+    for (i = 0; i < sizeof names / sizeof *names && !path_has_extension(r->out, names[i]); i++) {}
+    return i < sizeof names / sizeof *names;
 }
 
 int restoring_check(restoring *r) {
     const char *cannot = picture_cannot_hold(r->out, r->depth);
     if (cannot) return args_wrong(r->command, "--depth: %s", cannot);
+    if (r->depth == GMLP_U16 && (r->bits == 16) == path_has_extension(r->out, "avif"))
+        return args_wrong(r->command, "--depth: 10 and 12 bits are for .avif files, which hold no more");
     if (r->crop_text && parse_crop(r->crop_text, &r->crop))
         return args_wrong(r->command, "--crop takes X,Y,W,H in pixels, not '%s'", r->crop_text);
     return ARGS_GO_ON;
@@ -138,11 +149,14 @@ static int write_rows(void *user, const void *rows, uint32_t count, char error[2
 }
 
 static int write_picture(restoring *r, char error[256]) {
+    picture_write_opts opts;
     gmlp_image like;
     target t;
     output o;
     int bad = -1;
     memset(&like, 0, sizeof like);
+    memset(&opts, 0, sizeof opts);
+    opts.bits = r->bits;
     like.width = r->crop.width;
     like.height = r->crop.height;
     like.type = r->depth;
@@ -151,7 +165,7 @@ static int write_picture(restoring *r, char error[256]) {
     t.done = 0;
     t.height = r->crop.height;
     if (output_open(&o, r->out, error)) return -1;
-    t.sink = picture_sink_open(r->out, o.file, &like, NULL, error);
+    t.sink = picture_sink_open(r->out, o.file, &like, &opts, error);
     if (t.sink) {
         progress_begin(&t.bar, "decoding");
         bad = restoring_run(r, write_rows, &t, error);
@@ -174,6 +188,7 @@ int restoring_write(restoring *r) {
 void restoring_report(const restoring *r) {
     const double seconds = seconds_now() - r->began, megapixels = 1e-6 * (double)r->crop.width * (double)r->crop.height;
     static const char *const names[] = { "", "8", "16", "half", "float" };
+    const char *depth = r->bits == 10 ? "10" : r->bits == 12 ? "12" : names[r->depth];
     json j;
     if (r->base)
         fprintf(stderr, "gamutmlp %s: note: %s: carries no network; %s has what its %s alone holds\n", r->command->name,
@@ -186,14 +201,14 @@ void restoring_report(const restoring *r) {
             r->command->name, r->in, r->out);
     if (!r->json) {
         printf("%s: %u x %u, %s, %s%s, in %.2f s\n", r->out, r->crop.width, r->crop.height, gmlp_space_name(r->to),
-               names[r->depth], r->depth <= GMLP_U16 ? " bit" : "", seconds);
+               depth, r->depth <= GMLP_U16 ? " bit" : "", seconds);
         return;
     }
     json_begin(&j, stdout);
     json_integer(&j, "width", r->crop.width);
     json_integer(&j, "height", r->crop.height);
     json_text(&j, "space", gmlp_space_name(r->to));
-    json_text(&j, "depth", names[r->depth]);
+    json_text(&j, "depth", depth);
     json_bool(&j, "network", !r->base);
     if (r->base) json_text(&j, "belongs", NULL);
     else json_bool(&j, "belongs", r->belongs);

@@ -10,7 +10,7 @@
 typedef struct restoring {
     const args_command *command;
     const char *in, *out, *crop_text;
-    int to, depth;          /* gmlp_space and gmlp_type of what is made */
+    int to, depth, bits;    /* gmlp_space and gmlp_type of what is made; bits of it that an AVIF keeps */
     int base;               /* 0, or gmlp_space of a picture that carries no network, which is converted as it is */
     int force, json;
     uint64_t threads;
@@ -26,14 +26,17 @@ typedef struct restoring {
 } restoring;
 
 /* What decode and hdr-decode share of their options. */
-#define DEPTHS "16|half|float"
-int depth_of_choice(int choice); /* gmlp_type of a word's place in DEPTHS */
+#define DEPTHS "10|12|16|half|float"
+void restoring_depth(restoring *r, int choice, int usual); /* a word's place in DEPTHS, or -1: the usual gmlp_type */
 #define RESTORING_OPTIONS(r) \
     { "--crop", ARG_TEXT, &(r).crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 }, \
     { "--force", ARG_FLAG, &(r).force, NULL, "decode what was changed after encoding, too; OUT may be IN", 0, 0 }, \
     { "--threads", ARG_INT, &(r).threads, "N", "threads (one a processor); the result is the same", 1, 256 }, \
     { "--json", ARG_FLAG, &(r).json, NULL, "print one JSON object", 0, 0 }
 
+/* Does out end in one of these? */
+#define RESTORING_NAMES ".png, .tif, .exr, .jxl or .avif"
+int restoring_has_name(const restoring *r);
 /* Can out hold depth, and is crop_text a rectangle? ARGS_GO_ON or, after a message, 2. */
 int restoring_check(restoring *r);
 /* Reads the file; its network must be one for HDR, or for a wide gamut. With a base there must be none, and one that

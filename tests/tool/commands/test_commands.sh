@@ -264,7 +264,7 @@ says 2 "unknown adaptation" encode wide.png x.jpg --adaptation none
 says 2 "\-\-carriers" encode wide.png x.jpg --carriers app,nowhere
 says 2 "\-\-json takes no value" encode wide.png x.jpg --json=1
 says 2 "must end in .jpg or .png" encode wide.png x.tif
-says 2 "must end in .png, .tif or .exr" decode base.png x.jpg
+says 2 "must end in .png, .tif, .exr" decode base.png x.jpg
 says 2 "holds 8 or 16 bit" decode base.png x.png --depth half
 says 2 "holds half or float" decode base.png x.exr --depth 16
 says 2 "unknown depth '8'" decode base.png x.tif --depth 8

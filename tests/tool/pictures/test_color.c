@@ -282,7 +282,8 @@ static void cicp_of_others(void **state) {
         uint8_t cicp[4];
         const char *part;
     } known[] = { { { 12, 18, 0, 1 }, "primaries 12, transfer 18" },
-                  { { 9, 4, 0, 1 }, "primaries 9, transfer 4" },
+                  { { 9, 10, 0, 1 }, "primaries 9, transfer 10" },
+                  { { 4, 13, 0, 1 }, "primaries 4, transfer 13" },
                   { { 22, 16, 0, 1 }, "primaries 22, transfer 16" },
                   { { 9, 16, 0, 0 }, "full range 0" },
                   { { 1, 13, 1, 1 }, "matrix 1" } };
@@ -305,6 +306,50 @@ static void cicp_of_others(void **state) {
         expect_space(&r, 0, GMLP_ADOBERGB, "ICC profile");
     }
     free(icc);
+}
+
+/* PQ and HLG without primaries are not sRGB, whatever else is not said. */
+static void light_without_primaries(void **state) {
+    static const uint8_t pq[4] = { 2, 16, 0, 1 }, hlg[4] = { 2, 18, 0, 1 };
+    png_recipe r = rgb16();
+    (void)state;
+    r.cicp = pq;
+    refuse_png(&r, "says PQ, but no primaries");
+    r.cicp = hlg;
+    refuse_png(&r, "says HLG, but no primaries");
+}
+
+/* Pairs that are none of the library's spaces are converted: known primaries keep theirs, others become ROMM. */
+static void cicp_of_video(void **state) {
+    static const uint8_t p3_gamma[4] = { 12, 4, 0, 1 }, rec2020_srgb[4] = { 9, 13, 0, 1 }, pal[4] = { 5, 8, 0, 1 };
+    /* EBU primaries (D65) in ROMM (D50), adapted by Bradford; the rows' sums are 1, as white stays white */
+    static const double pal_green[3] = { 0.3085, 0.8695, 0.1271 };
+    static const uint8_t green[6] = { 0, 0, 0xff, 0xff, 0, 0 };
+    png_recipe r = rgb16();
+    picture p;
+    int i;
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        static const uint8_t grey[6] = { 0x80, 0, 0x80, 0, 0x80, 0 };
+        const double code = 0x8000 / 65535.0;
+        const double light = i ? pow((code + 0.055) / 1.055, 2.4) : pow(code, 2.2);
+        const double want = i ? 1.09929682680944 * pow(light, 0.45) - 0.09929682680944
+                              : 1.055 * pow(light, 1 / 2.4) - 0.055;
+        r.cicp = i ? rec2020_srgb : p3_gamma;
+        p = read_png(&r, 1, 1, grey, 6, 0);
+        assert_int_equal(p.image.space, i ? GMLP_REC2020 : GMLP_P3);
+        assert_string_equal(p.space_from, "cICP");
+        if (!(fabs(((uint16_t *)p.image.data)[1] - 65535 * want) <= 2))
+            fail_msg("%d: %d is not %g", i, ((uint16_t *)p.image.data)[1], 65535 * want);
+        picture_free(&p);
+    }
+    r.cicp = pal;
+    p = read_png(&r, 1, 1, green, 6, 0);
+    assert_int_equal(p.image.space, GMLP_PROPHOTO);
+    for (i = 0; i < 3; i++)
+        if (!(fabs(((float *)p.image.data)[i] - romm_encode(pal_green[i])) < 0.002))
+            fail_msg("%d: %g is not %g", i, ((float *)p.image.data)[i], romm_encode(pal_green[i]));
+    picture_free(&p);
 }
 
 /* SMPTE ST 2084. */
@@ -606,6 +651,8 @@ int main(void) {
         cmocka_unit_test(grey_profile),
         cmocka_unit_test(written_profiles),
         cmocka_unit_test(cicp_of_others),
+        cmocka_unit_test(light_without_primaries),
+        cmocka_unit_test(cicp_of_video),
         cmocka_unit_test(pq_of_other_primaries),
         cmocka_unit_test(no_space_of_these),
         cmocka_unit_test(primaries_alone),

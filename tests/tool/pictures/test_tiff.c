@@ -591,7 +591,6 @@ static void not_the_raw_preview(void **state) {
     end_page(t, "preview!");
     TIFFClose(t);
     expect_error("is a camera raw");
-    expect_error("give that, with --from prophoto"); /* whole */
 
     t = make_file("wb"); /* colour filters in the second page */
     grey_page(t, 8, 8, 10, -1);

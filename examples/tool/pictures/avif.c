@@ -1,0 +1,141 @@
+/* AVIF pictures out, with libavif; heif.c reads them. RGB, not YCbCr, of 10 or 12 bits, and without loss but for their
+   rounding. Spaces with code points say those, others their ICC profile. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "pictures/formats.h"
+
+#ifdef __has_include
+#if __has_include(<avif/avif.h>)
+#define AVIF_FOUND
+#endif
+#endif
+
+#ifndef AVIF_FOUND
+
+const char *const avif_missing = "writing AVIF (libavif)";
+
+picture_sink *avif_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
+                             size_t icc_size, char reason[REASON]) {
+    (void)file;
+    (void)like;
+    (void)opts;
+    (void)icc;
+    (void)icc_size;
+    snprintf(reason, REASON, "this build writes no AVIF: libavif is missing");
+    return NULL;
+}
+
+#else
+
+#include <avif/avif.h>
+
+const char *const avif_missing = NULL;
+
+enum { QUANTIZER = 8, SPEED = 9, MOST_THREADS = 64 };
+
+/* The whole picture becomes a file when its last row is there; rows are converted as they come. */
+typedef struct avif_sink {
+    picture_sink base;
+    avifImage *image;
+    uint32_t done;
+} avif_sink;
+
+/* Rows of the picture as a picture of their own, in the same memory. */
+static avifImage rows_of(const avif_sink *s, uint32_t y, uint32_t count) {
+    avifImage part = *s->image;
+    int c;
+    part.height = count;
+    for (c = 0; c < 3; c++) part.yuvPlanes[c] += (size_t)y * part.yuvRowBytes[c];
+    return part;
+}
+
+static int avif_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t count, char reason[REASON]) {
+    avif_sink *s = (avif_sink *)(void *)base;
+    avifImage part = rows_of(s, s->done, count);
+    avifRGBImage rgb;
+    avifResult status;
+    avifRGBImageSetDefaults(&rgb, &part);
+    rgb.format = AVIF_RGB_FORMAT_RGB;
+    rgb.depth = 16;
+    rgb.pixels = (uint8_t *)(uintptr_t)rows; /* only read */
+    rgb.rowBytes = base->like.width * 6;
+    status = avifImageRGBToYUV(&part, &rgb);
+    s->done += count;
+    if (status == AVIF_RESULT_OK) return 0;
+    snprintf(reason, REASON, "AVIF: %s", avifResultToString(status));
+    return -1;
+}
+
+static int encode(avif_sink *s, char reason[REASON]) {
+    avifEncoder *encoder = avifEncoderCreate();
+    avifRWData made = AVIF_DATA_EMPTY;
+    avifResult status = AVIF_RESULT_UNKNOWN_ERROR;
+    int bad;
+    if (encoder) {
+        encoder->minQuantizer = encoder->maxQuantizer = AVIF_QUANTIZER_LOSSLESS;
+        encoder->speed = 9; /* 8 takes two or three times as long for 7 % of the size */
+        encoder->maxThreads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+        status = avifEncoderWrite(encoder, s->image, &made);
+        avifEncoderDestroy(encoder);
+    }
+    bad = status != AVIF_RESULT_OK;
+    if (bad) snprintf(reason, REASON, "AVIF: %s", avifResultToString(status));
+    else if (fwrite(made.data, 1, made.size, s->base.file) != made.size) {
+        write_reason(reason);
+        bad = 1;
+    }
+    avifRWDataFree(&made);
+    return bad ? -1 : 0;
+}
+
+static void avif_free(avif_sink *s) {
+    if (s->image) avifImageDestroy(s->image);
+    free(s);
+}
+
+static int avif_sink_end(picture_sink *base, int failed, char reason[REASON]) {
+    avif_sink *s = (avif_sink *)(void *)base;
+    const int bad = failed || encode(s, reason);
+    avif_free(s);
+    return bad ? -1 : 0;
+}
+
+static void set_color(avif_sink *s, const uint8_t *icc, size_t icc_size) {
+    uint8_t cicp[4];
+    if (cicp_of_space(s->base.like.space, cicp)) {
+        s->image->colorPrimaries = cicp[0];
+        s->image->transferCharacteristics = cicp[1];
+    } else {
+        s->image->colorPrimaries = AVIF_COLOR_PRIMARIES_UNSPECIFIED;
+        s->image->transferCharacteristics = AVIF_TRANSFER_CHARACTERISTICS_UNSPECIFIED;
+        avifImageSetProfileICC(s->image, icc, icc_size);
+    }
+    s->image->matrixCoefficients = AVIF_MATRIX_COEFFICIENTS_IDENTITY;
+    s->image->yuvRange = AVIF_RANGE_FULL;
+}
+
+picture_sink *avif_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
+                             size_t icc_size, char reason[REASON]) {
+    avif_sink *s = (avif_sink *)calloc(1, sizeof *s);
+    snprintf(reason, REASON, "%u x %u pixels are too many for the memory", like->width, like->height);
+    if (!s) return NULL;
+    s->base.rows = avif_sink_rows;
+    s->base.end = avif_sink_end;
+    s->base.file = file;
+    s->base.like = *like;
+    s->image = avifImageCreate(like->width, like->height, opts->bits ? (uint32_t)opts->bits : 10,
+                               AVIF_PIXEL_FORMAT_YUV444);
+    if (s->image) {
+        set_color(s, icc, icc_size);
+        avifImageAllocatePlanes(s->image, AVIF_PLANES_YUV);
+        if (s->image->yuvPlanes[0] && s->image->yuvPlanes[1] && s->image->yuvPlanes[2] &&
+            (s->image->icc.size || s->image->colorPrimaries != AVIF_COLOR_PRIMARIES_UNSPECIFIED))
+            return &s->base;
+    }
+    avif_free(s);
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,411 @@
+/* JPEG XL pictures, with libjxl. What of a file is the picture:
+   - upright and with all its layers; of an animation the first frame;
+   - colours as they are without their alpha;
+   - in the space that the file says. Of lossy files that say it by an ICC profile libjxl gives linear light beyond
+     sRGB, which becomes ROMM;
+   - samples as they are stored, but 16 bits of what is not stored as integers of RGB. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pictures/formats.h"
+
+int is_jxl(const uint8_t *b, size_t size) {
+    return (size >= 12 && !memcmp(b, "\0\0\0\014JXL \r\n\207\n", 12)) || (size >= 2 && !memcmp(b, "\377\012", 2));
+}
+
+#ifdef __has_include
+#if __has_include(<jxl/thread_parallel_runner.h>)
+#define JXL_FOUND
+#endif
+#endif
+
+#ifndef JXL_FOUND
+
+const char *const jxl_missing = "JPEG XL (libjxl)";
+
+static const char no_jxl[] = "this build has no JPEG XL: libjxl is missing";
+
+int jxl_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    (void)bytes;
+    (void)size;
+    (void)image;
+    (void)facts;
+    snprintf(reason, REASON, "%s", no_jxl);
+    return -1;
+}
+
+picture_sink *jxl_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
+                            size_t icc_size, char reason[REASON]) {
+    (void)file;
+    (void)like;
+    (void)opts;
+    (void)icc;
+    (void)icc_size;
+    snprintf(reason, REASON, "%s", no_jxl);
+    return NULL;
+}
+
+#else
+
+#include <jxl/decode.h>
+#include <jxl/encode.h>
+#include <jxl/thread_parallel_runner.h>
+#include <jxl/version.h>
+
+/* Versions before 0.9 ask for a pixel format that they do not look at. */
+#if JPEGXL_NUMERIC_VERSION < JPEGXL_COMPUTE_NUMERIC_VERSION(0, 9, 0)
+#define UNUSED_FORMAT NULL,
+#else
+#define UNUSED_FORMAT
+#endif
+
+const char *const jxl_missing = NULL;
+
+static void *make_runner(void) {
+    return JxlThreadParallelRunnerCreate(NULL, JxlThreadParallelRunnerDefaultNumWorkerThreads());
+}
+
+/* Reading. */
+
+typedef struct jxl_reader {
+    JxlDecoder *decoder;
+    void *runner;
+    size_t size; /* of the file */
+    gmlp_image *image;
+    picture_facts *facts;
+    int channels, wide, whole; /* of the samples that are taken; linear light beyond sRGB; the pixels are there */
+    uint8_t *samples;          /* with alpha; NULL: they go into the image */
+} jxl_reader;
+
+/* The numbers of H.273, but for P3's primaries. */
+static int cicp_of_encoding(const JxlColorEncoding *c, uint8_t cicp[4]) {
+    const int grey = c->color_space == JXL_COLOR_SPACE_GRAY;
+    const int primaries = grey || c->primaries == JXL_PRIMARIES_SRGB ? 1
+                        : c->primaries == JXL_PRIMARIES_2100         ? 9
+                        : c->primaries == JXL_PRIMARIES_P3           ? 12
+                                                                     : 0;
+    if ((c->color_space != JXL_COLOR_SPACE_RGB && !grey) || c->white_point != JXL_WHITE_POINT_D65 || !primaries)
+        return 0;
+    cicp[0] = (uint8_t)primaries;
+    cicp[2] = 0;
+    cicp[3] = 1;
+    switch (c->transfer_function) {
+        case JXL_TRANSFER_FUNCTION_709: cicp[1] = 1; return 1;
+        case JXL_TRANSFER_FUNCTION_LINEAR: cicp[1] = 8; return 1;
+        case JXL_TRANSFER_FUNCTION_SRGB: cicp[1] = 13; return 1;
+        case JXL_TRANSFER_FUNCTION_PQ: cicp[1] = 16; return 1;
+        case JXL_TRANSFER_FUNCTION_HLG: cicp[1] = 18; return 1;
+        default: return 0;
+    }
+}
+
+static int read_icc(jxl_reader *r, char reason[REASON]) {
+    size_t size = 0;
+    uint8_t *icc = NULL;
+    int bad = JxlDecoderGetICCProfileSize(r->decoder, UNUSED_FORMAT JXL_COLOR_PROFILE_TARGET_DATA, &size) !=
+              JXL_DEC_SUCCESS;
+    if (!bad && size) icc = (uint8_t *)malloc(size);
+    bad = !icc || JxlDecoderGetColorAsICCProfile(r->decoder, UNUSED_FORMAT JXL_COLOR_PROFILE_TARGET_DATA, icc, size) !=
+                      JXL_DEC_SUCCESS || picture_keep_icc(r->facts, icc, size);
+    free(icc);
+    if (bad) snprintf(reason, REASON, "JPEG XL: its colour space cannot be read");
+    return bad ? -1 : 0;
+}
+
+static int read_color(jxl_reader *r, char reason[REASON]) {
+    JxlColorEncoding c;
+    r->facts->has_cicp = !r->wide && JxlDecoderGetColorAsEncodedProfile(r->decoder, UNUSED_FORMAT
+                                                                            JXL_COLOR_PROFILE_TARGET_DATA,
+                                                                        &c) == JXL_DEC_SUCCESS &&
+                         cicp_of_encoding(&c, r->facts->cicp);
+    return r->facts->has_cicp || r->wide ? 0 : read_icc(r, reason);
+}
+
+/* Of lossy files the decoder chooses the space. It has the file's own, unless that is a profile that it cannot make. */
+static int has_wide_light(jxl_reader *r, const JxlBasicInfo *info, char reason[REASON]) {
+    JxlColorEncoding c;
+    if (info->uses_original_profile ||
+        JxlDecoderGetColorAsEncodedProfile(r->decoder, UNUSED_FORMAT JXL_COLOR_PROFILE_TARGET_ORIGINAL, &c) ==
+            JXL_DEC_SUCCESS)
+        return 0;
+    memset(&c, 0, sizeof c);
+    c.color_space = info->num_color_channels == 1 ? JXL_COLOR_SPACE_GRAY : JXL_COLOR_SPACE_RGB;
+    c.white_point = JXL_WHITE_POINT_D65;
+    c.primaries = JXL_PRIMARIES_SRGB;
+    c.transfer_function = JXL_TRANSFER_FUNCTION_LINEAR;
+    c.rendering_intent = JXL_RENDERING_INTENT_RELATIVE;
+    if (JxlDecoderSetPreferredColorProfile(r->decoder, &c) == JXL_DEC_SUCCESS) return 1;
+    snprintf(reason, REASON, "JPEG XL: its colour space cannot be read");
+    return -1;
+}
+
+static int look_at_channels(jxl_reader *r, const JxlBasicInfo *info, char reason[REASON]) {
+    JxlExtraChannelInfo extra;
+    uint32_t i, others = info->num_extra_channels - (info->alpha_bits != 0);
+    for (i = 0; i < info->num_extra_channels; i++) {
+        if (JxlDecoderGetExtraChannelInfo(r->decoder, i, &extra) != JXL_DEC_SUCCESS || extra.type != JXL_CHANNEL_BLACK)
+            continue;
+        snprintf(reason, REASON, "JPEG XL: CMYK, which is for printing; convert it to RGB first");
+        return -1;
+    }
+    if (info->alpha_bits) picture_note(r->facts->notes, "alpha is left out");
+    if (others) picture_note(r->facts->notes, "%u more channel%s left out", others, others > 1 ? "s are" : " is");
+    if (info->have_animation) picture_note(r->facts->left, "of its animation the first frame is taken");
+    return 0;
+}
+
+static int read_header(jxl_reader *r, char reason[REASON]) {
+    JxlBasicInfo info;
+    gmlp_image *image = r->image;
+    if (JxlDecoderGetBasicInfo(r->decoder, &info) != JXL_DEC_SUCCESS) {
+        snprintf(reason, REASON, "JPEG XL: its header cannot be read");
+        return -1;
+    }
+    if (look_at_channels(r, &info, reason)) return -1;
+    r->wide = has_wide_light(r, &info, reason);
+    if (r->wide < 0 || read_color(r, reason)) return -1;
+    image->width = info.xsize;
+    image->height = info.ysize;
+    image->type = info.exponent_bits_per_sample == 5 && info.bits_per_sample == 16 && !r->wide ? GMLP_F16
+                : info.exponent_bits_per_sample || info.bits_per_sample > 16 || r->wide        ? GMLP_F32
+                : info.bits_per_sample <= 8 && info.uses_original_profile                      ? GMLP_U8
+                                                                                               : GMLP_U16;
+    r->channels = info.alpha_bits && info.alpha_premultiplied ? 4 : 3;
+    return image_allocate(image, reason);
+}
+
+static int check_size(jxl_reader *r, char reason[REASON]) {
+    JxlBasicInfo info;
+    snprintf(reason, REASON, "JPEG XL: its header cannot be read");
+    return JxlDecoderGetBasicInfo(r->decoder, &info) == JXL_DEC_SUCCESS
+               ? image_in_proportion(info.xsize, info.ysize, r->size, reason)
+               : -1;
+}
+
+static int set_buffer(jxl_reader *r, char reason[REASON]) {
+    static const JxlDataType types[] = { JXL_TYPE_UINT8, JXL_TYPE_UINT8, JXL_TYPE_UINT16, JXL_TYPE_FLOAT16,
+                                         JXL_TYPE_FLOAT }; /* of gmlp_type */
+    const size_t bytes = (size_t)r->image->width * r->image->height * gmlp_pixel_size(r->image->type, r->channels);
+    JxlPixelFormat format;
+    size_t needed = 0;
+    format.num_channels = (uint32_t)r->channels;
+    format.data_type = types[r->image->type];
+    format.endianness = JXL_NATIVE_ENDIAN;
+    format.align = 0;
+    if (r->channels == 4 && !(r->samples = (uint8_t *)malloc(bytes))) {
+        snprintf(reason, REASON, "%u x %u pixels are too many for the memory", r->image->width, r->image->height);
+        return -1;
+    }
+    if (JxlDecoderImageOutBufferSize(r->decoder, &format, &needed) == JXL_DEC_SUCCESS && needed == bytes &&
+        JxlDecoderSetImageOutBuffer(r->decoder, &format, r->samples ? r->samples : r->image->data, bytes) ==
+            JXL_DEC_SUCCESS)
+        return 0;
+    snprintf(reason, REASON, "JPEG XL: unexpected samples");
+    return -1;
+}
+
+static void read_box(jxl_reader *r) {
+    JxlBoxType type;
+    if (JxlDecoderGetBoxType(r->decoder, type, JXL_TRUE) != JXL_DEC_SUCCESS) return;
+    if (!memcmp(type, "Exif", 4)) r->facts->metadata |= PICTURE_HAS_EXIF;
+    if (!memcmp(type, "xml ", 4)) r->facts->metadata |= PICTURE_HAS_XMP;
+}
+
+/* Until the picture is there and, for what may lie behind it, the file's end. */
+static int decode(jxl_reader *r, char reason[REASON]) {
+    for (;;) {
+        switch (JxlDecoderProcessInput(r->decoder)) {
+            case JXL_DEC_BASIC_INFO:
+                if (check_size(r, reason)) return -1;
+                break;
+            case JXL_DEC_COLOR_ENCODING: /* which has a say in what samples to ask for */
+                if (read_header(r, reason)) return -1;
+                break;
+            case JXL_DEC_BOX: read_box(r); break;
+            case JXL_DEC_NEED_IMAGE_OUT_BUFFER:
+                if (r->whole) return 0; /* the next frame */
+                if (set_buffer(r, reason)) return -1;
+                break;
+            case JXL_DEC_FULL_IMAGE: r->whole = 1; break;
+            case JXL_DEC_SUCCESS:
+                if (r->whole) return 0;
+                snprintf(reason, REASON, "JPEG XL: holds no picture");
+                return -1;
+            case JXL_DEC_NEED_MORE_INPUT:
+                if (r->whole) return 0;
+                snprintf(reason, REASON, "JPEG XL: the pixels end too early");
+                return -1;
+            default:
+                if (r->whole) return 0;
+                snprintf(reason, REASON, "JPEG XL: damaged, or of a kind that this libjxl cannot read");
+                return -1;
+        }
+    }
+}
+
+static void divide(jxl_reader *r) {
+    const size_t sample = gmlp_pixel_size(r->image->type, 1), n = (size_t)r->image->width * r->image->height;
+    uint8_t *to = (uint8_t *)r->image->data, *from = r->samples;
+    size_t i;
+    for (i = 0; i < n; i++, from += 4 * sample, to += 3 * sample) {
+        memcpy(to, from, 3 * sample);
+        alpha_divide(r->image->type, to, from + 3 * sample, 1);
+    }
+}
+
+static int finish(jxl_reader *r, char reason[REASON]) {
+    gmlp_image light = *r->image, romm = *r->image;
+    gmlp_result status;
+    if (r->samples) divide(r);
+    if (!r->wide) return 0;
+    light.space = GMLP_SRGB_LINEAR;
+    romm.space = GMLP_PROPHOTO;
+    status = gmlp_convert(&light, &romm, NULL);
+    if (status) {
+        snprintf(reason, REASON, "%s", gmlp_result_string(status));
+        return -1;
+    }
+    r->facts->space = GMLP_PROPHOTO;
+    r->facts->said_by = "ICC profile";
+    return 0;
+}
+
+int jxl_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    const int events = JXL_DEC_BASIC_INFO | JXL_DEC_COLOR_ENCODING | JXL_DEC_FULL_IMAGE | JXL_DEC_BOX;
+    jxl_reader r;
+    int bad;
+    memset(&r, 0, sizeof r);
+    r.decoder = JxlDecoderCreate(NULL);
+    r.runner = make_runner();
+    r.size = size;
+    r.image = image;
+    r.facts = facts;
+    bad = !r.decoder || !r.runner ||
+          JxlDecoderSetParallelRunner(r.decoder, JxlThreadParallelRunner, r.runner) != JXL_DEC_SUCCESS ||
+          JxlDecoderSubscribeEvents(r.decoder, events) != JXL_DEC_SUCCESS ||
+          JxlDecoderSetInput(r.decoder, bytes, size) != JXL_DEC_SUCCESS;
+    if (bad) snprintf(reason, REASON, "out of memory");
+    else {
+        JxlDecoderCloseInput(r.decoder);
+        bad = decode(&r, reason) || finish(&r, reason);
+    }
+    if (r.decoder) JxlDecoderDestroy(r.decoder);
+    if (r.runner) JxlThreadParallelRunnerDestroy(r.runner);
+    free(r.samples);
+    return bad ? -1 : 0;
+}
+
+/* Writing, without loss: the whole picture when its last row is there. No halves, for libjxl 0.7 mixes up those of less
+   than 2^-14. */
+
+typedef struct jxl_sink {
+    picture_sink base;
+    JxlEncoder *encoder;
+    void *runner;
+    uint8_t *pixels, *next;
+    size_t row_bytes;
+} jxl_sink;
+
+static int jxl_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t count, char reason[REASON]) {
+    jxl_sink *s = (jxl_sink *)(void *)base;
+    (void)reason;
+    memcpy(s->next, rows, count * s->row_bytes);
+    s->next += count * s->row_bytes;
+    return 0;
+}
+
+static JxlEncoderStatus set_color(jxl_sink *s, const uint8_t *icc, size_t icc_size) {
+    uint8_t cicp[4];
+    JxlColorEncoding c;
+    if (!cicp_of_space(s->base.like.space, cicp)) return JxlEncoderSetICCProfile(s->encoder, icc, icc_size);
+    memset(&c, 0, sizeof c);
+    c.color_space = JXL_COLOR_SPACE_RGB;
+    c.white_point = JXL_WHITE_POINT_D65;
+    c.primaries = cicp[0] == 1 ? JXL_PRIMARIES_SRGB : cicp[0] == 9 ? JXL_PRIMARIES_2100 : JXL_PRIMARIES_P3;
+    c.transfer_function = cicp[1] == 8    ? JXL_TRANSFER_FUNCTION_LINEAR
+                        : cicp[1] == 13   ? JXL_TRANSFER_FUNCTION_SRGB
+                        : cicp[1] == 16   ? JXL_TRANSFER_FUNCTION_PQ
+                        : cicp[1] == 18   ? JXL_TRANSFER_FUNCTION_HLG
+                                          : JXL_TRANSFER_FUNCTION_709;
+    c.rendering_intent = JXL_RENDERING_INTENT_RELATIVE;
+    return JxlEncoderSetColorEncoding(s->encoder, &c);
+}
+
+static int jxl_begin(jxl_sink *s, const uint8_t *icc, size_t icc_size) {
+    JxlBasicInfo info;
+    JxlEncoderInitBasicInfo(&info);
+    info.xsize = s->base.like.width;
+    info.ysize = s->base.like.height;
+    info.bits_per_sample = s->base.like.type == GMLP_U8 ? 8 : s->base.like.type == GMLP_U16 ? 16 : 32;
+    info.exponent_bits_per_sample = s->base.like.type == GMLP_F32 ? 8 : 0;
+    info.uses_original_profile = JXL_TRUE;
+    return JxlEncoderSetParallelRunner(s->encoder, JxlThreadParallelRunner, s->runner) != JXL_ENC_SUCCESS ||
+           JxlEncoderSetBasicInfo(s->encoder, &info) != JXL_ENC_SUCCESS ||
+           set_color(s, icc, icc_size) != JXL_ENC_SUCCESS;
+}
+
+static int encode(jxl_sink *s, char reason[REASON]) {
+    JxlEncoderFrameSettings *how = JxlEncoderFrameSettingsCreate(s->encoder, NULL);
+    JxlEncoderStatus status = JXL_ENC_NEED_MORE_OUTPUT;
+    JxlPixelFormat format;
+    format.num_channels = 3;
+    format.data_type = s->base.like.type == GMLP_U8    ? JXL_TYPE_UINT8
+                     : s->base.like.type == GMLP_U16 ? JXL_TYPE_UINT16
+                                                     : JXL_TYPE_FLOAT;
+    format.endianness = JXL_NATIVE_ENDIAN;
+    format.align = 0;
+    if (!how || JxlEncoderSetFrameLossless(how, JXL_TRUE) != JXL_ENC_SUCCESS ||
+        JxlEncoderFrameSettingsSetOption(how, JXL_ENC_FRAME_SETTING_EFFORT, 3) != JXL_ENC_SUCCESS || /* 1 % from 5 */
+        JxlEncoderAddImageFrame(how, &format, s->pixels, s->row_bytes * s->base.like.height) != JXL_ENC_SUCCESS)
+        status = JXL_ENC_ERROR;
+    JxlEncoderCloseInput(s->encoder);
+    while (status == JXL_ENC_NEED_MORE_OUTPUT) {
+        uint8_t bytes[1 << 14], *end = bytes;
+        size_t room = sizeof bytes;
+        status = JxlEncoderProcessOutput(s->encoder, &end, &room);
+        if (fwrite(bytes, 1, sizeof bytes - room, s->base.file) == sizeof bytes - room) continue;
+        write_reason(reason);
+        return -1;
+    }
+    if (status == JXL_ENC_SUCCESS) return 0;
+    snprintf(reason, REASON, "libjxl cannot write this as JPEG XL");
+    return -1;
+}
+
+static void jxl_free(jxl_sink *s) {
+    if (s->encoder) JxlEncoderDestroy(s->encoder);
+    if (s->runner) JxlThreadParallelRunnerDestroy(s->runner);
+    free(s->pixels);
+    free(s);
+}
+
+static int jxl_sink_end(picture_sink *base, int failed, char reason[REASON]) {
+    jxl_sink *s = (jxl_sink *)(void *)base;
+    const int bad = failed || encode(s, reason);
+    jxl_free(s);
+    return bad ? -1 : 0;
+}
+
+picture_sink *jxl_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
+                            size_t icc_size, char reason[REASON]) {
+    jxl_sink *s = (jxl_sink *)calloc(1, sizeof *s);
+    (void)opts;
+    snprintf(reason, REASON, "%u x %u pixels are too many for the memory", like->width, like->height);
+    if (!s) return NULL;
+    s->base.rows = jxl_sink_rows;
+    s->base.end = jxl_sink_end;
+    s->base.file = file;
+    s->base.like = *like;
+    s->row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, 3);
+    s->pixels = s->next = (uint8_t *)malloc(s->row_bytes * like->height);
+    s->encoder = JxlEncoderCreate(NULL);
+    s->runner = make_runner();
+    if (s->pixels && s->encoder && s->runner) {
+        if (!jxl_begin(s, icc, icc_size)) return &s->base;
+        snprintf(reason, REASON, "libjxl cannot write this as JPEG XL");
+    }
+    jxl_free(s);
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,235 @@
+/* AVIF pictures of 10 and 12 bits: what is written, as libavif decodes it; and what libavif writes, as it is read. */
+#include "made.h"
+
+#include "pictures/formats.h"
+
+#ifdef __has_include
+#if __has_include(<avif/avif.h>)
+#define AVIF_FOUND
+#endif
+#endif
+
+#ifndef AVIF_FOUND
+
+static void says_what_is_missing(void **state) {
+    gmlp_image image = test_image(3, 2, GMLP_U16, GMLP_SRGB);
+    char error[256];
+    (void)state;
+    assert_int_equal(picture_write(in_folder("a.avif"), &image, NULL, error), -1);
+    assert_non_null(strstr(error, "libavif is missing"));
+    free(image.data);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = { cmocka_unit_test(says_what_is_missing) };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
+
+#else
+
+#include <avif/avif.h>
+
+static const char *write_it(const gmlp_image *image, int bits) {
+    const char *path = in_folder("a.avif");
+    picture_write_opts opts;
+    char error[256];
+    memset(&opts, 0, sizeof opts);
+    opts.bits = bits;
+    if (picture_write(path, image, &opts, error)) fail_msg("%s", error);
+    return path;
+}
+
+static avifImage *decode(const char *path) {
+    avifDecoder *d = avifDecoderCreate();
+    avifImage *image = avifImageCreate(1, 1, 8, AVIF_PIXEL_FORMAT_YUV444);
+    uint8_t *bytes;
+    size_t size;
+    char error[256];
+    avifResult status;
+    assert_int_equal(file_read(path, &bytes, &size, error), 0);
+    status = avifDecoderReadMemory(d, image, bytes, size);
+    if (status != AVIF_RESULT_OK) fail_msg("libavif: %s", avifResultToString(status));
+    avifDecoderDestroy(d);
+    free(bytes);
+    return image;
+}
+
+/* Each sample is the nearest of its bits: no loss beside that. Planes are green, blue, red. */
+static void expect_samples(const avifImage *got, const gmlp_image *image, int bits) {
+    static const int plane[3] = { 2, 0, 1 };
+    const unsigned full = (1u << bits) - 1;
+    size_t x, y, c;
+    assert_int_equal(got->width, image->width);
+    assert_int_equal(got->height, image->height);
+    assert_int_equal(got->depth, bits);
+    for (y = 0; y < image->height; y++)
+        for (x = 0; x < image->width; x++)
+            for (c = 0; c < 3; c++) {
+                const unsigned v = ((uint16_t *)image->data)[(y * image->width + x) * 3 + c];
+                const int p = plane[c];
+                const unsigned want = (v * full + 32767) / 65535;
+                uint16_t have;
+                memcpy(&have, got->yuvPlanes[p] + y * got->yuvRowBytes[p] + 2 * x, 2);
+                if (have != want) fail_msg("column %zu, row %zu, channel %zu: %u, not %u", x, y, c, have, want);
+            }
+}
+
+static void every_space(void **state) {
+    static const struct {
+        int space, primaries, transfer; /* ITU-T H.273 */
+    } cases[] = { { GMLP_SRGB, 1, 13 },        { GMLP_P3, 12, 13 },          { GMLP_REC2020, 9, 14 },
+                  { GMLP_REC2020_PQ, 9, 16 },  { GMLP_REC2020_HLG, 9, 18 },  { GMLP_REC709, 1, 1 },
+                  { GMLP_P3_LINEAR, 12, 8 },   { GMLP_PROPHOTO, 2, 2 },      { GMLP_ADOBERGB, 2, 2 },
+                  { GMLP_ACESCG, 2, 2 } };
+    size_t i, k;
+    (void)state;
+    for (i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const int space = cases[i / 2].space, bits = i % 2 ? 12 : 10;
+        gmlp_image image = test_image(37, 23, GMLP_U16, space);
+        const char *path = write_it(&image, bits);
+        avifImage *got = decode(path);
+        picture p;
+        char error[256];
+        expect_samples(got, &image, bits);
+        assert_int_equal(got->colorPrimaries, cases[i / 2].primaries);
+        assert_int_equal(got->transferCharacteristics, cases[i / 2].transfer);
+        assert_int_equal(got->matrixCoefficients, 0);
+        assert_int_equal(got->yuvRange, AVIF_RANGE_FULL);
+        assert_int_equal(got->icc.size != 0, cases[i / 2].primaries == 2);
+        avifImageDestroy(got);
+        if (!heif_missing) {
+            if (picture_read(path, 0, 0, &p, error)) fail_msg("%s", error);
+            if (p.image.space != space) fail_msg("%s as %s", gmlp_space_name(space), gmlp_space_name(p.image.space));
+            assert_int_equal(p.image.type, GMLP_U16);
+            for (k = 0; k < 37 * 23 * 3; k++)
+                assert_true(abs((int)((uint16_t *)p.image.data)[k] - (int)((uint16_t *)image.data)[k]) <=
+                            32768 / ((1 << bits) - 1) + 1);
+            picture_free(&p);
+        }
+        unlink(path);
+        free(image.data);
+    }
+}
+
+/* Rows may come in any portions. */
+static void ten_bits_by_rows(void **state) {
+    gmlp_image image = test_image(40, 30, GMLP_U16, GMLP_P3);
+    const char *path = in_folder("b.avif");
+    output o;
+    picture_sink *s;
+    avifImage *got;
+    char error[256];
+    uint32_t y, n;
+    (void)state;
+    assert_int_equal(output_open(&o, path, error), 0);
+    s = picture_sink_open(path, o.file, &image, NULL, error);
+    assert_non_null(s);
+    for (y = 0, n = 1; y < 30; y += n, n = n + 1 < 30 - y ? n + 1 : 30 - y)
+        assert_int_equal(picture_sink_rows(s, (uint8_t *)image.data + y * 240, n, error), 0);
+    assert_int_equal(picture_sink_end(s, 0, error), 0);
+    assert_int_equal(output_commit(&o, error), 0);
+    got = decode(path);
+    expect_samples(got, &image, 10);
+    avifImageDestroy(got);
+    unlink(path);
+    free(image.data);
+}
+
+static void sixteen_bits_alone(void **state) {
+    (void)state;
+    assert_string_equal(picture_cannot_hold("a.avif", GMLP_F16), "a .avif file holds 10- or 12-bit samples");
+    assert_non_null(picture_cannot_hold("a.avif", GMLP_U8));
+    assert_null(picture_cannot_hold("a.avif", GMLP_U16));
+}
+
+/* Four squares of one colour each, of any depth, chroma and range, come out as they were. */
+static void other_writers(void **state) {
+    static const int squares[4][3] = { { 255, 0, 0 }, { 32, 200, 64 }, { 16, 48, 240 }, { 128, 128, 128 } };
+    static const struct {
+        uint32_t bits;
+        avifPixelFormat chroma;
+        avifRange range;
+        int primaries, transfer, matrix, space;
+    } cases[] = { { 10, AVIF_PIXEL_FORMAT_YUV444, AVIF_RANGE_FULL, 9, 16, 9, GMLP_REC2020_PQ },
+                  { 12, AVIF_PIXEL_FORMAT_YUV444, AVIF_RANGE_FULL, 9, 18, 9, GMLP_REC2020_HLG },
+                  { 10, AVIF_PIXEL_FORMAT_YUV420, AVIF_RANGE_FULL, 12, 13, 6, GMLP_P3 },
+                  { 10, AVIF_PIXEL_FORMAT_YUV420, AVIF_RANGE_LIMITED, 1, 13, 1, GMLP_SRGB },
+                  { 8, AVIF_PIXEL_FORMAT_YUV422, AVIF_RANGE_FULL, 12, 8, 1, GMLP_P3_LINEAR },
+                  { 12, AVIF_PIXEL_FORMAT_YUV420, AVIF_RANGE_LIMITED, 9, 1, 9, GMLP_REC2020 } };
+    uint16_t rows[64 * 64 * 3];
+    size_t i;
+    int x, y, c;
+    (void)state;
+    if (heif_missing) {
+        printf("# no libheif: a check is left out\n");
+        return;
+    }
+    for (y = 0; y < 64; y++)
+        for (x = 0; x < 64; x++)
+            for (c = 0; c < 3; c++) rows[(y * 64 + x) * 3 + c] = (uint16_t)(squares[y / 32 * 2 + x / 32][c] * 257);
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        avifImage *image = avifImageCreate(64, 64, cases[i].bits, cases[i].chroma);
+        avifEncoder *e = avifEncoderCreate();
+        avifRWData made = AVIF_DATA_EMPTY;
+        avifRGBImage rgb;
+        picture p;
+        char error[256];
+        image->yuvRange = cases[i].range;
+        image->colorPrimaries = (avifColorPrimaries)cases[i].primaries;
+        image->transferCharacteristics = (avifTransferCharacteristics)cases[i].transfer;
+        image->matrixCoefficients = (avifMatrixCoefficients)cases[i].matrix;
+        avifRGBImageSetDefaults(&rgb, image);
+        rgb.format = AVIF_RGB_FORMAT_RGB;
+        rgb.depth = 16;
+        rgb.pixels = (uint8_t *)rows;
+        rgb.rowBytes = 64 * 6;
+        assert_int_equal(avifImageRGBToYUV(image, &rgb), AVIF_RESULT_OK);
+        e->minQuantizer = e->maxQuantizer = AVIF_QUANTIZER_LOSSLESS;
+        e->speed = 9;
+        assert_int_equal(avifEncoderWrite(e, image, &made), AVIF_RESULT_OK);
+        if (picture_read_memory(made.data, made.size, "x", 0, &p, error)) fail_msg("case %zu: %s", i, error);
+        if (p.image.space != cases[i].space) fail_msg("case %zu: %s", i, gmlp_space_name(p.image.space));
+        assert_int_equal(p.image.type, cases[i].bits > 8 ? GMLP_U16 : GMLP_U8);
+        for (y = 0; y < 4; y++)
+            for (c = 0; c < 3; c++) {
+                const size_t at = ((size_t)(16 + y / 2 * 32) * 64 + (size_t)(16 + y % 2 * 32)) * 3 + (size_t)c;
+                const double got = cases[i].bits > 8 ? ((uint16_t *)p.image.data)[at] / 257.0
+                                                     : ((uint8_t *)p.image.data)[at];
+                if (fabs(got - squares[y][c]) > (cases[i].bits > 8 ? 0.7 : 2))
+                    fail_msg("case %zu, square %d, channel %d: %g, not %d", i, y, c, got, squares[y][c]);
+            }
+        picture_free(&p);
+        avifRWDataFree(&made);
+        avifEncoderDestroy(e);
+        avifImageDestroy(image);
+    }
+}
+
+static void cannot_write(void **state) {
+    gmlp_image image = test_image(64, 64, GMLP_U16, GMLP_SRGB);
+    FILE *full = fopen("/dev/full", "w");
+    char error[256];
+    picture_sink *s;
+    (void)state;
+    if (!full) skip();
+    setvbuf(full, NULL, _IONBF, 0);
+    s = picture_sink_open("a.avif", full, &image, NULL, error);
+    assert_non_null(s);
+    assert_int_equal(picture_sink_rows(s, image.data, 64, error), 0);
+    assert_int_equal(picture_sink_end(s, 0, error), -1);
+    assert_non_null(strstr(error, "No space left"));
+    s = picture_sink_open("a.avif", full, &image, NULL, error);
+    assert_int_equal(picture_sink_end(s, 1, error), -1); /* given up before the first row */
+    fclose(full);
+    free(image.data);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_space),   cmocka_unit_test(ten_bits_by_rows), cmocka_unit_test(sixteen_bits_alone),
+        cmocka_unit_test(other_writers), cmocka_unit_test(cannot_write),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
+
+#endif
