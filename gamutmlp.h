@@ -605,6 +605,7 @@ typedef enum gmlp_weight_format {
    gmlp_net_free frees it. Ranges are those of the blob (>>blob). With GMLP_METHOD_NONE the fields from inputs to
    map and input numbers, and weights, are not used. */
 #define GMLP_SIGNATURE_SIZE 64
+#define GMLP_MAX_SECTIONS 1024
 typedef struct gmlp_net {
     int method;              /* gmlp_method */
     int wide_space;          /* gmlp_space of the original */
@@ -625,6 +626,9 @@ typedef struct gmlp_net {
     uint32_t base_width, base_height; /* of the picture in the file: the same, unless it was edited */
     gmlp_coords coords;
     uint8_t signature[GMLP_SIGNATURE_SIZE]; /* of the picture in the file, by which gmlp_net_check knows it */
+    uint32_t section_bytes;  /* of sections in use; 0: there are none */
+    uint8_t sections[GMLP_MAX_SECTIONS]; /* what more the blob says, as it has it: gmlp_net_section. Kinds that this
+                                version does not know are kept, too */
     float *weights;          /* gmlp_mlp_weights(&mlp) floats from alloc, owned by the net. Quantized ones are exact
                                 multiples of their step: writing and reading a blob does not change them */
     gmlp_alloc alloc;        /* a copy: its user data must live as long as the net */
@@ -765,11 +769,11 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
 /* ---------------------------------------------------------------------------------------
    >>blob: the network as bytes; signature; coordinates
 
-   Layout of a blob, version 3. Little-endian; float is IEEE 754 single.
+   Layout of a blob, version 3 or 4. Little-endian; float is IEEE 754 single.
 
       offset  bytes
            0      4  "GMLP"
-           4      1  version, 3
+           4      1  version: 3, or 4 for a network with sections
            5      1  method: gmlp_method
            6      1  space of the original: gmlp_space
            7      1  space of the base: 1, sRGB, or 11, sYCC; HDR: also 2, P3, and 10, Rec. 709
@@ -798,13 +802,18 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
          118     28  white_nits, signal_max, content_max, map_mean, map_range, input_mean, input_range: floats;
                      white_nits above 0 and up to 10000, signal_max above 1e-6 and up to 1e9, content_max above 0 and
                      up to signal_max; the others within +-1e6, ranges not 0
-      and all
-         118 or 146  weights
-         end      4  CRC-32 (as in PNG and zlib) of all bytes before it
+      version 4 goes on with
+                  2  bytes of all sections together, 2..1024
+                     the sections: each a byte with its kind, a byte with the number n of its bytes, and these n. Kinds
+                     rise from section to section; a reader passes over those that it does not know
+      and all end with
+                     weights
+                  4  CRC-32 (as in PNG and zlib) of all bytes before it
 
    Every version starts with "GMLP" and a version byte and ends with the CRC, which no byte may follow. Every release
    from 0.3 on reads version 3 and decodes it by the same whole numbers; the last bits of matrices and curves may
-   change. Later versions are GMLP_E_NEWER to a reader, 1 and 2 GMLP_E_OLDER.
+   change. Later versions are GMLP_E_NEWER to a reader, 1 and 2 GMLP_E_OLDER. Version 4 came with 0.4. Decoding needs no
+   section.
 
    The weights come in the order of gmlp_mlp's array; with GMLP_BIAS_FIRST without b2 and b3. None is beyond 65504.
    GMLP_WEIGHTS_F32: floats. GMLP_WEIGHTS_QUANTIZED: the step sizes of the three layers, floats above 1e-30 and up to
@@ -916,6 +925,9 @@ typedef struct gmlp_blob_desc {
 } gmlp_blob_desc;
 GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_desc *out, gmlp_error *err);
 
+/* The section of that kind: its bytes, of which there are *size, inside the net; NULL and 0 if it has none. */
+GMLP_DEF const uint8_t *gmlp_net_section(const gmlp_net *net, int kind, size_t *size);
+
 /* The signature of a base: the mean luma, (54 red + 183 green + 19 blue) / 256 in codes (sYCC: Y'), in each of 8 x 8
    cells. A pixel (x, y) counts in cell (8 x / width, 8 y / height); a cell that no pixel falls into (a picture of fewer
    than 8 columns or rows has such) is 0. Two signatures match if no cell differs by more than 4, nor all together by
@@ -948,6 +960,10 @@ GMLP_DEF int gmlp_net_matches(const gmlp_net *net, const gmlp_signature *s);
 GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base);
 
 #ifndef GMLP_DECODE_ONLY
+/* Gives the net a section of these bytes, up to 255, in place of the one it has of that kind, 1..255. bytes NULL: it
+   gets none. GMLP_E_ARGUMENT, and the net as it was: out of these ranges, or more than GMLP_MAX_SECTIONS in all. */
+GMLP_DEF gmlp_result gmlp_net_section_set(gmlp_net *net, int kind, const void *bytes, size_t size);
+
 /* Bytes of the net's blob; 0 if gmlp_blob_write would refuse the net. */
 GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
 
@@ -3929,9 +3945,12 @@ static const gmlp__family gmlp__gamut = {
 #define GMLP__MOST_LIGHT 1e6 /* of an HDR picture, in parts of white */
 #define GMLP__NUMBERS 7
 static float *gmlp__number(gmlp_net *net, int i) { /* in the blob's order */
-    float *const at[GMLP__NUMBERS] = {&net->white_nits, &net->signal_max, &net->content_max, &net->map_mean,
-                                      &net->map_range,  &net->input_mean, &net->input_range};
-    return at[i];
+    static const uint16_t at[GMLP__NUMBERS] = {
+        offsetof(gmlp_net, white_nits), offsetof(gmlp_net, signal_max), offsetof(gmlp_net, content_max),
+        offsetof(gmlp_net, map_mean), offsetof(gmlp_net, map_range), offsetof(gmlp_net, input_mean),
+        offsetof(gmlp_net, input_range)
+    };
+    return (float *)(void *)((unsigned char *)net + at[i]);
 }
 
 static gmlp_result gmlp__hdr_check(const gmlp_net *net, gmlp_error *err) {
@@ -5368,6 +5387,10 @@ static uint32_t gmlp__rd_le(gmlp__rd *r, size_t n) {
     return v;
 }
 
+static void gmlp__rd_bytes(gmlp__rd *r, uint8_t *out, size_t n) {
+    while (n--) *out++ = (uint8_t)gmlp__rd_le(r, 1);
+}
+
 static float gmlp__rd_float(gmlp__rd *r) {
     uint32_t u = gmlp__rd_le(r, 4);
     float v;
@@ -5376,9 +5399,10 @@ static float gmlp__rd_float(gmlp__rd *r) {
 }
 
 enum {
-    GMLP__BLOB_VERSION = 3,
+    GMLP__BLOB_VERSION = 4,
+    GMLP__BLOB_PLAIN = 3,  /* the version without sections */
     GMLP__BLOB_HEAD = 34,  /* bytes that every method has */
-    GMLP__BLOB_NET = 118,  /* bytes before the weights */
+    GMLP__BLOB_NET = 118,  /* bytes before HDR's numbers, the sections and the weights */
     GMLP__BLOB_CRC = 4
 };
 
@@ -5514,15 +5538,48 @@ static int gmlp__coder_weights(gmlp__coder *c, const gmlp_net *net) {
     return 1;
 }
 
-/* Bytes that a blob has before the weights, and for weights as floats. */
-static size_t gmlp__blob_before(const gmlp_net *net) {
+/* Bytes that a blob has before the sections, before the weights, and for weights as floats. */
+static size_t gmlp__blob_sections(const gmlp_net *net) {
     return GMLP__BLOB_NET + 4 * (size_t)gmlp__method_of(net->method)->family->numbers;
+}
+static size_t gmlp__blob_before(const gmlp_net *net) {
+    return gmlp__blob_sections(net) + (net->section_bytes ? net->section_bytes + 2u : 0u);
 }
 static size_t gmlp__floats_size(const gmlp_net *net) {
     gmlp__layer l[3];
     gmlp__layers(&net->mlp, l);
     return 4 * (gmlp__layer_count(&l[0]) + gmlp__layer_count(&l[1]) + gmlp__layer_count(&l[2]));
 }
+
+/* How many of a net's section bytes, which are within the limit, make whole sections of rising kinds, up to the first
+   one of kind end or later. */
+static size_t gmlp__sections_pass(const gmlp_net *net, int end) {
+    const uint8_t *const p = net->sections;
+    size_t at = 0, left;
+    int last = 0;
+    while ((left = net->section_bytes - at) >= 2 && p[at] > last && p[at] < end && p[at + 1] + 2u <= left) {
+        last = p[at];
+        at += p[at + 1] + 2u;
+    }
+    return at;
+}
+
+/* The fields of a blob from its method on, in their order, those of the first GMLP__HEAD_FIELDS in every blob. In a net
+   they are int, uint32_t or float, of 32 bits all. */
+enum { GMLP__HEAD_FIELDS = 13, GMLP__FIELDS = 20 };
+static const struct {
+    uint16_t at;    /* in gmlp_net */
+    uint16_t bytes; /* in a blob */
+} gmlp__fields[GMLP__FIELDS] = {
+    {offsetof(gmlp_net, method), 1}, {offsetof(gmlp_net, wide_space), 1}, {offsetof(gmlp_net, base_space), 1},
+    {offsetof(gmlp_net, adaptation), 1}, {offsetof(gmlp_net, coords.transpose), 1}, {offsetof(gmlp_net, width), 2},
+    {offsetof(gmlp_net, height), 2}, {offsetof(gmlp_net, base_width), 2}, {offsetof(gmlp_net, base_height), 2},
+    {offsetof(gmlp_net, coords.col), 4}, {offsetof(gmlp_net, coords.col_step), 4}, {offsetof(gmlp_net, coords.row), 4},
+    {offsetof(gmlp_net, coords.row_step), 4},
+    {offsetof(gmlp_net, inputs), 1}, {offsetof(gmlp_net, mask), 1}, {offsetof(gmlp_net, clip_margin), 1},
+    {offsetof(gmlp_net, weight_format), 1}, {offsetof(gmlp_net, mlp.activation), 1}, {offsetof(gmlp_net, mlp.bias), 1},
+    {offsetof(gmlp_net, mlp.width), 1}
+};
 
 static int gmlp__step_ok(float v) { return gmlp__finite(v) && v > 1e-30f && v <= gmlp__weight_limit; }
 
@@ -5565,6 +5622,8 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
                    "a window without a radius has frequencies");
     }
     if (method->family->check && method->family->check(net, err)) return GMLP_E_FIELD;
+    GMLP__RULE(net->section_bytes <= GMLP_MAX_SECTIONS && gmlp__sections_pass(net, 256) == net->section_bytes,
+               gmlp__blob_sections(net), "the sections are not whole, or too many");
     for (k = 0; k < 3 && net->weight_format == GMLP_WEIGHTS_QUANTIZED; k++)
         GMLP__RULE(gmlp__step_ok(net->step_size[k]), gmlp__blob_before(net) + 4 * (size_t)k,
                    "a layer's step is not a positive finite number");
@@ -5625,34 +5684,24 @@ static gmlp_result gmlp__blob_open(const void *bytes, size_t size, gmlp_net *n, 
     version = gmlp__rd_le(&r, 1);
     if (version > GMLP__BLOB_VERSION)
         return gmlp__fail(err, GMLP_E_NEWER, 4, "the blob is of a newer version of the format");
-    if (version < GMLP__BLOB_VERSION && !r.failed)
+    if (version < GMLP__BLOB_PLAIN && !r.failed)
         return gmlp__fail(err, GMLP_E_OLDER, 4, "the blob is of a version of the format from before 0.3");
-    n->method = (int)gmlp__rd_le(&r, 1);
+    for (i = 0; i < (n->method == GMLP_METHOD_NONE ? GMLP__HEAD_FIELDS : GMLP__FIELDS); i++) {
+        const uint32_t v = gmlp__rd_le(&r, gmlp__fields[i].bytes);
+        memcpy((unsigned char *)n + gmlp__fields[i].at, &v, sizeof v);
+    }
     method = gmlp__method_of(n->method);
-    n->wide_space = (int)gmlp__rd_le(&r, 1);
-    n->base_space = (int)gmlp__rd_le(&r, 1);
-    n->adaptation = (int)gmlp__rd_le(&r, 1);
-    n->coords.transpose = (int)gmlp__rd_le(&r, 1);
-    n->width = gmlp__rd_le(&r, 2);
-    n->height = gmlp__rd_le(&r, 2);
-    n->base_width = gmlp__rd_le(&r, 2);
-    n->base_height = gmlp__rd_le(&r, 2);
-    n->coords.col = gmlp__rd_float(&r);
-    n->coords.col_step = gmlp__rd_float(&r);
-    n->coords.row = gmlp__rd_float(&r);
-    n->coords.row_step = gmlp__rd_float(&r);
     if (n->method != GMLP_METHOD_NONE) {
-        n->inputs = (int)gmlp__rd_le(&r, 1);
-        n->mask = (int)gmlp__rd_le(&r, 1);
-        n->clip_margin = (int)gmlp__rd_le(&r, 1);
-        n->weight_format = (int)gmlp__rd_le(&r, 1);
-        n->mlp.activation = (int)gmlp__rd_le(&r, 1);
-        n->mlp.bias = (int)gmlp__rd_le(&r, 1);
-        n->mlp.width = (int)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP_INPUTS; i++) n->mlp.frequencies[i] = (uint8_t)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP_WINDOWS; i++) n->radius[i] = (uint8_t)gmlp__rd_le(&r, 1);
-        for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) n->signature[i] = (uint8_t)gmlp__rd_le(&r, 1);
+        gmlp__rd_bytes(&r, n->mlp.frequencies, GMLP_INPUTS);
+        gmlp__rd_bytes(&r, n->radius, GMLP_WINDOWS);
+        gmlp__rd_bytes(&r, n->signature, GMLP_SIGNATURE_SIZE);
         for (i = 0; method && i < method->family->numbers; i++) *gmlp__number(n, i) = gmlp__rd_float(&r);
+        if (version > GMLP__BLOB_PLAIN) {
+            n->section_bytes = gmlp__rd_le(&r, 2);
+            if (n->section_bytes - 1 >= GMLP_MAX_SECTIONS && !r.failed)
+                return gmlp__fail(err, GMLP_E_FIELD, size - r.left - 2, "the sections have no bytes, or too many");
+            gmlp__rd_bytes(&r, n->sections, n->section_bytes);
+        }
         for (i = 0; i < 3 && n->weight_format == GMLP_WEIGHTS_QUANTIZED; i++) n->step_size[i] = gmlp__rd_float(&r);
     }
     if (r.failed) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the blob ends within its header");
@@ -5673,6 +5722,16 @@ static gmlp_result gmlp__blob_open(const void *bytes, size_t size, gmlp_net *n, 
     return GMLP_OK;
 }
 
+GMLP_DEF const uint8_t *gmlp_net_section(const gmlp_net *net, int kind, size_t *size) {
+    size_t at;
+    *size = 0;
+    if (net->section_bytes > GMLP_MAX_SECTIONS) return NULL;
+    at = gmlp__sections_pass(net, kind);
+    if (gmlp__sections_pass(net, kind + 1) == at) return NULL;
+    *size = net->sections[at + 1];
+    return net->sections + at + 2;
+}
+
 GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_desc *out, gmlp_error *err) {
     size_t before, need;
     gmlp_result result;
@@ -5681,7 +5740,7 @@ GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_de
     if (!bytes || !out) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no description given");
     result = gmlp__blob_open(bytes, size, &n, &before, &need, err);
     if (result != GMLP_OK) return result;
-    out->version = GMLP__BLOB_VERSION;
+    out->version = ((const uint8_t *)bytes)[4];
     out->method = n.method;
     out->wide_space = n.wide_space;
     out->base_space = n.base_space;
@@ -5901,6 +5960,23 @@ static int gmlp__weights_ok(const gmlp_net *net) {
     return 1;
 }
 
+GMLP_DEF gmlp_result gmlp_net_section_set(gmlp_net *net, int kind, const void *bytes, size_t size) {
+    size_t at, end, add = bytes ? size + 2 : 0;
+    if (!net || kind < 1 || kind > 255 || size > 255 || net->section_bytes > GMLP_MAX_SECTIONS ||
+        gmlp__sections_pass(net, 256) != net->section_bytes)
+        return GMLP_E_ARGUMENT;
+    at = gmlp__sections_pass(net, kind);
+    end = gmlp__sections_pass(net, kind + 1);
+    if (net->section_bytes - (end - at) + add > GMLP_MAX_SECTIONS) return GMLP_E_ARGUMENT;
+    memmove(net->sections + at + add, net->sections + end, net->section_bytes - end);
+    net->section_bytes = (uint32_t)(net->section_bytes - (end - at) + add);
+    if (!bytes) return GMLP_OK;
+    net->sections[at] = (uint8_t)kind;
+    net->sections[at + 1] = (uint8_t)size;
+    memcpy(net->sections + at + 2, bytes, size);
+    return GMLP_OK;
+}
+
 GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net) {
     gmlp__fp_state fp;
     size_t size;
@@ -5933,6 +6009,7 @@ static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
 
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size) {
     const size_t need = gmlp_blob_size(net);
+    const int with_sections = net && net->section_bytes && net->method != GMLP_METHOD_NONE;
     uint8_t *p = (uint8_t *)bytes;
     gmlp_net copy;
     int i;
@@ -5942,28 +6019,14 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
     if (!bytes) return GMLP_E_ARGUMENT;
     memset(p, 0, need);
     memcpy(p, "GMLP", 4);
-    p[4] = GMLP__BLOB_VERSION;
-    p[5] = (uint8_t)net->method;
-    p[6] = (uint8_t)net->wide_space;
-    p[7] = (uint8_t)net->base_space;
-    p[8] = (uint8_t)net->adaptation;
-    p[9] = (uint8_t)net->coords.transpose;
-    p = gmlp__put_le(p + 10, net->width, 2);
-    p = gmlp__put_le(p, net->height, 2);
-    p = gmlp__put_le(p, net->base_width, 2);
-    p = gmlp__put_le(p, net->base_height, 2);
-    p = gmlp__put_float(p, net->coords.col);
-    p = gmlp__put_float(p, net->coords.col_step);
-    p = gmlp__put_float(p, net->coords.row);
-    p = gmlp__put_float(p, net->coords.row_step);
+    p[4] = with_sections ? GMLP__BLOB_VERSION : GMLP__BLOB_PLAIN;
+    p += 5;
+    for (i = 0; i < (net->method == GMLP_METHOD_NONE ? GMLP__HEAD_FIELDS : GMLP__FIELDS); i++) {
+        uint32_t v;
+        memcpy(&v, (const unsigned char *)net + gmlp__fields[i].at, sizeof v);
+        p = gmlp__put_le(p, v, gmlp__fields[i].bytes);
+    }
     if (net->method != GMLP_METHOD_NONE) {
-        *p++ = (uint8_t)net->inputs;
-        *p++ = (uint8_t)net->mask;
-        *p++ = (uint8_t)net->clip_margin;
-        *p++ = (uint8_t)net->weight_format;
-        *p++ = (uint8_t)net->mlp.activation;
-        *p++ = (uint8_t)net->mlp.bias;
-        *p++ = (uint8_t)net->mlp.width;
         for (i = 0; i < GMLP_INPUTS; i++) *p++ = net->mlp.frequencies[i];
         for (i = 0; i < GMLP_WINDOWS; i++) *p++ = net->radius[i];
         memcpy(p, net->signature, GMLP_SIGNATURE_SIZE);
@@ -5971,6 +6034,9 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
         copy = *net;
         for (i = 0; i < gmlp__method_of(net->method)->family->numbers; i++)
             p = gmlp__put_float(p, *gmlp__number(&copy, i));
+        if (with_sections) p = gmlp__put_le(p, net->section_bytes, 2);
+        memcpy(p, net->sections, net->section_bytes);
+        p += net->section_bytes;
         gmlp__weights_write(net, p);
     }
     gmlp__put_le((uint8_t *)bytes + need - GMLP__BLOB_CRC,
