@@ -942,7 +942,7 @@ GMLP_DEF const uint8_t *gmlp_net_section(const gmlp_net *net, int kind, size_t *
    or better (from about 40 pixels a side on), and not after a crop, a resize or a turn.
 
    Of sYCC it is the luma of the codes that a viewer shows, which a program that saves the picture anew does not change,
-   in every n-th row from the first on, n = 1 + height / 512. Such a program clips, though: what lay outside sRGB is
+   in every n-th row from the first on, n = 1 + height / 256. Such a program clips, though: what lay outside sRGB is
    gone. So what lies outside is counted, too. A run is 16 pixels of such a row, the first at a multiple of 16, and
    belongs to the cell of its last one; it is outside if some channel of its mean R'G'B', of whole codes, is more than 8
    below 0 or above 255, and far outside with more than 12. JPEG's noise seldom reaches so far. A picture was clipped if
@@ -1124,7 +1124,7 @@ GMLP_DEF gmlp_result gmlp_decoder_sink(const gmlp_decoder *decoder, const gmlp_i
               gmlp_stream_take(stream, &out);                // writes out.height rows
           }
       }
-      if (gmlp_stream_check(stream)) ...                     // not the network's picture
+      if (gmlp_stream_check(stream)) ...                     // not the network's picture as it was
 
    One thread at a time, but for gmlp_stream_rows. */
 typedef struct gmlp_stream gmlp_stream;
@@ -1163,8 +1163,8 @@ GMLP_DEF gmlp_result gmlp_stream_take(gmlp_stream *stream, const gmlp_image *out
 GMLP_DEF gmlp_result gmlp_stream_rows(const gmlp_stream *stream, uint32_t y, const gmlp_image *out, void *scratch);
 GMLP_DEF gmlp_result gmlp_stream_drop(gmlp_stream *stream, uint32_t n);
 
-/* When all rows have been put: GMLP_OK if base was the picture that the network belongs to, GMLP_E_OTHER_PICTURE if
-   not. GMLP_E_TRUNCATED before. */
+/* When all rows have been put, as gmlp_net_verdict: GMLP_OK if base was the picture that the network belongs to,
+   GMLP_E_CLIPPED, GMLP_E_OTHER_PICTURE. GMLP_E_TRUNCATED before. */
 GMLP_DEF gmlp_result gmlp_stream_check(const gmlp_stream *stream);
 
 /* ---------------------------------------------------------------------------------------
@@ -5923,7 +5923,7 @@ GMLP_DEF gmlp_result gmlp_signature_rows(gmlp_signature *s, const gmlp_image *ro
     for (i = 0; i < rows->height; i++) {
         const uint8_t *row = gmlp__row(rows, i);
         int32_t run[3] = {0, 0, 0};
-        if (rows->space == GMLP_SYCC && (y + i) % (1 + s->height / 512)) continue;
+        if (rows->space == GMLP_SYCC && (y + i) % (1 + s->height / 256)) continue;
         for (cell = 0, x = 0; cell < 8; cell++, x = end) { /* at most 8192 pixels */
             end = ((cell + 1) * s->width + 7) / 8;
             k = (size_t)((uint64_t)(y + i) * 8 / s->height) * 8 + cell;

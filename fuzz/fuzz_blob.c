@@ -57,6 +57,10 @@ static void decode_some(gmlp_net *net) {
                 CHECK(linear[i][0] >= -1e-6f && linear[i][1] >= -1e-6f && linear[i][2] >= -1e-6f);
             gmlp_decoder_free(decoder);
         }
+    { /* what it says of its picture */
+        const gmlp_result verdict = gmlp_net_check(net, &base);
+        CHECK(verdict == GMLP_OK || verdict == GMLP_E_CLIPPED || verdict == GMLP_E_OTHER_PICTURE);
+    }
     reached[NONE + net->method]++;
     if (net->method == GMLP_METHOD_NONE) return;
     reached[net->weight_format == GMLP_WEIGHTS_QUANTIZED ? STEPS : FLOATS]++;

@@ -32,7 +32,7 @@ static void save(const char *kind, const char *name, const void *p, size_t n) {
 
 static int to_file(void *user, const void *p, size_t n) { return fwrite(p, 1, n, (FILE *)user) != n; }
 
-/* Weights of up to largest steps; 0: floats. sections: of how many bytes, 0, 7 and so on. */
+/* Weights of up to largest steps; 0: floats. sections: how many, with a base of sYCC. */
 static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, int bias, int radius, int sections) {
     gmlp_net net;
     size_t size = 0, i, n;
@@ -67,8 +67,10 @@ static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, 
         net.weights[i] = largest ? (float)((int)(seed >> 8) % (2 * largest + 1) - largest) * 0.0625f : (float)(int32_t)seed / 4294967296.0f;
         if (bias == GMLP_BIAS_FIRST && i >= n - 3 - 24 - 8 && (i < n - 3 - 24 || i >= n - 3)) net.weights[i] = 0.0f; /* b2, b3 */
     }
+    memset(out, 0x9f, 32);
     for (i = 0; i < (size_t)sections; i++)
-        if (gmlp_net_section_set(&net, (int)i * 40 + 1, out, 7 * i) != GMLP_OK) exit(1);
+        if (gmlp_net_section_set(&net, (int)i * 40 + GMLP_SECTION_OUTSIDE, out, 32 - 10 * i) != GMLP_OK) exit(1);
+    if (sections) net.base_space = GMLP_SYCC;
     if (gmlp_blob_write(&net, out, capacity, &size) != GMLP_OK) exit(1);
     gmlp_net_free(&net);
     return size;
