@@ -8,6 +8,7 @@
 # make bench-hdr DATA=dir   HDR from SDR: pairs of pictures and Ultra HDR photographs in dir; build/hdr.svg
 # make pytorch          gradients, preset paper and the speed of a step against PyTorch
 # make survival         which carriers live through which tools, as a table
+# make readers PICTURE=photo.tif   what JPEG readers show of a base in sYCC, as a table
 # make world DATA=dir   every file of a tree of strangers' pictures: no crash, no hang, right colours; a table
 # make clean
 #
@@ -156,6 +157,12 @@ $(B)/survival: tests/survival.c gamutmlp.h | $(B)/deps
 survival: $(B)/survival
 	@tests/survival.sh $<
 
+$(B)/readers: tests/readers.c | $(B)/deps
+	$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(LDFLAGS) $< -o $@ -lm
+readers: all $(B)/readers
+	$(B)/scene $(B)/scene.png 640 480
+	@tests/readers.sh $(B)/gamutmlp $(B)/readers $(or $(PICTURE),$(B)/scene.png)
+
 world: all
 	$(PYTHON) tests/world.py $(DATA) --out $(B)/world
 
@@ -163,7 +170,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all test test-cross fuzz demo bench bench-hdr pytorch survival world clean FORCE
+.PHONY: all test test-cross fuzz demo bench bench-hdr pytorch survival readers world clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1731,8 +1731,8 @@ GMLP__INLINE int gmlp__saturated(const unsigned char *rgb, int margin) {
 
 /* One instruction set's kernels. The passes below fill one table each. */
 typedef struct gmlp__kernels {
-    /* color. n is a multiple of 16; outputs may be the inputs. unit: x is clamped to [0,1] first,
-       NaN to 0; otherwise infinity stays, and NaN becomes 0x7fc00000 */
+    /* color. n is a multiple of 16; outputs may be the inputs. unit 1: x is clamped to [0,1] first, NaN to 0;
+       2: |x| is below 1.9, the curve sRGB's; 0: infinity stays, and NaN becomes 0x7fc00000 */
     void (*curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit);
     /* to [0,top], NaN to 0 */
     void (*clamp)(const float *x, float *y, size_t n, float top);
@@ -1748,7 +1748,9 @@ typedef struct gmlp__kernels {
     /* 8-bit pixels to planes of light in another space: the shares[channel][code][4] that the three codes have in red,
        green and blue light, added in turn. The three tables follow each other */
     void (*mix8)(const unsigned char *rgb, size_t step, const float *shares, float *r, float *g, float *b, size_t n);
-    /* the same, then curve (near, below) and packed 16-bit pixels; NULL: done one after the other it is as fast */
+    /* sYCC to planes of R'G'B' */
+    void (*from_ycc)(const unsigned char *ycc, size_t step, float *r, float *g, float *b, size_t n);
+    /* mix8, then curve (near, below) and packed 16-bit pixels; NULL: done one after the other it is as fast */
     void (*recode)(const unsigned char *rgb, size_t step, const float *shares, const gmlp__curve *c, float offset,
                    unsigned char *out, size_t n);
     /* A plane to codes. 8 bits: y * 255 + offset, rounded; where that is in doubt light x decides, with the table of
@@ -2436,27 +2438,13 @@ typedef struct gmlp__loader {
     int type, channels;
     const gmlp__curve *curve;         /* code to light; NULL: they are the same, or there is a table */
     const gmlp__curve *system_gamma;  /* HLG: display light over scene light; NULL for others */
-    const float *table;               /* 8 bits: every code's light; sYCC: its shares of the three R'G'B', for mix8 */
+    const float *table;               /* 8 bits: every code's light; sYCC: NULL */
     int sycc;
 } gmlp__loader;
 
-/* What the three codes have in R', G' and B' (sRGB's, unclipped): JFIF's matrix, which is that of ITU-R BT.601. */
-static void gmlp__sycc_shares(float *shares) {
-    static const double part[3][3] = {{1.0, 1.0, 1.0},
-                                      {0.0, -0.114 * 1.772 / 0.587, 1.772},
-                                      {1.402, -0.299 * 1.402 / 0.587, 0.0}};
-    size_t c, i, j;
-    for (c = 0; c < 3; c++)
-        for (i = 0; i < 256; i++)
-            for (j = 0; j < 4; j++)
-                shares[(c * 256 + i) * 4 + j] =
-                    j == 3 ? 0.0f : (float)(part[c][j] * ((double)i - (c ? 128.0 : 0.0)) / 255.0);
-}
-
 /* Bytes that gmlp__loader_init needs, a multiple of 8. */
 static size_t gmlp__loader_bytes(int type, int space) {
-    const size_t curve = space == GMLP_SYCC    ? sizeof(gmlp__curve) + 3 * 256 * 4 * sizeof(float)
-                         : gmlp__is_8bit(type) ? 256 * sizeof(float)
+    const size_t curve = gmlp__is_8bit(type) && space != GMLP_SYCC ? 256 * sizeof(float)
                          : gmlp_space_is_linear(space) ? 0 : sizeof(gmlp__curve) + gmlp__curve_bytes(space, 0);
     return curve + (space == GMLP_REC2020_HLG ? sizeof(gmlp__curve) : 0);
 }
@@ -2474,11 +2462,7 @@ static void gmlp__loader_init(gmlp__loader *l, int type, int space, double white
     if (space == GMLP_REC2020_HLG) /* BT.2100: 1.2 at 1000 cd/m2 */
         l->system_gamma = gmlp__power_place(&at, 0.2, GMLP__HLG_NITS / white_nits);
     l->sycc = space == GMLP_SYCC;
-    if (l->sycc) {
-        l->curve = gmlp__curve_place(&at, space, 0, white_nits);
-        gmlp__sycc_shares((float *)(void *)at);
-        l->table = (const float *)(void *)at;
-    } else if (gmlp__is_8bit(type)) {
+    if (gmlp__is_8bit(type) && !l->sycc) {
         float *table = (float *)(void *)at;
         for (i = 0; i < 256; i++) table[i] = (float)gmlp__curve_decode(space, (double)i / 255.0, white_nits);
         l->table = table;
@@ -2608,14 +2592,14 @@ static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, 
                                float *g, float *b, float *a) {
     const gmlp__kernels *k = l->kernels;
     const size_t padded = GMLP__PAD(n);
-    const int unit = l->type == GMLP_U16 || l->type == GMLP_RGB10A2;
+    const int unit = l->type == GMLP_U16 || l->type == GMLP_RGB10A2 ? 1 : l->sycc ? 2 : 0;
     float *const planes[3] = {r, g, b};
     unsigned char packed[GMLP__PORTION * 6];
     size_t i, step;
     switch (l->type) {
         case GMLP_U8:
             row = gmlp__codes8(l, row, plane, n, packed, &step);
-            if (l->sycc) k->mix8(row, step, l->table, r, g, b, padded);
+            if (l->sycc) k->from_ycc(row, step, r, g, b, padded);
             else k->load8(row, step, l->table, r, g, b, padded);
             break;
         case GMLP_BGRA8:
@@ -3161,24 +3145,33 @@ GMLP_DEF gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, 
     return GMLP_OK;
 }
 
-/* gmlp__kernels.saturated of a base that l reads. */
+/* gmlp__kernels.saturated of a base that l reads. tones: NULL, or planes for the R'G'B' of sYCC. */
 static size_t gmlp__saturated_row(const gmlp__loader *l, const unsigned char *codes, size_t n, int margin,
-                                  uint32_t *index) {
+                                  uint32_t *index, float *const tones[3]) {
     const gmlp__kernels *k = l->kernels;
     const size_t channels = (size_t)l->channels;
-    float r[GMLP__PORTION], g[GMLP__PORTION], b[GMLP__PORTION];
+    float own[3 * GMLP__PORTION], flag[GMLP__PORTION];
     unsigned char packed[GMLP__PORTION * 4];
     const unsigned char *at;
-    size_t i, j, m, step, count = 0;
+    size_t i, j, p, m, step, count = 0;
     if (!l->sycc) return k->saturated(codes, l->channels, n, margin, index);
     for (i = 0; i < n; i += m) {
+        float *r, *g, *b;
         m = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
         at = gmlp__codes8(l, codes + i * channels, 0, m, packed, &step);
-        k->mix8(at, step, l->table, r, g, b, GMLP__PAD(m));
-        k->near_ends(r, g, b, ((float)margin + 0.5f) / 255.0f, r, GMLP__PAD(m));
-        for (j = 0; j < m; j++) {
-            index[count] = (uint32_t)(i + j);
-            count += r[j] != 0.0f;
+        r = tones ? tones[0] + i : own;
+        g = tones ? tones[1] + i : own + GMLP__PORTION;
+        b = tones ? tones[2] + i : own + 2 * GMLP__PORTION;
+        k->from_ycc(at, step, r, g, b, GMLP__PAD(m));
+        k->near_ends(r, g, b, ((float)margin + 0.5f) / 255.0f, flag, GMLP__PAD(m));
+        for (j = 0; j < m; j += 4) {
+            uint64_t four[2];
+            memcpy(four, flag + j, sizeof four);
+            if (!(four[0] | four[1])) continue; /* as most of them */
+            for (p = j; p < j + 4 && p < m; p++) {
+                index[count] = (uint32_t)(i + p);
+                count += flag[p] != 0.0f;
+            }
         }
     }
     return count;
@@ -3263,7 +3256,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
                 unsigned char *to = (unsigned char *)gmlp__row(v->base, (uint32_t)y) + x * (size_t)v->storer.channels;
                 gmlp__store_portion(&v->storer, r, g, b, v->alpha ? a : NULL, n, to, 0);
                 if (report)
-                    report->saturated += gmlp__saturated_row(&v->base_loader, to, n, 0, index);
+                    report->saturated += gmlp__saturated_row(&v->base_loader, to, n, 0, index, NULL);
             }
         }
         if (report) report->pixels += width;
@@ -4433,7 +4426,8 @@ static size_t gmlp__candidates(const gmlp__trainer *t, uint32_t y, uint32_t *ind
     const size_t n = t->base->width;
     size_t i;
     if (t->net->mask == GMLP_MASK_SATURATED)
-        return gmlp__saturated_row(&t->load_base, gmlp__row(t->base, y), n, t->opts.clip_margin, index);
+        return gmlp__saturated_row(&t->load_base, gmlp__row(t->base, y), n, t->opts.clip_margin, index,
+                                   NULL);
     for (i = 0; i < n; i++) index[i] = (uint32_t)i;
     return n;
 }
@@ -6259,13 +6253,11 @@ static void gmlp__input_products(const gmlp_decoder *d, size_t i, const float *m
                   d->shape.wide, n, 2 * (size_t)d->mlp.frequencies[i], d->shape.wide, init, NULL, GMLP__GEMM_SET);
 }
 
-/* To the nearest whole number up to limit; NaN to 0. */
+/* To the nearest whole number up to limit; NaN to 0. The half is looked up: signs are random, and of branches on them
+   every other one would be guessed wrong. */
 static int32_t gmlp__whole(double v, double limit) {
-    return v >= limit  ? (int32_t)limit
-         : v <= -limit ? (int32_t)-limit
-         : v >= 0.0    ? (int32_t)(v + 0.5)
-         : v < 0.0     ? (int32_t)(v - 0.5)
-                       : 0;
+    static const double half[2] = {0.5, -0.5};
+    return v >= limit ? (int32_t)limit : v <= -limit ? (int32_t)-limit : v == v ? (int32_t)(v + half[v < 0.0]) : 0;
 }
 
 /* A word of two 16-bit numbers. */
@@ -6799,16 +6791,18 @@ static const unsigned char *gmlp__view_codes(const gmlp__view *v, uint32_t x, ui
            (x - v->base_x) * (size_t)(v->base->channels == 4 ? 4 : 3);
 }
 
-/* What n pixels are without a network: planes of light to be written. */
-static void gmlp__base_light(const gmlp__conversion *v, const unsigned char *codes, size_t n, float *const plane[3]) {
+/* What n pixels are without a network: planes of light to be written. tones: sYCC's R'G'B' are there already. */
+static void gmlp__base_light(const gmlp__conversion *v, const unsigned char *codes, size_t n, int tones,
+                             float *const plane[3]) {
     const size_t step = (size_t)v->loader.channels, whole = n & ~(size_t)15;
     unsigned char rest[16 * 4] = {0};
     const gmlp__kernels *k = v->loader.kernels;
     size_t i, m;
     for (i = 0; !v->shares && i < n; i += m) { /* sYCC: no sums of light */
-        float *const r = plane[0] + i, *const g = plane[1] + i, *const b = plane[2] + i;
+        float *const r = plane[0] + i, *const g = plane[1] + i, *const b = plane[2] + i, *const at[3] = {r, g, b};
         m = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
-        gmlp__load_portion(&v->loader, codes + i * step, 0, m, r, g, b, NULL);
+        if (!tones) gmlp__load_portion(&v->loader, codes + i * step, 0, m, r, g, b, NULL);
+        else gmlp__curve_planes(k, v->loader.curve, (const float *const *)at, at, GMLP__PAD(m), 2);
         if (v->mixes) k->matrix(v->matrix, r, g, b, r, g, b, GMLP__PAD(m));
     }
     if (!v->shares) return;
@@ -6848,14 +6842,15 @@ static int gmlp__decode_strip(const gmlp__view *v, gmlp__work *w, uint32_t x, ui
                                        : (unsigned char *)gmlp__row(v->out, y - v->y) + (x - v->x) * step;
     size_t count = 0, i, m;
     if (d->network && d->mask == GMLP_MASK_SATURATED)
-        count = gmlp__saturated_row(&w->convert.loader, codes, n, d->clip_margin, w->index);
+        count = gmlp__saturated_row(&w->convert.loader, codes, n, d->clip_margin, w->index, planes);
     else if (d->network) count = n;
     if (count < n && w->convert.recodes && s->channels == 3 && !plane) { /* the fast way to 16 bits */
         gmlp__recode(&w->convert, codes, row, n);
         if (count) gmlp__apply(d, w, gmlp__line(d, w, block, r), codes, channels, y, count, n, row);
         return 0;
     }
-    if (count < n) gmlp__base_light(&w->convert, codes, n, planes);
+    if (count < n)
+        gmlp__base_light(&w->convert, codes, n, d->network && d->mask == GMLP_MASK_SATURATED && d->frame.sycc, planes);
     if (count) gmlp__apply(d, w, gmlp__line(d, w, block, r), codes, channels, y, count, n, NULL);
     for (i = 0; alpha && i < n; i++) w->alpha[i] = (float)codes[4 * i + 3] * (1.0f / 255.0f);
     for (i = 0; i < n; i += m) {
@@ -8377,14 +8372,15 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer
       V_LOOK16(p,i)            p[i & 15], lane by lane
       V_ANY_LESS(a,b)          nonzero if a < b in some lane
       take16(p,c)              channel c of W packed three-channel pixels of 16 bits, as int32
+      TAKE8(p,step,c)          likewise of 8 bits, step bytes a pixel; not in all passes
       put8 put16 (p,r,g,b)     the other way; values fit
       zip(p,a,b)               2 W words: a's and b's in turn
       narrow(p,i)              W 16-bit numbers; values fit. For recode: not in passes without it
       add16(s,p,q)             s[0..15] += p[0..15] - q[0..15]: 16-bit sums of bytes
       near16(p,margin)         bit i: byte i is within margin of 0 or 255
-      GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE V4_ADD
-      spread(v,r,g,b)          the first three floats of V4 v[0..3], each to its plane
-      V4_FMA(s,a,b)            s a float: s * a + b
+      GMLP__V4                 four floats (three of them in C alone): a pixel; V4_LOAD V4_STORE
+      spread(v,r,g,b)          the first three floats of V4 v[0..3], each to its plane; not in C alone
+      V4_FMA(s,a,b)            s a float: s * a + b;  V4_ADD  not in C alone, either
    Passes without a fused multiply-add, whose V_FMA is FN(fma) below, have besides
       GMLP__D                  vector of W / 2 doubles; D_ADD D_SUB D_MUL
       D_LOWER(a) D_UPPER(a)    from half of the lanes;  D_FLOATS(a,b)  back
@@ -8440,7 +8436,6 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer
 #define GMLP__V4 gmlp__v4
 #define GMLP__V4_LOAD(p) gmlp__v4_load(p)
 #define GMLP__V4_STORE(p, a) gmlp__v4_store(p, a)
-#define GMLP__V4_ADD(a, b) gmlp__v4_add(a, b)
 #define GMLP__V4_FMA(s, a, b) gmlp__v4_fma(s, a, b)
 #define GMLP__ROWS(X) X(0) X(1) X(2) X(3)
 #define GMLP__ROWS_COUNT 4
@@ -8503,20 +8498,6 @@ static void gmlp__v4_store(float *p, gmlp__v4 v) {
     p[0] = v.x;
     p[1] = v.y;
     p[2] = v.z;
-}
-static void gmlp__spread_scalar(const gmlp__v4 v[4], float *r, float *g, float *b) {
-    int i;
-    for (i = 0; i < 4; i++) {
-        r[i] = v[i].x;
-        g[i] = v[i].y;
-        b[i] = v[i].z;
-    }
-}
-static gmlp__v4 gmlp__v4_add(gmlp__v4 a, gmlp__v4 b) {
-    a.x += b.x;
-    a.y += b.y;
-    a.z += b.z;
-    return a;
 }
 static gmlp__v4 gmlp__v4_fma(float s, gmlp__v4 a, gmlp__v4 b) {
     b.x = gmlp__fmaf(s, a.x, b.x);
@@ -8619,6 +8600,16 @@ GMLP__TARGET GMLP__INLINE void gmlp__turn_avx2(const int32_t *h, size_t row, __m
     t[0] = _mm256_unpacklo_epi64(a, b), t[1] = _mm256_unpackhi_epi64(a, b);
     t[2] = _mm256_unpacklo_epi64(c, d), t[3] = _mm256_unpackhi_epi64(c, d);
 }
+/* Four pixels from p on, four that end with the 8 of them. */
+GMLP__TARGET GMLP__INLINE __m256i gmlp__take8_avx2(const unsigned char *p, size_t step, int c) {
+    const __m256i v = _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)p)),
+        _mm_loadu_si128((const __m128i *)(const void *)(p + 8 * step - 16)), 1);
+    const __m256i i = step == 3 ? _mm256_setr_epi32(0, 3, 6, 9, 4, 7, 10, 13)
+                                : _mm256_setr_epi32(0, 4, 8, 12, 0, 4, 8, 12);
+    return _mm256_shuffle_epi8(v, _mm256_add_epi32(i, _mm256_set1_epi32(c - 256))); /* upper bytes 255: 0 */
+}
+#define GMLP__TAKE8(p, step, c) gmlp__take8_avx2(p, step, c)
 /* 16-bit sample k of packed pixels lies in 32-bit word k / 2. */
 GMLP__TARGET GMLP__INLINE __m256i gmlp__take16_avx2(const unsigned char *p, int c) {
     const __m256i k = _mm256_add_epi32(_mm256_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21), _mm256_set1_epi32(c));
@@ -8781,6 +8772,7 @@ GMLP__TARGET GMLP__INLINE __m512i gmlp__take8_avx512(const unsigned char *p, siz
                                               _mm512_slli_epi32(_mm512_and_si512(k, _mm512_set1_epi32(3)), 3)),
                             _mm512_set1_epi32(255));
 }
+#define GMLP__TAKE8(p, step, c) gmlp__take8_avx512(p, step, c)
 GMLP__TARGET GMLP__INLINE __m512i gmlp__take16_avx512(const unsigned char *p, int c) {
     const __m512i k = _mm512_add_epi32(_mm512_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 42, 45),
                                        _mm512_set1_epi32(c));
@@ -9029,6 +9021,17 @@ GMLP__TARGET GMLP__INLINE __m128 gmlp__gather4_sse41(const float *p, __m128i i) 
     return _mm_setr_ps(p[_mm_cvtsi128_si32(i)], p[_mm_extract_epi32(i, 1)], p[_mm_extract_epi32(i, 2)],
                        p[_mm_extract_epi32(i, 3)]);
 }
+GMLP__TARGET GMLP__INLINE __m128i gmlp__take8_sse41(const unsigned char *p, size_t step, int c) {
+    const __m128i i = step == 3 ? _mm_setr_epi32(4, 7, 10, 13) : _mm_setr_epi32(0, 4, 8, 12);
+    int32_t first;
+    __m128i v;
+    memcpy(&first, p, 4);
+    v = _mm_loadl_epi64((const __m128i *)(const void *)(p + 4));
+    v = step == 3 ? _mm_insert_epi32(_mm_slli_si128(v, 8), first, 1)
+                  : _mm_loadu_si128((const __m128i *)(const void *)p);
+    return _mm_shuffle_epi8(v, _mm_add_epi32(i, _mm_set1_epi32(c - 256)));
+}
+#define GMLP__TAKE8(p, step, c) gmlp__take8_sse41(p, step, c)
 /* Bytes of two pixels each. NO gives 0, also a little larger. */
 #define GMLP__NO -128, -128
 #define GMLP__NONE GMLP__NO, GMLP__NO
@@ -9233,6 +9236,15 @@ GMLP__TARGET GMLP__NOINLINE GMLP__VF GMLP__FN(fma)(GMLP__VF a, GMLP__VF b, GMLP_
 #define GMLP__POWER GMLP__INLINE
 #endif
 
+/* The smallest build has these in plain C alone, but for AVX2 and NEON: without a fused multiply-add they are large, or
+   decoding seldom needs them. */
+#if GMLP__PASS == GMLP__PASS_SSE41 && defined(GMLP_DECODE_ONLY)
+#define GMLP__DENSE(name) gmlp__##name##_scalar
+#else
+#define GMLP__DENSE(name) GMLP__FN(name)
+#define GMLP__OWN_DENSE
+#endif
+
 /* Kernels of >>color. */
 
 GMLP__TARGET GMLP__INLINE GMLP__VF GMLP__FN(abs)(GMLP__VF x) {
@@ -9314,7 +9326,7 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(polynomials)(const GMLP__FN(power_terms)
 }
 #endif
 
-/* Of several vectors; y may be a, which is not negative. close: it is not above 1 either, and the curve is
+/* Of several vectors; y may be a, which is not negative. close: it is below 2, and the curve is
    gmlp__curve_near. */
 GMLP__TARGET GMLP__POWER void GMLP__FN(power)(const GMLP__FN(power_terms) *p, const GMLP__VF a[GMLP__AT_ONCE],
                                               const int close, GMLP__VF y[GMLP__AT_ONCE]) {
@@ -9382,11 +9394,12 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(power_of)(const gmlp__curve *c, const fl
     for (i = 0; i < n; i += GMLP__AT_ONCE * GMLP__W, x += GMLP__AT_ONCE * GMLP__W, y += GMLP__AT_ONCE * GMLP__W) {
         for (v = 0; v < GMLP__AT_ONCE; v++) {
             const GMLP__VF in = GMLP__V_LOAD(x + v * GMLP__W);
-            a[v] = unit ? GMLP__FN(clamped)(in, 1.0f) : GMLP__FN(abs)(in);
+            a[v] = unit == 1 ? GMLP__FN(clamped)(in, 1.0f) : GMLP__FN(abs)(in);
         }
         GMLP__FN(power)(&p, a, close, w);
         for (v = 0; v < GMLP__AT_ONCE; v++) {
-            if (!unit) w[v] = GMLP__FN(odd)(GMLP__V_LOAD(x + v * GMLP__W), a[v], w[v]);
+            if (unit == 2) w[v] = GMLP__FN(sign_of)(w[v], GMLP__V_LOAD(x + v * GMLP__W));
+            else if (!close && !unit) w[v] = GMLP__FN(odd)(GMLP__V_LOAD(x + v * GMLP__W), a[v], w[v]);
             GMLP__V_STORE(y + v * GMLP__W, w[v]);
         }
     }
@@ -9395,7 +9408,7 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(power_of)(const gmlp__curve *c, const fl
 GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit) {
     size_t i;
     if (c->kind == GMLP__CURVE_POWER) {
-        if (GMLP__W > 4 && unit && gmlp__curve_near(c)) GMLP__FN(power_of)(c, x, y, n, 1, 1);
+        if (GMLP__W > 4 && unit && gmlp__curve_near(c)) GMLP__FN(power_of)(c, x, y, n, unit, 1);
         else GMLP__FN(power_of)(c, x, y, n, unit, 0);
     } else if (c->kind == GMLP__CURVE_SEGMENTS) {
         for (i = 0; i < n; i += GMLP__W) {
@@ -9435,9 +9448,9 @@ GMLP__TARGET static void GMLP__FN(load8)(const unsigned char *rgb, size_t step, 
     gmlp__table256 t;
     for (i = 0; i < 16; i++) t.t[i] = GMLP__V_LOAD(table + 16 * i);
     for (i = 0; i < n; i += GMLP__W, rgb += step * GMLP__W) {
-        GMLP__V_STORE(r + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, step, 0)));
-        GMLP__V_STORE(g + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, step, 1)));
-        GMLP__V_STORE(b + i, gmlp__look256(&t, GMLP__FN(take8)(rgb, step, 2)));
+        GMLP__V_STORE(r + i, gmlp__look256(&t, GMLP__TAKE8(rgb, step, 0)));
+        GMLP__V_STORE(g + i, gmlp__look256(&t, GMLP__TAKE8(rgb, step, 1)));
+        GMLP__V_STORE(b + i, gmlp__look256(&t, GMLP__TAKE8(rgb, step, 2)));
     }
 #else /* plain loads: faster than gather instructions */
     for (i = 0; i < n; i++, rgb += step) {
@@ -9541,7 +9554,9 @@ GMLP__TARGET static void GMLP__FN(share_exponent)(const float *y, int32_t *codes
         }                                                                                                   \
     }
 GMLP__X(load16, share16)
+#ifdef GMLP__OWN_DENSE
 GMLP__X(load_half, from_half)
+#endif
 #undef GMLP__X
 
 /* How far v is from the middle between two integers. */
@@ -9625,6 +9640,15 @@ GMLP__TARGET static void GMLP__FN(put_words)(const int32_t *codes, int step, uns
 GMLP__TARGET static void GMLP__FN(mix8)(const unsigned char *rgb, size_t step, const float *shares, float *r, float *g,
                                         float *b, size_t n) {
     size_t i;
+#if GMLP__W == 1
+    for (i = 0; i < n; i++, rgb += step) {
+        const float *const x = shares + 4 * (size_t)rgb[0], *const y = shares + 4 * (size_t)rgb[1] + 1024,
+                    *const z = shares + 4 * (size_t)rgb[2] + 2048;
+        r[i] = x[0] + y[0] + z[0];
+        g[i] = x[1] + y[1] + z[1];
+        b[i] = x[2] + y[2] + z[2];
+    }
+#else
     for (i = 0; i < n; i += 4, rgb += 4 * step) {
         GMLP__V4 v[4];
         v[0] = GMLP__SUM(0);
@@ -9633,6 +9657,7 @@ GMLP__TARGET static void GMLP__FN(mix8)(const unsigned char *rgb, size_t step, c
         v[3] = GMLP__SUM(3);
         GMLP__FN(spread)(v, r + i, g + i, b + i);
     }
+#endif
 }
 
 #if GMLP__W > 1 && !defined(GMLP__D) /* elsewhere curves take so long that mix8, curve and store16 are as fast */
@@ -9765,11 +9790,42 @@ GMLP__TARGET static void GMLP__FN(encode)(float m, size_t frequencies, float *f)
             f + j, GMLP__FN(sinpi)(GMLP__V_FMA(x, GMLP__V_LOAD(gmlp__frequency + j), GMLP__V_LOAD(gmlp__phase + j))));
 }
 
-/* The smallest build has these in plain C alone, but for AVX2 and NEON: without a fused multiply-add they are large. */
-#if GMLP__PASS == GMLP__PASS_SSE41 && defined(GMLP_DECODE_ONLY)
-#define GMLP__DENSE(name) gmlp__##name##_scalar
+#ifdef GMLP__OWN_DENSE
+/* JFIF's matrix, that of ITU-R BT.601, in 31 bits behind the point: factors are sums of 16 and 16 bits, so that all
+   products and sums but the last are exact, fused or not. */
+GMLP__TARGET static void GMLP__FN(from_ycc)(const unsigned char *ycc, size_t step, float *r, float *g, float *b,
+                                            size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W, ycc += GMLP__W * step) {
+#ifdef GMLP__TAKE8
+        const GMLP__VI code[3] = {GMLP__TAKE8(ycc, step, 0), GMLP__TAKE8(ycc, step, 1), GMLP__TAKE8(ycc, step, 2)};
+#define GMLP__X(c) GMLP__V_FROM_INT(code[c])
 #else
-#define GMLP__DENSE(name) GMLP__FN(name)
+        float code[3][GMLP__W];
+        size_t j;
+        for (j = 0; j < GMLP__W; j++) {
+            code[0][j] = (float)ycc[j * step];
+            code[1][j] = (float)ycc[j * step + 1];
+            code[2][j] = (float)ycc[j * step + 2];
+        }
+#define GMLP__X(c) GMLP__V_LOAD(code[c])
+#endif
+        const GMLP__VF y = GMLP__X(0), u = GMLP__V_SUB(GMLP__X(1), GMLP__V_SET1(128.0f)),
+                       v = GMLP__V_SUB(GMLP__X(2), GMLP__V_SET1(128.0f));
+#undef GMLP__X
+#define GMLP__HIGH(x, k) GMLP__V_MUL(x, GMLP__V_SET1((float)(k) / 32768.0f))
+#define GMLP__LOW(x, k) GMLP__V_MUL(x, GMLP__V_SET1((float)(k) / 2147483648.0f))
+#define GMLP__Y(high, low) GMLP__V_MUL(GMLP__V_ADD(GMLP__V_ADD(y, high), low), GMLP__V_SET1(1.0f / 255.0f))
+        GMLP__V_STORE(r + i, GMLP__Y(GMLP__HIGH(v, 45941), GMLP__LOW(v, -17302)));
+        GMLP__V_STORE(g + i, GMLP__Y(GMLP__V_ADD(GMLP__HIGH(u, -11277), GMLP__HIGH(v, -23401)),
+                                       GMLP__V_ADD(GMLP__LOW(u, 22425), GMLP__LOW(v, 11939))));
+        GMLP__V_STORE(b + i, GMLP__Y(GMLP__HIGH(u, 58065), GMLP__LOW(u, -6816)));
+#undef GMLP__Y
+#undef GMLP__LOW
+#undef GMLP__HIGH
+    }
+}
+
 /* One tile of C: GMLP__ROWS_COUNT rows, one or two vectors wide (two is a constant). */
 GMLP__TARGET GMLP__INLINE void GMLP__FN(gemm_tile)(const gmlp__gemm *g, size_t r, size_t n, const int two) {
     const float *a = g->a + r * g->a_row, *b = g->b + n;
@@ -10209,9 +10265,9 @@ GMLP__TARGET static void GMLP__FN(to_steps)(float step, float limit, const float
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {
     GMLP__FN(curve), GMLP__FN(clamp), GMLP__FN(matrix), GMLP__DENSE(system_gamma), GMLP__FN(load8), GMLP__FN(load16),
-    GMLP__FN(load_half), GMLP__FN(mix8), GMLP__RECODE, GMLP__FN(quantize8), GMLP__FN(quantize), GMLP__FN(shorten),
-    GMLP__FN(share_exponent), GMLP__FN(put8_all), GMLP__FN(put16_all), GMLP__FN(store16), GMLP__FN(put16x4),
-    GMLP__FN(put_words),
+    GMLP__DENSE(load_half), GMLP__FN(mix8), GMLP__DENSE(from_ycc), GMLP__RECODE, GMLP__FN(quantize8),
+    GMLP__FN(quantize), GMLP__FN(shorten), GMLP__FN(share_exponent), GMLP__FN(put8_all), GMLP__FN(put16_all),
+    GMLP__FN(store16), GMLP__FN(put16x4), GMLP__FN(put_words),
     GMLP__FN(saturated), GMLP__DENSE(near_ends), GMLP__DENSE(gemm), GMLP__DENSE(outputs), GMLP__FN(encode),
     GMLP__FN(look_up), GMLP__FN(finish),
     GMLP__FN(add_codes), GMLP__DENSE(sum_codes), GMLP__FN(divide), GMLP__DENSE(sine), GMLP__FN(correct),
@@ -10222,6 +10278,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 };
 
 #undef GMLP__DENSE
+#undef GMLP__OWN_DENSE
 #undef GMLP__FN
 #undef GMLP__TARGET
 #undef GMLP__W
@@ -10287,6 +10344,7 @@ static const gmlp__kernels GMLP__FN(kernels) = {
 #undef GMLP__AT_ONCE
 #undef GMLP__POWER
 #undef GMLP__LOOK256
+#undef GMLP__TAKE8
 #undef GMLP__V_LOOK16
 #undef GMLP__V_ANY_LESS
 #undef GMLP__ROWS

@@ -64,6 +64,71 @@ static void known_codes(void **state) {
     assert_memory_equal(got, want, 12);
 }
 
+/* The same by the decimals that are published, not by the shares from which they come: the matrix of IEC 61966-2-1
+   Amendment 1, Annex F, in four, its inverse (JFIF, ITU-T T.871, clause 7) in six. */
+static const double annex_f[3][3] = {{0.2990, 0.5870, 0.1140}, {-0.1687, -0.3312, 0.5000}, {0.5000, -0.4187, -0.0813}};
+
+static void published_ycc(const double rgb[3], double code[3]) { /* not rounded */
+    for (int k = 0; k < 3; k++)
+        code[k] = 255 * (annex_f[k][0] * rgb[0] + annex_f[k][1] * rgb[1] + annex_f[k][2] * rgb[2]) + (k ? 128 : 0);
+}
+
+static void published_matrices(void **state) {
+    static uint8_t codes[N * 3];
+    static float out[N * 3];
+    const gmlp_image from = {codes, W, H, 0, GMLP_U8, 3, GMLP_SYCC, 0}, to = {out, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0};
+    (void)state;
+    for (int i = 0; i < N * 3; i++) codes[i] = (uint8_t)draw();
+    assert_int_equal(gmlp_convert(&from, &to, NULL), GMLP_OK);
+    for (int i = 0; i < N; i++) {
+        const double y = codes[3 * i], cb = codes[3 * i + 1] - 128.0, cr = codes[3 * i + 2] - 128.0;
+        const double rgb[3] = {y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb};
+        for (int c = 0; c < 3; c++) {
+            const double v = light(rgb[c] / 255);
+            assert_true(fabs((double)out[3 * i + c] - v) < 5e-6 * (fabs(v) + 0.1));
+        }
+    }
+}
+
+/* Display P3 (SMPTE EG 432-1, D65) as CSS Color 4 shows it in sRGB's codes, extended, and those by Annex F. Where the box
+   ends before that, by hand: on the line from the clipped colour, at the first limit. */
+static void published_colours(void **state) {
+    static const struct {
+        float p3[3];
+        double srgb[3];
+        int limit[3]; /* the code at the edge; -1: none */
+    } colours[] = {
+        {{1, 0, 0}, {1.0930, -0.2267, -0.1501}, {-1, -1, 255}},  /* the clipped one is at the edge */
+        {{0, 1, 0}, {-0.5116, 1.0183, -0.3107}, {-1, -1, 0}},
+        {{0, 0, 1}, {0, 0, 1.0420}, {-1, 255, -1}},
+        {{1, 1, 0}, {1, 1, -0.3463}, {-1, 0, -1}},
+        {{0, 1, 1}, {-0.5116, 1.0183, 1.0086}, {-1, -1, 0}},
+        {{0.5f, 0, 0}, {0.54896, -0.09321, -0.05291}, {-1, -1, -1}}, /* inside */
+        {{0, 0.5f, 0}, {-0.24307, 0.50961, -0.13737}, {-1, -1, -1}},
+        {{0, 0, 0.5f}, {0, 0, 0.52211}, {-1, -1, -1}},
+        {{0.2f, 0.6f, 0.3f}, {-0.19346, 0.61017, 0.25944}, {-1, -1, -1}},
+        {{0.1f, 0.5f, 0.6f}, {-0.20867, 0.50916, 0.61208}, {-1, -1, -1}},
+        {{0.8f, 0.4f, 0.1f}, {0.85957, 0.37040, -0.10793}, {-1, -1, -1}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof colours / sizeof *colours; i++) {
+        uint8_t got[3];
+        const gmlp_image from = {(void *)(uintptr_t)colours[i].p3, 1, 1, 0, GMLP_F32, 3, GMLP_P3, 0}, to = {got, 1, 1, 0, GMLP_U8, 3, GMLP_SYCC, 0};
+        double inside[3], there[3], want[3], t = 1;
+        for (int c = 0; c < 3; c++) inside[c] = fmin(fmax(colours[i].srgb[c], 0), 1);
+        published_ycc(inside, want);
+        published_ycc(colours[i].srgb, there);
+        for (int k = 0; k < 3; k++)
+            if (colours[i].limit[k] >= 0) t = fmax(0, (colours[i].limit[k] - want[k]) / (there[k] - want[k]));
+        for (int k = 0; k < 3; k++) want[k] = fmin(want[k] + t * (there[k] - want[k]), 255);
+        assert_int_equal(gmlp_convert(&from, &to, NULL), GMLP_OK);
+        for (int k = 0; k < 3; k++) {
+            assert_true(fabs(got[k] - want[k]) < 0.5 + 0.03); /* four decimals */
+            if (colours[i].limit[k] >= 0) assert_int_equal(got[k], colours[i].limit[k]);
+        }
+    }
+}
+
 static int clipped(double v) { return v <= 0 ? 0 : v >= 1 ? 255 : (int)(255 * v + 0.5); }
 
 /* What viewers show of an unclipped base is the clipped one: ROMM colours at random, corners and far beyond the box. */
@@ -92,6 +157,96 @@ static void viewers_see_the_clipped_picture(void **state) {
     }
     assert_true(sum / (3 * N) < 0.4);
     assert_true(inside > N / 2); /* colours beyond the cube are kept */
+}
+
+/* How far three codes that are rounded by 1/2 move R', G' and B', in codes; sRGB's red, yellow and cyan have a code of
+   which the box lacks 1/2. */
+static const double rounding[3] = {0.5 + 0.5 * 1.402, 0.5 + 0.5 * 0.344137 + 0.5 * 0.714137, 0.5 + 0.5 * 1.772};
+
+/* Colours, in linear sRGB, and their codes: on the line to the clipped colour, as far away from it as the box has it. */
+static void on_the_line(const float *linear, const uint8_t *codes, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        double rgb[3], back[3], code[3];
+        int beyond = 0, at_edge = 0;
+        for (int c = 0; c < 3; c++) {
+            const double l = (double)linear[3 * i + c], a = fabs(l), v = a <= 0.0031308 ? 12.92 * a : 1.055 * pow(a, 1 / 2.4) - 0.055;
+            rgb[c] = l < 0 ? -v : v;
+        }
+        rgb_of(codes + 3 * i, back);
+        code[0] = 255 * (0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]);
+        code[1] = 128 + (255 * rgb[2] - code[0]) / 1.772;
+        code[2] = 128 + (255 * rgb[0] - code[0]) / 1.402;
+        for (int k = 0; k < 3; k++) {
+            beyond |= code[k] < -1e-3 || code[k] > 255 + 1e-3;
+            at_edge |= codes[3 * i + k] == 0 || codes[3 * i + k] == 255;
+        }
+        for (int c = 0; c < 3; c++) { /* what viewers show */
+            const double shown = fmin(fmax(back[c], 0), 1), want = fmin(fmax(rgb[c], 0), 1);
+            if (!(255 * fabs(shown - want) < rounding[c] + 0.01)) fail_msg("%zu: %.9g %.9g %.9g", i, rgb[0], rgb[1], rgb[2]);
+        }
+        if (beyond) assert_true(at_edge);
+        for (int k = 0; k < 3 && !beyond; k++) assert_true(fabs(codes[3 * i + k] - code[k]) < 0.5 + 1e-2);
+    }
+}
+
+/* From each of the box's codes (one in 63, all in turn over the grid) on, by factors, away from the clipped colour. */
+static void all_colours_clip_to_the_same(void **state) {
+    static const double factors[] = {0.5, 1, 1.5, 4, 60};
+    static float linear[N * 3];
+    static uint8_t codes[N * 3];
+    const gmlp_image from = {linear, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0}, to = {codes, W, H, 0, GMLP_U8, 3, GMLP_SYCC, 0};
+    uint32_t next = 0;
+    int k = 0;
+    (void)state;
+    while (next < 1u << 24) {
+        for (int i = 0; i < N; i++) {
+            const uint8_t code[3] = {(uint8_t)(next >> 16), (uint8_t)(next >> 8), (uint8_t)next};
+            double rgb[3];
+            rgb_of(code, rgb);
+            for (int c = 0; c < 3; c++) {
+                const double inside = fmin(fmax(rgb[c], 0), 1);
+                linear[3 * i + c] = (float)light(inside + factors[k] * (rgb[c] - inside));
+            }
+            k = (k + 1) % 5;
+            if (next < 1u << 24) next += 63;
+        }
+        assert_int_equal(gmlp_convert(&from, &to, NULL), GMLP_OK);
+        on_the_line(linear, codes, N);
+    }
+}
+
+static void wide_colours_clip_to_the_same(void **state) {
+    static const int spaces[] = {GMLP_PROPHOTO, GMLP_REC2020, GMLP_ACES2065_1};
+    static uint16_t some[N * 3];
+    static float linear[N * 3];
+    static uint8_t codes[N * 3];
+    (void)state;
+    for (size_t k = 0; k < sizeof spaces / sizeof *spaces; k++) {
+        const gmlp_image from = {some, W, H, 0, GMLP_U16, 3, spaces[k], 0}, as_light = {linear, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0},
+                         to = {codes, W, H, 0, GMLP_U8, 3, GMLP_SYCC, 0};
+        for (int i = 0; i < N * 3; i++) some[i] = (uint16_t)(i % 7 ? draw() : i % 2 ? 65535 : 0);
+        assert_int_equal(gmlp_convert(&from, &as_light, NULL), GMLP_OK);
+        assert_int_equal(gmlp_reduce(&from, &to, NULL, NULL), GMLP_OK);
+        on_the_line(linear, codes, N);
+    }
+}
+
+/* The box's corners, edges and faces, and what lies beside them: each is its own colour's code. */
+static void edges_of_the_box(void **state) {
+    static const uint8_t near[] = {0, 1, 127, 128, 129, 254, 255};
+    enum { E = sizeof near };
+    static uint8_t codes[E * E * E * 3], again[E * E * E * 3];
+    static float linear[E * E * E * 3];
+    const gmlp_image from = {linear, E * E, E, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0}, to = {again, E * E, E, 0, GMLP_U8, 3, GMLP_SYCC, 0};
+    (void)state;
+    for (int i = 0; i < E * E * E; i++) {
+        double rgb[3];
+        codes[3 * i] = near[i % E], codes[3 * i + 1] = near[i / E % E], codes[3 * i + 2] = near[i / E / E];
+        rgb_of(codes + 3 * i, rgb);
+        for (int c = 0; c < 3; c++) linear[3 * i + c] = (float)light(rgb[c]);
+    }
+    assert_int_equal(gmlp_convert(&from, &to, NULL), GMLP_OK);
+    assert_memory_equal(codes, again, sizeof codes);
 }
 
 /* Inside the box a colour is kept whole: within the rounding of three codes. */
@@ -176,6 +331,44 @@ static void the_mask_is_that_of_colours(void **state) {
         }
     }
     assert_true(network > 100 && rest > 100);
+    gmlp_net_free(&net);
+}
+
+/* A JPEG decoder that rounds otherwise: codes one off, in one channel or in any. The picture is still recognised, what the
+   network is not for is just its code's inverse, and the rest moves little. */
+static void codes_one_off(void **state) {
+    static float out[N * 3], other_out[N * 3];
+    static uint8_t other_data[N * 3];
+    const gmlp_image other = {other_data, W, H, 0, GMLP_U8, 3, GMLP_SYCC, 0};
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0}, other_view = {other_out, W, H, 0, GMLP_F32, 3, GMLP_SRGB_LINEAR, 0};
+    gmlp_net net = trained(0, 0);
+    (void)state;
+    assert_int_equal(gmlp_decode(&net, &sycc, &view, NULL), GMLP_OK);
+    for (int which = 0; which < 7; which++) { /* a channel down or up; all at random */
+        double sum = 0, most = 0;
+        int same = 0;
+        for (int i = 0; i < N * 3; i++) {
+            const int by = which == 6 ? (int)(draw() % 3) - 1 : i % 3 != which / 2 ? 0 : which % 2 ? 1 : -1, v = sycc_data[i] + by;
+            other_data[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+        }
+        assert_int_equal(gmlp_net_check(&net, &other), GMLP_OK);
+        assert_int_equal(gmlp_decode(&net, &other, &other_view, NULL), GMLP_OK);
+        for (int i = 0; i < N; i++) {
+            double rgb[3], far = 0, least, most_of;
+            const double low = (net.clip_margin + 0.51) / 255;
+            rgb_of(other_data + 3 * i, rgb);
+            least = fmin(fmin(rgb[0], rgb[1]), rgb[2]), most_of = fmax(fmax(rgb[0], rgb[1]), rgb[2]);
+            for (int c = 0; c < 3; c++) far = fmax(far, fabs((double)other_out[3 * i + c] - light(rgb[c])));
+            if (least > low && most_of < 1 - low) same++, assert_true(far < 1e-5);
+            for (int c = 0; c < 3; c++) {
+                const double d = fabs((double)out[3 * i + c] - (double)other_out[3 * i + c]);
+                sum += d * d;
+                most = fmax(most, d);
+            }
+        }
+        assert_true(same > 100);
+        assert_true(sqrt(sum / (3 * N)) < 0.01 && most < 0.05); /* a code's light is up to 0.016 */
+    }
     gmlp_net_free(&net);
 }
 
@@ -531,9 +724,15 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_are_colours),
         cmocka_unit_test(known_codes),
+        cmocka_unit_test(published_matrices),
+        cmocka_unit_test(published_colours),
         cmocka_unit_test(viewers_see_the_clipped_picture),
+        cmocka_unit_test(all_colours_clip_to_the_same),
+        cmocka_unit_test(wide_colours_clip_to_the_same),
+        cmocka_unit_test(edges_of_the_box),
         cmocka_unit_test(the_box_holds_more_than_the_cube),
         cmocka_unit_test(the_mask_is_that_of_colours),
+        cmocka_unit_test(codes_one_off),
         cmocka_unit_test(same_bytes_everywhere),
         cmocka_unit_test(other_codes_are_refused),
         cmocka_unit_test(the_signature_is_what_viewers_see),

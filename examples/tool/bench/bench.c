@@ -4,6 +4,7 @@
 #include "bench/bench.h"
 #include "commands/commands.h"
 #include "measure/drawing.h"
+#include "pictures/picture.h"
 #include "shell/args.h"
 #include "shell/json.h"
 #include "shell/messages.h"
@@ -44,6 +45,7 @@ static int run(bench *b, int only) {
 
 /* names has room for argc. */
 static int bench_command(int argc, char **argv, const char **names) {
+    static const int subsamples[] = { PICTURE_444, PICTURE_422, PICTURE_420 };
     bench b;
     FILE *json_file;
     char *json_text = NULL;
@@ -55,7 +57,7 @@ static int bench_command(int argc, char **argv, const char **names) {
         { "--only", ARG_CHOICE, &only, SECTION_NAMES, "one part", 0, 0 },
         { "--plot", ARG_TEXT, &b.plot, "OUT", "draw part rate, or --hdr, as .svg or .png", 0, 0 },
         { "--quality", ARG_INT, &quality, "Q", "base: a JPEG of this quality, decoded (a lossless base)", 1, 100 },
-        { "--subsample", ARG_CHOICE, &b.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
+        { "--subsample", ARG_CHOICE, &b.subsample, "444|422|420", "chroma of that JPEG (444)", 0, 0 },
         { "--paper-iterations", ARG_TEXT, &counts, "N,N...", "of preset paper; the best of them counts (1200)", 0, 0 },
         { "--iterations", ARG_INT, &iterations, "N",
           "of the other presets, with --hdr of all, for a quick look (theirs)", 1, 10000000 },
@@ -72,7 +74,8 @@ static int bench_command(int argc, char **argv, const char **names) {
         "bench", "FOLDER",
         "Measures on this machine, with the pictures of FOLDER (16-bit, read as ROMM; a folder with\n"
         "scene/*_prophoto.png and camera/*.CRW as well): what the presets give back, by bytes and seconds,\n"
-        "beside clipping, a soft clip, preset paper and JPEG; the training step's share of the machine's\n"
+        "beside clipping, a soft clip, preset paper and JPEG, with --quality both bases of a JPEG, too, at the same\n"
+        "quality and the same size; the training step's share of the machine's\n"
         "multiply-add peak; the speed of decoding; what an engine asks of it (--only engine, which\n"
         "needs no FOLDER); and whole commands on 12 megapixels. Preset paper takes a quarter of a minute a picture;\n"
         "with 9000 iterations, minutes.\n"
@@ -107,7 +110,7 @@ static int bench_command(int argc, char **argv, const char **names) {
     if (b.plot && !drawing_has_name(b.plot))
         return args_wrong(&command, "--plot %s: plots end in .svg or .png", b.plot);
     qsort(b.counts, b.count, sizeof *b.counts, by_count);
-    b.subsample = b.subsample > 0;
+    b.subsample = b.subsample > 0 ? subsamples[b.subsample] : PICTURE_444;
     b.quality = (int)quality;
     b.iterations = (uint32_t)iterations;
     b.siren_steps = (uint32_t)siren_steps;

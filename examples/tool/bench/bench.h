@@ -15,7 +15,7 @@ enum { BENCH_MAX_COUNTS = 8 };
 typedef struct bench {
     const char *folder, *plot;
     int json, paper, hdr;
-    int quality, subsample;             /* of a JPEG base; quality 0: a lossless one */
+    int quality, subsample;             /* of a JPEG base, as in picture.h; quality 0: a lossless one */
     uint32_t counts[BENCH_MAX_COUNTS];  /* iterations of preset paper, ascending */
     size_t count;
     uint32_t iterations;                /* of the other presets, with hdr of all; 0: theirs */

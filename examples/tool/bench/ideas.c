@@ -75,7 +75,7 @@ int bench_ideas(bench *b) {
             bench_outcome o;
             if (b->iterations) opts.iterations = b->iterations;
             bench_work_part(&work, BENCH_PRESET_WORK);
-            status = bench_network(b, &s, &opts, &work, &o);
+            status = bench_network(b, &s, &s.base.image, &opts, &work, &o);
             if (!status) bench_mean_add(&means[e->set][k], &o);
         }
         bench_subject_free(&s);

@@ -224,7 +224,13 @@ int bench_work_step(void *user, uint32_t step, uint32_t steps) {
     return 0;
 }
 
-int bench_network(const bench *b, bench_subject *s, const gmlp_train_opts *opts, bench_work *w, bench_outcome *o) {
+int bench_alone(bench_subject *s, const gmlp_image *base, bench_outcome *o) {
+    nothing_spent(o);
+    return finish(s, metrics_linear(base, 0, s->result), o);
+}
+
+int bench_network(const bench *b, bench_subject *s, const gmlp_image *base, const gmlp_train_opts *opts, bench_work *w,
+                  bench_outcome *o) {
     const gmlp_image out = float_view(s, s->result, GMLP_PROPHOTO_LINEAR);
     gmlp_train_opts train = *opts;
     gmlp_decode_opts decode;
@@ -235,12 +241,12 @@ int bench_network(const bench *b, bench_subject *s, const gmlp_train_opts *opts,
     train.progress = bench_work_step;
     train.progress_user = w;
     clock = bench_clock_begin(b);
-    result = gmlp_train(&s->base.image, &s->wide.image, &train, &net, NULL);
+    result = gmlp_train(base, &s->wide.image, &train, &net, NULL);
     bench_clock_end(b, clock, &o->seconds, &o->normalised);
     o->bytes = gmlp_blob_size(&net);
     memset(&decode, 0, sizeof decode);
     decode.threads = b->run;
-    if (!result) result = gmlp_decode(&net, &s->base.image, &out, &decode);
+    if (!result) result = gmlp_decode(&net, base, &out, &decode);
     gmlp_net_free(&net);
     return finish(s, result, o);
 }
@@ -252,7 +258,7 @@ int bench_counts(const bench *b, bench_subject *s, const gmlp_train_opts *opts, 
         bench_outcome one;
         train.iterations = b->counts[i];
         bench_work_part(w, bench_paper_work(train.width ? train.width : 32, train.iterations));
-        if (bench_network(b, s, &train, w, &one)) return 1;
+        if (bench_network(b, s, &s->base.image, &train, w, &one)) return 1;
         if (each) each[i] = one;
         if (!i || one.score.psnr_og > o->score.psnr_og) *o = one;
     }

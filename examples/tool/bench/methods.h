@@ -52,9 +52,13 @@ int bench_clip(const bench *b, bench_subject *s, bench_outcome *o);
 int bench_soft_clip(const bench *b, bench_subject *s, bench_outcome *o);
 int bench_sampled(const bench *b, bench_subject *s, bench_outcome *o);
 int bench_siren(const bench *b, bench_subject *s, bench_work *w, bench_outcome *o);
-/* The library's network; threads and progress are set here. */
-int bench_network(const bench *b, bench_subject *s, const gmlp_train_opts *opts, bench_work *w, bench_outcome *o);
-/* As above, once for each of the iteration counts; o gets the best by OG PSNR, each, if given, all of them. */
+/* What a base gives by itself. */
+int bench_alone(bench_subject *s, const gmlp_image *base, bench_outcome *o);
+/* The library's network for a base; threads and progress are set here. */
+int bench_network(const bench *b, bench_subject *s, const gmlp_image *base, const gmlp_train_opts *opts, bench_work *w,
+                  bench_outcome *o);
+/* The same for s->base, once for each of the iteration counts; o gets the best by OG PSNR, each, if given, all of
+   them. */
 int bench_counts(const bench *b, bench_subject *s, const gmlp_train_opts *opts, bench_work *w, bench_outcome *o,
                  bench_outcome *each);
 /* A residual as JPEG for each budget in bytes. */

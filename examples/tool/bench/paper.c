@@ -62,7 +62,9 @@ static int measure(table *t, const row *r, bench_subject *s, bench_outcome *o) {
         case SIREN:
             bench_work_part(&t->work, bench_siren_work(t->b->siren_steps));
             return bench_siren(t->b, s, &t->work, o);
-        case PRESET: bench_work_part(&t->work, BENCH_PRESET_WORK); return bench_network(t->b, s, &opts, &t->work, o);
+        case PRESET:
+            bench_work_part(&t->work, BENCH_PRESET_WORK);
+            return bench_network(t->b, s, &s->base.image, &opts, &t->work, o);
         default: break;
     }
     opts.preset = GMLP_PRESET_PAPER;
@@ -72,7 +74,7 @@ static int measure(table *t, const row *r, bench_subject *s, bench_outcome *o) {
     opts.start = &t->start[r->width == 64];
     opts.iterations = t->b->counts[0]; /* the fewest */
     bench_work_part(&t->work, bench_paper_work(r->width, opts.iterations));
-    return bench_network(t->b, s, &opts, &t->work, o);
+    return bench_network(t->b, s, &s->base.image, &opts, &t->work, o);
 }
 
 static double work_of(const table *t, const row *r) {
@@ -207,7 +209,7 @@ static void introduction(const table *t) {
         "The comparisons of the GamutMLP paper on %zu pictures: linear ProPhoto, peak 1, means of the pictures' own values;\n"
         "OG: pixels out of the sRGB gamut. Base: ",
         t->list.count);
-    if (b->quality) fprintf(f, "JPEG, quality %d, %s, decoded.\n", b->quality, b->subsample ? "4:2:0" : "4:4:4");
+    if (b->quality) fprintf(f, "JPEG, quality %d, %s, decoded.\n", b->quality, bench_chroma(b));
     else fprintf(f, "8-bit sRGB, lossless.\n");
     fprintf(f, "Left out: networks trained on other pictures (pix2pix, pix2pixHD, ASAPNet, GamutNet).\n"
                "ProPhoto-Sampled: 16-bit pixels on a uniform grid; a polynomial of degree 4, linear to linear.\n"

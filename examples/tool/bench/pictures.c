@@ -104,35 +104,52 @@ static int read_wide(const char *path, picture *out, char error[256]) {
 
 /* One picture. */
 
-int bench_subject_base(const bench *b, const gmlp_image *from, picture *base, char error[256]) {
-    picture_write_opts write;
+int bench_reduce(const bench *b, const gmlp_image *from, int space, gmlp_image *codes, char error[256]) {
     gmlp_convert_opts convert;
-    gmlp_image *image = &base->image;
-    uint8_t *bytes = NULL;
-    size_t size = 0;
     gmlp_result result;
+    memset(&convert, 0, sizeof convert);
+    convert.threads = b->run;
+    *codes = *from;
+    codes->stride = 0;
+    codes->type = GMLP_U8;
+    codes->space = space;
+    codes->data = malloc((size_t)codes->width * codes->height * 3);
+    result = codes->data ? gmlp_reduce(from, codes, &convert, NULL) : GMLP_E_MEMORY;
+    return result ? error_text(error, "the base", "%s", gmlp_result_string(result)), -1 : 0;
+}
+
+int bench_jpeg(const bench *b, const gmlp_image *codes, int quality, picture *base, uint8_t **bytes, size_t *size,
+               char error[256]) {
+    picture_write_opts write;
+    memset(&write, 0, sizeof write);
+    memset(base, 0, sizeof *base);
+    write.quality = quality;
+    write.subsample = b->subsample;
+    *bytes = NULL;
+    return picture_encode_memory(GMLP_CONTAINER_JPEG, codes, &write, bytes, size, error) ||
+                   picture_read_memory(*bytes, *size, "the base", codes->space, base, error)
+               ? -1
+               : 0;
+}
+
+int bench_subject_base(const bench *b, const gmlp_image *from, picture *base, char error[256]) {
+    gmlp_image codes;
+    uint8_t *bytes;
+    size_t size;
     int status;
     memset(base, 0, sizeof *base);
-    memset(&write, 0, sizeof write);
-    memset(&convert, 0, sizeof convert);
-    write.quality = b->quality;
-    write.subsample = b->subsample;
-    convert.threads = b->run;
-    *image = *from;
-    image->stride = 0;
-    image->type = GMLP_U8;
-    image->space = GMLP_SRGB;
-    image->data = malloc((size_t)image->width * image->height * 3);
-    result = image->data ? gmlp_reduce(from, image, &convert, NULL) : GMLP_E_MEMORY;
-    if (result) return error_text(error, "the base", "%s", gmlp_result_string(result)), -1;
-    if (!b->quality) return 0;
-    status = picture_encode_memory(GMLP_CONTAINER_JPEG, image, &write, &bytes, &size, error);
+    status = bench_reduce(b, from, GMLP_SRGB, b->quality ? &codes : &base->image, error);
+    if (!b->quality) return status;
     if (!status) {
-        picture_free(base);
-        status = picture_read_memory(bytes, size, "the base", GMLP_SRGB, base, error);
+        status = bench_jpeg(b, &codes, b->quality, base, &bytes, &size, error);
+        free(bytes);
     }
-    free(bytes);
+    free(codes.data);
     return status;
+}
+
+const char *bench_chroma(const bench *b) {
+    return b->subsample == PICTURE_420 ? "4:2:0" : b->subsample == PICTURE_422 ? "4:2:2" : "4:4:4";
 }
 
 /* The margin that the library chooses for these pictures, for the other methods that work on saturated pixels. */

@@ -41,6 +41,14 @@ void bench_subject_free(bench_subject *s);
 /* Reduces a picture to the pixels that a decoder sees: 8 bit, through JPEG where b asks for that. 0, or -1 with
    the reason in error; either way picture_free follows. */
 int bench_subject_base(const bench *b, const gmlp_image *from, picture *base, char error[256]);
+/* The same in two steps. codes: 8 bit of sRGB or sYCC (space); the caller frees them. */
+int bench_reduce(const bench *b, const gmlp_image *from, int space, gmlp_image *codes, char error[256]);
+/* A JPEG of them, of that quality and b's chroma, and what a decoder sees; bytes: the file's, which the caller
+   frees. */
+int bench_jpeg(const bench *b, const gmlp_image *codes, int quality, picture *base, uint8_t **bytes, size_t *size,
+               char error[256]);
+/* "4:4:4" and so on. */
+const char *bench_chroma(const bench *b);
 
 /* PSNR of s->result against the original, peak 1: all pixels and out of gamut (NaN without any). */
 typedef struct bench_score {

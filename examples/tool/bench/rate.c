@@ -2,10 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/bases.h"
 #include "bench/methods.h"
 #include "measure/chart.h"
 #include "shell/json.h"
 #include "shell/messages.h"
+#include "work/base.h"
 
 /* Rate: what each method gives back, by bytes and by seconds. */
 
@@ -15,12 +17,14 @@ static const struct {
 } budgets[] = { { "JPEG 2 KB", 2048 }, { "JPEG 4 KB", 4096 }, { "JPEG 10 KB", 10240 }, { "JPEG 23 KB", 23552 } };
 
 enum { BUDGETS = sizeof budgets / sizeof *budgets };
-enum { CLIP, SOFT, PAPER, PRESETS, MOST = 32 }; /* columns; from PRESETS on the presets, then the JPEGs */
+enum { SYCC_QUALITY = 95 }; /* of the JPEG whose Y'CbCr is shown beside a lossless base */
+enum { CLIP, SOFT, SYCC, PAPER, PRESETS, MOST = 32 }; /* columns; from PRESETS on the presets, then the JPEGs */
 
 typedef struct rates {
     bench *b;
     bench_list list;
     bench_work work;
+    bench_base *bases;                        /* of a JPEG, BENCH_BASES a picture; NULL: the base is lossless */
     const char *name[MOST];
     size_t columns, jpegs;                    /* the first JPEG's column */
     bench_mean set[BENCH_SETS][MOST], all[MOST];
@@ -31,6 +35,7 @@ typedef struct rates {
 static void name_columns(rates *r) {
     r->name[CLIP] = "clip";
     r->name[SOFT] = "soft clip";
+    r->name[SYCC] = "sYCC JPEG";
     r->name[PAPER] = "paper";
     r->columns = PRESETS;
     for (size_t i = 0; i < bench_preset_count; i++) r->name[r->columns++] = bench_presets[i].name;
@@ -38,20 +43,53 @@ static void name_columns(rates *r) {
     for (size_t i = 0; i < BUDGETS; i++) r->name[r->columns++] = budgets[i].name;
 }
 
-static int measure(rates *r, bench_subject *s, bench_outcome *o, bench_outcome *counts) {
+/* What a JPEG's Y'CbCr holds, beside a lossless base. */
+static int sycc_jpeg(const bench *b, bench_subject *s, bench_outcome *o) {
+    gmlp_image codes;
+    picture base;
+    uint8_t *bytes = NULL;
+    size_t size;
+    char error[256];
+    int failed = bench_reduce(b, &s->wide.image, GMLP_SYCC, &codes, error);
+    memset(&base, 0, sizeof base);
+    if (!failed) failed = bench_jpeg(b, &codes, SYCC_QUALITY, &base, &bytes, &size, error);
+    free(codes.data);
+    free(bytes);
+    failed = failed ? fail("bench", "%s: %s", s->path, error) : bench_alone(s, &base.image, o);
+    picture_free(&base);
+    return failed;
+}
+
+static int presets(rates *r, bench_subject *s, const gmlp_image *base, bench_outcome *o) {
     bench *b = r->b;
-    size_t bytes[BUDGETS];
     gmlp_train_opts opts;
     memset(&opts, 0, sizeof opts);
-    bench_work_part(&r->work, BENCH_LOAD_WORK);
-    if (bench_clip(b, s, &o[CLIP]) || bench_soft_clip(b, s, &o[SOFT])) return 1;
+    opts.iterations = b->iterations;
+    opts.clip_margin = base_clip_margin(base->space, b->subsample);
     for (size_t i = 0; i < bench_preset_count; i++) {
         bench_work_part(&r->work, BENCH_PRESET_WORK);
         opts.preset = bench_presets[i].preset;
         opts.budget = bench_presets[i].budget;
-        opts.iterations = b->iterations;
-        if (bench_network(b, s, &opts, &r->work, &o[PRESETS + i])) return 1;
+        if (bench_network(b, s, base, &opts, &r->work, &o[i])) return 1;
     }
+    return 0;
+}
+
+/* bases: of this picture. */
+static int measure(rates *r, bench_subject *s, bench_base *bases, bench_outcome *o, bench_outcome *counts) {
+    bench *b = r->b;
+    size_t bytes[BUDGETS];
+    gmlp_train_opts opts;
+    bench_work_part(&r->work, BENCH_LOAD_WORK);
+    if (bench_clip(b, s, &o[CLIP]) || bench_soft_clip(b, s, &o[SOFT])) return 1;
+    if (b->quality) {
+        picture chosen;
+        const int failed = bench_bases(b, s, &r->work, bases, &chosen) ||
+                           presets(r, s, &chosen.image, o + PRESETS);
+        picture_free(&chosen);
+        if (failed) return 1;
+        o[SYCC] = bases[BASE_SYCC].alone;
+    } else if (sycc_jpeg(b, s, &o[SYCC]) || presets(r, s, &s->base.image, o + PRESETS)) return 1;
     bench_work_part(&r->work, BENCH_PRESET_WORK);
     for (size_t i = 0; i < BUDGETS; i++) bytes[i] = budgets[i].bytes;
     if (bench_residual(s, bytes, BUDGETS, o + r->jpegs)) return 1;
@@ -62,6 +100,7 @@ static int measure(rates *r, bench_subject *s, bench_outcome *o, bench_outcome *
 
 static double work_of(const bench *b) {
     double work = 2 * BENCH_LOAD_WORK + (1 + (double)bench_preset_count) * BENCH_PRESET_WORK;
+    if (b->quality) work += BENCH_BASES_WORK;
     for (size_t i = 0; i < b->count; i++) work += bench_paper_work(32, b->counts[i]);
     return work;
 }
@@ -88,13 +127,18 @@ static void number(rates *r, double v, int decimals, const char *unit) {
 static void heading(rates *r) {
     const bench *b = r->b;
     fprintf(b->table, "\nPSNR in linear ProPhoto, peak 1, all pixels / out of gamut, dB. Base: ");
-    if (b->quality) fprintf(b->table, "JPEG, quality %d, %s, decoded.", b->quality, b->subsample ? "4:2:0" : "4:4:4");
+    if (b->quality)
+        fprintf(b->table,
+                "JPEG, quality %d, %s, decoded; of the presets the one that 'encode' takes, else clipped sRGB.",
+                b->quality, bench_chroma(b));
     else fprintf(b->table, "8-bit sRGB, lossless.");
     fprintf(b->table, " `paper`:%s", b->count > 1 ? " the best of" : "");
     for (size_t i = 0; i < b->count; i++) fprintf(b->table, "%s %u", i ? "," : "", (unsigned)b->counts[i]);
     fprintf(
         b->table,
-        " iterations.\nJPEG: the residual as a JPEG of at most that size, the best of all scales and qualities.\n\n");
+        " iterations.\nsYCC JPEG: a JPEG's unclipped Y'CbCr without a network, quality %d, %s. JPEG: the residual as a "
+        "JPEG of\nat most that size, the best of all scales and qualities.\n\n",
+        b->quality ? b->quality : SYCC_QUALITY, bench_chroma(b));
     row_begin(r, "picture");
     for (size_t k = 0; k < r->columns; k++) fprintf(b->table, " %s |", r->name[k]);
     fprintf(b->table, "\n|---|");
@@ -225,7 +269,7 @@ static void plot(const rates *r, drawing *d) {
         snprintf(names[i], sizeof names[i], "paper, %u", (unsigned)r->b->counts[i]);
     if (r->b->quality)
         snprintf(title, sizeof title, "What comes back from a JPEG of quality %d, %s", r->b->quality,
-                 r->b->subsample ? "4:2:0" : "4:4:4");
+                 bench_chroma(r->b));
     for (int s = 0; s < BENCH_SETS; s++)
         for (int unit = CHART_BYTES; unit <= CHART_SECONDS && r->list.set[s]; unit++)
             panel(r, &p[n++], r->list.set[s], unit, r->set[s], r->counts[s], names);
@@ -237,6 +281,10 @@ static void plot(const rates *r, drawing *d) {
 
 static int all_pictures(rates *r) {
     bench_outcome o[MOST], counts[BENCH_MAX_COUNTS];
+    if (r->b->quality) {
+        r->bases = (bench_base *)calloc(r->list.count, BENCH_BASES * sizeof *r->bases);
+        if (!r->bases) return fail("bench", "out of memory");
+    }
     heading(r);
     bench_work_begin(&r->work, "pictures", work_of(r->b) * (double)r->list.count);
     for (size_t i = 0; i < r->list.count; i++) {
@@ -245,7 +293,8 @@ static int all_pictures(rates *r) {
         char name[64];
         int failed;
         bench_work_part(&r->work, BENCH_LOAD_WORK);
-        failed = bench_subject_load(r->b, e->path, &s) || measure(r, &s, o, counts);
+        failed = bench_subject_load(r->b, e->path, &s) ||
+                 measure(r, &s, r->bases ? r->bases + i * BENCH_BASES : NULL, o, counts);
         bench_subject_free(&s);
         bench_work_pause(&r->work);
         if (failed) return 1;
@@ -265,6 +314,7 @@ static int all_pictures(rates *r) {
     }
     summary(r);
     json_all(r);
+    if (r->bases) bench_bases_tell(r->b, &r->list, r->bases);
     return 0;
 }
 
@@ -287,6 +337,7 @@ int bench_rate(bench *b) {
     }
     drawing_discard(&d);
     bench_list_free(&r->list);
+    free(r->bases);
     free(r);
     return status;
 }

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bench/bench.h"
 #include "pictures/picture.h"
@@ -142,7 +143,20 @@ int bench_convert(bench *b) {
     return status;
 }
 
-/* A whole JPEG with its network to 16-bit rows, against what libjpeg takes to read it. */
+/* A whole JPEG with its network to 16-bit rows, against what libjpeg takes to read it as RGB: with clipped and with
+   unclipped codes, by all threads of the machine, and by one with AVX2 only. The one's time is its own. */
+
+typedef struct file_run {
+    const char *key;
+    int isa, alone; /* alone: one thread */
+} file_run;
+static const file_run file_runs[] = { { "", GMLP_ISA_AUTO, 0 }, { "_one_avx2", GMLP_ISA_AVX2, 1 } };
+enum { FILE_RUNS = sizeof file_runs / sizeof *file_runs };
+static const struct file_base {
+    const char *name, *key;
+    int space;
+} file_bases[] = { { "sRGB", "", GMLP_SRGB }, { "sYCC", "_sycc", GMLP_SYCC } };
+enum { FILE_BASES = sizeof file_bases / sizeof *file_bases };
 
 typedef struct growing {
     uint8_t *bytes;
@@ -158,19 +172,25 @@ static int grow(void *user, const void *bytes, size_t size) {
 }
 
 /* The photograph's JPEG, read again, a network for it, and the file with both. */
-static int make_file(const photograph *p, gmlp_threads threads, growing *file, double *saturated) {
+static int make_file(const photograph *p, int space, gmlp_threads threads, growing *file, double *saturated) {
     uint8_t blob[GMLP_MAX_BLOB / 16], *jpeg = NULL;
     size_t size = 0, blob_size;
     char error[256];
     picture read;
+    gmlp_image base = p->base;
+    gmlp_convert_opts convert;
     gmlp_train_opts opts;
     gmlp_train_report report;
     gmlp_writer writer;
     gmlp_net net;
     gmlp_result result;
-    if (picture_encode_memory(GMLP_CONTAINER_JPEG, &p->base, NULL, &jpeg, &size, error))
+    memset(&convert, 0, sizeof convert);
+    convert.threads = threads;
+    base.space = space;
+    if (gmlp_reduce(&p->wide, &base, &convert, NULL)) return fail("bench", "out of memory");
+    if (picture_encode_memory(GMLP_CONTAINER_JPEG, &base, NULL, &jpeg, &size, error))
         return fail("bench", "%s", error);
-    if (picture_read_memory(jpeg, size, "JPEG", GMLP_SRGB, &read, error)) {
+    if (picture_read_memory(jpeg, size, "JPEG", space, &read, error)) {
         free(jpeg);
         return fail("bench", "%s", error);
     }
@@ -211,7 +231,8 @@ static int count_rows(void *user, const void *rows, uint32_t count, char error[2
     return 0;
 }
 
-static int read_wide(const growing *file, pool *workers, char error[256]) {
+static int read_wide(const growing *file, int isa, pool *workers, char error[256]) {
+    gmlp_decoder_opts opts;
     gmlp_decoder *decoder = NULL;
     uint32_t done = 0;
     void *blob = NULL;
@@ -222,12 +243,14 @@ static int read_wide(const growing *file, pool *workers, char error[256]) {
     int bad = -1;
     memset(&net, 0, sizeof net);
     memset(&s, 0, sizeof s);
+    memset(&opts, 0, sizeof opts);
+    opts.isa = isa;
     result = gmlp_extract(file->bytes, file->size, NULL, &blob, &blob_size, NULL);
     if (!result) result = gmlp_blob_read(blob, blob_size, NULL, &net, NULL);
     gmlp_bytes_free(blob, blob_size, NULL);
-    if (!result) result = gmlp_decoder_create(&net, GMLP_U16, GMLP_PROPHOTO, NULL, &decoder);
+    if (!result) result = gmlp_decoder_create(&net, GMLP_U16, GMLP_PROPHOTO, &opts, &decoder);
     if (result) error_text(error, "JPEG", "%s", gmlp_result_string(result));
-    else s.rows = picture_rows_open(file->bytes, file->size, "JPEG", GMLP_SRGB, &s.width, &s.height, error);
+    else s.rows = picture_rows_open(file->bytes, file->size, "JPEG", net.base_space, &s.width, &s.height, error);
     if (s.rows) {
         s.name = "JPEG";
         s.crop.width = s.width;
@@ -249,46 +272,67 @@ static int read_wide(const growing *file, pool *workers, char error[256]) {
     return bad;
 }
 
-int bench_file(bench *b) {
-    pool *const workers = b->workers;
-    json *const j = &b->j;
-    double alone[ROUNDS], whole[ROUNDS], ratios[ROUNDS], saturated = 0;
+static double seconds_of(int alone) {
+    struct timespec t;
+    if (!alone) return seconds_now();
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int time_file(bench *b, const growing *file, const struct file_base *base, const file_run *run,
+                     double saturated) {
+    double alone[ROUNDS], whole[ROUNDS], ratios[ROUNDS];
+    pool *const workers = run->alone ? pool_create(1) : b->workers;
     uint8_t *rows = (uint8_t *)malloc((size_t)WIDTH * 3 * ROWS);
-    growing file = { NULL, 0, 0 };
-    photograph p;
-    char error[256];
-    int status;
-    if (!rows) return fail("bench", "out of memory");
-    status = photograph_make(&p, pool_threads(workers));
-    if (!status) {
-        status = make_file(&p, pool_threads(workers), &file, &saturated);
-        photograph_free(&p);
-    }
-    for (int r = 0; r < ROUNDS && !status; r++) {
-        const double start = seconds_now();
+    char error[256], key[64];
+    int bad = !rows || !workers;
+    if (bad) error_text(error, "JPEG", "out of memory");
+    for (int r = 0; r < ROUNDS && !bad; r++) {
+        const double start = seconds_of(run->alone);
         double middle;
-        int bad = read_alone(&file, rows, error);
-        middle = seconds_now();
-        if (!bad) bad = read_wide(&file, workers, error);
-        whole[r] = seconds_now() - middle;
+        bad = read_alone(file, rows, error);
+        middle = seconds_of(run->alone);
+        if (!bad) bad = read_wide(file, run->isa, workers, error);
+        whole[r] = seconds_of(run->alone) - middle;
         alone[r] = middle - start;
         ratios[r] = whole[r] / alone[r];
-        if (bad) status = fail("bench", "%s", error);
     }
-    if (!status) {
+    if (!bad) {
         const double jpeg = bench_median(alone, ROUNDS), wide = bench_median(whole, ROUNDS),
                      ratio = bench_median(ratios, ROUNDS);
         fprintf(
             b->table,
-            "decode in memory, %.0f megapixels, JPEG of %.1f MB to 16-bit ROMM rows, %.0f %% saturated: %.0f ms, %.2f times libjpeg alone at %.0f ms (%s, %d threads, median of %d)\n",
-            (double)PIXELS / 1e6, (double)file.size / 1e6, 100 * saturated, 1e3 * wide, ratio, 1e3 * jpeg,
-            gmlp_isa_name(GMLP_ISA_AUTO), pool_size(workers), ROUNDS);
-        json_number(j, "file_decode_seconds", wide);
-        json_number(j, "file_libjpeg_seconds", jpeg);
-        json_number(j, "file_decode_over_libjpeg", ratio);
-        json_number(j, "file_saturated", saturated);
+            "decode in memory, %.0f megapixels, JPEG of %.1f MB, base %s, to 16-bit ROMM rows, %.0f %% saturated: %.0f ms, %.2f times libjpeg alone at %.0f ms (%s, %d thread%s, median of %d)\n",
+            (double)PIXELS / 1e6, (double)file->size / 1e6, base->name, 100 * saturated, 1e3 * wide, ratio, 1e3 * jpeg,
+            gmlp_isa_name(run->isa), pool_size(workers), pool_size(workers) == 1 ? "" : "s", ROUNDS);
+        snprintf(key, sizeof key, "file%s%s_decode_seconds", base->key, run->key);
+        json_number(&b->j, key, wide);
+        snprintf(key, sizeof key, "file%s%s_libjpeg_seconds", base->key, run->key);
+        json_number(&b->j, key, jpeg);
+        snprintf(key, sizeof key, "file%s%s_decode_over_libjpeg", base->key, run->key);
+        json_number(&b->j, key, ratio);
     }
-    free(file.bytes);
+    if (run->alone) pool_free(workers);
     free(rows);
+    return bad ? fail("bench", "%s", error) : 0;
+}
+
+int bench_file(bench *b) {
+    photograph p;
+    int status = photograph_make(&p, b->run);
+    if (status) return status;
+    for (int i = 0; i < FILE_BASES && !status; i++) {
+        growing file = { NULL, 0, 0 };
+        double saturated = 0;
+        char key[64];
+        status = make_file(&p, file_bases[i].space, b->run, &file, &saturated);
+        snprintf(key, sizeof key, "file%s_saturated", file_bases[i].key);
+        if (!status) json_number(&b->j, key, saturated);
+        for (int k = 0; k < FILE_RUNS && !status; k++)
+            if (gmlp_isa_available(file_runs[k].isa))
+                status = time_file(b, &file, &file_bases[i], &file_runs[k], saturated);
+        free(file.bytes);
+    }
+    photograph_free(&p);
     return status;
 }

@@ -9,6 +9,7 @@
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "shell/progress.h"
+#include "work/base.h"
 #include "work/carrying.h"
 #include "work/extras.h"
 
@@ -127,8 +128,12 @@ static int measure(const encoding *e, const gmlp_image *base, const gmlp_image *
 
 /* The steps. */
 
-static int compress(encoding *e, int space) {
+static int chroma_of(const encoding *e) {
     static const int subsamples[] = { PICTURE_444, PICTURE_422, PICTURE_420 };
+    return e->o.subsample > 0 ? subsamples[e->o.subsample] : PICTURE_444;
+}
+
+static int compress(encoding *e, int space) {
     const gmlp_image *wide = &e->wide.image;
     gmlp_image *base = &e->c.base.image;
     gmlp_convert_opts opts;
@@ -140,7 +145,7 @@ static int compress(encoding *e, int space) {
     opts.threads = pool_threads(e->workers);
     memset(&write, 0, sizeof write);
     write.quality = (int)e->o.quality;
-    write.subsample = e->o.subsample > 0 ? subsamples[e->o.subsample] : PICTURE_444;
+    write.subsample = chroma_of(e);
     *base = *wide;
     base->type = GMLP_U8;
     base->space = space;
@@ -164,12 +169,6 @@ static void free_other(encoding *e) {
     memset(&e->other, 0, sizeof e->other);
 }
 
-/* Y'CbCr must give this many dB more out of gamut before training: a base of codes beyond sRGB has less room for the
-   others, and some readers of JPEG files give RGB alone. */
-#define WORTH_SYCC 0.5
-
-static double sycc_gain(const encoding *e) { return e->without.psnr_og - e->without.psnr_clip_og; }
-
 /* A colour barely outside sRGB drowns in a JPEG's noise, of which clipping cuts a part off: which base is
    better depends on the picture, and on the quality. */
 static int make_base(encoding *e) {
@@ -189,14 +188,10 @@ static int make_base(encoding *e) {
     if (measure(e, e->o.base == BASE_SYCC ? &e->c.base.image : &e->other.picture.image, &e->c.base.image, &e->without,
                 error))
         return fail("encode", "%s", error);
-    if (!e->only_base && !(sycc_gain(e) >= WORTH_SYCC)) swap_bases(e);
+    if (!e->only_base && !base_takes_sycc(e->without.psnr_clip_og, e->without.psnr_og)) swap_bases(e);
     free_other(e);
     return 0;
 }
-
-/* Chroma that is spread over its neighbours takes colours out of the corners of sRGB's cube, as it does to clipped
-   ones, where the network is to find them. */
-#define SPREAD_MARGIN 40
 
 static int train(encoding *e) {
     gmlp_train_opts opts;
@@ -205,7 +200,7 @@ static int train(encoding *e) {
     training_begin(&e->t, e->workers, &opts);
     opts.adaptation = e->o.adaptation;
     opts.target_psnr = e->o.target_psnr;
-    if (e->c.base.image.space == GMLP_SYCC && e->o.subsample > 0) opts.clip_margin = SPREAD_MARGIN;
+    opts.clip_margin = base_clip_margin(e->c.base.image.space, chroma_of(e));
     status = gmlp_train(&e->c.base.image, &e->wide.image, &opts, &trained, &e->training);
     training_end(&e->t);
     if (status == GMLP_E_TARGET)
@@ -229,7 +224,7 @@ static const char *chosen_because(const encoding *e, char text[160]) {
 }
 
 static const char *base_because(const encoding *e, char text[160]) {
-    const double gain = sycc_gain(e);
+    const double gain = e->without.psnr_og - e->without.psnr_clip_og;
     if (e->only_base) return e->only_base;
     if (e->c.base.image.space == GMLP_SYCC)
         snprintf(text, 160, "whose Y'CbCr holds %.1f dB more of the colours out of gamut than clipped sRGB", gain);

@@ -112,7 +112,7 @@ static int hdr_decode(restoring *r, int ultrahdr) {
                 gmlp_space_name(r->to), r->out);
     status = ultrahdr ? write_ultrahdr(r) : restoring_write(r);
     if (ultrahdr) { /* what viewers see of it */
-        r->to = net->base_space;
+        r->to = net->base_space == GMLP_SYCC ? GMLP_SRGB : net->base_space;
         r->depth = GMLP_U8;
     }
     if (!status) restoring_report(r);

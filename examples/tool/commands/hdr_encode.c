@@ -19,6 +19,7 @@
 
 typedef struct hdr_options {
     int map, from_sdr, from_hdr, subsample, force, json; /* map, subsample: place among the words, -1: not given */
+    int sycc;                                            /* is that the base? */
     uint64_t quality;
     double white, peak; /* cd/m2; 0: not given */
 } hdr_options;
@@ -43,9 +44,10 @@ typedef struct hdr_encoding {
     clamping clamped;
 } hdr_encoding;
 
-/* What a base may be in: as it is if possible, else in Display P3, as wider spaces lose least there. */
-static int base_space_of(int space) {
-    switch (space) {
+/* What the base is in: as SDR is if possible, else in Display P3, as wider spaces lose least there. */
+static int base_space_of(const hdr_encoding *e) {
+    if (e->o.sycc) return GMLP_SYCC;
+    switch (e->sdr.image.space) {
         case GMLP_SRGB: case GMLP_SRGB_LINEAR: return GMLP_SRGB;
         case GMLP_REC709: return GMLP_REC709;
         default: return GMLP_P3;
@@ -56,11 +58,25 @@ static int base_space_of(int space) {
 
 /* Does the SDR's own compressed picture become the base? */
 static void choose_kept(hdr_encoding *e) {
-    e->kept = e->sdr.image.type == GMLP_U8 && base_space_of(e->sdr.image.space) == e->sdr.image.space &&
+    e->kept = e->sdr.image.type == GMLP_U8 && base_space_of(e) == e->sdr.image.space &&
               gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality &&
               e->o.subsample < 0;
     if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr)
         e->kept = 0; /* made anew it says its space, at no loss */
+}
+
+/* What SDR's own Y'CbCr holds beyond sRGB. */
+static int read_ycc(hdr_encoding *e, char error[256]) {
+    picture again;
+    if (!e->o.sycc || e->sdr.image.space != GMLP_SRGB ||
+        gmlp_container_kind(e->sdr.file, e->sdr.file_size) != GMLP_CONTAINER_JPEG)
+        return 0;
+    if (picture_read_memory(e->sdr.file, e->sdr.file_size, e->sdr_name, GMLP_SYCC, &again, error)) return -1;
+    free(e->sdr.image.data);
+    e->sdr.image = again.image;
+    again.image.data = NULL;
+    picture_free(&again);
+    return 0;
 }
 
 /* The two are matched as they are shown. A file that is kept has its pixels, and its tag, as they are stored: the HDR
@@ -83,7 +99,7 @@ static int read_two(hdr_encoding *e) {
     const gmlp_image *s = &e->sdr.image, *h = &e->hdr.image;
     char error[256];
     if (picture_read(e->sdr_name, e->o.from_sdr, 1, &e->sdr, error) ||
-        picture_read(e->hdr_name, e->o.from_hdr, 0, &e->hdr, error))
+        picture_read(e->hdr_name, e->o.from_hdr, 0, &e->hdr, error) || read_ycc(e, error))
         return fail("hdr-encode", "%s", error);
     extras_find(e->sdr.file, e->sdr.file_size, &e->extra);
     choose_kept(e);
@@ -119,6 +135,7 @@ static int read_ultrahdr(hdr_encoding *e) {
     e->sdr.space_from = u.base.space_from;
     e->hdr.image = u.hdr;
     e->hdr.space_from = "gain map";
+    if (read_ycc(e, error)) return fail("hdr-encode", "%s", error);
     choose_kept(e);
     if (!e->kept &&
         (picture_turn(&e->sdr, u.base.orientation, error) || picture_turn(&e->hdr, u.base.orientation, error)))
@@ -180,7 +197,7 @@ static int keep_file(hdr_encoding *e) {
 
 static int make_base(hdr_encoding *e) {
     gmlp_image *base = &e->c.base.image;
-    const int space = base_space_of(e->sdr.image.space);
+    const int space = base_space_of(e);
     gmlp_convert_opts opts;
     gmlp_result status;
     if (e->sdr.image.type == GMLP_U8 && space == e->sdr.image.space) {
@@ -261,6 +278,16 @@ static gmlp_result count_clamped(hdr_encoding *e) {
     return status;
 }
 
+/* Y'CbCr as viewers show it; else NULL in data. */
+static gmlp_result clipped(const gmlp_image *base, gmlp_image *out) {
+    *out = *base;
+    out->data = NULL;
+    if (base->space != GMLP_SYCC) return GMLP_OK;
+    out->space = GMLP_SRGB;
+    out->data = malloc((size_t)base->width * base->height * 3);
+    return out->data ? gmlp_convert(base, out, NULL) : GMLP_E_MEMORY;
+}
+
 /* A picture as what metrics_compare looks at: absolute light, whatever white is. */
 static gmlp_image signal_like(const gmlp_image *image, void *data) {
     gmlp_image s = *image;
@@ -278,8 +305,8 @@ static int measure(hdr_encoding *e, metrics *decoded, metrics *plain) {
     const size_t bytes = (size_t)base->width * base->height * 3 * sizeof(float);
     gmlp_convert_opts convert;
     gmlp_decode_opts decode;
-    gmlp_image original = signal_like(&e->hdr.image, NULL), test;
-    gmlp_result status = GMLP_OK;
+    gmlp_image original = signal_like(&e->hdr.image, NULL), test, shown;
+    gmlp_result status = clipped(base, &shown);
     char error[256] = "";
     memset(&convert, 0, sizeof convert);
     memset(&decode, 0, sizeof decode);
@@ -287,17 +314,18 @@ static int measure(hdr_encoding *e, metrics *decoded, metrics *plain) {
     convert.threads = decode.threads = threads;
     test = signal_like(base, malloc(bytes));
     original.data = e->hdr.image.type == GMLP_F32 ? e->hdr.image.data : malloc(bytes); /* in place if it can be */
-    if (!test.data || !original.data) status = GMLP_E_MEMORY;
+    if (!status && (!test.data || !original.data)) status = GMLP_E_MEMORY;
     if (!status) status = count_clamped(e);
     if (!status) status = gmlp_convert(&e->hdr.image, &original, &convert);
     if (!status) status = gmlp_decode(&e->c.net, base, &test, &decode);
     if (!status && !metrics_compare_signals(&original, &test, &threads, decoded, error)) {
-        status = gmlp_convert(base, &test, &convert);
+        status = gmlp_convert(shown.data ? &shown : base, &test, &convert);
         if (!status) metrics_compare_signals(&original, &test, &threads, plain, error);
     }
     if (status) snprintf(error, sizeof error, "%s", gmlp_result_string(status));
     if (original.data != e->hdr.image.data) free(original.data);
     free(test.data);
+    free(shown.data);
     return *error ? fail("hdr-encode", "%s is written, but cannot be measured: %s", e->c.out, error) : 0;
 }
 
@@ -403,6 +431,8 @@ int cmd_hdr_encode(int argc, char **argv) {
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95); an SDR JPEG is kept as it is without", 1,
           100 },
         { "--subsample", ARG_CHOICE, &e.o.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
+        { "--base", ARG_CHOICE, &e.o.sycc, "sdr|sycc",
+          "of a JPEG: SDR's space; or unclipped Y'CbCr, which viewers show as sRGB (sdr)", 0, 0 },
         { "--from-sdr", ARG_SPACE, &e.o.from_sdr, "SPACE", "what SDR's numbers are, whatever the file says", 0, 0 },
         { "--from-hdr", ARG_SPACE, &e.o.from_hdr, "SPACE", "what HDR's numbers are, whatever the file says", 0, 0 },
         { "--white", ARG_NUMBER, &e.o.white, "NITS", "of the SDR's white: of PQ and HLG codes, or of linear 1.0 (203)",
@@ -421,7 +451,8 @@ int cmd_hdr_encode(int argc, char **argv) {
         "network in its metadata, from which 'gamutmlp hdr-decode' restores the HDR rendition: the picture\n"
         "HDR, of the same size, in PQ or HLG codes (PNG, TIFF) or linear light (EXR, TIFF), 1.0 being SDR\n"
         "white. OUT is in the SDR's space, sRGB, Display P3 or (--from-sdr) Rec.709; others become Display\n"
-        "P3. A JPEG stays the same compressed picture if neither --quality nor --subsample is given.",
+        "P3, or with --base sycc Y'CbCr that keeps what it can of the colours outside sRGB. A JPEG stays\n"
+        "the same compressed picture if neither --quality nor --subsample is given.",
         "  gamutmlp hdr-encode graded_sdr.png graded_pq.png photo.jpg\n"
         "  gamutmlp hdr-encode sdr.jpg master.exr photo.jpg --from-hdr acescg --preset high\n"
         "  gamutmlp hdr-encode phone_ultrahdr.jpg photo.jpg --json",
@@ -444,6 +475,8 @@ int cmd_hdr_encode(int argc, char **argv) {
             status = args_wrong(&command, "%s: the output's name must end in .jpg or .png", e.c.out);
         else if ((e.o.quality || e.o.subsample >= 0) && e.c.container == GMLP_CONTAINER_PNG)
             status = args_wrong(&command, "--quality and --subsample are for JPEG; a PNG is lossless");
+        else if (e.o.sycc && e.c.container == GMLP_CONTAINER_PNG)
+            status = args_wrong(&command, "--base sycc: a PNG holds RGB");
         else if (count == 2 && (e.o.from_sdr || e.o.from_hdr))
             status = args_wrong(
                 &command,

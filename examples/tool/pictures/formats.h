@@ -59,11 +59,6 @@ int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, pi
    Integers are rounded and end at full; alpha that is not a number, infinite or negative divides nothing. */
 void alpha_divide(int type, void *rgb, const void *alpha, size_t n);
 
-/* n packed RGB pixels, premultiplied with their alpha (n packed samples of the same gmlp_type), as they are without it:
-   divided where alpha is above 0. Where it is 0 the colour stays: light without a body, as fire and glints have it.
-   Integers are rounded and end at full; alpha that is not a number, infinite or negative divides nothing. */
-void alpha_divide(int type, void *rgb, const void *alpha, size_t n);
-
 /* "a HEIC picture": what a file is that none of these can read; NULL if it is not known either. */
 const char *foreign_format(const uint8_t *bytes, size_t size);
 

@@ -9,12 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/bases.h"
 #include "bench/methods.h"
 #include "bench/polynomial.h"
 #include "bench/residual_jpeg.h"
 #include "bench/siren.h"
 #include "measure/metrics.h"
 #include "tests/synthetic.h"
+#include "work/base.h"
 
 #include <cmocka.h> /* last: it has a macro fail() */
 
@@ -355,7 +357,7 @@ static void methods_score_as_compare_does(void **state) {
         assert_int_equal(bench_siren(&b, &s, &work, &siren), 0);
         assert_scored(&s, &siren);
         assert_int_equal(siren.bytes, 69132);
-        assert_int_equal(bench_network(&b, &s, &opts, &work, &network), 0);
+        assert_int_equal(bench_network(&b, &s, &s.base.image, &opts, &work, &network), 0);
         assert_scored(&s, &network);
         assert_true(network.score.psnr_og > clip.score.psnr_og);
         assert_true(network.seconds > 0);
@@ -408,6 +410,96 @@ static void jpeg_base_is_what_a_decoder_sees(void **state) {
     free(bytes);
     unload(&b, &s);
     unload(&c, &lossless);
+}
+
+/* A base's file by hand: its bytes, and the picture that viewers show. */
+static size_t base_file(const bench *b, const bench_subject *s, int space, int quality, picture *shown) {
+    gmlp_image codes = s->wide.image;
+    picture_write_opts write;
+    uint8_t *bytes;
+    size_t size;
+    char error[256];
+    memset(&write, 0, sizeof write);
+    write.quality = quality;
+    write.subsample = b->subsample;
+    codes.type = GMLP_U8;
+    codes.space = space;
+    codes.data = malloc(WIDTH * HEIGHT * 3);
+    assert_int_equal(gmlp_reduce(&s->wide.image, &codes, NULL, NULL), GMLP_OK);
+    assert_int_equal(picture_encode_memory(GMLP_CONTAINER_JPEG, &codes, &write, &bytes, &size, error), 0);
+    assert_int_equal(picture_read_memory(bytes, size, "test", GMLP_SRGB, shown, error), 0);
+    free(codes.data);
+    free(bytes);
+    return size;
+}
+
+static void bases_of_a_jpeg(void **state) {
+    static const int chroma[] = { PICTURE_444, PICTURE_422, PICTURE_420 };
+    int taken = 0;
+    for (int k = 0; k < 3; k++) {
+        bench_base r[BENCH_BASES];
+        bench_outcome alone;
+        bench_subject s;
+        bench_work work;
+        bench b;
+        picture chosen, shown;
+        size_t sizes[3];
+        double sum = 0, whole;
+        load(&b, (const folder *)*state, 90, &s);
+        b.subsample = chroma[k];
+        b.iterations = 30;
+        bench_work_begin(&work, "test", 1);
+        assert_int_equal(bench_bases(&b, &s, &work, r, &chosen), 0);
+        bench_work_end(&work);
+        assert_true(r[BASE_SRGB].quality == 90 && r[BASE_SYCC].quality == 90);
+        for (int i = 0; i < 2; i++) { /* size, and what is shown */
+            const int space = i ? GMLP_SYCC : GMLP_SRGB;
+            gmlp_image clipped = s.wide.image;
+            assert_true(r[i ? BASE_SYCC : BASE_SRGB].bytes == (double)base_file(&b, &s, space, 90, &shown));
+            clipped.type = GMLP_U8;
+            clipped.space = GMLP_SRGB;
+            clipped.data = malloc(WIDTH * HEIGHT * 3);
+            assert_int_equal(gmlp_reduce(&s.wide.image, &clipped, NULL, NULL), GMLP_OK);
+            sum = 0;
+            for (int n = 0; n < WIDTH * HEIGHT * 3; n++)
+                sum += pow(((const uint8_t *)shown.image.data)[n] - ((const uint8_t *)clipped.data)[n], 2);
+            assert_near(r[i ? BASE_SYCC : BASE_SRGB].shown, 20 * log10(255) - 10 * log10(sum / (WIDTH * HEIGHT * 3)), 1e-9);
+            free(clipped.data);
+            picture_free(&shown);
+        }
+        /* the choice, and what it gives by itself */
+        taken += chosen.image.space == GMLP_SYCC;
+        assert_int_equal(chosen.image.space == GMLP_SYCC,
+                         r[BASE_SYCC].alone.score.psnr_og >= r[BASE_SRGB].alone.score.psnr_og + 0.5);
+        assert_int_equal(bench_alone(&s, &chosen.image, &alone), 0);
+        assert_scored(&s, &alone);
+        assert_true(alone.score.psnr_og == r[BASE_AUTO].alone.score.psnr_og);
+        assert_true(r[BASE_AUTO].with.score.psnr_og == r[chosen.image.space == GMLP_SYCC ? BASE_SYCC : BASE_SRGB].with.score.psnr_og);
+        assert_true(r[BASE_AUTO].with.score.psnr_og > r[BASE_AUTO].alone.score.psnr_og);
+        picture_free(&chosen);
+        /* the same size: between the two whole qualities around it */
+        assert_true(r[BASE_SYCC_SAME_SIZE].bytes == r[BASE_SRGB].bytes);
+        whole = floor(r[BASE_SYCC_SAME_SIZE].quality);
+        for (int i = 0; i < 2; i++) {
+            sizes[i] = base_file(&b, &s, GMLP_SYCC, (int)whole + i, &shown);
+            picture_free(&shown);
+        }
+        assert_true((double)sizes[0] <= r[BASE_SRGB].bytes && (double)sizes[1] >= r[BASE_SRGB].bytes);
+        assert_near(r[BASE_SYCC_SAME_SIZE].quality - whole, log(r[BASE_SRGB].bytes / (double)sizes[0]) / log((double)sizes[1] / (double)sizes[0]), 1e-9);
+        unload(&b, &s);
+    }
+    assert_true(taken > 0);
+}
+
+static void the_better_base(void **state) {
+    (void)state;
+    assert_false(base_takes_sycc(30, 30));
+    assert_false(base_takes_sycc(30, 30.4));
+    assert_true(base_takes_sycc(30, 30.6));
+    assert_false(base_takes_sycc(NAN, NAN)); /* nothing is out of gamut */
+    assert_int_equal(base_clip_margin(GMLP_SYCC, PICTURE_444), 0);
+    assert_int_equal(base_clip_margin(GMLP_SRGB, PICTURE_420), 0);
+    assert_in_range(base_clip_margin(GMLP_SYCC, PICTURE_420), 1, 63);
 }
 
 /* The paper's comparisons from given networks; two steps of everything. */
@@ -507,6 +599,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(methods_score_as_compare_does, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(best_of_the_iteration_counts, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(jpeg_base_is_what_a_decoder_sees, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(bases_of_a_jpeg, folder_make, folder_remove),
+        cmocka_unit_test(the_better_base),
         cmocka_unit_test_setup_teardown(starts_are_taken_and_checked, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(folders_of_pictures, folder_make, folder_remove),
         cmocka_unit_test(means_leave_out_what_is_not_a_number),

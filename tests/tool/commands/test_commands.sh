@@ -179,17 +179,29 @@ mkdir photographs photographs/scene && cp wide.png photographs/ && cp wide.png p
 does bench photographs --only rate --iterations 20 --paper-iterations 3,2 --plot rate.svg
 is "bench: a row a picture" [ "$(grep -c '^| wide_prophoto |' out)" = 1 ]
 is "bench: every row of a table has the same columns" [ "$(grep '^|' out | tr -cd '|\n' | uniq | wc -l)" = 2 ]
-is "bench: a row a method" [ "$(grep -c '^| [a-zJ].* of 1 |$' out)" = 12 ]
+is "bench: a row a method" [ "$(grep -c '^| [a-zJ].* of 1 |$' out)" = 13 ]
 is "bench: each iteration count has its line" [ "$(grep -c 'with [23] iterations' out)" = 2 ]
 is "bench: the plot is there" grep -q "^</svg>" rate.svg
 if have xmllint; then is "bench: the plot is XML" xmllint --noout rate.svg; fi
 rm -r photographs/scene
 does bench photographs --only rate --iterations 20 --paper-iterations 2 --quality 90 --subsample 420
 is "bench: says its base" grep -q "JPEG, quality 90, 4:2:0" out
+is "bench: rows of both bases" [ "$(grep -cE '^. (sRGB|sYCC|auto|sYCC, same size|auto, same size) .*% .* of 1 .$' out)" = 5 ]
+"$tool" bench photographs --only rate --iterations 20 --paper-iterations 2 --quality 95 --subsample 422 --json >out 2>err; status=$?
+is "bench of a JPEG --json" [ $status -eq 0 ]
+is "bench of a JPEG: JSON" valid_json
+is "bench of a JPEG: keys" has_keys base_sycc_growth base_auto_psnr_shown base_srgb_psnr_og_alone base_sycc_same_size_psnr_og_default \
+    pictures_base_auto_same_size_ahead
+for base in srgb sycc; do eval "${base}_alone=$(value base_${base}_psnr_og_alone) ${base}_og=$(value base_${base}_psnr_og_default)"; done
+does encode wide.png x.jpg $from --iterations 20 --base sycc --subsample 422 --json
+is "bench: sYCC as encode has it" [ "$(value psnr_sycc_og | cut -c1-6)" = "$(echo $sycc_alone | cut -c1-6)" ]
+is "bench: its network as encode has it" [ "$(value psnr_og | cut -c1-6)" = "$(echo $sycc_og | cut -c1-6)" ]
+does encode wide.png x.jpg $from --iterations 20 --base srgb --subsample 422 --json
+is "bench: sRGB as encode has it" [ "$(value psnr_clip_og | cut -c1-6) $(value psnr_og | cut -c1-6)" = "$(echo $srgb_alone | cut -c1-6) $(echo $srgb_og | cut -c1-6)" ]
 "$tool" bench photographs --only rate --iterations 20 --paper-iterations 2 --json >out 2>err; status=$?
 is "bench --json" [ $status -eq 0 ]
 is "bench: JSON" valid_json
-is "bench: keys" has_keys pictures pictures_default_ahead mean_psnr_clip mean_psnr_og_default mean_psnr_og_paper bytes_jpeg_2_kb mean_train_seconds_max
+is "bench: keys" has_keys pictures pictures_default_ahead mean_psnr_clip mean_psnr_og_sycc_jpeg mean_psnr_og_default mean_psnr_og_paper bytes_jpeg_2_kb mean_train_seconds_max
 is "bench: blobs keep to their bound" above 4097 "$(value bytes_default)"
 is "bench: JPEGs keep to theirs" above 2049 "$(value bytes_jpeg_2_kb)"
 does bench photographs --only ideas --iterations 3

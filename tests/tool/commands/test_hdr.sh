@@ -149,6 +149,32 @@ does hdr-decode video.jpg video.png
 does compare wide.png video.png --from rec2020hlg --from-test rec2020pq --json
 is "Rec.709: gives what hdr-encode measured" above 0.1 "sqrt(($(value psnr) - $said) ^ 2)"
 
+# A base in sYCC, which keeps of a wide SDR what viewers clip.
+says 0 "note: wide.png (prophoto) becomes 8-bit sycc" hdr-encode wide.png wide.png ycc.jpg $hlg $steps --from-sdr prophoto --base sycc --json
+is "sYCC: the base" [ "$(value base_space) $(value base_kept)" = "sycc false" ]
+is "sYCC: the network helps" above "$(value psnr)" "$(value psnr_sdr) + 10"
+said=$(value psnr)
+shown=$(value psnr_sdr)
+does inspect ycc.jpg --json
+is "sYCC: inspect" [ "$(value base_space) $(value belongs)" = "sycc true" ]
+does hdr-decode ycc.jpg ycc.png
+does compare wide.png ycc.png --from rec2020hlg --from-test rec2020pq --json
+is "sYCC: gives what hdr-encode measured" above 0.1 "sqrt(($(value psnr) - $said) ^ 2)"
+does hdr-decode ycc.jpg ycc_phone.jpg --json
+is "sYCC: as Ultra HDR sRGB" [ "$(value space)" = srgb ]
+does strip ycc.jpg ycc_bare.jpg
+does hdr-encode ycc_bare.jpg wide.png ycc_kept.jpg $hlg $steps --base sycc --json
+is "sYCC: a JPEG is kept, its Y'CbCr is read" [ "$(value base_space) $(value base_kept) $(value psnr)" = "sycc true $said" ]
+does hdr-encode ycc_bare.jpg wide.png ycc_shown.jpg $hlg $steps --json
+is "sYCC: the SDR alone is what viewers show" above 0.05 "sqrt(($(value psnr_sdr) - $shown) ^ 2)"
+says 0 "what its Y'CbCr alone holds" decode ycc_bare.jpg beyond.png --base sycc --to prophoto
+says 0 "what its RGB alone holds" decode ycc_bare.jpg within.png --base srgb --to prophoto
+does compare wide.png beyond.png --from prophoto --json
+beyond=$(value psnr_og)
+does compare wide.png within.png --from prophoto --json
+is "sYCC: the file holds colours beyond sRGB" above "$beyond" "$(value psnr_og) + 1"
+says 2 "\-\-base sycc: a PNG holds RGB" hdr-encode adobe.tif wide.png x.png $hlg --base sycc
+
 # Ultra HDR out and in.
 does hdr-decode base.jpg phone.jpg --json
 is "Ultra HDR: what viewers see" [ "$(value space) $(value depth)" = "srgb 8" ]
