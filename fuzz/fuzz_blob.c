@@ -4,9 +4,9 @@
 #include "gamutmlp.h"
 #include "tests/fixed.h"
 
-enum { NONE, RESIDUAL, DIFFERENCE, GAIN, GAMMA, DIRECT, STEPS, FLOATS, FIXED, FLOAT, WINDOWS, MENDED, KINDS };
+enum { NONE, RESIDUAL, DIFFERENCE, GAIN, GAMMA, DIRECT, STEPS, FLOATS, FIXED, FLOAT, WINDOWS, SECTIONS, MENDED, KINDS };
 static const char *const kinds[KINDS] = {
-    "none", "residual", "difference", "gain", "gamma", "direct", "steps", "floats", "fixed point", "float", "windows", "mended"
+    "none", "residual", "difference", "gain", "gamma", "direct", "steps", "floats", "fixed point", "float", "windows", "sections", "mended"
 };
 #include "fuzz.h"
 
@@ -57,10 +57,15 @@ static void decode_some(gmlp_net *net) {
                 CHECK(linear[i][0] >= -1e-6f && linear[i][1] >= -1e-6f && linear[i][2] >= -1e-6f);
             gmlp_decoder_free(decoder);
         }
+    { /* what it says of its picture */
+        const gmlp_result verdict = gmlp_net_check(net, &base);
+        CHECK(verdict == GMLP_OK || verdict == GMLP_E_CLIPPED || verdict == GMLP_E_OTHER_PICTURE);
+    }
     reached[NONE + net->method]++;
     if (net->method == GMLP_METHOD_NONE) return;
     reached[net->weight_format == GMLP_WEIGHTS_QUANTIZED ? STEPS : FLOATS]++;
     reached[WINDOWS] += net->radius[0] || net->radius[1];
+    reached[SECTIONS] += net->section_bytes != 0;
 }
 
 static void same(const gmlp_net *a, const gmlp_net *b) {
@@ -73,8 +78,21 @@ static void same(const gmlp_net *a, const gmlp_net *b) {
     CHECK(!memcmp(&a->white_nits, &b->white_nits, GMLP__NUMBERS * sizeof(float)));
     CHECK(!memcmp(&a->mlp, &b->mlp, sizeof a->mlp));
     CHECK(!memcmp(a->signature, b->signature, sizeof a->signature));
+    CHECK(a->section_bytes == b->section_bytes && !memcmp(a->sections, b->sections, a->section_bytes));
     CHECK(!a->weights == !b->weights);
     if (a->weights) CHECK(!memcmp(a->weights, b->weights, gmlp_mlp_weights(&a->mlp) * sizeof(float)));
+}
+
+/* Each section is found, and all of them together are the list. */
+static void find_sections(const gmlp_net *net) {
+    size_t all = 0, size;
+    int kind;
+    for (kind = 1; kind < 256; kind++) {
+        const uint8_t *p = gmlp_net_section(net, kind, &size);
+        CHECK(!p == !(p && p[-2] == kind && p[-1] == size) && (p || !size));
+        all += p ? size + 2 : 0;
+    }
+    CHECK(all == net->section_bytes);
 }
 
 static int use(const uint8_t *data, size_t size) {
@@ -86,7 +104,7 @@ static int use(const uint8_t *data, size_t size) {
     int known = 0;
     memset(&err, 0, sizeof err);
     if (gmlp_blob_info(data, size, &desc, &why) == GMLP_OK) {
-        CHECK(desc.size == size && desc.version == GMLP__BLOB_VERSION);
+        CHECK(desc.size == size && desc.version == data[4]);
         known = 1;
     }
     if (gmlp_blob_read(data, size, NULL, &net, &err) != GMLP_OK) {
@@ -107,6 +125,7 @@ static int use(const uint8_t *data, size_t size) {
         gmlp__steps_round(&again);
         same(&net, &again);
     }
+    find_sections(&net);
     decode_some(&net);
     gmlp_net_free(&again);
     gmlp_net_free(&net);
@@ -114,10 +133,10 @@ static int use(const uint8_t *data, size_t size) {
     return 1;
 }
 
-/* Gives it this version's start and the right checksum. */
+/* Gives it a known version's start and the right checksum. */
 static void mend(uint8_t *p, size_t size) {
     memcpy(p, "GMLP", 4);
-    p[4] = GMLP__BLOB_VERSION;
+    if (p[4] != GMLP__BLOB_PLAIN) p[4] = GMLP__BLOB_VERSION;
     gmlp__put_le(p + size - GMLP__BLOB_CRC, gmlp__crc32(0, p, size - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
 }
 
@@ -154,6 +173,10 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
         float *const field = gmlp__number(&net, (int)DRAW(GMLP__NUMBERS));
         if (!DRAW(4)) *field = wild[DRAW(8)];
         else if (!DRAW(4)) *field *= wild[DRAW(8)];
+    }
+    if (!DRAW(4)) {
+        const int kind = (int)DRAW(256), gone = !DRAW(3);
+        gmlp_net_section_set(&net, kind, gone ? NULL : data, DRAW(size < 256 ? size : 256));
     }
     count = net.weights ? gmlp_mlp_weights(&net.mlp) : 0;
     for (n = DRAW(8); n-- && count;) { /* runs of weights: equal ones, and ones about each other */

@@ -1,5 +1,5 @@
 /* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/, png/ and
-   ultrahdr/. Built with -I. -Iexamples/tool. */
+   ultrahdr/. Built with -I. -Iexamples/tool, metadata.c, segments.c and xmp.c of gainmap/, -ljpeg -lpng -lm. */
 #define GAMUTMLP_IMPLEMENTATION
 #define GMLP__KEEP_MACROS
 #include "gamutmlp.h"
@@ -32,8 +32,8 @@ static void save(const char *kind, const char *name, const void *p, size_t n) {
 
 static int to_file(void *user, const void *p, size_t n) { return fwrite(p, 1, n, (FILE *)user) != n; }
 
-/* Weights of up to largest steps; 0: floats. */
-static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, int bias, int radius) {
+/* Weights of up to largest steps; 0: floats. sections: how many, with a base of sYCC. */
+static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, int bias, int radius, int sections) {
     gmlp_net net;
     size_t size = 0, i, n;
     uint32_t seed = 7;
@@ -67,6 +67,10 @@ static size_t make_blob(uint8_t *out, size_t capacity, int method, int largest, 
         net.weights[i] = largest ? (float)((int)(seed >> 8) % (2 * largest + 1) - largest) * 0.0625f : (float)(int32_t)seed / 4294967296.0f;
         if (bias == GMLP_BIAS_FIRST && i >= n - 3 - 24 - 8 && (i < n - 3 - 24 || i >= n - 3)) net.weights[i] = 0.0f; /* b2, b3 */
     }
+    memset(out, 0x9f, 32);
+    for (i = 0; i < (size_t)sections; i++)
+        if (gmlp_net_section_set(&net, (int)i * 40 + GMLP_SECTION_OUTSIDE, out, 32 - 10 * i) != GMLP_OK) exit(1);
+    if (sections) net.base_space = GMLP_SYCC;
     if (gmlp_blob_write(&net, out, capacity, &size) != GMLP_OK) exit(1);
     gmlp_net_free(&net);
     return size;
@@ -207,7 +211,7 @@ static void ultrahdr_seeds(void) {
         for (at = n; at-- > 0;) { /* the last ISO block is the map's */
             if (i == 1 && n - at >= 8 && !memcmp(p + at, "MPF\0MM\0*", 8)) p[at] = 'X';
             if (i > 1 && n - at >= sizeof ISO_ID && !memcmp(p + at, ISO_ID, sizeof ISO_ID)) {
-                if (i == 5) p[at + sizeof ISO_ID + ISO_VERSIONS] |= ISO_COMMON_DENOMINATOR;
+                if (i == 5) p[at + sizeof ISO_ID + ISO_VERSIONS] |= 0x08; /* one denominator for all */
                 else p[at] = 'X';
                 break;
             }
@@ -225,22 +229,24 @@ int main(int argc, char **argv) {
     size_t i;
     if (argc != 2) return 2;
     folder = argv[1];
-    n = make_blob(blob, sizeof blob, GMLP_METHOD_NONE, 0, GMLP_BIAS_ALL, 0);
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_NONE, 0, GMLP_BIAS_ALL, 0, 0);
     save("blob", "none", blob, n);
     for (i = 0; i < sizeof largest / sizeof *largest; i++) {
         if (largest[i]) snprintf(name, sizeof name, "steps%d", largest[i]);
         else strcpy(name, "floats");
-        n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, largest[i], GMLP_BIAS_ALL, 0);
+        n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, largest[i], GMLP_BIAS_ALL, 0, 0);
         save("blob", name, blob, n);
     }
-    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 7, GMLP_BIAS_ALL, 2);
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 7, GMLP_BIAS_ALL, 2, 0);
     save("blob", "window", blob, n);
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 3, GMLP_BIAS_ALL, 0, 4);
+    save("blob", "sections", blob, n);
     for (i = GMLP_METHOD_DIFFERENCE; i <= GMLP_METHOD_DIRECT; i++) {
-        n = make_blob(blob, sizeof blob, (int)i, 7, GMLP_BIAS_ALL, i == GMLP_METHOD_GAMMA ? 3 : 0);
+        n = make_blob(blob, sizeof blob, (int)i, 7, GMLP_BIAS_ALL, i == GMLP_METHOD_GAMMA ? 3 : 0, 0);
         snprintf(name, sizeof name, "hdr%d", (int)i);
         save("blob", name, blob, n);
     }
-    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 60, GMLP_BIAS_FIRST, 0);
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 60, GMLP_BIAS_FIRST, 0, 0);
     save("blob", "first", blob, n);
     jpeg_seeds(blob, n);
     png_seeds(blob, n);

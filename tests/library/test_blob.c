@@ -245,7 +245,7 @@ static void check_info(const uint8_t *p, size_t size, gmlp_result read, const gm
         return;
     }
     assert_int_equal(result, GMLP_OK);
-    assert_int_equal(d.version, 3);
+    assert_int_equal(d.version, p[4]);
     assert_int_equal(d.size, size);
     if (read != GMLP_OK) return;
     assert_int_equal(d.method, net->method);
@@ -360,6 +360,165 @@ static void test_layout(void **state) {
         assert_zeroed(&net);
         gmlp_net_free(&net);
     }
+}
+
+/* A list of sections between what stands before the weights and these: of kinds 1, 7 and 255, the second one empty. */
+enum { LIST = 2 + 3 * 2 + 5 + 64 };
+static size_t hand_sections(uint8_t *p, int coded) {
+    static const uint8_t kinds[3] = {1, 7, 255}, sizes[3] = {5, 0, 64};
+    const size_t size = coded ? hand_coded(p) : hand_blob(p);
+    uint8_t *to = p + 118;
+    size_t i, k;
+    memmove(p + 118 + LIST, p + 118, size - 118);
+    p[4] = 4;
+    *to++ = LIST - 2, *to++ = 0;
+    for (i = 0; i < 3; i++)
+        for (*to++ = kinds[i], *to++ = sizes[i], k = 0; k < sizes[i]; k++) *to++ = (uint8_t)(100 * i + k);
+    seal(p, size + LIST);
+    return size + LIST;
+}
+
+static void test_sections(void **state) {
+    uint8_t p[HAND_ROOM], again[HAND_ROOM], plain[HAND_ROOM];
+    gmlp_net net, other;
+    const uint8_t *at;
+    gmlp_error err;
+    size_t size, n, written;
+    int coded, kind;
+    (void)state;
+    for (coded = 0; coded < 2; coded++) {
+        size = hand_sections(p, coded);
+        assert_int_equal(gmlp_blob_read(p, size, NULL, &net, NULL), GMLP_OK);
+        check_info(p, size, GMLP_OK, NULL, &net);
+        for (kind = -1; kind < 258; kind++) { /* of each what is there */
+            at = gmlp_net_section(&net, kind, &n);
+            if (kind != 1 && kind != 7 && kind != 255) {
+                assert_null(at);
+                assert_int_equal(n, 0);
+                continue;
+            }
+            assert_int_equal(n, kind == 1 ? 5 : kind == 7 ? 0 : 64);
+            if (n) assert_int_equal(at[n - 1], kind == 1 ? 4 : (200 + 63) & 255);
+        }
+        assert_int_equal(gmlp_blob_size(&net), size);
+        assert_int_equal(gmlp_blob_write(&net, again, sizeof again, &written), GMLP_OK);
+        assert_int_equal(written, size);
+        assert_memory_equal(again, p, size);
+        /* without them it is the blob that it always was */
+        for (kind = 1; kind < 256; kind++) assert_int_equal(gmlp_net_section_set(&net, kind, NULL, 0), GMLP_OK);
+        assert_int_equal(net.section_bytes, 0);
+        assert_int_equal(gmlp_blob_write(&net, again, sizeof again, &written), GMLP_OK);
+        assert_int_equal(written, coded ? hand_coded(plain) : hand_blob(plain));
+        assert_memory_equal(again, plain, written);
+        assert_int_equal(gmlp_blob_read(plain, written, NULL, &other, NULL), GMLP_OK);
+        assert_same_net(&net, &other);
+        gmlp_net_free(&net);
+        gmlp_net_free(&other);
+        /* cut short within the list and before it */
+        for (n = 0; n < 118 + LIST + (coded ? 13u : 0u); n++) {
+            uint8_t *cut = (uint8_t *)malloc(n ? n : 1);
+            hand_sections(p, coded);
+            memcpy(cut, p, n);
+            assert_int_equal(gmlp_blob_read(cut, n, NULL, &net, &err), GMLP_E_TRUNCATED);
+            assert_int_equal(err.offset, n);
+            check_info(cut, n, GMLP_E_TRUNCATED, &err, NULL);
+            free(cut);
+        }
+    }
+}
+
+/* Lists that are none, each with a right checksum. */
+static void test_sections_wrong(void **state) {
+    static const struct {
+        uint8_t at, value, offset; /* from the list's start on */
+    } cases[] = {
+        {0, 0, 0}, {1, 5, 0},                   /* no bytes; more than 1024 */
+        {2, 0, 0}, {9, 1, 0}, {9, 0, 0},        /* kind 0; kinds that do not rise */
+        {2, 7, 0}, {11, 7, 0}, {11, 2, 0},
+        {3, 6, 0}, {3, 255, 0}, {10, 1, 0}, {12, 63, 0}, {12, 65, 0}, {12, 0, 0} /* lengths that do not add up */
+    };
+    uint8_t p[HAND_ROOM];
+    gmlp_net net;
+    gmlp_error err;
+    size_t i, size;
+    (void)state;
+    for (i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        size = hand_sections(p, i % 2 != 0);
+        p[118 + cases[i / 2].at] = cases[i / 2].value;
+        seal(p, size);
+        assert_int_equal(gmlp_blob_read(p, size, NULL, &net, &err), GMLP_E_FIELD);
+        assert_int_equal(err.offset, 118);
+        assert_zeroed(&net);
+        check_info(p, size, GMLP_E_FIELD, &err, NULL);
+    }
+    /* errors behind the list are told where they are */
+    size = hand_sections(p, 1);
+    memset(p + 118 + LIST + 4, 0, 4);
+    seal(p, size);
+    assert_int_equal(gmlp_blob_read(p, size, NULL, &net, &err), GMLP_E_FIELD);
+    assert_int_equal(err.offset, 118 + LIST + 4);
+    size = hand_sections(p, 0);
+    memset(p + 118 + LIST + 8, 0xff, 4);
+    seal(p, size);
+    assert_int_equal(gmlp_blob_read(p, size, NULL, &net, &err), GMLP_E_WEIGHT);
+    assert_int_equal(err.offset, 118 + LIST + 8);
+}
+
+/* Setting: against a plain table of what each kind should have. */
+static void test_sections_set(void **state) {
+    static uint8_t want[256][255], blob[8192], bytes[255];
+    static int length[256]; /* -1: none */
+    gmlp_net net = make_net(GMLP_WEIGHTS_QUANTIZED, GMLP_BIAS_ALL, 8, 1), again, before;
+    size_t turn, all, size, n, i, full = 0;
+    int kind;
+    (void)state;
+    memset(length, 0xff, sizeof length);
+    for (turn = 0; turn < 4000; turn++) {
+        const int gone = rng() % 4 == 0;
+        const size_t longest = turn % 200 < 100 ? 256 : 24;
+        gmlp_result result;
+        kind = (int)(rng() % 256 % (turn % 500 < 250 ? 9u : 256u)) + 1;
+        if (kind > 255) kind = 1;
+        n = rng() % longest;
+        for (i = 0; i < n; i++) bytes[i] = (uint8_t)rng();
+        for (all = 0, i = 1; i < 256; i++) all += length[i] >= 0 && (int)i != kind ? (size_t)length[i] + 2 : 0;
+        before = net;
+        result = gmlp_net_section_set(&net, kind, gone ? NULL : bytes, n);
+        if (!gone && all + n + 2 > GMLP_MAX_SECTIONS) {
+            assert_int_equal(result, GMLP_E_ARGUMENT);
+            assert_memory_equal(&net, &before, sizeof net);
+            full++;
+        } else {
+            assert_int_equal(result, GMLP_OK);
+            length[kind] = gone ? -1 : (int)n;
+            memcpy(want[kind], bytes, n);
+        }
+        if (turn % 16) continue;
+        assert_int_equal(gmlp_blob_write(&net, blob, sizeof blob, &size), GMLP_OK);
+        assert_int_equal(gmlp_blob_read(blob, size, NULL, &again, NULL), GMLP_OK);
+        for (kind = 1; kind < 256; kind++) {
+            const uint8_t *p = gmlp_net_section(&again, kind, &n);
+            assert_int_equal(p ? (int)n : -1, length[kind]);
+            if (p) assert_memory_equal(p, want[kind], n);
+        }
+        gmlp_net_free(&again);
+    }
+    assert_true(full > 20);
+    before = net;
+    assert_int_equal(gmlp_net_section_set(&net, 0, bytes, 1), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_net_section_set(&net, 256, bytes, 1), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_net_section_set(&net, 3, bytes, 256), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_net_section_set(NULL, 3, bytes, 2), GMLP_E_ARGUMENT);
+    assert_memory_equal(&net, &before, sizeof net);
+    net.section_bytes = GMLP_MAX_SECTIONS + 1; /* a net made by hand: judged, not believed */
+    assert_int_equal(gmlp_blob_size(&net), 0);
+    assert_null(gmlp_net_section(&net, 3, &n));
+    assert_int_equal(gmlp_net_section_set(&net, 3, bytes, 2), GMLP_E_ARGUMENT);
+    net.section_bytes = 3;
+    net.sections[0] = 3, net.sections[1] = 2;
+    assert_int_equal(gmlp_blob_size(&net), 0);
+    assert_null(gmlp_net_section(&net, 3, &n));
+    gmlp_net_free(&net);
 }
 
 /* Numbers of steps of one kind or another. */
@@ -550,7 +709,7 @@ static void test_fields(void **state) {
         {0, 0}, {0x80000000, 0}, {1, 0} /* denormal */, {0x807fffff, 0}, {0x00800000, 0}, {0x0da24260, 0} /* 1e-30 */, {0x0da24261, 1},
         {0xbf800000, 0}, {0x7f800000, 0}, {0xff800000, 0}, {0x7fc00000, 0}, {0x7f7fffff, 0}, {0x477fe001, 0}
     };
-    static const field_case older[] = {{4, 1, 0, 0}, {4, 1, 1, 0}, {4, 1, 2, 0}}, newer[] = {{4, 1, 4, 0}, {4, 1, 255, 0}};
+    static const field_case older[] = {{4, 1, 0, 0}, {4, 1, 1, 0}, {4, 1, 2, 0}}, newer[] = {{4, 1, 5, 0}, {4, 1, 255, 0}};
     const field_case magic = {0, 1, 'g', 0};
     uint8_t p[HAND_SIZE + 1];
     gmlp_net net;
@@ -1130,7 +1289,8 @@ static void test_signature_limits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_crc), cmocka_unit_test(test_layout), cmocka_unit_test(test_none), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_crc), cmocka_unit_test(test_layout), cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_sections_wrong), cmocka_unit_test(test_sections_set), cmocka_unit_test(test_none), cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_fields), cmocka_unit_test(test_coding), cmocka_unit_test(test_coding_is_fixed),
         cmocka_unit_test(test_truncated_and_flipped), cmocka_unit_test(test_stream_length), cmocka_unit_test(test_number_too_large),
         cmocka_unit_test(test_float_weights), cmocka_unit_test(test_off_grid), cmocka_unit_test(test_rounding),

@@ -85,7 +85,8 @@ static void read_blob(blob *b, const uint8_t *p, size_t size) {
     for (i = 0; i + 4 < size; i++)
         for (crc ^= p[i], k = 0; k < 8; k++) crc = crc & 1 ? crc >> 1 ^ 0xedb88320u : crc >> 1;
     assert_int_equal(~crc, le(p + size - 4, 4));
-    assert_memory_equal(p, "GMLP\3", 5);
+    assert_memory_equal(p, "GMLP", 4);
+    assert_true(p[4] == 3 || p[4] == 4);
     b->method = p[5], b->wide = p[6], b->base = p[7], b->adaptation = p[8], b->transpose = p[9];
     b->width = (int)le(p + 10, 2), b->height = (int)le(p + 12, 2), b->base_width = (int)le(p + 14, 2), b->base_height = (int)le(p + 16, 2);
     b->col = le_float(p + 18), b->col_step = le_float(p + 22), b->row = le_float(p + 26), b->row_step = le_float(p + 30);
@@ -99,6 +100,12 @@ static void read_blob(blob *b, const uint8_t *p, size_t size) {
     at = p + 118;
     b->number[MAP_RANGE] = b->number[INPUT_MEAN] = b->number[INPUT_RANGE] = 0.5f; /* RESIDUAL */
     for (i = 0; i < 7 && b->method > 1; i++, at += 4) b->number[i] = le_float(at);
+    if (p[4] == 4) {
+        const uint8_t *const end = at + 2 + le(at, 2);
+        assert_in_range(le(at, 2), 2, 1024);
+        for (at += 2, k = 0; at < end; k = at[0], at += 2 + at[1]) assert_true(at[0] > k);
+        assert_ptr_equal(at, end);
+    }
     k = (size_t)b->neurons;
     count[0] = (size_t)b->features * k + k;
     count[1] = k * k + (b->bias ? 0 : k);
@@ -542,6 +549,9 @@ static void wide_gamut(void **state) {
         assert_int_equal(gmlp_train(&base, &wide, &opts, &net, NULL), GMLP_OK);
         assert_true(compare(&net, 0, cases[i].tolerance) > N / 8);
         assert_int_equal(w.fixed, cases[i].activation == 0 && cases[i].preset != GMLP_PRESET_PAPER);
+        assert_int_equal(gmlp_net_section_set(&net, 200, base_data, i * 50), GMLP_OK);
+        assert_int_equal(gmlp_net_section_set(&net, 3, base_data, i), GMLP_OK);
+        assert_true(compare(&net, 0, cases[i].tolerance) > N / 8);
         if (!i) { /* turned, moved and stretched */
             const uint8_t h = H, u = W;
             net.coords.transpose = 1, net.base_width = h, net.base_height = u;
@@ -584,6 +594,7 @@ static void high_dynamic_range(void **state) {
         assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_OK);
         assert_int_equal(compare(&net, 0, cases[i].tolerance), N);
         assert_int_equal(w.fixed, cases[i].activation == 0 && cases[i].preset != GMLP_PRESET_PAPER);
+        assert_int_equal(gmlp_net_section_set(&net, 9, base_data, 255), GMLP_OK);
         compare(&net, 0.7, cases[i].tolerance);
         gmlp_net_free(&net);
     }

@@ -441,6 +441,285 @@ static void other_codes_are_refused(void **state) {
     gmlp_net_free(&net);
 }
 
+/* The signature after the manual's text, in double: luma of what viewers show, and runs outside, in every n-th row. */
+typedef struct signed_picture {
+    double luma[64], tied[64]; /* share of pixels that may be rounded the other way */
+    unsigned runs[64], outside[64], far_outside[64], doubtful;
+} signed_picture;
+
+static void sign(const gmlp_image *base, signed_picture *out) {
+    static const double weight[3] = {54, 183, 19};
+    const int width = (int)base->width, height = (int)base->height, step = 1 + height / 256, channels = base->channels;
+    double sum[64] = {0}, pixels[64] = {0};
+    memset(out, 0, sizeof *out);
+    for (int y = 0; y < height; y += step)
+        for (int x = 0; x < width; x++) {
+            const uint8_t *code = (const uint8_t *)base->data + (y * width + x) * channels;
+            const int cell = 8 * y / height * 8 + 8 * x / width;
+            double rgb[3];
+            rgb_of(code, rgb);
+            for (int c = 0; c < 3; c++) {
+                sum[cell] += weight[c] * clipped(rgb[c]);
+                out->tied[cell] += 0.5 - fabs(floor(255 * rgb[c] + 0.5) - 255 * rgb[c]) < 0.01;
+            }
+            pixels[cell]++;
+            if (x % 16 == 15) {
+                double mean[3] = {0}, most = 0;
+                int tie = 0; /* a pixel that may be rounded the other way */
+                for (int i = 0; i < 16; i++) {
+                    rgb_of(code - i * channels, rgb);
+                    for (int c = 0; c < 3; c++) {
+                        const double up = floor(255 * rgb[c] + 0.5);
+                        mean[c] += up / 16;
+                        tie |= 0.5 - fabs(up - 255 * rgb[c]) < 0.01;
+                    }
+                }
+                for (int c = 0; c < 3; c++) most = fmax(most, fmax(-mean[c], mean[c] - 255));
+                out->runs[cell]++;
+                out->outside[cell] += most > 8;
+                out->far_outside[cell] += most > 12;
+                out->doubtful += tie && (fabs(most - 8) < 0.1 || fabs(most - 12) < 0.1);
+            }
+        }
+    for (int i = 0; i < 64; i++)
+        if (pixels[i] > 0) out->luma[i] = sum[i] / pixels[i] / 256, out->tied[i] /= pixels[i];
+}
+
+static void the_signature_is_what_viewers_see(void **state) {
+    enum { MOST = 1100 * 96 };
+    static const int sizes[][2] = {{96, 1100}, {211, 67}, {64, 255}, {64, 256}, {64, 511}, {50, 1023}, {3, 2}, {1024, 5}, {16, 16}, {15, 90}};
+    static uint8_t codes[MOST * 4];
+    unsigned outside = 0;
+    (void)state;
+    for (size_t t = 0; t < sizeof sizes / sizeof *sizes; t++)
+        for (int channels = 3; channels <= 4; channels++) {
+            const int width = sizes[t][0], height = sizes[t][1];
+            gmlp_image base = {codes, (uint32_t)width, (uint32_t)height, 0, GMLP_U8, channels, GMLP_SYCC, 0}, part = base;
+            uint8_t mean[64], mean_again[64];
+            signed_picture want;
+            gmlp_signature s, again;
+            unsigned off = 0;
+            for (int i = 0; i < width * height; i++) { /* patches of one colour, of one a little beyond white, of noise */
+                const int patch = i % width / 32 + i / width / 8;
+                for (int c = 0; c < channels; c++)
+                    if (patch % 3 == 1) codes[i * channels + c] = (uint8_t)(c ? 128 + (patch % 2 == c - 1) * (patch / 3 % 13) : 255);
+                    else
+                    codes[i * channels + c] = (uint8_t)(patch % 3 == 2 ? draw() : (unsigned)(patch * (57 + 41 * c) + patch * patch % 79 + 90 * c) % 256);
+            }
+            sign(&base, &want);
+            assert_int_equal(gmlp_signature_begin(&s, base.width, base.height), GMLP_OK);
+            assert_int_equal(gmlp_signature_rows(&s, &base, 0), GMLP_OK);
+            assert_int_equal(gmlp_signature_finish(&s, mean), GMLP_OK);
+            for (int i = 0; i < 64; i++) {
+                assert_true(fabs(mean[i] - want.luma[i]) < 0.51 + want.tied[i]);
+                if (s.count[i]) assert_true(fabs((double)s.sum[i] / (double)s.count[i] / 256 - want.luma[i]) < 0.001 + want.tied[i]);
+                assert_int_equal(s.runs[i], want.runs[i]);
+                off += (unsigned)abs((int)(s.outside[i] - want.outside[i])) + (unsigned)abs((int)(s.far_outside[i] - want.far_outside[i]));
+                outside += want.far_outside[i];
+            }
+            assert_true(off <= want.doubtful);
+            /* from the last row up, one or two at a time */
+            assert_int_equal(gmlp_signature_begin(&again, base.width, base.height), GMLP_OK);
+            for (int y = height; y > 0; y -= (int)part.height) {
+                part.height = y > 1 && y % 3 ? 2 : 1;
+                part.data = codes + (y - (int)part.height) * width * channels;
+                assert_int_equal(gmlp_signature_rows(&again, &part, (uint32_t)y - part.height), GMLP_OK);
+            }
+            assert_int_equal(gmlp_signature_finish(&again, mean_again), GMLP_OK);
+            assert_memory_equal(mean, mean_again, 64);
+            assert_memory_equal(s.outside, again.outside, sizeof s.outside);
+            assert_memory_equal(s.far_outside, again.far_outside, sizeof s.far_outside);
+        }
+    assert_true(outside > 500);
+}
+
+/* A picture as other programs leave it. change: 0..6 the codes as they are, or one of them off by one: other decoders;
+   7: off by one at random; from 8 on RGB alone, then with errors of up to change - 8 codes. */
+static void left_by(int change, uint8_t *out) {
+    static uint8_t rgb[N * 3];
+    const gmlp_image as_rgb = {rgb, W, H, 0, GMLP_U8, 3, GMLP_SRGB, 0}, as_sycc = {out, W, H, 0, GMLP_U8, 3, GMLP_SYCC, 0};
+    for (int i = 0; i < N * 3; i++) {
+        const int d = change == 7 ? (int)(draw() % 3) - 1 : change > 0 && (change - 1) / 2 == i % 3 ? (change % 2 ? 1 : -1) : 0, v = sycc_data[i] + d;
+        out[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+    }
+    if (change < 8) return;
+    for (int i = 0; i < N; i++) {
+        double v[3];
+        rgb_of(sycc_data + 3 * i, v);
+        for (int c = 0; c < 3; c++) rgb[3 * i + c] = (uint8_t)clipped(v[c]);
+    }
+    assert_int_equal(gmlp_convert(&as_rgb, &as_sycc, NULL), GMLP_OK);
+    for (int i = 0; i < N * 3; i++) {
+        const int v = out[i] + (int)(draw() % (unsigned)(2 * (change - 8) + 1)) - (change - 8);
+        out[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+    }
+}
+
+static gmlp_result verdict_of_stream(const gmlp_net *net, const gmlp_image *base) {
+    static float out[N * 3];
+    const gmlp_image view = {out, W, H, 0, GMLP_F32, 3, 0, 0};
+    const gmlp_stream_opts opts = {H, 0, {NULL, NULL, NULL}};
+    gmlp_decoder *d;
+    gmlp_stream *s;
+    gmlp_result result;
+    assert_int_equal(gmlp_decoder_create(net, GMLP_F32, 0, NULL, &d), GMLP_OK);
+    assert_int_equal(gmlp_stream_create(d, &opts, &s), GMLP_OK);
+    assert_int_equal(gmlp_stream_put(s, base), GMLP_OK);
+    assert_int_equal(gmlp_stream_take(s, &view), GMLP_OK);
+    result = gmlp_stream_check(s);
+    gmlp_stream_free(s);
+    gmlp_decoder_free(d);
+    return result;
+}
+
+/* Intact, clipped, another picture. */
+static void clipped_pictures_are_found(void **state) {
+    static uint8_t codes[N * 3];
+    gmlp_image base = {codes, W, H, 0, GMLP_U8, 3, GMLP_SYCC, 0};
+    gmlp_net net = trained(0, 0), again, hdr;
+    gmlp_signature s;
+    signed_picture want;
+    const uint8_t *section;
+    uint8_t blob[8192];
+    size_t size;
+    int far_outside = 0;
+    (void)state;
+    /* what the blob says */
+    assert_int_equal(gmlp_blob_write(&net, blob, sizeof blob, &size), GMLP_OK);
+    assert_int_equal(blob[4], 4);
+    assert_memory_equal(blob + 118, "\42\0\1\40", 4); /* 34 bytes: kind 1, 32 of its own */
+    section = gmlp_net_section(&net, GMLP_SECTION_OUTSIDE, &size);
+    assert_int_equal(size, 32);
+    sign(&sycc, &want);
+    for (int i = 0; i < 64; i++) {
+        const int k = i % 2 ? section[i / 2] >> 4 : section[i / 2] & 15;
+        const double share = want.runs[i] ? want.far_outside[i] / (double)want.runs[i] : 0;
+        far_outside += (int)want.far_outside[i];
+        if (k) assert_true(ldexp(1, k - 16) <= share && (k == 15 || share < ldexp(1, k - 15)));
+        else assert_true(share < ldexp(1, -15));
+    }
+    assert_true(far_outside > 40 && !want.doubtful);
+    for (int change = 0; change < 16; change++) {
+        left_by(change, codes);
+        assert_int_equal(gmlp_net_check(&net, &base), change < 8 ? GMLP_OK : GMLP_E_CLIPPED);
+        assert_int_equal(verdict_of_stream(&net, &base), change < 8 ? GMLP_OK : GMLP_E_CLIPPED);
+        assert_int_equal(gmlp_signature_begin(&s, W, H), GMLP_OK);
+        assert_int_equal(gmlp_signature_rows(&s, &base, 0), GMLP_OK);
+        assert_int_equal(gmlp_net_verdict(&net, &s), change < 8 ? GMLP_OK : GMLP_E_CLIPPED);
+        assert_int_equal(gmlp_net_matches(&net, &s), 1);
+    }
+    /* where three quarters are left, it is as it was; with a half it is not */
+    for (int half = 0; half < 2; half++) {
+        int gone = 0;
+        left_by(8, codes);
+        for (int y = 0; y < H; y++)
+            for (int x = 0; x < W / 16 * 16; x += 16) {
+                double v[3], mean[3] = {0}, most = 0;
+                for (int i = 0; i < 16; i++) {
+                    rgb_of(sycc_data + 3 * (y * W + x + i), v);
+                    for (int c = 0; c < 3; c++) mean[c] += 255 * v[c] / 16;
+                }
+                for (int c = 0; c < 3; c++) most = fmax(most, fmax(-mean[c], mean[c] - 255));
+                if (most > 8 && ++gone > (half ? far_outside / 2 + far_outside / 8 : far_outside / 4))
+                    memcpy(codes + 3 * (y * W + x), sycc_data + 3 * (y * W + x), 48);
+            }
+        assert_true(gone >= far_outside && gone < 1.1 * far_outside);
+        assert_int_equal(gmlp_net_check(&net, &base), half ? GMLP_E_CLIPPED : GMLP_OK);
+    }
+    /* clipped, but another picture; another size; nothing there */
+    left_by(8, codes);
+    for (int i = 0; i < N / 2 * 3; i++) {
+        const uint8_t was = codes[i];
+        codes[i] = codes[N * 3 - 3 - i / 3 * 3 + i % 3], codes[N * 3 - 3 - i / 3 * 3 + i % 3] = was;
+    }
+    assert_int_equal(gmlp_net_check(&net, &base), GMLP_E_OTHER_PICTURE);
+    assert_int_equal(verdict_of_stream(&net, &base), GMLP_E_OTHER_PICTURE);
+    base.width--, base.stride = W * 3;
+    assert_int_equal(gmlp_net_check(&net, &base), GMLP_E_MISMATCH);
+    assert_int_equal(gmlp_signature_begin(&s, W, H + 1), GMLP_OK);
+    assert_int_equal(gmlp_net_verdict(&net, &s), GMLP_E_MISMATCH);
+    assert_int_equal(gmlp_net_matches(&net, &s), 0);
+    assert_int_equal(gmlp_net_verdict(NULL, &s), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_net_verdict(&net, NULL), GMLP_E_ARGUMENT);
+    memset(&s, 0, sizeof s);
+    assert_int_equal(gmlp_net_verdict(&net, &s), GMLP_E_ARGUMENT);
+    base.width = W;
+    /* a blob that says nothing of it, or in another way, or of too little, knows no difference */
+    left_by(8, codes);
+    again = net;
+    memset(blob, 255, 33);
+    assert_int_equal(gmlp_net_section_set(&again, GMLP_SECTION_OUTSIDE, blob, 33), GMLP_OK);
+    assert_int_equal(gmlp_net_check(&again, &base), GMLP_OK);
+    assert_int_equal(gmlp_net_section_set(&again, GMLP_SECTION_OUTSIDE, NULL, 0), GMLP_OK);
+    assert_int_equal(gmlp_net_check(&again, &base), GMLP_OK);
+    assert_int_equal(verdict_of_stream(&again, &base), GMLP_OK);
+    memset(blob, 0, 32);
+    blob[0] = 0xb; /* 2^-5 of the first cell's runs: less than four */
+    assert_int_equal(gmlp_net_section_set(&again, GMLP_SECTION_OUTSIDE, blob, 32), GMLP_OK);
+    assert_int_equal(gmlp_net_check(&again, &base), GMLP_OK);
+    assert_int_equal(verdict_of_stream(&again, &base), GMLP_OK);
+    again.method = GMLP_METHOD_NONE;
+    assert_int_equal(gmlp_net_check(&again, &base), GMLP_OK);
+    gmlp_net_free(&net);
+    hdr = trained(1, 0); /* an HDR network knows, too */
+    assert_int_equal(gmlp_net_check(&hdr, &base), GMLP_E_CLIPPED);
+    gmlp_net_free(&hdr);
+}
+
+static double psnr_og(const float *got, const float *want, const uint8_t *mask) {
+    double sum = 0, n = 0;
+    for (int i = 0; i < N * 3; i++)
+        if (mask[i / 3]) sum += ((double)got[i] - (double)want[i]) * ((double)got[i] - (double)want[i]), n++;
+    return -10 * log10(sum / n);
+}
+
+/* Training has seen clipped pixels: a network gives back more than is left without it, and a target is met all the
+   same. Pixels that are in gamut are what their codes say. */
+static void clipped_pictures_come_back(void **state) {
+    static uint8_t codes[N * 3], mask[N];
+    static float want[N * 3], got[N * 3], plain[N * 3];
+    gmlp_image base = {codes, W, H, 0, GMLP_U8, 3, GMLP_SYCC, 0};
+    const gmlp_image linear = {want, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0}, view = {got, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0},
+                     alone = {plain, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
+    gmlp_train_opts opts = {0};
+    gmlp_train_report report;
+    gmlp_net net = trained(0, 0);
+    double intact;
+    int same = 0;
+    (void)state;
+    gmlp_net_free(&net);
+    opts.iterations = 200;
+    opts.batch = 512;
+    assert_int_equal(gmlp_train(&sycc, &wide, &opts, &net, NULL), GMLP_OK);
+    assert_int_equal(gmlp_convert(&wide, &linear, NULL), GMLP_OK);
+    assert_int_equal(gmlp_out_of_gamut_mask(&wide, mask, NULL), GMLP_OK);
+    assert_int_equal(gmlp_decode(&net, &sycc, &view, NULL), GMLP_OK);
+    intact = psnr_og(got, want, mask);
+    for (int change = 8; change < 10; change++) {
+        left_by(change, codes);
+        assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_OK);
+        assert_int_equal(gmlp_convert(&base, &alone, NULL), GMLP_OK);
+        print_message("# intact %.2f dB, clipped %.2f, without the network %.2f\n", intact, psnr_og(got, want, mask), psnr_og(plain, want, mask));
+        assert_true(psnr_og(got, want, mask) > psnr_og(plain, want, mask) + 20); /* 14 with a network that saw none */
+        for (int i = 0; i < N; i++) {
+            double v[3];
+            rgb_of(codes + 3 * i, v);
+            if (fmin(fmin(v[0], v[1]), v[2]) < 0.02 || fmax(fmax(v[0], v[1]), v[2]) > 0.98) continue;
+            for (int c = 0; c < 3; c++) assert_true(fabs((double)got[3 * i + c] - (double)plain[3 * i + c]) < 1e-6);
+            same++;
+        }
+    }
+    assert_true(same > N / 4);
+    gmlp_net_free(&net);
+    opts.target_psnr = intact - 6;
+    assert_int_equal(gmlp_train(&sycc, &wide, &opts, &net, &report), GMLP_OK);
+    assert_true(report.psnr_og >= opts.target_psnr);
+    assert_int_equal(gmlp_decode(&net, &sycc, &view, NULL), GMLP_OK);
+    print_message("# target %.2f dB: said %.3f, is %.3f\n", opts.target_psnr, report.psnr_og, psnr_og(got, want, mask));
+    assert_true(fabs(report.psnr_og - psnr_og(got, want, mask)) < 0.1);
+    gmlp_net_free(&net);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_are_colours),
@@ -456,6 +735,9 @@ int main(void) {
         cmocka_unit_test(codes_one_off),
         cmocka_unit_test(same_bytes_everywhere),
         cmocka_unit_test(other_codes_are_refused),
+        cmocka_unit_test(the_signature_is_what_viewers_see),
+        cmocka_unit_test(clipped_pictures_are_found),
+        cmocka_unit_test(clipped_pictures_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

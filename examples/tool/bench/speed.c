@@ -261,7 +261,7 @@ static int read_wide(const growing *file, int isa, pool *workers, char error[256
         s.write = count_rows;
         s.user = &done;
         bad = stream_run(&s, error);
-        if (!bad && (done != s.height || !s.belongs)) {
+        if (!bad && (done != s.height || s.verdict)) {
             error_text(error, "JPEG", "came back as another picture");
             bad = -1;
         }

@@ -11,13 +11,13 @@
 
 #define ROWS 16u
 
-/* 1 if the network belongs to the pixels, 0 if not, -1 and a text if they cannot be read. */
-static int belongs_to_pixels(const char *path, const carried *c, uint32_t *width, uint32_t *height, char error[256]) {
-    picture_rows *rows = picture_rows_open(c->bytes, c->size, path, c->net.base_space, width, height, error);
+/* What the library says of the pixels; -1 and a text if they cannot be read. */
+static int verdict_on_pixels(const char *path, const carried *c, uint32_t *width, uint32_t *height, char error[256]) {
+    int bad = 0, rgb, verdict;
+    picture_rows *rows = carried_rows_open(c, path, width, height, &rgb, error);
     gmlp_signature signature;
-    gmlp_image view;
+    gmlp_image view, read;
     uint32_t y;
-    int bad = 0;
     if (!rows) return -1;
     memset(&view, 0, sizeof view);
     view.width = *width;
@@ -30,11 +30,16 @@ static int belongs_to_pixels(const char *path, const carried *c, uint32_t *width
     for (y = 0; y < *height && !bad; y += view.height) {
         view.height = *height - y < ROWS ? *height - y : ROWS;
         bad = picture_rows_read(rows, view.data, view.height, error);
+        read = view;
+        read.space = GMLP_SRGB;
+        if (!bad && rgb && gmlp_convert(&read, &view, NULL)) bad = -1, error_text(error, path, "out of memory");
         if (!bad) gmlp_signature_rows(&signature, &view, y);
     }
     picture_rows_close(rows);
     free(view.data);
-    return bad ? -1 : gmlp_net_matches(&c->net, &signature);
+    if (bad) return -1;
+    verdict = (int)gmlp_net_verdict(&c->net, &signature);
+    return verdict == GMLP_OK && rgb && c->net.weights ? GMLP_E_CLIPPED : verdict;
 }
 
 static void carriers_text(int carriers, char text[64]) {
@@ -51,8 +56,10 @@ typedef struct findings {
     size_t metadata_bytes;
     char carriers[64];
     uint32_t width, height;
-    int belongs; /* -1: the pixels cannot be read */
+    int verdict; /* gmlp_result; -1: the pixels cannot be read */
 } findings;
+
+static int belongs(const findings *f) { return f->verdict == GMLP_OK || f->verdict == GMLP_E_CLIPPED; }
 
 static void report_json(const findings *f, const char *problem) {
     const gmlp_net *net = &f->file.net;
@@ -87,7 +94,8 @@ static void report_json(const findings *f, const char *problem) {
         json_integer(&j, "height", net->base_height);
         json_integer(&j, "trained_width", net->width);
         json_integer(&j, "trained_height", net->height);
-        json_bool(&j, "belongs", f->belongs == 1);
+        json_bool(&j, "belongs", belongs(f));
+        json_bool(&j, "clipped", f->verdict == GMLP_E_CLIPPED);
     }
     json_end(&j);
 }
@@ -132,9 +140,11 @@ static void report_text(const findings *f, const char *path) {
                    net->clip_margin, 255 - net->clip_margin);
     }
     printf("  trained on      %u x %u\n", net->width, net->height);
-    if (f->belongs >= 0)
+    if (f->verdict >= 0)
         printf("  pixels          %s\n",
-               f->belongs ? "are those it was trained on" : "are NOT those it was trained on");
+               f->verdict == GMLP_E_CLIPPED ? "are those it was trained on, but clipped to sRGB"
+               : belongs(f)                 ? "are those it was trained on"
+                                            : "are NOT those it was trained on");
 }
 
 static int inspect(const char *path, int as_json, findings *f) {
@@ -144,9 +154,11 @@ static int inspect(const char *path, int as_json, findings *f) {
     else {
         f->metadata_bytes = f->file.size - carried_bare_size(f->file.bytes, f->file.size);
         carriers_text(gmlp_carriers_present(f->file.bytes, f->file.size, NULL), f->carriers);
-        f->belongs = belongs_to_pixels(path, &f->file, &f->width, &f->height, error);
-        if (f->belongs < 0) problem = error;
-        else if (!f->belongs) {
+        f->verdict = verdict_on_pixels(path, &f->file, &f->width, &f->height, error);
+        if (f->verdict < 0) problem = error;
+        else if (f->verdict == GMLP_E_CLIPPED)
+            problem = error, error_text(error, path, CARRIED_CLIPPED "; decode gives what is left");
+        else if (f->verdict) {
             if (f->width != f->file.net.base_width || f->height != f->file.net.base_height)
                 error_text(error, path, "is %u x %u, but its network is for %u x %u", f->width, f->height,
                            f->file.net.base_width, f->file.net.base_height);

@@ -45,6 +45,12 @@ void carried_free(carried *c) {
     memset(c, 0, sizeof *c);
 }
 
+picture_rows *carried_rows_open(const carried *c, const char *name, uint32_t *width, uint32_t *height, int *rgb,
+                                char error[256]) {
+    *rgb = c->container == GMLP_CONTAINER_PNG && c->net.base_space == GMLP_SYCC;
+    return picture_rows_open(c->bytes, c->size, name, *rgb ? GMLP_SRGB : c->net.base_space, width, height, error);
+}
+
 int carried_is_hdr(const gmlp_net *net) { return net->method >= GMLP_METHOD_DIFFERENCE; }
 
 const char *carried_method(const gmlp_net *net) {

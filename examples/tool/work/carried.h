@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "gamutmlp.h"
+#include "pictures/picture.h"
 
 typedef struct carried {
     uint8_t *bytes; /* the file; NULL if it could not be read */
@@ -18,6 +19,13 @@ typedef struct carried {
 /* 0, or -1 and a text that says what is wrong and what to do; c then holds what was got so far. */
 int carried_open(const char *path, carried *c, char error[256]);
 void carried_free(carried *c);
+
+/* The rows of the file's base. *rgb: they are RGB, of a PNG whose network takes sYCC, which they have to become. NULL
+   and a text if there is no such picture. */
+picture_rows *carried_rows_open(const carried *c, const char *name, uint32_t *width, uint32_t *height, int *rgb,
+                                char error[256]);
+/* What the verdict on clipped pixels means, to be put behind the file's name. */
+#define CARRIED_CLIPPED "was saved anew by a program that keeps only sRGB: the colours outside it are gone"
 
 /* Does the network give back an HDR rendition, not a wide gamut? What its output is, in a word; cd/m2 of signal 1. */
 int carried_is_hdr(const gmlp_net *net);

@@ -51,6 +51,7 @@ static int usual_file(const gmlp_image *base, int quality, int subsample, size_t
     picture_write_opts opts;
     uint8_t *bytes = NULL;
     int bad;
+    memset(&opts, 0, sizeof opts);
     opts.quality = quality;
     opts.subsample = subsample;
     bad = picture_encode_memory(GMLP_CONTAINER_JPEG, base, &opts, &bytes, size, error) ||

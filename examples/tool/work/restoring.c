@@ -81,8 +81,8 @@ int restoring_open(restoring *r, int hdr) {
         return fail(r->command->name, "%s: carries a network, which says what its base is; --base is for files without",
                     r->in);
     if (carried_is_hdr(net) != hdr) return wrong_network(r, hdr);
-    r->rows = picture_rows_open(r->file.bytes, r->file.size, r->in, r->base ? r->base : net->base_space, &r->width,
-                                &r->height, error);
+    r->rows = r->base ? picture_rows_open(r->file.bytes, r->file.size, r->in, r->base, &r->width, &r->height, error)
+                      : carried_rows_open(&r->file, r->in, &r->width, &r->height, &r->rgb, error);
     if (!r->rows) return fail(r->command->name, "%s", error);
     if (r->base) plain_network(r);
     if (r->width != net->base_width || r->height != net->base_height)
@@ -105,12 +105,14 @@ int restoring_open(restoring *r, int hdr) {
 int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user,
                   char error[256]) {
     stream s;
+    gmlp_converter *to_sycc = NULL;
     gmlp_result status;
     int bad;
     r->workers = pool_create((int)r->threads);
     r->opts.x = r->crop.x;
     r->opts.width = r->crop.width;
     status = r->workers ? gmlp_decoder_create(&r->file.net, r->depth, r->to, &r->opts, &r->decoder) : GMLP_E_MEMORY;
+    if (!status && r->rgb) status = gmlp_converter_create(GMLP_U8, GMLP_SRGB, GMLP_U8, GMLP_SYCC, NULL, &to_sycc);
     if (status) return error_text(error, r->in, "%s", gmlp_result_string(status)), -1;
     memset(&s, 0, sizeof s);
     s.rows = r->rows;
@@ -119,12 +121,15 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     s.height = r->height;
     s.crop = r->crop;
     s.decoder = r->decoder;
+    s.to_base = to_sycc;
     s.type = r->depth;
     s.workers = r->workers;
     s.write = write;
     s.user = user;
     bad = stream_run(&s, error);
-    r->belongs = s.belongs;
+    gmlp_converter_free(to_sycc);
+    r->belongs = s.verdict == GMLP_OK || s.verdict == GMLP_E_CLIPPED;
+    r->clipped = r->belongs && r->file.net.weights && (r->rgb || s.verdict == GMLP_E_CLIPPED);
     if (bad || r->belongs || r->force) return bad;
     error_text(
         error, r->in,
@@ -193,6 +198,11 @@ void restoring_report(const restoring *r) {
     if (r->base)
         fprintf(stderr, "gamutmlp %s: note: %s: carries no network; %s has what its %s alone holds\n", r->command->name,
                 r->in, r->out, r->base == GMLP_SYCC ? "Y'CbCr" : "RGB");
+    else if (r->clipped)
+        fprintf(stderr,
+                "gamutmlp %s: warning: %s: " CARRIED_CLIPPED ". %s has what the network makes of what is left; "
+                "colours within sRGB are as they were saved\n",
+                r->command->name, r->in, r->out);
     else if (!r->belongs)
         fprintf(
             stderr,
@@ -212,6 +222,7 @@ void restoring_report(const restoring *r) {
     json_bool(&j, "network", !r->base);
     if (r->base) json_text(&j, "belongs", NULL);
     else json_bool(&j, "belongs", r->belongs);
+    json_bool(&j, "clipped", r->clipped);
     json_number(&j, "seconds", seconds);
     json_number(&j, "megapixels_per_second", megapixels / seconds);
     json_integer(&j, "peak_rss_bytes", peak_rss_bytes());

@@ -22,7 +22,8 @@ typedef struct restoring {
     rectangle crop;
     pool *workers;
     gmlp_decoder *decoder;
-    int belongs;            /* the network to the pixels */
+    int rgb;                /* rows are RGB, and the network takes sYCC */
+    int belongs, clipped;   /* the network to the pixels; but what these held outside sRGB is gone */
 } restoring;
 
 /* What decode and hdr-decode share of their options. */
@@ -44,13 +45,13 @@ int restoring_check(restoring *r);
 int restoring_open(restoring *r, int hdr);
 /* Rows stream from the compressed file through the network to write (stream.h), so that memory does not grow with the
    picture. Whether the network belongs to the pixels is known at the end, and it is a failure if it does not, without
-   force. 0, or -1 and a text. */
+   force. Clipped ones are none: what is left comes back. 0, or -1 and a text. */
 int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user,
                   char error[256]);
 /* The same into the file out. 0, or 1 after a message. */
 int restoring_write(restoring *r);
-void restoring_report(
-    const restoring *r); /* warns, too, if the network does not belong to the pixels, and that was forced */
+/* Warns, too, of clipped pixels, and if the network does not belong to them, and that was forced. */
+void restoring_report(const restoring *r);
 void restoring_free(restoring *r);
 
 #endif

@@ -78,6 +78,7 @@ static int read_rows(pipeline *p) {
     p->reading = 1;
     pthread_mutex_unlock(&p->mutex);
     bad = picture_rows_read(p->s->rows, rows.data, rows.height, text);
+    if (!bad && p->s->to_base) gmlp_converter_rows(p->s->to_base, &rows, &rows);
     pthread_mutex_lock(&p->mutex);
     p->reading = 0;
     if (bad) fail_at(p, first - first % p->rows, text);
@@ -161,7 +162,7 @@ int stream_run(stream *s, char error[256]) {
     threads.parallel_for(threads.user, work, &p, (size_t)pool_size(s->workers));
     pthread_cond_destroy(&p.change);
     pthread_mutex_destroy(&p.mutex);
-    s->belongs = !gmlp_stream_check(p.base);
+    s->verdict = gmlp_stream_check(p.base);
     gmlp_stream_free(p.base);
     free(memory);
     return p.end < s->height ? -1 : 0;

@@ -16,12 +16,13 @@ typedef struct stream {
     uint32_t width, height;
     rectangle crop;              /* what is decoded; within the picture. Its columns are the decoder's */
     const gmlp_decoder *decoder;
+    const gmlp_converter *to_base; /* from the codes of rows to the decoder's, in place; NULL: they are these */
     int type;                    /* that the decoder writes */
     pool *workers;
     /* Gets the decoded rows from the top on, packed; on any thread, but never on two at once. */
     int (*write)(void *user, const void *rows, uint32_t count, char error[256]);
     void *user;
-    int belongs;                 /* out: the network to the pixels, if all rows could be read */
+    gmlp_result verdict;         /* out: gmlp_stream_check's, if all rows could be read */
 } stream;
 
 /* Some rows are read while those above them are decoded and others above those are written. The

@@ -135,44 +135,128 @@ static void refuses_a_changed_hdr_picture(void **state) {
     tries(1);
 }
 
-/* A network for the JPEG's own Y'CbCr: the file became another format, or grey. */
-static void refuses_what_holds_no_sycc(void **state) {
+/* A network for a JPEG's own Y'CbCr, and that JPEG without it. The caller frees both. */
+static uint8_t *trained_sycc(size_t *size, uint8_t **jpeg, size_t *jpeg_size) {
     static uint8_t codes[PIXELS * 3];
     const picture_write_opts opts = { 95, PICTURE_444 };
     gmlp_image original = image_of(wide, GMLP_U16, GMLP_PROPHOTO), b = image_of(codes, GMLP_U8, GMLP_SYCC);
-    gmlp_net net;
-    uint8_t blob[65536], *bytes;
-    size_t size = sizeof blob, file_size;
-    char error[256], reason[REASON];
-    FILE *f = fopen("sycc.jpg", "wb");
-    gmlp_writer w = { f, to_file };
     gmlp_train_opts train;
-    (void)state;
+    gmlp_net net;
+    picture read;
+    uint8_t *blob;
+    char error[256];
     memset(&train, 0, sizeof train);
     train.iterations = 5;
-    assert_non_null(f);
     assert_int_equal(gmlp_reduce(&original, &b, NULL, NULL), GMLP_OK);
-    assert_int_equal(gmlp_train(&b, &original, &train, &net, NULL), GMLP_OK);
-    assert_int_equal(gmlp_blob_write(&net, blob, size, &size), GMLP_OK);
+    assert_int_equal(picture_encode_memory(GMLP_CONTAINER_JPEG, &b, &opts, jpeg, jpeg_size, error), 0);
+    assert_int_equal(picture_read_memory(*jpeg, *jpeg_size, "sycc.jpg", GMLP_SYCC, &read, error), 0);
+    assert_int_equal(gmlp_train(&read.image, &original, &train, &net, NULL), GMLP_OK);
+    picture_free(&read);
+    *size = gmlp_blob_size(&net);
+    blob = (uint8_t *)malloc(*size);
+    assert_non_null(blob);
+    assert_int_equal(gmlp_blob_write(&net, blob, *size, size), GMLP_OK);
     gmlp_net_free(&net);
-    assert_int_equal(picture_encode_memory(GMLP_CONTAINER_JPEG, &b, &opts, &bytes, &file_size, error), 0);
-    assert_int_equal(gmlp_embed(bytes, file_size, blob, size, NULL, &w, NULL), GMLP_OK);
+    return blob;
+}
+
+static void embed(const char *path, const uint8_t *bytes, size_t size, const uint8_t *blob, size_t blob_size) {
+    FILE *f = fopen(path, "wb");
+    gmlp_writer w;
+    assert_non_null(f);
+    w.user = f;
+    w.write = to_file;
+    assert_int_equal(gmlp_embed(bytes, size, blob, blob_size, NULL, &w, NULL), GMLP_OK);
     assert_int_equal(fclose(f), 0);
+}
+
+/* What the messages of a command are. */
+static int said(int hdr, const char *in, const char *out, const char *text) {
+    static char all[4096];
+    const int kept = dup(2);
+    FILE *f;
+    size_t n;
+    fflush(stderr);
+    assert_non_null(freopen("messages", "w", stderr));
+    n = (size_t)run(hdr, in, out, NULL, NULL);
+    fflush(stderr);
+    assert_int_equal(dup2(kept, 2), 2);
+    close(kept);
+    assert_int_equal(n, 0);
+    assert_non_null(f = fopen("messages", "rb"));
+    n = fread(all, 1, sizeof all - 1, f);
+    fclose(f);
+    all[n] = 0;
+    return strstr(all, text) != NULL;
+}
+
+static int inspected(const char *in) {
+    char *argv[] = { "inspect", (char *)(uintptr_t)in };
+    return cmd_inspect(2, argv);
+}
+
+/* Saved anew by a program that keeps only sRGB, at any quality, as a PNG, too: decoded, and it is said. */
+static void tells_what_was_clipped(void **state) {
+    static const int qualities[] = { 60, 75, 85, 90, 95, 100 };
+    static const char warning[] = "warning: in.jpg: was saved anew by a program that keeps only sRGB: the colours outside it are gone";
+    uint8_t *jpeg, *bytes;
+    size_t size, jpeg_size, blob_size, i;
+    uint8_t *blob = trained_sycc(&blob_size, &jpeg, &jpeg_size);
+    picture shown;
+    char error[256];
+    (void)state;
+    embed("in.jpg", jpeg, jpeg_size, blob, blob_size);
+    assert_false(said(0, "in.jpg", "out.png", "warning"));
+    assert_int_equal(inspected("in.jpg"), 0);
+    assert_int_equal(picture_read_memory(jpeg, jpeg_size, "in.jpg", GMLP_SRGB, &shown, error), 0);
+    for (i = 0; i < 2 * sizeof qualities / sizeof *qualities; i++) {
+        picture_write_opts opts;
+        opts.quality = qualities[i / 2];
+        opts.subsample = i % 2 ? PICTURE_420 : PICTURE_444;
+        assert_int_equal(picture_encode_memory(GMLP_CONTAINER_JPEG, &shown.image, &opts, &bytes, &size, error), 0);
+        embed("in.jpg", bytes, size, blob, blob_size);
+        free(bytes);
+        assert_true(said(0, "in.jpg", "out.png", warning));
+        assert_int_equal(unlink("out.png"), 0);
+        assert_int_equal(inspected("in.jpg"), 1);
+    }
+    assert_int_equal(picture_encode_memory(GMLP_CONTAINER_PNG, &shown.image, NULL, &bytes, &size, error), 0);
+    embed("in.png", bytes, size, blob, blob_size);
     free(bytes);
-    assert_int_equal(run(0, "sycc.jpg", "out.png", NULL, NULL), 0);
+    assert_true(said(0, "in.png", "out.png", "warning: in.png: was saved anew"));
     assert_int_equal(unlink("out.png"), 0);
-    save("sycc.png", GMLP_CONTAINER_PNG, 0, base, blob, size);
-    assert_int_equal(run(0, "sycc.png", "out.png", "--force", NULL), 1);
-    f = fopen("bare.jpg", "wb");
+    assert_int_equal(inspected("in.png"), 1);
+    /* another picture is refused as ever */
+    for (i = 0; i < PIXELS * 3; i++) ((uint8_t *)shown.image.data)[i] = (uint8_t)(255 - ((uint8_t *)shown.image.data)[i]);
+    assert_int_equal(picture_encode_memory(GMLP_CONTAINER_PNG, &shown.image, NULL, &bytes, &size, error), 0);
+    embed("in.png", bytes, size, blob, blob_size);
+    free(bytes);
+    assert_int_equal(run(0, "in.png", "out.png", NULL, NULL), 1);
+    assert_int_equal(access("out.png", F_OK), -1);
+    assert_int_equal(inspected("in.png"), 1);
+    picture_free(&shown);
+    free(blob);
+    free(jpeg);
+}
+
+/* The file became grey. */
+static void refuses_what_holds_no_sycc(void **state) {
+    const picture_write_opts opts = { 95, PICTURE_444 };
+    const gmlp_image b = image_of(base, GMLP_U8, GMLP_SRGB);
+    uint8_t *bytes, *jpeg;
+    size_t file_size, blob_size;
+    uint8_t *blob = trained_sycc(&blob_size, &jpeg, &file_size);
+    char error[256], reason[REASON];
+    FILE *f = fopen("bare.jpg", "wb");
+    (void)state;
     assert_non_null(f);
     assert_int_equal(jpeg_save_bare(f, &b, 1, &opts, reason), 0);
     assert_int_equal(fclose(f), 0);
     assert_int_equal(file_read("bare.jpg", &bytes, &file_size, error), 0);
-    w.user = f = fopen("grey.jpg", "wb");
-    assert_non_null(f);
-    assert_int_equal(gmlp_embed(bytes, file_size, blob, size, NULL, &w, NULL), GMLP_OK);
-    assert_int_equal(fclose(f), 0);
+    embed("grey.jpg", bytes, file_size, blob, blob_size);
     free(bytes);
+    free(blob);
+    free(jpeg);
     assert_int_equal(run(0, "grey.jpg", "out.png", "--force", NULL), 1);
     assert_int_equal(access("out.png", F_OK), -1);
 }
@@ -194,6 +278,7 @@ static int end(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(refuses_a_changed_picture),
                                         cmocka_unit_test(refuses_a_changed_hdr_picture),
+                                        cmocka_unit_test(tells_what_was_clipped),
                                         cmocka_unit_test(refuses_what_holds_no_sycc) };
     return cmocka_run_group_tests(tests, begin, end);
 }

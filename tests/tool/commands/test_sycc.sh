@@ -59,6 +59,33 @@ is "decode --base srgb: clipped" above "$alone - 3" "$(value psnr_og)"
 says 1 "sycc.jpg: carries a network, which says what its base is" decode sycc.jpg x.png --base sycc
 says 1 "clipped.png: holds no Y'CbCr" decode clipped.png x.png --base sycc
 
+# Saved anew by a program that keeps the metadata, but of the colours only sRGB.
+does decode sycc.jpg back.png --json
+is "as it was made: not clipped" [ "$(value belongs) $(value clipped)" = "true false" ]
+does inspect sycc.jpg --json
+is "inspect of it as it was made" [ "$(value intact) $(value clipped)" = "true false" ]
+if have convert; then
+    for q in 60 75 90 100; do for chroma in 1x1 2x2; do
+        convert sycc.jpg -quality $q -sampling-factor $chroma anew.jpg
+        says 0 "warning: anew.jpg: was saved anew by a program that keeps only sRGB" decode anew.jpg back.png --json
+        is "saved anew, $q $chroma: JSON" valid_json
+        is "saved anew, $q $chroma: recognised" [ "$(value network) $(value belongs) $(value clipped)" = "true true true" ]
+        does compare wide.png back.png $from --json
+        what_is_left=$(value psnr_og)
+        does strip anew.jpg bare.jpg
+        "$tool" decode bare.jpg back.png --base sycc >out 2>err
+        does compare wide.png back.png $from --json
+        is "saved anew, $q $chroma: the network gives more" above "$what_is_left" "$(value psnr_og) + 0.3"
+        "$tool" inspect anew.jpg --json >out 2>err; status=$?
+        is "saved anew, $q $chroma: inspect" [ "$status $(value intact) $(value belongs) $(value clipped)" = "1 false true true" ]
+    done; done
+    "$tool" inspect anew.jpg >out 2>err
+    is "inspect says that it was clipped" grep -q "pixels  *are those it was trained on, but clipped to sRGB" out
+    is "inspect says what to do" grep -q "anew.jpg: was saved anew by .*; decode gives what is left" err
+    convert sycc.jpg -negate changed.jpg
+    says 1 "the network does not belong to these pixels" decode changed.jpg y.png
+fi
+
 # The choice.
 does encode wide.png auto.jpg $steps --json
 is "auto: vivid colours take sYCC" [ "$(value base)" = sycc ]
