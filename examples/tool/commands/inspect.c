@@ -8,6 +8,7 @@
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "work/carried.h"
+#include "work/edited.h"
 
 #define ROWS 16u
 
@@ -52,12 +53,14 @@ typedef struct findings {
     char carriers[64];
     uint32_t width, height;
     int belongs; /* -1: the pixels cannot be read */
+    edited edit;
 } findings;
 
 static void report_json(const findings *f, const char *problem) {
     const gmlp_net *net = &f->file.net;
     static const char *const containers[] = { NULL, "jpeg", "png" }; /* gmlp_container */
     const int found = f->file.blob_size != 0 && net->wide_space;
+    double psnr, psnr_og;
     json j;
     json_begin(&j, stdout);
     json_text(&j, "container", containers[f->file.container]);
@@ -88,8 +91,22 @@ static void report_json(const findings *f, const char *problem) {
         json_integer(&j, "trained_width", net->width);
         json_integer(&j, "trained_height", net->height);
         json_bool(&j, "belongs", f->belongs == 1);
+        edited_json(&f->edit, &j);
+        quality_of(net, &psnr, &psnr_og);
+        json_number(&j, "encoded_psnr", psnr);
+        json_number(&j, "encoded_psnr_og", psnr_og);
     }
     json_end(&j);
+}
+
+static void report_quality(const gmlp_net *net) {
+    double all, og;
+    quality_of(net, &all, &og);
+    if (isnan(all)) return;
+    if (isinf(all)) printf("  measured        by the encoder: exact");
+    else printf("  measured        by the encoder: %.2f dB", all);
+    if (!isnan(og)) printf(" over all pixels, %.2f dB out of gamut", og);
+    printf("\n");
 }
 
 static void report_text(const findings *f, const char *path) {
@@ -132,7 +149,11 @@ static void report_text(const findings *f, const char *path) {
                    net->clip_margin, 255 - net->clip_margin);
     }
     printf("  trained on      %u x %u\n", net->width, net->height);
-    if (f->belongs >= 0)
+    report_quality(net);
+    if (f->edit.found)
+        printf("  pixels          %s by another program; the colours come back (%u of %u landmarks are there)\n",
+               f->edit.text, f->edit.edit.found, f->edit.edit.expected);
+    else if (f->belongs >= 0)
         printf("  pixels          %s\n",
                f->belongs ? "are those it was trained on" : "are NOT those it was trained on");
 }
@@ -145,8 +166,9 @@ static int inspect(const char *path, int as_json, findings *f) {
         f->metadata_bytes = f->file.size - carried_bare_size(f->file.bytes, f->file.size);
         carriers_text(gmlp_carriers_present(f->file.bytes, f->file.size, NULL), f->carriers);
         f->belongs = belongs_to_pixels(path, &f->file, &f->width, &f->height, error);
+        if (!f->belongs && edited_find(&f->file, path, NULL, &f->edit, error)) f->belongs = -1;
         if (f->belongs < 0) problem = error;
-        else if (!f->belongs) {
+        else if (!f->belongs && !f->edit.found) {
             if (f->width != f->file.net.base_width || f->height != f->file.net.base_height)
                 error_text(error, path, "is %u x %u, but its network is for %u x %u", f->width, f->height,
                            f->file.net.base_width, f->file.net.base_height);

@@ -63,6 +63,8 @@ int carrying_open(carrying *c);    /* the output, before the long part */
 /* The base into file; of a JPEG base becomes what compression left. */
 int carrying_compress(carrying *c, const picture_write_opts *opts);
 int carrying_network(carrying *c, gmlp_net *trained);               /* takes it over */
+/* Puts what was measured into the network, before it is written. */
+int carrying_quality(carrying *c, double psnr, double psnr_og);
 int carrying_write(carrying *c, int carriers);
 void carrying_free(carrying *c);
 

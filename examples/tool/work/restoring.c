@@ -59,6 +59,29 @@ static void plain_network(restoring *r) {
     net->coords.col_step = net->coords.row_step = 1;
 }
 
+static int open_rows(restoring *r, char error[256]) {
+    const gmlp_net *net = &r->file.net;
+    picture_rows_close(r->rows);
+    r->rows = picture_rows_open(r->file.bytes, r->file.size, r->in, r->base ? r->base : net->base_space, &r->width,
+                                &r->height, error);
+    return r->rows ? 0 : -1;
+}
+
+/* Of pixels that are not the network's: an edit that explains them? */
+static int find_edit(restoring *r, char error[256]) {
+    if (!r->workers) r->workers = pool_create((int)r->threads);
+    return edited_find(&r->file, r->in, r->workers, &r->edit, error);
+}
+
+int restoring_again(restoring *r, char error[256]) {
+    if (!r->unlike || r->looked) return 0;
+    r->looked = 1;
+    if (find_edit(r, error) || (!r->edit.found && !r->force) || open_rows(r, error)) return 0;
+    gmlp_decoder_free(r->decoder);
+    r->decoder = NULL;
+    return 1;
+}
+
 int restoring_open(restoring *r, int hdr) {
     const gmlp_net *net = &r->file.net;
     char error[256];
@@ -70,14 +93,14 @@ int restoring_open(restoring *r, int hdr) {
         return fail(r->command->name, "%s: carries a network, which says what its base is; --base is for files without",
                     r->in);
     if (carried_is_hdr(net) != hdr) return wrong_network(r, hdr);
-    r->rows = picture_rows_open(r->file.bytes, r->file.size, r->in, r->base ? r->base : net->base_space, &r->width,
-                                &r->height, error);
-    if (!r->rows) return fail(r->command->name, "%s", error);
+    if (open_rows(r, error)) return fail(r->command->name, "%s", error);
     if (r->base) plain_network(r);
+    if (r->width != net->base_width || r->height != net->base_height)
+        if (find_edit(r, error)) return fail(r->command->name, "%s", error);
     if (r->width != net->base_width || r->height != net->base_height)
         return fail(
             r->command->name,
-            "%s: is %u x %u, but its network is for %u x %u; the picture was resized, cropped or turned after encoding",
+            "%s: is %u x %u, but its network is for %u x %u; what was done to the picture after encoding cannot be found out",
             r->in, r->width, r->height, net->base_width, net->base_height);
     if (!r->crop_text) {
         r->crop.width = r->width;
@@ -96,7 +119,7 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     stream s;
     gmlp_result status;
     int bad;
-    r->workers = pool_create((int)r->threads);
+    if (!r->workers) r->workers = pool_create((int)r->threads);
     r->opts.x = r->crop.x;
     r->opts.width = r->crop.width;
     status = r->workers ? gmlp_decoder_create(&r->file.net, r->depth, r->to, &r->opts, &r->decoder) : GMLP_E_MEMORY;
@@ -114,7 +137,9 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     s.user = user;
     bad = stream_run(&s, error);
     r->belongs = s.belongs;
-    if (bad || r->belongs || r->force) return bad;
+    r->unlike = !bad && !s.belongs;
+    if (bad || r->belongs) return bad;
+    if (r->force && r->looked) return 0;
     error_text(
         error, r->in,
         "the network does not belong to these pixels, which were changed after encoding; the colours would be wrong "
@@ -137,7 +162,7 @@ static int write_rows(void *user, const void *rows, uint32_t count, char error[2
     return 0;
 }
 
-static int write_picture(restoring *r, char error[256]) {
+static int write_once(restoring *r, char error[256]) {
     gmlp_image like;
     target t;
     output o;
@@ -163,6 +188,12 @@ static int write_picture(restoring *r, char error[256]) {
     return -1;
 }
 
+static int write_picture(restoring *r, char error[256]) {
+    int bad = write_once(r, error);
+    if (bad && restoring_again(r, error)) bad = write_once(r, error);
+    return bad;
+}
+
 int restoring_write(restoring *r) {
     char error[256];
     extras x;
@@ -174,7 +205,9 @@ int restoring_write(restoring *r) {
 void restoring_report(const restoring *r) {
     const double seconds = seconds_now() - r->began, megapixels = 1e-6 * (double)r->crop.width * (double)r->crop.height;
     static const char *const names[] = { "", "8", "16", "half", "float" };
+    double psnr, psnr_og;
     json j;
+    quality_of(&r->file.net, &psnr, &psnr_og);
     if (r->base)
         fprintf(stderr, "gamutmlp %s: note: %s: carries no network; %s has what its %s alone holds\n", r->command->name,
                 r->in, r->out, r->base == GMLP_SYCC ? "Y'CbCr" : "RGB");
@@ -184,6 +217,9 @@ void restoring_report(const restoring *r) {
             "gamutmlp %s: warning: the network in %s does not belong to these pixels; the picture was changed after "
             "encoding and the colours of %s may be wrong\n",
             r->command->name, r->in, r->out);
+    else if (r->edit.found)
+        fprintf(stderr, "gamutmlp %s: note: %s: %s by another program; the colours come back\n", r->command->name,
+                r->in, r->edit.text);
     if (!r->json) {
         printf("%s: %u x %u, %s, %s%s, in %.2f s\n", r->out, r->crop.width, r->crop.height, gmlp_space_name(r->to),
                names[r->depth], r->depth <= GMLP_U16 ? " bit" : "", seconds);
@@ -197,6 +233,9 @@ void restoring_report(const restoring *r) {
     json_bool(&j, "network", !r->base);
     if (r->base) json_text(&j, "belongs", NULL);
     else json_bool(&j, "belongs", r->belongs);
+    edited_json(&r->edit, &j);
+    json_number(&j, "encoded_psnr", psnr);
+    json_number(&j, "encoded_psnr_og", psnr_og);
     json_number(&j, "seconds", seconds);
     json_number(&j, "megapixels_per_second", megapixels / seconds);
     json_integer(&j, "peak_rss_bytes", peak_rss_bytes());
