@@ -8,6 +8,8 @@
 # make bench-hdr DATA=dir   HDR from SDR: pairs of pictures and Ultra HDR photographs in dir; build/hdr.svg
 # make pytorch          gradients, preset paper and the speed of a step against PyTorch
 # make survival         which carriers live through which tools, as a table
+# make edits DATA=dir   what comes back after other programs' edits of the pictures in dir, as a table
+#                       (OPTIONS: of encode, such as "--from prophoto")
 # make world DATA=dir   every file of a tree of strangers' pictures: no crash, no hang, right colours; a table
 # make clean
 #
@@ -156,6 +158,9 @@ $(B)/survival: tests/survival.c gamutmlp.h | $(B)/deps
 survival: $(B)/survival
 	@tests/survival.sh $<
 
+edits: all
+	@tests/edits.sh $(B)/gamutmlp $(DATA) $(OPTIONS)
+
 world: all
 	$(PYTHON) tests/world.py $(DATA) --out $(B)/world
 
@@ -163,7 +168,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all test test-cross fuzz demo bench bench-hdr pytorch survival world clean FORCE
+.PHONY: all test test-cross fuzz demo bench bench-hdr pytorch survival edits world clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -102,6 +102,7 @@
       gmlp_open, gmlp_extract, gmlp_carriers_present   3 MiB at a time, whatever the file's size
       gmlp_embed, gmlp_strip                           2 MiB if a PNG's XMP packet is compressed, else none
       gmlp_blob_read                                   243 KiB, the weights of the largest network
+      gmlp_find_edit                                   25 MiB
       decoding                                         grows with the picture's width, which a blob claims to be at most
                                                        65535: gmlp_decoder_size says how much before it is taken
    Files take time in proportion to their size, 0.1 s a MB for the worst one known (text of nothing but Huffman codes).
@@ -590,7 +591,8 @@ typedef enum gmlp_mask {
       column  col + col_step * c    and  row  row + row_step * r    with transpose 0,
       column  col + col_step * r    and  row  row + row_step * c    with transpose 1.
    Training gives 0, 1, 0, 1, 0: the same picture. A program that crops, flips or turns a picture keeps its network
-   alive by setting this and the net's base_width, base_height and signature. Numbers are within +-1e6, steps not 0. */
+   alive by setting this and the net's base_width, base_height and signature; after one that does not, gmlp_find_edit
+   finds them (>>edits). Numbers are within +-1e6, steps not 0. */
 typedef struct gmlp_coords {
     float col, col_step, row, row_step;
     int transpose;
@@ -1165,7 +1167,7 @@ GMLP_DEF gmlp_result gmlp_stream_check(const gmlp_stream *stream);
 
 typedef struct gmlp_find_edit_opts {
     gmlp_threads threads;
-    gmlp_alloc alloc;        /* of up to 40 MB while it runs; 10 MB for most pictures */
+    gmlp_alloc alloc;        /* of what it works in: 25 MB at most, 10 for most pictures */
 } gmlp_find_edit_opts;
 
 typedef struct gmlp_edit {
@@ -7697,9 +7699,9 @@ static int gmlp__pairs_fit(gmlp__pairs *p, gmlp__guess *g, double scale) {
     return gmlp__pair_line(p, g);
 }
 
-/* Down to a whole number. */
+/* Down to a whole number, if there are any of that size. */
 static double gmlp__floor(double v) {
-    const double t = (double)(int32_t)v;
+    const double t = v > -1e9 && v < 1e9 ? (double)(int32_t)v : v;
     return t > v ? t - 1.0 : t;
 }
 
@@ -7861,7 +7863,7 @@ typedef struct gmlp__vote {
     uint32_t landmark;
     double original[2], edited[2];
 } gmlp__vote;
-#define GMLP__VOTES 300u
+enum { GMLP__VOTES = 300 };
 
 /* The guess that most landmarks agree on for an orientation, if the level's size is within a ninth of the right one,
    and both axes are resized alike. */
@@ -8108,7 +8110,7 @@ typedef struct gmlp__candidate {
 } gmlp__candidate;
 
 static void gmlp__candidate_of(const gmlp__levels *ls, const gmlp__mark *m, double scale, gmlp__candidate *c) {
-    const double near = gmlp__dmul(0.7 / scale, 0.7 / scale);
+    const double limit = gmlp__dmul(0.7 / scale, 0.7 / scale);
     uint32_t set[GMLP__DETAIL], i, k, places = 1;
     double x = m->x, y = m->y;
     for (k = 0; k < GMLP__DETAIL; k++) set[k] = m->bits[0] >> k & 1u;
@@ -8116,7 +8118,7 @@ static void gmlp__candidate_of(const gmlp__levels *ls, const gmlp__mark *m, doub
     for (i = 1; i < ls->count; i++) {
         const gmlp__level *const l = &ls->level[i];
         const gmlp__mark *same = NULL;
-        double best = near;
+        double best = limit;
         for (k = 0; k < l->count; k++) {
             const gmlp__mark *const o = &l->marks[k];
             const double off = gmlp__dmul(o->x - m->x, o->x - m->x) + gmlp__dmul(o->y - m->y, o->y - m->y);

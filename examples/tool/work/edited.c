@@ -99,8 +99,14 @@ int edited_find(carried *c, const char *path, pool *workers, edited *e, char err
 
 void edited_json(const edited *e, json *j) {
     json_text(j, "edit", e->found ? e->text : NULL);
+    if (!e->found) return;
     json_integer(j, "landmarks_found", e->edit.found);
     json_integer(j, "landmarks_expected", e->edit.expected);
+    json_number(j, "column", (double)e->edit.coords.col);
+    json_number(j, "column_step", (double)e->edit.coords.col_step);
+    json_number(j, "row", (double)e->edit.coords.row);
+    json_number(j, "row_step", (double)e->edit.coords.row_step);
+    json_bool(j, "transposed", e->edit.coords.transpose);
 }
 
 /* Quality. */

@@ -19,7 +19,7 @@ typedef struct edited {
    follows it. 0, found or not; -1 and a text if the pixels cannot be read. */
 int edited_find(carried *c, const char *path, pool *workers, edited *e, char error[256]);
 
-/* What is said of it in JSON: "edit", null or the text, and how many landmarks say so. */
+/* What is said of it in JSON: "edit", null or the text; then how many landmarks say so, and gmlp_coords. */
 void edited_json(const edited *e, json *j);
 
 /* The PSNR that the encoder measured, of all pixels and of those out of gamut (HDR: of PQ signals, and NAN); NAN if

@@ -15,13 +15,14 @@ does inspect a.jpg
 is "inspect: what the encoder measured" grep -q "measured  *by the encoder: [0-9.]* dB over all pixels, [0-9.]* dB out of gamut" out
 does inspect a.jpg --json
 is "inspect: JSON" valid_json
-is "inspect: no edit" [ "$(value edit) $(value landmarks_found)" = "null 0" ]
+is "inspect: no edit" [ "$(value edit)" = null ]
 
 # finds FILE TEXT WIDTH HEIGHT: decode and inspect say so, and the picture comes back
 finds() {
     says 0 "note: $1: $2 by another program; the colours come back" decode "$1" back.png --json
     is "$1: JSON" valid_json
     is "$1: JSON has the text" [ "$(value width) $(value height) $(sed -n 's/.*"edit": "\(.*\)".*/\1/p' out)" = "$3 $4 $2" ]
+    is "$1: where pixels were" has_keys column column_step row row_step transposed
     is "$1: landmarks" [ "$(value landmarks_found)" -ge 6 ]
     does inspect "$1"
     is "$1: inspect" grep -q "pixels  *$2 by another program; the colours come back" out
