@@ -9,6 +9,8 @@
 # make pytorch          gradients, preset paper and the speed of a step against PyTorch
 # make survival         which carriers live through which tools, as a table
 # make readers PICTURE=photo.tif   what JPEG readers show of a base in sYCC, as a table
+# make edits DATA=dir   what comes back after other programs' edits of the pictures in dir, as a table
+#                       (OPTIONS: of encode, such as "--from prophoto")
 # make world DATA=dir   every file of a tree of strangers' pictures: no crash, no hang, right colours; a table
 # make clean
 #
@@ -164,6 +166,8 @@ $(B)/readers: tests/readers.c | $(B)/deps
 readers: all $(B)/readers
 	$(B)/scene $(B)/scene.png 640 480
 	@tests/readers.sh $(B)/gamutmlp $(B)/readers $(or $(PICTURE),$(B)/scene.png)
+edits: all
+	@tests/edits.sh $(B)/gamutmlp $(DATA) $(OPTIONS)
 
 world: all
 	$(PYTHON) tests/world.py $(DATA) --out $(B)/world
@@ -172,7 +176,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all test test-cross fuzz demo bench bench-hdr pytorch survival readers world clean FORCE
+.PHONY: all test test-cross fuzz demo bench bench-hdr pytorch survival readers edits world clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

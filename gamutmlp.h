@@ -51,6 +51,7 @@
       >>train            training on one picture, wide gamut or HDR *
       >>blob             the network as bytes; signature; coordinates
       >>decode           base picture + network -> wide gamut
+      >>edits            what other programs did to the base: turned, resized, cropped
       >>jpeg             carry a blob in a JPEG file
       >>png              carry a blob in a PNG file
       (* gone with GMLP_DECODE_ONLY, as is what stands at the end of some others in a block of that name)
@@ -101,6 +102,7 @@
       gmlp_open, gmlp_extract, gmlp_carriers_present   3 MiB at a time, whatever the file's size
       gmlp_embed, gmlp_strip                           2 MiB if a PNG's XMP packet is compressed, else none
       gmlp_blob_read                                   243 KiB, the weights of the largest network
+      gmlp_find_edit                                   25 MiB
       decoding                                         grows with the picture's width, which a blob claims to be at most
                                                        65535: gmlp_decoder_size says how much before it is taken
    Files take time in proportion to their size, 0.1 s a MB for the worst one known (text of nothing but Huffman codes).
@@ -590,7 +592,8 @@ typedef enum gmlp_mask {
       column  col + col_step * c    and  row  row + row_step * r    with transpose 0,
       column  col + col_step * r    and  row  row + row_step * c    with transpose 1.
    Training gives 0, 1, 0, 1, 0: the same picture. A program that crops, flips or turns a picture keeps its network
-   alive by setting this and the net's base_width, base_height and signature. Numbers are within +-1e6, steps not 0. */
+   alive by setting this and the net's base_width, base_height and signature; after one that does not, gmlp_find_edit
+   finds them (>>edits). Numbers are within +-1e6, steps not 0. */
 typedef struct gmlp_coords {
     float col, col_step, row, row_step;
     int transpose;
@@ -930,7 +933,13 @@ typedef struct gmlp_blob_desc {
 } gmlp_blob_desc;
 GMLP_DEF gmlp_result gmlp_blob_info(const void *bytes, size_t size, gmlp_blob_desc *out, gmlp_error *err);
 
-typedef enum gmlp_section { GMLP_SECTION_OUTSIDE = 1 } gmlp_section;
+/* Kinds of sections (their bytes: above and >>edits). */
+typedef enum gmlp_section {
+    GMLP_SECTION_OUTSIDE = 1,   /* how much of a base of sYCC lies outside sRGB */
+    GMLP_SECTION_LANDMARKS = 2, /* by which edits are found (>>edits) */
+    GMLP_SECTION_QUALITY = 3    /* two 16-bit numbers: PSNR of all and of the OG pixels as the encoder measured it, in
+                                   100ths of a dB; 0: not measured. Training leaves both at 0 */
+} gmlp_section;
 
 /* The section of that kind: its bytes, of which there are *size, inside the net; NULL and 0 if it has none. */
 GMLP_DEF const uint8_t *gmlp_net_section(const gmlp_net *net, int kind, size_t *size);
@@ -1166,6 +1175,50 @@ GMLP_DEF gmlp_result gmlp_stream_drop(gmlp_stream *stream, uint32_t n);
 /* When all rows have been put, as gmlp_net_verdict: GMLP_OK if base was the picture that the network belongs to,
    GMLP_E_CLIPPED, GMLP_E_OTHER_PICTURE. GMLP_E_TRUNCATED before. */
 GMLP_DEF gmlp_result gmlp_stream_check(const gmlp_stream *stream);
+
+/* ---------------------------------------------------------------------------------------
+   >>edits: what other programs did to the base
+
+   A program that knows nothing of networks may turn, mirror, crop or resize the picture and keep its metadata: then
+   base_width, base_height, coords and signature of the net in them are wrong. They can be found from the pixels:
+   training keeps *landmarks* in the net, spots that stand out against their surroundings (extremes of the difference
+   of two Gaussian blurs), and for each where it is and 15 bits that say what it looks like.
+
+   In the net they are the section GMLP_SECTION_LANDMARKS, five bytes for each: 12 bits each for its column and row in
+   the picture trained on, in 4096ths of the longer side, 15 bits of detail and one that is 1 for a dark spot; the
+   lowest bits are in the first byte. Detail is of the picture with its longer side at 512 pixels (smaller ones as they
+   are), blurred: 24 samples around the spot, 4 pixels apart in five rows, the middle one left out; bit k is 1 if sample
+   k is greater than sample (k + 5) mod 24.
+*/
+#define GMLP_MAX_LANDMARKS 48
+
+typedef struct gmlp_find_edit_opts {
+    gmlp_threads threads;
+    gmlp_alloc alloc;        /* of what it works in: 25 MB at most, 10 for most pictures */
+} gmlp_find_edit_opts;
+
+typedef struct gmlp_edit {
+    gmlp_coords coords;      /* as gmlp_net has them */
+    uint32_t width, height;  /* of the base */
+    uint8_t signature[GMLP_SIGNATURE_SIZE]; /* of the base */
+    uint32_t found, expected; /* landmarks where they should be, and how many should be in the base. Six, and half of
+                                 those expected, are enough; 0, 0: the net has none, and the signature decided */
+} gmlp_edit;
+
+/* Finds out how base (GMLP_U8, whole) was made from the picture that the net was trained on, where gmlp_net_check
+   refuses it: turned by 90, 180 or 270 degrees, mirrored, resized (also unequally), cropped, or several of these, and
+   compressed again (quality 90 or better). GMLP_OK: in *edit, which gmlp_net_follow takes. GMLP_E_OTHER_PICTURE: it is
+   none of this, or it cannot be found: crops of less than a quarter of the area or of little detail, unequally resized
+   crops, changed colours. GMLP_E_BASE_SPACE: as gmlp_net_check. Nothing is accepted of which the signature's cells that
+   can be compared, four at least, differ by more than signatures may. Nets without landmarks (of blobs before
+   version 4, and of pictures with too few) are found again only if the picture is whole, its ratio of sides as it was
+   and its orientations differ. Crops are taken to begin and end at whole pixels. opts may be NULL. */
+GMLP_DEF gmlp_result gmlp_find_edit(const gmlp_net *net, const gmlp_image *base, const gmlp_find_edit_opts *opts,
+                                    gmlp_edit *edit);
+
+/* Sets the net's coords, base_width, base_height and signature: it then belongs to that base. Where that was resized
+   the clip margin becomes 8 at least, as codes are means of clipped ones and others. */
+GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit);
 
 /* ---------------------------------------------------------------------------------------
    >>jpeg: carry a blob in a JPEG file
@@ -4194,6 +4247,12 @@ static float (*const gmlp__maps[])(float base, float original) = {
 };
 #endif /* GMLP_DECODE_ONLY */
 
+/* >>edits */
+enum {
+    GMLP__LANDMARK_BYTES = 5,
+    GMLP__LANDMARKS_FEW = 8 /* a net with fewer counts as one without */
+};
+
 #ifndef GMLP_DECODE_ONLY
 /* ---------------------------------------------------------------------------------------
    >>train: training on one picture
@@ -4207,6 +4266,9 @@ static void gmlp__steps_choose(gmlp_net *net, float *scratch, uint32_t budget);
 static void gmlp__steps_round(gmlp_net *net);
 static size_t gmlp__blob_bytes(const gmlp_net *net);
 static int gmlp__weights_ok(const gmlp_net *net);
+/* >>edits */
+static gmlp_result gmlp__landmarks_make(const gmlp_image *base, const gmlp_alloc *alloc, const gmlp_threads *threads,
+                                        uint8_t *out, uint32_t *count);
 
 /* A pixel to draw from: 40 bytes. */
 typedef struct gmlp__sample {
@@ -4223,6 +4285,8 @@ typedef struct gmlp__sample {
 #define GMLP__MAX_SHARDS 16u
 
 typedef struct gmlp__trainer {
+    uint8_t landmarks[GMLP_MAX_LANDMARKS * GMLP__LANDMARK_BYTES]; /* the most useful first */
+    uint32_t landmark_count;
     gmlp_net *net;
     gmlp_train_opts opts;             /* resolved */
     uint32_t effort[2];               /* for a compressed base: times the iterations, times the batch */
@@ -5086,6 +5150,17 @@ static gmlp_result gmlp__noise_weights(const gmlp_net *net, float *weights, int 
     return result;
 }
 
+/* What the blob says of edits and quality: a 16th of the budget at most. */
+static void gmlp__sections_begin(gmlp__trainer *t) {
+    static const uint8_t unmeasured[4] = {0, 0, 0, 0};
+    const uint32_t most = t->opts.budget ? t->opts.budget / 16 : 256, head = 2 + sizeof unmeasured + 2 + 2;
+    uint32_t n = most < head ? 0 : (most - head) / GMLP__LANDMARK_BYTES;
+    if (n > t->landmark_count) n = t->landmark_count;
+    gmlp_net_section_set(t->net, GMLP_SECTION_LANDMARKS, n >= GMLP__LANDMARKS_FEW ? t->landmarks : NULL,
+                         n * GMLP__LANDMARK_BYTES);
+    gmlp_net_section_set(t->net, GMLP_SECTION_QUALITY, most >= 64 ? unmeasured : NULL, sizeof unmeasured);
+}
+
 /* Gives the trainer its memory, starts the weights, trains, and leaves them in the net as its blob will hold them. */
 static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
     gmlp_net *net = t->net;
@@ -5094,6 +5169,7 @@ static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
     float *memory;
     gmlp_result result;
     int started = 0;
+    gmlp__sections_begin(t);
     gmlp__shape_of(&net->mlp, &t->shape);
     count = t->shape.count;
     pass = gmlp__pass_count(&t->shape);
@@ -5359,6 +5435,7 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     if (!result) result = gmlp__collect(&t, report);
     if (!result) gmlp__normalise(&t);
     if (!result) gmlp__sign(net, base); /* before the weights: of its sections depends what is left for them */
+    if (!result) result = gmlp__landmarks_make(base, &t.opts.alloc, &t.opts.threads, t.landmarks, &t.landmark_count);
     if (!result && lessons->finds_og && !report->out_of_gamut) {
         net->method = GMLP_METHOD_NONE;
         net->section_bytes = 0;
@@ -7210,6 +7287,1115 @@ GMLP_DEF gmlp_result gmlp_stream_check(const gmlp_stream *stream) {
     if (!stream->decoder->network) return GMLP_OK;
     return gmlp__verdict(&stream->signature, stream->decoder->signature, stream->decoder->outside);
 }
+
+/* ---------------------------------------------------------------------------------------
+   >>edits: what other programs did to the base
+*/
+enum {
+    GMLP__LONG_SIDE = 512,     /* of the size that landmarks are looked for at */
+    GMLP__PLACES = 4096,       /* steps along the long side in which a blob says where they are */
+    GMLP__DETAIL = 15,         /* bits that tell one from another, */
+    GMLP__DETAIL_OFF = 4,      /* how many may differ where one is expected, */
+    GMLP__DETAIL_VOTE = 1,     /* and where it is not */
+    GMLP__MARK_EDGE = 10,      /* pixels around a landmark that are looked at */
+    GMLP__MARK_CELL = 32,      /* a square that gives its strongest ones */
+    GMLP__MARK_SIZES = 9,      /* at most, that a picture is looked at in at once */
+    GMLP__MARK_LEAST = 24,     /* strength, in 16ths of a code */
+    GMLP__LEVEL_LEAST = 48,    /* pixels a side */
+    GMLP__LANDMARKS_ENOUGH = 6 /* to find a transform by */
+};
+
+/* A base's luma in 16ths of a code, each the mean of step x step pixels, and sums of it in codes, of all above and to
+   the left: sums[(w + 1) y + x] is that of x columns and y rows. */
+typedef struct gmlp__sheet {
+    uint32_t width, height; /* of the base */
+    uint32_t step, w, h;
+    uint16_t *luma;
+    uint32_t *sums;
+    gmlp_alloc alloc;
+    void *memory;
+    size_t size;
+} gmlp__sheet;
+
+static void gmlp__sheet_close(gmlp__sheet *s) { gmlp__free(&s->alloc, s->memory, s->size); }
+
+/* A row of sYCC codes as viewers show it: clipped sRGB codes. */
+static const uint8_t *gmlp__shown_row(const gmlp_image *base, uint32_t y, uint8_t *out) {
+    const gmlp__kernels *k = gmlp__select(GMLP_ISA_AUTO);
+    const uint8_t *in = gmlp__row(base, y);
+    const size_t channels = base->channels == 4 ? 4 : 3;
+    float tone[3 * GMLP__PORTION];
+    int32_t codes[3 * GMLP__PORTION];
+    uint8_t packed[4 * GMLP__PORTION], shown[3 * GMLP__PORTION];
+    size_t i, n;
+    for (i = 0; i < base->width; i += n, in += n * channels) {
+        n = base->width - i < GMLP__PORTION ? base->width - i : GMLP__PORTION;
+        memset(packed, 0, sizeof packed);
+        memcpy(packed, in, n * channels);
+        k->from_ycc(packed, channels, tone, tone + GMLP__PORTION, tone + 2 * GMLP__PORTION, GMLP__PORTION);
+        k->clamp(tone, tone, 3 * GMLP__PORTION, 1.0f);
+        k->quantize(tone, 255.0f, 0.0f, codes, 3 * GMLP__PORTION);
+        k->put8(codes, shown, GMLP__PORTION);
+        memcpy(out + 3 * i, shown, 3 * n);
+    }
+    return out;
+}
+
+static gmlp_result gmlp__sheet_open(gmlp__sheet *s, const gmlp_image *base, const gmlp_alloc *alloc) {
+    const uint32_t longer = base->width > base->height ? base->width : base->height,
+                   channels = base->channels == 4 && base->space != GMLP_SYCC ? 4 : 3;
+    const int sycc = base->space == GMLP_SYCC;
+    size_t lumas, sums, row;
+    uint32_t x, y, i, n;
+    uint16_t *line;
+    memset(s, 0, sizeof *s);
+    if (alloc) s->alloc = *alloc;
+    s->width = base->width;
+    s->height = base->height;
+    s->step = longer / 700 ? longer / 700 : 1;
+    s->w = s->width / s->step;
+    s->h = s->height / s->step;
+    if (!s->w || !s->h) return GMLP_E_OTHER_PICTURE; /* a line */
+    n = s->w * s->step * channels;
+    lumas = (size_t)s->w * s->h;
+    sums = ((size_t)s->w + 1) * (s->h + 1);
+    row = ((size_t)n + 31) & ~(size_t)15;
+    s->size = sums * sizeof *s->sums + lumas * sizeof *s->luma + row * (sizeof *line + (sycc ? 1 : 0));
+    s->memory = gmlp__alloc(&s->alloc, s->size);
+    if (!s->memory) return GMLP_E_MEMORY;
+    s->sums = (uint32_t *)s->memory;
+    s->luma = (uint16_t *)(s->sums + sums);
+    line = s->luma + lumas;
+    memset(s->sums, 0, sums * sizeof *s->sums);
+    for (y = 0; y < s->h; y++) {
+        uint16_t *const luma = s->luma + (size_t)y * s->w;
+        const uint32_t *const above = s->sums + (size_t)y * (s->w + 1);
+        uint32_t *const sum = s->sums + ((size_t)y + 1) * (s->w + 1);
+        memset(line, 0, row * sizeof *line);
+        for (i = 0; i < s->step; i++) { /* in blocks of a known length, for compilers that vectorise only such */
+            const uint32_t at = y * s->step + i;
+            const uint8_t *GMLP__RESTRICT const in = sycc ? gmlp__shown_row(base, at, (uint8_t *)(line + row))
+                                                          : gmlp__row(base, at);
+            uint16_t *GMLP__RESTRICT const out = line;
+            uint32_t k;
+            for (x = 0; x + 16 <= n; x += 16)
+                for (k = 0; k < 16; k++) out[x + k] = (uint16_t)(out[x + k] + in[x + k]);
+            for (; x < n; x++) out[x] = (uint16_t)(out[x] + in[x]);
+        }
+        for (x = 0; x < s->w; x++) {
+            const uint16_t *p = line + (size_t)x * s->step * channels;
+            uint32_t c[3] = {0, 0, 0}; /* 93 * 93 * 255 * 256 has 30 bits */
+            for (i = 0; i < s->step; i++, p += channels) {
+                c[0] += p[0];
+                c[1] += p[1];
+                c[2] += p[2];
+            }
+            luma[x] = (uint16_t)((54 * c[0] + 183 * c[1] + 19 * c[2]) / (16 * s->step * s->step));
+            sum[x + 1] = above[x + 1] + (sum[x] - above[x]) + ((luma[x] + 8u) >> 4);
+        }
+    }
+    return GMLP_OK;
+}
+
+/* The sum of codes above and to the left of a place between pixels, linear within one. */
+static double gmlp__sheet_sum(const gmlp__sheet *s, double x, double y) {
+    const uint32_t *p;
+    uint32_t i, j;
+    double upper, lower;
+    x = x > 0.0 ? x < (double)s->w ? x : (double)s->w : 0.0;
+    y = y > 0.0 ? y < (double)s->h ? y : (double)s->h : 0.0;
+    i = (uint32_t)x < s->w ? (uint32_t)x : s->w - 1;
+    j = (uint32_t)y < s->h ? (uint32_t)y : s->h - 1;
+    p = s->sums + (size_t)j * (s->w + 1) + i;
+    upper = (double)p[0] + gmlp__dmul((double)p[1] - (double)p[0], x - (double)i);
+    p += s->w + 1;
+    lower = (double)p[0] + gmlp__dmul((double)p[1] - (double)p[0], x - (double)i);
+    return upper + gmlp__dmul(lower - upper, y - (double)j);
+}
+
+/* The mean code in a rectangle of the base. */
+static double gmlp__sheet_mean(const gmlp__sheet *s, const double from[2], const double to[2]) {
+    const double step = (double)s->step, w = (double)s->w, h = (double)s->h, x0 = from[0] / step, y0 = from[1] / step,
+                 x1 = to[0] / step < w ? to[0] / step : w, y1 = to[1] / step < h ? to[1] / step : h,
+                 area = gmlp__dmul(x1 - x0, y1 - y0);
+    return area > 0.0 ? (gmlp__sheet_sum(s, x1, y1) - gmlp__sheet_sum(s, x0, y1) - gmlp__sheet_sum(s, x1, y0) +
+                         gmlp__sheet_sum(s, x0, y0)) / area
+                      : 0.0;
+}
+
+/* A spot that stands out against its surroundings. */
+typedef struct gmlp__mark {
+    double x, y;      /* in the base, from its upper left corner: pixel 0 is 0..1 */
+    int32_t strength; /* below 0: darker */
+    uint32_t bits[8]; /* its detail in each orientation */
+} gmlp__mark;
+
+/* The base in another size, w x h, and the marks in it. */
+typedef struct gmlp__level {
+    const gmlp__sheet *sheet;
+    uint32_t w, h, each, edge; /* each: marks that a cell gives; edge: pixels to every side without marks */
+    uint32_t cells, count;
+    gmlp__mark *marks;
+    uint32_t *row, *sum; /* sheet->w + 1; w */
+    uint16_t *plane[4];  /* w x h */
+    uint16_t *line;      /* w */
+} gmlp__level;
+
+/* The resized sheet in plane[0]: means over areas. */
+static void gmlp__level_resize(gmlp__level *l) {
+    const gmlp__sheet *s = l->sheet;
+    const uint64_t across = ((uint64_t)s->width << 16) / ((uint64_t)l->w * s->step),
+                   down = ((uint64_t)s->height << 16) / ((uint64_t)l->h * s->step); /* sheet pixels, in 65536ths */
+    const uint64_t per_column = ((uint64_t)1 << 40) / across, per_row = ((uint64_t)1 << 40) / down;
+    uint64_t top = 0;
+    uint32_t x, y, done = 0;
+    for (y = 0; y < l->h; y++) {
+        const uint64_t bottom = (y + 1) * down;
+        uint16_t *const out = l->plane[0] + (size_t)y * l->w;
+        memset(l->sum, 0, l->w * sizeof *l->sum);
+        while (top < bottom) {
+            const uint64_t next = ((top >> 16) + 1) << 16, end = next < bottom ? next : bottom;
+            const uint32_t share = (uint32_t)((end - top) >> 8), at = (uint32_t)(top >> 16),
+                           j = at < s->h ? at : s->h - 1;
+            if (j >= done) {
+                const uint16_t *const luma = s->luma + (size_t)j * s->w;
+                uint32_t last = 0;
+                l->row[0] = 0;
+                for (x = 0; x < s->w; x++) l->row[x + 1] = l->row[x] + luma[x];
+                for (x = 0; x < l->w; x++) { /* sums up to here, in 256ths; differences are right if they wrap */
+                    const uint32_t to = (uint32_t)((x + 1) * across >> 8), i = to >> 8,
+                                   now = i < s->w ? (l->row[i] << 8) + luma[i] * (to & 255u)
+                                                  : (l->row[s->w] << 8) + luma[s->w - 1] * (to - (s->w << 8));
+                    l->line[x] = (uint16_t)((uint64_t)(now - last) * per_column >> 28);
+                    last = now;
+                }
+                done = j + 1;
+            }
+            for (x = 0; x < l->w; x++) l->sum[x] += l->line[x] * share;
+            top = end;
+        }
+        for (x = 0; x < l->w; x++) out[x] = (uint16_t)(l->sum[x] * per_row >> 36);
+    }
+}
+
+/* 1 4 6 4 1 along rows and columns, the taps being step pixels apart; the border repeats. scratch: as large. */
+static void gmlp__level_blur(const gmlp__level *l, const uint16_t *in, uint16_t *out, uint16_t *scratch,
+                             uint32_t step) {
+    const uint32_t w = l->w, h = l->h, d = step;
+    uint32_t x, y, k;
+    for (y = 0; y < h; y++) {
+        const uint16_t *GMLP__RESTRICT const p = in + (size_t)y * w;
+        uint16_t *GMLP__RESTRICT const o = scratch + (size_t)y * w;
+        for (x = 0; x < w; x++) {
+            uint32_t a, b, c, e;
+            if (x == 2 * d)
+                for (; x + 2 * d + 16 <= w; x += 16)
+                    for (k = x; k < x + 16; k++)
+                        o[k] = (uint16_t)((p[k - 2 * d] + p[k + 2 * d] + 4u * (p[k - d] + p[k + d]) + 6u * p[k] + 8u) >>
+                                          4);
+            a = x < 2 * d ? 0 : x - 2 * d;
+            b = x < d ? 0 : x - d;
+            c = x + d < w ? x + d : w - 1;
+            e = x + 2 * d < w ? x + 2 * d : w - 1;
+            o[x] = (uint16_t)((p[a] + p[e] + 4u * (p[b] + p[c]) + 6u * p[x] + 8u) >> 4);
+        }
+    }
+    for (y = 0; y < h; y++) {
+        const uint16_t *GMLP__RESTRICT const a = scratch + (size_t)(y < 2 * d ? 0 : y - 2 * d) * w;
+        const uint16_t *GMLP__RESTRICT const b = scratch + (size_t)(y < d ? 0 : y - d) * w;
+        const uint16_t *GMLP__RESTRICT const m = scratch + (size_t)y * w;
+        const uint16_t *GMLP__RESTRICT const c = scratch + (size_t)(y + d < h ? y + d : h - 1) * w;
+        const uint16_t *GMLP__RESTRICT const e = scratch + (size_t)(y + 2 * d < h ? y + 2 * d : h - 1) * w;
+        uint16_t *GMLP__RESTRICT const o = out + (size_t)y * w;
+        for (x = 0; x + 16 <= w; x += 16)
+            for (k = x; k < x + 16; k++) o[k] = (uint16_t)((a[k] + e[k] + 4u * (b[k] + c[k]) + 6u * m[k] + 8u) >> 4);
+        for (; x < w; x++) o[x] = (uint16_t)((a[x] + e[x] + 4u * (b[x] + c[x]) + 6u * m[x] + 8u) >> 4);
+    }
+}
+
+/* Orientations: an original's column is an edited picture's row (4) or column, counted from the other end (2) or not;
+   the original's row likewise (1). */
+enum { GMLP__TRANSPOSED = 4, GMLP__COLUMNS_BACK = 2, GMLP__ROWS_BACK = 1 };
+
+/* The 24 samples around a mark, in the order that the original has them in, each compared with another one. */
+static uint32_t gmlp__mark_bits(const uint16_t samples[25], int orientation) {
+    uint32_t bits = 0;
+    int i, k, n;
+    uint16_t around[24];
+    for (n = 0, i = 0; n < 25; n++) {
+        const int u = orientation & GMLP__COLUMNS_BACK ? 4 - n % 5 : n % 5,
+                  v = orientation & GMLP__ROWS_BACK ? 4 - n / 5 : n / 5;
+        if (n != 12) around[i++] = samples[orientation & GMLP__TRANSPOSED ? 5 * u + v : 5 * v + u];
+    }
+    for (k = 0; k < GMLP__DETAIL; k++) bits |= (uint32_t)(around[k] > around[(k + 5) % 24]) << k;
+    return bits;
+}
+
+/* Is there a mark at a pixel of the difference of two blurs? Then its place, in pixels of the level. */
+static int gmlp__mark_at(const int16_t *p, ptrdiff_t w, uint32_t x, uint32_t y, gmlp__mark *mark) {
+    const int32_t v = *p, sign = v < 0 ? -1 : 1, m = v * sign;
+    int32_t xx, yy, xy4;
+    int64_t trace, det16, right2, down2, to_right, to_bottom;
+    if (m < GMLP__MARK_LEAST || sign * p[-1] > m || sign * p[1] >= m || sign * p[-w] > m || sign * p[w] >= m ||
+        sign * p[-w - 1] > m || sign * p[1 - w] > m || sign * p[w - 1] >= m || sign * p[w + 1] >= m)
+        return 0;
+    /* a paraboloid's summit; its curvatures must not differ by more than a factor of 6, as along an edge */
+    xx = p[-1] + p[1] - 2 * v;
+    yy = p[-w] + p[w] - 2 * v;
+    xy4 = p[w + 1] + p[-w - 1] - p[w - 1] - p[1 - w];
+    trace = (int64_t)xx + yy;
+    det16 = 16 * (int64_t)xx * yy - (int64_t)xy4 * xy4;
+    if (det16 <= 0 || trace * trace * 16 * 6 > det16 * 49) return 0;
+    right2 = p[1] - p[-1];
+    down2 = p[w] - p[-w];
+    to_right = -(right2 * yy * 4 - down2 * xy4) * 128 / det16; /* in 64ths */
+    to_bottom = -(down2 * xx * 4 - right2 * xy4) * 128 / det16;
+    if (to_right > 48 || to_right < -48 || to_bottom > 48 || to_bottom < -48) return 0;
+    mark->x = (double)x + 0.5 + (double)to_right / 64.0;
+    mark->y = (double)y + 0.5 + (double)to_bottom / 64.0;
+    mark->strength = v;
+    return 1;
+}
+
+static int32_t gmlp__away32(int32_t v) { return v < 0 ? -v : v; }
+
+/* Finds the level's marks. */
+static void gmlp__level_job(void *ctx, size_t index) {
+    gmlp__level *const l = (gmlp__level *)ctx + index;
+    const size_t pixels = (size_t)l->w * l->h;
+    const uint32_t across = (l->w + GMLP__MARK_CELL - 1) / GMLP__MARK_CELL;
+    int16_t *const difference = (int16_t *)(void *)l->plane[0];
+    const double to_x = (double)l->sheet->width / (double)l->w, to_y = (double)l->sheet->height / (double)l->h;
+    uint32_t x, y, i, j;
+    gmlp__mark m;
+    size_t k;
+    gmlp__level_resize(l);
+    gmlp__level_blur(l, l->plane[0], l->plane[1], l->plane[3], 1);
+    gmlp__level_blur(l, l->plane[1], l->plane[1], l->plane[3], 1);
+    gmlp__level_blur(l, l->plane[1], l->plane[2], l->plane[3], 2);
+    for (k = 0; k < pixels; k++) difference[k] = (int16_t)(l->plane[1][k] - l->plane[2][k]);
+    memset(l->marks, 0, (size_t)l->cells * l->each * sizeof *l->marks);
+    for (y = l->edge; y + l->edge < l->h; y++)
+        for (x = l->edge; x + l->edge < l->w; x++) {
+            const int16_t *const p = difference + (size_t)y * l->w + x;
+            gmlp__mark *const cell = l->marks + (size_t)(y / GMLP__MARK_CELL * across + x / GMLP__MARK_CELL) * l->each;
+            if (*p < GMLP__MARK_LEAST && *p > -GMLP__MARK_LEAST) continue;
+            if (!gmlp__mark_at(p, (ptrdiff_t)l->w, x, y, &m)) continue;
+            for (i = 0; i < l->each && gmlp__away32(cell[i].strength) >= gmlp__away32(m.strength);) i++;
+            for (j = l->each; j-- > i + 1;) cell[j] = cell[j - 1];
+            if (i < l->each) cell[i] = m;
+        }
+    for (i = 0, l->count = 0; i < l->cells * l->each; i++) {
+        uint16_t samples[25];
+        if (!l->marks[i].strength) continue;
+        m = l->marks[i];
+        for (j = 0; j < 25; j++) {
+            const int32_t u = (int32_t)m.x + 4 * ((int32_t)(j % 5) - 2), v = (int32_t)m.y + 4 * ((int32_t)(j / 5) - 2);
+            x = u < 0 ? 0 : (uint32_t)u < l->w ? (uint32_t)u : l->w - 1;
+            y = v < 0 ? 0 : (uint32_t)v < l->h ? (uint32_t)v : l->h - 1;
+            samples[j] = l->plane[2][(size_t)y * l->w + x];
+        }
+        for (j = 0; j < 8; j++) m.bits[j] = gmlp__mark_bits(samples, (int)j);
+        m.x = gmlp__dmul(m.x, to_x);
+        m.y = gmlp__dmul(m.y, to_y);
+        l->marks[l->count++] = m;
+    }
+}
+
+/* Levels of one sheet, in one piece of memory. */
+typedef struct gmlp__levels {
+    gmlp__level level[GMLP__MARK_SIZES];
+    uint32_t count;
+    void *memory;
+    size_t size;
+} gmlp__levels;
+
+static void gmlp__levels_add(gmlp__levels *ls, const gmlp__sheet *sheet, double w, double h, uint32_t each,
+                             uint32_t edge) {
+    gmlp__level *const l = &ls->level[ls->count];
+    if (!(w >= (double)GMLP__LEVEL_LEAST && h >= (double)GMLP__LEVEL_LEAST && w <= 600.0 && h <= 600.0)) return;
+    memset(l, 0, sizeof *l);
+    l->sheet = sheet;
+    l->w = (uint32_t)(w + 0.5);
+    l->h = (uint32_t)(h + 0.5);
+    l->each = each;
+    l->edge = edge;
+    l->cells = ((l->w + GMLP__MARK_CELL - 1) / GMLP__MARK_CELL) * ((l->h + GMLP__MARK_CELL - 1) / GMLP__MARK_CELL);
+    ls->count++;
+}
+
+static void gmlp__levels_close(gmlp__levels *ls, const gmlp_alloc *alloc) {
+    gmlp__free(alloc, ls->memory, ls->size);
+    ls->memory = NULL;
+}
+
+/* Memory for the levels, and their marks. */
+static gmlp_result gmlp__levels_open(gmlp__levels *ls, const gmlp_alloc *alloc, const gmlp_threads *threads) {
+    unsigned char *p;
+    uint32_t i, k;
+    ls->memory = NULL;
+    for (i = 0, ls->size = 0; i < ls->count; i++) {
+        const gmlp__level *const l = &ls->level[i];
+        ls->size += (size_t)l->cells * l->each * sizeof *l->marks + ((size_t)l->sheet->w + 1 + l->w) * sizeof *l->row +
+                    (4 * (size_t)l->w * l->h + l->w) * sizeof *l->line + 16;
+    }
+    if (!ls->count) return GMLP_OK;
+    ls->memory = p = (unsigned char *)gmlp__alloc(alloc, ls->size);
+    if (!p) return GMLP_E_MEMORY;
+    for (i = 0; i < ls->count; i++) {
+        gmlp__level *const l = &ls->level[i];
+        const size_t pixels = (size_t)l->w * l->h;
+        unsigned char *const begin = p;
+        l->marks = (gmlp__mark *)(void *)p;
+        l->row = (uint32_t *)(void *)(l->marks + (size_t)l->cells * l->each);
+        l->sum = l->row + l->sheet->w + 1;
+        l->plane[0] = (uint16_t *)(void *)(l->sum + l->w);
+        for (k = 1; k < 4; k++) l->plane[k] = l->plane[k - 1] + pixels;
+        l->line = l->plane[3] + pixels;
+        p = (unsigned char *)(void *)(l->line + l->w);
+        p += (16 - (size_t)(p - begin) % 16) % 16;
+    }
+    gmlp__run(threads, gmlp__level_job, ls->level, ls->count);
+    return GMLP_OK;
+}
+
+/* A landmark as the blob has it. */
+typedef struct gmlp__landmark {
+    double u, v; /* in the picture trained on, from its upper left corner */
+    uint32_t bits;
+    int dark;
+} gmlp__landmark;
+
+static double gmlp__longer(uint32_t w, uint32_t h) { return (double)(w > h ? w : h); }
+
+/* Pixels of the size that landmarks are looked for at, for one of the picture trained on. */
+static double gmlp__landmark_scale(uint32_t w, uint32_t h) {
+    const double longer = gmlp__longer(w, h);
+    return longer > (double)GMLP__LONG_SIDE ? (double)GMLP__LONG_SIDE / longer : 1.0;
+}
+
+static uint32_t gmlp__bits_set(uint32_t v) {
+    uint32_t n = 0;
+    for (; v; v &= v - 1) n++;
+    return n;
+}
+
+/* The net's landmarks; how many. */
+static uint32_t gmlp__landmarks_read(const gmlp_net *net, gmlp__landmark *out) {
+    const double step = gmlp__longer(net->width, net->height) / (double)GMLP__PLACES;
+    size_t size;
+    const uint8_t *p = gmlp_net_section(net, GMLP_SECTION_LANDMARKS, &size);
+    uint32_t i, n = (uint32_t)(size / GMLP__LANDMARK_BYTES);
+    if (n > GMLP_MAX_LANDMARKS) n = GMLP_MAX_LANDMARKS;
+    for (i = 0; i < n; i++, p += GMLP__LANDMARK_BYTES) {
+        out[i].u = gmlp__dmul((double)(p[0] | (p[1] & 15u) << 8), step);
+        out[i].v = gmlp__dmul((double)(p[1] >> 4 | (uint32_t)p[2] << 4), step);
+        out[i].bits = p[3] | (p[4] & 127u) << 8;
+        out[i].dark = p[4] >> 7;
+    }
+    return n;
+}
+
+/* A transform along one axis: original = at + step * edited, in pixels from the upper left corner. The original's
+   columns are axis 0, its rows axis 1. */
+typedef struct gmlp__guess {
+    int orientation;
+    double at[2], step[2]; /* step is below 0 where the axis runs backwards */
+    uint32_t votes, found, expected;
+    double rms;            /* of the landmarks found, in pixels of the size that they are looked for at */
+    double score;
+} gmlp__guess;
+
+typedef struct gmlp__finder {
+    const gmlp_net *net;
+    gmlp__sheet sheet;
+    gmlp__landmark mark[GMLP_MAX_LANDMARKS];
+    uint32_t count;
+    double scale;              /* gmlp__landmark_scale */
+    double size[2];            /* of the picture trained on */
+    const gmlp_alloc *alloc;
+    const gmlp_threads *threads;
+} gmlp__finder;
+
+/* The edited picture's sides along the original's axes. */
+static double gmlp__side(const gmlp__finder *s, int orientation, int axis) {
+    return (double)(!(orientation & GMLP__TRANSPOSED) == !!axis ? s->sheet.height : s->sheet.width);
+}
+
+static double gmlp__positive(double v) { return v < 0.0 ? -v : v; }
+
+/* Pixels of the original, along one of its axes, that a guess says are in the edited picture. */
+static double gmlp__reach(const gmlp__finder *s, const gmlp__guess *g, int axis) {
+    return gmlp__dmul(gmlp__positive(g->step[axis]), gmlp__side(s, g->orientation, axis));
+}
+
+static int gmlp__backwards(int orientation, int axis) {
+    return (orientation & (axis ? GMLP__ROWS_BACK : GMLP__COLUMNS_BACK)) != 0;
+}
+
+/* A place of the edited picture along the original's axes. */
+static double gmlp__along(const gmlp__mark *m, int orientation, int axis) {
+    return !(orientation & GMLP__TRANSPOSED) == !!axis ? m->y : m->x;
+}
+
+/* Landmarks and the marks that are they. */
+typedef struct gmlp__pairs {
+    uint32_t count, expected;
+    double original[2][GMLP_MAX_LANDMARKS], edited[2][GMLP_MAX_LANDMARKS];
+} gmlp__pairs;
+
+static void gmlp__pairs_find(const gmlp__finder *s, const gmlp__guess *g, const gmlp__level *const *level,
+                             uint32_t levels, double within, gmlp__pairs *out) {
+    const double edge = (double)GMLP__MARK_EDGE / s->scale, least = gmlp__dmul(within / s->scale, within / s->scale);
+    uint32_t i, j, k;
+    int axis;
+    out->count = out->expected = 0;
+    for (i = 0; i < s->count; i++) {
+        const double place[2] = {s->mark[i].u, s->mark[i].v};
+        double sum[2] = {0.0, 0.0};
+        uint32_t seen = 0;
+        int inside = 1;
+        for (axis = 0; axis < 2; axis++) {
+            const double at = gmlp__positive(place[axis] - g->at[axis]), sign = g->step[axis] < 0.0 ? -1.0 : 1.0,
+                         length = gmlp__reach(s, g, axis);
+            inside = inside && gmlp__dmul(sign, place[axis] - g->at[axis]) >= edge && at <= length - edge;
+        }
+        if (!inside) continue;
+        out->expected++;
+        for (k = 0; k < levels; k++) {
+            const gmlp__level *const l = level[k];
+            double best = least, where[2] = {0.0, 0.0};
+            for (j = 0; j < l->count; j++) {
+                const gmlp__mark *const m = &l->marks[j];
+                double off = 0.0;
+                if ((m->strength < 0) != s->mark[i].dark) continue;
+                for (axis = 0; axis < 2; axis++) {
+                    const double d =
+                        g->at[axis] + gmlp__dmul(g->step[axis], gmlp__along(m, g->orientation, axis)) - place[axis];
+                    off += gmlp__dmul(d, d);
+                }
+                if (off >= best || gmlp__bits_set(m->bits[g->orientation] ^ s->mark[i].bits) > GMLP__DETAIL_OFF)
+                    continue;
+                best = off;
+                for (axis = 0; axis < 2; axis++) where[axis] = gmlp__along(m, g->orientation, axis);
+            }
+            if (!(best < least)) continue;
+            sum[0] += where[0];
+            sum[1] += where[1];
+            seen++;
+        }
+        if (2 * seen <= levels) continue;
+        for (axis = 0; axis < 2; axis++) {
+            out->original[axis][out->count] = place[axis];
+            out->edited[axis][out->count] = sum[axis] / (double)seen;
+        }
+        out->count++;
+    }
+}
+
+/* How far the pairs are from the guess: squares of pixels of the original. */
+static double gmlp__pair_off(const gmlp__pairs *p, const gmlp__guess *g, uint32_t i) {
+    const double u = g->at[0] + gmlp__dmul(g->step[0], p->edited[0][i]) - p->original[0][i],
+                 v = g->at[1] + gmlp__dmul(g->step[1], p->edited[1][i]) - p->original[1][i];
+    return gmlp__dmul(u, u) + gmlp__dmul(v, v);
+}
+
+/* Means of an axis, and the sum of squares around that of the edited places. */
+typedef struct gmlp__scatter {
+    double original, edited, square;
+} gmlp__scatter;
+
+static gmlp__scatter gmlp__pair_spread(const gmlp__pairs *p, int axis, double *product) {
+    const double n = (double)p->count;
+    gmlp__scatter s = {0.0, 0.0, 0.0};
+    uint32_t i;
+    for (i = 0; i < p->count; i++) {
+        s.original += p->original[axis][i];
+        s.edited += p->edited[axis][i];
+    }
+    s.original /= n;
+    s.edited /= n;
+    for (i = 0, *product = 0.0; i < p->count; i++) {
+        const double d = p->edited[axis][i] - s.edited;
+        s.square += gmlp__dmul(d, d);
+        *product += gmlp__dmul(d, p->original[axis][i] - s.original);
+    }
+    return s;
+}
+
+/* Least squares. 0 if the pairs do not say enough, or the other orientation. */
+static int gmlp__pair_line(const gmlp__pairs *p, gmlp__guess *g) {
+    int axis;
+    for (axis = 0; axis < 2; axis++) {
+        double product;
+        const gmlp__scatter s = gmlp__pair_spread(p, axis, &product);
+        if (p->count < 4 || !(s.square > 1.0)) return 0;
+        g->step[axis] = product / s.square;
+        g->at[axis] = s.original - gmlp__dmul(g->step[axis], s.edited);
+        if (!(gmlp__positive(g->step[axis]) > 1e-4) ||
+            (g->step[axis] < 0.0) != gmlp__backwards(g->orientation, axis))
+            return 0;
+    }
+    return 1;
+}
+
+/* The same, then again without those that are far off. */
+static int gmlp__pairs_fit(gmlp__pairs *p, gmlp__guess *g, double scale) {
+    double off[GMLP_MAX_LANDMARKS], sorted[GMLP_MAX_LANDMARKS], limit;
+    uint32_t i, j, n;
+    if (!gmlp__pair_line(p, g)) return 0;
+    for (i = 0; i < p->count; i++) {
+        off[i] = gmlp__pair_off(p, g, i);
+        for (j = i; j > 0 && sorted[j - 1] > off[i]; j--) sorted[j] = sorted[j - 1];
+        sorted[j] = off[i];
+    }
+    limit = gmlp__dmul(6.0, sorted[p->count / 2]) + 0.01 / gmlp__dmul(scale, scale);
+    for (i = n = 0; i < p->count; i++) {
+        if (off[i] > limit) continue;
+        for (j = 0; j < 2; j++) {
+            p->original[j][n] = p->original[j][i];
+            p->edited[j][n] = p->edited[j][i];
+        }
+        n++;
+    }
+    p->count = n;
+    return gmlp__pair_line(p, g);
+}
+
+/* Down to a whole number, if there are any of that size. */
+static double gmlp__floor(double v) {
+    const double t = v > -1e9 && v < 1e9 ? (double)(int32_t)v : v;
+    return t > v ? t - 1.0 : t;
+}
+
+/* Programs crop at whole pixels, most leave the ratio of sides as it is, but for rounding, and many do not resize at
+   all: of transforms that the landmarks cannot tell apart, the most likely one. */
+static void gmlp__guess_settle(const gmlp__finder *s, const gmlp__pairs *p, gmlp__guess *g) {
+    gmlp__scatter spread[2];
+    double step[2], doubt[2], side[2], unused, off = 0.0, apart, rounding, all;
+    uint32_t i;
+    int axis;
+    for (i = 0; i < p->count; i++) off += gmlp__pair_off(p, g, i);
+    off = off / (double)(2 * p->count - 4) + 0.0016 / gmlp__dmul(s->scale, s->scale);
+    for (axis = 0; axis < 2; axis++) {
+        spread[axis] = gmlp__pair_spread(p, axis, &unused);
+        step[axis] = gmlp__positive(g->step[axis]);
+        side[axis] = gmlp__side(s, g->orientation, axis);
+        doubt[axis] = off / gmlp__dmul(spread[axis].square, gmlp__dmul(step[axis], step[axis])); /* a share, squared */
+    }
+    apart = 2.0 * (step[0] - step[1]) / (step[0] + step[1]);
+    rounding = (1.0 / gmlp__dmul(side[0], side[0]) + 1.0 / gmlp__dmul(side[1], side[1])) / 12.0;
+    all = doubt[0] + doubt[1] + rounding;
+    if (gmlp__dmul(apart, apart) < 9.0 * all) {
+        const double first = doubt[0], second = doubt[1];
+        step[0] -= gmlp__dmul(gmlp__dmul(step[0], apart), first / all);
+        step[1] += gmlp__dmul(gmlp__dmul(step[1], apart), second / all);
+        doubt[0] = gmlp__dmul(first, (second + rounding) / all);
+        doubt[1] = gmlp__dmul(second, (first + rounding) / all);
+    }
+    if (gmlp__dmul(step[0] - 1.0, step[0] - 1.0) < gmlp__dmul(12.0, doubt[0]) + 1e-7 &&
+        gmlp__dmul(step[1] - 1.0, step[1] - 1.0) < gmlp__dmul(12.0, doubt[1]) + 1e-7)
+        step[0] = step[1] = 1.0;
+    for (axis = 0; axis < 2; axis++) {
+        const double whole = gmlp__floor(gmlp__dmul(step[axis], side[axis]) + 0.5),
+                     length = whole < 1.0 ? 1.0 : whole < s->size[axis] ? whole : s->size[axis];
+        double from; /* the left or upper end of what was kept */
+        step[axis] = length / side[axis];
+        if (g->step[axis] < 0.0) step[axis] = -step[axis];
+        from = spread[axis].original - gmlp__dmul(step[axis], spread[axis].edited);
+        from = gmlp__floor((step[axis] < 0.0 ? from - length : from) + 0.5);
+        if (from < 0.0 && from > -3.0) from = 0.0;
+        if (from > s->size[axis] - length && from < s->size[axis] - length + 3.0) from = s->size[axis] - length;
+        g->step[axis] = step[axis];
+        g->at[axis] = g->step[axis] < 0.0 ? from + length : from;
+    }
+}
+
+/* Does the edited picture lie in the original, but for slack pixels? */
+static int gmlp__guess_inside(const gmlp__finder *s, const gmlp__guess *g, double slack) {
+    int axis;
+    for (axis = 0; axis < 2; axis++) {
+        const double end = g->at[axis] + gmlp__dmul(g->step[axis], gmlp__side(s, g->orientation, axis)),
+                     low = g->at[axis] < end ? g->at[axis] : end, high = g->at[axis] < end ? end : g->at[axis];
+        if (!(low >= -slack && high <= s->size[axis] + slack)) return 0;
+    }
+    return 1;
+}
+
+/* How the cells of the signature that are wholly in the edited picture differ from it: codes, on the mean and at most;
+   how many they are. */
+static uint32_t gmlp__guess_luma(const gmlp__finder *s, const gmlp__guess *g, double *mean, double *most) {
+    const gmlp_net *const net = s->net;
+    const gmlp_coords *const c = &net->coords;
+    const double at[2] = {(double)c->col, (double)c->row}, step[2] = {(double)c->col_step, (double)c->row_step};
+    uint32_t n = 0, i;
+    *mean = *most = 0.0;
+    for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) {
+        double from[2], to[2], d;
+        int inside = 1, k;
+        for (k = 0; k < 2; k++) { /* along the sides of the picture that the signature is of */
+            const uint32_t cell = k ? i / 8 : i % 8, size = k ? net->base_height : net->base_width;
+            const int axis = c->transpose ? !k : k, side = g->orientation & GMLP__TRANSPOSED ? !axis : axis;
+            double end[2];
+            int e;
+            if ((cell * size + 7) / 8 == ((cell + 1) * size + 7) / 8) inside = 0;
+            for (e = 0; e < 2; e++) {
+                const double edge = (double)(((cell + (uint32_t)e) * size + 7) / 8),
+                             original = at[axis] + gmlp__dmul(step[axis], edge - 0.5) + 0.5;
+                end[e] = (original - g->at[axis]) / g->step[axis];
+            }
+            from[side] = end[0] < end[1] ? end[0] : end[1];
+            to[side] = end[0] < end[1] ? end[1] : end[0];
+        }
+        inside = inside && from[0] >= -1.0 && from[1] >= -1.0 && to[0] <= (double)s->sheet.width + 1.0 &&
+                 to[1] <= (double)s->sheet.height + 1.0;
+        if (!inside) continue;
+        for (k = 0; k < 2; k++) from[k] = from[k] > 0.0 ? from[k] : 0.0;
+        d = gmlp__positive(gmlp__sheet_mean(&s->sheet, from, to) - (double)net->signature[i]);
+        *mean += d;
+        *most = d > *most ? d : *most;
+        n++;
+    }
+    if (n) *mean /= (double)n;
+    return n;
+}
+
+
+/* Looks for the landmarks where the guess has them, in the size that it says, and corrects it. *holds: 1 if they are
+   there, 2 if that is beyond doubt. */
+static gmlp_result gmlp__guess_try(const gmlp__finder *s, gmlp__guess *g, int *holds) {
+    static const double within[4] = {5.0, 2.5, 1.5, 1.5}; /* pixels of that size */
+    static const double sizes[2] = {0.955, 1.05};         /* others, as the mean of places is better */
+    const int swapped = (g->orientation & GMLP__TRANSPOSED) != 0;
+    const gmlp__level *level[3];
+    gmlp__levels first, rest;
+    gmlp__pairs pairs;
+    gmlp_result result = GMLP_OK;
+    double w = 0.0, h = 0.0, mean, most, off = 0.0;
+    uint32_t i, cells;
+    int good = 1;
+    *holds = 0;
+    first.memory = rest.memory = NULL;
+    first.count = rest.count = 0;
+    level[0] = &first.level[0];
+    level[1] = &rest.level[0];
+    level[2] = &rest.level[1];
+    for (i = 0; i < 4 && good; i++) {
+        const double to_w = gmlp__dmul(s->scale, gmlp__reach(s, g, swapped)),
+                     to_h = gmlp__dmul(s->scale, gmlp__reach(s, g, !swapped));
+        if (!first.count || gmlp__positive(to_w - w) > w / 200.0 || gmlp__positive(to_h - h) > h / 200.0) {
+            gmlp__levels_close(&first, s->alloc);
+            first.count = 0;
+            gmlp__levels_add(&first, &s->sheet, w = to_w, h = to_h, 3, 6);
+            if (!first.count) return GMLP_OK;
+            result = gmlp__levels_open(&first, s->alloc, s->threads);
+            if (result) return result;
+        }
+        gmlp__pairs_find(s, g, level, 1, within[i], &pairs);
+        good = pairs.count >= (i ? GMLP__LANDMARKS_ENOUGH : GMLP__LANDMARKS_ENOUGH - 1) &&
+               gmlp__pairs_fit(&pairs, g, s->scale);
+    }
+    if (good && 2 * pairs.count >= pairs.expected) {
+        for (i = 0; i < 2; i++)
+            gmlp__levels_add(&rest, &s->sheet, gmlp__dmul(w, sizes[i]), gmlp__dmul(h, sizes[i]), 3, 6);
+        result = gmlp__levels_open(&rest, s->alloc, s->threads);
+        if (!result) {
+            gmlp__pairs_find(s, g, level, 1 + rest.count, within[3], &pairs);
+            g->found = pairs.count;
+            g->expected = pairs.expected;
+            good = g->found >= GMLP__LANDMARKS_ENOUGH && 2 * g->found >= g->expected &&
+                   gmlp__pairs_fit(&pairs, g, s->scale);
+        }
+    } else good = 0;
+    gmlp__levels_close(&first, s->alloc);
+    gmlp__levels_close(&rest, s->alloc);
+    if (result || !good) return result;
+    for (i = 0; i < pairs.count; i++) off += gmlp__pair_off(&pairs, g, i);
+    off = gmlp__dmul(gmlp__dmul(off, s->scale), s->scale) / (double)(2 * pairs.count);
+    gmlp__guess_settle(s, &pairs, g);
+    cells = gmlp__guess_luma(s, g, &mean, &most);
+    if (cells < 4 || mean > 1.25 || most > 4.0 || !gmlp__guess_inside(s, g, 0.01)) return GMLP_OK;
+    g->score = gmlp__dmul((double)g->found, (double)g->found) / (double)g->expected - 2.0 * mean;
+    *holds = g->found >= 9 && 4 * g->found >= 3 * g->expected && off < 0.04 ? 2 : 1;
+    return GMLP_OK;
+}
+
+/* A landmark and a mark of the same detail: places in pixels of the size that landmarks are looked for at, the mark's
+   along the original's axes and as if it were in that size. */
+typedef struct gmlp__vote {
+    uint32_t landmark;
+    double original[2], edited[2];
+} gmlp__vote;
+enum { GMLP__VOTES = 300 };
+
+/* The guess that most landmarks agree on for an orientation, if the level's size is within a ninth of the right one,
+   and both axes are resized alike. */
+static void gmlp__guess_vote(const gmlp__finder *s, const gmlp__level *l, int orientation, gmlp__guess *g) {
+    gmlp__vote vote[GMLP__VOTES];
+    const double to[2] = {(double)l->w / (double)s->sheet.width, (double)l->h / (double)s->sheet.height};
+    uint32_t n = 0, a, b, i, j, anchor = 0, bin = 0;
+    int axis;
+    g->orientation = orientation;
+    g->votes = 0;
+    for (i = 0; i < s->count; i++)
+        for (j = 0; j < l->count && n < GMLP__VOTES; j++) {
+            const gmlp__mark *const m = &l->marks[j];
+            if ((m->strength < 0) != s->mark[i].dark ||
+                gmlp__bits_set(m->bits[orientation] ^ s->mark[i].bits) > GMLP__DETAIL_VOTE)
+                continue;
+            vote[n].landmark = i;
+            for (axis = 0; axis < 2; axis++) {
+                const int side = orientation & GMLP__TRANSPOSED ? !axis : axis;
+                const double at = gmlp__dmul(gmlp__along(m, orientation, axis), to[side]);
+                vote[n].edited[axis] = gmlp__backwards(orientation, axis) ? -at : at;
+                vote[n].original[axis] = gmlp__dmul(axis ? s->mark[i].v : s->mark[i].u, s->scale);
+            }
+            n++;
+        }
+    for (a = 0; a < n; a++) { /* as seen from one: how much larger the others would have it */
+        uint64_t seen[10] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+        for (b = 0; b < n; b++) {
+            const double x = vote[b].edited[0] - vote[a].edited[0], y = vote[b].edited[1] - vote[a].edited[1],
+                         dx = vote[b].original[0] - vote[a].original[0] - x,
+                         dy = vote[b].original[1] - vote[a].original[1] - y;
+            const int across = gmlp__positive(x) > gmlp__positive(y);
+            double larger;
+            if (vote[b].landmark == vote[a].landmark || (gmlp__positive(x) < 16.0 && gmlp__positive(y) < 16.0))
+                continue;
+            larger = across ? dx / x : dy / y;
+            if (!(gmlp__positive(larger) < 0.111) || gmlp__positive(dx - gmlp__dmul(larger, x)) > 2.5 ||
+                gmlp__positive(dy - gmlp__dmul(larger, y)) > 2.5)
+                continue;
+            seen[(uint32_t)(gmlp__dmul(larger, 40.0) + 4.5)] |= (uint64_t)1 << vote[b].landmark;
+        }
+        for (i = 0; i < 9; i++) {
+            const uint64_t both = seen[i] | seen[i + 1];
+            const uint32_t count = gmlp__bits_set((uint32_t)both) + gmlp__bits_set((uint32_t)(both >> 32));
+            if (count > g->votes) {
+                g->votes = count;
+                anchor = a;
+                bin = i;
+            }
+        }
+    }
+    g->score = (double)g->votes - (double)n / 100.0;
+    for (axis = 0; axis < 2 && g->votes; axis++) {
+        const int side = orientation & GMLP__TRANSPOSED ? !axis : axis;
+        const double larger = 1.0 + ((double)bin - 3.5) * 0.025;
+        g->at[axis] = (vote[anchor].original[axis] - gmlp__dmul(larger, vote[anchor].edited[axis])) / s->scale;
+        g->step[axis] = gmlp__dmul(larger, to[side]) / s->scale;
+        if (gmlp__backwards(orientation, axis)) g->step[axis] = -g->step[axis];
+    }
+}
+
+/* Guesses from levels; the best of each level and orientation that may be. */
+static uint32_t gmlp__guesses(const gmlp__finder *s, const gmlp__levels *ls, gmlp__guess *out) {
+    uint32_t n = 0, i;
+    int orientation;
+    for (i = 0; i < ls->count; i++)
+        for (orientation = 0; orientation < 8; orientation++) {
+            const int swapped = (orientation & GMLP__TRANSPOSED) != 0;
+            double mean, most;
+            uint32_t cells;
+            gmlp__guess *const g = &out[n];
+            /* no larger than the original, even if this size is not quite right */
+            if ((double)ls->level[i].w > gmlp__dmul(1.13 * s->scale, s->size[swapped]) ||
+                (double)ls->level[i].h > gmlp__dmul(1.13 * s->scale, s->size[!swapped]))
+                continue;
+            gmlp__guess_vote(s, &ls->level[i], orientation, g);
+            if (g->votes < 3 || !gmlp__guess_inside(s, g, 0.04 * gmlp__longer(s->net->width, s->net->height))) continue;
+            cells = gmlp__guess_luma(s, g, &mean, &most);
+            if (cells > 1 && (mean > 10.0 || most > 50.0)) continue;
+            g->score -= mean / 2.0;
+            n++;
+        }
+    return n;
+}
+
+/* Tries the best of them, eight at most, until one is beyond doubt. *holds and best: as of the best that holds. */
+static gmlp_result gmlp__guesses_try(const gmlp__finder *s, gmlp__guess *guess, uint32_t n, gmlp__guess *best,
+                                     int *holds) {
+    gmlp_result result = GMLP_OK;
+    uint32_t i, tried;
+    for (tried = 0; tried < 8 && tried < n && *holds < 2 && !result; tried++) {
+        gmlp__guess now;
+        uint32_t next = tried;
+        int held = 0;
+        for (i = tried + 1; i < n; i++)
+            if (guess[i].score > guess[next].score) next = i;
+        now = guess[next];
+        guess[next] = guess[tried];
+        result = gmlp__guess_try(s, &now, &held);
+        if (held && (held > *holds || now.score > best->score)) {
+            *best = now;
+            *holds = held;
+        }
+    }
+    return result;
+}
+
+/* The whole picture, turned, mirrored or resized: the eight guesses that need no search. */
+static gmlp_result gmlp__find_whole(const gmlp__finder *s, gmlp__guess *best, int *holds) {
+    gmlp_result result = GMLP_OK;
+    double second = 1e9, mean, most, of_best = 1e9;
+    int orientation, axis;
+    for (orientation = 0; orientation < 8 && !result && *holds < 2; orientation++) {
+        gmlp__guess g;
+        int held = 0;
+        memset(&g, 0, sizeof g);
+        g.orientation = orientation;
+        for (axis = 0; axis < 2; axis++) {
+            g.step[axis] = s->size[axis] / gmlp__side(s, orientation, axis);
+            if (gmlp__backwards(orientation, axis)) g.step[axis] = -g.step[axis];
+            g.at[axis] = gmlp__backwards(orientation, axis) ? s->size[axis] : 0.0;
+        }
+        if (gmlp__guess_luma(s, &g, &mean, &most) < GMLP_SIGNATURE_SIZE / 2) continue;
+        if (s->count >= GMLP__LANDMARKS_FEW) {
+            if (mean > 1.25 || most > 4.0) continue;
+            result = gmlp__guess_try(s, &g, &held);
+            if (held && (held > *holds || g.score > best->score)) {
+                *best = g;
+                *holds = held;
+            }
+            continue;
+        }
+        /* without landmarks: by the signature, if the picture tells its orientations apart and its ratio is kept */
+        if (mean < of_best) second = of_best, of_best = mean;
+        else if (mean < second) second = mean;
+        if (mean > of_best || mean > 1.25 || most > 4.0) continue;
+        *best = g;
+    }
+    if (s->count < GMLP__LANDMARKS_FEW && !result) {
+        const double apart = gmlp__positive(gmlp__positive(best->step[0]) - gmlp__positive(best->step[1])),
+                     w = (double)s->sheet.width, h = (double)s->sheet.height;
+        *holds = best->step[0] != 0.0 && of_best <= 1.25 && second > 3.0 &&
+                 apart <= gmlp__dmul(gmlp__positive(best->step[0]), 1.0 / (w < h ? w : h));
+    }
+    return result;
+}
+
+/* A part of the picture, perhaps turned, mirrored or resized. */
+static gmlp_result gmlp__find_part(const gmlp__finder *s, gmlp__guess *best, int *holds) {
+    const double w = (double)s->sheet.width, h = (double)s->sheet.height,
+                 upright = s->size[0] / w < s->size[1] / h ? s->size[0] / w : s->size[1] / h,
+                 turned = s->size[0] / h < s->size[1] / w ? s->size[0] / h : s->size[1] / w,
+                 most = upright > turned ? upright : turned;
+    gmlp__guess guess[8 * GMLP__MARK_SIZES];
+    gmlp__levels ls;
+    gmlp_result result;
+    uint32_t n;
+    int round;
+    for (round = 0; round < 2 && *holds < 2; round++) { /* as it is first, then in other sizes */
+        double size = most;
+        ls.count = 0;
+        if (!round && most >= 1.0)
+            gmlp__levels_add(&ls, &s->sheet, gmlp__dmul(w, s->scale), gmlp__dmul(h, s->scale), 2, GMLP__MARK_EDGE);
+        for (; round && ls.count < GMLP__MARK_SIZES && size > most / 3.0; size = gmlp__dmul(size, 0.86))
+            gmlp__levels_add(&ls, &s->sheet, gmlp__dmul(gmlp__dmul(w, size), s->scale),
+                             gmlp__dmul(gmlp__dmul(h, size), s->scale), 2, GMLP__MARK_EDGE);
+        result = gmlp__levels_open(&ls, s->alloc, s->threads);
+        if (result) return result;
+        n = gmlp__guesses(s, &ls, guess);
+        gmlp__levels_close(&ls, s->alloc);
+        result = gmlp__guesses_try(s, guess, n, best, holds);
+        if (result) return result;
+    }
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_find_edit(const gmlp_net *net, const gmlp_image *base, const gmlp_find_edit_opts *opts,
+                                    gmlp_edit *edit) {
+    gmlp__finder s;
+    gmlp__guess best;
+    gmlp__fp_state fp;
+    gmlp_result result;
+    gmlp_signature signature;
+    float at[2], step[2];
+    int holds = 0, axis;
+    if (edit) memset(edit, 0, sizeof *edit);
+    if (!net || !edit || !gmlp__codes_ok(base) || gmlp__net_check(net, NULL)) return GMLP_E_ARGUMENT;
+    if ((net->base_space == GMLP_SYCC) != (base->space == GMLP_SYCC)) return GMLP_E_BASE_SPACE;
+    if (net->method == GMLP_METHOD_NONE) return GMLP_E_OTHER_PICTURE;
+    memset(&s, 0, sizeof s);
+    memset(&best, 0, sizeof best);
+    s.net = net;
+    s.count = gmlp__landmarks_read(net, s.mark);
+    s.alloc = opts ? &opts->alloc : NULL;
+    s.threads = opts ? &opts->threads : NULL;
+    s.scale = gmlp__landmark_scale(net->width, net->height);
+    s.size[0] = (double)net->width;
+    s.size[1] = (double)net->height;
+    fp = gmlp__fp_enter();
+    result = gmlp__sheet_open(&s.sheet, base, s.alloc);
+    if (!result) {
+        result = gmlp__find_whole(&s, &best, &holds);
+        if (!result && holds < 2 && s.count >= GMLP__LANDMARKS_FEW) result = gmlp__find_part(&s, &best, &holds);
+        gmlp__sheet_close(&s.sheet);
+    }
+    for (axis = 0; axis < 2 && holds; axis++) { /* from edges to centres */
+        step[axis] = (float)best.step[axis];
+        at[axis] = (float)(best.at[axis] + 0.5 * best.step[axis] - 0.5);
+    }
+    gmlp__fp_leave(fp);
+    if (result) return result;
+    if (!holds) return GMLP_E_OTHER_PICTURE;
+    edit->coords.col = at[0];
+    edit->coords.col_step = step[0];
+    edit->coords.row = at[1];
+    edit->coords.row_step = step[1];
+    edit->coords.transpose = (best.orientation & GMLP__TRANSPOSED) != 0;
+    edit->width = base->width;
+    edit->height = base->height;
+    edit->found = best.found;
+    edit->expected = best.expected;
+    gmlp_signature_begin(&signature, base->width, base->height);
+    gmlp_signature_rows(&signature, base, 0);
+    return gmlp_signature_finish(&signature, edit->signature);
+}
+
+/* The cells of GMLP_SECTION_OUTSIDE, each as that in which its middle was. */
+static void gmlp__outside_follow(gmlp_net *net, const gmlp_edit *edit) {
+    const gmlp_coords *const c = &edit->coords;
+    uint8_t was[GMLP__OUTSIDE_SIZE];
+    uint8_t *const out = (uint8_t *)(uintptr_t)gmlp__outside_section(net);
+    uint32_t i;
+    if (!out) return;
+    memcpy(was, out, sizeof was);
+    memset(out, 0, sizeof was);
+    for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) {
+        const double x = ((double)(i % 8) + 0.5) * (double)edit->width / 8.0 - 0.5,
+                     y = ((double)(i / 8) + 0.5) * (double)edit->height / 8.0 - 0.5;
+        const double col = (double)c->col + gmlp__dmul((double)c->col_step, c->transpose ? y : x) + 0.5,
+                     row = (double)c->row + gmlp__dmul((double)c->row_step, c->transpose ? x : y) + 0.5;
+        const double u = 8.0 * col / (double)net->width, v = 8.0 * row / (double)net->height;
+        const uint32_t from = (u > 0.0 ? u < 7.0 ? (uint32_t)u : 7 : 0) + 8 * (v > 0.0 ? v < 7.0 ? (uint32_t)v : 7 : 0);
+        out[i / 2] = (uint8_t)(out[i / 2] | (was[from / 2] >> from % 2 * 4 & 15) << i % 2 * 4);
+    }
+}
+
+GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit) {
+    gmlp__outside_follow(net, edit);
+    if ((edit->coords.col_step != 1.0f && edit->coords.col_step != -1.0f) ||
+        (edit->coords.row_step != 1.0f && edit->coords.row_step != -1.0f)) /* 8: tried */
+        net->clip_margin = net->clip_margin > 8 ? net->clip_margin : 8;
+    net->coords = edit->coords;
+    net->base_width = edit->width;
+    net->base_height = edit->height;
+    memcpy(net->signature, edit->signature, sizeof net->signature);
+}
+
+#ifndef GMLP_DECODE_ONLY
+/* A mark with what is known of it from several sizes. */
+typedef struct gmlp__candidate {
+    double x, y;
+    int32_t strength;
+    uint32_t bits, seen, cell;
+    int taken;
+} gmlp__candidate;
+
+static void gmlp__candidate_of(const gmlp__levels *ls, const gmlp__mark *m, double scale, gmlp__candidate *c) {
+    const double limit = gmlp__dmul(0.7 / scale, 0.7 / scale);
+    uint32_t set[GMLP__DETAIL], i, k, places = 1;
+    double x = m->x, y = m->y;
+    for (k = 0; k < GMLP__DETAIL; k++) set[k] = m->bits[0] >> k & 1u;
+    c->seen = 1;
+    for (i = 1; i < ls->count; i++) {
+        const gmlp__level *const l = &ls->level[i];
+        const gmlp__mark *same = NULL;
+        double best = limit;
+        for (k = 0; k < l->count; k++) {
+            const gmlp__mark *const o = &l->marks[k];
+            const double off = gmlp__dmul(o->x - m->x, o->x - m->x) + gmlp__dmul(o->y - m->y, o->y - m->y);
+            if ((o->strength < 0) != (m->strength < 0) || off >= best ||
+                gmlp__bits_set(o->bits[0] ^ m->bits[0]) > GMLP__DETAIL_OFF)
+                continue;
+            best = off;
+            same = o;
+        }
+        if (!same) continue;
+        for (k = 0; k < GMLP__DETAIL; k++) set[k] += same->bits[0] >> k & 1u;
+        c->seen++;
+        if (i > 2) continue; /* the nearer sizes say where it is */
+        x += same->x;
+        y += same->y;
+        places++;
+    }
+    c->x = x / (double)places;
+    c->y = y / (double)places;
+    c->strength = gmlp__away32(m->strength);
+    c->bits = m->strength < 0 ? 1u << GMLP__DETAIL : 0u;
+    for (k = 0; k < GMLP__DETAIL; k++) c->bits |= (uint32_t)(2 * set[k] > c->seen) << k;
+    c->cell = (uint32_t)(gmlp__dmul(m->y, scale) / 64.0) * 16 + (uint32_t)(gmlp__dmul(m->x, scale) / 64.0);
+    c->taken = 0;
+}
+
+/* Chooses up to n landmarks, the most useful first: those seen in all sizes, the strongest of each square, then of what
+   is left. Returns how many, in out as the blob has them. */
+static uint32_t gmlp__candidates_choose(gmlp__candidate *c, uint32_t count, double longer, uint32_t n, uint8_t *out) {
+    uint32_t chosen = 0, pass, i;
+    for (pass = 0; pass < 10 && chosen < n; pass++) {
+        uint8_t in_cell[256];
+        memset(in_cell, 0, sizeof in_cell);
+        for (i = 0; i < count; i++) in_cell[c[i].cell & 255u] = (uint8_t)(in_cell[c[i].cell & 255u] + c[i].taken);
+        for (;;) {
+            gmlp__candidate *best = NULL;
+            uint32_t x, y;
+            for (i = 0; i < count; i++)
+                if (!c[i].taken && in_cell[c[i].cell & 255u] <= pass / 2 && c[i].seen >= (pass & 1 ? 4u : 5u) &&
+                    (!best || c[i].strength > best->strength))
+                    best = &c[i];
+            if (!best || chosen == n) break;
+            best->taken = 1;
+            in_cell[best->cell & 255u]++;
+            x = (uint32_t)(gmlp__dmul(best->x / longer, (double)GMLP__PLACES) + 0.5);
+            y = (uint32_t)(gmlp__dmul(best->y / longer, (double)GMLP__PLACES) + 0.5);
+            out[0] = (uint8_t)(x & 255);
+            out[1] = (uint8_t)(x >> 8 | (y & 15u) << 4);
+            out[2] = (uint8_t)(y >> 4);
+            out[3] = (uint8_t)(best->bits & 255);
+            out[4] = (uint8_t)(best->bits >> 8);
+            out += GMLP__LANDMARK_BYTES;
+            chosen++;
+        }
+    }
+    return chosen;
+}
+
+/* The landmarks of a base as a section's bytes, the most useful first; *count: how many. */
+static gmlp_result gmlp__landmarks_make(const gmlp_image *base, const gmlp_alloc *alloc, const gmlp_threads *threads,
+                                        uint8_t *out, uint32_t *count) {
+    static const double sizes[5] = {1.0, 0.955, 1.05, 0.9, 1.11};
+    const double scale = gmlp__landmark_scale(base->width, base->height);
+    gmlp__candidate *candidates = NULL;
+    gmlp__sheet sheet;
+    gmlp__levels ls;
+    gmlp_result result = gmlp__sheet_open(&sheet, base, alloc);
+    size_t size = 0;
+    uint32_t i;
+    *count = 0;
+    if (result) return result == GMLP_E_OTHER_PICTURE ? GMLP_OK : result;
+    for (i = 0, ls.count = 0; i < 5; i++) {
+        const double to = gmlp__dmul(scale, sizes[i]);
+        gmlp__levels_add(&ls, &sheet, gmlp__dmul((double)base->width, to), gmlp__dmul((double)base->height, to), 3,
+                         i ? GMLP__MARK_EDGE - 2 : GMLP__MARK_EDGE);
+    }
+    if (ls.count == 5) {
+        result = gmlp__levels_open(&ls, alloc, threads);
+        size = result ? 0 : ls.level[0].count * sizeof *candidates;
+        if (size && !(candidates = (gmlp__candidate *)gmlp__alloc(alloc, size))) result = GMLP_E_MEMORY;
+        if (candidates) {
+            for (i = 0; i < ls.level[0].count; i++)
+                gmlp__candidate_of(&ls, &ls.level[0].marks[i], scale, &candidates[i]);
+            *count = gmlp__candidates_choose(candidates, ls.level[0].count, gmlp__longer(base->width, base->height),
+                                             GMLP_MAX_LANDMARKS, out);
+        }
+        gmlp__free(alloc, candidates, size);
+        gmlp__levels_close(&ls, alloc);
+    }
+    gmlp__sheet_close(&sheet);
+    return result;
+}
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>jpeg: carry a blob in a JPEG file

@@ -20,6 +20,8 @@ typedef struct fingerprint {
     uint16_t pq_half[PICTURE_PIXELS * 3];
     uint8_t mask[PICTURE_PIXELS];
     double loss[FINGERPRINTS];
+    uint8_t landmarks[255];
+    gmlp_edit edit;
 } fingerprint;
 
 /* Saturated gradients with some noise, in ProPhoto; integers only. */
@@ -32,6 +34,56 @@ static void make_picture(uint16_t *p) {
             p[1] = (uint16_t)(60000u - y * 1500u + (r >> 23));
             p[2] = (uint16_t)((x * 37u + y * 53u) % 97u * 400u + (r >> 24));
         }
+}
+
+/* A larger one, of squares; its landmarks, and a part of it found by them. */
+#define SQUARES_W 240u
+#define SQUARES_H 180u
+static void find_part(fingerprint *f, int isa, gmlp_threads threads) {
+    static uint16_t pixels[SQUARES_W * SQUARES_H * 3];
+    static uint8_t codes[SQUARES_W * SQUARES_H * 3];
+    gmlp_image wide, base;
+    gmlp_train_opts train;
+    gmlp_find_edit_opts find;
+    gmlp_net net;
+    const uint8_t *section;
+    size_t size;
+    uint32_t x, y, r;
+    for (y = 0; y < SQUARES_H; y++)
+        for (x = 0; x < SQUARES_W; x++) {
+            uint16_t *const p = pixels + 3 * (y * SQUARES_W + x);
+            r = (y / 9 * 40 + x / 9 + 1) * 2654435761u;
+            p[0] = (uint16_t)(r >> 16);
+            p[1] = (uint16_t)(r * 77u >> 16);
+            p[2] = (uint16_t)(r * 1234567u >> 16);
+        }
+    memset(&wide, 0, sizeof wide);
+    wide.data = pixels;
+    wide.width = SQUARES_W;
+    wide.height = SQUARES_H;
+    wide.type = GMLP_U16;
+    wide.space = GMLP_PROPHOTO;
+    base = wide;
+    base.data = codes;
+    base.type = GMLP_U8;
+    base.space = GMLP_SRGB;
+    memset(&train, 0, sizeof train);
+    memset(&find, 0, sizeof find);
+    train.iterations = 1;
+    train.width = 8;
+    train.isa = isa;
+    train.threads = find.threads = threads;
+    f->result = gmlp_reduce(&wide, &base, NULL, NULL);
+    if (!f->result) f->result = gmlp_train(&base, &wide, &train, &net, NULL);
+    if (f->result) return;
+    section = gmlp_net_section(&net, GMLP_SECTION_LANDMARKS, &size);
+    if (section) memcpy(f->landmarks, section, size);
+    base.data = codes + 3 * (30 * SQUARES_W + 31);
+    base.stride = 3 * (int)SQUARES_W;
+    base.width = 180;
+    base.height = 130;
+    f->result = gmlp_find_edit(&net, &base, &find, &f->edit);
+    gmlp_net_free(&net);
 }
 
 static fingerprint *make_fingerprint(int isa, gmlp_threads threads) {
@@ -113,5 +165,6 @@ static fingerprint *make_fingerprint(int isa, gmlp_threads threads) {
         }
         gmlp_net_free(&again);
     }
+    if (!f->result) find_part(f, isa, threads);
     return f;
 }

@@ -39,6 +39,8 @@ int main(void) {
         add(f->wide16[i], 2, sizeof f->wide16[i] / 2);
         add(&f->loss[i], 8, 1);
     }
+    add(f->landmarks, 1, sizeof f->landmarks);
+    add(&f->edit.coords, 4, sizeof f->edit.coords / 4);
     printf("%s %08x\n", gmlp_result_string(result), (unsigned)hash);
     free(f);
     return (int)result;

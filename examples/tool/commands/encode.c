@@ -273,9 +273,9 @@ static int encode(encoding *e) {
     if (training_prepare(&e->t, "encode")) return 1;
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("encode", "out of memory");
-    if (carrying_open(&e->c) || make_base(e) || train(e) || carrying_write(&e->c, e->carriers)) return 1;
-    if (measure(e, &e->c.net, &q, error))
-        return fail("encode", "the file is written, but cannot be measured: %s", error);
+    if (carrying_open(&e->c) || make_base(e) || train(e)) return 1;
+    if (measure(e, &e->c.net, &q, error)) return fail("encode", "%s", error);
+    if (carrying_quality(&e->c, q.psnr, q.psnr_og) || carrying_write(&e->c, e->carriers)) return 1;
     if (e->o.json) report_json(e, &q, seconds_now() - start);
     else report_text(e, &q, seconds_now() - start);
     return 0;

@@ -95,6 +95,7 @@ static int write_ultrahdr(restoring *r) {
     int bad;
     if (output_open(&o, r->out, error)) return fail("hdr-decode", "%s", error);
     bad = make_ultrahdr(r, &file, &size, error);
+    if (bad && restoring_again(r, error)) bad = make_ultrahdr(r, &file, &size, error);
     if (!bad) {
         fwrite(file, 1, size, o.file); /* output_commit looks for errors */
         free(file);

@@ -326,7 +326,7 @@ static int measure(hdr_encoding *e, metrics *decoded, metrics *plain) {
     if (original.data != e->hdr.image.data) free(original.data);
     free(test.data);
     free(shown.data);
-    return *error ? fail("hdr-encode", "%s is written, but cannot be measured: %s", e->c.out, error) : 0;
+    return *error ? fail("hdr-encode", "%s: %s", e->c.out, error) : 0;
 }
 
 /* What it says. */
@@ -413,7 +413,8 @@ static int hdr_encode(hdr_encoding *e) {
     if (look_for_numbers(e) || training_prepare(&e->t, "hdr-encode")) return 1;
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("hdr-encode", "out of memory");
-    if (carrying_open(&e->c) || make_base(e) || train(e) || carrying_write(&e->c, 0) || measure(e, &m, &plain))
+    if (carrying_open(&e->c) || make_base(e) || train(e) || measure(e, &m, &plain) ||
+        carrying_quality(&e->c, m.psnr, NAN) || carrying_write(&e->c, 0))
         return 1;
     (e->o.json ? report_json : report_text)(e, &m, &plain, seconds_now() - start);
     return 0;

@@ -8,6 +8,7 @@
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "work/carried.h"
+#include "work/edited.h"
 
 #define ROWS 16u
 
@@ -57,6 +58,7 @@ typedef struct findings {
     char carriers[64];
     uint32_t width, height;
     int verdict; /* gmlp_result; -1: the pixels cannot be read */
+    edited edit;
 } findings;
 
 static int belongs(const findings *f) { return f->verdict == GMLP_OK || f->verdict == GMLP_E_CLIPPED; }
@@ -65,6 +67,7 @@ static void report_json(const findings *f, const char *problem) {
     const gmlp_net *net = &f->file.net;
     static const char *const containers[] = { NULL, "jpeg", "png" }; /* gmlp_container */
     const int found = f->file.blob_size != 0 && net->wide_space;
+    double psnr, psnr_og;
     json j;
     json_begin(&j, stdout);
     json_text(&j, "container", containers[f->file.container]);
@@ -96,8 +99,22 @@ static void report_json(const findings *f, const char *problem) {
         json_integer(&j, "trained_height", net->height);
         json_bool(&j, "belongs", belongs(f));
         json_bool(&j, "clipped", f->verdict == GMLP_E_CLIPPED);
+        edited_json(&f->edit, &j);
+        quality_of(net, &psnr, &psnr_og);
+        json_number(&j, "encoded_psnr", psnr);
+        json_number(&j, "encoded_psnr_og", psnr_og);
     }
     json_end(&j);
+}
+
+static void report_quality(const gmlp_net *net) {
+    double all, og;
+    quality_of(net, &all, &og);
+    if (isnan(all)) return;
+    if (isinf(all)) printf("  measured        by the encoder: exact");
+    else printf("  measured        by the encoder: %.2f dB", all);
+    if (!isnan(og)) printf(" over all pixels, %.2f dB out of gamut", og);
+    printf("\n");
 }
 
 static void report_text(const findings *f, const char *path) {
@@ -140,7 +157,12 @@ static void report_text(const findings *f, const char *path) {
                    net->clip_margin, 255 - net->clip_margin);
     }
     printf("  trained on      %u x %u\n", net->width, net->height);
-    if (f->verdict >= 0)
+    report_quality(net);
+    if (f->edit.found)
+        printf("  pixels          %s by another program; %s (%u of %u landmarks are there)\n", f->edit.text,
+               f->verdict == GMLP_E_CLIPPED ? "they were clipped to sRGB" : "the colours come back", f->edit.edit.found,
+               f->edit.edit.expected);
+    else if (f->verdict >= 0)
         printf("  pixels          %s\n",
                f->verdict == GMLP_E_CLIPPED ? "are those it was trained on, but clipped to sRGB"
                : belongs(f)                 ? "are those it was trained on"
@@ -155,6 +177,11 @@ static int inspect(const char *path, int as_json, findings *f) {
         f->metadata_bytes = f->file.size - carried_bare_size(f->file.bytes, f->file.size);
         carriers_text(gmlp_carriers_present(f->file.bytes, f->file.size, NULL), f->carriers);
         f->verdict = verdict_on_pixels(path, &f->file, &f->width, &f->height, error);
+        if (f->verdict > 0 && !belongs(f)) {
+            if (edited_find(&f->file, path, NULL, &f->edit, error)) f->verdict = -1;
+            else if (f->edit.found)
+                f->verdict = verdict_on_pixels(path, &f->file, &f->width, &f->height, error);
+        }
         if (f->verdict < 0) problem = error;
         else if (f->verdict == GMLP_E_CLIPPED)
             problem = error, error_text(error, path, CARRIED_CLIPPED "; decode gives what is left");

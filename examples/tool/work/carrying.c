@@ -7,6 +7,7 @@
 #include "shell/messages.h"
 #include "shell/progress.h"
 #include "work/carried.h"
+#include "work/edited.h"
 
 int preset_of_choice(int choice) {
     static const int presets[] = { GMLP_PRESET_DEFAULT, GMLP_PRESET_FAST, GMLP_PRESET_HIGH, GMLP_PRESET_MAX,
@@ -104,6 +105,14 @@ int carrying_network(carrying *c, gmlp_net *trained) {
     status = c->blob ? gmlp_blob_write(trained, c->blob, c->blob_size, &c->blob_size) : GMLP_E_MEMORY;
     gmlp_net_free(trained);
     if (!status) status = gmlp_blob_read(c->blob, c->blob_size, NULL, &c->net, NULL);
+    return status ? fail(c->command, "%s: %s", c->out, gmlp_result_string(status)) : 0;
+}
+
+int carrying_quality(carrying *c, double psnr, double psnr_og) {
+    const size_t capacity = c->blob_size;
+    gmlp_result status;
+    quality_set(&c->net, psnr, psnr_og);
+    status = gmlp_blob_write(&c->net, c->blob, capacity, &c->blob_size);
     return status ? fail(c->command, "%s: %s", c->out, gmlp_result_string(status)) : 0;
 }
 

@@ -65,6 +65,8 @@ int carrying_open(carrying *c);    /* the output, before the long part */
 int carrying_compress(carrying *c, const picture_write_opts *opts);
 void carrying_base(carrying *c, base_file *f);                      /* takes over one that was made */
 int carrying_network(carrying *c, gmlp_net *trained);               /* takes it over */
+/* Puts what was measured into the network, before it is written. */
+int carrying_quality(carrying *c, double psnr, double psnr_og);
 int carrying_write(carrying *c, int carriers);
 void carrying_free(carrying *c);
 

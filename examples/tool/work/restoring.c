@@ -70,6 +70,28 @@ static void plain_network(restoring *r) {
     net->coords.col_step = net->coords.row_step = 1;
 }
 
+static int open_rows(restoring *r, char error[256]) {
+    picture_rows_close(r->rows);
+    r->rows = r->base ? picture_rows_open(r->file.bytes, r->file.size, r->in, r->base, &r->width, &r->height, error)
+                      : carried_rows_open(&r->file, r->in, &r->width, &r->height, &r->rgb, error);
+    return r->rows ? 0 : -1;
+}
+
+/* Of pixels that are not the network's: an edit that explains them? */
+static int find_edit(restoring *r, char error[256]) {
+    if (!r->workers) r->workers = pool_create((int)r->threads);
+    return edited_find(&r->file, r->in, r->workers, &r->edit, error);
+}
+
+int restoring_again(restoring *r, char error[256]) {
+    if (!r->unlike || r->looked) return 0;
+    r->looked = 1;
+    if (find_edit(r, error) || (!r->edit.found && !r->force) || open_rows(r, error)) return 0;
+    gmlp_decoder_free(r->decoder);
+    r->decoder = NULL;
+    return 1;
+}
+
 int restoring_open(restoring *r, int hdr) {
     const gmlp_net *net = &r->file.net;
     char error[256];
@@ -81,14 +103,14 @@ int restoring_open(restoring *r, int hdr) {
         return fail(r->command->name, "%s: carries a network, which says what its base is; --base is for files without",
                     r->in);
     if (carried_is_hdr(net) != hdr) return wrong_network(r, hdr);
-    r->rows = r->base ? picture_rows_open(r->file.bytes, r->file.size, r->in, r->base, &r->width, &r->height, error)
-                      : carried_rows_open(&r->file, r->in, &r->width, &r->height, &r->rgb, error);
-    if (!r->rows) return fail(r->command->name, "%s", error);
+    if (open_rows(r, error)) return fail(r->command->name, "%s", error);
     if (r->base) plain_network(r);
+    if (r->width != net->base_width || r->height != net->base_height)
+        if (find_edit(r, error)) return fail(r->command->name, "%s", error);
     if (r->width != net->base_width || r->height != net->base_height)
         return fail(
             r->command->name,
-            "%s: is %u x %u, but its network is for %u x %u; the picture was resized, cropped or turned after encoding",
+            "%s: is %u x %u, but its network is for %u x %u; what was done to the picture after encoding cannot be found out",
             r->in, r->width, r->height, net->base_width, net->base_height);
     if (!r->crop_text) {
         r->crop.width = r->width;
@@ -108,7 +130,7 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     gmlp_converter *to_sycc = NULL;
     gmlp_result status;
     int bad;
-    r->workers = pool_create((int)r->threads);
+    if (!r->workers) r->workers = pool_create((int)r->threads);
     r->opts.x = r->crop.x;
     r->opts.width = r->crop.width;
     status = r->workers ? gmlp_decoder_create(&r->file.net, r->depth, r->to, &r->opts, &r->decoder) : GMLP_E_MEMORY;
@@ -130,7 +152,9 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     gmlp_converter_free(to_sycc);
     r->belongs = s.verdict == GMLP_OK || s.verdict == GMLP_E_CLIPPED;
     r->clipped = r->belongs && r->file.net.weights && (r->rgb || s.verdict == GMLP_E_CLIPPED);
-    if (bad || r->belongs || r->force) return bad;
+    r->unlike = !bad && !r->belongs;
+    if (bad || r->belongs) return bad;
+    if (r->force && r->looked) return 0;
     error_text(
         error, r->in,
         "the network does not belong to these pixels, which were changed after encoding; the colours would be wrong "
@@ -153,7 +177,7 @@ static int write_rows(void *user, const void *rows, uint32_t count, char error[2
     return 0;
 }
 
-static int write_picture(restoring *r, char error[256]) {
+static int write_once(restoring *r, char error[256]) {
     picture_write_opts opts;
     gmlp_image like;
     target t;
@@ -182,6 +206,12 @@ static int write_picture(restoring *r, char error[256]) {
     return -1;
 }
 
+static int write_picture(restoring *r, char error[256]) {
+    int bad = write_once(r, error);
+    if (bad && restoring_again(r, error)) bad = write_once(r, error);
+    return bad;
+}
+
 int restoring_write(restoring *r) {
     char error[256];
     extras x;
@@ -194,7 +224,9 @@ void restoring_report(const restoring *r) {
     const double seconds = seconds_now() - r->began, megapixels = 1e-6 * (double)r->crop.width * (double)r->crop.height;
     static const char *const names[] = { "", "8", "16", "half", "float" };
     const char *depth = r->bits == 10 ? "10" : r->bits == 12 ? "12" : names[r->depth];
+    double psnr, psnr_og;
     json j;
+    quality_of(&r->file.net, &psnr, &psnr_og);
     if (r->base)
         fprintf(stderr, "gamutmlp %s: note: %s: carries no network; %s has what its %s alone holds\n", r->command->name,
                 r->in, r->out, r->base == GMLP_SYCC ? "Y'CbCr" : "RGB");
@@ -209,6 +241,9 @@ void restoring_report(const restoring *r) {
             "gamutmlp %s: warning: the network in %s does not belong to these pixels; the picture was changed after "
             "encoding and the colours of %s may be wrong\n",
             r->command->name, r->in, r->out);
+    else if (r->edit.found)
+        fprintf(stderr, "gamutmlp %s: note: %s: %s by another program; the colours come back\n", r->command->name,
+                r->in, r->edit.text);
     if (!r->json) {
         printf("%s: %u x %u, %s, %s%s, in %.2f s\n", r->out, r->crop.width, r->crop.height, gmlp_space_name(r->to),
                depth, r->depth <= GMLP_U16 ? " bit" : "", seconds);
@@ -223,6 +258,9 @@ void restoring_report(const restoring *r) {
     if (r->base) json_text(&j, "belongs", NULL);
     else json_bool(&j, "belongs", r->belongs);
     json_bool(&j, "clipped", r->clipped);
+    edited_json(&r->edit, &j);
+    json_number(&j, "encoded_psnr", psnr);
+    json_number(&j, "encoded_psnr_og", psnr_og);
     json_number(&j, "seconds", seconds);
     json_number(&j, "megapixels_per_second", megapixels / seconds);
     json_integer(&j, "peak_rss_bytes", peak_rss_bytes());

@@ -5,6 +5,7 @@
 #include "shell/args.h"
 #include "shell/pool.h"
 #include "work/carried.h"
+#include "work/edited.h"
 #include "work/stream.h"
 
 typedef struct restoring {
@@ -24,6 +25,8 @@ typedef struct restoring {
     gmlp_decoder *decoder;
     int rgb;                /* rows are RGB, and the network takes sYCC */
     int belongs, clipped;   /* the network to the pixels; but what these held outside sRGB is gone */
+    int unlike, looked;     /* it did not belong to them; an edit was looked for then */
+    edited edit;            /* what another program did to them, if that is known */
 } restoring;
 
 /* What decode and hdr-decode share of their options. */
@@ -43,6 +46,9 @@ int restoring_check(restoring *r);
 /* Reads the file; its network must be one for HDR, or for a wide gamut. With a base there must be none, and one that
    does nothing takes its place. 0, or the exit status after a message. */
 int restoring_open(restoring *r, int hdr);
+/* After a failure: if it was that the network does not belong to the pixels, an edit is looked for that explains them.
+   1: one was found, or force was said, and all is ready to decode from the beginning; 0: it stays a failure. */
+int restoring_again(restoring *r, char error[256]);
 /* Rows stream from the compressed file through the network to write (stream.h), so that memory does not grow with the
    picture. Whether the network belongs to the pixels is known at the end, and it is a failure if it does not, without
    force. Clipped ones are none: what is left comes back. 0, or -1 and a text. */

@@ -360,13 +360,13 @@ fi
 
 # Pictures that were changed after encoding.
 if have jpegtran; then
-    jpegtran -copy all -flip horizontal a.jpg >flipped.jpg
-    says 1 "flipped.jpg: the network does not belong to these pixels.*(--force" decode flipped.jpg x.tif
-    says 1 "does not belong to these pixels" decode flipped.jpg x.tif --crop 8,8,9,9
-    says 0 "warning: .* does not belong to these pixels" decode flipped.jpg x.tif --force
-    "$tool" decode flipped.jpg x.tif --force --json >out 2>err
+    jpegtran -copy all -wipe 96x64+16+16 a.jpg >wiped.jpg
+    says 1 "wiped.jpg: the network does not belong to these pixels.*(--force" decode wiped.jpg x.tif
+    says 1 "does not belong to these pixels" decode wiped.jpg x.tif --crop 8,8,9,9
+    says 0 "warning: .* does not belong to these pixels" decode wiped.jpg x.tif --force
+    "$tool" decode wiped.jpg x.tif --force --json >out 2>err
     is "decode --force says so in JSON" [ "$(value belongs)" = false ]
-    "$tool" inspect flipped.jpg --json >out 2>err; status=$?
+    "$tool" inspect wiped.jpg --json >out 2>err; status=$?
     is "inspect: exit 1" [ $status -eq 1 ]
     is "inspect: JSON" valid_json
     is "inspect: not these pixels" [ "$(value belongs)" = false -a "$(value intact)" = false ]

@@ -1,0 +1,153 @@
+#include "work/edited.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pictures/picture.h"
+#include "shell/messages.h"
+
+/* Words. */
+
+/* Joins steps: "a", "a and b", "a, b and c"; every step replaces the " and " before it by a comma. */
+static void add(char text[EDITED_TEXT], int *steps, const char *format, ...) {
+    size_t used = strlen(text);
+    va_list list;
+    char *join = strstr(text, " and ");
+    if (join) {
+        memmove(join + 2, join + 5, strlen(join + 5) + 1);
+        memcpy(join, ", ", 2);
+        used = strlen(text);
+    }
+    if (*steps) used += (size_t)snprintf(text + used, EDITED_TEXT - used, " and ");
+    va_start(list, format);
+    vsnprintf(text + used, EDITED_TEXT - used, format, list);
+    va_end(list);
+    ++*steps;
+}
+
+static const char *const turns[2][2][2] = { /* transposed, columns backwards, rows backwards */
+    { { NULL, "flipped upside down" }, { "mirrored", "turned by 180 degrees" } },
+    { { "mirrored and turned left", "turned right" }, { "turned left", "mirrored and turned right" } }
+};
+
+static void describe(const gmlp_net *net, edited *e) {
+    const gmlp_coords *c = &e->edit.coords;
+    const int transposed = c->transpose != 0;
+    const double columns = fabs((double)c->col_step), rows = fabs((double)c->row_step);
+    const uint32_t across = transposed ? e->edit.height : e->edit.width, /* pixels along the original's columns, rows */
+                   down = transposed ? e->edit.width : e->edit.height;
+    const double width = rint(columns * across), height = rint(rows * down);
+    const char *turn = turns[transposed][c->col_step < 0][c->row_step < 0];
+    int steps = 0;
+    e->text[0] = 0;
+    if (width < net->width || height < net->height) {
+        const double left = (double)c->col - (double)c->col_step / 2 + 0.5,
+                     top = (double)c->row - (double)c->row_step / 2 + 0.5;
+        add(e->text, &steps, "cropped to %.0f x %.0f at %.0f,%.0f", width, height,
+            rint(c->col_step < 0 ? left - width : left), rint(c->row_step < 0 ? top - height : top));
+    }
+    if (width != across || height != down) {
+        /* in whole per cent where whole pixels allow no other */
+        if (fabs(columns * down - rows * down) <= columns && fabs(columns * across - rows * across) <= columns)
+            add(e->text, &steps, "resized to %.3g %%", 100 * across / width);
+        else add(e->text, &steps, "resized to %.3g x %.3g %%", 100 * across / width, 100 * down / height);
+    }
+    if (turn) add(e->text, &steps, "%s", turn);
+    if (!steps) add(e->text, &steps, "changed a little");
+}
+
+/* Pixels. */
+
+static int read_all(const carried *c, const char *path, gmlp_image *base, char error[256]) {
+    gmlp_image pixels;
+    gmlp_result status = GMLP_OK;
+    uint32_t width, height;
+    int rgb, bad;
+    picture_rows *rows = carried_rows_open(c, path, &width, &height, &rgb, error);
+    if (!rows) return -1;
+    memset(&pixels, 0, sizeof pixels);
+    pixels.width = width;
+    pixels.height = height;
+    pixels.type = GMLP_U8;
+    pixels.space = rgb ? GMLP_SRGB : c->net.base_space;
+    pixels.data = malloc((size_t)width * height * 3);
+    bad = !pixels.data;
+    if (bad) error_text(error, path, "too large for the memory");
+    else bad = picture_rows_read(rows, pixels.data, height, error);
+    picture_rows_close(rows);
+    *base = pixels;
+    if (!rgb || bad) return bad ? -1 : 0;
+    base->space = GMLP_SYCC;
+    base->data = malloc((size_t)width * height * 3);
+    status = base->data ? gmlp_convert(&pixels, base, NULL) : GMLP_E_MEMORY;
+    free(pixels.data);
+    return status ? error_text(error, path, "%s", gmlp_result_string(status)), -1 : 0;
+}
+
+int edited_find(carried *c, const char *path, pool *workers, edited *e, char error[256]) {
+    gmlp_find_edit_opts opts;
+    gmlp_image base;
+    gmlp_result status;
+    memset(e, 0, sizeof *e);
+    memset(&base, 0, sizeof base);
+    if (read_all(c, path, &base, error)) {
+        free(base.data);
+        return -1;
+    }
+    memset(&opts, 0, sizeof opts);
+    if (workers) opts.threads = pool_threads(workers);
+    status = gmlp_find_edit(&c->net, &base, &opts, &e->edit);
+    free(base.data);
+    if (status == GMLP_E_OTHER_PICTURE) return 0;
+    if (status) return error_text(error, path, "%s", gmlp_result_string(status)), -1;
+    e->found = 1;
+    describe(&c->net, e);
+    gmlp_net_follow(&c->net, &e->edit);
+    return 0;
+}
+
+void edited_json(const edited *e, json *j) {
+    json_text(j, "edit", e->found ? e->text : NULL);
+    if (!e->found) return;
+    json_integer(j, "landmarks_found", e->edit.found);
+    json_integer(j, "landmarks_expected", e->edit.expected);
+    json_number(j, "column", (double)e->edit.coords.col);
+    json_number(j, "column_step", (double)e->edit.coords.col_step);
+    json_number(j, "row", (double)e->edit.coords.row);
+    json_number(j, "row_step", (double)e->edit.coords.row_step);
+    json_bool(j, "transposed", e->edit.coords.transpose);
+}
+
+/* Quality. */
+
+#define MOST 65535 /* in 100ths of a dB; stands for more, too */
+
+static double quality_number(const uint8_t *p) {
+    const int v = p[0] | p[1] << 8;
+    return v == 0 ? NAN : v == MOST ? INFINITY : v / 100.0;
+}
+
+void quality_of(const gmlp_net *net, double *all, double *out_of_gamut) {
+    size_t size;
+    const uint8_t *p = gmlp_net_section(net, GMLP_SECTION_QUALITY, &size);
+    *all = size >= 2 ? quality_number(p) : NAN;
+    *out_of_gamut = size >= 4 ? quality_number(p + 2) : NAN;
+}
+
+void quality_set(gmlp_net *net, double all, double out_of_gamut) {
+    const double of[2] = { all, out_of_gamut };
+    uint8_t bytes[4];
+    size_t size;
+    int i;
+    gmlp_net_section(net, GMLP_SECTION_QUALITY, &size);
+    if (size != sizeof bytes) return;
+    for (i = 0; i < 2; i++) {
+        const int v = isnan(of[i]) ? 0 : of[i] >= MOST / 100.0 ? MOST : of[i] < 0.01 ? 1 : (int)rint(100 * of[i]);
+        bytes[2 * i] = (uint8_t)(v & 255);
+        bytes[2 * i + 1] = (uint8_t)(v >> 8);
+    }
+    gmlp_net_section_set(net, GMLP_SECTION_QUALITY, bytes, sizeof bytes);
+}
