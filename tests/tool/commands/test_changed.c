@@ -92,6 +92,7 @@ static int run(int hdr, const char *in, const char *out, const char *option, con
 
 static void tries(int hdr) {
     static change *const changes[] = { mirrored, upside_down, half_turned, quarter_turned, transposed, shifted };
+    static const int refused[] = { 0, 0, 0, 0, 0, 1 }; /* turns are found out */
     static const char *const outs[2][4] = { { "out.png", "out.tif", "out.exr", NULL },
                                             { "out.png", "out.tif", "out.exr", "out.jpg" } };
     uint8_t pixels[PIXELS * 3];
@@ -109,11 +110,12 @@ static void tries(int hdr) {
             apply(changes[i], pixels);
             save(in, container, 95, pixels, blob, blob_size);
             for (k = 0; k < 4 && outs[hdr][k]; k++) {
-                assert_int_equal(run(hdr, in, outs[hdr][k], NULL, NULL), 1);
-                assert_int_equal(access(outs[hdr][k], F_OK), -1);
+                assert_int_equal(run(hdr, in, outs[hdr][k], NULL, NULL), refused[i]);
+                assert_int_equal(access(outs[hdr][k], F_OK), -refused[i]);
+                unlink(outs[hdr][k]);
             }
-            assert_int_equal(run(hdr, in, "out.png", "--crop", "40,40,16,16"), 1);
-            assert_int_equal(access("out.png", F_OK), -1);
+            assert_int_equal(run(hdr, in, "out.png", "--crop", "40,40,16,16"), refused[i]);
+            assert_int_equal(access("out.png", F_OK), -refused[i]);
             assert_int_equal(run(hdr, in, "out.png", "--force", NULL), 0);
             assert_int_equal(unlink("out.png"), 0);
         }
