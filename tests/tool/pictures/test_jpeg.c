@@ -82,7 +82,7 @@ static void sycc_there_and_back(void **state) {
     size_t sizes[3], i, n;
     (void)state;
     for (i = 0; i < 3; i++) {
-        const picture_write_opts opts = { 100, subsample[i] };
+        const picture_write_opts opts = { 100, subsample[i], 0 };
         picture back, shown;
         picture_rows *rows;
         gmlp_image rgb;
