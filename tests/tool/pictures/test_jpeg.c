@@ -6,7 +6,7 @@
 
 static void jpeg_there_and_back(void **state) {
     gmlp_image image = smooth_image(50, 40);
-    picture_write_opts opts = { 0, 0 };
+    picture_write_opts opts = { 0, 0, 0 };
     size_t sizes[3], i;
     (void)state;
     for (i = 0; i < 3; i++) {
