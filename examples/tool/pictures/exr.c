@@ -62,7 +62,7 @@ static void hear(exr_const_context_t context, exr_result_t status, const char *t
     said = (char *)user;
     if (said[0]) return;
     snprintf(said, REASON, "%s", text);
-    make_plain(said);
+    plain_text(said);
 }
 
 static int failed(exr_result_t status, const char *said, char reason[REASON]) {
@@ -222,7 +222,7 @@ static int find_picture(exr_reader *r, picture_facts *facts, char reason[REASON]
                                       : "EXR: has neither channels R, G, B nor a single Y");
         return -1;
     }
-    make_plain(layer);
+    plain_text(layer);
     if (parts > 1)
         picture_note(facts->notes, "of %d parts the picture is part %d; the others are left out", parts, r->part + 1);
     if (layer[0]) picture_note(facts->notes, "the picture is its layer %s", layer);

@@ -41,7 +41,7 @@ int image_allocate(gmlp_image *image, char reason[REASON]);
 /* Of formats that can make much of few bytes: how many pixels a picture in so many bytes may have; and has it? */
 uint64_t pixels_in_proportion(size_t size);
 int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[REASON]);
-void make_plain(char *text); /* of a stranger's text what a terminal can be shown */
+void plain_text(char *text); /* of a stranger's text what a terminal can be shown */
 int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
 
 /* What an Exif block, a TIFF structure, says of space and orientation. Of a damaged one, what can be read. */

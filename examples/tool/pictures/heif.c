@@ -56,7 +56,7 @@ static int failed(struct heif_error e, char reason[REASON]) {
     if (e.code == heif_error_Ok) return 0;
     snprintf(reason, REASON, "HEIF: %.150s", e.message ? e.message : "cannot be read");
     reason[strcspn(reason, "\n")] = 0; /* some end so */
-    make_plain(reason);
+    plain_text(reason);
     return -1;
 }
 

@@ -344,6 +344,17 @@ static int jxl_begin(jxl_sink *s, const uint8_t *icc, size_t icc_size) {
            set_color(s, icc, icc_size) != JXL_ENC_SUCCESS;
 }
 
+/* Of photographs restored from 8 bits more effort makes the files larger, and the search for palettes among floats, of
+   which many are equal, takes minutes. */
+static int set_speed(JxlEncoderFrameSettings *how) {
+    return JxlEncoderFrameSettingsSetOption(how, JXL_ENC_FRAME_SETTING_EFFORT, 2) != JXL_ENC_SUCCESS ||
+           JxlEncoderFrameSettingsSetOption(how, JXL_ENC_FRAME_SETTING_PALETTE_COLORS, 0) != JXL_ENC_SUCCESS ||
+           JxlEncoderFrameSettingsSetFloatOption(how, JXL_ENC_FRAME_SETTING_CHANNEL_COLORS_GLOBAL_PERCENT, 0) !=
+               JXL_ENC_SUCCESS ||
+           JxlEncoderFrameSettingsSetFloatOption(how, JXL_ENC_FRAME_SETTING_CHANNEL_COLORS_GROUP_PERCENT, 0) !=
+               JXL_ENC_SUCCESS;
+}
+
 static int encode(jxl_sink *s, char reason[REASON]) {
     JxlEncoderFrameSettings *how = JxlEncoderFrameSettingsCreate(s->encoder, NULL);
     JxlEncoderStatus status = JXL_ENC_NEED_MORE_OUTPUT;
@@ -354,8 +365,7 @@ static int encode(jxl_sink *s, char reason[REASON]) {
                                                      : JXL_TYPE_FLOAT;
     format.endianness = JXL_NATIVE_ENDIAN;
     format.align = 0;
-    if (!how || JxlEncoderSetFrameLossless(how, JXL_TRUE) != JXL_ENC_SUCCESS ||
-        JxlEncoderFrameSettingsSetOption(how, JXL_ENC_FRAME_SETTING_EFFORT, 3) != JXL_ENC_SUCCESS || /* 1 % from 5 */
+    if (!how || JxlEncoderSetFrameLossless(how, JXL_TRUE) != JXL_ENC_SUCCESS || set_speed(how) ||
         JxlEncoderAddImageFrame(how, &format, s->pixels, s->row_bytes * s->base.like.height) != JXL_ENC_SUCCESS)
         status = JXL_ENC_ERROR;
     JxlEncoderCloseInput(s->encoder);

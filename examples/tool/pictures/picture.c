@@ -38,7 +38,7 @@ int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[
     return -1;
 }
 
-void make_plain(char *text) {
+void plain_text(char *text) {
     for (; *text; text++)
         if (*text < ' ' || *text > '~') *text = '?';
 }
