@@ -12,11 +12,12 @@
 #include "work/base.h"
 #include "work/carrying.h"
 #include "work/extras.h"
+#include "work/kept.h"
 
 enum { BASE_AUTO, BASE_SRGB, BASE_SYCC }; /* words of --base */
 
 typedef struct encode_options {
-    int from, adaptation, round_down, force, json;
+    int from, adaptation, round_down, force, json, strip;
     int base, subsample; /* subsample: place among the words, -1: not given */
     uint64_t quality;
     double target_psnr;
@@ -146,6 +147,7 @@ static int compress(encoding *e, int space) {
     memset(&write, 0, sizeof write);
     write.quality = (int)e->o.quality;
     write.subsample = chroma_of(e);
+    write.metadata = &e->wide.metadata;
     *base = *wide;
     base->type = GMLP_U8;
     base->space = space;
@@ -348,6 +350,7 @@ static int encode(encoding *e) {
         return fail("encode", "%s", error);
     extras_find(e->wide.file, e->wide.file_size, &x);
     extras_note(&x, EXTRAS_GAIN_MAP, e->wide.notes);
+    kept_for(&e->wide, e->c.out, e->o.strip);
     free(e->wide.file);
     e->wide.file = NULL;
     picture_tell(&e->wide, "encode", e->in);
@@ -387,6 +390,7 @@ int cmd_encode(int argc, char **argv) {
         { "--floor", ARG_FLAG, &e.o.round_down, NULL, "round 8-bit codes down, as the paper's code does", 0, 0 },
         { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0,
           0 },
+        STRIP_METADATA(e.o.strip),
         { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be IN", 0, 0 },
         { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }

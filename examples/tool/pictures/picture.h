@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "gamutmlp.h"
+#include "pictures/metadata.h"
 
 #define PICTURE_NOTES 512
 
@@ -16,9 +17,10 @@ typedef struct picture {
                                "gAMA chunk", "chromaticities", "EXIF", "assumed" */
     uint8_t *file;          /* the file's bytes, owned, when keep_file was asked */
     size_t file_size;
+    picture_metadata metadata; /* owned */
     int orientation; /* how the pixels are to be turned to be upright: 1 (not at all) to 8, as EXIF and TIFF have it */
     char notes[PICTURE_NOTES]; /* what the user should know, a sentence a line: lost alpha, a missing end */
-    char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: metadata, what lies behind the picture */
+    char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: what lies behind the picture */
 } picture;
 
 /* Reads PNG, JPEG, TIFF, EXR and PPM by content; grey and palettes become RGB, alpha is dropped.
@@ -28,6 +30,8 @@ typedef struct picture {
 int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]);
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
                         char error[256]);
+/* What a JPEG or PNG says beside its pixels alone: metadata, orientation, notes. */
+int picture_read_metadata(const void *bytes, size_t size, const char *name, picture *out, char error[256]);
 void picture_free(picture *p);
 /* Pixels are read as they are stored. Turns them as an orientation from 1 to 8 says, or as the picture's own, which is
    then 1; or lays upright pixels as they would be stored under one. 0, or -1: no memory. */
@@ -43,7 +47,14 @@ enum { PICTURE_444 = 0, PICTURE_420 = 1, PICTURE_422 = 2 }; /* chroma of a JPEG 
 typedef struct picture_write_opts {
     int quality;   /* JPEG; 0: 95 */
     int subsample; /* JPEG */
+    const picture_metadata *metadata; /* NULL: none. What the file has no place for (picture_metadata_fit) is not in it;
+                                         its orientation, size and colour space become those of the pixels */
+    int orientation;                  /* of the pixels, which PNG, JPEG and TIFF say; 0: upright */
 } picture_write_opts;
+
+/* Frees the metadata that a file of this name has no place for, and says so in p->left: EXR and PPM have none at all, a
+   JPEG 64 KB for each. */
+void picture_metadata_fit(picture *p, const char *path);
 
 /* Writes by the name's extension: PNG (8, 16 bit), TIFF (8, 16 bit, half, float), EXR (half, float), JPEG (8 bit),
    PPM (8, 16 bit). The file says its space: an ICC profile, an sRGB or cICP chunk, chromaticities. GMLP_SYCC is for

@@ -5,6 +5,7 @@
 #include "shell/args.h"
 #include "shell/pool.h"
 #include "work/carried.h"
+#include "work/kept.h"
 #include "work/stream.h"
 
 typedef struct restoring {
@@ -12,7 +13,7 @@ typedef struct restoring {
     const char *in, *out, *crop_text;
     int to, depth;          /* gmlp_space and gmlp_type of what is made */
     int base;               /* 0, or gmlp_space of a picture that carries no network, which is converted as it is */
-    int force, json;
+    int force, json, strip;
     uint64_t threads;
     gmlp_decoder_opts opts;
     double began;
@@ -20,6 +21,7 @@ typedef struct restoring {
     picture_rows *rows;
     uint32_t width, height; /* of the picture in the file */
     rectangle crop;
+    uint32_t out_width, out_height;
     pool *workers;
     gmlp_decoder *decoder;
     int belongs;            /* the network to the pixels */
@@ -30,6 +32,7 @@ typedef struct restoring {
 int depth_of_choice(int choice); /* gmlp_type of a word's place in DEPTHS */
 #define RESTORING_OPTIONS(r) \
     { "--crop", ARG_TEXT, &(r).crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 }, \
+    STRIP_METADATA((r).strip), \
     { "--force", ARG_FLAG, &(r).force, NULL, "decode what was changed after encoding, too; OUT may be IN", 0, 0 }, \
     { "--threads", ARG_INT, &(r).threads, "N", "threads (one a processor); the result is the same", 1, 256 }, \
     { "--json", ARG_FLAG, &(r).json, NULL, "print one JSON object", 0, 0 }
@@ -44,7 +47,9 @@ int restoring_open(restoring *r, int hdr);
    force. 0, or -1 and a text. */
 int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user,
                   char error[256]);
-/* The same into the file out. 0, or 1 after a message. */
+/* The same into memory: packed pixels, which the caller frees. */
+int restoring_gather(restoring *r, gmlp_image *out, char error[256]);
+/* The same into the file out, with the metadata of in. 0, or 1 after a message. */
 int restoring_write(restoring *r);
 void restoring_report(
     const restoring *r); /* warns, too, if the network does not belong to the pixels, and that was forced */

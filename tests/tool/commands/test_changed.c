@@ -53,7 +53,7 @@ static int to_file(void *user, const void *bytes, size_t size) { return fwrite(b
 /* These pixels with that blob, as a program leaves them that keeps metadata. */
 static void save(const char *path, int container, int quality, uint8_t *pixels, const uint8_t *blob, size_t blob_size) {
     const gmlp_image image = image_of(pixels, GMLP_U8, GMLP_SRGB);
-    const picture_write_opts opts = { quality, 0 };
+    const picture_write_opts opts = { quality, 0, NULL, 0 };
     uint8_t *bytes;
     size_t size;
     char error[256];
@@ -138,7 +138,7 @@ static void refuses_a_changed_hdr_picture(void **state) {
 /* A network for the JPEG's own Y'CbCr: the file became another format, or grey. */
 static void refuses_what_holds_no_sycc(void **state) {
     static uint8_t codes[PIXELS * 3];
-    const picture_write_opts opts = { 95, PICTURE_444 };
+    const picture_write_opts opts = { 95, PICTURE_444, NULL, 0 };
     gmlp_image original = image_of(wide, GMLP_U16, GMLP_PROPHOTO), b = image_of(codes, GMLP_U8, GMLP_SYCC);
     gmlp_net net;
     uint8_t blob[65536], *bytes;
