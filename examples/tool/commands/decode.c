@@ -29,7 +29,8 @@ int cmd_decode(int argc, char **argv) {
     const args_command command = {
         "decode", "IN OUT.{png,tif,exr}",
         "Gives back the wide gamut of IN, a JPEG or PNG that 'gamutmlp encode' made. PNG and TIFF carry\n"
-        "the colour space's ICC profile; EXR is written in the linear form of the space.",
+        "the colour space's ICC profile, EXIF, IPTC and XMP, and their pixels lie as IN stores them, with its\n"
+        "orientation tag; EXR is written in the linear form of the space, turned upright.",
         "  gamutmlp decode photo.jpg wide.tif\n"
         "  gamutmlp decode photo.jpg part.exr --crop 100,200,640,480 --to acescg",
         options, 2, NULL

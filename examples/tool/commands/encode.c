@@ -399,7 +399,8 @@ int cmd_encode(int argc, char **argv) {
         "encode", "IN OUT.{jpg,png}",
         "Writes the wide-gamut picture IN (PNG, TIFF, EXR, PPM, JPEG) as an ordinary 8-bit sRGB file and\n"
         "puts a small network into its metadata, trained on this picture, from which 'gamutmlp decode'\n"
-        "restores the colours that sRGB cannot hold.",
+        "restores the colours that sRGB cannot hold. EXIF, IPTC and XMP go with it; pixels are turned\n"
+        "upright, and the orientation tag says so.",
         "  gamutmlp encode photo_prophoto.tif photo.jpg --quality 95\n"
         "  gamutmlp encode render.exr render.png --from acescg --json",
         options, 2, NULL

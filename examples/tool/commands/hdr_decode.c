@@ -161,7 +161,8 @@ int cmd_hdr_decode(int argc, char **argv) {
         "hdr-decode", "IN OUT.{exr,png,tif,jpg}",
         "Gives back the HDR rendition of IN, a JPEG or PNG that 'gamutmlp hdr-encode' made. Linear light\n"
         "(EXR, TIFF) is 1.0 at SDR white and goes on above it; a PNG has PQ codes, tagged as such. OUT.jpg\n"
-        "is an Ultra HDR file, which phones and browsers show: the picture of IN and a gain map.",
+        "is an Ultra HDR file, which phones and browsers show: the picture of IN and a gain map. EXIF, IPTC\n"
+        "and XMP go with it, but into EXR, which is turned upright; the others have IN's orientation tag.",
         "  gamutmlp hdr-decode photo.jpg hdr.exr\n"
         "  gamutmlp hdr-decode photo.jpg hdr.png --to rec2020hlg\n"
         "  gamutmlp hdr-decode photo.jpg phone_ultrahdr.jpg\n"

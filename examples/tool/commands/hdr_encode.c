@@ -467,7 +467,8 @@ int cmd_hdr_encode(int argc, char **argv) {
         "HDR, of the same size, in PQ or HLG codes (PNG, TIFF) or linear light (EXR, TIFF), 1.0 being SDR\n"
         "white. OUT is in the SDR's space, sRGB, Display P3 or (--from-sdr) Rec.709; others become Display\n"
         "P3, or with --base sycc Y'CbCr that keeps what it can of the colours outside sRGB. A JPEG stays\n"
-        "the same compressed picture if neither --quality nor --subsample is given.",
+        "the same compressed picture if neither --quality nor --subsample is given, with its metadata; what\n"
+        "is made anew has the SDR's EXIF, IPTC and XMP, and is turned upright.",
         "  gamutmlp hdr-encode graded_sdr.png graded_pq.png photo.jpg\n"
         "  gamutmlp hdr-encode sdr.jpg master.exr photo.jpg --from-hdr acescg --preset high\n"
         "  gamutmlp hdr-encode phone_ultrahdr.jpg photo.jpg --json",

@@ -426,7 +426,8 @@ static void put_plain_packet(buffer *b, slice packet, int without) {
             if (!t.empty && !t.closes) open = t.name;
         } else
             while (xmp_next_attribute(&t.attributes, &name, &value)) {
-                if (!tells_of_companion(name, &p) && !(slice_starts(name, "xmlns:") && kind_of_uri(value, without) == WHOLLY))
+                if (!tells_of_companion(name, &p) &&
+                    !(slice_starts(name, "xmlns:") && kind_of_uri(value, without) == WHOLLY))
                     continue;
                 buffer_put(b, from, (size_t)(name.p - from));
                 from = value.p + value.n + 1;
@@ -455,9 +456,9 @@ void ultrahdr_packet(buffer *b, slice packet, int without) {
     free(plain.p);
 }
 
-static void put_xmp_alone(buffer *b, slice packet, int without) {
+static void put_xmp_alone(buffer *b, slice packet, int without_extension) {
     buffer plain = { NULL, 0, 0, 0 };
-    ultrahdr_packet(&plain, packet, without);
+    ultrahdr_packet(&plain, packet, PACKET_COMPANIONS | (without_extension ? PACKET_EXTENSION : 0));
     buffer_segment(b, 0xe1, XMP_ID, sizeof XMP_ID, plain.p, plain.n);
     b->failed |= plain.failed;
     free(plain.p);
@@ -492,7 +493,7 @@ int ultrahdr_extension(const void *bytes, size_t size) {
 }
 
 static void put_alone(buffer *b, const uint8_t *file, const segment *s, int without_extension) {
-    if (IS_XMP(file, s)) put_xmp_alone(b, xmp_packet_of(file, s), PACKET_COMPANIONS | (without_extension ? PACKET_EXTENSION : 0));
+    if (IS_XMP(file, s)) put_xmp_alone(b, xmp_packet_of(file, s), without_extension);
     else if (without_extension && IS_EXTENSION(file, s)) return;
     else if (!IS_MPF(file, s) && !IS_ISO(file, s)) buffer_put(b, file + s->start, s->end - s->start);
 }

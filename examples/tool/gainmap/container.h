@@ -36,7 +36,8 @@ gmlp_result ultrahdr_part(const void *file, size_t size, uint8_t **base, size_t 
 enum { PACKET_COMPANIONS = 1, PACKET_EXTENSION = 2, PACKET_NETWORK = 4 };
 void ultrahdr_packet(buffer *b, slice packet, int without);
 
-/* What becomes of the extended packet: it tells nothing of the kind, or there is none; goes; goes with other properties. */
+/* What becomes of the extended packet: it tells nothing of the kind, or there is none; goes; goes with other
+   properties. */
 enum { ULTRAHDR_STAYS, ULTRAHDR_GOES, ULTRAHDR_GOES_WITH_OTHERS };
 int ultrahdr_extension(const void *file, size_t size);
 

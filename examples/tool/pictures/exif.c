@@ -51,7 +51,7 @@ void exif_adapt(uint8_t *bytes, size_t size, const gmlp_image *like, int orienta
     const int srgb = like->space == GMLP_SRGB || like->space == GMLP_SYCC;
     tiff_bytes f;
     tiff_entry index;
-    uint64_t first, exif;
+    uint64_t first, exif, next;
     int other;
     if (!tiff_begins(bytes, size)) return;
     f = tiff_bytes_of(bytes, size);
@@ -65,7 +65,8 @@ void exif_adapt(uint8_t *bytes, size_t size, const gmlp_image *like, int orienta
         (srgb || like->space == GMLP_ADOBERGB) && !memcmp(bytes + index.place + 8, srgb ? "R03" : "R98", 4))
         memcpy(bytes + index.place + 8, srgb ? "R98" : "R03", 4);
     /* the thumbnail of a picture that lay otherwise, or of a larger one */
-    if (other && tiff_next(&f, first) <= size - 4 && tiff_entries(&f, first)) put(bytes, &f, tiff_next(&f, first), 0, 4);
+    next = tiff_next(&f, first);
+    if (other && next <= size - 4) put(bytes, &f, next, 0, 4);
 }
 
 void exif_least(uint8_t bytes[EXIF_LEAST], int orientation) {

@@ -45,12 +45,13 @@ int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
 void picture_keep_metadata(picture_facts *facts, int kind, const void *bytes, size_t size);
 /* Notes what is there and was not taken. */
 void metadata_note_left(picture_facts *facts);
-/* A copy (from: NULL, of none) that says of orientation, size and space what such an image says. 0, or -1: no memory. */
+/* A copy (from: NULL, of none) that says of orientation, size and space what is true of such an image. 0, or -1: no
+   memory. */
 int metadata_adapt(picture_metadata *to, const picture_metadata *from, const gmlp_image *like, int orientation);
 
 /* What an Exif block, a TIFF structure, says of space and orientation. Of a damaged one, what can be read. */
 void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts);
-/* Makes it say what such an image says, as far as it tells of that; a thumbnail that shows another one goes. */
+/* Makes it say what is true of such an image, as far as it tells of that; a thumbnail that shows another one goes. */
 void exif_adapt(uint8_t *bytes, size_t size, const gmlp_image *like, int orientation);
 /* A block that says nothing but the orientation. */
 #define EXIF_LEAST 26

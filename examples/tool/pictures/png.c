@@ -198,7 +198,9 @@ static uint8_t *inflate_text(const text_chunk *t, size_t *size) {
 }
 
 static int hexadecimal(uint8_t c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *hit = c ? strchr(digits, c) : NULL;
+    return hit ? (int)(hit - digits) % 16 : -1;
 }
 
 /* ImageMagick's form, in place: a line feed, a name, a line feed, a length, digits in lines. */
