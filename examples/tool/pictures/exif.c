@@ -4,7 +4,10 @@
 #include "pictures/directory.h"
 #include "pictures/formats.h"
 
-enum { COLOR_SPACE = 0xa001, PIXEL_WIDTH = 0xa002, PIXEL_HEIGHT = 0xa003, INTEROPERABILITY_INDEX = 1 };
+enum {
+    WIDTH = 256, HEIGHT = 257, COLOR_SPACE = 0xa001, PIXEL_WIDTH = 0xa002, PIXEL_HEIGHT = 0xa003,
+    INTEROPERABILITY_INDEX = 1
+};
 enum { SRGB = 1, ADOBE = 2, UNCALIBRATED = 0xffff };
 
 void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts) {
@@ -60,6 +63,8 @@ void exif_adapt(uint8_t *bytes, size_t size, const gmlp_image *like, int orienta
     other = set_value(bytes, &f, first, TAG_ORIENTATION, (uint32_t)orientation);
     other |= set_value(bytes, &f, exif, PIXEL_WIDTH, like->width);
     other |= set_value(bytes, &f, exif, PIXEL_HEIGHT, like->height);
+    set_value(bytes, &f, first, WIDTH, like->width);
+    set_value(bytes, &f, first, HEIGHT, like->height);
     set_value(bytes, &f, exif, COLOR_SPACE, srgb ? SRGB : UNCALIBRATED);
     if (tiff_find(&f, tiff_value(&f, exif, TAG_INTEROPERABILITY), INTEROPERABILITY_INDEX, &index) &&
         (srgb || like->space == GMLP_ADOBERGB) && !memcmp(bytes + index.place + 8, srgb ? "R03" : "R98", 4))
