@@ -542,19 +542,13 @@ static int tiff_sink_end(picture_sink *base, int failed, char reason[REASON]) {
     return failed ? -1 : 0;
 }
 
-/* At its own places in the file, right behind the header, which both have; in a BigTIFF its directories are of another
-   form and cannot stay. A failed write shows at the end. */
-static void put_exif(tiff_sink *s, const metadata_block *exif, int big) {
-    if (!exif->bytes || big || fseeko(s->base.file, 8, SEEK_SET)) return;
-    fwrite(exif->bytes + 8, 1, exif->size - 8, s->base.file);
-}
-
 picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
                              size_t icc_size, char reason[REASON]) {
     static const char *const modes[2][2] = { { "wl", "w8l" }, { "wb", "w8b" } };
     tiff_sink *s = (tiff_sink *)calloc(1, sizeof *s);
     const int integer = like->type == GMLP_U8 || like->type == GMLP_U16;
     const int motorola = tiff_is_motorola(opts->metadata);
+    uint64_t places[2];
     const int big = (size_t)like->width * gmlp_pixel_size(like->type, 3) > LARGEST_CLASSIC / like->height;
     if (s) {
         s->base.rows = tiff_sink_rows;
@@ -583,7 +577,7 @@ picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_w
     TIFFSetField(s->tiff, TIFFTAG_ROWSPERSTRIP, s->row_bytes < 65536 ? (uint32_t)(131072 / s->row_bytes) : 1u);
     TIFFSetField(s->tiff, TIFFTAG_ICCPROFILE, (uint32_t)icc_size, icc);
     if (opts->orientation > 1) TIFFSetField(s->tiff, TIFFTAG_ORIENTATION, opts->orientation);
-    put_exif(s, &opts->metadata->blocks[METADATA_EXIF], big);
-    tiff_set_metadata(s->tiff, opts->metadata, !big);
+    tiff_place_exif(file, opts->metadata, big, places);
+    tiff_set_metadata(s->tiff, opts->metadata, places);
     return &s->base;
 }

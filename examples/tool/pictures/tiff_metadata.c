@@ -1,6 +1,8 @@
 /* What a TIFF says beside its pixels. EXIF is such a structure too: its first directory has some of a TIFF's tags, and
    others hang below it. Of a TIFF those are copied into a block of their own; in the file that is written a block lies
-   at the beginning, so that all of its offsets hold, and a maker's note, which has some that nobody knows, too. */
+   at the beginning, so that all of its offsets hold, and a maker's note, which has some that nobody knows, too. In a
+   BigTIFF, whose entries are longer, the note alone stays at its place. */
+#define _POSIX_C_SOURCE 200809L
 #include "pictures/tiff_metadata.h"
 
 #include <stdlib.h>
@@ -8,7 +10,8 @@
 
 #include "pictures/directory.h"
 
-enum { XMP = 700, IPTC = 33723, PHOTOSHOP = 34377, IMAGE_SOURCE_DATA = 37724, DNG_FIRST = 50706, UNDEFINED = 7 };
+enum { XMP = 700, IPTC = 33723, PHOTOSHOP = 34377, IMAGE_SOURCE_DATA = 37724, DNG_FIRST = 50706 };
+enum { LONG = 4, UNDEFINED = 7, IFD = 13, LONG8 = 16 };
 enum { X_RESOLUTION = 282, Y_RESOLUTION = 283, RESOLUTION_UNIT = 296 };
 enum { LONGEST = 60000, NOTE_WITHIN = 16384 }; /* bytes of a tag of the first directory; before a note that stays */
 
@@ -32,6 +35,7 @@ typedef struct copier {
     tiff_bytes from;
     uint8_t *to;
     size_t size, room;
+    int wide;      /* bytes of an offset that is written: 4, or 8 of a BigTIFF */
     uint64_t note; /* where the maker's note stays; 0: it does not */
     int failed, tells;
 } copier;
@@ -75,22 +79,23 @@ static int is_taken(const tiff_entry *e, int level) {
 static size_t copy_directory(copier *c, uint64_t directory, int level);
 
 static void copy_entry(copier *c, const tiff_entry *e, size_t at, int level) {
-    size_t place = at + 8;
+    const size_t value = at + 4 + (size_t)c->wide;
+    size_t place = value;
     put(c, at, e->tag, 2);
     put(c, at + 2, e->type, 2);
-    put(c, at + 4, e->count, 4);
+    put(c, at + 4, e->count, c->wide);
     if (below(e->tag, level)) {
         place = copy_directory(c, tiff_entry_value(&c->from, e), below(e->tag, level));
         if (c->failed) return;
-        put(c, at + 2, 4, 2);
-        put(c, at + 4, 1, 4);
-        put(c, at + 8, place, 4);
+        put(c, at + 2, c->wide == 8 ? LONG8 : LONG, 2);
+        put(c, at + 4, 1, c->wide);
+        put(c, value, place, c->wide);
         return;
     }
-    if (e->size > 4) {
+    if (e->size > (uint64_t)c->wide) {
         place = e->tag == TAG_MAKER_NOTE && c->note == e->at ? (size_t)c->note : reserve(c, e->size);
         if (c->failed) return;
-        put(c, at + 8, place, 4);
+        put(c, value, place, c->wide);
     }
     memcpy(c->to + place, c->from.bytes + e->at, (size_t)e->size);
     if (level != FIRST || (e->tag != X_RESOLUTION && e->tag != Y_RESOLUTION && e->tag != RESOLUTION_UNIT &&
@@ -101,6 +106,7 @@ static void copy_entry(copier *c, const tiff_entry *e, size_t at, int level) {
 /* Returns where it begins. */
 static size_t copy_directory(copier *c, uint64_t directory, int level) {
     const uint32_t count = tiff_entries(&c->from, directory);
+    const size_t head = c->wide == 8 ? 8 : 2, entry_size = 4 + 2 * (size_t)c->wide;
     tiff_entry e;
     uint32_t i, taken = 0;
     size_t start, at;
@@ -108,30 +114,37 @@ static size_t copy_directory(copier *c, uint64_t directory, int level) {
         e = tiff_entry_at(&c->from, directory, i);
         taken += (uint32_t)is_taken(&e, level);
     }
-    start = reserve(c, 2 + 12 * (uint64_t)taken + 4);
+    start = reserve(c, head + entry_size * taken + (uint64_t)c->wide);
     if (c->failed) return 0;
-    put(c, start, taken, 2);
-    at = start + 2;
+    put(c, start, taken, (int)head);
+    at = start + head;
     for (i = 0; i < count && !c->failed; i++) {
         e = tiff_entry_at(&c->from, directory, i);
         if (!is_taken(&e, level)) continue;
         copy_entry(c, &e, at, level);
-        at += 12;
+        at += entry_size;
     }
     return start;
 }
 
-static void keep_exif(const tiff_bytes *f, uint64_t directory, picture_facts *facts) {
+/* The header, and the note, if it lies behind it. */
+static copier copier_begin(const tiff_bytes *f, uint64_t directory, int wide) {
+    const uint64_t header = 2 * (uint64_t)wide;
     copier c;
     tiff_entry note;
-    size_t start;
     memset(&c, 0, sizeof c);
     c.from = *f;
-    if (tiff_find(f, tiff_value(f, directory, TAG_EXIF), TAG_MAKER_NOTE, &note) && note.size > 4 && note.at >= 8 &&
-        note.at <= NOTE_WITHIN)
+    c.wide = wide;
+    if (tiff_find(f, tiff_value(f, directory, TAG_EXIF), TAG_MAKER_NOTE, &note) && note.size > (uint64_t)wide &&
+        note.at >= header && note.at <= NOTE_WITHIN)
         c.note = note.at;
-    reserve(&c, c.note ? c.note + note.size : 8);
-    start = copy_directory(&c, directory, FIRST);
+    reserve(&c, c.note ? c.note + note.size : header);
+    return c;
+}
+
+static void keep_exif(const tiff_bytes *f, uint64_t directory, picture_facts *facts) {
+    copier c = copier_begin(f, directory, 4);
+    const size_t start = copy_directory(&c, directory, FIRST);
     if (!c.failed && c.tells) {
         memcpy(c.to, f->motorola ? "MM\0*" : "II*\0", 4);
         put(&c, 4, start, 4);
@@ -180,25 +193,26 @@ int tiff_is_motorola(const picture_metadata *m) {
     return exif->bytes ? exif->bytes[0] == 'M' : !*(const uint8_t *)&one;
 }
 
-/* Of any type, as an array of this machine's numbers; 0: of one that libtiff does not take so. */
-static int set_unknown(TIFF *t, const tiff_bytes *f, const tiff_entry *e) {
+/* Of any type that libtiff takes as an array of this machine's numbers. */
+static void set_unknown(TIFF *t, const tiff_bytes *f, const tiff_entry *e) {
     static char name[] = "Tag";
     TIFFFieldInfo info;
-    const int unit = e->type == 3 || e->type == 8 ? 2 : e->type == 4 || e->type == 9 || e->type == 13 ? 4
-                   : e->type == 1 || e->type == 2 || e->type == 6 || e->type == UNDEFINED ? 1 : 0;
-    const int rational = e->type == 5 || e->type == 10;
+    const uint32_t type = e->type == IFD ? LONG : e->type; /* libtiff has 8 bytes for each of these */
+    const int unit = type == 3 || type == 8 ? 2 : type == LONG || type == 9 ? 4
+                   : type == 1 || type == 2 || type == 6 || type == UNDEFINED ? 1 : 0;
+    const int rational = type == 5 || type == 10;
     uint8_t *values;
     uint64_t i;
-    if (!unit && !rational) return 0;
+    if (!unit && !rational) return;
     values = (uint8_t *)malloc((size_t)e->size + 1);
-    if (!values) return 0;
+    if (!values) return;
     for (i = 0; i < e->count; i++) {
         const uint64_t at = e->at + i * (e->size / e->count);
         const uint8_t v8 = (uint8_t)tiff_number(f, at, 1);
         const uint16_t v16 = (uint16_t)tiff_number(f, at, 2);
         const uint32_t v32 = (uint32_t)tiff_number(f, at, 4), below_line = (uint32_t)tiff_number(f, at + 4, 4);
         const float ratio = !below_line ? 0
-                          : e->type == 10 ? (float)((double)(int32_t)v32 / (double)(int32_t)below_line)
+                          : type == 10 ? (float)((double)(int32_t)v32 / (double)(int32_t)below_line)
                           : (float)((double)v32 / (double)below_line);
         if (rational) memcpy(values + 4 * i, &ratio, 4);
         else if (unit == 4) memcpy(values + 4 * i, &v32, 4);
@@ -208,13 +222,12 @@ static int set_unknown(TIFF *t, const tiff_bytes *f, const tiff_entry *e) {
     memset(&info, 0, sizeof info);
     info.field_tag = e->tag;
     info.field_readcount = info.field_writecount = TIFF_VARIABLE2;
-    info.field_type = (TIFFDataType)e->type;
+    info.field_type = (TIFFDataType)type;
     info.field_bit = FIELD_CUSTOM;
     info.field_oktochange = info.field_passcount = 1;
     info.field_name = name;
     if (!TIFFMergeFieldInfo(t, &info, 1)) TIFFSetField(t, e->tag, (uint32_t)e->count, values);
     free(values);
-    return 1;
 }
 
 static void set_text(TIFF *t, const tiff_bytes *f, const tiff_entry *e) {
@@ -236,7 +249,29 @@ static void set_entry(TIFF *t, const tiff_bytes *f, const tiff_entry *e) {
     else if (e->type == 2 && TIFFFieldDataType(known) == TIFF_ASCII && !TIFFFieldPassCount(known)) set_text(t, f, e);
 }
 
-static void set_exif(TIFF *t, const metadata_block *exif, int with_directories) {
+void tiff_place_exif(FILE *file, const picture_metadata *m, int big, uint64_t places[2]) {
+    const metadata_block *exif = &m->blocks[METADATA_EXIF];
+    const size_t header = big ? 16 : 8;
+    tiff_bytes f;
+    copier c;
+    places[0] = places[1] = 0;
+    if (!exif->bytes) return;
+    f = tiff_bytes_of(exif->bytes, exif->size);
+    places[0] = tiff_value(&f, tiff_first_directory(&f), TAG_EXIF);
+    places[1] = tiff_value(&f, tiff_first_directory(&f), TAG_GPS);
+    memset(&c, 0, sizeof c);
+    if (big) {
+        c = copier_begin(&f, tiff_first_directory(&f), 8);
+        if (places[0]) places[0] = copy_directory(&c, places[0], EXIF);
+        if (places[1]) places[1] = copy_directory(&c, places[1], LEAF);
+        if (c.failed) places[0] = places[1] = 0;
+    }
+    if (!c.failed && !fseeko(file, (off_t)header, SEEK_SET))
+        fwrite((big ? c.to : exif->bytes) + header, 1, (big ? c.size : exif->size) - header, file);
+    free(c.to);
+}
+
+static void set_exif(TIFF *t, const metadata_block *exif, const uint64_t places[2]) {
     const tiff_bytes f = tiff_bytes_of(exif->bytes, exif->size);
     const uint64_t first = tiff_first_directory(&f);
     const uint32_t count = tiff_entries(&f, first);
@@ -244,10 +279,10 @@ static void set_exif(TIFF *t, const metadata_block *exif, int with_directories) 
     uint32_t i;
     for (i = 0; i < count; i++) {
         e = tiff_entry_at(&f, first, i);
-        if (below(e.tag, FIRST)) {
-            if (with_directories && tiff_entry_value(&f, &e)) TIFFSetField(t, e.tag, tiff_entry_value(&f, &e));
-        } else if (is_taken(&e, FIRST) && e.tag != TAG_ORIENTATION) set_entry(t, &f, &e);
+        if (!below(e.tag, FIRST) && is_taken(&e, FIRST) && e.tag != TAG_ORIENTATION) set_entry(t, &f, &e);
     }
+    if (places[0]) TIFFSetField(t, TAG_EXIF, places[0]);
+    if (places[1]) TIFFSetField(t, TAG_GPS, places[1]);
 }
 
 /* Older releases of libtiff take numbers of 4 bytes, and turn them around in a file of the other byte order. */
@@ -264,9 +299,9 @@ static void set_iptc(TIFF *t, const metadata_block *iptc, int motorola) {
     free(bytes);
 }
 
-void tiff_set_metadata(TIFF *t, const picture_metadata *m, int with_directories) {
+void tiff_set_metadata(TIFF *t, const picture_metadata *m, const uint64_t places[2]) {
     const metadata_block *xmp = &m->blocks[METADATA_XMP];
-    if (m->blocks[METADATA_EXIF].bytes) set_exif(t, &m->blocks[METADATA_EXIF], with_directories);
+    if (m->blocks[METADATA_EXIF].bytes) set_exif(t, &m->blocks[METADATA_EXIF], places);
     if (m->blocks[METADATA_IPTC].bytes)
         set_iptc(t, &m->blocks[METADATA_IPTC], tiff_is_motorola(m));
     if (xmp->bytes) TIFFSetField(t, XMP, (uint32_t)xmp->size, xmp->bytes);

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "pictures/formats.h"
+#include "pictures/tiff_metadata.h"
 
 /* A TIFF structure in the making. */
 typedef struct block {
@@ -256,7 +257,7 @@ static void orientation_alone(void **state) {
     free(image.data);
 }
 
-/* From one format to the next: no tag gets lost on the way, and a BigTIFF keeps those of its first directory. */
+/* From one format to the next: no tag gets lost on the way. */
 static void from_format_to_format(void **state) {
     static const char *const names[] = { "a.jpg", "a.png", "a.tif", "b.jpg", "b.tif", "b.png" };
     gmlp_image image = test_image(24, 16, GMLP_U8, GMLP_P3);
@@ -274,6 +275,94 @@ static void from_format_to_format(void **state) {
     }
     metadata_free(&m);
     free(image.data);
+}
+
+/* Tags of the first directory, known and not, of every type: integers come back as they were, and nothing harms. */
+static void every_type(void **state) {
+    static const uint32_t tags[] = { 50000, 271, 274, 282, 285, 296, 306, 700, 33432, 33434, 33723, 34665, 34853 };
+    gmlp_image image = test_image(4, 4, GMLP_U8, GMLP_SRGB);
+    uint32_t type, count, i;
+    int big;
+    (void)state;
+    for (big = 0; big < 2; big++)
+        for (type = 0; type < 20; type++)
+            for (count = 0; count < 4; count++)
+                for (i = 0; i < sizeof tags / sizeof *tags; i++) {
+                    const uint32_t known_sizes[14] = { 0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4 };
+                    const uint32_t size = type < 14 ? known_sizes[type] * count : 8 * count;
+                    block made, b;
+                    picture_metadata m;
+                    picture p;
+                    size_t first, k;
+                    memset(&made, 0, sizeof made);
+                    made.big = big;
+                    memcpy(made.p, big ? "MM\0*" : "II*\0", 4);
+                    number(&made, 4, 8, 4);
+                    made.n = 8;
+                    first = directory(&made, 1);
+                    number(&made, first, tags[i], 2);
+                    number(&made, first + 2, type, 2);
+                    number(&made, first + 4, count, 4);
+                    if (size > 4) number(&made, first + 8, (uint32_t)made.n, 4);
+                    for (k = 0; k < size; k++) made.p[(size > 4 ? made.n : first + 8) + k] = (uint8_t)(1 + 3 * k);
+                    if (size > 4) made.n += size;
+                    m = make_metadata(&made);
+                    p = through("a.tif", &image, &m, 1);
+                    if (i == 0 && count && type > 0 && type <= 9 && type != 2 && type != 5) {
+                        b = block_of(&p);
+                        assert_memory_equal(value(&b, in_first, 50000, size), value(&made, in_first, 50000, size), size);
+                    }
+                    picture_free(&p);
+                    metadata_free(&m);
+                }
+    free(image.data);
+}
+
+/* Of a BigTIFF, without its pixels, which would be gigabytes. */
+static void in_a_bigtiff(void **state) {
+    int big;
+    (void)state;
+    for (big = 0; big < 2; big++) {
+        const char *path = in_folder("a.tif");
+        const block made = make_block(big, 1);
+        block b;
+        picture_metadata m = make_metadata(&made);
+        picture_write_opts opts = { 0, 0, NULL, 0 };
+        picture_facts facts;
+        picture p;
+        gmlp_image like;
+        picture_sink *sink;
+        uint8_t *bytes;
+        size_t size;
+        uint64_t at;
+        char error[256];
+        FILE *f = fopen(path, "wb+");
+        memset(&facts, 0, sizeof facts);
+        memset(&p, 0, sizeof p);
+        memset(&like, 0, sizeof like);
+        like.width = like.height = 20000;
+        like.type = GMLP_F32;
+        like.channels = 3;
+        like.space = GMLP_P3;
+        opts.metadata = &m;
+        sink = picture_sink_open(path, f, &like, &opts, error);
+        assert_non_null(sink);
+        assert_int_equal(picture_sink_end(sink, 0, error), 0);
+        assert_int_equal(fclose(f), 0);
+        assert_int_equal(file_read(path, &bytes, &size, error), 0);
+        unlink(path);
+        assert_memory_equal(bytes, big ? "MM\0+" : "II+\0", 4);
+        assert_int_equal(tiff_find_picture(bytes, size, &at, &facts, error), 0);
+        tiff_keep_metadata(bytes, size, at, &facts);
+        p.metadata = facts.carried;
+        expect_block(&p, 0);
+        b = block_of(&p);
+        assert_int_equal(value_number(&b, in_exif, 37500), value_number(&made, in_exif, 37500));
+        assert_memory_equal(p.metadata.blocks[METADATA_IPTC].bytes, iptc, IPTC_SIZE);
+        picture_free(&p);
+        metadata_free(&m);
+        free(bytes);
+    }
 }
 
 static void what_has_no_place(void **state) {
@@ -561,6 +650,8 @@ int main(void) {
         cmocka_unit_test(adapted),
         cmocka_unit_test(orientation_alone),
         cmocka_unit_test(from_format_to_format),
+        cmocka_unit_test(every_type),
+        cmocka_unit_test(in_a_bigtiff),
         cmocka_unit_test(what_has_no_place),
         cmocka_unit_test(longest_segments),
         cmocka_unit_test(photoshop),
