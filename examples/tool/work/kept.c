@@ -22,7 +22,8 @@ static void cut_packet(picture *p) {
     bad = own.failed || slice_contains(left, "GamutMLP:Blob");
     if (bad) picture_note(p->left, "its XMP is not carried over: it cannot be parted from the network in it");
     if (bad || (left.n < packet.n && !xmp_has_properties(left))) left.n = 0;
-    metadata_set(&p->metadata, METADATA_XMP, left.p, left.n);
+    if (metadata_set(&p->metadata, METADATA_XMP, left.p, left.n))
+        metadata_set(&p->metadata, METADATA_XMP, NULL, 0); /* rather none than another picture's network */
     free(own.p);
 }
 
