@@ -31,7 +31,8 @@ int cmd_decode(int argc, char **argv) {
         "Gives back the wide gamut of IN, a JPEG or PNG that 'gamutmlp encode' made. PNG and TIFF carry\n"
         "the colour space's ICC profile; JPEG XL and AVIF, both lossless, its code points, or the profile\n"
         "where it has none; EXR is written in the linear form of the space. In P3 or Rec.2020 a browser\n"
-        "shows an AVIF's colours at once.",
+        "shows an AVIF's colours at once. TIFF and PNG have IN's EXIF, IPTC and XMP, and their pixels lie as\n"
+        "IN stores them, with its orientation tag; the others are turned upright.",
         "  gamutmlp decode photo.jpg wide.tif\n"
         "  gamutmlp decode photo.jpg wide.avif --to p3\n"
         "  gamutmlp decode photo.jpg part.exr --crop 100,200,640,480 --to acescg",

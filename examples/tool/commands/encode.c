@@ -11,10 +11,11 @@
 #include "work/base.h"
 #include "work/carrying.h"
 #include "work/extras.h"
+#include "work/kept.h"
 #include "work/quality.h"
 
 typedef struct encode_options {
-    int from, adaptation, round_down, force, json;
+    int from, adaptation, round_down, force, json, strip;
     int base, subsample; /* subsample: place among the words, -1: not given */
     uint64_t quality;
     double target_psnr;
@@ -71,6 +72,7 @@ static int plain_base(encoding *e) {
     opts.threads = pool_threads(e->workers);
     write.quality = (int)e->o.quality;
     write.subsample = chroma_of(e);
+    write.metadata = &e->wide.metadata;
     *base = *wide;
     base->type = GMLP_U8;
     base->space = GMLP_SRGB;
@@ -95,6 +97,7 @@ static int make_base(encoding *e) {
     opts.subsample = chroma_of(e);
     opts.adaptation = e->o.adaptation;
     opts.threads = pool_threads(e->workers);
+    opts.metadata = &e->wide.metadata;
     if (base_make(&e->wide.image, &opts, &file, error)) {
         base_free(&file);
         return fail("encode", "%s: %s", e->in, error);
@@ -263,6 +266,7 @@ static int encode(encoding *e) {
         return fail("encode", "%s", error);
     extras_find(e->wide.file, e->wide.file_size, &x);
     extras_note(&x, EXTRAS_GAIN_MAP, e->wide.notes);
+    kept_for(&e->wide, e->c.out, e->o.strip);
     free(e->wide.file);
     e->wide.file = NULL;
     picture_tell(&e->wide, "encode", e->in);
@@ -303,6 +307,7 @@ int cmd_encode(int argc, char **argv) {
         { "--floor", ARG_FLAG, &e.o.round_down, NULL, "round 8-bit codes down, as the paper's code does", 0, 0 },
         { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0,
           0 },
+        STRIP_METADATA(e.o.strip),
         { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be IN", 0, 0 },
         { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
@@ -312,7 +317,8 @@ int cmd_encode(int argc, char **argv) {
         "Writes the wide-gamut picture IN (PNG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM, JPEG,\n"
         "camera raws) as an ordinary 8-bit sRGB file and puts a small network into its metadata, trained on\n"
         "this picture, from which 'gamutmlp decode' restores the colours that sRGB cannot hold. Raws are\n"
-        "developed as dcraw does.",
+        "developed as dcraw does. EXIF, IPTC and XMP go with it; pixels are turned upright, and the\n"
+        "orientation tag says so.",
         "  gamutmlp encode photo_prophoto.tif photo.jpg --quality 95\n"
         "  gamutmlp encode render.exr render.png --from acescg --json",
         options, 2, NULL

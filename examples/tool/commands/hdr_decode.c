@@ -3,11 +3,11 @@
 
 #include "commands/commands.h"
 #include "gainmap/ultrahdr.h"
-#include "pictures/picture.h"
+#include "pictures/formats.h"
 #include "shell/files.h"
 #include "shell/messages.h"
-#include "shell/progress.h"
 #include "work/extras.h"
+#include "work/kept.h"
 #include "work/restoring.h"
 
 static int is_hdr_code(int space) { return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG; }
@@ -19,67 +19,89 @@ static int is_for_screens(const restoring *r) {
 }
 
 static int has_codes(const restoring *r) { return is_for_screens(r) && r->depth == GMLP_U16; }
+#define LONGEST_PACKET 60000 /* of XMP, with room for a gain map's entry in a segment */
 
 /* Ultra HDR: the file itself with a gain map behind it, made from the whole picture in memory. */
 
-typedef struct gathering {
-    uint8_t *next;
-    size_t row_bytes;
-    progress bar;
-    uint32_t done, height;
-} gathering;
+static int append(void *user, const void *bytes, size_t size) {
+    buffer *b = (buffer *)user;
+    buffer_put(b, bytes, size);
+    return b->failed;
+}
 
-static int gather_rows(void *user, const void *rows, uint32_t count, char error[256]) {
-    gathering *g = (gathering *)user;
-    (void)error;
-    memcpy(g->next, rows, count * g->row_bytes);
-    g->next += count * g->row_bytes;
-    g->done += count;
-    progress_show(&g->bar, g->done, g->height);
+/* Metadata out, and the network, which may lie among them, in again. */
+static int strip_base(const restoring *r, uint8_t **bytes, size_t *size, char error[256]) {
+    const gmlp_net *net = &r->file.net;
+    size_t bare_size = 0, blob_size = gmlp_blob_size(net);
+    uint8_t *bare = NULL, *blob = (uint8_t *)malloc(blob_size);
+    buffer b = { NULL, 0, 0, 0 };
+    gmlp_writer writer;
+    gmlp_embed_opts opts;
+    gmlp_result status = GMLP_E_MEMORY;
+    memset(&opts, 0, sizeof opts);
+    opts.leave_untagged = net->base_space != GMLP_SRGB && net->base_space != GMLP_SYCC;
+    writer.user = &b;
+    writer.write = append;
+    if (blob && !kept_bare(*bytes, *size, &bare, &bare_size)) {
+        status = gmlp_blob_write(net, blob, blob_size, &blob_size);
+        if (!status) status = gmlp_embed(bare, bare_size, blob, blob_size, &opts, &writer, NULL);
+    }
+    free(bare);
+    free(blob);
+    if (status) {
+        free(b.p);
+        return error_text(error, r->in, "%s", gmlp_result_string(status)), -1;
+    }
+    free(*bytes);
+    *bytes = b.p;
+    *size = b.n;
     return 0;
+}
+
+/* A gain map's entry goes into the packet that is there. */
+static void make_room(picture *base) {
+    metadata_block *xmp = &base->metadata.blocks[METADATA_XMP];
+    slice packet;
+    packet.p = (const char *)(const void *)xmp->bytes;
+    packet.n = xmp->size;
+    if (!xmp->bytes || (packet.n <= LONGEST_PACKET && slice_contains(packet, ":RDF>"))) return;
+    metadata_set(&base->metadata, METADATA_XMP, NULL, 0);
+    picture_note(base->left, "its XMP is not carried over: the gain map's entry finds no place in it");
 }
 
 /* The base's bytes; those of a PNG become a JPEG, for whose pixels the network is not. */
 static int base_jpeg(const restoring *r, uint8_t **bytes, size_t *size, char error[256]) {
     picture base;
+    picture_write_opts opts;
     extras x;
     int bad;
     if (r->file.container == GMLP_CONTAINER_JPEG) {
         extras_find(r->file.bytes, r->file.size, &x);
         extras_tell(&x, EXTRAS_BEHIND, "hdr-decode", r->in);
-        return ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error);
+        if (ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error)) return -1;
+        return r->strip ? strip_base(r, bytes, size, error) : 0;
     }
     fprintf(stderr, "gamutmlp hdr-decode: note: %s is a PNG; in %s its picture is a JPEG, without the network\n", r->in,
             r->out);
     if (picture_read_memory(r->file.bytes, r->file.size, r->in, r->file.net.base_space, &base, error)) return -1;
+    kept_for(&base, r->out, r->strip);
+    make_room(&base);
+    memset(&opts, 0, sizeof opts);
+    opts.metadata = &base.metadata;
+    opts.orientation = base.orientation;
+    base.orientation = 1; /* nothing to be told: the tag goes with the pixels */
     picture_tell(&base, "hdr-decode", r->in);
     picture_tell_left(&base, "hdr-decode", r->in);
-    bad = picture_encode_memory(GMLP_CONTAINER_JPEG, &base.image, NULL, bytes, size, error);
+    bad = picture_encode_memory(GMLP_CONTAINER_JPEG, &base.image, &opts, bytes, size, error);
     picture_free(&base);
     return bad;
 }
 
 static int make_ultrahdr(restoring *r, uint8_t **file, size_t *size, char error[256]) {
-    const size_t row_bytes = (size_t)r->width * 3 * sizeof(float);
     uint8_t *base = NULL;
     size_t base_size;
     gmlp_image hdr;
-    gathering g;
-    int bad;
-    memset(&hdr, 0, sizeof hdr);
-    hdr.width = r->width;
-    hdr.height = r->height;
-    hdr.type = r->depth;
-    hdr.space = r->to;
-    hdr.data = malloc(row_bytes * r->height);
-    if (!hdr.data) return error_text(error, r->in, "too large for the memory"), -1;
-    g.next = (uint8_t *)hdr.data;
-    g.row_bytes = row_bytes;
-    g.done = 0;
-    g.height = r->height;
-    progress_begin(&g.bar, "decoding");
-    bad = restoring_run(r, gather_rows, &g, error);
-    progress_end(&g.bar);
+    int bad = restoring_gather(r, &hdr, error);
     if (!bad)
         bad = base_jpeg(r, &base, &base_size, error) || ultrahdr_encode(base, base_size, &hdr, NULL, file, size, error);
     free(base);
@@ -149,7 +171,8 @@ int cmd_hdr_decode(int argc, char **argv) {
         "Gives back the HDR rendition of IN, a JPEG or PNG that 'gamutmlp hdr-encode' made. Linear light\n"
         "(EXR, TIFF, JPEG XL with --depth float) is 1.0 at SDR white and goes on above it; PNG, AVIF and\n"
         "JPEG XL have PQ codes, tagged as such. OUT.jpg is an Ultra HDR file, which phones and browsers show: the\n"
-        "picture of IN and a gain map.",
+        "picture of IN and a gain map. EXIF, IPTC and XMP go into TIFF, PNG and JPEG, with IN's orientation tag;\n"
+        "the others are turned upright.",
         "  gamutmlp hdr-decode photo.jpg hdr.exr\n"
         "  gamutmlp hdr-decode photo.jpg hdr.png --to rec2020hlg\n"
         "  gamutmlp hdr-decode photo.jpg hdr.avif\n"

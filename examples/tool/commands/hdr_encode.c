@@ -13,13 +13,15 @@
 #include "work/carried.h"
 #include "work/carrying.h"
 #include "work/extras.h"
+#include "work/kept.h"
 
 #define REFERENCE_WHITE 203.0 /* ITU-R BT.2408 */
 #define PAPER_WHITE 100.0
 
 typedef struct hdr_options {
-    int map, from_sdr, from_hdr, subsample, force, json; /* map, subsample: place among the words, -1: not given */
-    int sycc;                                            /* is that the base? */
+    int map, from_sdr, from_hdr, subsample; /* map, subsample: place among the words, -1: not given */
+    int force, json, strip;
+    int sycc; /* is that the base? */
     uint64_t quality;
     double white, peak; /* cd/m2; 0: not given */
 } hdr_options;
@@ -61,8 +63,8 @@ static void choose_kept(hdr_encoding *e) {
     e->kept = e->sdr.image.type == GMLP_U8 && base_space_of(e) == e->sdr.image.space &&
               gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality &&
               e->o.subsample < 0;
-    if (e->c.container == GMLP_CONTAINER_PNG && e->o.from_sdr)
-        e->kept = 0; /* made anew it says its space, at no loss */
+    if (e->c.container == GMLP_CONTAINER_PNG && (e->o.from_sdr || e->o.strip))
+        e->kept = 0; /* made anew it says its space and no more, at no loss */
 }
 
 /* What SDR's own Y'CbCr holds beyond sRGB. */
@@ -131,6 +133,7 @@ static int read_ultrahdr(hdr_encoding *e) {
     extras_find(e->sdr.file, e->sdr.file_size, &e->extra);
     memcpy(e->sdr.notes, u.base.notes, sizeof e->sdr.notes); /* told if the base does not stay as it is */
     memcpy(e->sdr.left, u.base.left, sizeof e->sdr.left);
+    e->sdr.metadata = u.base.metadata;
     e->sdr.image = u.base.image;
     e->sdr.space_from = u.base.space_from;
     e->hdr.image = u.hdr;
@@ -173,6 +176,8 @@ static int make_anew(hdr_encoding *e) {
     memset(&write, 0, sizeof write);
     write.quality = (int)e->o.quality;
     write.subsample = e->o.subsample > 0;
+    write.metadata = &e->sdr.metadata;
+    kept_for(&e->sdr, e->c.out, e->o.strip);
     if (e->sdr_name == e->hdr_name) picture_tell(&e->sdr, "hdr-encode", e->sdr_name);
     picture_tell_left(&e->sdr, "hdr-encode", e->sdr_name);
     extras_tell(&e->extra, e->sdr_name == e->hdr_name ? EXTRAS_BEHIND : EXTRAS_GAIN_MAP, "hdr-encode", e->sdr_name);
@@ -182,6 +187,15 @@ static int make_anew(hdr_encoding *e) {
 /* The SDR's own file, whole, or without what is of no use when other pictures behind it go. */
 static int keep_file(hdr_encoding *e) {
     char error[256];
+    uint8_t *bare;
+    size_t bare_size;
+    if (e->o.strip) {
+        if (kept_bare(e->sdr.file, e->sdr.file_size, &bare, &bare_size))
+            return fail("hdr-encode", "%s: out of memory for its copy without metadata", e->sdr_name);
+        free(e->sdr.file);
+        e->sdr.file = bare;
+        e->sdr.file_size = bare_size;
+    }
     if (e->extra.index) {
         extras_tell(&e->extra, EXTRAS_BEHIND | (e->sdr_name == e->hdr_name ? 0 : EXTRAS_GAIN_MAP), "hdr-encode",
                     e->sdr_name);
@@ -442,6 +456,7 @@ int cmd_hdr_encode(int argc, char **argv) {
           1000000 },
         { "--start", ARG_TEXT, &e.t.start_path, "FILE",
           "begin with the weights of a file that hdr-encode made of a picture like this", 0, 0 },
+        STRIP_METADATA(e.o.strip),
         { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be one of the pictures that are read", 0, 0 },
         { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
@@ -454,7 +469,8 @@ int cmd_hdr_encode(int argc, char **argv) {
         "linear light (EXR, TIFF, JPEG XL, Radiance HDR), 1.0 being SDR white. OUT is in the SDR's space, sRGB,\n"
         "Display P3 or (--from-sdr) Rec.709; others become Display P3, or with --base sycc Y'CbCr that keeps\n"
         "what it can of the colours outside sRGB. A JPEG stays the same compressed picture if neither --quality\n"
-        "nor --subsample is given.",
+        "nor --subsample is given, with its metadata; what is made anew has the SDR's EXIF, IPTC and XMP, and\n"
+        "is turned upright.",
         "  gamutmlp hdr-encode graded_sdr.png graded_pq.png photo.jpg\n"
         "  gamutmlp hdr-encode sdr.jpg master.exr photo.jpg --from-hdr acescg --preset high\n"
         "  gamutmlp hdr-encode phone_ultrahdr.jpg photo.jpg --json",

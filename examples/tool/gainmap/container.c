@@ -343,6 +343,7 @@ gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, s
 
 #define CAMERA_URI "http://ns.google.com/photos/1.0/camera/"
 #define NOTE_URI "http://ns.adobe.com/xmp/note/"
+#define NETWORK_URI "urn:gamutmlp:1#"
 #define EXTENSION_ID "http://ns.adobe.com/xmp/extension/"
 enum { PREFIXES_MAX = 16, EXTENSION_HEAD = sizeof EXTENSION_ID + 40 }; /* with a digest, the length and an offset */
 #define IS_EXTENSION(file, s) \
@@ -357,19 +358,23 @@ typedef struct prefixes {
     size_t count;
 } prefixes;
 
-static int kind_of_uri(slice uri, int without_extension) {
-    if (slice_equals(uri, HDRGM_URI) || slice_equals(uri, CONTAINER_URI) || slice_equals(uri, ITEM_URI)) return WHOLLY;
-    if (slice_equals(uri, CAMERA_URI)) return CAMERA;
-    return without_extension && slice_equals(uri, NOTE_URI) ? NOTE : OTHER;
+static int kind_of_uri(slice uri, int without) {
+    if (without & PACKET_COMPANIONS) {
+        if (slice_equals(uri, HDRGM_URI) || slice_equals(uri, CONTAINER_URI) || slice_equals(uri, ITEM_URI))
+            return WHOLLY;
+        if (slice_equals(uri, CAMERA_URI)) return CAMERA;
+    }
+    if (without & PACKET_NETWORK && slice_equals(uri, NETWORK_URI)) return WHOLLY;
+    return without & PACKET_EXTENSION && slice_equals(uri, NOTE_URI) ? NOTE : OTHER;
 }
 
-static void find_prefixes(slice packet, int without_extension, prefixes *out) {
+static void find_prefixes(slice packet, int without, prefixes *out) {
     slice name, value;
     tag t;
     out->count = 0;
     while (xmp_next_tag(&packet, &t))
         while (xmp_next_attribute(&t.attributes, &name, &value)) {
-            const int kind = slice_starts(name, "xmlns:") ? kind_of_uri(value, without_extension) : OTHER;
+            const int kind = slice_starts(name, "xmlns:") ? kind_of_uri(value, without) : OTHER;
             if (kind == OTHER || out->count == PREFIXES_MAX) continue;
             out->names[out->count].p = name.p + 6;
             out->names[out->count].n = name.n - 6;
@@ -389,14 +394,25 @@ static int tells_of_companion(slice name, const prefixes *p) {
     return 0;
 }
 
+/* Is that all that a description says? So is the one that the network was put into. */
+static int is_all_cut(tag t, const prefixes *p) {
+    slice name, value;
+    int cut = 0;
+    if (!t.empty || !xmp_is_rdf(t.name, "Description")) return 0;
+    while (xmp_next_attribute(&t.attributes, &name, &value))
+        if (tells_of_companion(name, p)) cut = 1;
+        else if (!slice_equals(name, "rdf:about") && !slice_starts(name, "xmlns:")) return 0;
+    return cut;
+}
+
 /* The packet without such elements, attributes and declarations. */
-static void put_plain_packet(buffer *b, slice packet, int without_extension) {
+static void put_plain_packet(buffer *b, slice packet, int without) {
     slice rest = packet, open = { NULL, 0 }, name, value;
     const char *from = packet.p; /* what is not yet written */
     size_t depth = 0;            /* of elements of the same name in the one that goes */
     prefixes p;
     tag t;
-    find_prefixes(packet, without_extension, &p);
+    find_prefixes(packet, without, &p);
     while (xmp_next_tag(&rest, &t)) {
         if (open.n) {
             if (t.empty || t.name.n != open.n || memcmp(t.name.p, open.p, open.n)) continue;
@@ -404,13 +420,14 @@ static void put_plain_packet(buffer *b, slice packet, int without_extension) {
             else if (depth) depth--;
             else open.n = 0;
             from = rest.p;
-        } else if (tells_of_companion(t.name, &p)) {
+        } else if (tells_of_companion(t.name, &p) || (without & PACKET_NETWORK && is_all_cut(t, &p))) {
             buffer_put(b, from, (size_t)(t.start - from));
             from = rest.p;
             if (!t.empty && !t.closes) open = t.name;
         } else
             while (xmp_next_attribute(&t.attributes, &name, &value)) {
-                if (!tells_of_companion(name, &p) && !(slice_starts(name, "xmlns:") && kind_of_uri(value, 0) == WHOLLY))
+                if (!tells_of_companion(name, &p) &&
+                    !(slice_starts(name, "xmlns:") && kind_of_uri(value, without) == WHOLLY))
                     continue;
                 buffer_put(b, from, (size_t)(name.p - from));
                 from = value.p + value.n + 1;
@@ -421,19 +438,27 @@ static void put_plain_packet(buffer *b, slice packet, int without_extension) {
 }
 
 /* What is left may have become such a property: until nothing goes any more. */
-static void put_xmp_alone(buffer *b, slice packet, int without_extension) {
+void ultrahdr_packet(buffer *b, slice packet, int without) {
     buffer plain = { NULL, 0, 0, 0 }, next;
-    put_plain_packet(&plain, packet, without_extension);
+    put_plain_packet(&plain, packet, without);
     while (plain.n && plain.n < packet.n && !plain.failed) {
         packet.p = (const char *)(const void *)plain.p;
         packet.n = plain.n;
         next.p = NULL;
         next.n = next.capacity = 0;
         next.failed = 0;
-        put_plain_packet(&next, packet, without_extension);
+        put_plain_packet(&next, packet, without);
         free(plain.p);
         plain = next;
     }
+    buffer_put(b, plain.p, plain.n);
+    b->failed |= plain.failed;
+    free(plain.p);
+}
+
+static void put_xmp_alone(buffer *b, slice packet, int without_extension) {
+    buffer plain = { NULL, 0, 0, 0 };
+    ultrahdr_packet(&plain, packet, PACKET_COMPANIONS | (without_extension ? PACKET_EXTENSION : 0));
     buffer_segment(b, 0xe1, XMP_ID, sizeof XMP_ID, plain.p, plain.n);
     b->failed |= plain.failed;
     free(plain.p);
@@ -452,31 +477,16 @@ static slice extension_of(const uint8_t *file, size_t size, buffer *pieces) {
     return packet;
 }
 
-static int has_properties(slice packet) {
-    static const char *const own[] = { "xmlns:", "xml:", "x:", "rdf:" };
-    slice name, value;
-    tag t;
-    while (xmp_next_tag(&packet, &t)) {
-        name = t.name;
-        do {
-            size_t i;
-            for (i = 0; i < sizeof own / sizeof *own && !slice_starts(name, own[i]); i++) {}
-            if (i == sizeof own / sizeof *own) return 1;
-        } while (xmp_next_attribute(&t.attributes, &name, &value));
-    }
-    return 0;
-}
-
 int ultrahdr_extension(const void *bytes, size_t size) {
     buffer pieces = { NULL, 0, 0, 0 }, plain = { NULL, 0, 0, 0 };
     const slice packet = extension_of((const uint8_t *)bytes, size, &pieces);
     slice left;
     int answer;
     if (!packet.n) return ULTRAHDR_STAYS;
-    put_plain_packet(&plain, packet, 0);
+    put_plain_packet(&plain, packet, PACKET_COMPANIONS);
     left.p = (const char *)(const void *)plain.p;
     left.n = plain.n;
-    answer = left.n == packet.n ? ULTRAHDR_STAYS : has_properties(left) ? ULTRAHDR_GOES_WITH_OTHERS : ULTRAHDR_GOES;
+    answer = left.n == packet.n ? ULTRAHDR_STAYS : xmp_has_properties(left) ? ULTRAHDR_GOES_WITH_OTHERS : ULTRAHDR_GOES;
     free(pieces.p);
     free(plain.p);
     return answer;

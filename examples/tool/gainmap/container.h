@@ -7,6 +7,7 @@
 #define ULTRAHDR_CONTAINER_H
 
 #include "gainmap/metadata.h"
+#include "gainmap/xmp.h"
 
 typedef struct ultrahdr_parts {
     size_t base_size; /* the file's first bytes, up to the base's end */
@@ -31,7 +32,12 @@ gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, s
    is. An extended XMP packet goes as a whole, as its digest holds for the whole. The caller frees. */
 gmlp_result ultrahdr_part(const void *file, size_t size, uint8_t **base, size_t *base_size, gmlp_error *err);
 
-/* What becomes of that packet: it tells nothing of the kind, or there is none; goes; goes with other properties. */
+/* A packet without the properties that tell of such, of an extended packet, of our network: adds what is left. */
+enum { PACKET_COMPANIONS = 1, PACKET_EXTENSION = 2, PACKET_NETWORK = 4 };
+void ultrahdr_packet(buffer *b, slice packet, int without);
+
+/* What becomes of the extended packet: it tells nothing of the kind, or there is none; goes; goes with other
+   properties. */
 enum { ULTRAHDR_STAYS, ULTRAHDR_GOES, ULTRAHDR_GOES_WITH_OTHERS };
 int ultrahdr_extension(const void *file, size_t size);
 

@@ -170,6 +170,21 @@ int xmp_properties_next(properties *x, slice *name, slice *value) {
     }
 }
 
+int xmp_has_properties(slice packet) {
+    static const char *const own[] = { "xmlns:", "xml:", "x:", "rdf:" };
+    slice name, value;
+    tag t;
+    while (xmp_next_tag(&packet, &t)) {
+        name = t.name;
+        do {
+            size_t i;
+            for (i = 0; i < sizeof own / sizeof *own && !slice_starts(name, own[i]); i++) {}
+            if (i == sizeof own / sizeof *own) return 1;
+        } while (xmp_next_attribute(&t.attributes, &name, &value));
+    }
+    return 0;
+}
+
 int slice_real(slice s, double *v) {
     char text[64], *end;
     if (!s.n || s.n >= sizeof text) return 0;

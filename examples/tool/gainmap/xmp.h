@@ -45,6 +45,9 @@ slice xmp_local_name(slice name, slice prefix);
 /* Of RDF's own names there are few enough to go without their prefix. */
 int xmp_is_rdf(slice name, const char *local);
 
+/* Does the packet say anything? */
+int xmp_has_properties(slice packet);
+
 /* The properties of one namespace, whether attributes or elements; a list gives its values one by one. List items
    that are no values, the resources of a directory, are told as they begin. */
 typedef struct properties {

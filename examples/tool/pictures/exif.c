@@ -1,57 +1,29 @@
 /* EXIF, as far as pixels and their colour are concerned. */
 #include <string.h>
 
+#include "pictures/directory.h"
 #include "pictures/formats.h"
 
-typedef struct exif_block {
-    const uint8_t *bytes;
-    size_t size;
-    int big; /* the first byte of a number is its highest */
-} exif_block;
-
-static uint32_t number(const exif_block *b, size_t at, size_t length) {
-    uint32_t v = 0;
-    size_t i;
-    for (i = 0; i < length; i++) v = v << 8 | b->bytes[at + (b->big ? i : length - 1 - i)];
-    return v;
-}
-
-/* Where the 12 bytes of a tag are in the directory that begins at `at`; 0: nowhere. */
-static size_t find_tag(const exif_block *b, size_t at, uint32_t tag) {
-    uint32_t left;
-    if (!at || at > b->size || b->size - at < 2) return 0;
-    left = number(b, at, 2);
-    for (at += 2; left && b->size - at >= 12; left--, at += 12)
-        if (number(b, at, 2) == tag) return at;
-    return 0;
-}
-
-/* The number of a tag that holds one; 0: there is none. */
-static uint32_t value_of(const exif_block *b, size_t directory, uint32_t tag) {
-    enum { SHORT = 3, LONG = 4, IFD = 13 };
-    const size_t at = find_tag(b, directory, tag);
-    const uint32_t type = at ? number(b, at + 2, 2) : 0;
-    return type == SHORT ? number(b, at + 8, 2) : type == LONG || type == IFD ? number(b, at + 8, 4) : 0;
-}
+enum {
+    WIDTH = 256, HEIGHT = 257, COLOR_SPACE = 0xa001, PIXEL_WIDTH = 0xa002, PIXEL_HEIGHT = 0xa003,
+    INTEROPERABILITY_INDEX = 1
+};
+enum { SRGB = 1, ADOBE = 2, UNCALIBRATED = 0xffff };
 
 void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts) {
-    enum { ORIENTATION = 0x0112, EXIF_DIRECTORY = 0x8769, COLOR_SPACE = 0xa001, INTEROPERABILITY = 0xa005, INDEX = 1 };
-    enum { SRGB = 1, ADOBE = 2, UNCALIBRATED = 0xffff };
-    exif_block b;
+    tiff_bytes f;
+    tiff_entry index;
     const char *option = "";
-    uint32_t first, exif, turned, space;
-    size_t at;
-    b.bytes = bytes;
-    b.size = size;
-    if (size < 8 || (memcmp(bytes, "II*\0", 4) && memcmp(bytes, "MM\0*", 4))) return;
-    b.big = bytes[0] == 'M';
-    first = number(&b, 4, 4);
-    turned = value_of(&b, first, ORIENTATION);
+    uint64_t first, exif, turned, space;
+    if (!tiff_begins(bytes, size)) return;
+    f = tiff_bytes_of(bytes, size);
+    first = tiff_first_directory(&f);
+    turned = tiff_value(&f, first, TAG_ORIENTATION);
     if (turned <= 8) facts->orientation = (int)turned;
-    exif = value_of(&b, first, EXIF_DIRECTORY);
-    space = value_of(&b, exif, COLOR_SPACE);
-    at = find_tag(&b, value_of(&b, exif, INTEROPERABILITY), INDEX);
-    if (at) option = (const char *)bytes + at + 8; /* four characters */
+    exif = tiff_value(&f, first, TAG_EXIF);
+    space = tiff_value(&f, exif, COLOR_SPACE);
+    if (tiff_find(&f, tiff_value(&f, exif, TAG_INTEROPERABILITY), INTEROPERABILITY_INDEX, &index))
+        option = (const char *)bytes + index.place + 8; /* four characters */
     /* DCF's option file: cameras' Adobe RGB, beside UNCALIBRATED. ADOBE is no standard, but written. */
     if (!strncmp(option, "R03", 3) || (space == ADOBE && strncmp(option, "R98", 3))) facts->exif_space = GMLP_ADOBERGB;
     else if (!strncmp(option, "R98", 3) || space == SRGB) facts->exif_space = GMLP_SRGB;
@@ -59,4 +31,50 @@ void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts) {
     if (facts->exif_space == GMLP_ADOBERGB && space == SRGB)
         picture_note(facts->notes,
                      "its EXIF says sRGB and, by option R03, Adobe RGB: Adobe RGB is taken, --from overrules it");
+}
+
+/* Writing. Nothing is moved: a maker's note counts its offsets from the block's start. */
+
+static void put(uint8_t *bytes, const tiff_bytes *f, uint64_t at, uint64_t v, int n) {
+    int i;
+    for (i = 0; i < n; i++) bytes[at + (uint64_t)(f->motorola ? n - 1 - i : i)] = (uint8_t)(v >> 8 * i & 255);
+}
+
+/* Of a tag with one number, if it is there. Returns whether it said something else. */
+static int set_value(uint8_t *bytes, const tiff_bytes *f, uint64_t directory, uint32_t tag, uint32_t v) {
+    enum { SHORT = 3, LONG = 4 };
+    tiff_entry e;
+    const uint64_t was = tiff_value(f, directory, tag);
+    if (!tiff_find(f, directory, tag, &e) || e.count != 1 || (e.type != SHORT && e.type != LONG)) return 0;
+    put(bytes, f, e.place + 8, v, e.type == SHORT ? 2 : 4);
+    return was != v;
+}
+
+void exif_adapt(uint8_t *bytes, size_t size, const gmlp_image *like, int orientation) {
+    const int srgb = like->space == GMLP_SRGB || like->space == GMLP_SYCC;
+    tiff_bytes f;
+    tiff_entry index;
+    uint64_t first, exif, next;
+    int other;
+    if (!tiff_begins(bytes, size)) return;
+    f = tiff_bytes_of(bytes, size);
+    first = tiff_first_directory(&f);
+    exif = tiff_value(&f, first, TAG_EXIF);
+    other = set_value(bytes, &f, first, TAG_ORIENTATION, (uint32_t)orientation);
+    other |= set_value(bytes, &f, exif, PIXEL_WIDTH, like->width);
+    other |= set_value(bytes, &f, exif, PIXEL_HEIGHT, like->height);
+    set_value(bytes, &f, first, WIDTH, like->width);
+    set_value(bytes, &f, first, HEIGHT, like->height);
+    set_value(bytes, &f, exif, COLOR_SPACE, srgb ? SRGB : UNCALIBRATED);
+    if (tiff_find(&f, tiff_value(&f, exif, TAG_INTEROPERABILITY), INTEROPERABILITY_INDEX, &index) &&
+        (srgb || like->space == GMLP_ADOBERGB) && !memcmp(bytes + index.place + 8, srgb ? "R03" : "R98", 4))
+        memcpy(bytes + index.place + 8, srgb ? "R98" : "R03", 4);
+    /* the thumbnail of a picture that lay otherwise, or of a larger one */
+    next = tiff_next(&f, first);
+    if (other && next <= size - 4) put(bytes, &f, next, 0, 4);
+}
+
+void exif_least(uint8_t bytes[EXIF_LEAST], int orientation) {
+    memcpy(bytes, "II*\0\10\0\0\0\1\0\22\1\3\0\1\0\0\0\0\0\0\0\0\0\0\0", EXIF_LEAST);
+    bytes[18] = (uint8_t)orientation;
 }

@@ -21,12 +21,15 @@ typedef struct picture_facts {
     char icc_fault[REASON];  /* why a profile that is in the file could not be taken out of it */
     int space;               /* gmlp_space that the reader made of it, by what said_by says; 0: the rest tells */
     const char *said_by;
-    int metadata;            /* PICTURE_HAS_... */
+    int metadata;            /* PICTURE_HAS_...: what is there */
+    picture_metadata carried; /* owned; what of that could be taken */
     char notes[PICTURE_NOTES];
     char left[PICTURE_NOTES];
 } picture_facts;
 #define EXIF_OTHER_SPACE (-1) /* "uncalibrated", without an option that says more */
-enum { PICTURE_HAS_EXIF = 1, PICTURE_HAS_IPTC = 2, PICTURE_HAS_XMP = 4 };
+enum {
+    PICTURE_HAS_EXIF = 1 << METADATA_EXIF, PICTURE_HAS_IPTC = 1 << METADATA_IPTC, PICTURE_HAS_XMP = 1 << METADATA_XMP
+};
 
 /* Adds one sentence, without the file's name and a full stop: what of the file is left out, or was taken in spite of a
    fault. One that is there already, or has no room, is not added. */
@@ -44,14 +47,30 @@ int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[
 void plain_text(char *text); /* of a stranger's text what a terminal can be shown */
 int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
 
+/* Takes a copy of metadata, if it is the first of its kind and sound. */
+void picture_keep_metadata(picture_facts *facts, int kind, const void *bytes, size_t size);
+/* Notes what is there and was not taken. */
+void metadata_note_left(picture_facts *facts);
+/* A copy (from: NULL, of none) that says of orientation, size and space what is true of such an image. 0, or -1: no
+   memory. */
+int metadata_adapt(picture_metadata *to, const picture_metadata *from, const gmlp_image *like, int orientation);
+
 /* What an Exif block, a TIFF structure, says of space and orientation. Of a damaged one, what can be read. */
 void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts);
+/* Makes it say what is true of such an image, as far as it tells of that; a thumbnail that shows another one goes. */
+void exif_adapt(uint8_t *bytes, size_t size, const gmlp_image *like, int orientation);
+/* A block that says nothing but the orientation. */
+#define EXIF_LEAST 26
+void exif_least(uint8_t bytes[EXIF_LEAST], int orientation);
 
 typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color,
                          char reason[REASON]);
 picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load, heif_load, jxl_load, radiance_load;
 picture_load jpeg_load_sycc; /* Y'CbCr */
 picture_load raw_load;
+/* What a file says beside its pixels. */
+typedef int picture_look(const uint8_t *bytes, size_t size, picture_facts *facts, char reason[REASON]);
+picture_look png_look, jpeg_look;
 
 /* NULL, or what this build lacks, with the library that would bring it. */
 extern const char *const exr_missing, *const heif_missing, *const raw_missing, *const jxl_missing, *const avif_missing;
@@ -115,7 +134,8 @@ typedef struct jpeg_blocks {
     uint32_t wide[3], high[3];    /* blocks of Y', Cb, Cr */
     int16_t *at[3];
 } jpeg_blocks;
-int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const uint8_t *icc, size_t icc_size, char reason[REASON]);
+int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const picture_metadata *metadata, const uint8_t *icc,
+                     size_t icc_size, char reason[REASON]);
 int jpeg_save_fine(FILE *file, const gmlp_image *image, const picture_fine_opts *opts, const uint8_t *icc,
                    size_t icc_size, char reason[REASON]);
 

@@ -193,11 +193,32 @@ static int read_icc(const jpeg_saved_marker_ptr first, picture_facts *facts) {
     return 0;
 }
 
-static int has_iptc(const jpeg_saved_marker_ptr m) {
-    size_t i;
-    if (begins(m, 13, "Photoshop 3.0", 14))
-        for (i = 14; i + 6 <= m->data_length; i++)
-            if (!memcmp(m->data + i, "8BIM\4\4", 6)) return 1;
+#define EXIF_ID "Exif\0"                          /* with its NUL, as the others */
+#define XMP_ID "http://ns.adobe.com/xap/1.0/"
+#define EXTENDED_XMP_ID "http://ns.adobe.com/xmp/extension/"
+#define PHOTOSHOP_ID "Photoshop 3.0"
+#define HAS_ID(m, app, id) begins(m, app, id, sizeof id)
+
+/* IPTC is among the resources of all such segments, one after another. 0, or -1: no memory. */
+static int read_photoshop(const jpeg_saved_marker_ptr first, picture_facts *facts) {
+    jpeg_saved_marker_ptr m;
+    const uint8_t *iptc;
+    uint8_t *all;
+    size_t size = 0;
+    for (m = first; m; m = m->next)
+        if (HAS_ID(m, 13, PHOTOSHOP_ID)) size += m->data_length - sizeof PHOTOSHOP_ID;
+    if (!size) return 0;
+    all = (uint8_t *)malloc(size);
+    if (!all) return -1;
+    size = 0;
+    for (m = first; m; m = m->next)
+        if (HAS_ID(m, 13, PHOTOSHOP_ID)) {
+            memcpy(all + size, m->data + sizeof PHOTOSHOP_ID, m->data_length - sizeof PHOTOSHOP_ID);
+            size += m->data_length - sizeof PHOTOSHOP_ID;
+        }
+    iptc = photoshop_iptc(all, size, &size);
+    if (size) picture_keep_metadata(facts, METADATA_IPTC, iptc, size);
+    free(all);
     return 0;
 }
 
@@ -205,14 +226,15 @@ static void read_markers(jpeg_reader *r, picture_facts *facts) {
     const jpeg_saved_marker_ptr first = r->jpeg.marker_list;
     jpeg_saved_marker_ptr m;
     for (m = first; m; m = m->next) {
-        if (begins(m, 1, "Exif\0", 6)) {
+        if (HAS_ID(m, 1, EXIF_ID)) {
             if (!(facts->metadata & PICTURE_HAS_EXIF)) exif_read(m->data + 6, m->data_length - 6, facts);
-            facts->metadata |= PICTURE_HAS_EXIF;
-        } else if (begins(m, 1, "http://ns.adobe.com/xap/", 24)) facts->metadata |= PICTURE_HAS_XMP;
-        else if (has_iptc(m)) facts->metadata |= PICTURE_HAS_IPTC;
+            picture_keep_metadata(facts, METADATA_EXIF, m->data + 6, m->data_length - 6);
+        } else if (HAS_ID(m, 1, XMP_ID))
+            picture_keep_metadata(facts, METADATA_XMP, m->data + sizeof XMP_ID, m->data_length - sizeof XMP_ID);
+        else if (HAS_ID(m, 1, EXTENDED_XMP_ID)) picture_note(facts->left, "its extended XMP is not carried over");
         r->other_pictures |= begins(m, 2, "MPF", 4);
     }
-    if (!read_icc(first, facts)) return;
+    if (!read_icc(first, facts) && !read_photoshop(first, facts)) return;
     snprintf(r->errors.reason, REASON, "out of memory");
     longjmp(r->errors.jump, 1);
 }
@@ -232,8 +254,8 @@ static void note_end(const jpeg_reader *r, picture_facts *facts) {
 /* What a reader gives: RGB; RGB or Y'CbCr as the file has it, subsampled colour repeated; Y'CbCr alone. */
 enum { GIVE_RGB, GIVE_STORED, GIVE_YCC };
 
-static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_facts *facts, int give) {
-    if (setjmp(r->errors.jump)) return -1;
+/* Up to the first scan. */
+static void read_segments(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_facts *facts) {
     jpeg_create_decompress(&r->jpeg);
     jpeg_mem_src(&r->jpeg, bytes, (unsigned long)size);
     r->limits.base.progress_monitor = on_jpeg_progress;
@@ -246,6 +268,11 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
     }
     jpeg_read_header(&r->jpeg, TRUE);
     if (facts) read_markers(r, facts);
+}
+
+static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_facts *facts, int give) {
+    if (setjmp(r->errors.jump)) return -1;
+    read_segments(r, bytes, size, facts);
     if (r->jpeg.jpeg_color_space == JCS_CMYK || r->jpeg.jpeg_color_space == JCS_YCCK) {
         snprintf(r->errors.reason, REASON, "a CMYK picture; convert it to RGB first");
         return -1;
@@ -277,6 +304,25 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
     r->base.height = r->jpeg.output_height;
     r->row_bytes = (size_t)r->base.width * 3;
     return 0;
+}
+
+static int read_look(jpeg_reader *r, const uint8_t *bytes, size_t size, picture_facts *facts) {
+    if (setjmp(r->errors.jump)) return -1;
+    read_segments(r, bytes, size, facts);
+    return 0;
+}
+
+int jpeg_look(const uint8_t *bytes, size_t size, picture_facts *facts, char reason[REASON]) {
+    jpeg_reader *r = (jpeg_reader *)calloc(1, sizeof *r);
+    int bad;
+    if (!r) {
+        snprintf(reason, REASON, "out of memory");
+        return -1;
+    }
+    r->jpeg.err = errors_begin(&r->errors, reason);
+    bad = read_look(r, bytes, size, facts);
+    jpeg_reader_close(&r->base);
+    return bad;
 }
 
 static jpeg_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts *facts, int give,
@@ -408,6 +454,28 @@ static int jpeg_sink_end(picture_sink *base, int failed, char reason[REASON]) {
     return failed ? -1 : 0;
 }
 
+/* A segment, if it can hold that. */
+static void write_segment(struct jpeg_compress_struct *jpeg, int app, const char *id, size_t id_size, const void *bytes, size_t size) {
+    const uint8_t *p = (const uint8_t *)bytes;
+    size_t i;
+    if (size > 65533 - id_size) return;
+    jpeg_write_m_header(jpeg, JPEG_APP0 + app, (unsigned int)(id_size + size));
+    for (i = 0; i < id_size; i++) jpeg_write_m_byte(jpeg, id[i]);
+    for (i = 0; i < size; i++) jpeg_write_m_byte(jpeg, p[i]);
+}
+
+static void write_metadata(struct jpeg_compress_struct *jpeg, const picture_metadata *metadata) {
+    const metadata_block *exif = &metadata->blocks[METADATA_EXIF], *iptc = &metadata->blocks[METADATA_IPTC];
+    const metadata_block *xmp = &metadata->blocks[METADATA_XMP];
+    if (exif->size) write_segment(jpeg, 1, EXIF_ID, sizeof EXIF_ID, exif->bytes, exif->size);
+    if (xmp->size) write_segment(jpeg, 1, XMP_ID, sizeof XMP_ID, xmp->bytes, xmp->size);
+    if (iptc->size && iptc->size <= 65533 - sizeof PHOTOSHOP_ID - PHOTOSHOP_ROOM) {
+        uint8_t resources[65533];
+        const size_t size = photoshop_resources(iptc->bytes, iptc->size, resources);
+        write_segment(jpeg, 13, PHOTOSHOP_ID, sizeof PHOTOSHOP_ID, resources, size);
+    }
+}
+
 static void set_sampling(struct jpeg_compress_struct *jpeg, int subsample) {
     int i;
     for (i = 0; i < jpeg->num_components; i++) {
@@ -429,6 +497,7 @@ static int jpeg_begin(jpeg_sink *s, int channels, const picture_write_opts *opts
     s->jpeg.dct_method = JDCT_ISLOW;
     set_sampling(&s->jpeg, opts->subsample);
     jpeg_start_compress(&s->jpeg, TRUE);
+    if (opts->metadata) write_metadata(&s->jpeg, opts->metadata);
     if (icc) jpeg_write_icc_profile(&s->jpeg, icc, (unsigned int)icc_size);
     return 0;
 }
@@ -481,7 +550,8 @@ static void copy_blocks(block_writer *w, const jpeg_blocks *blocks, jvirt_barray
         }
 }
 
-static int write_blocks(block_writer *w, FILE *file, const jpeg_blocks *blocks, const uint8_t *icc, size_t icc_size) {
+static int write_blocks(block_writer *w, FILE *file, const jpeg_blocks *blocks, const picture_metadata *metadata,
+                        const uint8_t *icc, size_t icc_size) {
     j_common_ptr c = (j_common_ptr)(void *)&w->jpeg;
     jvirt_barray_ptr arrays[3];
     int i;
@@ -502,13 +572,15 @@ static int write_blocks(block_writer *w, FILE *file, const jpeg_blocks *blocks, 
                                                      (blocks->high[i] + rows - 1) / rows * rows, rows);
     }
     jpeg_write_coefficients(&w->jpeg, arrays);
+    if (metadata) write_metadata(&w->jpeg, metadata);
     if (icc) jpeg_write_icc_profile(&w->jpeg, icc, (unsigned int)icc_size);
     copy_blocks(w, blocks, arrays);
     jpeg_finish_compress(&w->jpeg);
     return 0;
 }
 
-int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const uint8_t *icc, size_t icc_size, char reason[REASON]) {
+int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const picture_metadata *metadata, const uint8_t *icc,
+                     size_t icc_size, char reason[REASON]) {
     block_writer *w = (block_writer *)calloc(1, sizeof *w);
     int bad;
     if (!w) {
@@ -516,7 +588,7 @@ int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const uint8_t *icc, 
         return -1;
     }
     w->jpeg.err = errors_begin(&w->errors, reason);
-    bad = write_blocks(w, file, blocks, icc, icc_size);
+    bad = write_blocks(w, file, blocks, metadata, icc, icc_size);
     jpeg_destroy_compress(&w->jpeg);
     free(w);
     return bad;

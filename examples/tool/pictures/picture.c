@@ -53,12 +53,13 @@ typedef picture_rows *rows_maker(const uint8_t *bytes, size_t size, char reason[
 typedef struct format {
     picture_load *load, *load_sycc;
     rows_maker *rows_open, *rows_open_sycc;
+    picture_look *look;
 } format;
 
 static const char no_sycc[] = "holds no Y'CbCr, as a JPEG does, but RGB, in which nothing beyond sRGB is left";
 
 static format find_format(const uint8_t *b, size_t size) {
-    format f = { NULL, NULL, NULL, NULL };
+    format f = { NULL, NULL, NULL, NULL, NULL };
     if (is_camera_raw(b, size)) f.load = raw_load;
     else if (heif_name(b, size)) f.load = heif_load;
     else if (is_jxl(b, size)) f.load = jxl_load;
@@ -66,9 +67,11 @@ static format find_format(const uint8_t *b, size_t size) {
     else if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
         f.load = png_load;
         f.rows_open = png_rows_open;
+        f.look = png_look;
     } else if (size >= 3 && !memcmp(b, "\377\330\377", 3)) {
         f.load = jpeg_load;
         f.rows_open = jpeg_rows_open;
+        f.look = jpeg_look;
         f.load_sycc = jpeg_load_sycc;
         f.rows_open_sycc = jpeg_rows_open_sycc;
     } else if (size >= 4 &&
@@ -80,10 +83,14 @@ static format find_format(const uint8_t *b, size_t size) {
     return f;
 }
 
-static void note_metadata(picture_facts *facts) {
-    static const char *const which[8] = { NULL, "EXIF is", "IPTC is", "EXIF and IPTC are", "XMP is", "EXIF and XMP are",
-                                          "IPTC and XMP are", "EXIF, IPTC and XMP are" };
-    if (facts->metadata) picture_note(facts->left, "its %s not carried over", which[facts->metadata & 7]);
+/* Facts that the picture takes over; the profile has served. */
+static void take_facts(picture *out, picture_facts *facts) {
+    free(facts->icc);
+    metadata_note_left(facts);
+    memcpy(out->notes, facts->notes, sizeof out->notes);
+    memcpy(out->left, facts->left, sizeof out->left);
+    out->metadata = facts->carried;
+    out->orientation = facts->orientation ? facts->orientation : 1;
 }
 
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
@@ -107,11 +114,22 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
     if (!load) return error_text(error, name, "%s", no_sycc), -1;
     bad = load((const uint8_t *)bytes, size, &out->image, &facts, reason) ||
           decide_space(out, &facts, from_space, reason);
-    free(facts.icc);
-    note_metadata(&facts);
-    memcpy(out->notes, facts.notes, sizeof out->notes);
-    memcpy(out->left, facts.left, sizeof out->left);
-    out->orientation = facts.orientation ? facts.orientation : 1;
+    take_facts(out, &facts);
+    if (!bad) return 0;
+    error_text(error, name, "%s", reason);
+    picture_free(out);
+    return -1;
+}
+
+int picture_read_metadata(const void *bytes, size_t size, const char *name, picture *out, char error[256]) {
+    const format f = find_format((const uint8_t *)bytes, size);
+    picture_facts facts;
+    char reason[REASON] = "is not a PNG or JPEG picture";
+    int bad;
+    memset(out, 0, sizeof *out);
+    memset(&facts, 0, sizeof facts);
+    bad = !f.look || f.look((const uint8_t *)bytes, size, &facts, reason);
+    take_facts(out, &facts);
     if (!bad) return 0;
     error_text(error, name, "%s", reason);
     picture_free(out);
@@ -174,6 +192,7 @@ const char *picture_lacks(int index) {
 void picture_free(picture *p) {
     free(p->image.data);
     free(p->file);
+    metadata_free(&p->metadata);
     memset(p, 0, sizeof *p);
 }
 
@@ -243,7 +262,8 @@ const char *picture_cannot_hold(const char *path, int type) {
 
 picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *like, const picture_write_opts *opts,
                                 char error[256]) {
-    static const picture_write_opts defaults = { 0, 0, 0 };
+    picture_write_opts adapted;
+    picture_metadata metadata;
     const char *cannot = picture_cannot_hold(path, like->type);
     const int sycc = like->space == GMLP_SYCC;
     char reason[REASON] = "";
@@ -255,12 +275,18 @@ picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *
         error_text(error, path, "%s", cannot);
         return NULL;
     }
+    memset(&adapted, 0, sizeof adapted);
+    if (opts) adapted = *opts;
+    if (!adapted.orientation) adapted.orientation = 1;
     icc = icc_of_space(sycc ? GMLP_SRGB : like->space, &icc_size);
-    if (!icc) {
+    if (!icc || metadata_adapt(&metadata, adapted.metadata, like, adapted.orientation)) {
+        free(icc);
         error_text(error, path, "out of memory");
         return NULL;
     }
-    s = sinks[find_sink(path)].open(file, like, opts ? opts : &defaults, icc, icc_size, reason);
+    adapted.metadata = &metadata;
+    s = sinks[find_sink(path)].open(file, like, &adapted, icc, icc_size, reason);
+    metadata_free(&metadata);
     free(icc);
     if (s) s->name = path;
     else error_text(error, path, "%s", reason);
@@ -369,9 +395,17 @@ int picture_encode_memory(int container, const gmlp_image *image, const picture_
 
 static int write_fine(FILE *file, const gmlp_image *image, const void *opts, const char *name, char error[256]) {
     char reason[REASON] = "out of memory";
+    picture_fine_opts adapted = *(const picture_fine_opts *)opts;
+    picture_metadata metadata;
     size_t icc_size;
     uint8_t *icc = icc_of_space(GMLP_SRGB, &icc_size);
-    const int bad = !icc || jpeg_save_fine(file, image, (const picture_fine_opts *)opts, icc, icc_size, reason);
+    const int no_memory = !icc || metadata_adapt(&metadata, adapted.metadata, image, 1);
+    int bad = no_memory;
+    if (!no_memory) {
+        adapted.metadata = &metadata;
+        bad = jpeg_save_fine(file, image, &adapted, icc, icc_size, reason);
+        metadata_free(&metadata);
+    }
     free(icc);
     if (bad) error_text(error, name, "%s", reason);
     return bad ? -1 : 0;

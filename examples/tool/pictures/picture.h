@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "gamutmlp.h"
+#include "pictures/metadata.h"
 
 #define PICTURE_NOTES 512
 
@@ -16,9 +17,10 @@ typedef struct picture {
                                "gAMA chunk", "chromaticities", "EXIF", "camera raw", "assumed" */
     uint8_t *file;          /* the file's bytes, owned, when keep_file was asked */
     size_t file_size;
+    picture_metadata metadata; /* owned */
     int orientation; /* how the pixels are to be turned to be upright: 1 (not at all) to 8, as EXIF and TIFF have it */
     char notes[PICTURE_NOTES]; /* what the user should know, a sentence a line: lost alpha, a missing end */
-    char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: metadata, what lies behind the picture */
+    char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: what lies behind the picture */
 } picture;
 
 /* Reads PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM and camera raws by content; grey and palettes
@@ -29,6 +31,8 @@ typedef struct picture {
 int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]);
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
                         char error[256]);
+/* What a JPEG or PNG says beside its pixels alone: metadata, orientation, notes. */
+int picture_read_metadata(const void *bytes, size_t size, const char *name, picture *out, char error[256]);
 void picture_free(picture *p);
 /* The formats that this build lacks, one an index from 0 on, with the library that would bring each; NULL ends them. */
 const char *picture_lacks(int index);
@@ -47,7 +51,16 @@ typedef struct picture_write_opts {
     int quality;   /* JPEG; 0: 95 */
     int subsample; /* JPEG */
     int bits;      /* AVIF: 10 or 12; 0: 10 */
+    const picture_metadata *metadata; /* NULL: none. What the file has no place for (picture_metadata_fit) is not in it;
+                                         its orientation, size and colour space become those of the pixels */
+    int orientation;                  /* of the pixels, which PNG, JPEG and TIFF say; 0: upright */
 } picture_write_opts;
+
+/* Does a file of this name get metadata, and the orientation with them? */
+int picture_says_orientation(const char *path);
+/* Frees the metadata that a file of this name has no place for, and says so in p->left: EXR, PPM, JPEG XL and AVIF get none
+   at all, a JPEG 64 KB for each. */
+void picture_metadata_fit(picture *p, const char *path);
 
 /* Writes by the name's extension: PNG (8, 16 bit), TIFF (8, 16 bit, half, float), EXR (half, float), JPEG XL (8, 16
    bit, float; the whole picture in memory), AVIF (from 16 bit; likewise), JPEG (8 bit), PPM (8, 16 bit). The file says
@@ -63,6 +76,7 @@ typedef struct picture_fine_opts {
     int subsample;
     double steps;         /* size of the steps of quantisation; libjpeg's are 0.1 at quality 95, 0.2 at 90, 1 at 50 */
     gmlp_threads threads; /* the file is the same on any */
+    const picture_metadata *metadata; /* as of picture_write_opts */
 } picture_fine_opts;
 /* image: GMLP_U8, packed, GMLP_SRGB or GMLP_SYCC. The caller frees. */
 int picture_encode_fine(const gmlp_image *image, const picture_fine_opts *opts, uint8_t **bytes, size_t *size,

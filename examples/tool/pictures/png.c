@@ -149,15 +149,117 @@ static int inflate_profile(const png_chunk *c, picture_facts *facts) {
     return 0;
 }
 
-static int begins(const png_chunk *c, const char *text) {
-    return c->size > strlen(text) && !memcmp(c->data, text, strlen(text));
+/* Texts: a keyword, 0, of iTXt whether it is compressed, of that and zTXt the method, of iTXt a language and a
+   translated keyword, each with its 0. */
+typedef struct text_chunk {
+    const uint8_t *p;
+    size_t size;
+    int packed;
+} text_chunk;
+
+static int find_text(const png_chunk *c, const char *keyword, text_chunk *t) {
+    const int international = is_chunk(c, "iTXt");
+    const uint8_t *end = c->data + c->size;
+    int zeros;
+    t->packed = is_chunk(c, "zTXt");
+    if (c->size <= strlen(keyword) + 2 || memcmp(c->data, keyword, strlen(keyword) + 1) != 0 || !is_intact(c, c->size))
+        return 0;
+    t->p = c->data + strlen(keyword) + 1;
+    if (international) t->packed = *t->p++;
+    if (international || t->packed) t->p++;
+    for (zeros = international ? 2 : 0; zeros; zeros--) {
+        t->p = t->p < end ? (const uint8_t *)memchr(t->p, 0, (size_t)(end - t->p)) : NULL;
+        if (!t->p) return 0;
+        t->p++;
+    }
+    t->size = (size_t)(end - t->p);
+    return 1;
 }
 
-/* XMP as the standard has it, and what ImageMagick and others put into text chunks. */
-static int metadata_of_text(const png_chunk *c) {
-    if (begins(c, "XML:com.adobe.xmp") || begins(c, "Raw profile type xmp")) return PICTURE_HAS_XMP;
-    if (begins(c, "Raw profile type iptc")) return PICTURE_HAS_IPTC;
-    return begins(c, "Raw profile type exif") || begins(c, "Raw profile type APP1") ? PICTURE_HAS_EXIF : 0;
+/* As far as most bytes go, which is twice as much as hexadecimal digits need. The caller frees; NULL: damaged, too
+   long, or no memory. */
+static uint8_t *inflate_text(const text_chunk *t, size_t *size) {
+    const size_t most = 4 * METADATA_MOST;
+    size_t room = t->size / 8 < most / MOST_DEFLATED ? t->size * MOST_DEFLATED + 64 : most;
+    uint8_t *out;
+    uLongf length;
+    if (!t->packed) room = t->size;
+    if (room > most) room = most;
+    out = (uint8_t *)malloc(room + 1);
+    if (!out) return NULL;
+    length = (uLongf)room;
+    if (!t->packed) memcpy(out, t->p, t->size <= most ? t->size : 0);
+    else if (uncompress(out, &length, t->p, (uLong)t->size) != Z_OK) {
+        free(out);
+        return NULL;
+    }
+    *size = length;
+    return out;
+}
+
+static int hexadecimal(uint8_t c) {
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *hit = c ? strchr(digits, c) : NULL;
+    return hit ? (int)(hit - digits) % 16 : -1;
+}
+
+/* ImageMagick's form, in place: a line feed, a name, a line feed, a length, digits in lines. */
+static size_t unwrap_profile(uint8_t *text, size_t size) {
+    size_t at = 1, length = 0, n = 0;
+    int high = -1, v;
+    while (at < size && text[at] != '\n') at++;
+    for (at++; at < size && (text[at] == ' ' || text[at] == '\n'); at++) {}
+    for (; at < size && text[at] >= '0' && text[at] <= '9' && length <= METADATA_MOST; at++)
+        length = length * 10 + (size_t)(text[at] - '0');
+    for (; at < size && n < length; at++) {
+        v = hexadecimal(text[at]);
+        if (v < 0) continue;
+        if (high < 0) high = v;
+        else {
+            text[n++] = (uint8_t)(high << 4 | v);
+            high = -1;
+        }
+    }
+    return n == length ? n : 0;
+}
+
+/* What other programs put there has the names that go before it in a JPEG, or not. */
+static void keep_profile(const uint8_t *p, size_t size, int kind, picture_facts *facts) {
+    static const char xmp_id[] = "http://ns.adobe.com/xap/1.0/";
+    if (kind == METADATA_EXIF && size > sizeof xmp_id && !memcmp(p, xmp_id, sizeof xmp_id)) {
+        if (!(facts->metadata & PICTURE_HAS_XMP)) facts->metadata &= ~PICTURE_HAS_EXIF;
+        picture_keep_metadata(facts, METADATA_XMP, p + sizeof xmp_id, size - sizeof xmp_id);
+        return;
+    }
+    if (kind == METADATA_EXIF && size > 6 && !memcmp(p, "Exif\0", 6)) p += 6, size -= 6;
+    if (kind == METADATA_IPTC && size && *p == '8') {
+        p = photoshop_iptc(p, size, &size);
+        if (!size) return;
+    }
+    picture_keep_metadata(facts, kind, p, size);
+}
+
+/* XMP as the standard has it, and what ImageMagick and others put into text chunks, where viewers do not look for an
+   orientation. The first of a kind is inflated, no other. */
+static void read_text(const png_chunk *c, picture_facts *facts) {
+    static const struct {
+        const char *keyword;
+        int kind, wrapped;
+    } known[] = { { "XML:com.adobe.xmp", METADATA_XMP, 0 },           { "Raw profile type xmp", METADATA_XMP, 1 },
+                  { "Raw profile type exif", METADATA_EXIF, 1 },      { "Raw profile type APP1", METADATA_EXIF, 1 },
+                  { "Raw profile type iptc", METADATA_IPTC, 1 },      { "Raw profile type 8bim", METADATA_IPTC, 1 } };
+    text_chunk t;
+    uint8_t *text;
+    size_t size, i;
+    for (i = 0; i < sizeof known / sizeof *known; i++) {
+        if (facts->metadata & 1 << known[i].kind || !find_text(c, known[i].keyword, &t)) continue;
+        facts->metadata |= 1 << known[i].kind;
+        text = inflate_text(&t, &size);
+        if (!text) continue;
+        if (known[i].wrapped) size = unwrap_profile(text, size);
+        keep_profile(text, size, known[i].kind, facts);
+        free(text);
+    }
 }
 
 static void read_chunk(const png_chunk *c, picture_facts *facts) {
@@ -187,10 +289,18 @@ static void read_chunks(const uint8_t *bytes, size_t size, picture_facts *facts)
         if (!pixels) read_chunk(&c, facts);
         if (is_chunk(&c, "eXIf") && is_intact(&c, c.size)) {
             if (!(facts->metadata & PICTURE_HAS_EXIF)) exif_read(c.data, c.size, facts);
-            facts->metadata |= PICTURE_HAS_EXIF;
-        } else if (is_chunk(&c, "iTXt") || is_chunk(&c, "zTXt") || is_chunk(&c, "tEXt"))
-            facts->metadata |= metadata_of_text(&c);
+            picture_keep_metadata(facts, METADATA_EXIF, c.data, c.size);
+        }
     }
+    c.data = NULL; /* a chunk of EXIF's own is better than a text, wherever they are */
+    while (next_chunk(bytes, size, &c) && !is_chunk(&c, "IEND"))
+        if (is_chunk(&c, "iTXt") || is_chunk(&c, "zTXt") || is_chunk(&c, "tEXt")) read_text(&c, facts);
+}
+
+int png_look(const uint8_t *bytes, size_t size, picture_facts *facts, char reason[REASON]) {
+    (void)reason; /* what is damaged is not there */
+    read_chunks(bytes, size, facts);
+    return 0;
 }
 
 /* Everything up to the pixels. facts: NULL asks for 8 bits a sample. */
@@ -272,6 +382,7 @@ typedef struct png_sink {
     png_structp png;
     png_infop info;
     size_t row_bytes;
+    uint8_t *packed; /* a chunk on its way */
     char *reason;
 } png_sink;
 
@@ -308,11 +419,61 @@ static int png_sink_end(picture_sink *base, int failed, char reason[REASON]) {
         failed = png_finish(s);
     }
     png_destroy_write_struct(&s->png, &s->info);
+    free(s->packed);
     free(s);
     return failed ? -1 : 0;
 }
 
-static int png_begin(png_sink *s, const uint8_t *icc, size_t icc_size) {
+static void write_chunk(png_sink *s, const char *name, const void *bytes, size_t size) {
+    png_write_chunk(s->png, (png_const_bytep)name, (png_const_bytep)bytes, size);
+}
+
+/* As ImageMagick and exiftool have it. */
+static void write_iptc(png_sink *s, const metadata_block *iptc) {
+    static const char head[] = "Raw profile type iptc\0"; /* and the method, deflate */
+    static const char digits[] = "0123456789abcdef";
+    const size_t room = iptc->size + PHOTOSHOP_ROOM;
+    uint8_t *resources = (uint8_t *)malloc(room), *text = (uint8_t *)malloc(room * 3 + 64);
+    const size_t size = resources ? photoshop_resources(iptc->bytes, iptc->size, resources) : 0;
+    uLongf packed_size = 0;
+    size_t i, n;
+    if (resources && text) {
+        n = (size_t)snprintf((char *)text, 64, "\niptc\n%8lu", (unsigned long)size);
+        for (i = 0; i < size; i++) {
+            if (i % 36 == 0) text[n++] = '\n';
+            text[n++] = (uint8_t)digits[resources[i] >> 4];
+            text[n++] = (uint8_t)digits[resources[i] & 15];
+        }
+        text[n++] = '\n';
+        packed_size = compressBound((uLong)n);
+        s->packed = (uint8_t *)malloc(sizeof head + packed_size);
+        if (s->packed && compress(s->packed + sizeof head, &packed_size, text, (uLong)n) == Z_OK)
+            memcpy(s->packed, head, sizeof head);
+        else packed_size = 0;
+    }
+    free(resources);
+    free(text);
+    if (!packed_size) png_error(s->png, "out of memory");
+    write_chunk(s, "zTXt", s->packed, sizeof head + packed_size);
+}
+
+static void write_xmp(png_sink *s, const metadata_block *xmp) {
+    static const char head[] = "XML:com.adobe.xmp\0\0\0\0"; /* not compressed, no language, no translation */
+    png_write_chunk_start(s->png, (png_const_bytep)"iTXt", (png_uint_32)(sizeof head + xmp->size));
+    png_write_chunk_data(s->png, (png_const_bytep)head, sizeof head);
+    png_write_chunk_data(s->png, xmp->bytes, xmp->size);
+    png_write_chunk_end(s->png);
+}
+
+static void write_metadata(png_sink *s, const picture_metadata *metadata) {
+    const metadata_block *exif = &metadata->blocks[METADATA_EXIF], *iptc = &metadata->blocks[METADATA_IPTC];
+    const metadata_block *xmp = &metadata->blocks[METADATA_XMP];
+    if (exif->size) write_chunk(s, "eXIf", exif->bytes, exif->size);
+    if (xmp->size) write_xmp(s, xmp);
+    if (iptc->size) write_iptc(s, iptc);
+}
+
+static int png_begin(png_sink *s, const picture_write_opts *opts, const uint8_t *icc, size_t icc_size) {
     const uint16_t one = 1;
     const gmlp_image *like = &s->base.like;
     const int hdr = like->space == GMLP_REC2020_PQ || like->space == GMLP_REC2020_HLG;
@@ -330,6 +491,7 @@ static int png_begin(png_sink *s, const uint8_t *icc, size_t icc_size) {
     png_write_info_before_PLTE(s->png, s->info);
     if (hdr && cicp_of_space(like->space, cicp)) png_write_chunk(s->png, (png_const_bytep)"cICP", cicp, 4);
     png_write_info(s->png, s->info);
+    write_metadata(s, opts->metadata);
     if (like->type == GMLP_U16 && *(const uint8_t *)&one) png_set_swap(s->png);
     return 0;
 }
@@ -337,7 +499,6 @@ static int png_begin(png_sink *s, const uint8_t *icc, size_t icc_size) {
 picture_sink *png_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
                             size_t icc_size, char reason[REASON]) {
     png_sink *s = (png_sink *)calloc(1, sizeof *s);
-    (void)opts;
     reason[0] = 0;
     if (s) {
         s->base.rows = png_sink_rows;
@@ -348,8 +509,9 @@ picture_sink *png_sink_open(FILE *file, const gmlp_image *like, const picture_wr
         s->reason = reason;
         s->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &s->reason, on_png_error, on_png_warning);
         s->info = s->png ? png_create_info_struct(s->png) : NULL;
-        if (s->info && !png_begin(s, icc, icc_size)) return &s->base;
+        if (s->info && !png_begin(s, opts, icc, icc_size)) return &s->base;
         png_destroy_write_struct(&s->png, &s->info);
+        free(s->packed);
         free(s);
     }
     if (!*reason) snprintf(reason, REASON, "out of memory");

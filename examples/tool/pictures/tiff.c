@@ -6,7 +6,9 @@
 
 #include <tiffio.h>
 
+#include "pictures/directory.h"
 #include "pictures/formats.h"
+#include "pictures/tiff_metadata.h"
 
 /* libtiff works on these callbacks, so that reading comes from memory and write errors are seen. */
 typedef struct tiff_io {
@@ -482,8 +484,13 @@ int tiff_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_fact
     TIFF *t;
     uint64_t directory;
     int bad = tiff_find_picture(bytes, size, &directory, facts, reason);
+    tiff_bytes f;
     if (bad == TIFF_IS_RAW) return raw_load(bytes, size, image, facts, reason);
     if (bad) return -1;
+    f = tiff_bytes_of(bytes, size);
+    tiff_keep_metadata(bytes, size, directory, facts);
+    /* what a preview in front says, is of the picture */
+    if (directory != tiff_first_directory(&f)) tiff_keep_metadata(bytes, size, tiff_first_directory(&f), facts);
     memset(&io, 0, sizeof io);
     io.bytes = bytes;
     io.size = size;
@@ -538,9 +545,12 @@ static int tiff_sink_end(picture_sink *base, int failed, char reason[REASON]) {
 
 picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
                              size_t icc_size, char reason[REASON]) {
+    static const char *const modes[2][2] = { { "wl", "w8l" }, { "wb", "w8b" } };
     tiff_sink *s = (tiff_sink *)calloc(1, sizeof *s);
     const int integer = like->type == GMLP_U8 || like->type == GMLP_U16;
-    (void)opts;
+    const int motorola = tiff_is_motorola(opts->metadata);
+    uint64_t places[2];
+    const int big = (size_t)like->width * gmlp_pixel_size(like->type, 3) > LARGEST_CLASSIC / like->height;
     if (s) {
         s->base.rows = tiff_sink_rows;
         s->base.end = tiff_sink_end;
@@ -548,8 +558,7 @@ picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_w
         s->base.like = *like;
         s->row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, 3);
         s->row = (uint8_t *)malloc(s->row_bytes);
-        if (s->row)
-            s->tiff = open_io(&s->io, s->row_bytes > LARGEST_CLASSIC / like->height ? "w8" : "w", 0, reason);
+        if (s->row) s->tiff = open_io(&s->io, modes[motorola][big], 0, reason);
     }
     if (!s || !s->tiff) {
         if (s) free(s->row);
@@ -568,5 +577,8 @@ picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_w
     TIFFSetField(s->tiff, TIFFTAG_PREDICTOR, integer ? PREDICTOR_HORIZONTAL : PREDICTOR_FLOATINGPOINT);
     TIFFSetField(s->tiff, TIFFTAG_ROWSPERSTRIP, s->row_bytes < 65536 ? (uint32_t)(131072 / s->row_bytes) : 1u);
     TIFFSetField(s->tiff, TIFFTAG_ICCPROFILE, (uint32_t)icc_size, icc);
+    if (opts->orientation > 1) TIFFSetField(s->tiff, TIFFTAG_ORIENTATION, opts->orientation);
+    tiff_place_exif(file, opts->metadata, big, places);
+    tiff_set_metadata(s->tiff, opts->metadata, places);
     return &s->base;
 }

@@ -2,6 +2,7 @@
    and damage in another page must not stop this one. */
 #include <string.h>
 
+#include "pictures/directory.h"
 #include "pictures/formats.h"
 
 enum { MOST_DIRECTORIES = 1000, MOST_ENTRIES = 4096, MOST_SUBS = 100 }; /* looked at, in hostile files */
@@ -9,16 +10,10 @@ enum { MOST_DIRECTORIES = 1000, MOST_ENTRIES = 4096, MOST_SUBS = 100 }; /* looke
 enum {
     NEW_SUBFILE = 254, OLD_SUBFILE = 255, WIDTH = 256, HEIGHT = 257, PHOTOMETRIC = 262, MAKE = 271, ARTIST = 315,
     SUB_IFDS = 330, XMP = 700, CFA_PATTERN_SIZE = 33421, CFA_PATTERN = 33422, COPYRIGHT = 33432, IPTC = 33723,
-    LEAF = 34310, EXIF = 34665, GPS = 34853, DNG_VERSION = 50706, DNG_PRIVATE = 50740,
+    LEAF = 34310, DNG_VERSION = 50706, DNG_PRIVATE = 50740,
     COLOR_FILTERS = 32803, LINEAR_RAW = 34892 /* photometric interpretations */
 };
 enum { REDUCED = 1, MASK = 4, DEPTH = 8, SPECIAL = REDUCED | MASK | DEPTH }; /* bits of NewSubfileType */
-
-typedef struct tiff_bytes {
-    const uint8_t *bytes;
-    size_t size;
-    int motorola, big; /* byte order; BigTIFF */
-} tiff_bytes;
 
 /* What one directory says. */
 typedef struct directory {
@@ -26,21 +21,12 @@ typedef struct directory {
     int sub_size, raw, make, exif, iptc, xmp;
 } directory;
 
-/* Zero past the end. */
-static uint64_t number(const tiff_bytes *f, uint64_t at, int n) {
-    uint64_t v = 0;
-    int i;
-    if (at > f->size || f->size - at < (uint64_t)n) return 0;
-    for (i = 0; i < n; i++) v = v << 8 | f->bytes[at + (uint64_t)(f->motorola ? i : n - 1 - i)];
-    return v;
-}
-
 static void read_entry(const tiff_bytes *f, uint64_t at, directory *d) {
-    const int tag = (int)number(f, at, 2), type = (int)number(f, at + 2, 2), room = f->big ? 8 : 4;
+    const int tag = (int)tiff_number(f, at, 2), type = (int)tiff_number(f, at + 2, 2), room = f->big ? 8 : 4;
     const int size = type == 1 ? 1 : type == 3 ? 2 : type == 4 || type == 13 ? 4 : type == 16 || type == 18 ? 8 : 0;
-    const uint64_t count = number(f, at + 4, room), place = at + 4 + (uint64_t)room;
-    const uint64_t from = size && count > (uint64_t)(room / size) ? number(f, place, room) : place;
-    const uint64_t value = number(f, from, size);
+    const uint64_t count = tiff_number(f, at + 4, room), place = at + 4 + (uint64_t)room;
+    const uint64_t from = size && count > (uint64_t)(room / size) ? tiff_number(f, place, room) : place;
+    const uint64_t value = tiff_number(f, from, size);
     switch (tag) {
         case NEW_SUBFILE: d->kind = value; break;
         case OLD_SUBFILE: if (value == 2) d->kind |= REDUCED; break;
@@ -54,7 +40,7 @@ static void read_entry(const tiff_bytes *f, uint64_t at, directory *d) {
             d->sub_size = size;
             break;
         case MAKE: d->make = d->exif = 1; break;
-        case ARTIST: case COPYRIGHT: case EXIF: case GPS: d->exif = 1; break;
+        case ARTIST: case COPYRIGHT: case TAG_EXIF: case TAG_GPS: d->exif = 1; break;
         case IPTC: d->iptc = 1; break;
         case XMP: d->xmp = 1; break;
         default: break;
@@ -63,14 +49,14 @@ static void read_entry(const tiff_bytes *f, uint64_t at, directory *d) {
 
 static directory read_directory(const tiff_bytes *f, uint64_t at) {
     const int head = f->big ? 8 : 2, entry = f->big ? 20 : 12;
-    uint64_t count = number(f, at, head), i;
+    uint64_t count = tiff_number(f, at, head), i;
     directory d;
     memset(&d, 0, sizeof d);
     at += (uint64_t)head;
     if (at > f->size) return d;
     if (count > (f->size - at) / (uint64_t)entry) count = (f->size - at) / (uint64_t)entry;
     for (i = 0; i < count && i < MOST_ENTRIES; i++) read_entry(f, at + i * (uint64_t)entry, &d);
-    d.next = number(f, at + count * (uint64_t)entry, f->big ? 8 : 4);
+    d.next = tiff_number(f, at + count * (uint64_t)entry, f->big ? 8 : 4);
     return d;
 }
 
@@ -96,19 +82,16 @@ int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *at, picture_f
     directory first, any; /* any: what at least one directory says */
     int i, pages = 0, full = 0, larger = 0;
     uint64_t k;
-    f.bytes = bytes;
-    f.size = size;
-    f.motorola = bytes[0] == 'M';
-    f.big = number(&f, 2, 2) == 43;
+    f = tiff_bytes_of(bytes, size);
     q.count = 0;
     memset(&first, 0, sizeof first);
     memset(&any, 0, sizeof any);
-    *at = f.big ? number(&f, 8, 8) : number(&f, 4, 4);
+    *at = tiff_first_directory(&f);
     add(&q, *at, 1);
     for (i = 0; i < q.count; i++) {
         const directory d = read_directory(&f, q.at[i]);
         for (k = 0; k < d.sub_count && k < MOST_SUBS; k++)
-            add(&q, number(&f, d.subs + k * (uint64_t)d.sub_size, d.sub_size), 0);
+            add(&q, tiff_number(&f, d.subs + k * (uint64_t)d.sub_size, d.sub_size), 0);
         add(&q, d.next, q.page[i]);
         if (i == 0) first = d;
         any.raw |= d.raw;

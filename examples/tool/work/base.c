@@ -81,6 +81,7 @@ static int make(making *m, gmlp_image *codes, base_file *out, char error[256]) {
     usual.quality = opts.quality;
     usual.subsample = file.subsample = opts.subsample;
     file.threads = opts.threads;
+    usual.metadata = file.metadata = opts.metadata;
     if (reduce(m, GMLP_SRGB, codes, &out->gamut, error) ||
         picture_encode_memory(GMLP_CONTAINER_JPEG, codes, &usual, &out->bytes, &out->size, error))
         return -1;

@@ -12,6 +12,7 @@ typedef struct base_opts {
     int quality, subsample; /* as of picture_write_opts */
     int adaptation;
     gmlp_threads threads;   /* the file is the same on any */
+    const picture_metadata *metadata; /* as of picture_write_opts */
 } base_opts;
 
 typedef struct base_file {

@@ -88,9 +88,6 @@ void extras_note(const extras *x, int what, char notes[PICTURE_NOTES]) {
     }
     if (what & EXTRAS_BEHIND && x->extension && x->index)
         picture_note(notes, "the extended XMP is left out, as it also tells of what lay behind the picture");
-    if (what & EXTRAS_ORIENTATION && extras_turned(x))
-        picture_note(notes, "is shown turned (%s), but the output is not: its pixels lie as they are stored",
-                     extras_turned(x));
 }
 
 void extras_tell(const extras *x, int what, const char *command, const char *name) {

@@ -20,7 +20,7 @@ typedef struct extras {
 void extras_find(const void *bytes, size_t size, extras *x);
 
 /* Notes that these are left out, as far as there are some. */
-enum { EXTRAS_GAIN_MAP = 1, EXTRAS_BEHIND = 2, EXTRAS_ORIENTATION = 4 };
+enum { EXTRAS_GAIN_MAP = 1, EXTRAS_BEHIND = 2 };
 void extras_note(const extras *x, int what, char notes[PICTURE_NOTES]);
 /* The same on stderr, for the file of this name. */
 void extras_tell(const extras *x, int what, const char *command, const char *name);

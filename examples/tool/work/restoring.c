@@ -8,7 +8,6 @@
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "shell/progress.h"
-#include "work/extras.h"
 
 /* The command line. */
 
@@ -119,6 +118,8 @@ int restoring_open(restoring *r, int hdr) {
                r->crop.height > r->height - r->crop.y)
         return args_wrong(r->command, "--crop %s reaches outside the picture, which is %u x %u", r->crop_text, r->width,
                           r->height);
+    r->out_width = r->crop.width;
+    r->out_height = r->crop.height;
     return 0;
 }
 
@@ -177,47 +178,118 @@ static int write_rows(void *user, const void *rows, uint32_t count, char error[2
     return 0;
 }
 
-static int write_once(restoring *r, char error[256]) {
-    picture_write_opts opts;
+static gmlp_image output_like(const restoring *r) {
     gmlp_image like;
-    target t;
-    output o;
-    int bad = -1;
     memset(&like, 0, sizeof like);
-    memset(&opts, 0, sizeof opts);
-    opts.bits = r->bits;
     like.width = r->crop.width;
     like.height = r->crop.height;
     like.type = r->depth;
     like.channels = 3;
     like.space = r->to;
+    return like;
+}
+
+typedef struct gathering {
+    uint8_t *next;
+    size_t row_bytes;
+    progress bar;
+    uint32_t done, height;
+} gathering;
+
+static int gather_rows(void *user, const void *rows, uint32_t count, char error[256]) {
+    gathering *g = (gathering *)user;
+    (void)error;
+    memcpy(g->next, rows, count * g->row_bytes);
+    g->next += count * g->row_bytes;
+    g->done += count;
+    progress_show(&g->bar, g->done, g->height);
+    return 0;
+}
+
+int restoring_gather(restoring *r, gmlp_image *out, char error[256]) {
+    gathering g;
+    int bad;
+    *out = output_like(r);
+    g.row_bytes = (size_t)out->width * gmlp_pixel_size(out->type, 3);
+    out->data = malloc(g.row_bytes * out->height);
+    if (!out->data) return error_text(error, r->in, "too large for the memory"), -1;
+    g.next = (uint8_t *)out->data;
+    g.done = 0;
+    g.height = out->height;
+    progress_begin(&g.bar, "decoding");
+    bad = restoring_run(r, gather_rows, &g, error);
+    progress_end(&g.bar);
+    return bad;
+}
+
+/* The file cannot say that its picture is to be turned. */
+static int write_turned(restoring *r, FILE *file, int orientation, char error[256]) {
+    picture p;
+    picture_write_opts opts;
+    picture_sink *sink = NULL;
+    int bad;
+    memset(&p, 0, sizeof p);
+    memset(&opts, 0, sizeof opts);
+    opts.bits = r->bits;
+    bad = restoring_gather(r, &p.image, error) || picture_turn(&p, orientation, error);
+    if (!bad) {
+        r->out_width = p.image.width;
+        r->out_height = p.image.height;
+        sink = picture_sink_open(r->out, file, &p.image, &opts, error);
+        bad = !sink || picture_sink_rows(sink, p.image.data, p.image.height, error);
+        if (sink) bad = picture_sink_end(sink, bad, error);
+    }
+    picture_free(&p);
+    return bad;
+}
+
+static int write_rows_of(restoring *r, FILE *file, const picture *said, char error[256]) {
+    const gmlp_image like = output_like(r);
+    picture_write_opts opts;
+    target t;
+    int bad;
+    memset(&opts, 0, sizeof opts);
+    opts.bits = r->bits;
+    opts.metadata = &said->metadata;
+    opts.orientation = said->orientation;
     t.done = 0;
     t.height = r->crop.height;
+    t.sink = picture_sink_open(r->out, file, &like, &opts, error);
+    if (!t.sink) return -1;
+    progress_begin(&t.bar, "decoding");
+    bad = restoring_run(r, write_rows, &t, error);
+    progress_end(&t.bar);
+    return picture_sink_end(t.sink, bad, error);
+}
+
+static int write_once(restoring *r, const picture *said, char error[256]) {
+    output o;
+    int bad;
     if (output_open(&o, r->out, error)) return -1;
-    t.sink = picture_sink_open(r->out, o.file, &like, &opts, error);
-    if (t.sink) {
-        progress_begin(&t.bar, "decoding");
-        bad = restoring_run(r, write_rows, &t, error);
-        progress_end(&t.bar);
-        bad = picture_sink_end(t.sink, bad, error);
-    }
+    bad = said->orientation > 1 && !picture_says_orientation(r->out) ? write_turned(r, o.file, said->orientation, error)
+                                                                    : write_rows_of(r, o.file, said, error);
     if (!bad) return output_commit(&o, error);
     output_discard(&o);
     return -1;
 }
 
-static int write_picture(restoring *r, char error[256]) {
-    int bad = write_once(r, error);
-    if (bad && restoring_again(r, error)) bad = write_once(r, error);
+static int write_picture(restoring *r, const picture *said, char error[256]) {
+    int bad = write_once(r, said, error);
+    if (bad && restoring_again(r, error)) bad = write_once(r, said, error);
     return bad;
 }
 
 int restoring_write(restoring *r) {
+    picture said;
     char error[256];
-    extras x;
-    extras_find(r->file.bytes, r->file.size, &x);
-    extras_tell(&x, EXTRAS_ORIENTATION, r->command->name, r->in);
-    return write_picture(r, error) ? fail(r->command->name, "%s", error) : 0;
+    int bad = picture_read_metadata(r->file.bytes, r->file.size, r->in, &said, error);
+    if (!bad) {
+        kept_for(&said, r->out, r->strip);
+        picture_tell_left(&said, r->command->name, r->in);
+        bad = write_picture(r, &said, error);
+    }
+    picture_free(&said);
+    return bad ? fail(r->command->name, "%s", error) : 0;
 }
 
 void restoring_report(const restoring *r) {
@@ -245,13 +317,13 @@ void restoring_report(const restoring *r) {
         fprintf(stderr, "gamutmlp %s: note: %s: %s by another program; the colours come back\n", r->command->name,
                 r->in, r->edit.text);
     if (!r->json) {
-        printf("%s: %u x %u, %s, %s%s, in %.2f s\n", r->out, r->crop.width, r->crop.height, gmlp_space_name(r->to),
-               depth, r->depth <= GMLP_U16 ? " bit" : "", seconds);
+        printf("%s: %u x %u, %s, %s%s, in %.2f s\n", r->out, r->out_width, r->out_height, gmlp_space_name(r->to), depth,
+               r->depth <= GMLP_U16 ? " bit" : "", seconds);
         return;
     }
     json_begin(&j, stdout);
-    json_integer(&j, "width", r->crop.width);
-    json_integer(&j, "height", r->crop.height);
+    json_integer(&j, "width", r->out_width);
+    json_integer(&j, "height", r->out_height);
     json_text(&j, "space", gmlp_space_name(r->to));
     json_text(&j, "depth", depth);
     json_bool(&j, "network", !r->base);

@@ -6,6 +6,7 @@
 #include "shell/pool.h"
 #include "work/carried.h"
 #include "work/edited.h"
+#include "work/kept.h"
 #include "work/stream.h"
 
 typedef struct restoring {
@@ -13,7 +14,7 @@ typedef struct restoring {
     const char *in, *out, *crop_text;
     int to, depth, bits;    /* gmlp_space and gmlp_type of what is made; bits of it that an AVIF keeps */
     int base;               /* 0, or gmlp_space of a picture that carries no network, which is converted as it is */
-    int force, json;
+    int force, json, strip;
     uint64_t threads;
     gmlp_decoder_opts opts;
     double began;
@@ -21,6 +22,7 @@ typedef struct restoring {
     picture_rows *rows;
     uint32_t width, height; /* of the picture in the file */
     rectangle crop;
+    uint32_t out_width, out_height;
     pool *workers;
     gmlp_decoder *decoder;
     int rgb;                /* rows are RGB, and the network takes sYCC */
@@ -34,6 +36,7 @@ typedef struct restoring {
 void restoring_depth(restoring *r, int choice, int usual); /* a word's place in DEPTHS, or -1: the usual gmlp_type */
 #define RESTORING_OPTIONS(r) \
     { "--crop", ARG_TEXT, &(r).crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 }, \
+    STRIP_METADATA((r).strip), \
     { "--force", ARG_FLAG, &(r).force, NULL, "decode what was changed after encoding, too; OUT may be IN", 0, 0 }, \
     { "--threads", ARG_INT, &(r).threads, "N", "threads (one a processor); the result is the same", 1, 256 }, \
     { "--json", ARG_FLAG, &(r).json, NULL, "print one JSON object", 0, 0 }
@@ -54,7 +57,9 @@ int restoring_again(restoring *r, char error[256]);
    force. Clipped ones are none: what is left comes back. 0, or -1 and a text. */
 int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user,
                   char error[256]);
-/* The same into the file out. 0, or 1 after a message. */
+/* The same into memory: packed pixels, which the caller frees. */
+int restoring_gather(restoring *r, gmlp_image *out, char error[256]);
+/* The same into the file out, with the metadata of in. 0, or 1 after a message. */
 int restoring_write(restoring *r);
 /* Warns, too, of clipped pixels, and if the network does not belong to them, and that was forced. */
 void restoring_report(const restoring *r);

@@ -280,9 +280,10 @@ static void notes(void **state) {
         { PNG_COLOR_TYPE_GRAY_ALPHA, 0, NULL, NULL, 0, "alpha is left out\n", "" },
         { PNG_COLOR_TYPE_RGB, 0, "tRNS", "\0\1\0\2\0\3", 6, "alpha is left out\n", "" },
         { PNG_COLOR_TYPE_RGB, 0, "tEXt", "Title\0a title", 13, "", "" },
-        { PNG_COLOR_TYPE_RGB, 1, "iTXt", "XML:com.adobe.xmp\0\0\0\0\0<x/>", 26, "", "its XMP is not carried over\n" },
-        { PNG_COLOR_TYPE_RGB, 0, "zTXt", "Raw profile type iptc\0\0x", 24, "", "its IPTC is not carried over\n" },
-        { PNG_COLOR_TYPE_RGB, 0, "eXIf", "MM\0*\0\0\0\0", 8, "", "its EXIF is not carried over\n" },
+        { PNG_COLOR_TYPE_RGB, 1, "iTXt", "XML:com.adobe.xmp\0\0\0\0\0<x/>", 26, "", "" },
+        { PNG_COLOR_TYPE_RGB, 0, "zTXt", "Raw profile type iptc\0\0x", 24, "",
+          "its IPTC is not carried over: damaged, too long or of a kind that is not read\n" },
+        { PNG_COLOR_TYPE_RGB, 0, "eXIf", "MM\0*\0\0\0\0", 8, "", "" },
         { PNG_COLOR_TYPE_RGB, 0, "acTL", "\0\0\0\2\0\0\0\0", 8, "", "of its animation the still picture is taken\n" }
     };
     png_made made;

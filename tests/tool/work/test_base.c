@@ -54,7 +54,7 @@ static void the_better_base(void **state) {
     for (int i = 0; i < 3; i++)
         for (int chroma = PICTURE_444; chroma <= PICTURE_420; chroma++) {
             const gmlp_image wide = waves(vivid[i]);
-            base_opts opts = { BASE_AUTO, 85, chroma, 0, pool_threads(workers) };
+            base_opts opts = { BASE_AUTO, 85, chroma, 0, pool_threads(workers), NULL };
             base_file file[3]; /* by BASE_... */
             char error[256];
             double gain;
@@ -82,7 +82,7 @@ static void the_better_base(void **state) {
 static void grey_takes_srgb(void **state) {
     pool *workers = pool_create(1);
     const gmlp_image wide = waves(0);
-    const base_opts opts = { BASE_AUTO, 95, PICTURE_444, 0, pool_threads(workers) };
+    const base_opts opts = { BASE_AUTO, 95, PICTURE_444, 0, pool_threads(workers), NULL };
     base_file file;
     char error[256];
     (void)state;

@@ -1,0 +1,163 @@
+#include "pictures/metadata.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "pictures/directory.h"
+#include "pictures/formats.h"
+#include "shell/files.h"
+
+int metadata_set(picture_metadata *m, int kind, const void *bytes, size_t size) {
+    metadata_block *b = &m->blocks[kind];
+    uint8_t *copy = NULL;
+    if (size) {
+        copy = (uint8_t *)malloc(size);
+        if (!copy) return -1;
+        memcpy(copy, bytes, size);
+    }
+    free(b->bytes);
+    b->bytes = copy;
+    b->size = size;
+    return 0;
+}
+
+void metadata_free(picture_metadata *m) {
+    int k;
+    for (k = 0; k < METADATA_KINDS; k++) free(m->blocks[k].bytes);
+    memset(m, 0, sizeof *m);
+}
+
+/* Reading. */
+
+static const char *const names[1 << METADATA_KINDS] = {
+    NULL, "EXIF is", "IPTC is", "EXIF and IPTC are", "XMP is", "EXIF and XMP are", "IPTC and XMP are",
+    "EXIF, IPTC and XMP are"
+};
+
+void picture_keep_metadata(picture_facts *facts, int kind, const void *bytes, size_t size) {
+    facts->metadata |= 1 << kind;
+    if (facts->carried.blocks[kind].bytes) return;
+    if (kind == METADATA_EXIF && !tiff_begins(bytes, size)) return;
+    if (kind == METADATA_IPTC) size = iptc_size((const uint8_t *)bytes, size);
+    if (size <= METADATA_MOST) metadata_set(&facts->carried, kind, bytes, size); /* what is not there is told */
+}
+
+void metadata_note_left(picture_facts *facts) {
+    int k, left = facts->metadata;
+    for (k = 0; k < METADATA_KINDS; k++)
+        if (facts->carried.blocks[k].bytes) left &= ~(1 << k);
+    if (left) picture_note(facts->left, "its %s not carried over: damaged, too long or of a kind that is not read",
+                           names[left]);
+}
+
+/* Longer than a JPEG's segment with the name that stands before it. */
+static int too_long(int kind, size_t size) {
+    static const size_t most[METADATA_KINDS] = { 65533 - 6, 65533 - 14 - PHOTOSHOP_ROOM, 65533 - 29 };
+    return size > most[kind];
+}
+
+int picture_says_orientation(const char *path) {
+    return path_has_extension(path, "jpg") || path_has_extension(path, "jpeg") || path_has_extension(path, "png") ||
+           path_has_extension(path, "tif") || path_has_extension(path, "tiff");
+}
+
+void picture_metadata_fit(picture *p, const char *path) {
+    const int jpeg = path_has_extension(path, "jpg") || path_has_extension(path, "jpeg");
+    const int none = !picture_says_orientation(path);
+    int k, left = 0;
+    for (k = 0; k < METADATA_KINDS; k++) {
+        metadata_block *b = &p->metadata.blocks[k];
+        if (!b->bytes || !(none || (jpeg && too_long(k, b->size)))) continue;
+        left |= 1 << k;
+        metadata_set(&p->metadata, k, NULL, 0);
+    }
+    if (!left) return;
+    if (none) picture_note(p->left, "its %s not carried over: a .%s file gets none", names[left], path_extension(path));
+    else picture_note(p->left, "its %s not carried over: longer than a JPEG's 64 KB", names[left]);
+}
+
+/* IPTC. */
+
+size_t iptc_size(const uint8_t *p, size_t size) {
+    size_t at = 0, n, more;
+    while (size - at >= 5 && p[at] == 0x1c) { /* record, dataset, length */
+        n = (size_t)p[at + 3] << 8 | p[at + 4];
+        more = at + 5;
+        if (n & 0x8000) { /* of the length's own bytes */
+            size_t length = n & 0x7fff;
+            if (length > 4 || size - more < length) break;
+            for (n = 0; length; length--) n = n << 8 | p[more++];
+        }
+        if (size - more < n) break;
+        at = more + n;
+    }
+    return at;
+}
+
+/* "8BIM", a number, a name with its length, both padded to even, a length of 4 bytes, bytes, padded to even. */
+const uint8_t *photoshop_iptc(const uint8_t *p, size_t n, size_t *size) {
+    size_t at = 0;
+    *size = 0;
+    while (n - at >= 12 && !memcmp(p + at, "8BIM", 4)) {
+        const int is_iptc = p[at + 4] == 4 && p[at + 5] == 4;
+        const size_t name = ((size_t)p[at + 6] + 2) & ~(size_t)1;
+        if (n - at < 10 + name) break;
+        at += 6 + name;
+        *size = (size_t)p[at] << 24 | (size_t)p[at + 1] << 16 | (size_t)p[at + 2] << 8 | p[at + 3];
+        at += 4;
+        if (*size > n - at) break;
+        if (is_iptc) return p + at;
+        at += *size + (*size & 1);
+        if (at > n) break;
+    }
+    *size = 0;
+    return p;
+}
+
+size_t photoshop_resources(const uint8_t *iptc, size_t size, uint8_t *to) {
+    size_t i;
+    memcpy(to, "8BIM\4\4\0\0", 8);
+    for (i = 0; i < 4; i++) to[8 + i] = (uint8_t)(size >> (24 - 8 * i) & 255);
+    memcpy(to + 12, iptc, size);
+    if (size & 1) to[12 + size] = 0;
+    return 12 + size + (size & 1);
+}
+
+/* Writing. */
+
+/* tiff:Orientation, an attribute or an element, a digit: the packet keeps its length. */
+static void adapt_xmp(uint8_t *packet, size_t size, int orientation) {
+    static const char name[] = "tiff:Orientation";
+    size_t i = 0, at;
+    while (size > sizeof name + 2 && i < size - sizeof name - 2) {
+        const uint8_t *hit = (const uint8_t *)memchr(packet + i, name[0], size - sizeof name - 2 - i);
+        if (!hit) return;
+        i = (size_t)(hit - packet) + 1;
+        if (memcmp(hit, name, sizeof name - 1)) continue;
+        at = i - 1 + sizeof name - 1;
+        while (at + 2 < size && (packet[at] == '=' || packet[at] == '>' || packet[at] == '"' || packet[at] == '\'' ||
+                                 packet[at] == ' '))
+            at++;
+        if (packet[at] >= '1' && packet[at] <= '8' && strchr("\"'<", packet[at + 1]))
+            packet[at] = (uint8_t)('0' + orientation);
+    }
+}
+
+int metadata_adapt(picture_metadata *to, const picture_metadata *from, const gmlp_image *like, int orientation) {
+    uint8_t least[EXIF_LEAST];
+    int k, bad = 0;
+    memset(to, 0, sizeof *to);
+    for (k = 0; k < METADATA_KINDS && from; k++)
+        bad |= metadata_set(to, k, from->blocks[k].bytes, from->blocks[k].size);
+    if (!bad && orientation > 1 && !to->blocks[METADATA_EXIF].bytes) {
+        exif_least(least, orientation);
+        bad = metadata_set(to, METADATA_EXIF, least, sizeof least);
+    }
+    if (bad) {
+        metadata_free(to);
+        return -1;
+    }
+    exif_adapt(to->blocks[METADATA_EXIF].bytes, to->blocks[METADATA_EXIF].size, like, orientation);
+    adapt_xmp(to->blocks[METADATA_XMP].bytes, to->blocks[METADATA_XMP].size, orientation);
+    return 0;
+}

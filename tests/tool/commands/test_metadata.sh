@@ -1,0 +1,119 @@
+#!/bin/sh
+# What a picture's file says beside its pixels, through the commands: kept, true of the new file, or told to be lost; and
+# that a picture stands upright before and after. Prints "ok" and "not ok" lines.
+. "$(dirname "$0")/tool.sh"
+
+few="--iterations 5"
+"$scene" wide.png 60 40 || exit 1
+"$tool" encode wide.png plain.jpg --from p3 $few >out 2>err
+"$tool" strip plain.jpg plain.jpg --force >out 2>err
+
+# A JPEG with EXIF (a maker, a copyright, an orientation, an exposure, a place), IPTC and XMP in front.
+tags() { # tags ORIENTATION
+    printf 'Exif\000\000MM\000*\000\000\000\010\000\004\001\017\000\002\000\000\000\004Cam\000'
+    printf "\001\022\000\003\000\000\000\001\000\00$1\000\000"
+    printf '\207i\000\004\000\000\000\001\000\000\000>\210%%\000\004\000\000\000\001\000\000\000X\000\000\000\000'
+    printf '\000\001\202\232\000\005\000\000\000\001\000\000\000P\000\000\000\000\000\000\000\001\000\000\000\175'
+    printf '\000\001\000\001\000\002\000\000\000\002N\000\000\000\000\000\000\000'
+}
+segment() { # segment NUMBER FILE
+    size=$(($(wc -c <"$2") + 2))
+    printf "\377\\$1\\$(printf %o $((size / 256)))\\$(printf %o $((size % 256)))"
+    cat "$2"
+}
+xmp='<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" dc:format="a format" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+dress() { # dress ORIENTATION FILE
+    tags "$1" >exif
+    { printf 'http://ns.adobe.com/xap/1.0/\000'; printf '%s' "$xmp"; } >packet
+    printf 'Photoshop 3.0\0008BIM\004\004\000\000\000\000\000\012\034\002\005\000\005title' >iptc
+    head -c 2 "$2"
+    segment 341 exif; segment 341 packet; segment 355 iptc
+    tail -c +3 "$2"
+}
+dress 6 plain.jpg >turned.jpg
+dress 1 plain.jpg >upright.jpg
+
+# The same names in every form, as a reader of its own finds them.
+holds() { # holds FILE WORD...: the bytes, of a PNG after its texts are unpacked
+    file=$1; shift
+    for word; do LC_ALL=C grep -qa "$word" "$file" || return 1; done
+}
+for out in base.jpg base.png; do
+    does encode turned.jpg $out --from p3 $few
+    is "encode to $out: EXIF and XMP" holds $out "Cam" "a format" 'tiff:Orientation="1"'
+    "$tool" inspect $out >out; is "encode to $out: upright" grep -q "40 x 60" out
+done
+is "encode: IPTC" holds base.jpg "Photoshop 3.0" "title"
+is "encode: IPTC in a PNG" holds base.png "Raw profile type iptc"
+for out in wide.tif wide_out.png; do
+    does decode base.jpg $out
+    is "decode to $out: EXIF and XMP" holds $out "Cam" "a format"
+    is "decode to $out: not the network" [ "$(LC_ALL=C grep -ac GamutMLP $out)" = 0 ]
+done
+is "decode: IPTC in a TIFF" holds wide.tif "title"
+does encode wide.tif again.jpg $few
+is "and back: all of it" holds again.jpg "Exif" "Cam" "a format" "Photoshop 3.0" "title"
+if [ $exr = exr ]; then
+    says 0 "note: base.jpg: its EXIF, IPTC and XMP are not carried over: a .exr file has no place for it" decode base.jpg a.exr
+fi
+
+# --strip-metadata leaves nothing, and is silent on it.
+for out in bare.jpg bare.png; do
+    does encode turned.jpg $out --from p3 $few --strip-metadata
+    is "encode --strip-metadata to $out" [ "$(LC_ALL=C grep -ac 'Exif\|eXIf\|Cam\|a format\|title\|iptc' $out)" = 0 ]
+done
+does decode base.jpg bare.tif --strip-metadata
+is "decode --strip-metadata" [ "$(LC_ALL=C grep -ac 'Cam\|a format\|title' bare.tif)" = 0 ]
+[ $exr = tif ] || does decode base.jpg a.exr --strip-metadata
+
+# Pixels as they are stored, with the tag: what is shown stays the same.
+does hdr-encode turned.jpg turned.jpg kept.jpg --from-hdr p3 $few
+is "hdr-encode keeps a JPEG's metadata" holds kept.jpg "Cam" "a format" "title" 'tiff:Orientation="6"'
+does hdr-encode turned.jpg turned.jpg kept_bare.jpg --from-hdr p3 $few --strip-metadata
+is "hdr-encode --strip-metadata" [ "$(LC_ALL=C grep -ac 'Cam\|a format\|title' kept_bare.jpg)" = 0 ]
+does hdr-encode turned.jpg turned.jpg new.jpg --from-hdr p3 $few --quality 90
+is "hdr-encode anew" holds new.jpg "Cam" "a format" "title" 'tiff:Orientation="1"'
+for base in kept kept_bare; do
+    for out in $base.tif $base.png ultra_$base.jpg; do does hdr-decode $base.jpg $out; done
+    does hdr-decode $base.jpg want.png --strip-metadata
+    does hdr-decode ultra_$base.jpg got.png --strip-metadata
+    is "the network of an Ultra HDR file" cmp -s want.png got.png
+    "$tool" encode $base.png upright.png $few >out 2>err
+    "$tool" inspect upright.png >out; is "$base.png says how it is turned" grep -q "40 x 60" out
+    "$tool" hdr-decode $base.jpg $base.$exr >out 2>err
+    is "hdr-decode $base to $exr: its name for what is lost" [ "$(grep -c 'EXIF, IPTC and XMP are not' err)" = $([ $base.$exr = kept.exr ] && echo 1 || echo 0) ]
+    if [ $exr = exr ]; then
+        is "hdr-decode $base to EXR: turned" grep -q ": 40 x 60" out
+        does encode $base.exr upright_$base.png $few
+        "$tool" inspect upright_$base.png >out; is "hdr-decode $base to EXR: upright" grep -q "40 x 60" out
+    fi
+done
+does hdr-decode kept.jpg ultra_bare.jpg --strip-metadata
+is "hdr-decode --strip-metadata to an Ultra HDR file" [ "$(LC_ALL=C grep -ac 'Cam\|a format\|title' ultra_bare.jpg)" = 0 ]
+does hdr-decode ultra_bare.jpg got.png --strip-metadata
+is "its network is the same" cmp -s want.png got.png
+if have convert; then
+    for file in kept kept_bare; do
+        is "$file.tif says how it is turned" [ "$(convert $file.tif -format '%[orientation]' info:)" = RightTop ]
+    done
+    is "ultra_bare.jpg says how it is turned" [ "$(convert ultra_bare.jpg -format '%[orientation]' info:)" = RightTop ]
+fi
+
+# Against exiftool: every tag but those that tell of the file's form.
+if have exiftool; then
+    listed() {
+        exiftool -q -a -G1 -s "$1" | grep -E '^\[(IFD0|ExifIFD|GPS|IPTC|XMP-dc)\]' | sed 's/  */ /g' |
+            grep -vE 'Resolution|ImageWidth|ImageHeight|BitsPerSample|Compression|Photometric|Strip|SamplesPer|Planar|RowsPer|Predictor|SampleFormat|Orientation' | sort
+    }
+    listed turned.jpg >want.txt
+    is "exiftool finds the source's tags" [ "$(grep -c . want.txt)" = 5 ]
+    for file in base.jpg base.png wide.tif wide_out.png again.jpg kept.jpg new.jpg kept.tif kept.png ultra_kept.jpg; do
+        listed $file >got.txt
+        is "exiftool: $file has the source's tags" cmp -s want.txt got.txt
+        case $file in kept.png | *kept.jpg | kept.tif) turned=6 ;; *) turned=1 ;; esac
+        got=$(exiftool -n -s3 -IFD0:Orientation $file)
+        is "exiftool: $file is turned" [ "${got:-1} $(exiftool -n -s3 -XMP-tiff:Orientation $file)" = "$turned $turned" ]
+        is "exiftool: $file is sound" [ -z "$(exiftool -q -warning -error $file)" ]
+    done
+fi
+finish
