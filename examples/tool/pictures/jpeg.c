@@ -455,7 +455,8 @@ static int jpeg_sink_end(picture_sink *base, int failed, char reason[REASON]) {
 }
 
 /* A segment, if it can hold that. */
-static void write_segment(struct jpeg_compress_struct *jpeg, int app, const char *id, size_t id_size, const void *bytes, size_t size) {
+static void write_segment(struct jpeg_compress_struct *jpeg, int app, const char *id, size_t id_size,
+                          const void *bytes, size_t size) {
     const uint8_t *p = (const uint8_t *)bytes;
     size_t i;
     if (size > 65533 - id_size) return;

@@ -58,8 +58,8 @@ typedef struct picture_write_opts {
 
 /* Does a file of this name get metadata, and the orientation with them? */
 int picture_says_orientation(const char *path);
-/* Frees the metadata that a file of this name has no place for, and says so in p->left: EXR, PPM, JPEG XL and AVIF get none
-   at all, a JPEG 64 KB for each. */
+/* Frees the metadata that a file of this name has no place for, and says so in p->left: EXR, PPM, JPEG XL and AVIF get
+   none at all, a JPEG 64 KB for each. */
 void picture_metadata_fit(picture *p, const char *path);
 
 /* Writes by the name's extension: PNG (8, 16 bit), TIFF (8, 16 bit, half, float), EXR (half, float), JPEG XL (8, 16
