@@ -60,6 +60,21 @@ static int failed(struct heif_error e, char reason[REASON]) {
     return -1;
 }
 
+/* An Exif block begins with how far behind these four bytes its TIFF structure does. */
+static void keep_block(const struct heif_image_handle *handle, heif_item_id id, int kind, picture_facts *facts) {
+    const size_t size = heif_image_handle_get_metadata_size(handle, id);
+    uint8_t *bytes = size && size <= METADATA_MOST ? (uint8_t *)malloc(size) : NULL;
+    size_t skip = 0;
+    facts->metadata |= 1 << kind;
+    if (!bytes) return;
+    if (!heif_image_handle_get_metadata(handle, id, bytes).code) {
+        if (kind == METADATA_EXIF && size >= 4)
+            skip = 4 + ((size_t)bytes[0] << 24 | (size_t)bytes[1] << 16 | (size_t)bytes[2] << 8 | bytes[3]);
+        if (skip < size) picture_keep_metadata(facts, kind, bytes + skip, size - skip);
+    }
+    free(bytes);
+}
+
 static void read_metadata(const struct heif_image_handle *handle, picture_facts *facts) {
     enum { MOST = 32 };
     heif_item_id ids[MOST];
@@ -68,8 +83,8 @@ static void read_metadata(const struct heif_image_handle *handle, picture_facts 
     for (i = 0; i < n; i++) {
         const char *type = heif_image_handle_get_metadata_type(handle, ids[i]);
         const char *content = heif_image_handle_get_metadata_content_type(handle, ids[i]);
-        if (type && !strcmp(type, "Exif")) facts->metadata |= PICTURE_HAS_EXIF;
-        if (content && !strcmp(content, "application/rdf+xml")) facts->metadata |= PICTURE_HAS_XMP;
+        if (type && !strcmp(type, "Exif")) keep_block(handle, ids[i], METADATA_EXIF, facts);
+        if (content && !strcmp(content, "application/rdf+xml")) keep_block(handle, ids[i], METADATA_XMP, facts);
     }
 }
 

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pictures/directory.h"
 #include "pictures/formats.h"
+#include "pictures/tiff_metadata.h"
 
 /* A question mark stands for any byte. */
 int is_camera_raw(const uint8_t *b, size_t size) {
@@ -146,6 +148,10 @@ int raw_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
     bad = bad || copy_pixels(developed, image, reason);
     if (developed) libraw_dcraw_clear_mem(developed);
     facts->metadata |= PICTURE_HAS_EXIF;
+    if (tiff_begins(bytes, size)) { /* as many raws do */
+        const tiff_bytes f = tiff_bytes_of(bytes, size);
+        tiff_keep_metadata(bytes, size, tiff_first_directory(&f), facts);
+    }
     facts->space = GMLP_PROPHOTO;
     facts->said_by = "camera raw";
     return bad ? -1 : 0;

@@ -68,6 +68,8 @@ typedef struct recipe {
     const void *icc;
     size_t icc_size;
     int turned; /* as an EXIF orientation */
+    const void *exif, *xmp;
+    int exif_size, xmp_size;
 } recipe;
 
 typedef struct bytes {
@@ -139,6 +141,9 @@ static int make_with(struct heif_context *context, const recipe *r, bytes *b) {
         if (e.code && r->bits == 8) fail_msg("libheif: %s", e.message);
         if (e.code) found = 0; /* some encoders are built for 8 bits alone */
         else {
+            if (r->exif)
+                assert_int_equal(heif_context_add_exif_metadata(context, handle, r->exif, r->exif_size).code, 0);
+            if (r->xmp) assert_int_equal(heif_context_add_XMP_metadata(context, handle, r->xmp, r->xmp_size).code, 0);
             b->size = 0;
             writer.writer_api_version = 1;
             writer.write = take;
@@ -193,6 +198,29 @@ static picture read_made(const bytes *b, int from) {
 }
 
 static const enum heif_compression_format formats[2] = { heif_compression_HEVC, heif_compression_AV1 };
+
+/* EXIF and XMP are taken as they are, with the name in front of EXIF or without. */
+static void metadata_is_taken(void **state) {
+    static const char block[] = "Exif\0\0II*\0\10\0\0\0\1\0\17\1\2\0\4\0\0\0Me \0\0\0\0\0"; /* Make: "Me " */
+    static const char packet[] = "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"/>";
+    int i, k;
+    (void)state;
+    for (i = 0; i < 2; i++)
+        for (k = 0; k < 2; k++) {
+            static bytes b;
+            recipe r = { formats[i], 8, 0, 0, 1, 13, NULL, 0, 0, NULL, packet, 0, sizeof packet - 1 };
+            picture p;
+            r.exif = block + 6 * k;
+            r.exif_size = (int)sizeof block - 1 - 6 * k;
+            if (!make(&r, &b)) continue;
+            p = read_made(&b, 0);
+            assert_int_equal(p.metadata.blocks[METADATA_EXIF].size, sizeof block - 7);
+            assert_memory_equal(p.metadata.blocks[METADATA_EXIF].bytes, block + 6, sizeof block - 7);
+            assert_int_equal(p.metadata.blocks[METADATA_XMP].size, sizeof packet - 1);
+            assert_memory_equal(p.metadata.blocks[METADATA_XMP].bytes, packet, sizeof packet - 1);
+            picture_free(&p);
+        }
+}
 
 static void colours_and_depths(void **state) {
     static const struct {
@@ -405,6 +433,7 @@ int main(void) {
         cmocka_unit_test(profiles),
         cmocka_unit_test(alpha),
         cmocka_unit_test(turned),
+        cmocka_unit_test(metadata_is_taken),
         cmocka_unit_test(other_sizes),
         cmocka_unit_test(damaged),
 #endif
