@@ -1,4 +1,4 @@
-/* gamutmlp.h - v0.3.0 - wide gamut and HDR in an ordinary sRGB file, by a small network - MIT licence
+/* gamutmlp.h - v0.4.0 - wide gamut and HDR in an ordinary sRGB file, by a small network - MIT licence
 
    Do this:
       #define GAMUTMLP_IMPLEMENTATION
@@ -121,7 +121,7 @@
 #include <stdint.h>
 
 #define GMLP_VERSION_MAJOR 0
-#define GMLP_VERSION_MINOR 3
+#define GMLP_VERSION_MINOR 4
 #define GMLP_VERSION_PATCH 0
 #define GMLP_VERSION (GMLP_VERSION_MAJOR * 10000 + GMLP_VERSION_MINOR * 100 + GMLP_VERSION_PATCH)
 

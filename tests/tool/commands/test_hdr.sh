@@ -212,7 +212,7 @@ few="--iterations 5"
 "$scene" tall.png 120 160
 does hdr-encode film.jpg wide.png a.jpg $hlg $few
 is "EXIF stays, and what lies behind the picture" [ "$(grep -ac Exif a.jpg) $(tail -c 7 a.jpg)" = "1 a film" ]
-says 0 "note: a.jpg: its EXIF is not carried over: a .exr file has no place for it" hdr-decode a.jpg a.exr
+says 0 "note: a.jpg: its EXIF is not carried over: a .exr file gets none" hdr-decode a.jpg a.exr
 says 0 "note: a.jpg: 7 bytes behind the picture are left out" hdr-decode a.jpg b.jpg
 says 0 "note: film.jpg: what lies behind the picture is left out: 7 bytes" hdr-encode film.jpg wide.png b.png $hlg $few
 says 0 "note: film.jpg: what lies behind the picture is left out" hdr-encode film.jpg wide.png b.jpg $hlg $few --quality 90
@@ -229,7 +229,7 @@ does hdr-encode turned.jpg tall.png tall_new.jpg $hlg $few --quality 90
 "$tool" inspect tall_new.jpg >out; is "made anew: upright" grep -q "120 x 160" out
 says 1 "upright.jpg is 160 x 120, but tall.png is 120 x 160; the two must" hdr-encode upright.jpg tall.png x.jpg $hlg
 does hdr-encode turned.jpg wide.png a.jpg $hlg $few
-says 0 "note: a.jpg: its EXIF is not carried over: a .exr file has no place for it" hdr-decode a.jpg a.exr
+says 0 "note: a.jpg: its EXIF is not carried over: a .exr file gets none" hdr-decode a.jpg a.exr
 for out in a.tif a.png; do does hdr-decode a.jpg $out; done
 does hdr-decode a.jpg b.jpg
 "$tool" encode turned.jpg upright_wide.png --from p3 $few >out 2>err

@@ -54,7 +54,7 @@ is "decode: IPTC in a TIFF" holds wide.tif "title"
 does encode wide.tif again.jpg $few
 is "and back: all of it" holds again.jpg "Exif" "Cam" "a format" "Photoshop 3.0" "title"
 if [ $exr = exr ]; then
-    says 0 "note: base.jpg: its EXIF, IPTC and XMP are not carried over: a .exr file has no place for it" decode base.jpg a.exr
+    says 0 "note: base.jpg: its EXIF, IPTC and XMP are not carried over: a .exr file gets none" decode base.jpg a.exr
 fi
 
 # --strip-metadata leaves nothing, and is silent on it.
