@@ -116,13 +116,23 @@ static picture read_dng(const recipe *r) {
 
 static const int upright[4] = { 0, 1, 2, 3 };
 
+static int holds(const metadata_block *b, const char *text) {
+    const size_t n = strlen(text) + 1;
+    size_t i;
+    for (i = 0; i + n <= b->size; i++)
+        if (!memcmp(b->bytes + i, text, n)) return 1;
+    return 0;
+}
+
 static void colours(void **state) {
     static const recipe plain = { 1, { 1, 1, 1 } };
     picture p = read_dng(&plain);
     (void)state;
     expect_quarters(&p, upright);
     assert_string_equal(p.notes, "");
-    assert_string_equal(p.left, "its EXIF is not carried over\n");
+    assert_string_equal(p.left, "");
+    assert_true(holds(&p.metadata.blocks[METADATA_EXIF], "Maker")); /* its EXIF is taken */
+    assert_true(holds(&p.metadata.blocks[METADATA_EXIF], "Camera"));
     picture_free(&p);
 }
 
