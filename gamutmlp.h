@@ -7844,6 +7844,7 @@ static int gmlp__pairs_fit(gmlp__pairs *p, gmlp__guess *g, double scale) {
     double off[GMLP_MAX_LANDMARKS], sorted[GMLP_MAX_LANDMARKS], limit;
     uint32_t i, j, n;
     if (!gmlp__pair_line(p, g)) return 0;
+    sorted[0] = 0.0; /* compilers do not see that the loop runs */
     for (i = 0; i < p->count; i++) {
         off[i] = gmlp__pair_off(p, g, i);
         for (j = i; j > 0 && sorted[j - 1] > off[i]; j--) sorted[j] = sorted[j - 1];
@@ -7922,12 +7923,19 @@ static int gmlp__guess_inside(const gmlp__finder *s, const gmlp__guess *g, doubl
     return 1;
 }
 
+/* Where an edge of the picture that the signature is of (axis 0: before a column, 1: before a row) lies in the base, if
+   the guess is right. */
+static double gmlp__edge_at(const gmlp_net *net, const gmlp__guess *g, int axis, uint32_t edge) {
+    const double at = axis ? (double)net->coords.row : (double)net->coords.col,
+                 step = axis ? (double)net->coords.row_step : (double)net->coords.col_step;
+    return (at + gmlp__dmul(step, (double)edge - 0.5) + 0.5 - g->at[axis]) / g->step[axis];
+}
+
 /* How the cells of the signature that are wholly in the edited picture differ from it: codes, on the mean and at most;
    how many they are. */
 static uint32_t gmlp__guess_luma(const gmlp__finder *s, const gmlp__guess *g, double *mean, double *most) {
     const gmlp_net *const net = s->net;
     const gmlp_coords *const c = &net->coords;
-    const double at[2] = {(double)c->col, (double)c->row}, step[2] = {(double)c->col_step, (double)c->row_step};
     uint32_t n = 0, i;
     *mean = *most = 0.0;
     for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) {
@@ -7936,16 +7944,11 @@ static uint32_t gmlp__guess_luma(const gmlp__finder *s, const gmlp__guess *g, do
         for (k = 0; k < 2; k++) { /* along the sides of the picture that the signature is of */
             const uint32_t cell = k ? i / 8 : i % 8, size = k ? net->base_height : net->base_width;
             const int axis = c->transpose ? !k : k, side = g->orientation & GMLP__TRANSPOSED ? !axis : axis;
-            double end[2];
-            int e;
-            if ((cell * size + 7) / 8 == ((cell + 1) * size + 7) / 8) inside = 0;
-            for (e = 0; e < 2; e++) {
-                const double edge = (double)(((cell + (uint32_t)e) * size + 7) / 8),
-                             original = at[axis] + gmlp__dmul(step[axis], edge - 0.5) + 0.5;
-                end[e] = (original - g->at[axis]) / g->step[axis];
-            }
-            from[side] = end[0] < end[1] ? end[0] : end[1];
-            to[side] = end[0] < end[1] ? end[1] : end[0];
+            const uint32_t one = (cell * size + 7) / 8, other = ((cell + 1) * size + 7) / 8;
+            const double first = gmlp__edge_at(net, g, axis, one), last = gmlp__edge_at(net, g, axis, other);
+            if (one == other) inside = 0;
+            from[side] = first < last ? first : last;
+            to[side] = first < last ? last : first;
         }
         inside = inside && from[0] >= -1.0 && from[1] >= -1.0 && to[0] <= (double)s->sheet.width + 1.0 &&
                  to[1] <= (double)s->sheet.height + 1.0;
