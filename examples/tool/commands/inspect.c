@@ -9,6 +9,7 @@
 #include "shell/messages.h"
 #include "work/carried.h"
 #include "work/edited.h"
+#include "work/quality.h"
 
 #define ROWS 16u
 

@@ -7,7 +7,7 @@
 #include "shell/messages.h"
 #include "shell/progress.h"
 #include "work/carried.h"
-#include "work/edited.h"
+#include "work/quality.h"
 
 int preset_of_choice(int choice) {
     static const int presets[] = { GMLP_PRESET_DEFAULT, GMLP_PRESET_FAST, GMLP_PRESET_HIGH, GMLP_PRESET_MAX,

@@ -120,34 +120,3 @@ void edited_json(const edited *e, json *j) {
     json_number(j, "row_step", (double)e->edit.coords.row_step);
     json_bool(j, "transposed", e->edit.coords.transpose);
 }
-
-/* Quality. */
-
-#define MOST 65535 /* in 100ths of a dB; stands for more, too */
-
-static double quality_number(const uint8_t *p) {
-    const int v = p[0] | p[1] << 8;
-    return v == 0 ? NAN : v == MOST ? INFINITY : v / 100.0;
-}
-
-void quality_of(const gmlp_net *net, double *all, double *out_of_gamut) {
-    size_t size;
-    const uint8_t *p = gmlp_net_section(net, GMLP_SECTION_QUALITY, &size);
-    *all = size >= 2 ? quality_number(p) : NAN;
-    *out_of_gamut = size >= 4 ? quality_number(p + 2) : NAN;
-}
-
-void quality_set(gmlp_net *net, double all, double out_of_gamut) {
-    const double of[2] = { all, out_of_gamut };
-    uint8_t bytes[4];
-    size_t size;
-    int i;
-    gmlp_net_section(net, GMLP_SECTION_QUALITY, &size);
-    if (size != sizeof bytes) return;
-    for (i = 0; i < 2; i++) {
-        const int v = isnan(of[i]) ? 0 : of[i] >= MOST / 100.0 ? MOST : of[i] < 0.01 ? 1 : (int)rint(100 * of[i]);
-        bytes[2 * i] = (uint8_t)(v & 255);
-        bytes[2 * i + 1] = (uint8_t)(v >> 8);
-    }
-    gmlp_net_section_set(net, GMLP_SECTION_QUALITY, bytes, sizeof bytes);
-}

@@ -22,10 +22,4 @@ int edited_find(carried *c, const char *path, pool *workers, edited *e, char err
 /* What is said of it in JSON: "edit", null or the text; then how many landmarks say so, and gmlp_coords. */
 void edited_json(const edited *e, json *j);
 
-/* The PSNR that the encoder measured, of all pixels and of those out of gamut (HDR: of PQ signals, and NAN); NAN if
-   the file does not say, INFINITY if nothing is lost. */
-void quality_of(const gmlp_net *net, double *all, double *out_of_gamut);
-/* Puts them into the network, if it has a place for them. */
-void quality_set(gmlp_net *net, double all, double out_of_gamut);
-
 #endif

@@ -1,4 +1,4 @@
-/* What a base gives back: measured against the original in bands, on all threads. */
+/* What a base gives back: measured against the original in bands, on all threads; and as a file says it. */
 #ifndef QUALITY_H
 #define QUALITY_H
 
@@ -17,5 +17,11 @@ typedef struct quality_subject {
 
 /* psnr_clip and psnr_clip_og of what viewers show, psnr and psnr_og of what is decoded. 0, or -1 and a text. */
 int quality_measure(const quality_subject *s, metrics_psnr_result *result, char error[256]);
+
+/* The PSNR that the encoder measured, of all pixels and of those out of gamut (HDR: of PQ signals, and NAN); NAN if
+   the file does not say, INFINITY if nothing is lost. */
+void quality_of(const gmlp_net *net, double *all, double *out_of_gamut);
+/* Puts them into the network, if it has a place for them. */
+void quality_set(gmlp_net *net, double all, double out_of_gamut);
 
 #endif

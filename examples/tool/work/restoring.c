@@ -8,6 +8,7 @@
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "shell/progress.h"
+#include "work/quality.h"
 
 /* The command line. */
 
