@@ -52,6 +52,7 @@
       >>blob             the network as bytes; signature; coordinates
       >>decode           base picture + network -> wide gamut
       >>edits            what other programs did to the base: turned, resized, cropped
+      >>device           the heavy work on another processor; gamutmlp_cuda.cu
       >>jpeg             carry a blob in a JPEG file
       >>png              carry a blob in a PNG file
       (* gone with GMLP_DECODE_ONLY, as is what stands at the end of some others in a block of that name)
@@ -192,7 +193,12 @@ extern "C" {
     X(19, GMLP_E_OUT_VIEW, "out reaches outside the picture, or outside base")                           \
     X(20, GMLP_E_OLDER, "made by a version of the format from before 0.3, no longer read") \
     X(21, GMLP_E_BASE_SPACE, "the network is for codes of another colour space than base's (sYCC and RGB)") \
-    X(22, GMLP_E_CLIPPED, "saved anew by a program that keeps only sRGB: the colours outside it are gone")
+    X(22, GMLP_E_CLIPPED, "saved anew by a program that keeps only sRGB: the colours outside it are gone") \
+    X(23, GMLP_E_NO_DEVICE, "there is no such device") \
+    X(24, GMLP_E_DRIVER, "the device's driver is missing or older than this program needs") \
+    X(25, GMLP_E_DEVICE_CODE, "this program has no code for a device of this kind") \
+    X(26, GMLP_E_DEVICE_MEMORY, "the device is out of memory") \
+    X(27, GMLP_E_DEVICE, "the device failed")
 
 #define GMLP__ENUM(value, name, text) name = value,
 typedef enum gmlp_result { GMLP_RESULTS(GMLP__ENUM) GMLP_RESULT_COUNT } gmlp_result;
@@ -704,6 +710,8 @@ typedef struct gmlp_train_opts {
                                 Read during the call only. Not with target_psnr. NULL: random ones; for HDR with PAPER,
                                 GAMMA and that preset's shape those that come with the library */
     int isa;                 /* gmlp_isa; 0: the best there is */
+    const struct gmlp_device *device; /* does the work where it can: not with target_psnr, nor GMLP_SINE. Weights are
+                                then not those of the processor, but as good. NULL: none */
     gmlp_threads threads;    /* 0: none */
     gmlp_alloc alloc;        /* of the net and of all that training needs; 0: GMLP_MALLOC */
     gmlp_progress progress;  /* NULL: none */
@@ -1051,6 +1059,7 @@ typedef struct gmlp_decoder_opts {
 typedef struct gmlp_decode_opts {
     uint32_t x, y;           /* where out begins in the picture; default 0, 0 */
     uint32_t base_x, base_y; /* where base begins in it; default 0, 0 */
+    const struct gmlp_device *device; /* decodes, to the same bytes; NULL: none */
     gmlp_threads threads;
     gmlp_decoder_opts decoder; /* but x and width, which follow from out */
 } gmlp_decode_opts;
@@ -1219,6 +1228,233 @@ GMLP_DEF gmlp_result gmlp_find_edit(const gmlp_net *net, const gmlp_image *base,
 /* Sets the net's coords, base_width, base_height and signature: it then belongs to that base. Where that was resized
    the clip margin becomes 8 at least, as codes are means of clipped ones and others. */
 GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit);
+
+/* ---------------------------------------------------------------------------------------
+   >>device: the heavy work on another processor
+
+   A device is a table of functions that take over the work on pixels and samples. It is given in the options of
+   gmlp_train, gmlp_train_hdr and gmlp_decode, which keep all else: what a network is, how long it trains, what its blob
+   holds. gamutmlp_cuda.cu (at the end of this section) makes one of an NVIDIA GPU. The structures below are what a
+   device gets; who only uses one can skip them.
+
+   Decoding gives the same bytes as without a device, and collecting the same samples. Both follow from doing the same
+   operations of IEEE arithmetic in the same order, fused where >>kernels has V_FMA and nowhere else; plain C is the
+   pass SCALAR there. Training is free in its order and in how precisely it multiplies.
+
+   A failure of the device is the result of the call; the library does not try again by itself. A device may serve
+   several threads at once if it says so.
+*/
+
+/* A curve as it is computed, odd in x. What the constants are made from is in >>color.
+      u = fma(|x|, in_scale, in_offset)
+      POWER     y = fma(polynomial(mantissa of u, 1..2, - 1.5), octave[exponent's bits of u], out_offset);
+                but toe_slope |x| where |x| < toe_end. The polynomial by Horner's rule, in fma
+      SEGMENTS  u = |x| in_scale;  v = u held within bottom..top;  i = 4 ((bits of v >> 18) - segment_base);
+                t = the place within the segment, -0.5..0.5;  y = segment[i..i + 3] by Horner's rule, the first last;
+                but toe_slope u where u < bottom
+      NONE      y = |x|
+   then x's sign. What is beyond 1.2676506e30 stays as it is; NaN becomes 0x7fc00000. */
+enum { GMLP_CURVE_NONE, GMLP_CURVE_POWER, GMLP_CURVE_SEGMENTS };
+typedef struct gmlp_device_curve {
+    int kind;
+    float in_scale, in_offset;
+    float toe_end, toe_slope;
+    float out_offset;
+    float term[8];              /* POWER: lowest first */
+    float octave[256];          /* POWER: the factor in front included */
+    const float *segment;       /* SEGMENTS: four terms each, lowest first */
+    size_t segments;            /* how many */
+    float bottom, top;
+    int32_t segment_base;
+} gmlp_device_curve;
+
+/* Pixels to linear light. */
+typedef struct gmlp_device_reader {
+    int type, channels;         /* gmlp_type, and how many samples a pixel of a sample type has */
+    int sycc;                   /* codes are GMLP_SYCC's: R'G'B' by gmlp__kernels.from_ycc, then curve */
+    const float *table;         /* [256] 8 bits: each code's light; NULL: curve */
+    const gmlp_device_curve *curve;        /* code to light; NULL: they are the same */
+    const gmlp_device_curve *system_gamma; /* HLG: display light over scene light; NULL for others */
+} gmlp_device_reader;
+
+/* Linear light to pixels. */
+typedef struct gmlp_device_writer {
+    int type, channels;
+    int alpha;                  /* gmlp_alpha */
+    int integer;                /* codes, not floats */
+    int unit;                   /* light is held within 0..1 before the curve, else the code behind it */
+    int clamp_negative;
+    float offset;               /* integers: added to a code before it is rounded */
+    const gmlp_device_curve *curve;        /* light to code */
+    const gmlp_device_curve *system_gamma; /* HLG: scene light over display light; NULL for others */
+    const float *table;         /* [257] 8 bits: the least light that has the code; last: none has */
+} gmlp_device_writer;
+
+/* HDR: between light and signals. */
+typedef struct gmlp_device_signals {
+    const gmlp_device_curve *signal, *light; /* light to signal and back; NULL: values are light (METHOD_RESIDUAL) */
+    float signal_max;
+    double weight;              /* of the HDR rendition, 1 unless there is less headroom */
+} gmlp_device_signals;
+
+/* All that a decoder does, as numbers. Pointers lead into the decoder. */
+typedef struct gmlp_decoder_plan {
+    uint32_t width, height;     /* of the picture in the file */
+    uint32_t x, columns, halo;  /* as in gmlp_decoder_desc */
+    int network;                /* 0: all pixels are converted */
+    int method, inputs, mask, clip_margin;
+    uint8_t radius[GMLP_WINDOWS];
+    /* pixels that are not for the network: the sum of three shares, or read and matrix */
+    gmlp_device_reader base;
+    const float *shares;        /* [3][256][4], of each code in the three lights, added in turn; NULL: there are none */
+    float matrix[9];
+    int mixes;                  /* 0: matrix is the identity */
+    gmlp_device_writer out;
+    /* others: read, to_wide, to values; the map undone; values to light, to_out, written */
+    float to_wide[9], to_out[9];
+    int leaves;                 /* 0: to_out is the identity */
+    gmlp_device_signals domain;
+    int direct;                 /* values are the codes to write, by the writer coded */
+    gmlp_device_writer coded;
+    /* the network in whole numbers, a word for two neurons, the first in its lower half (>>blob) */
+    int whole_numbers;
+    size_t pairs;               /* of neurons in a layer, a multiple of 4 */
+    const int32_t *column;      /* [columns][pairs], what a column gives to the first layer */
+    const int32_t *codes;       /* [9][256][pairs], of red, green, blue and the windows' means */
+    const int32_t *w2;          /* [pairs / 4][pairs][8]: for 8 neurons, by pair of inputs */
+    const int32_t *b2;          /* [2 pairs], with the half that rounds */
+    const int32_t *w3;          /* [pairs][3] */
+    float scale[3], bias[3];
+    /* the network in float, the map's scale within */
+    gmlp_mlp mlp;
+    size_t features, wide;      /* wide: the width up to a multiple of 16, zeros in what pads it */
+    const float *weights;       /* W1[features][wide], b1[wide], W2[wide][wide], b2[wide], W3[3][wide], b3[3] */
+    float input_mean, input_range;
+    int transpose;
+} gmlp_decoder_plan;
+GMLP_DEF void gmlp_decoder_plan_of(const gmlp_decoder *decoder, gmlp_decoder_plan *plan);
+
+/* What rows y .. y + n - 1 and b1 give to the first layer of whole numbers: lines[n][pairs]. */
+GMLP_DEF void gmlp_decoder_lines(const gmlp_decoder *decoder, uint32_t y, uint32_t n, int32_t *lines);
+/* The network's input for column (vertical 0) or row i: number 0 (the trained picture's row) if vertical differs from
+   the plan's transpose, else number 1. */
+GMLP_DEF float gmlp_decoder_place(const gmlp_decoder *decoder, int vertical, uint32_t i);
+
+#ifndef GMLP_DECODE_ONLY
+/* A pixel to learn from. */
+typedef struct gmlp_device_sample {
+    uint16_t row, column;
+    uint8_t code[3];
+    uint8_t mean[3 * GMLP_WINDOWS];
+    uint8_t out_of_gamut;       /* 1 or 0 */
+    float target[3];            /* what the network is to give */
+    float color[3];             /* colour inputs, when they are not the codes */
+} gmlp_device_sample;
+
+/* Two pictures and how they are compared. */
+typedef struct gmlp_device_pictures {
+    const gmlp_image *base, *wide;
+    gmlp_device_reader read_base, read_wide;
+    float to_srgb[9], to_wide[9]; /* light of wide to that of sRGB; of base to that of wide */
+    gmlp_device_signals domain; /* for values: both pictures' signals, or base's light and wide's held within 0..1 */
+    int finds_og;               /* wide gamut: OG pixels are told from others, by wide's light in sRGB */
+    int method;                 /* target: what gmlp__maps has for it, from the two values */
+    int mask, clip_margin;
+    int two_classes;            /* samples come from OG pixels (class 0) and others (1), each with its own share */
+    int clipped_share;          /* not 0: of so many samples the last shows its base's sYCC codes, those of its windows'
+                                   means, too, clipped (gmlp__sycc_clip) */
+    uint8_t radius[GMLP_WINDOWS];
+} gmlp_device_pictures;
+
+/* Which pixels become samples. Candidates of a class have ranks from 0 on, in the picture's order; that of rank r is
+   kept if (r + 1) step_kept >> 32 > r step_kept >> 32, which is then its place among the kept, plus keep[0] for class
+   1; place says which sample that is. */
+typedef struct gmlp_device_choice {
+    const uint64_t (*rank)[2];  /* [height] of each row's first candidate */
+    uint64_t keep[2], step_kept[2];
+    const uint32_t *place;
+    size_t sample_count;
+} gmlp_device_choice;
+
+/* Sums over the samples that the numbers of HDR networks are measured by, of targets [0] and colours [1]: for every
+   GMLP_DEVICE_CHUNK samples their sum and that of squares, in order and in double, the least and the greatest. */
+#define GMLP_DEVICE_CHUNK 4096u
+typedef struct gmlp_device_moments {
+    double sum, square, least, most;
+} gmlp_device_moments;
+
+typedef struct gmlp_device_step {
+    float adam[8];              /* gmlp__adam_constants */
+    float muon_rate;
+} gmlp_device_step;
+
+/* A training on the samples that were collected. */
+typedef struct gmlp_device_training {
+    gmlp_mlp mlp;
+    const float *table[GMLP_INPUTS]; /* [entries][2 frequencies], features by row, column, code; NULL: by colour */
+    uint32_t entries[GMLP_INPUTS];
+    float map_mean, map_range, input_mean, input_range; /* target = (target - mean) / range, colour alike */
+    uint64_t seed;
+    int draws;                  /* 1: at random, with replacement (PAPER); 0: the samples in turn, step after step */
+    float inside_weight;        /* of the error of samples that are not out of gamut */
+    uint32_t iterations, batch;
+    int optimizer;
+    uint32_t first_rounded;     /* from this step on samples see weights rounded to steps */
+    float *weights;             /* in and out, as >>mlp has them */
+    void *user;
+    void (*constants)(void *user, uint32_t step, gmlp_device_step *out);
+    void (*meanwhile)(void *user); /* the library's own work, needed by first_rounded: to be called once the first steps
+                                      are on their way, if they go on by themselves; else it is done before round */
+    void (*round)(void *user, const float *weights, float step_size[3]); /* at first_rounded, with weights by then */
+    int (*progress)(void *user, uint32_t step); /* now and then; nonzero: stop with GMLP_E_CANCELLED. May be NULL */
+} gmlp_device_training;
+#endif /* GMLP_DECODE_ONLY */
+
+typedef struct gmlp_device {
+    void *user;
+    /* Decoding. create gets a decoder, of which it keeps nothing. rows decodes as gmlp_decoder_rows does, whose checks
+       are done; the views' pixels are in the caller's memory or where the device says that they may be. */
+    gmlp_result (*decoder_create)(void *user, const gmlp_decoder *decoder, void **handle);
+    gmlp_result (*decoder_rows)(void *handle, const gmlp_image *base, uint32_t base_x, uint32_t base_y,
+                                const gmlp_image *out, uint32_t x, uint32_t y);
+    void (*decoder_free)(void *handle);
+#ifndef GMLP_DECODE_ONLY
+    /* Training: open, brightest (HDR), count, collect, train, close. The library itself reads the pixels of two views,
+       seen_base and, unless it is NULL, seen_wide, a part of wide's rows: where they are in memory that it cannot read,
+       open points the views to copies that live until close. count writes each row's candidates of both classes (all
+       0 for class 1 but with two_classes), or, if og, its OG pixels to the first. collect gives the number of OG
+       samples, and moments[][2] unless it is NULL. */
+    gmlp_result (*open)(void *user, const gmlp_image *base, const gmlp_image *wide, gmlp_image *seen_base,
+                        gmlp_image *seen_wide, void **work);
+    gmlp_result (*brightest)(void *work, const gmlp_device_pictures *pictures, double *light);
+    gmlp_result (*count)(void *work, const gmlp_device_pictures *pictures, int og, uint64_t (*rank)[2]);
+    gmlp_result (*collect)(void *work, const gmlp_device_pictures *pictures, const gmlp_device_choice *choice,
+                           uint64_t *out_of_gamut, gmlp_device_moments (*moments)[2]);
+    gmlp_result (*train)(void *work, const gmlp_device_training *training, double *loss);
+    gmlp_result (*samples)(void *work, gmlp_device_sample *samples); /* as collected, for tests */
+    void (*close)(void *work);
+#endif /* GMLP_DECODE_ONLY */
+} gmlp_device;
+
+/* NVIDIA GPUs, by gamutmlp_cuda.cu, compiled with nvcc beside the program (its head says how). */
+typedef struct gmlp_cuda gmlp_cuda;
+typedef struct gmlp_cuda_opts {
+    int ordinal;             /* which GPU, as CUDA counts them from 0 */
+    void *stream;            /* a cudaStream_t of the caller's, which outlives the context and on which all work is put;
+                                then one call at a time. NULL: each call has a stream of its own, and threads may call
+                                at once */
+} gmlp_cuda_opts;
+
+/* A context: the GPU, its streams, and memory that is kept between calls, of the host, too. opts may be NULL. Fails
+   with GMLP_E_NO_DEVICE, _DRIVER, _DEVICE_CODE, _MEMORY or _DEVICE; *cuda is then NULL. */
+gmlp_result gmlp_cuda_create(const gmlp_cuda_opts *opts, gmlp_cuda **cuda);
+void gmlp_cuda_free(gmlp_cuda *cuda); /* NULL is fine */
+/* The device to put into options; lives as long as the context. Pictures may lie in the GPU's memory (cudaMalloc) or in
+   the caller's. With both there, and a stream of the caller's, decoder_rows returns when its work is on the stream;
+   else calls return when they are done. */
+const gmlp_device *gmlp_cuda_device(const gmlp_cuda *cuda);
+/* The CUDA error behind the last failure of a call with this context, in CUDA's words; "" if there was none. */
+const char *gmlp_cuda_error(const gmlp_cuda *cuda);
 
 /* ---------------------------------------------------------------------------------------
    >>jpeg: carry a blob in a JPEG file
@@ -1645,6 +1881,7 @@ static uint32_t gmlp__xcr0(void) {
 #else
     uint32_t lo, hi;
     __asm__ __volatile__("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    (void)hi;
     return lo;
 #endif
 }
@@ -1724,26 +1961,12 @@ typedef struct gmlp__gemm {
     int mode;          /* ADD: the chain starts from C itself */
 } gmlp__gemm;
 
-/* A curve as the float kernels evaluate it, odd in x. POWER: u^p, from the parts of a float as
-   octave[exponent] * polynomial(mantissa). SEGMENTS, for PQ and HLG: a cubic for each 32nd of an
-   octave. */
-enum { GMLP__CURVE_NONE, GMLP__CURVE_POWER, GMLP__CURVE_SEGMENTS };
+typedef gmlp_device_curve gmlp__curve;
 enum { GMLP__POWER_TERMS = 8, GMLP__SEGMENT_BITS = 5 };
-typedef struct gmlp__curve {
-    int kind;
-    float in_scale, in_offset;      /* first u = |x| * in_scale + in_offset */
-    float toe_end, toe_slope;       /* |x| < toe_end: toe_slope * |x| instead */
-    float out_offset;               /* POWER: added last */
-    float term[GMLP__POWER_TERMS];  /* POWER: of mantissa - 1.5, lowest first */
-    float octave[256];              /* POWER: by the exponent's bits, the factor in front included */
-    const float *segment;           /* SEGMENTS: four terms each, of the place in the segment - 0.5 */
-    float bottom, top;              /* SEGMENTS: first and last u; above, the last value stays */
-    int32_t segment_base;           /* of bottom */
-} gmlp__curve;
 
 /* The toe of a POWER curve hides all that has no place among the 16 octaves below 1. */
 static int gmlp__curve_near(const gmlp__curve *c) {
-    return c->kind == GMLP__CURVE_POWER && c->toe_end >= 1.0f / 32768.0f;
+    return c->kind == GMLP_CURVE_POWER && c->toe_end >= 1.0f / 32768.0f;
 }
 
 /* Rows are worked on in portions that stay in the first-level cache and on the stack. */
@@ -2344,7 +2567,7 @@ static void gmlp__curve_power(gmlp__curve *c, double p, double factor) {
         c->octave[i] = v < 3.4028234e38 ? (float)v : 3.4028234e38f;
     }
     c->octave[0] = 0.0f; /* zero, and what is next to it */
-    c->kind = GMLP__CURVE_POWER;
+    c->kind = GMLP_CURVE_POWER;
     c->in_scale = 1.0f;
 }
 
@@ -2365,8 +2588,9 @@ static void gmlp__curve_segments(gmlp__curve *c, double (*f)(double), int low, i
             gmlp__interpolate(node, value, 4, segment + ((e - low) * per_octave + s) * 4);
         }
     }
-    c->kind = GMLP__CURVE_SEGMENTS;
+    c->kind = GMLP_CURVE_SEGMENTS;
     c->segment = segment;
+    c->segments = (size_t)((high - low) * per_octave);
     c->in_scale = (float)in_scale;
     c->bottom = (float)gmlp__exp2((double)low);
     c->top = (float)(gmlp__exp2((double)high) * (1.0 - 1.0 / 16777216.0));
@@ -2416,12 +2640,15 @@ static size_t gmlp__step(int type, int channels, ptrdiff_t plane) {
     return plane ? gmlp__sample_size(type) : gmlp_pixel_size(type, channels);
 }
 
+/* Bytes from row to row. */
+static ptrdiff_t gmlp__stride(const gmlp_image *im) {
+    return im->stride ? im->stride
+                      : (ptrdiff_t)(im->width * gmlp__step(im->type, im->channels, im->plane_stride));
+}
+
 /* Row y of a view, the first plane's. */
 static const unsigned char *gmlp__row(const gmlp_image *im, uint32_t y) {
-    const ptrdiff_t stride = im->stride
-                               ? im->stride
-                               : (ptrdiff_t)(im->width * gmlp__step(im->type, im->channels, im->plane_stride));
-    return (const unsigned char *)im->data + (ptrdiff_t)y * stride;
+    return (const unsigned char *)im->data + (ptrdiff_t)y * gmlp__stride(im);
 }
 
 static uint64_t gmlp__away(ptrdiff_t v) { return v < 0 ? 0u - (uint64_t)v : (uint64_t)v; }
@@ -2714,7 +2941,7 @@ static void gmlp__storer_init(gmlp__storer *s, int type, int space, const gmlp__
     s->integer = gmlp__is_8bit(type) || type == GMLP_U16 || type == GMLP_RGB10A2;
     /* PQ and HLG take light above 1 and end elsewhere */
     s->sycc = space == GMLP_SYCC;
-    s->unit = s->integer && s->curve->kind != GMLP__CURVE_SEGMENTS && !s->sycc;
+    s->unit = s->integer && s->curve->kind != GMLP_CURVE_SEGMENTS && !s->sycc;
     if (output->round_down) s->offset = gmlp__is_8bit(type) ? -0.5f : GMLP__TRUNCATE;
     if (space == GMLP_REC2020_HLG) { /* the inverse of y = h x^0.2 x, by the display's luminance */
         const double h = GMLP__HLG_NITS / white_nits;
@@ -4270,15 +4497,7 @@ static int gmlp__weights_ok(const gmlp_net *net);
 static gmlp_result gmlp__landmarks_make(const gmlp_image *base, const gmlp_alloc *alloc, const gmlp_threads *threads,
                                         uint8_t *out, uint32_t *count);
 
-/* A pixel to draw from: 40 bytes. */
-typedef struct gmlp__sample {
-    uint16_t row, column;
-    uint8_t code[3];
-    uint8_t mean[3 * GMLP_WINDOWS];
-    uint8_t out_of_gamut;
-    float target[3];           /* what the network is to give */
-    float color[3];            /* colour inputs, when they are not the codes */
-} gmlp__sample;
+typedef gmlp_device_sample gmlp__sample;
 
 /* More distinct pixels than this teach a few thousand weights nothing new. */
 #define GMLP__MAX_SAMPLES (1u << 20)
@@ -4292,6 +4511,7 @@ typedef struct gmlp__trainer {
     uint32_t effort[2];               /* for a compressed base: times the iterations, times the batch */
     const gmlp__kernels *kernels;
     const gmlp_image *base, *wide;
+    gmlp_image few_rows;        /* of wide: every gmlp__margin_step-th one */
     gmlp__loader load_base, load_wide;
     unsigned char *curves;      /* memory of the loaders and the domain */
     size_t curves_size;
@@ -4324,6 +4544,15 @@ typedef struct gmlp__trainer {
     const float *tables[GMLP_INPUTS]; /* features by row, column, code */
     uint32_t sizes[GMLP_INPUTS];
     uint32_t step;
+    double power[2];                  /* Adam's betas to the step */
+    /* a device does the work on pixels and samples */
+    const gmlp_device *device;        /* NULL: none */
+    void *work;
+    gmlp_device_pictures pictures;
+    gmlp_image seen_base;
+    int knows_base;                   /* gmlp__know_base_by_now is done, with that result */
+    gmlp_result base_result;
+    gmlp_device_moments (*moments)[2]; /* of its samples */
 } gmlp__trainer;
 
 #define GMLP__MOST_BUDGET 65536u
@@ -4644,9 +4873,11 @@ static void gmlp__shuffle(gmlp__trainer *t) {
 
 /* How much squared error of OG pixels would stay outside the mask at each margin, from about 128 rows. */
 #define GMLP__MARGINS 64
+static uint32_t gmlp__margin_step(uint32_t height) { return 1 + height / 128; }
 static void gmlp__margin_job(void *ctx, size_t job) {
     gmlp__trainer *t = (gmlp__trainer *)ctx;
-    const uint32_t height = t->base->height, step = 1 + height / 128;
+    const gmlp_image *wide = &t->few_rows;
+    const uint32_t height = t->base->height, step = gmlp__margin_step(height);
     const size_t channels = (size_t)t->load_base.channels;
     double *error = t->rest + job * (GMLP__MARGINS + 1);
     gmlp__rows r;
@@ -4656,7 +4887,7 @@ static void gmlp__margin_job(void *ctx, size_t job) {
     for (y = gmlp__band(height, job); y < gmlp__band(height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y);
         if (y % step) continue;
-        if (!gmlp__load_wide(t, gmlp__row(t->wide, y), t->wide->plane_stride, t->wide->width, &r)) continue;
+        if (!gmlp__load_wide(t, gmlp__row(wide, y / step), wide->plane_stride, wide->width, &r)) continue;
         gmlp__load_base(t, codes, t->base->width, &r);
         for (x = 0; x < t->base->width; x++) {
             double sum = 0.0;
@@ -4671,6 +4902,14 @@ static void gmlp__margin_job(void *ctx, size_t job) {
             error[needed] += sum;
         }
     }
+}
+
+/* The rows of the original that this reads, as a view. */
+static void gmlp__take_few_rows(gmlp__trainer *t) {
+    const uint32_t step = gmlp__margin_step(t->wide->height);
+    t->few_rows = *t->wide;
+    t->few_rows.height = (t->wide->height + step - 1) / step;
+    t->few_rows.stride = gmlp__stride(t->wide) * (ptrdiff_t)step;
 }
 
 /* The margin that leaves at most a 1000th of that error outside: a network takes away 9 of 10 parts of it, so
@@ -4696,14 +4935,16 @@ static gmlp_result gmlp__choose_margin(gmlp__trainer *t, int *margin) {
 /* What compression moves inwards of an unclipped base is little; more of a margin costs quality. */
 #define GMLP__SYCC_MARGIN 3
 
+static int gmlp__chooses_margin(const gmlp__trainer *t) {
+    return t->net->mask == GMLP_MASK_SATURATED && !t->opts.clip_margin && t->base->space != GMLP_SYCC;
+}
+
 /* How far from 0 and 255 the network's pixels reach, and how much training that takes. */
 static gmlp_result gmlp__settle_margin(gmlp__trainer *t) {
     gmlp_result result = GMLP_OK;
-    if (t->net->mask == GMLP_MASK_SATURATED && !t->opts.clip_margin) {
-        if (t->base->space == GMLP_SYCC) t->opts.clip_margin = GMLP__SYCC_MARGIN;
-        else result = gmlp__choose_margin(t, &t->opts.clip_margin);
-    }
-    t->net->clip_margin = t->opts.clip_margin;
+    if (gmlp__chooses_margin(t)) result = gmlp__choose_margin(t, &t->opts.clip_margin);
+    else if (t->net->mask == GMLP_MASK_SATURATED && !t->opts.clip_margin) t->opts.clip_margin = GMLP__SYCC_MARGIN;
+    t->net->clip_margin = t->pictures.clip_margin = t->opts.clip_margin;
     if (t->opts.clip_margin) {
         t->opts.iterations *= t->effort[0];
         t->opts.batch *= t->effort[1];
@@ -4714,7 +4955,8 @@ static gmlp_result gmlp__settle_margin(gmlp__trainer *t) {
 
 /* The candidates of each row and their ranks. */
 static gmlp_result gmlp__count(gmlp__trainer *t) {
-    const gmlp_result result = gmlp__run_bands(t, gmlp__count_job);
+    const gmlp_result result = t->device ? t->device->count(t->work, &t->pictures, 0, t->rank)
+                                         : gmlp__run_bands(t, gmlp__count_job);
     size_t i, k;
     for (i = 0; i < t->base->height && !result; i++)
         for (k = 0; k < 2; k++) {
@@ -4738,16 +4980,55 @@ static void gmlp__choose_samples(gmlp__trainer *t) {
     t->sample_count = (size_t)(t->keep[0] + t->keep[1]);
 }
 
+static size_t gmlp__chunks(const gmlp__trainer *t) {
+    return (t->sample_count + GMLP_DEVICE_CHUNK - 1) / GMLP_DEVICE_CHUNK;
+}
+
+/* Sums over the samples of a chunk. */
+static gmlp_device_moments gmlp__moments(const gmlp__trainer *t, size_t chunk, int colors) {
+    const size_t begin = chunk * GMLP_DEVICE_CHUNK, rest = t->sample_count - begin,
+                 end = begin + (rest < GMLP_DEVICE_CHUNK ? rest : GMLP_DEVICE_CHUNK);
+    gmlp_device_moments m = {0.0, 0.0, 1e30, -1e30};
+    size_t i, c;
+    if (t->moments) return t->moments[chunk][colors];
+    for (i = begin; i < end; i++)
+        for (c = 0; c < 3; c++) {
+            const double v = (double)(colors ? t->samples[i].color[c] : t->samples[i].target[c]);
+            m.sum += v;
+            m.square += gmlp__dmul(v, v);
+            if (v < m.least) m.least = v;
+            if (v > m.most) m.most = v;
+        }
+    return m;
+}
+
+/* A device's samples stay there. */
+static gmlp_result gmlp__collect_there(gmlp__trainer *t) {
+    gmlp_device_choice choice;
+    const size_t size = gmlp__chunks(t) * sizeof *t->moments;
+    memset(&choice, 0, sizeof choice);
+    choice.rank = (const uint64_t (*)[2])t->rank;
+    memcpy(choice.keep, t->keep, sizeof choice.keep);
+    memcpy(choice.step_kept, t->step_kept, sizeof choice.step_kept);
+    choice.place = t->place;
+    choice.sample_count = t->sample_count;
+    if (!t->family->scale) {
+        t->moments = (gmlp_device_moments (*)[2])gmlp__alloc(&t->opts.alloc, size);
+        if (!t->moments) return GMLP_E_MEMORY;
+    }
+    return t->device->collect(t->work, &t->pictures, &choice, &t->out_of_gamut[0], t->moments);
+}
+
 /* The samples, in a random order. */
 static gmlp_result gmlp__fill_samples(gmlp__trainer *t, gmlp_train_report *report) {
     const size_t places = t->sample_count * sizeof *t->place;
     gmlp_result result = GMLP_E_MEMORY;
     size_t i;
-    t->samples = (gmlp__sample *)gmlp__alloc(&t->opts.alloc, t->sample_count * sizeof *t->samples);
+    if (!t->device) t->samples = (gmlp__sample *)gmlp__alloc(&t->opts.alloc, t->sample_count * sizeof *t->samples);
     t->place = (uint32_t *)gmlp__alloc(&t->opts.alloc, places);
-    if (t->samples && t->place) {
+    if ((t->device || t->samples) && t->place) {
         gmlp__shuffle(t);
-        result = gmlp__run_bands(t, gmlp__collect_job);
+        result = t->device ? gmlp__collect_there(t) : gmlp__run_bands(t, gmlp__collect_job);
     }
     for (i = 0; i < GMLP__BANDS && !result; i++) {
         report->out_of_gamut += t->out_of_gamut[i];
@@ -4762,6 +5043,11 @@ static gmlp_result gmlp__look_further(gmlp__trainer *t, gmlp_train_report *repor
     gmlp_result result;
     size_t i;
     if (!t->lessons->finds_og || report->out_of_gamut || report->samples == report->saturated) return GMLP_OK;
+    if (t->device) {
+        result = t->device->count(t->work, &t->pictures, 1, t->rank);
+        for (i = 0; i < t->base->height && !result; i++) report->out_of_gamut += t->rank[i][0];
+        return result;
+    }
     result = gmlp__run_bands(t, gmlp__out_of_gamut_job);
     for (i = 0; i < GMLP__BANDS && !result; i++) report->out_of_gamut += t->out_of_gamut[i];
     return result;
@@ -4994,31 +5280,138 @@ static uint32_t gmlp__first_rounded(const gmlp__trainer *t) {
                                                            : t->opts.iterations;
 }
 
-static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
+/* What the optimisers need for a step; steps come in turn. */
+static void gmlp__step_constants(gmlp__trainer *t, uint32_t step) {
     gmlp_adam adam;
-    double power1 = 1.0, power2 = 1.0;
-    size_t i;
     adam.beta1 = 0.9;
     adam.beta2 = t->opts.beta2;
     adam.epsilon = 1e-8;
+    adam.learning_rate = gmlp__rate(t, step);
+    if (!step) t->power[0] = t->power[1] = 1.0;
+    t->muon_rate = (float)gmlp__dmul(adam.learning_rate / t->opts.learning_rate, t->opts.muon_learning_rate);
+    t->power[0] = gmlp__dmul(t->power[0], adam.beta1);
+    t->power[1] = gmlp__dmul(t->power[1], adam.beta2);
+    gmlp__adam_constants(&adam, t->power[0], t->power[1], t->adam);
+}
+
+/* From now on samples see the net's weights, as they are by now, rounded to steps. */
+static void gmlp__begin_rounding(gmlp__trainer *t) {
+    gmlp__steps_choose(t->net, t->rounded, t->opts.budget - t->opts.budget / 128);
+    t->rounding = 1;
+}
+
+static void gmlp__device_constants(void *user, uint32_t step, gmlp_device_step *out) {
+    gmlp__trainer *t = (gmlp__trainer *)user;
+    gmlp__step_constants(t, step);
+    memcpy(out->adam, t->adam, sizeof out->adam);
+    out->muon_rate = t->muon_rate;
+}
+
+static void gmlp__sign(gmlp_net *net, const gmlp_image *base) {
+    gmlp_signature s;
+    uint8_t outside[GMLP_SIGNATURE_SIZE / 2] = {0};
+    int i, k;
+    gmlp_signature_begin(&s, base->width, base->height);
+    gmlp_signature_rows(&s, base, 0);
+    gmlp_signature_finish(&s, net->signature);
+    for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) {
+        for (k = 15; k && (uint64_t)s.runs[i] << k > (uint64_t)s.far_outside[i] << 16; k--) {}
+        if (s.far_outside[i]) outside[i / 2] = (uint8_t)(outside[i / 2] | k << i % 2 * 4);
+    }
+    if (base->space == GMLP_SYCC) gmlp_net_section_set(net, GMLP_SECTION_OUTSIDE, outside, sizeof outside);
+}
+
+/* Signature and landmarks: before the weights, since of the blob's sections depends what is left for them. */
+static gmlp_result gmlp__know_base(gmlp__trainer *t) {
+    gmlp__sign(t->net, t->base);
+    return gmlp__landmarks_make(t->base, &t->opts.alloc, &t->opts.threads, t->landmarks, &t->landmark_count);
+}
+
+/* What the blob says of edits and quality: a 16th of the budget at most. */
+static void gmlp__sections_begin(gmlp__trainer *t) {
+    static const uint8_t unmeasured[4] = {0, 0, 0, 0};
+    const uint32_t most = t->opts.budget ? t->opts.budget / 16 : 256, head = 2 + sizeof unmeasured + 2 + 2;
+    uint32_t n = most < head ? 0 : (most - head) / GMLP__LANDMARK_BYTES;
+    if (n > t->landmark_count) n = t->landmark_count;
+    gmlp_net_section_set(t->net, GMLP_SECTION_LANDMARKS, n >= GMLP__LANDMARKS_FEW ? t->landmarks : NULL,
+                         n * GMLP__LANDMARK_BYTES);
+    gmlp_net_section_set(t->net, GMLP_SECTION_QUALITY, most >= 64 ? unmeasured : NULL, sizeof unmeasured);
+}
+
+/* What a blob says of the base, and so what is left of its budget; with a device while that trains. */
+static void gmlp__know_base_by_now(void *user) {
+    gmlp__trainer *t = (gmlp__trainer *)user;
+    if (t->knows_base) return;
+    t->knows_base = 1;
+    t->base_result = gmlp__know_base(t);
+    gmlp__sections_begin(t);
+}
+
+static void gmlp__device_round(void *user, const float *weights, float step_size[3]) {
+    gmlp__trainer *t = (gmlp__trainer *)user;
+    gmlp__know_base_by_now(t);
+    memcpy(t->net->weights, weights, gmlp__weights(&t->net->mlp) * sizeof *weights);
+    gmlp__begin_rounding(t);
+    memcpy(step_size, t->net->step_size, sizeof t->net->step_size);
+}
+
+static int gmlp__device_progress(void *user, uint32_t step) {
+    const gmlp__trainer *t = (const gmlp__trainer *)user;
+    return t->opts.progress(t->opts.progress_user, step, t->steps_all);
+}
+
+/* gmlp__optimise on the device, from and to the net's weights. */
+static gmlp_result gmlp__optimise_there(gmlp__trainer *t, gmlp_train_report *report) {
+    gmlp_device_training d;
+    gmlp_result result;
+    size_t i;
+    memset(&d, 0, sizeof d);
+    d.mlp = t->net->mlp;
+    for (i = 0; i < GMLP_INPUTS; i++) {
+        d.table[i] = t->sizes[i] ? t->tables[i] : NULL;
+        d.entries[i] = i == 0 ? t->base->height : i == 1 ? t->base->width : 256u;
+    }
+    d.map_mean = t->domain.scale.map_mean;
+    d.map_range = t->domain.scale.map_range;
+    d.input_mean = t->domain.scale.input_mean;
+    d.input_range = t->domain.scale.input_range;
+    d.seed = t->opts.seed;
+    d.draws = t->opts.preset == GMLP_PRESET_PAPER;
+    d.inside_weight = t->net->mask == GMLP_MASK_SATURATED ? GMLP__INSIDE_WEIGHT : 1.0f;
+    d.iterations = t->opts.iterations;
+    d.batch = t->opts.batch;
+    d.optimizer = t->opts.optimizer;
+    d.first_rounded = gmlp__first_rounded(t);
+    d.weights = t->net->weights;
+    d.user = t;
+    d.constants = gmlp__device_constants;
+    d.meanwhile = gmlp__know_base_by_now;
+    d.round = gmlp__device_round;
+    if (t->opts.progress) d.progress = gmlp__device_progress;
+    t->rounding = 0;
+    result = t->device->train(t->work, &d, &report->loss);
+    if (!result) gmlp__know_base_by_now(t);
+    if (!result) result = t->base_result;
+    t->steps_before += t->opts.iterations;
+    report->iterations = result ? 0 : t->steps_before;
+    return result;
+}
+
+static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
+    size_t i;
     t->rounding = 0;
     for (t->step = 0; t->step < t->opts.iterations; t->step++) {
         if (t->opts.progress && t->opts.progress(t->opts.progress_user, t->steps_before + t->step, t->steps_all))
             return GMLP_E_CANCELLED;
         if (t->step == gmlp__first_rounded(t)) {
             gmlp__unpack(&t->shape, t->block, t->net->weights);
-            gmlp__steps_choose(t->net, t->rounded, t->opts.budget - t->opts.budget / 128);
-            t->rounding = 1;
+            gmlp__begin_rounding(t);
             gmlp__steps_round(t->net);
             gmlp__pack(&t->shape, t->net->weights, t->rounded);
         }
         gmlp__transpose(&t->shape, t->rounding ? t->rounded : t->block, t->transposes);
         gmlp__run(&t->opts.threads, gmlp__shard_job, t, t->shards);
-        adam.learning_rate = gmlp__rate(t, t->step);
-        t->muon_rate = (float)gmlp__dmul(adam.learning_rate / t->opts.learning_rate, t->opts.muon_learning_rate);
-        power1 = gmlp__dmul(power1, adam.beta1);
-        power2 = gmlp__dmul(power2, adam.beta2);
-        gmlp__adam_constants(&adam, power1, power2, t->adam);
+        gmlp__step_constants(t, t->step);
         gmlp__run(&t->opts.threads, gmlp__update_job, t, GMLP__PARTS);
     }
     t->steps_before += t->step;
@@ -5150,17 +5543,6 @@ static gmlp_result gmlp__noise_weights(const gmlp_net *net, float *weights, int 
     return result;
 }
 
-/* What the blob says of edits and quality: a 16th of the budget at most. */
-static void gmlp__sections_begin(gmlp__trainer *t) {
-    static const uint8_t unmeasured[4] = {0, 0, 0, 0};
-    const uint32_t most = t->opts.budget ? t->opts.budget / 16 : 256, head = 2 + sizeof unmeasured + 2 + 2;
-    uint32_t n = most < head ? 0 : (most - head) / GMLP__LANDMARK_BYTES;
-    if (n > t->landmark_count) n = t->landmark_count;
-    gmlp_net_section_set(t->net, GMLP_SECTION_LANDMARKS, n >= GMLP__LANDMARKS_FEW ? t->landmarks : NULL,
-                         n * GMLP__LANDMARK_BYTES);
-    gmlp_net_section_set(t->net, GMLP_SECTION_QUALITY, most >= 64 ? unmeasured : NULL, sizeof unmeasured);
-}
-
 /* Gives the trainer its memory, starts the weights, trains, and leaves them in the net as its blob will hold them. */
 static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
     gmlp_net *net = t->net;
@@ -5169,13 +5551,13 @@ static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
     float *memory;
     gmlp_result result;
     int started = 0;
-    gmlp__sections_begin(t);
+    if (!t->device) gmlp__sections_begin(t);
     gmlp__shape_of(&net->mlp, &t->shape);
     count = t->shape.count;
     pass = gmlp__pass_count(&t->shape);
-    t->shards = (t->opts.batch + 511) / 512;
+    t->shards = t->device ? 0 : (t->opts.batch + 511) / 512;
     if (t->shards > GMLP__MAX_SHARDS) t->shards = GMLP__MAX_SHARDS;
-    if (t->opts.optimizer == GMLP_MUON) {
+    if (t->opts.optimizer == GMLP_MUON && !t->device) {
         muon[0] = gmlp__muon_count(t->shape.features, t->shape.wide);
         muon[1] = gmlp__muon_count(t->shape.width, t->shape.wide);
     }
@@ -5200,8 +5582,9 @@ static gmlp_result gmlp__fit(gmlp__trainer *t, gmlp_train_report *report) {
         if (!result && !t->opts.start && !started)
             result = gmlp_mlp_init(&net->mlp, t->opts.seed, t->opts.preset == GMLP_PRESET_PAPER ? 1.0f : 0.01f,
                                    net->weights);
+        if (!result && t->device) result = gmlp__optimise_there(t, report);
         gmlp__pack(&t->shape, net->weights, t->block);
-        if (!result) result = gmlp__optimise(t, report);
+        if (!result && !t->device) result = gmlp__optimise(t, report);
         gmlp__unpack(&t->shape, t->block, net->weights);
         for (i = 0; i < flat && !result; i++)
             if (!gmlp__finite(net->weights[i])) result = GMLP_E_WEIGHT;
@@ -5278,7 +5661,8 @@ static gmlp_result gmlp__choose_by_light(gmlp__trainer *t) {
     size_t i;
     if (!t->lessons->choose) return GMLP_OK;
     t->rest = rest;
-    result = gmlp__run_bands(t, gmlp__brightest_job);
+    result = t->device ? t->device->brightest(t->work, &t->pictures, &rest[0])
+                       : gmlp__run_bands(t, gmlp__brightest_job);
     for (i = 0; i < GMLP__BANDS; i++)
         if (rest[i] > brightest) brightest = rest[i];
     if (!result) t->lessons->choose(&t->opts, brightest, t->net);
@@ -5290,15 +5674,14 @@ static gmlp_result gmlp__choose_by_light(gmlp__trainer *t) {
 static void gmlp__measure_scale(const gmlp__trainer *t, int colors, float *mean, float *range) {
     const double n = 3.0 * (double)t->sample_count;
     double sum = 0.0, square = 0.0, least = 1e30, most = -1e30, spread;
-    size_t i, c;
-    for (i = 0; i < t->sample_count; i++)
-        for (c = 0; c < 3; c++) {
-            const double v = (double)(colors ? t->samples[i].color[c] : t->samples[i].target[c]);
-            sum += v;
-            square += gmlp__dmul(v, v);
-            if (v < least) least = v;
-            if (v > most) most = v;
-        }
+    size_t i;
+    for (i = 0; i < gmlp__chunks(t); i++) {
+        const gmlp_device_moments m = gmlp__moments(t, i, colors);
+        sum += m.sum;
+        square += m.square;
+        if (m.least < least) least = m.least;
+        if (m.most > most) most = m.most;
+    }
     sum /= n;
     square = gmlp__sqrt(square / n - gmlp__dmul(sum, sum) > 1e-12 ? square / n - gmlp__dmul(sum, sum) : 1e-12);
     spread = t->opts.preset == GMLP_PRESET_PAPER ? 0.5 * (most - least) : square / 0.3;
@@ -5321,7 +5704,7 @@ static void gmlp__normalise(gmlp__trainer *t) {
         net->input_mean = scale->input_mean;
         net->input_range = scale->input_range;
     }
-    for (i = 0; i < t->sample_count; i++)
+    for (i = 0; i < t->sample_count && t->samples; i++)
         for (c = 0; c < 3; c++) {
             gmlp__sample *s = &t->samples[i];
             s->target[c] = (s->target[c] - scale->map_mean) / scale->map_range;
@@ -5361,6 +5744,32 @@ static int gmlp__shape_ok(const gmlp__trainer *t) {
             start->method == net->method);
 }
 
+static gmlp_device_reader gmlp__reader(const gmlp__loader *l, const gmlp_image *im);
+static gmlp_device_signals gmlp__signals(const gmlp__domain *d);
+
+/* What the device gets of the pictures, but for what the brightest light is needed for. */
+static gmlp_result gmlp__pictures_begin(gmlp__trainer *t) {
+    const int looks = gmlp__chooses_margin(t);
+    gmlp_device_pictures *p = &t->pictures;
+    gmlp_result result;
+    p->base = t->base;
+    p->wide = t->wide;
+    p->read_base = gmlp__reader(&t->load_base, t->base);
+    p->read_wide = gmlp__reader(&t->load_wide, t->wide);
+    memcpy(p->to_srgb, t->to_srgb, sizeof p->to_srgb);
+    memcpy(p->to_wide, t->to_wide, sizeof p->to_wide);
+    p->finds_og = t->lessons->finds_og;
+    p->method = t->net->method;
+    p->mask = t->net->mask;
+    p->two_classes = gmlp__two_classes(t);
+    p->clipped_share = gmlp__clipped_sample(t, GMLP__CLIPPED_SHARE - 1) ? GMLP__CLIPPED_SHARE : 0;
+    memcpy(p->radius, t->opts.radius, sizeof p->radius);
+    t->seen_base = *t->base;
+    result = t->device->open(t->device->user, t->base, t->wide, &t->seen_base, looks ? &t->few_rows : NULL, &t->work);
+    t->base = &t->seen_base;
+    return result;
+}
+
 /* How pixels are read. */
 static gmlp_result gmlp__trainer_open(gmlp__trainer *t) {
     const gmlp_image *base = t->base, *wide = t->wide;
@@ -5379,28 +5788,19 @@ static gmlp_result gmlp__trainer_open(gmlp__trainer *t) {
     t->load_base.channels = gmlp__channels(GMLP_U8, base->channels);
     gmlp__loader_init(&t->load_wide, wide->type, wide->space, t->opts.white_nits, t->kernels, t->curves + of_base);
     t->load_wide.channels = gmlp__channels(wide->type, wide->channels);
-    result = gmlp__choose_by_light(t);
+    gmlp__take_few_rows(t);
+    result = t->device ? gmlp__pictures_begin(t) : GMLP_OK;
+    if (!result) result = gmlp__choose_by_light(t);
     if (!result) gmlp__domain_open(&t->domain, t->net, 0.0, t->kernels, t->curves + of_base + of_wide);
+    t->pictures.domain = gmlp__signals(&t->domain);
     return result;
 }
 
 static void gmlp__trainer_close(gmlp__trainer *t) {
+    if (t->work) t->device->close(t->work);
+    gmlp__free(&t->opts.alloc, t->moments, gmlp__chunks(t) * sizeof *t->moments);
     gmlp__free(&t->opts.alloc, t->samples, t->sample_count * sizeof *t->samples);
     gmlp__free(&t->opts.alloc, t->curves, t->curves_size);
-}
-
-static void gmlp__sign(gmlp_net *net, const gmlp_image *base) {
-    gmlp_signature s;
-    uint8_t outside[GMLP_SIGNATURE_SIZE / 2] = {0};
-    int i, k;
-    gmlp_signature_begin(&s, base->width, base->height);
-    gmlp_signature_rows(&s, base, 0);
-    gmlp_signature_finish(&s, net->signature);
-    for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) {
-        for (k = 15; k && (uint64_t)s.runs[i] << k > (uint64_t)s.far_outside[i] << 16; k--) {}
-        if (s.far_outside[i]) outside[i / 2] = (uint8_t)(outside[i / 2] | k << i % 2 * 4);
-    }
-    if (base->space == GMLP_SYCC) gmlp_net_section_set(net, GMLP_SECTION_OUTSIDE, outside, sizeof outside);
 }
 
 /* Training of any family. */
@@ -5425,6 +5825,7 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     t.net = net;
     t.base = base;
     t.wide = wide;
+    if (!(t.opts.target_psnr > 0.0) && t.opts.activation == GMLP_RELU) t.device = t.opts.device;
     gmlp__net_begin(&t);
     if (!t.kernels || !gmlp__shape_ok(&t)) {
         memset(net, 0, sizeof *net);
@@ -5434,12 +5835,14 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     result = gmlp__trainer_open(&t);
     if (!result) result = gmlp__collect(&t, report);
     if (!result) gmlp__normalise(&t);
-    if (!result) gmlp__sign(net, base); /* before the weights: of its sections depends what is left for them */
-    if (!result) result = gmlp__landmarks_make(base, &t.opts.alloc, &t.opts.threads, t.landmarks, &t.landmark_count);
     if (!result && lessons->finds_og && !report->out_of_gamut) {
+        gmlp__sign(net, t.base);
         net->method = GMLP_METHOD_NONE;
         net->section_bytes = 0;
-    } else if (!result) result = t.opts.target_psnr > 0.0 ? gmlp__search(&t, report) : gmlp__fit(&t, report);
+    } else {
+        if (!result && !t.device) result = gmlp__know_base(&t);
+        if (!result) result = t.opts.target_psnr > 0.0 ? gmlp__search(&t, report) : gmlp__fit(&t, report);
+    }
     gmlp__trainer_close(&t);
     if (result) gmlp_net_free(net);
     gmlp__fp_leave(fp);
@@ -7098,6 +7501,10 @@ static void gmlp__decode_band(void *ctx, size_t job) {
                       j->scratch + job * j->scratch_size);
 }
 
+/* >>device */
+static gmlp_result gmlp__decode_there(const gmlp_device *device, const gmlp_decoder *decoder, const gmlp_image *base,
+                                      const gmlp_image *out, const gmlp_decode_opts *o);
+
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_decode_opts *opts) {
     gmlp_decode_opts o;
@@ -7124,6 +7531,11 @@ GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, co
     result = gmlp__check_view(&frame, &job.view); /* before tables are made */
     if (!result) result = gmlp_decoder_create(net, out->type, out->space, &o.decoder, &decoder);
     if (result) return result;
+    if (o.device) {
+        result = gmlp__decode_there(o.device, decoder, base, out, &o);
+        gmlp_decoder_free(decoder);
+        return result;
+    }
     job.view.decoder = decoder;
     job.count = !o.threads.parallel_for ? 1 : out->height < GMLP__BANDS ? out->height : GMLP__BANDS;
     job.scratch_size = gmlp_decoder_scratch_size(decoder, out->width);
@@ -8399,6 +8811,121 @@ static gmlp_result gmlp__landmarks_make(const gmlp_image *base, const gmlp_alloc
     return result;
 }
 #endif /* GMLP_DECODE_ONLY */
+
+/* ---------------------------------------------------------------------------------------
+   >>device: the heavy work on another processor
+*/
+static gmlp_result gmlp__decode_there(const gmlp_device *device, const gmlp_decoder *decoder, const gmlp_image *base,
+                                      const gmlp_image *out, const gmlp_decode_opts *o) {
+    void *handle;
+    gmlp_result result = device->decoder_create(device->user, decoder, &handle);
+    if (result) return result;
+    result = device->decoder_rows(handle, base, o->base_x, o->base_y, out, o->x, o->y);
+    device->decoder_free(handle);
+    return result;
+}
+
+static gmlp_device_reader gmlp__reader(const gmlp__loader *l, const gmlp_image *im) {
+    gmlp_device_reader r;
+    memset(&r, 0, sizeof r);
+    r.type = l->type;
+    r.channels = im ? gmlp__channels(im->type, im->channels) : l->channels;
+    r.sycc = l->sycc;
+    r.table = l->table;
+    r.curve = l->curve;
+    r.system_gamma = l->system_gamma;
+    return r;
+}
+
+static gmlp_device_signals gmlp__signals(const gmlp__domain *d) {
+    gmlp_device_signals s;
+    memset(&s, 0, sizeof s);
+    if (d->method && d->method->family->open) {
+        s.signal = &d->signal;
+        s.light = &d->light;
+    }
+    s.signal_max = d->signal_max;
+    s.weight = d->weight;
+    return s;
+}
+
+static gmlp_device_writer gmlp__writer(const gmlp__storer *s) {
+    gmlp_device_writer w;
+    memset(&w, 0, sizeof w);
+    w.type = s->type;
+    w.channels = s->channels;
+    w.alpha = s->alpha;
+    w.integer = s->integer;
+    w.unit = s->unit;
+    w.clamp_negative = s->clamp_negative;
+    w.offset = s->offset;
+    w.curve = s->curve;
+    w.system_gamma = s->system_gamma;
+    w.table = s->table;
+    return w;
+}
+
+GMLP_DEF void gmlp_decoder_plan_of(const gmlp_decoder *decoder, gmlp_decoder_plan *plan) {
+    const gmlp_decoder *const d = decoder;
+    if (!plan) return;
+    memset(plan, 0, sizeof *plan);
+    if (!d) return;
+    plan->width = d->frame.width;
+    plan->height = d->frame.height;
+    plan->x = d->frame.x;
+    plan->columns = d->frame.columns;
+    plan->halo = d->frame.halo;
+    plan->network = d->network;
+    plan->method = d->method;
+    plan->inputs = d->inputs;
+    plan->mask = d->mask;
+    plan->clip_margin = d->clip_margin;
+    memcpy(plan->radius, d->radius, sizeof plan->radius);
+    plan->base = gmlp__reader(&d->convert.loader, NULL);
+    plan->shares = d->convert.shares;
+    memcpy(plan->matrix, d->convert.matrix, sizeof plan->matrix);
+    plan->mixes = d->convert.mixes;
+    plan->out = gmlp__writer(&d->convert.storer);
+    memcpy(plan->to_wide, d->to_wide, sizeof plan->to_wide);
+    memcpy(plan->to_out, d->to_out, sizeof plan->to_out);
+    plan->leaves = d->leaves;
+    plan->domain = gmlp__signals(&d->domain);
+    plan->direct = d->domain.direct;
+    plan->coded = gmlp__writer(&d->coded);
+    plan->whole_numbers = d->fixed_point;
+    plan->pairs = d->fixed.pairs;
+    plan->column = d->fixed.columns;
+    plan->codes = d->fixed.codes;
+    plan->w2 = d->fixed.w2;
+    plan->b2 = d->fixed.b2;
+    plan->w3 = d->fixed.w3;
+    memcpy(plan->scale, d->fixed.scale, sizeof plan->scale);
+    memcpy(plan->bias, d->fixed.bias, sizeof plan->bias);
+    plan->mlp = d->mlp;
+    plan->features = d->shape.features;
+    plan->wide = d->shape.wide;
+    plan->weights = d->block;
+    plan->input_mean = d->domain.scale.input_mean;
+    plan->input_range = d->domain.scale.input_range;
+    plan->transpose = d->coords.transpose;
+}
+
+GMLP_DEF void gmlp_decoder_lines(const gmlp_decoder *decoder, uint32_t y, uint32_t n, int32_t *lines) {
+    const gmlp_decoder *const d = decoder;
+    const gmlp__fp_state fp = gmlp__fp_enter();
+    float place[GMLP__BATCH];
+    uint32_t i, m;
+    for (; d && d->fixed_point && n; y += m, n -= m, lines += m * d->fixed.pairs) {
+        m = n < GMLP__BATCH ? n : GMLP__BATCH;
+        for (i = 0; i < m; i++) place[i] = gmlp__place(d, 1, y + i);
+        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, place, m, d->block + d->shape.b1, lines);
+    }
+    gmlp__fp_leave(fp);
+}
+
+GMLP_DEF float gmlp_decoder_place(const gmlp_decoder *decoder, int vertical, uint32_t i) {
+    return decoder ? gmlp__place(decoder, vertical, i) : 0.0f;
+}
 
 /* ---------------------------------------------------------------------------------------
    >>jpeg: carry a blob in a JPEG file
@@ -10596,10 +11123,10 @@ GMLP__TARGET GMLP__INLINE void GMLP__FN(power_of)(const gmlp__curve *c, const fl
 
 GMLP__TARGET static void GMLP__FN(curve)(const gmlp__curve *c, const float *x, float *y, size_t n, int unit) {
     size_t i;
-    if (c->kind == GMLP__CURVE_POWER) {
+    if (c->kind == GMLP_CURVE_POWER) {
         if (GMLP__W > 4 && unit && gmlp__curve_near(c)) GMLP__FN(power_of)(c, x, y, n, unit, 1);
         else GMLP__FN(power_of)(c, x, y, n, unit, 0);
-    } else if (c->kind == GMLP__CURVE_SEGMENTS) {
+    } else if (c->kind == GMLP_CURVE_SEGMENTS) {
         for (i = 0; i < n; i += GMLP__W) {
             const GMLP__VF v = unit ? GMLP__FN(clamped)(GMLP__V_LOAD(x + i), 1.0f) : GMLP__V_LOAD(x + i);
             const GMLP__VF a = GMLP__FN(abs)(v);
