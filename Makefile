@@ -1,5 +1,8 @@
 # make                  build/gamutmlp (the command-line tool), build/quickstart, build/quickstart_hdr, build/engine,
 #                       build/scene
+# make cuda             the same tool with --device gpu, and quickstart_cuda, in build/cuda/: needs NVIDIA's nvcc
+# make cuda-bench       on a GPU: the same bytes, no faults, times; PICTURES=folder trains those, too
+# make cuda-report      registers, spills, memory and tensor-core instructions of the GPU's kernels
 # make test             everything that is checked; ends with "N passed, N failed"
 # make test-cross       the library on other processors and systems, by emulators, where they are installed
 # make demo             the whole way of one synthetic picture, in build/demo/
@@ -61,6 +64,38 @@ $(B)/engine: examples/engine.cpp gamutmlp.h | $(B)/deps
 	$(call say,CXX,$<)
 	$(Q)$(CXX) -std=c++17 -fno-exceptions -fno-rtti $(CFLAGS) $(WARNINGS) $(CPPFLAGS) $(LDFLAGS) $< -o $@ -lpthread
 
+# For NVIDIA GPUs, with code for every architecture that this nvcc has and gamutmlp_cuda.cu can, and PTX for later ones.
+# NVCC=/usr/local/cuda/bin/nvcc if it is not on the PATH; CUDA_ARCH=90 builds for one alone, and sooner.
+NVCC = nvcc
+CUDA_ARCH = $(shell $(NVCC) --list-gpu-arch 2>/dev/null | sed -n 's/^compute_//p' | awk '$$1 >= 75' | sort -n)
+CUDA_REPORT_ARCH = 75 90 120
+cuda_arch = $(or $(CUDA_ARCH),$(error gamutmlp: $@ needs nvcc, the compiler of NVIDIA's CUDA toolkit, \
+            and '$(NVCC)' is not there or does not run. NVCC=/path/of/nvcc names another))
+gencode = $(foreach a,$(1),-gencode arch=compute_$(a),code=sm_$(a)) \
+          -gencode arch=compute_$(lastword $(1)),code=compute_$(lastword $(1))
+export NVCC
+
+cuda: $(B)/cuda/gamutmlp $(B)/cuda/quickstart_cuda
+$(B)/cuda/gamutmlp_cuda.o: gamutmlp_cuda.cu gamutmlp.h
+	$(call say,NVCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(NVCC) -std=c++17 -O2 --threads $(JOBS) $(call gencode,$(cuda_arch)) -c $< -o $@
+$(B)/cuda/device.o: examples/tool/work/device.c | $(B)/deps
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) -DGAMUTMLP_WITH_CUDA -MMD -MP -c $< -o $@
+$(B)/cuda/gamutmlp: $(filter-out %/work/device.o,$(tool:%.c=$(B)/%.o)) $(B)/cuda/device.o $(B)/cuda/gamutmlp_cuda.o
+	$(call say,LINK,$@)
+	$(Q)$(NVCC) $^ -o $@ $(LIBS)
+# Its own kernel is a small one: the driver makes what newer GPUs need.
+$(B)/cuda/quickstart_cuda: examples/quickstart_cuda.cu $(B)/cuda/gamutmlp_cuda.o gamutmlp.h
+	$(call say,NVCC,$<)
+	$(Q)$(NVCC) -std=c++17 -O2 $(call gencode,$(firstword $(cuda_arch))) -I. $(filter-out %.h,$^) -o $@
+cuda-bench:
+	@$(if $(cuda_arch),NVCC=$(NVCC) scripts/cuda-bench.sh $(PICTURES))
+cuda-report:
+	@scripts/cuda-report.sh $(if $(cuda_arch),$(CUDA_REPORT_ARCH))
+
 # Stamps: the packages are there. Remove the stamp (or make clean) to look again.
 $(B)/deps: scripts/deps.sh
 	@mkdir -p $(@D)
@@ -76,7 +111,7 @@ $(B)/deps-test: $(B)/deps
 library_tests := $(basename $(wildcard tests/library/test_*.c))
 tool_tests := $(basename $(wildcard tests/tool/*/test_*.c))
 uninstrumented := $(basename $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib)\.h>' $(wildcard tests/library/*.c) /dev/null))
-script_tests := $(wildcard tests/test_*.sh tests/tool/*/test_*.sh)
+script_tests := $(wildcard tests/test_*.sh tests/cuda/test_*.sh tests/tool/*/test_*.sh)
 fuzz := $(filter-out fuzz_main,$(basename $(notdir $(wildcard fuzz/fuzz_*.c))))
 
 address = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -106,6 +141,20 @@ $(B)/log/$(1)/%.log: $(B)/$(1)/% FORCE
 endef
 $(foreach v,plain asan msan,$(eval $(call variant,$(v))))
 
+# tests/cuda/: the kernels on the host, by tests/cuda/emulation.h, which says what the last two flags are for.
+cuda_tests := $(basename $(wildcard tests/cuda/test_*.cpp))
+cxx_plain = $(CXX)
+cxx_asan = $(CLANG)++
+define cuda_variant
+$(B)/$(1)/tests/cuda/%: tests/cuda/%.cpp | $(B)/deps-test
+	$$(call say,CXX,$$<)
+	@mkdir -p $$(@D)
+	$$(Q)$$(cxx_$(1)) -std=c++17 $$(flags_$(1)) $$(WARNINGS) -Wno-unknown-pragmas $$(CPPFLAGS) -Itests/cuda -DGMLP_CUDA_EMULATION -ffp-contract=off -fno-strict-aliasing -MMD -MP -MF $$@.d $$< -o $$@ -lcmocka -lpthread
+$(B)/log/$(1)/tests/cuda/%.log: $(B)/$(1)/tests/cuda/% FORCE
+	@scripts/logged.sh $$@ $$<
+endef
+$(foreach v,plain asan,$(eval $(call cuda_variant,$(v))))
+
 # Of several sources a compiler writes the last one's dependencies only: the headers are named here.
 fuzz_headers := gamutmlp.h $(wildcard fuzz/*.h tests/*.h examples/tool/gainmap/*.h)
 $(B)/replay/%: fuzz/%.c fuzz/fuzz_main.c $(fuzz_headers) | $(B)/deps-test
@@ -121,7 +170,7 @@ $(B)/log/%.sh.log: %.sh all FORCE
 
 logs := $(addprefix compile/,gcc clang targets bytes) $(script_tests) $(addprefix plain/,$(library_tests) $(tool_tests)) \
         $(addprefix asan/,$(library_tests) $(tool_tests)) $(addprefix msan/,$(filter-out $(uninstrumented),$(library_tests))) \
-        $(fuzz:%=replay/%)
+        $(fuzz:%=replay/%) $(foreach v,plain asan,$(cuda_tests:%=$(v)/%))
 test: $(logs:%=$(B)/log/%.log)
 	@awk -f scripts/summary.awk $^
 
@@ -176,7 +225,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all test test-cross fuzz demo bench bench-hdr pytorch survival readers edits world clean FORCE
+.PHONY: all cuda cuda-bench cuda-report test test-cross fuzz demo bench bench-hdr pytorch survival readers edits world clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

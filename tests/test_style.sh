@@ -1,11 +1,11 @@
 #!/bin/sh
-# What no compiler says: lines of the header, the examples and the tool of at most 120 columns, but for long texts; no
+# What no compiler says: lines of the sources and the examples of at most 120 columns, but for long texts; no
 # tabs, no blanks at their ends.
 cd "$(dirname "$0")/.." || exit 1
 LC_ALL=C
 export LC_ALL
 failed=0
-for file in gamutmlp.h $(find examples -name '*.[ch]' -o -name '*.cpp'); do
+for file in gamutmlp.h gamutmlp_cuda.cu $(find examples -name '*.[ch]' -o -name '*.cpp' -o -name '*.cu'); do
     # characters: bytes that do not go on with one
     text=$(awk '{ line = $0; width = gsub(/[^\200-\277]/, "x", line) }
                 (width > 120 && !/^ *"/) || /\t/ || / $/ { print "# " FILENAME ":" FNR ": " $0 }' "$file")
