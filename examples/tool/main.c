@@ -5,6 +5,7 @@
 #include "pictures/picture.h"
 #include "shell/files.h"
 #include "shell/messages.h"
+#include "work/device.h"
 
 static const struct {
     const char *name;
@@ -28,7 +29,8 @@ static void print_version(void) {
     const int v = gmlp_version();
     const char *lacks;
     int i;
-    printf("gamutmlp %d.%d.%d (%s)\n", v / 10000, v / 100 % 100, v % 100, gmlp_isa_name(GMLP_ISA_AUTO));
+    printf("gamutmlp %d.%d.%d (%s%s)\n", v / 10000, v / 100 % 100, v % 100, gmlp_isa_name(GMLP_ISA_AUTO),
+           device_is_built() ? ", CUDA" : "");
     for (i = 0; (lacks = picture_lacks(i)) != NULL; i++) printf("%s %s", i ? "," : "built without", lacks);
     if (i) printf("\n");
 }

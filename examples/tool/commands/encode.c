@@ -114,11 +114,12 @@ static int train(encoding *e) {
     gmlp_train_opts opts;
     gmlp_net trained;
     gmlp_result status;
+    char words[400];
     training_begin(&e->t, e->workers, &opts);
     opts.adaptation = e->o.adaptation;
     opts.target_psnr = e->o.target_psnr;
     opts.clip_margin = base_clip_margin(e->c.base.image.space, chroma_of(e));
-    status = gmlp_train(&e->c.base.image, &e->wide.image, &opts, &trained, &e->training);
+    status = device_train(&e->t.device, gmlp_train, &e->c.base.image, &e->wide.image, &opts, &trained, &e->training);
     training_end(&e->t);
     if (status == GMLP_E_TARGET)
         return fail("encode", "%s: %.2f dB is out of reach: a network of %s gives %.2f dB; %s is not written", e->in,
@@ -128,7 +129,7 @@ static int train(encoding *e) {
             "encode",
             "%s: not a start for this preset and budget (meta-train with the same --preset and --budget makes one)",
             e->t.start_path);
-    return status ? fail("encode", "training on %s: %s", e->in, gmlp_result_string(status))
+    return status ? fail("encode", "training on %s: %s", e->in, device_words(&e->t.device, status, words))
                   : carrying_network(&e->c, &trained);
 }
 
@@ -174,6 +175,7 @@ static void report_json(const encoding *e, const metrics_psnr_result *q, double 
     json_integer(&j, "margin", (uint64_t)e->c.net.clip_margin);
     json_text(&j, "chosen_because", e->c.net.weights ? chosen_because(e, because) : NULL);
     json_integer(&j, "iterations", e->training.iterations);
+    device_json(&e->t.device, &j);
     json_number(&j, "train_seconds", e->t.seconds);
     json_number(&j, "total_seconds", total);
     json_integer(&j, "peak_rss_bytes", peak_rss_bytes());
@@ -211,8 +213,8 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
         if (e->c.net.clip_margin)
             printf("  applied to      codes 0-%d and %d-255: so far did compression move clipped ones\n",
                    e->c.net.clip_margin, 255 - e->c.net.clip_margin);
-        printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations,
-               e->t.seconds, total);
+        printf("  training        %u steps in %.2f s%s; the whole command took %.2f s\n", e->training.iterations,
+               e->t.seconds, device_place(&e->t.device), total);
         printf("\nPSNR in linear ProPhoto       all pixels   out of gamut\n  as plain sRGB         ");
         print_psnr(q->psnr_clip);
         print_psnr(q->psnr_clip_og);
@@ -347,6 +349,9 @@ int cmd_encode(int argc, char **argv) {
     if (e.t.width && e.o.target_psnr > 0.0)
         return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --width for it");
     if (training_contradiction(&e.t)) return args_wrong(&command, "%s", training_contradiction(&e.t));
+    if (e.t.device.choice == DEVICE_GPU && e.o.target_psnr > 0.0)
+        return args_wrong(&command, "--target-psnr tries networks on the CPU; there is no --device gpu for it");
+    if (e.o.target_psnr > 0.0) device_only_cpu(&e.t.device, "--target-psnr tries networks on the CPU");
     if (e.t.start_path && e.o.target_psnr > 0.0)
         return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --start for it");
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
@@ -355,6 +360,6 @@ int cmd_encode(int argc, char **argv) {
     carrying_free(&e.c);
     pool_free(e.workers);
     picture_free(&e.wide);
-    gmlp_net_free(&e.t.start);
+    training_free(&e.t);
     return status;
 }

@@ -237,19 +237,21 @@ static int train(hdr_encoding *e) {
     gmlp_train_opts opts;
     gmlp_net trained;
     gmlp_result status;
+    char words[400];
     e->white = e->o.white > 0 ? e->o.white : e->t.preset == GMLP_PRESET_PAPER ? PAPER_WHITE : REFERENCE_WHITE;
     training_begin(&e->t, e->workers, &opts);
     if (e->o.map >= 0) opts.method = GMLP_METHOD_DIFFERENCE + e->o.map;
     opts.white_nits = e->white;
     opts.signal_max = e->o.peak / e->white;
-    status = gmlp_train_hdr(&e->c.base.image, &e->hdr.image, &opts, &trained, &e->training);
+    status =
+        device_train(&e->t.device, gmlp_train_hdr, &e->c.base.image, &e->hdr.image, &opts, &trained, &e->training);
     training_end(&e->t);
     if (status == GMLP_E_ARGUMENT && e->t.start_path)
         return fail(
             "hdr-encode",
             "%s: not a start for this map, preset and budget (a file that hdr-encode made with the same is one)",
             e->t.start_path);
-    return status ? fail("hdr-encode", "training on %s: %s", e->sdr_name, gmlp_result_string(status))
+    return status ? fail("hdr-encode", "training on %s: %s", e->sdr_name, device_words(&e->t.device, status, words))
                   : carrying_network(&e->c, &trained);
 }
 
@@ -321,7 +323,7 @@ static int measure(hdr_encoding *e, metrics *decoded, metrics *plain) {
     gmlp_decode_opts decode;
     gmlp_image original = signal_like(&e->hdr.image, NULL), test, shown;
     gmlp_result status = clipped(base, &shown);
-    char error[256] = "";
+    char error[400] = "";
     memset(&convert, 0, sizeof convert);
     memset(&decode, 0, sizeof decode);
     convert.white_nits = e->white;
@@ -331,12 +333,12 @@ static int measure(hdr_encoding *e, metrics *decoded, metrics *plain) {
     if (!status && (!test.data || !original.data)) status = GMLP_E_MEMORY;
     if (!status) status = count_clamped(e);
     if (!status) status = gmlp_convert(&e->hdr.image, &original, &convert);
-    if (!status) status = gmlp_decode(&e->c.net, base, &test, &decode);
+    if (!status) status = device_decode(&e->t.device, &e->c.net, base, &test, &decode);
     if (!status && !metrics_compare_signals(&original, &test, &threads, decoded, error)) {
         status = gmlp_convert(shown.data ? &shown : base, &test, &convert);
         if (!status) metrics_compare_signals(&original, &test, &threads, plain, error);
     }
-    if (status) snprintf(error, sizeof error, "%s", gmlp_result_string(status));
+    if (status) device_words(&e->t.device, status, error);
     if (original.data != e->hdr.image.data) free(original.data);
     free(test.data);
     free(shown.data);
@@ -368,6 +370,7 @@ static void report_json(const hdr_encoding *e, const metrics *m, const metrics *
     json_integer(&j, "weights", gmlp_mlp_weights(&net->mlp));
     json_text(&j, "chosen_because", training_because(&e->t, because));
     json_integer(&j, "iterations", e->training.iterations);
+    device_json(&e->t.device, &j);
     json_number(&j, "train_seconds", e->t.seconds);
     json_number(&j, "total_seconds", total);
     json_integer(&j, "peak_rss_bytes", peak_rss_bytes());
@@ -405,8 +408,8 @@ static void report_text(const hdr_encoding *e, const metrics *m, const metrics *
            (unsigned long long)e->c.blob_size);
     printf("  network         2 layers of %d: %s; its output is the %s\n", net->mlp.width,
            training_because(&e->t, because), carried_method(net));
-    printf("  training        %u steps in %.2f s; the whole command took %.2f s\n", e->training.iterations,
-           e->t.seconds, total);
+    printf("  training        %u steps in %.2f s%s; the whole command took %.2f s\n", e->training.iterations,
+           e->t.seconds, device_place(&e->t.device), total);
     printf("\nPQ signal, Rec.2020         PSNR      SSIM   delta E ITP\n");
     print_metrics("the SDR alone", plain);
     print_metrics("with the network", m);
@@ -507,7 +510,7 @@ int cmd_hdr_encode(int argc, char **argv) {
         pool_free(e.workers);
         picture_free(&e.sdr);
         picture_free(&e.hdr);
-        gmlp_net_free(&e.t.start);
+        training_free(&e.t);
     }
     free(names);
     return status;

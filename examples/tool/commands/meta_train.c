@@ -33,6 +33,7 @@ typedef struct meta {
     lesson *lessons;
     int count;
     pool *workers;
+    device device;
     progress bar;
     double done, all;      /* inner steps */
 } meta;
@@ -87,6 +88,7 @@ static int on_step(void *user, uint32_t step, uint32_t steps) {
 static int train(meta *m, int i, const gmlp_net *start, uint32_t steps, uint64_t seed, gmlp_net *net) {
     gmlp_train_opts opts;
     gmlp_result status;
+    char words[400];
     memset(&opts, 0, sizeof opts);
     opts.preset = m->o.preset;
     opts.budget = (uint32_t)m->o.budget;
@@ -98,10 +100,12 @@ static int train(meta *m, int i, const gmlp_net *start, uint32_t steps, uint64_t
     opts.progress = on_step;
     opts.progress_user = m;
     if (m->o.noise && m->o.preset == GMLP_PRESET_PAPER) opts.batch = NOISE_BATCH;
-    status = (m->o.noise ? gmlp_train_hdr : gmlp_train)(&m->lessons[i].base, &m->lessons[i].wide.image, &opts, net,
-                                                        NULL);
+    status = device_train(&m->device, m->o.noise ? gmlp_train_hdr : gmlp_train, &m->lessons[i].base,
+                          &m->lessons[i].wide.image, &opts, net, NULL);
     m->done += steps;
-    return status ? fail("meta-train", "%s: %s", m->o.noise ? "noise" : m->names[i], gmlp_result_string(status)) : 0;
+    return status ? fail("meta-train", "%s: %s", m->o.noise ? "noise" : m->names[i],
+                         device_words(&m->device, status, words))
+                  : 0;
 }
 
 /* A start from all pictures but one (-1: from all). Its weights are whole floats. */
@@ -157,7 +161,7 @@ static int average(meta *m, gmlp_net *start) {
 }
 
 /* PSNR of the out-of-gamut pixels of picture i through net. NaN after a message. */
-static double psnr_of(const meta *m, int i, const gmlp_net *net) {
+static double psnr_of(meta *m, int i, const gmlp_net *net) {
     const lesson *l = &m->lessons[i];
     gmlp_decode_opts opts;
     metrics_psnr_sums sums;
@@ -172,7 +176,7 @@ static double psnr_of(const meta *m, int i, const gmlp_net *net) {
     out.type = GMLP_F32;
     out.space = GMLP_PROPHOTO_LINEAR;
     out.data = malloc((size_t)out.width * out.height * 12);
-    status = out.data ? gmlp_decode(net, &l->base, &out, &opts) : GMLP_E_MEMORY;
+    status = out.data ? device_decode(&m->device, net, &l->base, &out, &opts) : GMLP_E_MEMORY;
     psnr = status ? NULL : metrics_psnr_begin(&l->wide.image, &l->base, &out, net->adaptation, error);
     if (psnr && !metrics_psnr_rows(psnr, &l->wide.image, &l->base, &out, &sums, error))
         result = metrics_psnr_finish(&sums).psnr_og;
@@ -250,6 +254,7 @@ static int meta_train(meta *m) {
     m->workers = pool_create((int)m->o.threads);
     m->lessons = (lesson *)calloc((size_t)m->count, sizeof *m->lessons);
     if (!m->workers || !m->lessons) return fail("meta-train", "out of memory");
+    if (device_open(&m->device, "meta-train")) return 1;
     for (i = 0; i < m->count && !m->o.noise; i++)
         if (lesson_load(m, i)) return 1;
     memset(&start, 0, sizeof start);
@@ -269,15 +274,16 @@ static int meta_train(meta *m) {
         json_integer(&j, "pictures", (uint64_t)m->count);
         json_integer(&j, "rounds", m->o.noise ? 1 : m->o.rounds);
         json_integer(&j, "inner_iterations", m->o.inner);
+        device_json(&m->device, &j);
         json_integer(&j, "network_width", (uint64_t)start.mlp.width);
         json_integer(&j, "weights", gmlp_mlp_weights(&start.mlp));
         json_integer(&j, "file_bytes", size);
         json_number(&j, "total_seconds", seconds_now() - began);
         json_end(&j);
     } else if (!bad && !m->o.leave_out)
-        printf("%s: a start of 2 layers of %d from %d pictures, in %.1f s. Use it with\n"
+        printf("%s: a start of 2 layers of %d from %d pictures, in %.1f s%s. Use it with\n"
                "  gamutmlp %s OUT.jpg --start %s\n", m->o.out, start.mlp.width, m->count, seconds_now() - began,
-               m->o.noise ? "hdr-encode SDR HDR" : "encode PICTURE", m->o.out);
+               device_place(&m->device), m->o.noise ? "hdr-encode SDR HDR" : "encode PICTURE", m->o.out);
     if (!m->o.leave_out) gmlp_net_free(&start);
     return bad;
 }
@@ -300,6 +306,7 @@ int cmd_meta_train(int argc, char **argv) {
         { "--from", ARG_SPACE, &m.o.from, "SPACE", "what the numbers are, whatever the files say", 0, 0 },
         { "--seed", ARG_INT, &m.o.seed, "N", "of all random numbers (0)", 0, UINT64_MAX },
         { "--threads", ARG_INT, &m.o.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
+        TRAINING_DEVICE(m.device),
         { "--json", ARG_FLAG, &m.o.json, NULL, "print one JSON object", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
@@ -333,6 +340,8 @@ int cmd_meta_train(int argc, char **argv) {
             status = args_wrong(&command, "-o FILE is missing: where the start is written");
         else if (m.o.leave_out && (m.count < 2 || m.o.json))
             status = args_wrong(&command, "--leave-one-out needs two pictures and prints a table");
+        else if (device_contradiction(&m.device))
+            status = args_wrong(&command, "%s", device_contradiction(&m.device));
         else if (m.o.width % 8) status = args_wrong(&command, "--width takes a multiple of 8");
         else if (m.o.preset == GMLP_PRESET_PAPER && m.o.budget)
             status = args_wrong(&command, "--budget chooses a network; --preset paper has its own");
@@ -341,6 +350,7 @@ int cmd_meta_train(int argc, char **argv) {
     for (i = 0; i < m.count && m.lessons; i++) lesson_free(&m.lessons[i]);
     free(m.lessons);
     free(m.names);
+    device_close(&m.device);
     pool_free(m.workers);
     return status;
 }

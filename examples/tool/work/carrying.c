@@ -18,12 +18,13 @@ int preset_of_choice(int choice) {
 const char *training_contradiction(const training *t) {
     if (t->width % 8) return "--width takes a multiple of 8";
     if (t->width && t->start_path) return "--start brings its width; there is no --width beside it";
-    return NULL;
+    return device_contradiction(&t->device);
 }
 
 int training_prepare(training *t, const char *command) {
     char error[256];
-    return t->start_path && start_read(t->start_path, &t->start, error) ? fail(command, "%s", error) : 0;
+    if (t->start_path && start_read(t->start_path, &t->start, error)) return fail(command, "%s", error);
+    return device_open(&t->device, command);
 }
 
 static int on_progress(void *user, uint32_t step, uint32_t steps) {
@@ -54,6 +55,11 @@ void training_begin(training *t, pool *workers, gmlp_train_opts *opts) {
 void training_end(training *t) {
     progress_end(&t->bar);
     t->seconds = seconds_now() - t->began;
+}
+
+void training_free(training *t) {
+    device_close(&t->device);
+    gmlp_net_free(&t->start);
 }
 
 const char *training_because(const training *t, char text[160]) {

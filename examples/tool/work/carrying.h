@@ -9,6 +9,7 @@
 #include "shell/pool.h"
 #include "shell/progress.h"
 #include "work/base.h"
+#include "work/device.h"
 
 /* How a network is trained, as the command line has it. */
 #define PRESETS "default|fast|high|max|paper"
@@ -20,6 +21,7 @@ typedef struct training {
     uint64_t width; /* neurons a layer; 0: as preset, budget or start have it */
     const char *start_path;
     gmlp_net start; /* owned, when there is a start_path */
+    device device;
     progress bar;
     double began, seconds;
 } training;
@@ -32,15 +34,20 @@ typedef struct training {
       "neurons in each of the two layers, a multiple of 8 (as preset and budget have it)", 8, GMLP_MAX_WIDTH }, \
     { "--iterations", ARG_INT, &(t).iterations, "N", "training steps (the preset's)", 1, 10000000 }, \
     { "--seed", ARG_INT, &(t).seed, "N", "of all random numbers (0)", 0, UINT64_MAX }, \
-    { "--threads", ARG_INT, &(t).threads, "N", "threads (one a processor); the result is the same", 1, 256 }
+    { "--threads", ARG_INT, &(t).threads, "N", "threads (one a processor); the result is the same", 1, 256 }, \
+    TRAINING_DEVICE((t).device)
+#define TRAINING_DEVICE(d) \
+    { "--device", ARG_CHOICE, &(d).choice, DEVICES, \
+      "what trains (auto: a GPU, if there is one); weights differ, quality does not", 0, 0 }
 
 /* NULL, or why these options do not go together. */
 const char *training_contradiction(const training *t);
-/* Reads the start. 0, or 1 after a message. */
+/* Reads the start, and starts the GPU. 0, or 1 after a message. */
 int training_prepare(training *t, const char *command);
 /* The library's options for this; then the bar shows how far it is until training_end. */
 void training_begin(training *t, pool *workers, gmlp_train_opts *opts);
 void training_end(training *t);
+void training_free(training *t);
 /* Why the network is as large as it is. */
 const char *training_because(const training *t, char text[160]);
 

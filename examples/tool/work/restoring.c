@@ -97,6 +97,7 @@ int restoring_open(restoring *r, int hdr) {
     char error[256];
     int bad;
     r->began = seconds_now();
+    if (device_contradiction(&r->device)) return args_wrong(r->command, "%s", device_contradiction(&r->device));
     bad = carried_open(r->in, &r->file, error);
     if (bad && (!r->base || !r->file.missing)) return fail(r->command->name, "%s", error);
     if (!bad && r->base)
@@ -121,7 +122,9 @@ int restoring_open(restoring *r, int hdr) {
                           r->height);
     r->out_width = r->crop.width;
     r->out_height = r->crop.height;
-    return 0;
+    /* Starting a GPU takes longer than the CPU needs between reading and writing. */
+    if (r->device.choice == DEVICE_AUTO) device_only_cpu(&r->device, "");
+    return device_open(&r->device, r->command->name);
 }
 
 /* Decoding. */
@@ -148,6 +151,8 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     s.to_base = to_sycc;
     s.type = r->depth;
     s.workers = r->workers;
+    s.device = &r->device;
+    s.net = &r->file.net;
     s.write = write;
     s.user = user;
     bad = stream_run(&s, error);
@@ -332,6 +337,7 @@ void restoring_report(const restoring *r) {
     else json_bool(&j, "belongs", r->belongs);
     json_bool(&j, "clipped", r->clipped);
     edited_json(&r->edit, &j);
+    device_json(&r->device, &j);
     json_number(&j, "encoded_psnr", psnr);
     json_number(&j, "encoded_psnr_og", psnr_og);
     json_number(&j, "seconds", seconds);
@@ -343,6 +349,7 @@ void restoring_report(const restoring *r) {
 void restoring_free(restoring *r) {
     picture_rows_close(r->rows);
     gmlp_decoder_free(r->decoder);
+    device_close(&r->device);
     pool_free(r->workers);
     carried_free(&r->file);
 }

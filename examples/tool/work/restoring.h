@@ -5,6 +5,7 @@
 #include "shell/args.h"
 #include "shell/pool.h"
 #include "work/carried.h"
+#include "work/device.h"
 #include "work/edited.h"
 #include "work/kept.h"
 #include "work/stream.h"
@@ -17,6 +18,7 @@ typedef struct restoring {
     int force, json, strip;
     uint64_t threads;
     gmlp_decoder_opts opts;
+    device device;
     double began;
     carried file;
     picture_rows *rows;
@@ -39,6 +41,8 @@ void restoring_depth(restoring *r, int choice, int usual); /* a word's place in 
     STRIP_METADATA((r).strip), \
     { "--force", ARG_FLAG, &(r).force, NULL, "decode what was changed after encoding, too; OUT may be IN", 0, 0 }, \
     { "--threads", ARG_INT, &(r).threads, "N", "threads (one a processor); the result is the same", 1, 256 }, \
+    { "--device", ARG_CHOICE, &(r).device.choice, DEVICES, \
+      "gpu: the whole picture at once there; the result is the same (auto: cpu, row by row)", 0, 0 }, \
     { "--json", ARG_FLAG, &(r).json, NULL, "print one JSON object", 0, 0 }
 
 /* Does out end in one of these? */

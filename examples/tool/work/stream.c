@@ -10,6 +10,7 @@
 #define MOST_ROWS 8u /* of a band: what libjpeg makes at once */
 #define JOB_ROWS 4u
 #define MEMORY (4u << 20)
+#define LARGE_BAND 256u /* rows that a GPU gets at once */
 
 /* Decoded rows on their way to be written: decoded by several threads, written by one. */
 typedef struct band {
@@ -133,7 +134,7 @@ static void work(void *user, size_t index) {
     pthread_mutex_unlock(&p->mutex);
 }
 
-int stream_run(stream *s, char error[256]) {
+static int run_streaming(stream *s, char error[256]) {
     const gmlp_threads threads = pool_threads(s->workers);
     const size_t out_row = (size_t)s->crop.width * gmlp_pixel_size(s->type, 3), fit = MEMORY / BANDS / out_row,
                  rows = fit < 1 ? 1 : fit < MOST_ROWS ? fit : MOST_ROWS;
@@ -166,4 +167,62 @@ int stream_run(stream *s, char error[256]) {
     gmlp_stream_free(p.base);
     free(memory);
     return p.end < s->height ? -1 : 0;
+}
+
+/* With a GPU: all rows of the base, then large bands of the result, one after the other. */
+
+static int run_bands(const stream *s, const gmlp_image *base, void *handle, gmlp_image *out, char error[256]) {
+    const uint32_t most = out->height;
+    char words[400];
+    uint32_t y;
+    for (y = 0; y < s->crop.height; y += out->height) {
+        gmlp_result status;
+        out->height = least(most, s->crop.height - y);
+        status = device_table(s->device)->decoder_rows(handle, base, 0, 0, out, s->crop.x, s->crop.y + y);
+        if (status) return error_text(error, s->name, "%s", device_words(s->device, status, words)), -1;
+        if (s->write(s->user, out->data, out->height, error)) return -1;
+    }
+    return 0;
+}
+
+static int run_there(stream *s, gmlp_image *base, gmlp_image *out, char error[256]) {
+    const gmlp_device *table = device_table(s->device);
+    void *handle;
+    char words[400];
+    gmlp_result status;
+    int bad;
+    if (picture_rows_read(s->rows, base->data, base->height, error)) return -1;
+    if (s->to_base) gmlp_converter_rows(s->to_base, base, base);
+    s->verdict = gmlp_net_check(s->net, base);
+    status = table->decoder_create(table->user, s->decoder, &handle);
+    if (status) return error_text(error, s->name, "%s", device_words(s->device, status, words)), -1;
+    bad = run_bands(s, base, handle, out, error);
+    table->decoder_free(handle);
+    return bad;
+}
+
+static int run_whole(stream *s, char error[256]) {
+    const size_t row = (size_t)s->crop.width * gmlp_pixel_size(s->type, 3);
+    gmlp_image base, out;
+    int bad = -1;
+    memset(&base, 0, sizeof base);
+    memset(&out, 0, sizeof out);
+    base.width = s->width;
+    base.height = s->height;
+    base.type = GMLP_U8;
+    base.space = s->net->base_space;
+    base.data = malloc((size_t)base.width * base.height * 3);
+    out.width = s->crop.width;
+    out.height = least(s->crop.height, LARGE_BAND);
+    out.type = s->type;
+    out.data = malloc(row * out.height);
+    if (base.data && out.data) bad = run_there(s, &base, &out, error);
+    else error_text(error, s->name, "out of memory");
+    free(base.data);
+    free(out.data);
+    return bad;
+}
+
+int stream_run(stream *s, char error[256]) {
+    return s->device && device_table(s->device) ? run_whole(s, error) : run_streaming(s, error);
 }

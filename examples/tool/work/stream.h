@@ -5,6 +5,7 @@
 #include "gamutmlp.h"
 #include "pictures/picture.h"
 #include "shell/pool.h"
+#include "work/device.h"
 
 typedef struct rectangle {
     uint32_t x, y, width, height;
@@ -19,6 +20,8 @@ typedef struct stream {
     const gmlp_converter *to_base; /* from the codes of rows to the decoder's, in place; NULL: they are these */
     int type;                    /* that the decoder writes */
     pool *workers;
+    const device *device;        /* with a GPU: that decodes, the whole picture being in memory. NULL: the CPU */
+    const gmlp_net *net;         /* the decoder's; for a device alone */
     /* Gets the decoded rows from the top on, packed; on any thread, but never on two at once. */
     int (*write)(void *user, const void *rows, uint32_t count, char error[256]);
     void *user;
