@@ -211,7 +211,7 @@ def step(lib):
             for _ in range(steps):
                 torch_step()
             theirs = (time.perf_counter() - t) / steps
-            run = subprocess.parallel_for(["build/gamutmlp", "bench", ".", "--only", "train", "--threads", "2", "--json"],
+            run = subprocess.run(["build/gamutmlp", "bench", ".", "--only", "train", "--threads", "2", "--json"],
                                  capture_output=True, check=True)
             ours = json.loads(run.stdout)[f"step_{batch}_seconds"]
             ratios.append((theirs / ours, theirs, ours))
