@@ -33,7 +33,9 @@ have = $(shell printf '\043include <$(1)>\n' | $(CC) $(CPPFLAGS) -E - >/dev/null
 optional = $(call have,OpenEXR/openexr.h,-lOpenEXRCore) $(call have,libheif/heif.h,-lheif) $(call have,libraw/libraw.h,-lraw_r) \
            $(call have,jxl/thread_parallel_runner.h,-ljxl -ljxl_threads) $(call have,avif/avif.h,-lavif)
 SECONDS = 60
-DATA = $(wildcard ../shared/data)
+DATA =
+# What works on pictures of yours alone.
+data = $(or $(DATA),$(error gamutmlp: $@ needs DATA=folder, with pictures))
 JOBS = $(shell nproc 2>/dev/null || echo 1)
 
 ifeq ($(filter -j% --jobserver%,$(MAKEFLAGS)),)
@@ -84,7 +86,7 @@ $(B)/cuda/device.o: examples/tool/work/device.c | $(B)/deps
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) -DGAMUTMLP_WITH_CUDA -MMD -MP -c $< -o $@
-$(B)/cuda/gamutmlp: $(filter-out %/work/device.o,$(tool:%.c=$(B)/%.o)) $(B)/cuda/device.o $(B)/cuda/gamutmlp_cuda.o
+$(B)/cuda/gamutmlp: $(filter-out $(B)/examples/tool/work/device.o,$(tool:%.c=$(B)/%.o)) $(B)/cuda/device.o $(B)/cuda/gamutmlp_cuda.o
 	$(call say,LINK,$@)
 	$(Q)$(NVCC) $^ -o $@ $(LIBS)
 # Its own kernel is a small one: the driver makes what newer GPUs need.
@@ -216,10 +218,10 @@ readers: all $(B)/readers
 	$(B)/scene $(B)/scene.png 640 480
 	@tests/readers.sh $(B)/gamutmlp $(B)/readers $(or $(PICTURE),$(B)/scene.png)
 edits: all
-	@tests/edits.sh $(B)/gamutmlp $(DATA) $(OPTIONS)
+	@tests/edits.sh $(B)/gamutmlp $(data) $(OPTIONS)
 
 world: all
-	$(PYTHON) tests/world.py $(DATA) --out $(B)/world
+	$(PYTHON) tests/world.py $(data) --out $(B)/world
 
 clean:
 	rm -rf $(B)
