@@ -1108,6 +1108,15 @@ struct window {
     uint32_t half, factor, last;  /* mean = ((sum + half) * factor >> 16) * last >> 16 */
 };
 
+/* As gmlp__windows_init. */
+static window window_of(int radius) {
+    const uint32_t side = 2u * (uint32_t)radius + 1u, area = side * side;
+    uint32_t bits = 16;
+    while (area >> (bits - 15)) bits++;
+    const window w = {radius, area / 2, ((1u << bits) + area - 1) / area, 1u << (32 - bits)};
+    return w;
+}
+
 #ifndef GMLP_DECODE_ONLY
 /* ---------------------------------------------------------------------------------------
    >>collect: samples
@@ -1548,15 +1557,7 @@ static void put_pictures(parcel *to, const work *w, const gmlp_device_pictures &
     p->margin = from.clip_margin;
     p->two_classes = from.two_classes;
     p->clipped_share = (uint32_t)from.clipped_share;
-    for (int i = 0; i < GMLP_WINDOWS; i++) { /* as gmlp__windows_init */
-        const uint32_t side = 2u * from.radius[i] + 1u, area = side * side;
-        uint32_t shift = 16;
-        while (area >> (shift - 15)) shift++;
-        p->windows[i].radius = from.radius[i];
-        p->windows[i].half = area / 2;
-        p->windows[i].factor = ((1u << shift) + area - 1) / area;
-        p->windows[i].last = 1u << (32 - shift);
-    }
+    for (int i = 0; i < GMLP_WINDOWS; i++) p->windows[i] = window_of(from.radius[i]);
 }
 
 static gmlp_result send_pictures(work *w, const gmlp_device_pictures &from, pictures *p) {
@@ -2954,7 +2955,7 @@ static gmlp_result train_there(gmlp_cuda *c, lane_of_work *l, const gmlp_device_
         result = run_steps(c, l, d, t, blocks, d->first_rounded, d->iterations, steps);
     }
     if (result) {
-        cudaStreamSynchronize(l->stream); /* nothing may run on when the call returns */
+        done(cudaStreamSynchronize(l->stream)); /* nothing may run on when the call returns */
         return result;
     }
     GMLP_GPU_TRY(cudaMemcpyAsync(block, t->state, count, cudaMemcpyDeviceToHost, l->stream));
@@ -4056,15 +4057,7 @@ static void plan_numbers(decoder *h, const gmlp_decoder_plan &plan) {
     memcpy(d.to_wide, plan.to_wide, sizeof d.to_wide);
     memcpy(d.to_out, plan.to_out, sizeof d.to_out);
     d.windows = plan.radius[1] ? 2 : plan.radius[0] ? 1 : 0;
-    for (int i = 0; i < d.windows; i++) { /* as gmlp__windows_init */
-        const uint32_t side = 2u * plan.radius[i] + 1u, area = side * side;
-        uint32_t bits = 16;
-        while (area >> (bits - 15)) bits++;
-        d.w[i].radius = plan.radius[i];
-        d.w[i].half = area / 2;
-        d.w[i].factor = ((1u << bits) + area - 1) / area;
-        d.w[i].last = 1u << (32 - bits);
-    }
+    for (int i = 0; i < d.windows; i++) d.w[i] = window_of(plan.radius[i]);
     d.pairs = (int)plan.pairs;
     d.first_column = (int)plan.x;
     memcpy(d.scale, plan.scale, sizeof d.scale);
