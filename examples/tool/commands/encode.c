@@ -12,6 +12,7 @@
 #include "work/carrying.h"
 #include "work/extras.h"
 #include "work/kept.h"
+#include "work/many.h"
 #include "work/quality.h"
 
 typedef struct encode_options {
@@ -26,6 +27,7 @@ typedef struct encode_options {
 typedef struct encoding {
     const char *in;
     encode_options o;
+    many all; /* with a folder: this is one of many */
     training t;
     int carriers;
     pool *workers;
@@ -157,7 +159,8 @@ static void report_json(const encoding *e, const metrics_psnr_result *q, double 
     const double pixels = (double)e->gamut.pixels;
     char because[160];
     json j;
-    json_begin(&j, stdout);
+    if (e->all.folder) many_json(&j, e->in, e->c.out, "encoded");
+    else json_begin(&j, stdout);
     json_integer(&j, "width", e->wide.image.width);
     json_integer(&j, "height", e->wide.image.height);
     json_text(&j, "space", gmlp_space_name(e->wide.image.space));
@@ -232,6 +235,17 @@ static void report_text(const encoding *e, const metrics_psnr_result *q, double 
            e->c.out);
 }
 
+static void report_line(const encoding *e, const metrics_psnr_result *q, double total) {
+    printf("%s: ", e->c.out);
+    if (e->c.net.method == GMLP_METHOD_NONE) printf("nothing was lost");
+    else if (!isfinite(q->psnr_og)) printf("all comes back exactly");
+    else printf("%.2f dB out of gamut, %.2f without the network", q->psnr_og, e->c.base.image.space == GMLP_SYCC
+                                                                                ? e->without.psnr_og
+                                                                                : q->psnr_clip_og);
+    printf("; network of %llu bytes, file of %llu; %.1f s\n", (unsigned long long)e->c.blob_size,
+           (unsigned long long)e->c.out_size, total);
+}
+
 /* The command line. */
 
 static int carriers_from_text(const char *text, int *carriers) {
@@ -282,14 +296,38 @@ static int encode(encoding *e) {
     if (carrying_open(&e->c) || make_base(e) || train(e)) return 1;
     if (measure(e, &e->c.net, &q, error)) return fail("encode", "%s", error);
     if (carrying_quality(&e->c, q.psnr, q.psnr_og) || carrying_write(&e->c, e->carriers)) return 1;
-    if (e->o.json) report_json(e, &q, seconds_now() - start);
-    else report_text(e, &q, seconds_now() - start);
+    (e->o.json ? report_json : e->all.folder ? report_line : report_text)(e, &q, seconds_now() - start);
     return 0;
+}
+
+/* One of many, in a process of its own, which ends after it. */
+static int encode_one(void *user, const char *in, const char *out, uint64_t threads) {
+    encoding *e = (encoding *)user;
+    int status;
+    e->in = in;
+    e->c.out = out;
+    e->t.threads = threads;
+    status = encode(e);
+    carrying_free(&e->c);
+    return status;
+}
+
+static int encode_all(encoding *e, const args_command *command, const char *const *names, int count) {
+    many *m = &e->all;
+    m->command = command;
+    m->in = names;
+    m->count = count;
+    m->json = e->o.json;
+    m->threads = e->t.threads;
+    m->also = e->t.start_path;
+    m->make = encode_one;
+    m->user = e;
+    return many_run(m);
 }
 
 int cmd_encode(int argc, char **argv) {
     encoding e;
-    int preset = 0;
+    int preset = 0, count;
     const args_option options[] = {
         { "--preset", ARG_CHOICE, &preset, PRESETS,
           "default, fast: at most 4 KB; high: 10; max: 23; paper: as published, slow", 0, 0 },
@@ -310,31 +348,43 @@ int cmd_encode(int argc, char **argv) {
         { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0,
           0 },
         STRIP_METADATA(e.o.strip),
+        MANY_OPTIONS(e.all),
         { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be IN", 0, 0 },
-        { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object", 0, 0 },
+        { "--json", ARG_FLAG, &e.o.json, NULL, "print one JSON object; of many, a line each and one of all", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
     const args_command command = {
-        "encode", "IN OUT.{jpg,png}",
+        "encode", "{IN OUT.{jpg,png} | FILES... --out DIR}",
         "Writes the wide-gamut picture IN (PNG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM, JPEG,\n"
         "camera raws) as an ordinary 8-bit sRGB file and puts a small network into its metadata, trained on\n"
         "this picture, from which 'gamutmlp decode' restores the colours that sRGB cannot hold. Raws are\n"
         "developed as dcraw does. EXIF, IPTC and XMP go with it; pixels are turned upright, and the\n"
-        "orientation tag says so.",
+        "orientation tag says so.\n"
+        "With --out, each of FILES becomes a file of its name in DIR, which is made if need be: the same bytes\n"
+        "as alone, whatever --jobs is. What fails, a folder among FILES too, does not stop the rest; the exit\n"
+        "status is 1 then. What is there is written anew without --resume, which goes by what a file in DIR,\n"
+        ".gamutmlp-encode, says of each output: size, CRC-32, options, size and date of its original.",
         "  gamutmlp encode photo_prophoto.tif photo.jpg --quality 95\n"
-        "  gamutmlp encode render.exr render.png --from acescg --json",
-        options, 2, NULL
+        "  gamutmlp encode render.exr render.png --from acescg --json\n"
+        "  gamutmlp encode shots/*.tif --out small --jobs 4 --resume",
+        options, 1, &count
     };
-    const char *names[2];
+    const char **names = (const char **)argv + 1; /* arguments are read before their places are taken */
     int status;
     memset(&e, 0, sizeof e);
-    e.o.subsample = -1;
+    e.o.subsample = e.all.as = -1;
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
+    if (many_contradiction(&e.all)) return args_wrong(&command, "%s", many_contradiction(&e.all));
+    if (e.all.resume && e.o.force)
+        return args_wrong(&command, "--force lets an original be replaced, which --resume takes for a changed one");
+    if (!e.all.folder && count < 2)
+        return args_wrong(&command, "a file name is missing; usage: gamutmlp encode %s", command.synopsis);
+    if (!e.all.folder && count > 2) return args_wrong(&command, "one name too many: '%s'", names[2]);
     e.t.preset = preset_of_choice(preset);
     e.in = names[0];
     files_forced(e.o.force);
-    carrying_begin(&e.c, "encode", names[1]);
+    carrying_begin(&e.c, "encode", e.all.folder ? many_example(&e.all) : names[1]);
     if (!e.c.container) return args_wrong(&command, "%s: the output's name must end in .jpg or .png", names[1]);
     if (e.o.quality && e.c.container == GMLP_CONTAINER_PNG)
         return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");
@@ -356,7 +406,7 @@ int cmd_encode(int argc, char **argv) {
         return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --start for it");
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
         return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
-    status = encode(&e);
+    status = e.all.folder ? encode_all(&e, &command, names, count) : encode(&e);
     carrying_free(&e.c);
     pool_free(e.workers);
     picture_free(&e.wide);

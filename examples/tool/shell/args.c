@@ -148,3 +148,50 @@ int args_parse(const args_command *command, int argc, char **argv, const char **
     if (command->count) *command->count = found;
     return ARGS_GO_ON;
 }
+
+/* Says an option, unless it was not given and is nothing. */
+static void say_option(FILE *f, const args_option *o) {
+    const char *word = o->value;
+    int i, index;
+    switch (o->kind) {
+        case ARG_INT:
+        case ARG_INT_OR_NONE:
+            if (*(const uint64_t *)o->target)
+                fprintf(f, "%s %llu ", o->name, (unsigned long long)*(const uint64_t *)o->target);
+            break;
+        case ARG_NUMBER:
+            if (*(const double *)o->target != 0.0) fprintf(f, "%s %.17g ", o->name, *(const double *)o->target);
+            break;
+        case ARG_TEXT:
+            if (*(const char *const *)o->target) fprintf(f, "%s %s ", o->name, *(const char *const *)o->target);
+            break;
+        case ARG_CHOICE:
+            index = *(const int *)o->target;
+            for (i = 0; i < index; i++) word = strchr(word, '|') + 1;
+            if (index >= 0) fprintf(f, "%s %.*s ", o->name, (int)strcspn(word, "|"), word);
+            break;
+        case ARG_SPACE:
+            if (*(const int *)o->target) fprintf(f, "%s %s ", o->name, gmlp_space_name(*(const int *)o->target));
+            break;
+        default:
+            if (*(const int *)o->target) fprintf(f, "%s ", o->name);
+            break;
+    }
+}
+
+char *args_said(const args_option *options, const char *without) {
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    const args_option *o;
+    int bad;
+    if (!f) return NULL;
+    for (o = options; o->name; o++) {
+        const char *at = strstr(without, o->name);
+        if (!at || at[strlen(o->name)] != ' ') say_option(f, o);
+    }
+    bad = ferror(f);
+    if (!fclose(f) && !bad) return text;
+    free(text);
+    return NULL;
+}

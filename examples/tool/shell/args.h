@@ -39,6 +39,10 @@ typedef struct args_command {
    the exit status: 0 after --help, 2 after a message on stderr that names the option. */
 int args_parse(const args_command *command, int argc, char **argv, const char **operands);
 
+/* The options as they stand, in one line, but for those in without ("--json --out ") and numbers and texts that are
+   nothing. NULL when out of memory; the caller frees. */
+char *args_said(const args_option *options, const char *without);
+
 /* Prints "gamutmlp NAME: message" and a pointer to --help; returns 2. */
 int args_wrong(const args_command *command, const char *format, ...)
 #ifdef __GNUC__

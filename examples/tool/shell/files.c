@@ -35,6 +35,11 @@ static int was_read(const struct stat *st) {
     return 0;
 }
 
+int files_spare(const char *path) {
+    struct stat st;
+    return guard.on && !stat(path, &st) && S_ISREG(st.st_mode) ? remember(&st) : 0;
+}
+
 void files_forced(int force) { guard.force = force; }
 
 /* Reading. */

@@ -38,6 +38,8 @@ const gmlp_writer *output_writer(output *o);
 /* For a program, once: from here on outputs spare what file_read has read, unfinished files are removed on every signal
    that ends the program (SIGKILL cannot be caught), and a file-size limit becomes a write error. */
 void files_guard(void);
+/* The file counts as read from now on: of another process's input. 0, or -1 when out of memory; of no file, too, 0. */
+int files_spare(const char *path);
 /* By a command that has --force: was it given? Then outputs replace what was read, too. */
 void files_forced(int force);
 

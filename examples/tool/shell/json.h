@@ -1,4 +1,5 @@
-/* One JSON object on a stream. Numbers that are not finite become null. */
+/* One JSON object on a stream. Numbers that are not finite become null, and bytes of names that are not UTF-8 a
+   replacement character. */
 #ifndef JSON_H
 #define JSON_H
 
@@ -7,9 +8,10 @@
 
 typedef struct json {
     FILE *file;
-    int items;
+    int items, line;
 } json;
 void json_begin(json *j, FILE *file);
+void json_begin_line(json *j, FILE *file); /* all of it in one line: one of many objects */
 void json_number(json *j, const char *key, double value);
 void json_integer(json *j, const char *key, uint64_t value);
 void json_bool(json *j, const char *key, int value);

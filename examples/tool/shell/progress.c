@@ -28,6 +28,13 @@ void progress_begin(progress *p, const char *label) {
     p->on = isatty(STDERR_FILENO);
 }
 
+static void time_left(double seconds) {
+    const long minutes = (long)(seconds / 60);
+    if (minutes < 3) fprintf(stderr, ", %.0f s left  ", seconds);
+    else if (minutes < 180) fprintf(stderr, ", %ld min left  ", minutes);
+    else fprintf(stderr, ", %ld h %ld min left  ", minutes / 60, minutes % 60);
+}
+
 void progress_show(progress *p, double done, double all) {
     enum { BAR = 30 };
     double now, spent;
@@ -44,10 +51,16 @@ void progress_show(progress *p, double done, double all) {
     filled = all > 0 ? (int)(BAR * done / all) : 0;
     fprintf(stderr, "\r%s [%.*s%*s] %3.0f %%", p->label, filled, "##############################", BAR - filled, "",
             all > 0 ? 100 * done / all : 0.0);
-    if (done > p->first && spent > 0.3) fprintf(stderr, ", %.0f s left  ", spent * (all - done) / (done - p->first));
+    if (done > p->first && spent > 0.3) time_left(spent * (all - done) / (done - p->first));
+}
+
+void progress_clear(progress *p) {
+    if (!p->on || p->shown < 0) return;
+    fprintf(stderr, "\r%*s\r", 79, "");
+    p->shown = p->start;
 }
 
 void progress_end(progress *p) {
-    if (p->on && p->shown >= 0) fprintf(stderr, "\r%*s\r", 70, "");
+    progress_clear(p);
     p->on = 0;
 }

@@ -12,6 +12,7 @@ typedef struct progress {
 } progress;
 void progress_begin(progress *p, const char *label);
 void progress_show(progress *p, double done, double all);
+void progress_clear(progress *p); /* off the line, for other words; the next progress_show draws it again */
 void progress_end(progress *p);
 
 /* Seconds of a clock that only goes forward. */
