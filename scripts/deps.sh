@@ -89,6 +89,7 @@ test)
     wish_program libheif-examples heif-enc
     wish_program libjxl-tools djxl
     wish_program libavif-bin avifdec
+    wish_program parallel parallel # GNU's: many pictures
     install_wished
     ;;
 esac

@@ -105,6 +105,11 @@ const char *path_extension(const char *path) {
     return dot && (!slash || dot > slash + 1) && dot != path ? dot + 1 : "";
 }
 
+const char *path_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 int path_has_extension(const char *path, const char *extension) { return !strcasecmp(path_extension(path), extension); }
 
 /* Writing. The signal handler may only read this table: a slot is filled before its flag is set, and the flag before

@@ -12,9 +12,11 @@
 /* A whole file into memory; the caller frees. 0, or -1 and a text that names file and reason; of an empty file, too. */
 int file_read(const char *path, uint8_t **bytes, size_t *size, char error[256]);
 
-/* The end of a name after its last dot, "" if there is none; and a comparison that ignores case. */
+/* The end of a name after its last dot, "" if there is none; and a comparison that ignores case. What follows the last
+   slash. */
 const char *path_extension(const char *path);
 int path_has_extension(const char *path, const char *extension);
+const char *path_name(const char *path);
 
 /* A file in the making. It has a temporary name beside its place until output_commit, so that a reader never sees half
    a file and a failure leaves what was there; only its owner can read it until then. A file that is write-protected, or

@@ -1,4 +1,5 @@
-/* Work in processes of its own, several at once: what a library does to one of them, down to a crash, harms no other. */
+/* Work in processes of its own, several at once: what a library does to one of them, down to a crash, harms no
+   other. */
 #ifndef PROCESSES_H
 #define PROCESSES_H
 

@@ -12,11 +12,6 @@
 #include "shell/files.h"
 #include "shell/messages.h"
 
-const char *path_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 int file_check(const char *path, unsigned long *crc, unsigned long long *size) {
     FILE *f = fopen(path, "rb");
     unsigned char bytes[1 << 16];

@@ -1,6 +1,7 @@
-/* What a folder's files were made from, so that a later run can leave them as they are. It stands in a text file in that
-   folder, .gamutmlp-COMMAND, a line a file. A line holds as long as all that it says is so: the file's bytes (size and
-   CRC-32), the options, the size and date of what it was made from. Lines are only added, by any number of processes. */
+/* What a folder's files were made from, so that a later run can leave them as they are. It stands in a text file in
+   that folder, .gamutmlp-COMMAND, a line a file. A line holds as long as all that it says is so: the file's bytes
+   (size and CRC-32), the options, the size and date of what it was made from. Lines are only added, by any number of
+   processes. */
 #ifndef DONE_H
 #define DONE_H
 
@@ -24,8 +25,7 @@ int done_holds(const done *d, const char *source, const char *out);
 /* out was made from this. 0, or -1 and a text. */
 int done_add(const done *d, const char *source, const char *out, char error[256]);
 
-/* What follows a path's last slash; CRC-32 and size of a file. 0, or -1: it cannot be read. */
-const char *path_name(const char *path);
+/* CRC-32 and size of a file. 0, or -1: it cannot be read. */
 int file_check(const char *path, unsigned long *crc, unsigned long long *size);
 
 #endif

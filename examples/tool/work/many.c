@@ -50,8 +50,9 @@ static int names_differ(const many *m) {
     qsort(places, (size_t)m->count, sizeof *places, by_out);
     for (i = 1; i < m->count && !status; i++)
         if (!by_out(&places[i - 1], &places[i]))
-            status = args_wrong(m->command, "%s and %s would both become %s; nothing was begun. Name one of them, or put "
-                                "them into different folders", places[i - 1].in, places[i].in, places[i].out);
+            status = args_wrong(m->command,
+                                "%s and %s would both become %s; nothing was begun. Encode them in two runs, into "
+                                "different folders", places[i - 1].in, places[i].in, places[i].out);
     free(places);
     return status;
 }
@@ -63,8 +64,9 @@ static int is_picture_name(const char *path) {
 static int make_folder(const many *m) {
     struct stat st;
     if (stat(m->folder, &st) && is_picture_name(m->folder))
-        return args_wrong(m->command, "--out takes a folder, and %s looks like a picture's name; one picture is made by "
-                          "gamutmlp %s IN OUT", m->folder, m->command->name);
+        return args_wrong(m->command,
+                          "--out takes a folder, and %s looks like a picture's name; one picture is made by gamutmlp "
+                          "%s IN OUT", m->folder, m->command->name);
     if (mkdir(m->folder, 0777) && errno != EEXIST)
         return fail(m->command->name, "%s: the folder cannot be made: %s", m->folder, strerror(errno));
     if (stat(m->folder, &st) || !S_ISDIR(st.st_mode)) return fail(m->command->name, "%s: is no folder", m->folder);
@@ -124,11 +126,12 @@ static int work(void *user, size_t i, size_t place) {
     char *source = done_source(&m->record, m->in[i]);
     char error[256];
     int status;
-    if (source && done_holds(&m->record, source, m->out[i])) return WAS_DONE;
-    status = m->make(m->user, m->in[i], m->out[i], threads_at(m, place, places_of(m)));
+    if (source && done_holds(&m->record, source, m->out[i])) status = WAS_DONE;
+    else status = m->make(m->user, m->in[i], m->out[i], threads_at(m, place, places_of(m)));
     if (!status && source && done_add(&m->record, source, m->out[i], error))
         fprintf(stderr, "gamutmlp %s: note: %s; --resume will not know that %s is done\n", m->command->name, error,
                 m->out[i]);
+    free(source);
     return status;
 }
 

@@ -40,7 +40,7 @@ typedef struct many {
     { "--jobs", ARG_INT, &(m).jobs, "N", "pictures at once (1), which share --threads; each takes its own memory", 1, \
       PROCESSES_MOST }, \
     { "--resume", ARG_FLAG, &(m).resume, NULL, \
-      "skip what is there byte for byte as it was made, by these options, of a file of this size and date", 0, 0 }
+      "skip what is there as it was made, by these options, from a file of this size and date", 0, 0 }
 
 /* NULL, or why these options do not go together. */
 const char *many_contradiction(const many *m);
