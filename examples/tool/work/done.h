@@ -1,7 +1,7 @@
 /* What a folder's files were made from, so that a later run can leave them as they are. It stands in a text file in
    that folder, .gamutmlp-COMMAND, a line a file. A line holds as long as all that it says is so: the file's bytes
    (size and CRC-32), the options, the size and date of what it was made from. Lines are only added, by any number of
-   processes. */
+   processes; what is lost of them, as network drives may, only makes a file be made anew. */
 #ifndef DONE_H
 #define DONE_H
 
