@@ -14,6 +14,10 @@
 # make readers PICTURE=photo.tif   what JPEG readers show of a base in sYCC, as a table
 # make edits DATA=dir   what comes back after other programs' edits of the pictures in dir, as a table
 #                       (OPTIONS: of encode, such as "--from prophoto")
+# make install          tool, header, CUDA file, pkg-config and CMake package, manual page, completion; PREFIX=/usr/local
+#                       (DESTDIR=dir: below it, for packagers)
+# make dist             the committed source as build/gamutmlp-VERSION.tar.gz
+# make deb              Debian packages of the committed source, in build/deb/
 # make world DATA=dir   every file of a tree of strangers' pictures: no crash, no hang, right colours; a table
 # make clean
 #
@@ -223,11 +227,25 @@ edits: all
 world: all
 	$(PYTHON) tests/world.py $(data) --out $(B)/world
 
+# Packages. The version is the header's.
+PREFIX = /usr/local
+version := $(shell awk '/^.define GMLP_VERSION_(MAJOR|MINOR|PATCH) / { printf "%s%s", n++ ? "." : "", $$3 }' gamutmlp.h)
+install: $(B)/gamutmlp
+	@packaging/install.sh $(DESTDIR)$(PREFIX) $(version) $<
+dist:
+	@mkdir -p $(B)
+	git archive --prefix=gamutmlp-$(version)/ HEAD | gzip -9n >$(B)/gamutmlp-$(version).tar.gz
+deb: dist
+	rm -rf $(B)/deb && mkdir -p $(B)/deb
+	tar -xzf $(B)/gamutmlp-$(version).tar.gz -C $(B)/deb
+	mv $(B)/deb/gamutmlp-$(version)/packaging/debian $(B)/deb/gamutmlp-$(version)/
+	cd $(B)/deb/gamutmlp-$(version) && dpkg-buildpackage -b -us -uc
+
 clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all cuda cuda-bench cuda-report test test-cross fuzz demo bench bench-hdr pytorch survival readers edits world clean FORCE
+.PHONY: all cuda cuda-bench cuda-report test test-cross fuzz demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
