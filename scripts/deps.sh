@@ -90,6 +90,14 @@ test)
     wish_program libjxl-tools djxl
     wish_program libavif-bin avifdec
     wish_program parallel parallel # GNU's: many pictures
+    # What tests/test_packages.sh builds and installs with.
+    wish_program cmake cmake
+    wish_program meson meson
+    wish_program ninja-build ninja
+    wish_program pkg-config pkg-config
+    wish_program groff groff
+    wish_program debhelper dh
+    wish_program lintian lintian
     install_wished
     ;;
 esac
