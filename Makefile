@@ -111,11 +111,12 @@ $(B)/deps-test: $(B)/deps
 	@scripts/deps.sh test
 	@touch $@
 
-# Tests. tests/library/ knows the header alone, tests/tool/ gets the tool as an archive (a test may include one of its files); each program is built plain and
+# Tests. tests/library/ knows the header alone (what needs no more than its public part is linked with it), tests/tool/ gets the tool as an archive (a test may include one of its files); each program is built plain and
 # under ASan and UBSan, those of the library also under MSan, where no other library takes part (they are not
 # instrumented). Each run leaves a log; scripts/summary.awk counts them.
 library_tests := $(basename $(wildcard tests/library/test_*.c))
 tool_tests := $(basename $(wildcard tests/tool/*/test_*.c))
+linked := $(basename $(shell grep -L 'define GAMUTMLP_IMPLEMENTATION' $(wildcard tests/library/*.c) /dev/null))
 uninstrumented := $(basename $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib)\.h>' $(wildcard tests/library/*.c) /dev/null))
 script_tests := $(wildcard tests/test_*.sh tests/cuda/test_*.sh tests/tool/*/test_*.sh)
 fuzz := $(filter-out fuzz_main,$(basename $(notdir $(wildcard fuzz/fuzz_*.c))))
@@ -138,10 +139,11 @@ $(B)/$(1)/%.o: %.c | $(B)/deps-test
 $(B)/$(1)/tests/%: tests/%.c | $(B)/deps-test
 	$$(call say,CC,$$<)
 	@mkdir -p $$(@D)
-	$$(Q)$$(cc_$(1)) -std=c99 $$(flags_$(1)) $$(WARNINGS) $$(CPPFLAGS) -MMD -MP -MF $$@.d $$< $$(filter %.a,$$^) -o $$@ -lcmocka $$(LIBS)
+	$$(Q)$$(cc_$(1)) -std=c99 $$(flags_$(1)) $$(WARNINGS) $$(CPPFLAGS) -MMD -MP -MF $$@.d $$< $$(filter %.a %.o,$$^) -o $$@ -lcmocka $$(LIBS)
 $(B)/$(1)/tool.a: $(patsubst %.c,$(B)/$(1)/%.o,$(filter-out %/main.c,$(tool)))
 	@rm -f $$@ && ar rcs $$@ $$^
 $(tool_tests:%=$(B)/$(1)/%): $(B)/$(1)/tool.a
+$(linked:%=$(B)/$(1)/%): $(B)/$(1)/examples/tool/shell/gamutmlp.o
 $(B)/log/$(1)/%.log: $(B)/$(1)/% FORCE
 	@scripts/logged.sh $$@ $$<
 endef

@@ -1,6 +1,5 @@
 /* >>decode, for engines: memory of the caller's, columns, scratch, sinks, streams, jobs, stack. Everything must give the
    bytes that gmlp_decode gives (test_decode.c says that those are right). */
-#define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
 #include "tests/synthetic.h"
 #include <pthread.h>
@@ -8,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 /* Wider than a strip, taller than a block of rows. */

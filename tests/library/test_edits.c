@@ -1,5 +1,4 @@
 /* Edits by other programs: made here by plain loops, found again from the pixels, decoded; others are refused. */
-#define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
 #include <math.h>
 #include <setjmp.h>

@@ -1,12 +1,12 @@
 /* A second decoder, written after the manual's text of >>blob alone and sharing nothing with the library, which makes the
    blobs here and decodes them, too. Whole numbers are the same, so light differs by what colour conversions do. */
-#define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 /* ---- the second decoder ---- */

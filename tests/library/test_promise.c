@@ -2,12 +2,12 @@
    each, NAME.blob and NAME.rows, what 0.3 decoded with it: 16-bit samples, lower byte first, in the original's space. The
    base is computed here. The blob must come back byte by byte when it is written again. The network's whole numbers may not
    change; the last bits of matrices and curves may, so rows may differ by one code of 65535. */
-#define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 enum { W = 16, H = 12, ROWS = W * H * 6 };

@@ -1,11 +1,11 @@
 /* sYCC: the definition in double, the box's edges, the mask, a base of such codes through all of the library. */
-#define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
 #include "tests/synthetic.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 enum { W = 211, H = 67, N = W * H };
