@@ -98,6 +98,14 @@ test)
     wish_program groff groff
     wish_program debhelper dh
     wish_program lintian lintian
+    # The Python module and its tests; of Debian's python3, whatever python3 is on the path.
+    wish python3-dev
+    wish python3-pip
+    wish python3-setuptools
+    wish python3-wheel
+    wish python3-numpy
+    wish python3-cffi
+    wish python3-pytest
     install_wished
     ;;
 esac
