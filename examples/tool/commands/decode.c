@@ -32,7 +32,9 @@ int cmd_decode(int argc, char **argv) {
         "the colour space's ICC profile; JPEG XL and AVIF, both lossless, its code points, or the profile\n"
         "where it has none; EXR is written in the linear form of the space. In P3 or Rec.2020 a browser\n"
         "shows an AVIF's colours at once. TIFF and PNG have IN's EXIF, IPTC and XMP, and their pixels lie as\n"
-        "IN stores them, with its orientation tag; the others are turned upright.",
+        "IN stores them, with its orientation tag; JPEG XL and AVIF have EXIF and XMP and, like EXR, are\n"
+        "turned upright. A PNG's alpha comes through, straight but in EXR, whose colours are multiplied by\n"
+        "it; its texts go into a PNG.",
         "  gamutmlp decode photo.jpg wide.tif\n"
         "  gamutmlp decode photo.jpg wide.avif --to p3\n"
         "  gamutmlp decode photo.jpg part.exr --crop 100,200,640,480 --to acescg",

@@ -11,6 +11,7 @@
 #include "work/base.h"
 #include "work/carrying.h"
 #include "work/extras.h"
+#include "work/hidden.h"
 #include "work/kept.h"
 #include "work/many.h"
 #include "work/quality.h"
@@ -32,6 +33,7 @@ typedef struct encoding {
     int carriers;
     pool *workers;
     picture wide; /* the original */
+    uint8_t *alpha; /* that goes into the file */
     carrying c;
     gmlp_gamut_report gamut;
     gmlp_train_report training;
@@ -57,7 +59,10 @@ static int measure(const encoding *e, const gmlp_net *net, metrics_psnr_result *
     s.net = net;
     s.adaptation = e->o.adaptation;
     s.threads = pool_threads(e->workers);
-    return quality_measure(&s, q, error);
+    if (quality_measure(&s, q, error)) return -1;
+    q->psnr += hidden_psnr(e->alpha, &e->wide.image);
+    q->psnr_clip += hidden_psnr(e->alpha, &e->wide.image);
+    return 0;
 }
 
 /* A PNG, or libjpeg's file of clipped codes. */
@@ -75,11 +80,18 @@ static int plain_base(encoding *e) {
     write.quality = (int)e->o.quality;
     write.subsample = chroma_of(e);
     write.metadata = &e->wide.metadata;
+    write.alpha = e->alpha;
     *base = *wide;
     base->type = GMLP_U8;
     base->space = GMLP_SRGB;
     base->data = malloc((size_t)wide->width * wide->height * 3);
     status = base->data ? gmlp_reduce(wide, base, &opts, &e->gamut) : GMLP_E_MEMORY;
+    if (!status && e->alpha) { /* what nobody sees is out of no gamut */
+        hidden_codes(e->alpha, base);
+        status = hidden_settle(e->alpha, base, wide, &opts);
+        if (!status) status = gmlp_reduce(wide, base, &opts, &e->gamut);
+        hidden_codes(e->alpha, base); /* rounded, a code may be at an end again */
+    }
     return status ? fail("encode", "%s: %s", e->in, gmlp_result_string(status)) : carrying_compress(&e->c, &write);
 }
 
@@ -168,6 +180,7 @@ static void report_json(const encoding *e, const metrics_psnr_result *q, double 
     json_number(&j, "out_of_gamut", (double)e->gamut.out_of_gamut / pixels);
     json_number(&j, "saturated", (double)e->training.saturated / pixels);
     json_number(&j, "clamped", (double)e->gamut.clamped / pixels);
+    json_bool(&j, "alpha", e->alpha != NULL);
     json_text(&j, "base", gmlp_space_name(e->c.base.image.space));
     json_text(&j, "base_because", base_because(e, because));
     json_integer(&j, "file_bytes", e->c.out_size);
@@ -285,6 +298,10 @@ static int encode(encoding *e) {
     kept_for(&e->wide, e->c.out, e->o.strip);
     free(e->wide.file);
     e->wide.file = NULL;
+    if (picture_holds_alpha(e->c.out)) {
+        e->alpha = e->wide.alpha;
+        e->wide.alpha = NULL;
+    }
     picture_tell(&e->wide, "encode", e->in);
     picture_tell_left(&e->wide, "encode", e->in);
     if (!strcmp(e->wide.space_from, "assumed"))
@@ -359,7 +376,8 @@ int cmd_encode(int argc, char **argv) {
         "camera raws) as an ordinary 8-bit sRGB file and puts a small network into its metadata, trained on\n"
         "this picture, from which 'gamutmlp decode' restores the colours that sRGB cannot hold. Raws are\n"
         "developed as dcraw does. EXIF, IPTC and XMP go with it; pixels are turned upright, and the\n"
-        "orientation tag says so.\n"
+        "orientation tag says so. A PNG keeps IN's alpha, with 8 bits, and a PNG's texts; what alpha hides\n"
+        "is not learned.\n"
         "With --out, each of FILES becomes a file of its name in DIR, which is made if need be: the same bytes\n"
         "as alone, whatever --jobs is. What fails, a folder among FILES too, does not stop the rest; the exit\n"
         "status is 1 then. What is there is written anew without --resume, which goes by what a file in DIR,\n"
@@ -410,6 +428,7 @@ int cmd_encode(int argc, char **argv) {
     carrying_free(&e.c);
     pool_free(e.workers);
     picture_free(&e.wide);
+    free(e.alpha);
     training_free(&e.t);
     return status;
 }

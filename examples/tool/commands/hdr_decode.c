@@ -172,7 +172,8 @@ int cmd_hdr_decode(int argc, char **argv) {
         "(EXR, TIFF, JPEG XL with --depth float) is 1.0 at SDR white and goes on above it; PNG, AVIF and\n"
         "JPEG XL have PQ codes, tagged as such. OUT.jpg is an Ultra HDR file, which phones and browsers show: the\n"
         "picture of IN and a gain map. EXIF, IPTC and XMP go into TIFF, PNG and JPEG, with IN's orientation tag;\n"
-        "the others are turned upright.",
+        "JPEG XL and AVIF have EXIF and XMP and, like EXR, are turned upright. A PNG's alpha goes into all but\n"
+        "a JPEG.",
         "  gamutmlp hdr-decode photo.jpg hdr.exr\n"
         "  gamutmlp hdr-decode photo.jpg hdr.png --to rec2020hlg\n"
         "  gamutmlp hdr-decode photo.jpg hdr.avif\n"

@@ -13,6 +13,7 @@
 #include "work/carried.h"
 #include "work/carrying.h"
 #include "work/extras.h"
+#include "work/hidden.h"
 #include "work/kept.h"
 
 #define REFERENCE_WHITE 203.0 /* ITU-R BT.2408 */
@@ -37,6 +38,7 @@ typedef struct hdr_encoding {
     training t;
     pool *workers;
     picture sdr; /* with its file */
+    uint8_t *alpha; /* its, that goes into the file */
     picture hdr;
     extras extra; /* of its file */
     int kept;     /* the base is the SDR's own compressed picture */
@@ -97,6 +99,14 @@ static int turn_alike(hdr_encoding *e, char error[256]) {
     return bad;
 }
 
+static void keep_alpha(hdr_encoding *e) {
+    if (!picture_holds_alpha(e->c.out) || !e->sdr.alpha) return;
+    e->alpha = e->sdr.alpha;
+    e->sdr.alpha = NULL;
+    free(e->hdr.alpha); /* of the same pixels */
+    e->hdr.alpha = NULL;
+}
+
 static int read_two(hdr_encoding *e) {
     const gmlp_image *s = &e->sdr.image, *h = &e->hdr.image;
     char error[256];
@@ -106,6 +116,7 @@ static int read_two(hdr_encoding *e) {
     extras_find(e->sdr.file, e->sdr.file_size, &e->extra);
     choose_kept(e);
     if (turn_alike(e, error)) return fail("hdr-encode", "%s", error);
+    keep_alpha(e);
     picture_tell(&e->sdr, "hdr-encode", e->sdr_name);
     picture_tell(&e->hdr, "hdr-encode", e->hdr_name);
     if (s->space == GMLP_REC2020_PQ || s->space == GMLP_REC2020_HLG)
@@ -177,26 +188,32 @@ static int make_anew(hdr_encoding *e) {
     write.quality = (int)e->o.quality;
     write.subsample = e->o.subsample > 0;
     write.metadata = &e->sdr.metadata;
+    write.alpha = e->alpha;
+    hidden_codes(e->alpha, &e->c.base.image);
     kept_for(&e->sdr, e->c.out, e->o.strip);
     if (e->sdr_name == e->hdr_name) picture_tell(&e->sdr, "hdr-encode", e->sdr_name);
     picture_tell_left(&e->sdr, "hdr-encode", e->sdr_name);
+    e->extra.extension = 0; /* went with the rest */
     extras_tell(&e->extra, e->sdr_name == e->hdr_name ? EXTRAS_BEHIND : EXTRAS_GAIN_MAP, "hdr-encode", e->sdr_name);
     return carrying_compress(&e->c, &write);
 }
 
-/* The SDR's own file, whole, or without what is of no use when other pictures behind it go. */
+/* The SDR's own file, whole, with what lies behind it; but a gain map, which makes another HDR rendition of it or
+   becomes the network's, goes, and all that lies behind with it. */
 static int keep_file(hdr_encoding *e) {
     char error[256];
     uint8_t *bare;
     size_t bare_size;
+    const int gain_map = e->extra.gain_map || e->extra.apple;
     if (e->o.strip) {
         if (kept_bare(e->sdr.file, e->sdr.file_size, &bare, &bare_size))
             return fail("hdr-encode", "%s: out of memory for its copy without metadata", e->sdr_name);
+        if (!gain_map) extras_tell(&e->extra, EXTRAS_BEHIND, "hdr-encode", e->sdr_name);
         free(e->sdr.file);
         e->sdr.file = bare;
         e->sdr.file_size = bare_size;
     }
-    if (e->extra.index) {
+    if (gain_map) {
         extras_tell(&e->extra, EXTRAS_BEHIND | (e->sdr_name == e->hdr_name ? 0 : EXTRAS_GAIN_MAP), "hdr-encode",
                     e->sdr_name);
         return ultrahdr_base(e->sdr.file, e->sdr.file_size, e->sdr_name, &e->c.file, &e->c.file_size, error)
@@ -235,10 +252,15 @@ static int make_base(hdr_encoding *e) {
 
 static int train(hdr_encoding *e) {
     gmlp_train_opts opts;
+    gmlp_convert_opts convert;
     gmlp_net trained;
     gmlp_result status;
     char words[400];
     e->white = e->o.white > 0 ? e->o.white : e->t.preset == GMLP_PRESET_PAPER ? PAPER_WHITE : REFERENCE_WHITE;
+    memset(&convert, 0, sizeof convert);
+    convert.white_nits = e->white;
+    status = hidden_settle(e->alpha, &e->c.base.image, &e->hdr.image, &convert);
+    if (status) return fail("hdr-encode", "%s: %s", e->hdr_name, gmlp_result_string(status));
     training_begin(&e->t, e->workers, &opts);
     if (e->o.map >= 0) opts.method = GMLP_METHOD_DIFFERENCE + e->o.map;
     opts.white_nits = e->white;
@@ -473,7 +495,7 @@ int cmd_hdr_encode(int argc, char **argv) {
         "Display P3 or (--from-sdr) Rec.709; others become Display P3, or with --base sycc Y'CbCr that keeps\n"
         "what it can of the colours outside sRGB. A JPEG stays the same compressed picture if neither --quality\n"
         "nor --subsample is given, with its metadata; what is made anew has the SDR's EXIF, IPTC and XMP, and\n"
-        "is turned upright.",
+        "is turned upright. A PNG has the SDR's alpha, with 8 bits.",
         "  gamutmlp hdr-encode graded_sdr.png graded_pq.png photo.jpg\n"
         "  gamutmlp hdr-encode sdr.jpg master.exr photo.jpg --from-hdr acescg --preset high\n"
         "  gamutmlp hdr-encode phone_ultrahdr.jpg photo.jpg --json",
@@ -510,6 +532,7 @@ int cmd_hdr_encode(int argc, char **argv) {
         pool_free(e.workers);
         picture_free(&e.sdr);
         picture_free(&e.hdr);
+        free(e.alpha);
         training_free(&e.t);
     }
     free(names);

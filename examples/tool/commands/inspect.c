@@ -159,11 +159,13 @@ static void report_text(const findings *f, const char *path) {
     }
     printf("  trained on      %u x %u\n", net->width, net->height);
     report_quality(net);
-    if (f->edit.found)
-        printf("  pixels          %s by another program; %s (%u of %u landmarks are there)\n", f->edit.text,
-               f->verdict == GMLP_E_CLIPPED ? "they were clipped to sRGB" : "the colours come back", f->edit.edit.found,
-               f->edit.edit.expected);
-    else if (f->verdict >= 0)
+    if (f->edit.found) {
+        printf("  pixels          %s by another program; %s", f->edit.text,
+               f->verdict == GMLP_E_CLIPPED ? "they were clipped to sRGB" : "the colours come back");
+        if (f->edit.edit.expected)
+            printf(" (%u of %u landmarks are there)", f->edit.edit.found, f->edit.edit.expected);
+        printf("\n");
+    } else if (f->verdict >= 0)
         printf("  pixels          %s\n",
                f->verdict == GMLP_E_CLIPPED ? "are those it was trained on, but clipped to sRGB"
                : belongs(f)                 ? "are those it was trained on"

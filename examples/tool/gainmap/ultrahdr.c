@@ -263,7 +263,7 @@ static int encode_gains(const gains *g, const ultrahdr_metadata *m, int quality,
                         char reason[REASON]) {
     const size_t samples = (size_t)g->width * g->height * (size_t)g->channels;
     uint8_t *codes = (uint8_t *)malloc(samples);
-    picture_write_opts opts = { 0, 0, 0, NULL, 0 };
+    picture_write_opts opts = { 0, 0, 0, NULL, 0, NULL };
     gmlp_image image;
     char *buffer = NULL;
     FILE *file = codes ? open_memstream(&buffer, size) : NULL;

@@ -1,5 +1,6 @@
-/* Premultiplied ("associated") alpha, undone. */
+/* Alpha; premultiplied ("associated") colours, undone and made. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "pictures/formats.h"
 
@@ -34,5 +35,52 @@ void alpha_divide(int type, void *rgb, const void *alpha, size_t n) {
                 words[i] = gmlp_half_from_float(divide_light(gmlp_half_to_float(words[i]), share, 65504.0f));
         } else
             floats[i] = divide_light(floats[i], ((const float *)alpha)[i / 3], 3.40282347e38f);
+    }
+}
+
+/* Half floats and floats as they are, codes in parts of the largest. */
+static float share_at(int type, const void *alpha, size_t i) {
+    switch (type) {
+        case GMLP_U8: return (float)((const uint8_t *)alpha)[i] / 255;
+        case GMLP_U16: return (float)((const uint16_t *)alpha)[i] / 65535;
+        case GMLP_F16: return gmlp_half_to_float(((const uint16_t *)alpha)[i]);
+        default: return ((const float *)alpha)[i];
+    }
+}
+
+int alpha_allocate(picture_facts *facts, const gmlp_image *image, char reason[REASON]) {
+    facts->alpha = (uint8_t *)malloc((size_t)image->width * image->height);
+    if (!facts->alpha)
+        snprintf(reason, REASON, "%u x %u pixels are too many for the memory", image->width, image->height);
+    return facts->alpha ? 0 : -1;
+}
+
+void alpha_codes(int type, const void *alpha, size_t n, uint8_t *codes) {
+    size_t i;
+    for (i = 0; i < n; i++) {
+        const float share = share_at(type, alpha, i);
+        codes[i] = share >= 0 ? share < 1 ? (uint8_t)(share * 255 + 0.5f) : 255 : share < 0 ? 0 : 255;
+    }
+}
+
+void alpha_put(int type, const uint8_t *codes, size_t n, void *rgba) {
+    size_t i;
+    for (i = 0; i < n; i++) {
+        if (type == GMLP_U8) ((uint8_t *)rgba)[4 * i + 3] = codes[i];
+        else if (type == GMLP_U16) ((uint16_t *)rgba)[4 * i + 3] = (uint16_t)(codes[i] * 257);
+        else if (type == GMLP_F16) ((uint16_t *)rgba)[4 * i + 3] = gmlp_half_from_float((float)codes[i] / 255);
+        else ((float *)rgba)[4 * i + 3] = (float)codes[i] / 255;
+    }
+}
+
+void alpha_multiply(int type, void *rgba, size_t n) {
+    size_t i, c;
+    for (i = 0; i < n; i++) {
+        const float share = share_at(type, rgba, 4 * i + 3);
+        for (c = 4 * i; c < 4 * i + 3 && share != 1; c++) {
+            if (type == GMLP_F16)
+                ((uint16_t *)rgba)[c] = gmlp_half_from_float(gmlp_half_to_float(((uint16_t *)rgba)[c]) * share);
+            else ((float *)rgba)[c] *= share;
+        }
     }
 }

@@ -582,7 +582,8 @@ static int read_pixels(exr_reader *r, gmlp_image *image, picture_facts *facts, c
     for (n = 0; n < pixels && alpha && !bad; n++) {
         const float share = half ? gmlp_half_to_float(((uint16_t *)(void *)alpha)[n]) : ((float *)(void *)alpha)[n];
         if (share == 1) continue;
-        picture_note(facts->notes, "alpha is left out");
+        bad = alpha_allocate(facts, image, reason);
+        if (!bad) alpha_codes(image->type, alpha, pixels, facts->alpha);
         alpha_divide(image->type, image->data, alpha, pixels);
         break;
     }
@@ -654,15 +655,16 @@ static int sink_failed(exr_sink *s, exr_result_t status, char reason[REASON]) {
 }
 
 static exr_result_t write_block(exr_sink *s) {
-    const size_t size = gmlp_pixel_size(s->base.like.type, 1), row = (size_t)s->base.like.width * 3 * size;
+    const size_t channels = s->base.like.channels == 4 ? 4 : 3, size = gmlp_pixel_size(s->base.like.type, 1);
+    const size_t row = (size_t)s->base.like.width * channels * size;
     exr_encode_pipeline_t encode = EXR_ENCODE_PIPELINE_INITIALIZER;
     exr_chunk_info_t info;
     exr_result_t status = exr_write_scanline_chunk_info(s->context, 0, (int)s->done, &info);
     int i;
     if (status == EXR_ERR_SUCCESS) status = exr_encoding_initialize(s->context, 0, &info, &encode);
-    for (i = 0; status == EXR_ERR_SUCCESS && i < encode.channel_count; i++) { /* B, G, R: in the order of their names */
-        encode.channels[i].encode_from_ptr = s->block + (size_t)(2 - i) * size;
-        encode.channels[i].user_pixel_stride = (int32_t)(3 * size);
+    for (i = 0; status == EXR_ERR_SUCCESS && i < encode.channel_count; i++) { /* A, B, G, R: by their names */
+        encode.channels[i].encode_from_ptr = s->block + (channels - 1 - (size_t)i) * size;
+        encode.channels[i].user_pixel_stride = (int32_t)(channels * size);
         encode.channels[i].user_line_stride = (int32_t)row;
     }
     if (status == EXR_ERR_SUCCESS) status = exr_encoding_choose_default_routines(s->context, 0, &encode);
@@ -675,10 +677,12 @@ static exr_result_t write_block(exr_sink *s) {
 
 static int exr_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t count, char reason[REASON]) {
     exr_sink *s = sink_of(base);
-    const size_t row = (size_t)base->like.width * gmlp_pixel_size(base->like.type, 3);
+    const size_t row = (size_t)base->like.width * gmlp_pixel_size(base->like.type, base->like.channels);
     while (count) {
         const uint32_t n = smaller(count, BLOCK_ROWS - s->held);
         memcpy(s->block + s->held * row, rows, n * row);
+        if (base->like.channels == 4)
+            alpha_multiply(base->like.type, s->block + s->held * row, (size_t)n * base->like.width);
         rows += n * row;
         count -= n;
         s->held += n;
@@ -699,7 +703,7 @@ static int exr_sink_end(picture_sink *base, int failed_before, char reason[REASO
 static exr_result_t write_header(exr_sink *s) {
     const gmlp_image *like = &s->base.like;
     const exr_pixel_type_t type = like->type == GMLP_F16 ? EXR_PIXEL_HALF : EXR_PIXEL_FLOAT;
-    static const char *const names[3] = { "B", "G", "R" };
+    static const char *const names[] = { "A", "B", "G", "R" };
     exr_attr_chromaticities_t c;
     double xy[8];
     exr_result_t status;
@@ -717,8 +721,9 @@ static exr_result_t write_header(exr_sink *s) {
     if (status == EXR_ERR_SUCCESS)
         status = exr_initialize_required_attr_simple(s->context, 0, (int32_t)like->width, (int32_t)like->height,
                                                      EXR_COMPRESSION_ZIP);
-    for (i = 0; status == EXR_ERR_SUCCESS && i < 3; i++)
-        status = exr_add_channel(s->context, 0, names[i], type, EXR_PERCEPTUALLY_LOGARITHMIC, 1, 1);
+    for (i = like->channels == 4 ? 0 : 1; status == EXR_ERR_SUCCESS && i < 4; i++)
+        status = exr_add_channel(s->context, 0, names[i], type,
+                                 i ? EXR_PERCEPTUALLY_LOGARITHMIC : EXR_PERCEPTUALLY_LINEAR, 1, 1);
     if (status == EXR_ERR_SUCCESS) status = exr_attr_set_chromaticities(s->context, 0, "chromaticities", &c);
     return status == EXR_ERR_SUCCESS ? exr_write_header(s->context) : status;
 }
@@ -731,7 +736,7 @@ picture_sink *exr_sink_open(FILE *file, const gmlp_image *like, const picture_wr
     (void)opts;
     (void)icc;
     (void)icc_size;
-    if (s) s->block = (uint8_t *)malloc((size_t)like->width * gmlp_pixel_size(like->type, 3) * BLOCK_ROWS);
+    if (s) s->block = (uint8_t *)malloc((size_t)like->width * gmlp_pixel_size(like->type, like->channels) * BLOCK_ROWS);
     if (!s || !s->block) {
         free(s);
         snprintf(reason, REASON, "out of memory");

@@ -18,6 +18,7 @@ typedef struct picture_facts {
     int has_xy;
     uint8_t *icc;            /* owned */
     size_t icc_size;
+    uint8_t *alpha;          /* owned, as of picture; all opaque is none */
     char icc_fault[REASON];  /* why a profile that is in the file could not be taken out of it */
     int space;               /* gmlp_space that the reader made of it, by what said_by says; 0: the rest tells */
     const char *said_by;
@@ -86,6 +87,14 @@ int is_camera_raw(const uint8_t *bytes, size_t size); /* by its first bytes */
 int tiff_find_picture(const uint8_t *bytes, size_t size, uint64_t *directory, picture_facts *facts,
                       char reason[REASON]);
 
+/* Memory for alpha of such an image. 0, or -1 and a reason. */
+int alpha_allocate(picture_facts *facts, const gmlp_image *image, char reason[REASON]);
+/* n packed samples of a gmlp_type as codes; what is no number is opaque. */
+void alpha_codes(int type, const void *alpha, size_t n, uint8_t *codes);
+/* Codes into the fourth channel of n packed pixels. */
+void alpha_put(int type, const uint8_t *codes, size_t n, void *rgba);
+/* Premultiplies n packed pixels of 4 channels, halves or floats. */
+void alpha_multiply(int type, void *rgba, size_t n);
 /* n packed RGB pixels, premultiplied with their alpha (n packed samples of the same gmlp_type), as they are without it:
    divided where alpha is above 0. Where it is 0 the colour stays: light without a body, as fire and glints have it.
    Integers are rounded and end at full; alpha that is not a number, infinite or negative divides nothing. */
@@ -102,6 +111,7 @@ int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char r
 struct picture_rows {
     int (*read)(picture_rows *r, uint8_t *rows, uint32_t count, char reason[REASON]);
     void (*close)(picture_rows *r);
+    int (*with_alpha)(picture_rows *r); /* as picture_rows_alpha; NULL: there is none */
     uint32_t width, height;
     const char *name;
 };

@@ -1,7 +1,7 @@
 /* HEIC and AVIF pictures, with libheif. What of a file is the picture:
    - its primary image, turned, mirrored and cut as the file says; EXIF's orientation is not looked at, as the format
      has it;
-   - colours as they are without their alpha;
+   - colours as they are without their alpha, which is by itself;
    - an ICC profile says more than code points, which then stand for the YCbCr alone. */
 #include <stdlib.h>
 #include <string.h>
@@ -149,13 +149,13 @@ static uint16_t widen(const uint8_t *from, int bits) {
     return (uint16_t)(v >= full ? 65535 : ((uint32_t)v * 65535 + full / 2) / full);
 }
 
-static int copy_pixels(const struct heif_image *decoded, int channels, gmlp_image *image, char reason[REASON]) {
+static int copy_pixels(const struct heif_image *decoded, int channels, int multiplied, gmlp_image *image,
+                       picture_facts *facts, char reason[REASON]) {
     int stride = 0;
     const uint8_t *from = heif_image_get_plane_readonly(decoded, heif_channel_interleaved, &stride);
     const int bits = heif_image_get_bits_per_pixel_range(decoded, heif_channel_interleaved);
     const int width = heif_image_get_width(decoded, heif_channel_interleaved);
     const int height = heif_image_get_height(decoded, heif_channel_interleaved);
-    const int divide = channels == 4;
     uint8_t *alpha = NULL;
     size_t size, x, n;
     int y, c;
@@ -167,7 +167,8 @@ static int copy_pixels(const struct heif_image *decoded, int channels, gmlp_imag
     size = gmlp_pixel_size(image->type, 1);
     n = (size_t)width;
     if (image_allocate(image, reason)) return -1;
-    if (divide && !(alpha = (uint8_t *)malloc(n * size))) {
+    if (channels == 4 && alpha_allocate(facts, image, reason)) return -1;
+    if (channels == 4 && !(alpha = (uint8_t *)malloc(n * size))) {
         snprintf(reason, REASON, "out of memory");
         return -1;
     }
@@ -181,22 +182,21 @@ static int copy_pixels(const struct heif_image *decoded, int channels, gmlp_imag
                 if (bits > 8) memcpy(place, &v, 2);
                 else *place = (uint8_t)v;
             }
-        if (divide) alpha_divide(image->type, to, alpha, n);
+        if (channels == 4) alpha_codes(image->type, alpha, n, facts->alpha + (size_t)y * n);
+        if (multiplied) alpha_divide(image->type, to, alpha, n);
     }
     free(alpha);
     return 0;
 }
 
-static int decode(const struct heif_image_handle *handle, struct heif_image **decoded, int *channels,
+static int decode(const struct heif_image_handle *handle, struct heif_image **decoded, int alpha,
                   char reason[REASON]) {
     const uint16_t one = 1;
     const int little = *(const uint8_t *)&one, deep = heif_image_handle_get_luma_bits_per_pixel(handle) > 8;
-    const int alpha = heif_image_handle_is_premultiplied_alpha(handle);
     const enum heif_chroma chroma =
         !deep    ? (alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB)
         : little ? (alpha ? heif_chroma_interleaved_RRGGBBAA_LE : heif_chroma_interleaved_RRGGBB_LE)
                  : (alpha ? heif_chroma_interleaved_RRGGBBAA_BE : heif_chroma_interleaved_RRGGBB_BE);
-    *channels = alpha ? 4 : 3;
     if (failed(heif_decode_image(handle, decoded, heif_colorspace_RGB, chroma, NULL), reason)) return -1;
 #if LIBHEIF_NUMERIC_VERSION >= 0x010d0000
     if (heif_image_get_decoding_warnings(*decoded, 0, NULL, 0) > 0) { /* their texts may be gone already */
@@ -211,15 +211,23 @@ static int read_primary(struct heif_context *context, const struct heif_image_ha
                         gmlp_image *image, picture_facts *facts, char reason[REASON]) {
     const int width = heif_image_handle_get_width(handle), height = heif_image_handle_get_height(handle);
     struct heif_image *decoded = NULL;
-    int bad, channels;
+    const int multiplied = heif_image_handle_is_premultiplied_alpha(handle);
+    int bad, alpha = multiplied || heif_image_handle_has_alpha_channel(handle);
     if (image_in_proportion(width, height, size, reason)) return -1;
     image->width = (uint32_t)width;
     image->height = (uint32_t)height;
     read_metadata(handle, facts);
     note_others(context, handle, facts);
-    if (heif_image_handle_has_alpha_channel(handle)) picture_note(facts->notes, "alpha is left out");
-    bad = decode(handle, &decoded, &channels, reason) || read_color(handle, facts, reason) ||
-          copy_pixels(decoded, channels, image, reason);
+    bad = decode(handle, &decoded, alpha, reason);
+    if (bad && alpha && !multiplied) { /* of another depth than the colours, or damaged: they do without it */
+        picture_note(facts->notes, "alpha is left out");
+        if (decoded) heif_image_release(decoded);
+        decoded = NULL;
+        alpha = 0;
+        bad = decode(handle, &decoded, 0, reason);
+    }
+    bad = bad || read_color(handle, facts, reason) ||
+          copy_pixels(decoded, alpha ? 4 : 3, multiplied, image, facts, reason);
     if (decoded) heif_image_release(decoded);
     return bad;
 }

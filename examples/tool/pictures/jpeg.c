@@ -199,6 +199,42 @@ static int read_icc(const jpeg_saved_marker_ptr first, picture_facts *facts) {
 #define PHOTOSHOP_ID "Photoshop 3.0"
 #define HAS_ID(m, app, id) begins(m, app, id, sizeof id)
 
+/* The name, the packet's 32 digits, the length of all, this part's offset, 4 bytes each. */
+#define EXTENSION_HEAD (sizeof EXTENDED_XMP_ID + 40)
+
+static size_t number_at(const uint8_t *p) {
+    return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+}
+
+/* The packet's second part, from all of its segments. 0, or -1: no memory. */
+static int read_extension(const jpeg_saved_marker_ptr first, picture_facts *facts) {
+    const metadata_block *xmp = &facts->carried.blocks[METADATA_XMP];
+    const char *name = xmp->bytes ? xmp_extension(xmp->bytes, xmp->size) : NULL;
+    jpeg_saved_marker_ptr m;
+    uint8_t *all = NULL;
+    size_t size = 0, got = 0;
+    int any = 0, bad = 0;
+    for (m = first; m && !bad; m = m->next) {
+        const size_t n = m->data_length - EXTENSION_HEAD;
+        const uint8_t *p = m->data + sizeof EXTENDED_XMP_ID;
+        if (!HAS_ID(m, 1, EXTENDED_XMP_ID)) continue;
+        any = 1;
+        if (m->data_length < EXTENSION_HEAD || !name || memcmp(p, name, 32) != 0) continue;
+        if (!all) {
+            size = number_at(p + 32);
+            all = size && size <= METADATA_MOST ? (uint8_t *)calloc(size, 1) : NULL;
+        }
+        bad = !all || number_at(p + 32) != size || number_at(p + 36) > size || n > size - number_at(p + 36);
+        if (!bad) memcpy(all + number_at(p + 36), p + 40, n);
+        got += n;
+    }
+    bad = bad || !all || got != size;
+    if (any && bad) picture_note(facts->left, "its extended XMP is not carried over: damaged, or of another packet");
+    bad = any && !bad ? metadata_set(&facts->carried, METADATA_EXTENSION, all, size) : 0;
+    free(all);
+    return bad;
+}
+
 /* IPTC is among the resources of all such segments, one after another. 0, or -1: no memory. */
 static int read_photoshop(const jpeg_saved_marker_ptr first, picture_facts *facts) {
     jpeg_saved_marker_ptr m;
@@ -222,6 +258,10 @@ static int read_photoshop(const jpeg_saved_marker_ptr first, picture_facts *fact
     return 0;
 }
 
+static int is_network(const jpeg_saved_marker_ptr m) {
+    return m->data_length >= 9 && !memcmp(m->data, "GamutMLP ", 9);
+}
+
 static void read_markers(jpeg_reader *r, picture_facts *facts) {
     const jpeg_saved_marker_ptr first = r->jpeg.marker_list;
     jpeg_saved_marker_ptr m;
@@ -231,10 +271,11 @@ static void read_markers(jpeg_reader *r, picture_facts *facts) {
             picture_keep_metadata(facts, METADATA_EXIF, m->data + 6, m->data_length - 6);
         } else if (HAS_ID(m, 1, XMP_ID))
             picture_keep_metadata(facts, METADATA_XMP, m->data + sizeof XMP_ID, m->data_length - sizeof XMP_ID);
-        else if (HAS_ID(m, 1, EXTENDED_XMP_ID)) picture_note(facts->left, "its extended XMP is not carried over");
         r->other_pictures |= begins(m, 2, "MPF", 4);
+        if (m->marker == JPEG_COM && m->data_length && !is_network(m))
+            picture_note(facts->left, "its comment is left out");
     }
-    if (!read_icc(first, facts) && !read_photoshop(first, facts)) return;
+    if (!read_icc(first, facts) && !read_photoshop(first, facts) && !read_extension(first, facts)) return;
     snprintf(r->errors.reason, REASON, "out of memory");
     longjmp(r->errors.jump, 1);
 }
@@ -265,6 +306,7 @@ static void read_segments(jpeg_reader *r, const uint8_t *bytes, size_t size, pic
         jpeg_save_markers(&r->jpeg, JPEG_APP0 + 1, 0xffff);
         jpeg_save_markers(&r->jpeg, JPEG_APP0 + 2, 0xffff);
         jpeg_save_markers(&r->jpeg, JPEG_APP0 + 13, 0xffff);
+        jpeg_save_markers(&r->jpeg, JPEG_COM, 0xffff);
     }
     jpeg_read_header(&r->jpeg, TRUE);
     if (facts) read_markers(r, facts);
@@ -465,11 +507,29 @@ static void write_segment(struct jpeg_compress_struct *jpeg, int app, const char
     for (i = 0; i < size; i++) jpeg_write_m_byte(jpeg, p[i]);
 }
 
+/* By the name that the packet has for it. */
+static void write_extension(struct jpeg_compress_struct *jpeg, const metadata_block *xmp, const metadata_block *more) {
+    const size_t most = 65400;
+    const char *name = more->bytes && xmp->bytes ? xmp_extension(xmp->bytes, xmp->size) : NULL;
+    char head[EXTENSION_HEAD] = EXTENDED_XMP_ID;
+    size_t at, n, i;
+    for (at = 0; name && at < more->size; at += n) {
+        n = more->size - at < most ? more->size - at : most;
+        memcpy(head + sizeof EXTENDED_XMP_ID, name, 32);
+        for (i = 0; i < 4; i++) {
+            head[sizeof EXTENDED_XMP_ID + 32 + i] = (char)(more->size >> (24 - 8 * i) & 255);
+            head[sizeof EXTENDED_XMP_ID + 36 + i] = (char)(at >> (24 - 8 * i) & 255);
+        }
+        write_segment(jpeg, 1, head, sizeof head, more->bytes + at, n);
+    }
+}
+
 static void write_metadata(struct jpeg_compress_struct *jpeg, const picture_metadata *metadata) {
     const metadata_block *exif = &metadata->blocks[METADATA_EXIF], *iptc = &metadata->blocks[METADATA_IPTC];
     const metadata_block *xmp = &metadata->blocks[METADATA_XMP];
     if (exif->size) write_segment(jpeg, 1, EXIF_ID, sizeof EXIF_ID, exif->bytes, exif->size);
     if (xmp->size) write_segment(jpeg, 1, XMP_ID, sizeof XMP_ID, xmp->bytes, xmp->size);
+    write_extension(jpeg, xmp, &metadata->blocks[METADATA_EXTENSION]);
     if (iptc->size && iptc->size <= 65533 - sizeof PHOTOSHOP_ID - PHOTOSHOP_ROOM) {
         uint8_t resources[65533];
         const size_t size = photoshop_resources(iptc->bytes, iptc->size, resources);

@@ -1,6 +1,6 @@
 /* JPEG XL pictures, with libjxl. What of a file is the picture:
    - upright and with all its layers; of an animation the first frame;
-   - colours as they are without their alpha;
+   - colours as they are without their alpha, which is by itself;
    - in the space that the file says. Of lossy files that say it by an ICC profile libjxl gives linear light beyond
      sRGB, which becomes ROMM;
    - samples as they are stored, but 16 bits of what is not stored as integers of RGB. */
@@ -73,7 +73,8 @@ typedef struct jxl_reader {
     size_t size; /* of the file */
     gmlp_image *image;
     picture_facts *facts;
-    int channels, wide, whole; /* of the samples that are taken; linear light beyond sRGB; the pixels are there */
+    int channels, multiplied;  /* of the samples that are taken; by alpha, which is the fourth */
+    int wide, whole;           /* linear light beyond sRGB; the pixels are there */
     uint8_t *samples;          /* with alpha; NULL: they go into the image */
 } jxl_reader;
 
@@ -148,7 +149,6 @@ static int look_at_channels(jxl_reader *r, const JxlBasicInfo *info, char reason
         snprintf(reason, REASON, "JPEG XL: CMYK, which is for printing; convert it to RGB first");
         return -1;
     }
-    if (info->alpha_bits) picture_note(r->facts->notes, "alpha is left out");
     if (others) picture_note(r->facts->notes, "%u more channel%s left out", others, others > 1 ? "s are" : " is");
     if (info->have_animation) picture_note(r->facts->left, "of its animation the first frame is taken");
     return 0;
@@ -170,8 +170,9 @@ static int read_header(jxl_reader *r, char reason[REASON]) {
                 : info.exponent_bits_per_sample || info.bits_per_sample > 16 || r->wide        ? GMLP_F32
                 : info.bits_per_sample <= 8 && info.uses_original_profile                      ? GMLP_U8
                                                                                                : GMLP_U16;
-    r->channels = info.alpha_bits && info.alpha_premultiplied ? 4 : 3;
-    return image_allocate(image, reason);
+    r->channels = info.alpha_bits ? 4 : 3;
+    r->multiplied = info.alpha_premultiplied;
+    return image_allocate(image, reason) || (info.alpha_bits && alpha_allocate(r->facts, image, reason)) ? -1 : 0;
 }
 
 static int check_size(jxl_reader *r, char reason[REASON]) {
@@ -204,14 +205,76 @@ static int set_buffer(jxl_reader *r, char reason[REASON]) {
     return -1;
 }
 
-static void read_box(jxl_reader *r) {
-    JxlBoxType type;
-    if (JxlDecoderGetBoxType(r->decoder, type, JXL_TRUE) != JXL_DEC_SUCCESS) return;
-    if (!memcmp(type, "Exif", 4)) r->facts->metadata |= PICTURE_HAS_EXIF;
-    if (!memcmp(type, "xml ", 4)) r->facts->metadata |= PICTURE_HAS_XMP;
+/* Metadata: boxes beside the picture's own, by a decoder that reads nothing else. */
+
+typedef struct box {
+    int kind; /* METADATA_..., or -1: of no use */
+    uint8_t *bytes;
+    size_t size, room;
+} box;
+
+/* More room for it; 0: there is none. */
+static int box_grow(JxlDecoder *d, box *b) {
+    const size_t room = b->room ? 2 * b->room : 1 << 14;
+    uint8_t *bytes = room <= 2 * METADATA_MOST ? (uint8_t *)realloc(b->bytes, room) : NULL;
+    b->size = b->room - JxlDecoderReleaseBoxBuffer(d);
+    if (!bytes) return 0;
+    b->bytes = bytes;
+    b->room = room;
+    return JxlDecoderSetBoxBuffer(d, bytes + b->size, room - b->size) == JXL_DEC_SUCCESS;
 }
 
-/* Until the picture is there and, for what may lie behind it, the file's end. */
+static int box_begin(JxlDecoder *d, box *b, picture_facts *facts) {
+    JxlBoxType type;
+    memset(b, 0, sizeof *b);
+    b->kind = JxlDecoderGetBoxType(d, type, JXL_TRUE) != JXL_DEC_SUCCESS ? -1
+              : !memcmp(type, "Exif", 4)                                 ? METADATA_EXIF
+              : !memcmp(type, "xml ", 4)                                 ? METADATA_XMP
+                                                                         : -1;
+    if (b->kind < 0) return 1;
+    facts->metadata |= 1 << b->kind;
+    return box_grow(d, b);
+}
+
+/* EXIF begins with how far behind these four bytes its TIFF structure does. */
+static void box_end(JxlDecoder *d, box *b, int whole, picture_facts *facts) {
+    const uint8_t *p = b->bytes;
+    size_t skip = 0;
+    if (p) b->size = b->room - JxlDecoderReleaseBoxBuffer(d);
+    if (b->kind == METADATA_EXIF && b->size >= 4)
+        skip = 4 + ((size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
+    if (p && whole && skip < b->size) picture_keep_metadata(facts, b->kind, p + skip, b->size - skip);
+    free(b->bytes);
+}
+
+static void read_boxes(const uint8_t *bytes, size_t size, picture_facts *facts) {
+    JxlDecoder *d = JxlDecoderCreate(NULL);
+    box b = { -1, NULL, 0, 0 };
+    int goes_on = d && JxlDecoderSubscribeEvents(d, JXL_DEC_BOX) == JXL_DEC_SUCCESS &&
+                  JxlDecoderSetInput(d, bytes, size) == JXL_DEC_SUCCESS;
+    if (goes_on) {
+        JxlDecoderCloseInput(d);
+        JxlDecoderSetDecompressBoxes(d, JXL_TRUE);
+    }
+    while (goes_on) switch (JxlDecoderProcessInput(d)) {
+            case JXL_DEC_BOX:
+                box_end(d, &b, 1, facts);
+                goes_on = box_begin(d, &b, facts);
+                break;
+            case JXL_DEC_BOX_NEED_MORE_OUTPUT: goes_on = box_grow(d, &b); break;
+            case JXL_DEC_SUCCESS:
+                box_end(d, &b, 1, facts);
+                b.kind = -1;
+                b.bytes = NULL;
+                goes_on = 0;
+                break;
+            default: goes_on = 0; break;
+        }
+    if (d) box_end(d, &b, 0, facts);
+    if (d) JxlDecoderDestroy(d);
+}
+
+/* Until the picture is there. */
 static int decode(jxl_reader *r, char reason[REASON]) {
     for (;;) {
         switch (JxlDecoderProcessInput(r->decoder)) {
@@ -221,7 +284,6 @@ static int decode(jxl_reader *r, char reason[REASON]) {
             case JXL_DEC_COLOR_ENCODING: /* which has a say in what samples to ask for */
                 if (read_header(r, reason)) return -1;
                 break;
-            case JXL_DEC_BOX: read_box(r); break;
             case JXL_DEC_NEED_IMAGE_OUT_BUFFER:
                 if (r->whole) return 0; /* the next frame */
                 if (set_buffer(r, reason)) return -1;
@@ -243,20 +305,21 @@ static int decode(jxl_reader *r, char reason[REASON]) {
     }
 }
 
-static void divide(jxl_reader *r) {
+static void split(jxl_reader *r) {
     const size_t sample = gmlp_pixel_size(r->image->type, 1), n = (size_t)r->image->width * r->image->height;
     uint8_t *to = (uint8_t *)r->image->data, *from = r->samples;
     size_t i;
     for (i = 0; i < n; i++, from += 4 * sample, to += 3 * sample) {
         memcpy(to, from, 3 * sample);
-        alpha_divide(r->image->type, to, from + 3 * sample, 1);
+        alpha_codes(r->image->type, from + 3 * sample, 1, r->facts->alpha + i);
+        if (r->multiplied) alpha_divide(r->image->type, to, from + 3 * sample, 1);
     }
 }
 
 static int finish(jxl_reader *r, char reason[REASON]) {
     gmlp_image light = *r->image, romm = *r->image;
     gmlp_result status;
-    if (r->samples) divide(r);
+    if (r->samples) split(r);
     if (!r->wide) return 0;
     light.space = GMLP_SRGB_LINEAR;
     romm.space = GMLP_PROPHOTO;
@@ -271,7 +334,7 @@ static int finish(jxl_reader *r, char reason[REASON]) {
 }
 
 int jxl_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
-    const int events = JXL_DEC_BASIC_INFO | JXL_DEC_COLOR_ENCODING | JXL_DEC_FULL_IMAGE | JXL_DEC_BOX;
+    const int events = JXL_DEC_BASIC_INFO | JXL_DEC_COLOR_ENCODING | JXL_DEC_FULL_IMAGE;
     jxl_reader r;
     int bad;
     memset(&r, 0, sizeof r);
@@ -287,6 +350,7 @@ int jxl_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
     if (bad) snprintf(reason, REASON, "out of memory");
     else {
         JxlDecoderCloseInput(r.decoder);
+        read_boxes(bytes, size, facts);
         bad = decode(&r, reason) || finish(&r, reason);
     }
     if (r.decoder) JxlDecoderDestroy(r.decoder);
@@ -331,17 +395,39 @@ static JxlEncoderStatus set_color(jxl_sink *s, const uint8_t *icc, size_t icc_si
     return JxlEncoderSetColorEncoding(s->encoder, &c);
 }
 
-static int jxl_begin(jxl_sink *s, const uint8_t *icc, size_t icc_size) {
+/* Not packed, as not all readers can unpack them. */
+static int add_boxes(jxl_sink *s, const picture_metadata *m) {
+    const metadata_block *exif = &m->blocks[METADATA_EXIF], *xmp = &m->blocks[METADATA_XMP];
+    uint8_t *bytes = (uint8_t *)calloc(exif->size + 4, 1);
+    int bad = !bytes;
+    if (!exif->bytes && !xmp->bytes) return free(bytes), 0;
+    bad = bad || JxlEncoderUseBoxes(s->encoder) != JXL_ENC_SUCCESS;
+    if (!bad && exif->bytes) {
+        memcpy(bytes + 4, exif->bytes, exif->size);
+        bad = JxlEncoderAddBox(s->encoder, "Exif", bytes, exif->size + 4, JXL_FALSE) != JXL_ENC_SUCCESS;
+    }
+    if (!bad && xmp->bytes)
+        bad = JxlEncoderAddBox(s->encoder, "xml ", xmp->bytes, xmp->size, JXL_FALSE) != JXL_ENC_SUCCESS;
+    free(bytes);
+    return bad;
+}
+
+static int jxl_begin(jxl_sink *s, const picture_metadata *metadata, const uint8_t *icc, size_t icc_size) {
     JxlBasicInfo info;
     JxlEncoderInitBasicInfo(&info);
     info.xsize = s->base.like.width;
     info.ysize = s->base.like.height;
     info.bits_per_sample = s->base.like.type == GMLP_U8 ? 8 : s->base.like.type == GMLP_U16 ? 16 : 32;
     info.exponent_bits_per_sample = s->base.like.type == GMLP_F32 ? 8 : 0;
+    if (s->base.like.channels == 4) {
+        info.num_extra_channels = 1;
+        info.alpha_bits = info.bits_per_sample;
+        info.alpha_exponent_bits = info.exponent_bits_per_sample;
+    }
     info.uses_original_profile = JXL_TRUE;
     return JxlEncoderSetParallelRunner(s->encoder, JxlThreadParallelRunner, s->runner) != JXL_ENC_SUCCESS ||
            JxlEncoderSetBasicInfo(s->encoder, &info) != JXL_ENC_SUCCESS ||
-           set_color(s, icc, icc_size) != JXL_ENC_SUCCESS;
+           set_color(s, icc, icc_size) != JXL_ENC_SUCCESS || add_boxes(s, metadata);
 }
 
 /* Of photographs restored from 8 bits more effort makes the files larger, and the search for palettes among floats, of
@@ -359,7 +445,7 @@ static int encode(jxl_sink *s, char reason[REASON]) {
     JxlEncoderFrameSettings *how = JxlEncoderFrameSettingsCreate(s->encoder, NULL);
     JxlEncoderStatus status = JXL_ENC_NEED_MORE_OUTPUT;
     JxlPixelFormat format;
-    format.num_channels = 3;
+    format.num_channels = s->base.like.channels == 4 ? 4 : 3;
     format.data_type = s->base.like.type == GMLP_U8    ? JXL_TYPE_UINT8
                      : s->base.like.type == GMLP_U16 ? JXL_TYPE_UINT16
                                                      : JXL_TYPE_FLOAT;
@@ -399,19 +485,18 @@ static int jxl_sink_end(picture_sink *base, int failed, char reason[REASON]) {
 picture_sink *jxl_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
                             size_t icc_size, char reason[REASON]) {
     jxl_sink *s = (jxl_sink *)calloc(1, sizeof *s);
-    (void)opts;
     snprintf(reason, REASON, "%u x %u pixels are too many for the memory", like->width, like->height);
     if (!s) return NULL;
     s->base.rows = jxl_sink_rows;
     s->base.end = jxl_sink_end;
     s->base.file = file;
     s->base.like = *like;
-    s->row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, 3);
+    s->row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, like->channels);
     s->pixels = s->next = (uint8_t *)malloc(s->row_bytes * like->height);
     s->encoder = JxlEncoderCreate(NULL);
     s->runner = make_runner();
     if (s->pixels && s->encoder && s->runner) {
-        if (!jxl_begin(s, icc, icc_size)) return &s->base;
+        if (!jxl_begin(s, opts->metadata, icc, icc_size)) return &s->base;
         snprintf(reason, REASON, "libjxl cannot write this as JPEG XL");
     }
     jxl_free(s);

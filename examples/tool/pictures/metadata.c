@@ -29,10 +29,11 @@ void metadata_free(picture_metadata *m) {
 
 /* Reading. */
 
-static const char *const names[1 << METADATA_KINDS] = {
-    NULL, "EXIF is", "IPTC is", "EXIF and IPTC are", "XMP is", "EXIF and XMP are", "IPTC and XMP are",
-    "EXIF, IPTC and XMP are"
-};
+static const char *names_of(int kinds) {
+    static const char *const names[] = { "", "EXIF is", "IPTC is", "EXIF and IPTC are", "XMP is", "EXIF and XMP are",
+                                         "IPTC and XMP are", "EXIF, IPTC and XMP are" };
+    return names[kinds & (PICTURE_HAS_EXIF | PICTURE_HAS_IPTC | PICTURE_HAS_XMP)];
+}
 
 void picture_keep_metadata(picture_facts *facts, int kind, const void *bytes, size_t size) {
     facts->metadata |= 1 << kind;
@@ -44,16 +45,38 @@ void picture_keep_metadata(picture_facts *facts, int kind, const void *bytes, si
 
 void metadata_note_left(picture_facts *facts) {
     int k, left = facts->metadata;
-    for (k = 0; k < METADATA_KINDS; k++)
+    for (k = METADATA_EXIF; k <= METADATA_XMP; k++)
         if (facts->carried.blocks[k].bytes) left &= ~(1 << k);
     if (left) picture_note(facts->left, "its %s not carried over: damaged, too long or of a kind that is not read",
-                           names[left]);
+                           names_of(left));
 }
 
 /* Longer than a JPEG's segment with the name that stands before it. */
 static int too_long(int kind, size_t size) {
-    static const size_t most[METADATA_KINDS] = { 65533 - 6, 65533 - 14 - PHOTOSHOP_ROOM, 65533 - 29 };
+    static const size_t most[METADATA_KINDS] = { 65533 - 6, 65533 - 14 - PHOTOSHOP_ROOM, XMP_SEGMENT_MOST,
+                                                 METADATA_MOST, METADATA_MOST };
     return size > most[kind];
+}
+
+/* The keywords of texts, without those that programs write without being asked. */
+static void note_texts(const metadata_block *texts, const char *path, char notes[PICTURE_NOTES]) {
+    char list[120] = "";
+    size_t at = 0, size, used = 0;
+    const uint8_t *p;
+    int many = 0;
+    while ((p = metadata_text(texts, &at, &size)) != NULL) {
+        const int n = snprintf(list + used, sizeof list - used, "%s%.40s", used ? ", " : "", (const char *)p + 4);
+        if (!memcmp(p + 4, "date:", 5) || n <= 0 || (size_t)n >= sizeof list - used) {
+            list[used] = 0;
+            continue;
+        }
+        used += (size_t)n;
+        many++;
+    }
+    plain_text(list);
+    if (many)
+        picture_note(notes, "its text%s (%s) %s not carried over: a .%s file gets none", many > 1 ? "s" : "", list,
+                     many > 1 ? "are" : "is", path_extension(path));
 }
 
 int picture_says_orientation(const char *path) {
@@ -61,19 +84,38 @@ int picture_says_orientation(const char *path) {
            path_has_extension(path, "tif") || path_has_extension(path, "tiff");
 }
 
+static int is_least(const metadata_block *exif) {
+    uint8_t least[EXIF_LEAST];
+    if (exif->size != EXIF_LEAST) return 0;
+    exif_least(least, exif->bytes[18]);
+    return !memcmp(exif->bytes, least, EXIF_LEAST);
+}
+
+/* Which kinds a file of this name has a place for. */
+static int kinds_of(const char *path) {
+    const int usual = PICTURE_HAS_EXIF | PICTURE_HAS_IPTC | PICTURE_HAS_XMP;
+    if (path_has_extension(path, "png")) return usual | 1 << METADATA_TEXTS;
+    if (path_has_extension(path, "jpg") || path_has_extension(path, "jpeg")) return usual | 1 << METADATA_EXTENSION;
+    if (picture_says_orientation(path)) return usual;
+    return path_has_extension(path, "jxl") || path_has_extension(path, "avif") ? PICTURE_HAS_EXIF | PICTURE_HAS_XMP : 0;
+}
+
 void picture_metadata_fit(picture *p, const char *path) {
     const int jpeg = path_has_extension(path, "jpg") || path_has_extension(path, "jpeg");
-    const int none = !picture_says_orientation(path);
-    int k, left = 0;
+    int k, none = 0, longer = 0;
+    if (!(kinds_of(path) & 1 << METADATA_TEXTS)) note_texts(&p->metadata.blocks[METADATA_TEXTS], path, p->left);
     for (k = 0; k < METADATA_KINDS; k++) {
         metadata_block *b = &p->metadata.blocks[k];
-        if (!b->bytes || !(none || (jpeg && too_long(k, b->size)))) continue;
-        left |= 1 << k;
+        if (!b->bytes) continue;
+        if (!(kinds_of(path) & 1 << k)) none |= 1 << k;
+        else if (jpeg && too_long(k, b->size)) longer |= 1 << k;
+        else continue;
+        if (k == METADATA_EXIF && is_least(b)) none &= ~PICTURE_HAS_EXIF; /* the pixels tell it */
         metadata_set(&p->metadata, k, NULL, 0);
     }
-    if (!left) return;
-    if (none) picture_note(p->left, "its %s not carried over: a .%s file gets none", names[left], path_extension(path));
-    else picture_note(p->left, "its %s not carried over: longer than a JPEG's 64 KB", names[left]);
+    if (*names_of(none))
+        picture_note(p->left, "its %s not carried over: a .%s file gets none", names_of(none), path_extension(path));
+    if (longer) picture_note(p->left, "its %s not carried over: longer than a JPEG's 64 KB", names_of(longer));
 }
 
 /* IPTC. */
@@ -121,6 +163,28 @@ size_t photoshop_resources(const uint8_t *iptc, size_t size, uint8_t *to) {
     memcpy(to + 12, iptc, size);
     if (size & 1) to[12 + size] = 0;
     return 12 + size + (size & 1);
+}
+
+const char *xmp_extension(const uint8_t *packet, size_t size) {
+    static const char name[] = "HasExtendedXMP";
+    size_t i, n;
+    for (i = 0; size >= sizeof name + 32 && i < size - sizeof name - 32; i++) {
+        if (packet[i] != name[0] || memcmp(packet + i, name, sizeof name - 1)) continue;
+        for (i += sizeof name - 1; i + 32 < size && packet[i] && strchr("=\"'> \t\r\n", packet[i]); i++) {}
+        for (n = 0; n < 32 && i + n < size && packet[i + n] && strchr("0123456789ABCDEFabcdef", packet[i + n]); n++) {}
+        if (n == 32) return (const char *)packet + i;
+    }
+    return NULL;
+}
+
+const uint8_t *metadata_text(const metadata_block *texts, size_t *at, size_t *size) {
+    const uint8_t *p;
+    if (texts->size - *at < 12) return NULL;
+    p = texts->bytes + *at;
+    *size = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+    if (*size > texts->size - *at - 12) return NULL;
+    *at += *size + 12;
+    return p + 4;
 }
 
 /* Writing. */

@@ -83,12 +83,22 @@ static format find_format(const uint8_t *b, size_t size) {
     return f;
 }
 
+/* Alpha that is none goes. */
+static void drop_opaque(picture *p) {
+    size_t n = (size_t)p->image.width * p->image.height;
+    while (p->alpha && n && p->alpha[n - 1] == 255) n--;
+    if (n) return;
+    free(p->alpha);
+    p->alpha = NULL;
+}
+
 /* Facts that the picture takes over; the profile has served. */
 static void take_facts(picture *out, picture_facts *facts) {
     free(facts->icc);
     metadata_note_left(facts);
     memcpy(out->notes, facts->notes, sizeof out->notes);
     memcpy(out->left, facts->left, sizeof out->left);
+    out->alpha = facts->alpha;
     out->metadata = facts->carried;
     out->orientation = facts->orientation ? facts->orientation : 1;
 }
@@ -115,7 +125,7 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
     bad = load((const uint8_t *)bytes, size, &out->image, &facts, reason) ||
           decide_space(out, &facts, from_space, reason);
     take_facts(out, &facts);
-    if (!bad) return 0;
+    if (!bad) return drop_opaque(out), 0;
     error_text(error, name, "%s", reason);
     picture_free(out);
     return -1;
@@ -172,6 +182,7 @@ static void tell(const char *at, const char *command, const char *name) {
 
 void picture_tell(const picture *p, const char *command, const char *name) {
     tell(p->notes, command, name);
+    if (p->alpha) tell("alpha is left out\n", command, name);
     if (p->orientation > 1)
         fprintf(
             stderr,
@@ -191,6 +202,7 @@ const char *picture_lacks(int index) {
 
 void picture_free(picture *p) {
     free(p->image.data);
+    free(p->alpha);
     free(p->file);
     metadata_free(&p->metadata);
     memset(p, 0, sizeof *p);
@@ -213,6 +225,8 @@ picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name
     return r;
 }
 
+int picture_rows_alpha(picture_rows *r) { return r->with_alpha ? r->with_alpha(r) : 3; }
+
 int picture_rows_read(picture_rows *r, void *rows, uint32_t count, char error[256]) {
     char reason[REASON] = "cannot be read";
     if (!r->read(r, (uint8_t *)rows, count, reason)) return 0;
@@ -230,18 +244,18 @@ void picture_rows_close(picture_rows *r) {
 static const struct {
     const char *extension;
     picture_sink_maker *open;
-    int types;
+    int types, alpha;
     const char *holds;
 } sinks[] = {
-    { "png", png_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), "8 or 16 bit" },
-    { "jpg", jpeg_sink_open, TYPE(GMLP_U8), "8 bit" },
-    { "jpeg", jpeg_sink_open, TYPE(GMLP_U8), "8 bit" },
-    { "tif", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F16) | TYPE(GMLP_F32), "any" },
-    { "tiff", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F16) | TYPE(GMLP_F32), "any" },
-    { "exr", exr_sink_open, TYPE(GMLP_F16) | TYPE(GMLP_F32), "half or float" },
-    { "jxl", jxl_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F32), "8-bit, 16-bit or float" },
-    { "avif", avif_sink_open, TYPE(GMLP_U16), "10- or 12-bit" },
-    { "ppm", pnm_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), "8 or 16 bit" }
+    { "png", png_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), 1, "8 or 16 bit" },
+    { "jpg", jpeg_sink_open, TYPE(GMLP_U8), 0, "8 bit" },
+    { "jpeg", jpeg_sink_open, TYPE(GMLP_U8), 0, "8 bit" },
+    { "tif", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F16) | TYPE(GMLP_F32), 1, "any" },
+    { "tiff", tiff_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F16) | TYPE(GMLP_F32), 1, "any" },
+    { "exr", exr_sink_open, TYPE(GMLP_F16) | TYPE(GMLP_F32), 1, "half or float" },
+    { "jxl", jxl_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F32), 1, "8-bit, 16-bit or float" },
+    { "avif", avif_sink_open, TYPE(GMLP_U16), 1, "10- or 12-bit" },
+    { "ppm", pnm_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), 0, "8 or 16 bit" }
 };
 #define SINK_COUNT (sizeof sinks / sizeof *sinks)
 
@@ -249,6 +263,11 @@ static size_t find_sink(const char *path) {
     size_t i;
     for (i = 0; i < SINK_COUNT && !path_has_extension(path, sinks[i].extension); i++) {}
     return i;
+}
+
+int picture_holds_alpha(const char *path) {
+    const size_t i = find_sink(path);
+    return i < SINK_COUNT && sinks[i].alpha;
 }
 
 const char *picture_cannot_hold(const char *path, int type) {
@@ -271,6 +290,7 @@ picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *
     uint8_t *icc;
     size_t icc_size;
     if (!cannot && sycc && sinks[find_sink(path)].open != jpeg_sink_open) cannot = "cannot hold Y'CbCr; a JPEG can";
+    if (!cannot && like->channels == 4 && !picture_holds_alpha(path)) cannot = "cannot hold alpha; a PNG can";
     if (cannot) {
         error_text(error, path, "%s", cannot);
         return NULL;
@@ -314,6 +334,7 @@ static int write_all(const char *name, FILE *file, const gmlp_image *image, cons
     gmlp_image like = *image, row, view;
     const size_t size = gmlp_pixel_size(image->type, 1);
     const int channels = image->channels ? image->channels : 3;
+    const uint8_t *alpha = opts && picture_holds_alpha(name) ? opts->alpha : NULL;
     const ptrdiff_t stride = image->stride ? image->stride
                                            : (ptrdiff_t)((size_t)image->width * (size_t)channels * size);
     picture_sink *s;
@@ -322,9 +343,9 @@ static int write_all(const char *name, FILE *file, const gmlp_image *image, cons
     gmlp_result status = GMLP_OK;
     int bad = 0;
     if (path_has_extension(name, "exr")) like.space = picture_linear_space(image->space); /* what EXR readers expect */
-    like.channels = 3;
+    like.channels = alpha || (channels == 4 && picture_holds_alpha(name)) ? 4 : 3;
     like.stride = 0;
-    packed = (uint8_t *)malloc((size_t)image->width * 3 * size);
+    packed = (uint8_t *)malloc((size_t)image->width * (size_t)like.channels * size);
     if (!packed) {
         error_text(error, name, "out of memory");
         return -1;
@@ -332,7 +353,7 @@ static int write_all(const char *name, FILE *file, const gmlp_image *image, cons
     s = picture_sink_open(name, file, &like, opts, error);
     for (y = 0; y < image->height && s && !bad; y++) {
         const void *from = (const uint8_t *)image->data + (ptrdiff_t)y * stride;
-        if (channels != 3 || like.space != image->space) {
+        if (channels != like.channels || like.space != image->space) {
             row = like;
             view = *image;
             row.height = view.height = 1;
@@ -341,6 +362,7 @@ static int write_all(const char *name, FILE *file, const gmlp_image *image, cons
             from = packed;
             status = gmlp_convert(&view, &row, NULL);
             if (status) error_text(error, name, "%s", gmlp_result_string(status));
+            if (alpha) alpha_put(like.type, alpha + (size_t)y * image->width, image->width, packed);
         }
         bad = status || picture_sink_rows(s, from, 1, error);
     }

@@ -13,6 +13,7 @@
 
 typedef struct picture {
     gmlp_image image;       /* pixels, owned; 3 channels, packed */
+    uint8_t *alpha;         /* owned, a code a pixel, packed; the colours are not multiplied by it. NULL: all opaque */
     const char *space_from; /* what said the colour space: "--from", "cICP", "ICC profile", "sRGB chunk",
                                "gAMA chunk", "chromaticities", "EXIF", "camera raw", "assumed" */
     uint8_t *file;          /* the file's bytes, owned, when keep_file was asked */
@@ -24,7 +25,7 @@ typedef struct picture {
 } picture;
 
 /* Reads PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM and camera raws by content; grey and palettes
-   become RGB, alpha is dropped.
+   become RGB.
    from_space: GMLP_SPACE_NONE, or what the numbers are whatever the file says; GMLP_SYCC: the Y'CbCr of a JPEG that
    has it, else a failure. A profile that is none of the library's spaces is converted to ROMM with Little-CMS. 0, or
    -1 and a text that names file and reason. */
@@ -41,7 +42,7 @@ const char *picture_lacks(int index);
 int picture_turn(picture *p, int orientation, char error[256]);
 int picture_upright(picture *p, char error[256]);
 int picture_lay(picture *p, int orientation, char error[256]);
-/* The notes on stderr, as "gamutmlp COMMAND: note: NAME: sentence". */
+/* The notes on stderr, as "gamutmlp COMMAND: note: NAME: sentence"; alpha that is still there is left out, they say. */
 void picture_tell(const picture *p, const char *command, const char *name);
 /* So what is left behind, for commands that write the picture anew. */
 void picture_tell_left(const picture *p, const char *command, const char *name);
@@ -53,19 +54,21 @@ typedef struct picture_write_opts {
     int bits;      /* AVIF: 10 or 12; 0: 10 */
     const picture_metadata *metadata; /* NULL: none. What the file has no place for (picture_metadata_fit) is not in it;
                                          its orientation, size and colour space become those of the pixels */
-    int orientation;                  /* of the pixels, which PNG, JPEG and TIFF say; 0: upright */
+    int orientation;                  /* of the pixels, which PNG, JPEG and TIFF say; 0: upright, as others must be */
+    const uint8_t *alpha;             /* of an image of 3 channels, as of picture; NULL: none */
 } picture_write_opts;
 
 /* Does a file of this name get metadata, and the orientation with them? */
 int picture_says_orientation(const char *path);
-/* Frees the metadata that a file of this name has no place for, and says so in p->left: EXR, PPM, JPEG XL and AVIF get
-   none at all, a JPEG 64 KB for each. */
+/* Frees the metadata that a file of this name has no place for, and says so in p->left: EXR and PPM get none at all,
+   JPEG XL and AVIF no IPTC, a JPEG 64 KB for each. */
 void picture_metadata_fit(picture *p, const char *path);
 
 /* Writes by the name's extension: PNG (8, 16 bit), TIFF (8, 16 bit, half, float), EXR (half, float), JPEG XL (8, 16
    bit, float; the whole picture in memory), AVIF (from 16 bit; likewise), JPEG (8 bit), PPM (8, 16 bit). The file says
    its space: an ICC profile, an sRGB or cICP chunk, chromaticities. GMLP_SYCC is for JPEG alone, which then says sRGB:
-   that is what it looks like. opts may be NULL. */
+   that is what it looks like. A fourth channel, or opts' alpha, goes into PNG, TIFF, EXR, JPEG XL and AVIF: as it is,
+   but in EXR, whose colours are multiplied by it. opts may be NULL. */
 int picture_write(const char *path, const gmlp_image *image, const picture_write_opts *opts, char error[256]);
 /* JPEG or PNG (gmlp_container) into memory; the caller frees. */
 int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes,
@@ -89,11 +92,14 @@ int picture_encode_fine(const gmlp_image *image, const picture_fine_opts *opts, 
 typedef struct picture_rows picture_rows;
 picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, int space, uint32_t *width,
                                 uint32_t *height, char error[256]);
+/* Asks for alpha as a fourth channel, if the picture has it, before any row is read. The channels that rows have: 4, or
+   3. */
+int picture_rows_alpha(picture_rows *r);
 int picture_rows_read(picture_rows *r, void *rows, uint32_t count, char error[256]);
 void picture_rows_close(picture_rows *r);
 
-/* Packed rows of 3 channels into a file; like says size, type and space, its data is not used. An EXR's
-   file must allow seeking. picture_sink_end must follow on success as on failure; its result counts. */
+/* Packed rows of 3 channels, or with alpha of 4, into a file; like says size, type, channels and space, its data is not
+   used. An EXR's file must allow seeking. picture_sink_end must follow on success as on failure; its result counts. */
 typedef struct picture_sink picture_sink;
 picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *like, const picture_write_opts *opts,
                                 char error[256]);
@@ -101,6 +107,7 @@ int picture_sink_rows(picture_sink *s, const void *rows, uint32_t count, char er
 int picture_sink_end(picture_sink *s, int failed, char error[256]);
 /* The form of a space without its curve, in which EXR files are written. */
 int picture_linear_space(int space);
+int picture_holds_alpha(const char *path); /* Does a file of this name? */
 /* NULL, or why a file of this name cannot hold samples of this type. */
 const char *picture_cannot_hold(const char *path, int type);
 

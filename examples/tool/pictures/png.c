@@ -15,7 +15,7 @@ typedef struct png_reader {
     const uint8_t *next;
     size_t left;
     int type, interlaced;
-    size_t row_bytes;
+    size_t row_bytes; /* 0: it is open whether with alpha */
     uint32_t done;
     uint8_t *whole; /* interlaced and read in portions */
     char *reason;
@@ -55,11 +55,34 @@ static void read_passes(png_reader *r, uint8_t *rows) {
         for (y = 0; y < r->base.height; y++) png_read_row(r->png, rows + y * r->row_bytes, NULL);
 }
 
+/* How many channels rows will have: at most that many. */
+static int begin_rows(png_reader *r, int most) {
+    int channels;
+    if (most == 3) png_set_strip_alpha(r->png);
+    png_read_update_info(r->png, r->info);
+    channels = png_get_channels(r->png, r->info);
+    if (channels < 3 || channels > most ||
+        png_get_rowbytes(r->png, r->info) != (size_t)r->base.width * gmlp_pixel_size(r->type, channels))
+        png_error(r->png, "unexpected row size");
+    r->row_bytes = png_get_rowbytes(r->png, r->info);
+    return channels;
+}
+
+/* A failure comes again with the rows. */
+static int png_reader_alpha(picture_rows *base) {
+    png_reader *r = (png_reader *)(void *)base;
+    char unused[REASON] = "";
+    r->reason = unused;
+    if (setjmp(png_jmpbuf(r->png))) return 3;
+    return begin_rows(r, 4);
+}
+
 static int png_reader_read(picture_rows *base, uint8_t *rows, uint32_t count, char reason[REASON]) {
     png_reader *r = (png_reader *)(void *)base;
     r->reason = reason;
     reason[0] = 0;
     if (setjmp(png_jmpbuf(r->png))) return -1;
+    if (!r->row_bytes) begin_rows(r, 3);
     if (r->interlaced && count == base->height) read_passes(r, rows);
     else if (r->interlaced) {
         if (!r->whole) {
@@ -262,6 +285,31 @@ static void read_text(const png_chunk *c, picture_facts *facts) {
     }
 }
 
+static size_t room_for(size_t size) {
+    size_t room = 1024;
+    while (room < size) room *= 2;
+    return room;
+}
+
+/* The whole chunk, of a text that is for people. */
+static void keep_text(const png_chunk *c, picture_facts *facts) {
+    static const char *const others[] = { "GamutMLP", "XML:com.adobe.xmp", "Raw profile type " };
+    metadata_block *texts = &facts->carried.blocks[METADATA_TEXTS];
+    const uint8_t *end = (const uint8_t *)memchr(c->data, 0, c->size < 80 ? c->size : 80);
+    uint8_t *all;
+    size_t i;
+    if (!end || end == c->data || !is_intact(c, c->size) || c->size + 12 > METADATA_MOST - texts->size) return;
+    for (i = 0; i < sizeof others / sizeof *others; i++)
+        if (!strncmp((const char *)c->data, others[i], strlen(others[i]))) return;
+    all = texts->bytes;
+    if (!all || room_for(texts->size) < texts->size + c->size + 12)
+        all = (uint8_t *)realloc(all, room_for(texts->size + c->size + 12));
+    if (!all) return;
+    memcpy(all + texts->size, c->data - 8, c->size + 12);
+    texts->bytes = all;
+    texts->size += c->size + 12;
+}
+
 static void read_chunk(const png_chunk *c, picture_facts *facts) {
     int i;
     if (is_chunk(c, "cICP") && !facts->has_cicp) {
@@ -294,7 +342,10 @@ static void read_chunks(const uint8_t *bytes, size_t size, picture_facts *facts)
     }
     c.data = NULL; /* a chunk of EXIF's own is better than a text, wherever they are */
     while (next_chunk(bytes, size, &c) && !is_chunk(&c, "IEND"))
-        if (is_chunk(&c, "iTXt") || is_chunk(&c, "zTXt") || is_chunk(&c, "tEXt")) read_text(&c, facts);
+        if (is_chunk(&c, "iTXt") || is_chunk(&c, "zTXt") || is_chunk(&c, "tEXt")) {
+            read_text(&c, facts);
+            keep_text(&c, facts);
+        }
 }
 
 int png_look(const uint8_t *bytes, size_t size, picture_facts *facts, char reason[REASON]) {
@@ -319,23 +370,16 @@ static int read_header(png_reader *r, const uint8_t *bytes, size_t size, picture
     r->base.height = height;
     if (png_get_rowbytes(r->png, r->info) > most_pixel_bytes(bytes, size) / height)
         png_error(r->png, "the file is too short for its size in pixels");
-    if (facts) {
-        read_chunks(bytes, size, facts);
-        if (kind & PNG_COLOR_MASK_ALPHA || png_get_valid(r->png, r->info, PNG_INFO_tRNS))
-            picture_note(facts->notes, "alpha is left out");
-    }
+    if (facts) read_chunks(bytes, size, facts);
     if (kind == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(r->png);
     if (kind == PNG_COLOR_TYPE_GRAY && bits < 8) png_set_expand_gray_1_2_4_to_8(r->png);
     if (kind == PNG_COLOR_TYPE_GRAY || kind == PNG_COLOR_TYPE_GRAY_ALPHA) png_set_gray_to_rgb(r->png);
-    png_set_strip_alpha(r->png);
+    if (png_get_valid(r->png, r->info, PNG_INFO_tRNS)) png_set_tRNS_to_alpha(r->png);
     if (bits == 16 && !facts) png_set_scale_16(r->png);
     if (bits == 16 && facts && *(const uint8_t *)&one) png_set_swap(r->png);
     r->type = bits == 16 && facts ? GMLP_U16 : GMLP_U8;
     r->interlaced = interlace != PNG_INTERLACE_NONE;
     if (r->interlaced) png_set_interlace_handling(r->png);
-    png_read_update_info(r->png, r->info);
-    r->row_bytes = (size_t)width * gmlp_pixel_size(r->type, 3);
-    if (png_get_rowbytes(r->png, r->info) != r->row_bytes) png_error(r->png, "unexpected row size");
     return 0;
 }
 
@@ -345,6 +389,7 @@ static png_reader *reader_open(const uint8_t *bytes, size_t size, picture_facts 
     if (r) {
         r->base.read = png_reader_read;
         r->base.close = png_reader_close;
+        r->base.with_alpha = png_reader_alpha;
         r->next = bytes;
         r->left = size;
         r->reason = reason;
@@ -362,6 +407,28 @@ picture_rows *png_rows_open(const uint8_t *bytes, size_t size, char reason[REASO
     return r ? &r->base : NULL;
 }
 
+/* Rows of four channels one by one: the colours go into image, alpha by itself. */
+static int split_rows(png_reader *r, const gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    const size_t size = gmlp_pixel_size(image->type, 1), n = image->width;
+    uint8_t *row = (uint8_t *)malloc(n * 5 * size), *alpha, *to = (uint8_t *)image->data;
+    uint32_t y;
+    size_t x;
+    int bad = !row;
+    if (bad) snprintf(reason, REASON, "out of memory");
+    else bad = alpha_allocate(facts, image, reason);
+    alpha = row ? row + n * 4 * size : NULL;
+    for (y = 0; y < image->height && !bad; y++) {
+        bad = png_reader_read(&r->base, row, 1, reason);
+        for (x = 0; x < n && !bad; x++, to += 3 * size) {
+            memcpy(to, row + x * 4 * size, 3 * size);
+            memcpy(alpha + x * size, row + (x * 4 + 3) * size, size);
+        }
+        if (!bad) alpha_codes(image->type, alpha, n, facts->alpha + y * n);
+    }
+    free(row);
+    return bad;
+}
+
 int png_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
     png_reader *r = reader_open(bytes, size, facts, reason);
     int bad;
@@ -369,7 +436,11 @@ int png_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
     image->width = r->base.width;
     image->height = r->base.height;
     image->type = r->type;
-    bad = image_allocate(image, reason) || png_reader_read(&r->base, (uint8_t *)image->data, image->height, reason);
+    bad = image_allocate(image, reason);
+    if (!bad)
+        bad = picture_rows_alpha(&r->base) == 4
+                  ? split_rows(r, image, facts, reason)
+                  : png_reader_read(&r->base, (uint8_t *)image->data, image->height, reason);
     if (!bad && r->left) picture_note(facts->left, "what lies behind the picture is left out: %zu bytes", r->left);
     png_reader_close(&r->base);
     return bad ? -1 : 0;
@@ -468,9 +539,13 @@ static void write_xmp(png_sink *s, const metadata_block *xmp) {
 static void write_metadata(png_sink *s, const picture_metadata *metadata) {
     const metadata_block *exif = &metadata->blocks[METADATA_EXIF], *iptc = &metadata->blocks[METADATA_IPTC];
     const metadata_block *xmp = &metadata->blocks[METADATA_XMP];
+    const uint8_t *text;
+    size_t at = 0, size;
     if (exif->size) write_chunk(s, "eXIf", exif->bytes, exif->size);
     if (xmp->size) write_xmp(s, xmp);
     if (iptc->size) write_iptc(s, iptc);
+    while ((text = metadata_text(&metadata->blocks[METADATA_TEXTS], &at, &size)) != NULL)
+        png_write_chunk(s->png, text, text + 4, size);
 }
 
 static int png_begin(png_sink *s, const picture_write_opts *opts, const uint8_t *icc, size_t icc_size) {
@@ -481,8 +556,9 @@ static int png_begin(png_sink *s, const picture_write_opts *opts, const uint8_t 
     if (setjmp(png_jmpbuf(s->png))) return -1;
     png_set_write_fn(s->png, s, write_file, flush_file);
     png_set_user_limits(s->png, GMLP_MAX_SIZE, GMLP_MAX_SIZE);
-    png_set_IHDR(s->png, s->info, like->width, like->height, like->type == GMLP_U16 ? 16 : 8, PNG_COLOR_TYPE_RGB,
-                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(s->png, s->info, like->width, like->height, like->type == GMLP_U16 ? 16 : 8,
+                 like->channels == 4 ? PNG_COLOR_TYPE_RGB_ALPHA : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     /* On photographs zlib's usual level 6 takes 2 (16 bit) to 6 (8 bit) times as long for 3 to 13 % of the size. */
     png_set_compression_level(s->png, 2);
     png_set_filter(s->png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
@@ -505,7 +581,7 @@ picture_sink *png_sink_open(FILE *file, const gmlp_image *like, const picture_wr
         s->base.end = png_sink_end;
         s->base.file = file;
         s->base.like = *like;
-        s->row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, 3);
+        s->row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, like->channels);
         s->reason = reason;
         s->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &s->reason, on_png_error, on_png_warning);
         s->info = s->png ? png_create_info_struct(s->png) : NULL;

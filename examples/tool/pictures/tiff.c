@@ -128,7 +128,7 @@ typedef struct tiff_layout {
     uint16_t bits, samples, planar, photometric, compression, format;
     int type;
     int colours;            /* samples that make the colour: 3 or 1 */
-    int alpha;              /* the sample that the colours are multiplied with, or -1 */
+    int alpha, multiplied;  /* its sample, or -1; the colours are multiplied by it */
     const uint16_t *map[3]; /* a palette's colours */
     int map_shift;
 } tiff_layout;
@@ -206,10 +206,12 @@ static void read_extra_samples(TIFF *t, tiff_layout *l, char *notes) {
     l->alpha = -1;
     for (i = 0; i < l->samples - l->colours; i++) {
         const int kind = i < count ? kinds[i] : EXTRASAMPLE_UNSPECIFIED;
-        if (kind == EXTRASAMPLE_ASSOCALPHA && l->alpha < 0 && l->photometric != PHOTOMETRIC_PALETTE)
-            l->alpha = l->colours + i;
         if (kind == EXTRASAMPLE_UNSPECIFIED) other++;
-        else picture_note(notes, "alpha is left out");
+        else if (l->alpha >= 0 || l->photometric == PHOTOMETRIC_PALETTE) picture_note(notes, "alpha is left out");
+        else {
+            l->alpha = l->colours + i;
+            l->multiplied = kind == EXTRASAMPLE_ASSOCALPHA;
+        }
     }
     if (other) picture_note(notes, "%d channel%s left out beside the colours", other, other > 1 ? "s are" : " is");
 }
@@ -296,7 +298,8 @@ typedef struct tiff_blocks {
 } tiff_blocks;
 
 /* Unpacked samples into a row of the picture: all of them, interleaved, or those of one plane. */
-static void spread(const tiff_layout *l, const tiff_blocks *b, uint8_t *row, size_t columns, int plane) {
+static void spread(const tiff_layout *l, const tiff_blocks *b, uint8_t *row, uint8_t *opacity, size_t columns,
+                   int plane) {
     const size_t size = gmlp_pixel_size(l->type, 1), step = (size_t)b->planes * size;
     const int with_alpha = l->alpha >= plane && l->alpha < plane + b->planes;
     const uint16_t *index = (const uint16_t *)(const void *)b->samples;
@@ -318,19 +321,21 @@ static void spread(const tiff_layout *l, const tiff_blocks *b, uint8_t *row, siz
     if (!with_alpha) return;
     from = b->samples + (size_t)(l->alpha - plane) * size;
     for (i = 0; i < columns; i++, from += step) memcpy(b->alpha + i * size, from, size);
+    alpha_codes(l->type, b->alpha, columns, opacity);
     /* it is the stored numbers that the file's maker multiplied, whatever their curve */
-    alpha_divide(l->type, row, b->alpha, columns);
+    if (l->multiplied) alpha_divide(l->type, row, b->alpha, columns);
 }
 
 /* One block, of all samples or of a plane, cut at the picture's edges. */
-static void place(const tiff_layout *l, const tiff_blocks *b, const gmlp_image *image, uint32_t x, uint32_t y,
-                  int plane) {
+static void place(const tiff_layout *l, const tiff_blocks *b, const gmlp_image *image, uint8_t *alpha, uint32_t x,
+                  uint32_t y, int plane) {
     const size_t size = gmlp_pixel_size(l->type, 1), columns = b->width < l->width - x ? b->width : l->width - x;
     const uint32_t rows = b->height < l->height - y ? b->height : l->height - y;
     uint32_t j;
     for (j = 0; j < rows; j++) {
+        const size_t at = (size_t)(y + j) * l->width + x;
         unpack(l, b->bytes + j * (size_t)b->row_bytes, columns * (size_t)b->planes, b->samples);
-        spread(l, b, (uint8_t *)image->data + ((size_t)(y + j) * l->width + x) * 3 * size, columns, plane);
+        spread(l, b, (uint8_t *)image->data + at * 3 * size, alpha ? alpha + at : NULL, columns, plane);
     }
 }
 
@@ -349,7 +354,8 @@ static int read_block(TIFF *t, const tiff_layout *l, const tiff_blocks *b, uint3
     return *reason ? -1 : 0;
 }
 
-static int read_blocks(TIFF *t, const tiff_layout *l, const tiff_blocks *b, const gmlp_image *image, char *reason) {
+static int read_blocks(TIFF *t, const tiff_layout *l, const tiff_blocks *b, const gmlp_image *image, uint8_t *alpha,
+                       char *reason) {
     uint32_t x, y;
     int plane;
     for (plane = 0; plane < l->samples; plane += b->planes) {
@@ -357,7 +363,7 @@ static int read_blocks(TIFF *t, const tiff_layout *l, const tiff_blocks *b, cons
         for (y = 0; y < l->height; y += b->height)
             for (x = 0; x < l->width; x += b->width) {
                 if (read_block(t, l, b, x, y, plane, reason)) return -1;
-                place(l, b, image, x, y, plane);
+                place(l, b, image, alpha, x, y, plane);
             }
     }
     return 0;
@@ -375,7 +381,8 @@ static int too_large(const tiff_layout *l, const tiff_blocks *b, uint64_t file_s
     return -1;
 }
 
-static int read_pixels(TIFF *t, const tiff_layout *l, uint64_t file_size, gmlp_image *image, char *reason) {
+static int read_pixels(TIFF *t, const tiff_layout *l, uint64_t file_size, gmlp_image *image, picture_facts *facts,
+                       char *reason) {
     tiff_blocks b;
     int bad;
     b.tiled = TIFFIsTiled(t);
@@ -397,13 +404,15 @@ static int read_pixels(TIFF *t, const tiff_layout *l, uint64_t file_size, gmlp_i
         if (!*reason) snprintf(reason, REASON, "TIFF: the sizes of strips or tiles do not fit");
         return -1;
     }
-    if (too_large(l, &b, file_size, reason) || image_allocate(image, reason)) return -1;
+    if (too_large(l, &b, file_size, reason) || image_allocate(image, reason) ||
+        (l->alpha >= 0 && alpha_allocate(facts, image, reason)))
+        return -1;
     b.bytes = (uint8_t *)malloc((size_t)b.size);
     b.samples = (uint8_t *)malloc((size_t)b.width * (size_t)b.planes * sizeof(float));
     b.alpha = (uint8_t *)malloc((size_t)b.width * sizeof(float));
     bad = !b.bytes || !b.samples || !b.alpha;
     if (bad) snprintf(reason, REASON, "out of memory");
-    else bad = read_blocks(t, l, &b, image, reason);
+    else bad = read_blocks(t, l, &b, image, facts->alpha, reason);
     free(b.bytes);
     free(b.samples);
     free(b.alpha);
@@ -474,7 +483,7 @@ static int tiff_picture(TIFF *t, uint64_t file_size, gmlp_image *image, picture_
         return -1;
     }
     tiff_color(t, &l, facts);
-    if (read_pixels(t, &l, file_size, image, reason)) return -1;
+    if (read_pixels(t, &l, file_size, image, facts, reason)) return -1;
     if (l.photometric == PHOTOMETRIC_MINISWHITE) invert(image);
     return 0;
 }
@@ -550,13 +559,15 @@ picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_w
     const int integer = like->type == GMLP_U8 || like->type == GMLP_U16;
     const int motorola = tiff_is_motorola(opts->metadata);
     uint64_t places[2];
-    const int big = (size_t)like->width * gmlp_pixel_size(like->type, 3) > LARGEST_CLASSIC / like->height;
+    const size_t row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, like->channels);
+    const uint16_t straight = EXTRASAMPLE_UNASSALPHA;
+    const int big = row_bytes > LARGEST_CLASSIC / like->height;
     if (s) {
         s->base.rows = tiff_sink_rows;
         s->base.end = tiff_sink_end;
         s->base.file = s->io.file = file;
         s->base.like = *like;
-        s->row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, 3);
+        s->row_bytes = row_bytes;
         s->row = (uint8_t *)malloc(s->row_bytes);
         if (s->row) s->tiff = open_io(&s->io, modes[motorola][big], 0, reason);
     }
@@ -569,7 +580,8 @@ picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_w
     TIFFSetField(s->tiff, TIFFTAG_IMAGEWIDTH, like->width);
     TIFFSetField(s->tiff, TIFFTAG_IMAGELENGTH, like->height);
     TIFFSetField(s->tiff, TIFFTAG_BITSPERSAMPLE, (int)(8 * gmlp_pixel_size(like->type, 1)));
-    TIFFSetField(s->tiff, TIFFTAG_SAMPLESPERPIXEL, 3);
+    TIFFSetField(s->tiff, TIFFTAG_SAMPLESPERPIXEL, like->channels == 4 ? 4 : 3);
+    if (like->channels == 4) TIFFSetField(s->tiff, TIFFTAG_EXTRASAMPLES, 1, &straight);
     TIFFSetField(s->tiff, TIFFTAG_SAMPLEFORMAT, integer ? SAMPLEFORMAT_UINT : SAMPLEFORMAT_IEEEFP);
     TIFFSetField(s->tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
     TIFFSetField(s->tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_RGB);

@@ -8,6 +8,7 @@
 
 #include "pictures/picture.h"
 #include "shell/messages.h"
+#include "work/hidden.h"
 
 /* Words. */
 
@@ -73,7 +74,8 @@ static int read_all(const carried *c, const char *path, gmlp_image *base, char e
     pixels.height = height;
     pixels.type = GMLP_U8;
     pixels.space = rgb ? GMLP_SRGB : c->net.base_space;
-    pixels.data = malloc((size_t)width * height * 3);
+    pixels.channels = rgb ? 3 : picture_rows_alpha(rows);
+    pixels.data = malloc((size_t)width * height * gmlp_pixel_size(GMLP_U8, pixels.channels));
     bad = !pixels.data;
     if (bad) error_text(error, path, "too large for the memory");
     else bad = picture_rows_read(rows, pixels.data, height, error);
@@ -87,8 +89,44 @@ static int read_all(const carried *c, const char *path, gmlp_image *base, char e
     return status ? error_text(error, path, "%s", gmlp_result_string(status)), -1 : 0;
 }
 
-int edited_find(carried *c, const char *path, pool *workers, edited *e, char error[256]) {
+/* As programs leave what is not seen that resize with alpha, but for noise at its edges. */
+static void blacken(const gmlp_image *base) {
+    uint8_t *p = (uint8_t *)base->data;
+    size_t n;
+    for (n = (size_t)base->width * base->height; n; n--, p += 4)
+        if (!p[3]) memset(p, 0, 3);
+}
+
+/* Of a base of any channels. */
+static gmlp_result find(gmlp_net *net, const gmlp_image *base, pool *workers, edited *e) {
+    uint8_t own[GMLP_SIGNATURE_SIZE];
     gmlp_find_edit_opts opts;
+    gmlp_signature s;
+    gmlp_result status;
+    if (base->channels == 4 && hidden_changed(net, base, own)) {
+        snprintf(e->text, sizeof e->text, "given other colours where it is transparent");
+        memcpy(net->signature, own, sizeof own);
+        e->edit.coords = net->coords;
+        return GMLP_OK;
+    }
+    memset(&opts, 0, sizeof opts);
+    if (workers) opts.threads = pool_threads(workers);
+    status = gmlp_find_edit(net, base, &opts, &e->edit);
+    if (status == GMLP_E_OTHER_PICTURE && base->channels == 4) {
+        gmlp_signature_begin(&s, base->width, base->height);
+        gmlp_signature_rows(&s, base, 0);
+        gmlp_signature_finish(&s, own);
+        blacken(base);
+        status = gmlp_find_edit(net, base, &opts, &e->edit);
+        memcpy(e->edit.signature, own, sizeof own);
+    }
+    if (status) return status;
+    describe(net, e);
+    gmlp_net_follow(net, &e->edit);
+    return GMLP_OK;
+}
+
+int edited_find(carried *c, const char *path, pool *workers, edited *e, char error[256]) {
     gmlp_image base;
     gmlp_result status;
     memset(e, 0, sizeof *e);
@@ -97,15 +135,11 @@ int edited_find(carried *c, const char *path, pool *workers, edited *e, char err
         free(base.data);
         return -1;
     }
-    memset(&opts, 0, sizeof opts);
-    if (workers) opts.threads = pool_threads(workers);
-    status = gmlp_find_edit(&c->net, &base, &opts, &e->edit);
+    status = find(&c->net, &base, workers, e);
     free(base.data);
     if (status == GMLP_E_OTHER_PICTURE) return 0;
     if (status) return error_text(error, path, "%s", gmlp_result_string(status)), -1;
     e->found = 1;
-    describe(&c->net, e);
-    gmlp_net_follow(&c->net, &e->edit);
     return 0;
 }
 

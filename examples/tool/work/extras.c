@@ -21,6 +21,12 @@ static void look_at_xmp(slice packet, extras *x) {
         x->video = 1;
 }
 
+static void look_behind(const uint8_t *file, size_t size, size_t end, extras *x) {
+    x->behind = size - end;
+    while (end < size && !file[end]) end++;
+    if (end == size) x->behind = 0;
+}
+
 static void look_at_jpeg(const uint8_t *file, size_t size, extras *x) {
     ultrahdr_parts parts;
     segment s;
@@ -38,9 +44,7 @@ static void look_at_jpeg(const uint8_t *file, size_t size, extras *x) {
     } while (s.marker != SOS);
     if (x->gain_map || x->apple) x->index = 1;
     if (segment_picture_end(file, size, &s, &end, NULL) != GMLP_OK) return;
-    x->behind = size - end;
-    while (end < size && !file[end]) end++;
-    if (end == size) x->behind = 0;
+    look_behind(file, size, end, x);
 }
 
 static void look_at_png(const uint8_t *file, size_t size, extras *x) {
@@ -49,6 +53,10 @@ static void look_at_png(const uint8_t *file, size_t size, extras *x) {
         n = segment_number(file + at, 4, 0);
         if (n > size - at - 12) return;
         if (!memcmp(file + at + 4, "eXIf", 4)) look_at_exif(file + at + 8, n, x);
+        if (!memcmp(file + at + 4, "IEND", 4)) {
+            look_behind(file, size, at + 12 + n, x);
+            return;
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "shell/progress.h"
+#include "work/extras.h"
 #include "work/quality.h"
 
 /* The command line. */
@@ -74,6 +75,7 @@ static int open_rows(restoring *r, char error[256]) {
     picture_rows_close(r->rows);
     r->rows = r->base ? picture_rows_open(r->file.bytes, r->file.size, r->in, r->base, &r->width, &r->height, error)
                       : carried_rows_open(&r->file, r->in, &r->width, &r->height, &r->rgb, error);
+    r->channels = r->rows && picture_holds_alpha(r->out) ? picture_rows_alpha(r->rows) : 3;
     return r->rows ? 0 : -1;
 }
 
@@ -150,6 +152,7 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     s.decoder = r->decoder;
     s.to_base = to_sycc;
     s.type = r->depth;
+    s.channels = r->channels;
     s.workers = r->workers;
     s.device = &r->device;
     s.net = &r->file.net;
@@ -190,7 +193,7 @@ static gmlp_image output_like(const restoring *r) {
     like.width = r->crop.width;
     like.height = r->crop.height;
     like.type = r->depth;
-    like.channels = 3;
+    like.channels = r->channels;
     like.space = r->to;
     return like;
 }
@@ -216,7 +219,7 @@ int restoring_gather(restoring *r, gmlp_image *out, char error[256]) {
     gathering g;
     int bad;
     *out = output_like(r);
-    g.row_bytes = (size_t)out->width * gmlp_pixel_size(out->type, 3);
+    g.row_bytes = (size_t)out->width * gmlp_pixel_size(out->type, out->channels);
     out->data = malloc(g.row_bytes * out->height);
     if (!out->data) return error_text(error, r->in, "too large for the memory"), -1;
     g.next = (uint8_t *)out->data;
@@ -229,7 +232,7 @@ int restoring_gather(restoring *r, gmlp_image *out, char error[256]) {
 }
 
 /* The file cannot say that its picture is to be turned. */
-static int write_turned(restoring *r, FILE *file, int orientation, char error[256]) {
+static int write_turned(restoring *r, FILE *file, const picture *said, char error[256]) {
     picture p;
     picture_write_opts opts;
     picture_sink *sink = NULL;
@@ -237,7 +240,8 @@ static int write_turned(restoring *r, FILE *file, int orientation, char error[25
     memset(&p, 0, sizeof p);
     memset(&opts, 0, sizeof opts);
     opts.bits = r->bits;
-    bad = restoring_gather(r, &p.image, error) || picture_turn(&p, orientation, error);
+    opts.metadata = &said->metadata;
+    bad = restoring_gather(r, &p.image, error) || picture_turn(&p, said->orientation, error);
     if (!bad) {
         r->out_width = p.image.width;
         r->out_height = p.image.height;
@@ -272,7 +276,7 @@ static int write_once(restoring *r, const picture *said, char error[256]) {
     output o;
     int bad;
     if (output_open(&o, r->out, error)) return -1;
-    bad = said->orientation > 1 && !picture_says_orientation(r->out) ? write_turned(r, o.file, said->orientation, error)
+    bad = said->orientation > 1 && !picture_says_orientation(r->out) ? write_turned(r, o.file, said, error)
                                                                     : write_rows_of(r, o.file, said, error);
     if (!bad) return output_commit(&o, error);
     output_discard(&o);
@@ -287,9 +291,13 @@ static int write_picture(restoring *r, const picture *said, char error[256]) {
 
 int restoring_write(restoring *r) {
     picture said;
+    extras x;
     char error[256];
     int bad = picture_read_metadata(r->file.bytes, r->file.size, r->in, &said, error);
     if (!bad) {
+        extras_find(r->file.bytes, r->file.size, &x);
+        x.extension = 0; /* goes with the rest */
+        extras_note(&x, EXTRAS_BEHIND, said.left);
         kept_for(&said, r->out, r->strip);
         picture_tell_left(&said, r->command->name, r->in);
         bad = write_picture(r, &said, error);
@@ -332,6 +340,7 @@ void restoring_report(const restoring *r) {
     json_integer(&j, "height", r->out_height);
     json_text(&j, "space", gmlp_space_name(r->to));
     json_text(&j, "depth", depth);
+    json_bool(&j, "alpha", r->channels == 4);
     json_bool(&j, "network", !r->base);
     if (r->base) json_text(&j, "belongs", NULL);
     else json_bool(&j, "belongs", r->belongs);

@@ -23,6 +23,7 @@ typedef struct restoring {
     carried file;
     picture_rows *rows;
     uint32_t width, height; /* of the picture in the file */
+    int channels;           /* of its rows and of out's: 3, or 4 with alpha */
     rectangle crop;
     uint32_t out_width, out_height;
     pool *workers;

@@ -106,6 +106,7 @@ static int decode_rows(pipeline *p) {
         out.width = s->crop.width;
         out.height = crop_to - crop_from;
         out.type = s->type;
+        out.channels = s->channels;
         pthread_mutex_unlock(&p->mutex);
         status = gmlp_stream_rows(p->base, s->crop.y + crop_from, &out, NULL);
         if (status) error_text(text, s->name, "%s", gmlp_result_string(status));
@@ -136,8 +137,8 @@ static void work(void *user, size_t index) {
 
 static int run_streaming(stream *s, char error[256]) {
     const gmlp_threads threads = pool_threads(s->workers);
-    const size_t out_row = (size_t)s->crop.width * gmlp_pixel_size(s->type, 3), fit = MEMORY / BANDS / out_row,
-                 rows = fit < 1 ? 1 : fit < MOST_ROWS ? fit : MOST_ROWS;
+    const size_t out_row = (size_t)s->crop.width * gmlp_pixel_size(s->type, s->channels);
+    const size_t fit = MEMORY / BANDS / out_row, rows = fit < 1 ? 1 : fit < MOST_ROWS ? fit : MOST_ROWS;
     uint8_t *memory = (uint8_t *)malloc(BANDS * rows * out_row);
     gmlp_decoder_desc decoder;
     gmlp_stream_opts opts;
@@ -146,6 +147,7 @@ static int run_streaming(stream *s, char error[256]) {
     memset(&p, 0, sizeof p);
     memset(&opts, 0, sizeof opts);
     opts.rows = (uint32_t)(BANDS * rows);
+    opts.channels = s->channels;
     if (!memory || gmlp_stream_create(s->decoder, &opts, &p.base)) {
         free(memory);
         return error_text(error, s->name, "out of memory"), -1;
@@ -202,7 +204,7 @@ static int run_there(stream *s, gmlp_image *base, gmlp_image *out, char error[25
 }
 
 static int run_whole(stream *s, char error[256]) {
-    const size_t row = (size_t)s->crop.width * gmlp_pixel_size(s->type, 3);
+    const size_t row = (size_t)s->crop.width * gmlp_pixel_size(s->type, s->channels);
     gmlp_image base, out;
     int bad = -1;
     memset(&base, 0, sizeof base);
@@ -210,11 +212,13 @@ static int run_whole(stream *s, char error[256]) {
     base.width = s->width;
     base.height = s->height;
     base.type = GMLP_U8;
+    base.channels = s->channels;
     base.space = s->net->base_space;
-    base.data = malloc((size_t)base.width * base.height * 3);
+    base.data = malloc((size_t)base.width * base.height * gmlp_pixel_size(GMLP_U8, s->channels));
     out.width = s->crop.width;
     out.height = least(s->crop.height, LARGE_BAND);
     out.type = s->type;
+    out.channels = s->channels;
     out.data = malloc(row * out.height);
     if (base.data && out.data) bad = run_there(s, &base, &out, error);
     else error_text(error, s->name, "out of memory");

@@ -19,6 +19,7 @@ typedef struct stream {
     const gmlp_decoder *decoder;
     const gmlp_converter *to_base; /* from the codes of rows to the decoder's, in place; NULL: they are these */
     int type;                    /* that the decoder writes */
+    int channels;                /* of the rows, and so of what is written: 3, or 4 with alpha */
     pool *workers;
     const device *device;        /* with a GPU: that decodes, the whole picture being in memory. NULL: the CPU */
     const gmlp_net *net;         /* the decoder's; for a device alone */

@@ -53,7 +53,7 @@ static int to_file(void *user, const void *bytes, size_t size) { return fwrite(b
 /* These pixels with that blob, as a program leaves them that keeps metadata. */
 static void save(const char *path, int container, int quality, uint8_t *pixels, const uint8_t *blob, size_t blob_size) {
     const gmlp_image image = image_of(pixels, GMLP_U8, GMLP_SRGB);
-    const picture_write_opts opts = { quality, 0, 0, NULL, 0 };
+    const picture_write_opts opts = { quality, 0, 0, NULL, 0, NULL };
     uint8_t *bytes;
     size_t size;
     char error[256];
@@ -140,7 +140,7 @@ static void refuses_a_changed_hdr_picture(void **state) {
 /* A network for a JPEG's own Y'CbCr, and that JPEG without it. The caller frees both. */
 static uint8_t *trained_sycc(size_t *size, uint8_t **jpeg, size_t *jpeg_size) {
     static uint8_t codes[PIXELS * 3];
-    const picture_write_opts opts = { 95, PICTURE_444, 0, NULL, 0 };
+    const picture_write_opts opts = { 95, PICTURE_444, 0, NULL, 0, NULL };
     gmlp_image original = image_of(wide, GMLP_U16, GMLP_PROPHOTO), b = image_of(codes, GMLP_U8, GMLP_SYCC);
     gmlp_train_opts train;
     gmlp_net net;
@@ -244,7 +244,7 @@ static void tells_what_was_clipped(void **state) {
 
 /* The file became grey. */
 static void refuses_what_holds_no_sycc(void **state) {
-    const picture_write_opts opts = { 95, PICTURE_444, 0, NULL, 0 };
+    const picture_write_opts opts = { 95, PICTURE_444, 0, NULL, 0, NULL };
     const gmlp_image b = image_of(base, GMLP_U8, GMLP_SRGB);
     uint8_t *bytes, *jpeg;
     size_t file_size, blob_size;

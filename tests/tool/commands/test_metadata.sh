@@ -57,6 +57,55 @@ if [ $exr = exr ]; then
     says 0 "note: base.jpg: its EXIF, IPTC and XMP are not carried over: a .exr file gets none" decode base.jpg a.exr
 fi
 
+# JPEG XL and AVIF have a place for EXIF and XMP, and turn their pixels themselves.
+boxed=
+for out in a.jxl a.avif; do
+    case $out in a.jxl) has "JPEG XL" || continue ;; *) has "AVIF" || continue ;; esac
+    boxed="$boxed $out"
+    says 0 "note: base.jpg: its IPTC is not carried over: a .${out#a.} file gets none" decode base.jpg $out
+    is "decode to $out: EXIF and XMP" holds $out "Cam" "a format" 'tiff:Orientation="1"'
+    does encode $out from_box.jpg $few
+    is "and back from $out" holds from_box.jpg "Exif" "Cam" "a format"
+done
+
+# Texts of a PNG, which a PNG alone has a place for; a comment of a JPEG, which none has.
+chunk() { # chunk TYPE HEX-CRC FILE: of less than 256 bytes
+    printf "\\0\\0\\0\\$(printf %o "$(wc -c <"$3")")$1"; cat "$3"; printf "$2"
+}
+printf 'Title\0a text' >text
+"$tool" decode base.jpg plain.png --strip-metadata >out 2>err
+{ head -c 33 plain.png; chunk tEXt '\241\063\011\347' text; tail -c +34 plain.png; } >titled.png
+does encode titled.png titled_base.png $few
+does decode titled_base.png titled_out.png
+is "a PNG's text goes into a PNG" holds titled_out.png "a text"
+says 0 "note: titled.png: its text (Title) is not carried over: a .jpg file gets none" encode titled.png a.jpg $few
+says 0 "note: titled_base.png: its text (Title) is not carried over: a .tif file gets none" decode titled_base.png a.tif
+does encode titled.png titled_bare.png $few --strip-metadata
+is "--strip-metadata: no text" [ "$(LC_ALL=C grep -ac 'a text' titled_bare.png)" = 0 ]
+printf 'a comment' >comment
+{ head -c 2 plain.jpg; segment 376 comment; tail -c +3 plain.jpg; } >commented.jpg
+says 0 "note: commented.jpg: its comment is left out" encode commented.jpg a.jpg $few
+does hdr-encode commented.jpg commented.jpg commented_hdr.jpg --from-hdr p3 $few
+is "hdr-encode keeps a JPEG's comment" holds commented_hdr.jpg "a comment"
+
+# What lies behind the picture: kept where the file is, told where not.
+{ cat turned.jpg; printf '\0\0\0\024ftypisom: a video'; } >behind.jpg
+says 0 "note: behind.jpg: what lies behind the picture is left out: a video, 21 bytes" encode behind.jpg a.jpg $few
+does hdr-encode behind.jpg turned.jpg behind_hdr.jpg --from-hdr p3 $few
+is "hdr-encode keeps it" [ "$(tail -c 9 behind_hdr.jpg)" = ": a video" ]
+does strip behind_hdr.jpg behind_plain.jpg
+is "strip keeps it" [ "$(tail -c 9 behind_plain.jpg)" = ": a video" ]
+says 0 "note: behind_hdr.jpg: 21 bytes behind the picture are left out" hdr-decode behind_hdr.jpg a.tif
+says 0 "note: behind_hdr.jpg: 21 bytes behind the picture are left out" hdr-decode behind_hdr.jpg a.jpg
+says 0 "note: behind.jpg: 21 bytes behind the picture are left out" hdr-encode behind.jpg turned.jpg a.jpg --from-hdr p3 $few --strip-metadata
+is "--strip-metadata leaves nothing behind" [ "$(LC_ALL=C grep -ac ': a video' a.jpg)" = 0 ]
+printf 'MPF\000MM\000*\000\000\000\010\000\000' >index
+{ head -c 2 plain.jpg; segment 342 index; tail -c +3 plain.jpg; printf 'a further picture'; } >several.jpg
+does hdr-encode several.jpg several.jpg several_hdr.jpg --from-hdr p3 $few
+is "hdr-encode keeps further pictures, and their index close to them" [ "$(tail -c +$(($(LC_ALL=C grep -abo MPF several_hdr.jpg | head -1 | cut -d: -f1) + 1)) several_hdr.jpg | cksum)" = "$(tail -c +$(($(LC_ALL=C grep -abo MPF several.jpg | head -1 | cut -d: -f1) + 1)) several.jpg | cksum)" ]
+{ cat titled_base.png; printf 'trailing'; } >behind.png
+says 0 "note: behind.png: 8 bytes behind the picture are left out" decode behind.png a.png
+
 # --strip-metadata leaves nothing, and is silent on it.
 for out in bare.jpg bare.png; do
     does encode turned.jpg $out --from p3 $few --strip-metadata
@@ -99,6 +148,24 @@ if have convert; then
     is "ultra_bare.jpg says how it is turned" [ "$(convert ultra_bare.jpg -format '%[orientation]' info:)" = RightTop ]
 fi
 
+# Orientations that other programs' files have in themselves, all eight.
+same() { "$tool" compare want_up.png "$1" --json >out 2>err && { [ "$(value psnr)" = null ] || above "$(value psnr)" 35; }; }
+for turned in 1 2 3 4 5 6 7 8; do
+    dress $turned plain.jpg >oriented.jpg
+    "$tool" encode oriented.jpg want_up.png $few >out 2>err
+    if has "JPEG XL" && command -v cjxl >/dev/null; then
+        cjxl oriented.jpg oriented.jxl >out 2>&1 || continue
+        "$tool" encode oriented.jxl got_up.png $few >out 2>err
+        is "JPEG XL of orientation $turned stands upright" same got_up.png
+    fi
+    if has "HEIC" && command -v avifenc >/dev/null; then
+        avifenc --min 0 --max 2 oriented.jpg oriented.avif >out 2>&1 || continue
+        "$tool" encode oriented.avif got_up.png $few >out 2>err
+        is "AVIF of orientation $turned stands upright" same got_up.png
+    fi
+done
+have cjxl; have avifenc
+
 # Against exiftool: every tag but those that tell of the file's form.
 if have exiftool; then
     listed() {
@@ -107,6 +174,11 @@ if have exiftool; then
     }
     listed turned.jpg >want.txt
     is "exiftool finds the source's tags" [ "$(grep -c . want.txt)" = 5 ]
+    for file in $boxed; do
+        listed $file >got.txt
+        is "exiftool: $file has EXIF and XMP" [ "$(grep -v IPTC want.txt)" = "$(cat got.txt)" ]
+        is "exiftool: $file is sound" [ -z "$(exiftool -q -warning -error $file)" ]
+    done
     for file in base.jpg base.png wide.tif wide_out.png again.jpg kept.jpg new.jpg kept.tif kept.png ultra_kept.jpg; do
         listed $file >got.txt
         is "exiftool: $file has the source's tags" cmp -s want.txt got.txt

@@ -36,6 +36,7 @@ above() { awk "BEGIN { exit !($1 > $2) }"; }
 valid_json() { if command -v python3 >/dev/null; then python3 -m json.tool <out >/dev/null; else grep -q '^}' out; fi; }
 has_keys() { for key in "$@"; do grep -q "\"$key\":" out || return 1; done; }
 have() { command -v "$1" >/dev/null || { echo "# no $1: a check is left out"; return 1; }; }
+has() { ! "$tool" --version | grep -q "built without.*$1" || { echo "# built without $1: checks are left out"; return 1; }; }
 # Float pictures: EXR, or TIFF with a tool that was built without OpenEXR.
 exr=exr
 printf 'v/1\001' >none.exr

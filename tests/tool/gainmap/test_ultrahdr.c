@@ -873,7 +873,7 @@ static bytes encoded(const gmlp_image *image, int channels) {
     bytes b = { { 0 }, 0 };
     char *p, reason[REASON];
     size_t n;
-    picture_write_opts opts = { 100, 0, 0, NULL, 0 };
+    picture_write_opts opts = { 100, 0, 0, NULL, 0, NULL };
     FILE *file = open_memstream(&p, &n);
     assert_non_null(file);
     if (jpeg_save_bare(file, image, channels, &opts, reason)) fail_msg("%s", reason);
@@ -1098,7 +1098,7 @@ static void there_and_back(void **state) {
     for (i = 0; i < sizeof cases / sizeof *cases; i++) {
         char path[] = "/tmp/test_ultrahdr_XXXXXX", error[256];
         const int fd = mkstemp(path);
-        picture_write_opts base_opts = { 95, 0, 0, NULL, 0 };
+        picture_write_opts base_opts = { 95, 0, 0, NULL, 0, NULL };
         ultrahdr_write_opts opts;
         gmlp_image sdr, hdr;
         ultrahdr_picture u;

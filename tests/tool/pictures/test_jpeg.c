@@ -6,7 +6,7 @@
 
 static void jpeg_there_and_back(void **state) {
     gmlp_image image = smooth_image(50, 40);
-    picture_write_opts opts = { 0, 0, 0, NULL, 0 };
+    picture_write_opts opts = { 0, 0, 0, NULL, 0, NULL };
     size_t sizes[3], i;
     (void)state;
     for (i = 0; i < 3; i++) {
@@ -82,7 +82,7 @@ static void sycc_there_and_back(void **state) {
     size_t sizes[3], i, n;
     (void)state;
     for (i = 0; i < 3; i++) {
-        const picture_write_opts opts = { 100, subsample[i], 0, NULL, 0 };
+        const picture_write_opts opts = { 100, subsample[i], 0, NULL, 0, NULL };
         picture back, shown;
         picture_rows *rows;
         gmlp_image rgb;

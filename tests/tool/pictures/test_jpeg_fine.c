@@ -88,7 +88,7 @@ static void nearer_than_libjpeg(void **state) {
         for (q = 0; q < 3; q++)
             for (i = 0; i < 3; i++) {
                 gmlp_image image = grainy_image(203, 150, spaces[s]);
-                const picture_write_opts usual = { qualities[q], every[i], 0, NULL, 0 };
+                const picture_write_opts usual = { qualities[q], every[i], 0, NULL, 0, NULL };
                 double ours, theirs;
                 size_t size, n;
                 uint8_t *bytes, *fine;
@@ -139,7 +139,7 @@ static void fair_to_repeaters(void **state) {
     for (i = 0; i < 203 * 150; i++, p += 3) /* edges of colour, where filter and repetition differ most */
         if ((i % 203 / 5 + i / 203 / 7) % 2) p[0] = (uint8_t)(p[0] / 3), p[2] = (uint8_t)(255 - p[2] / 3);
     for (i = 1; i < 3; i++) {
-        const picture_write_opts usual = { 90, every[i], 0, NULL, 0 };
+        const picture_write_opts usual = { 90, every[i], 0, NULL, 0, NULL };
         size_t size, n;
         uint8_t *bytes, *fine;
         char error[256];

@@ -85,12 +85,16 @@ static void no_halves(void **state) {
 
 enum { SIDE = 64 };
 
+static const uint8_t exif[30] = "\0\0\0\0MM\0*\0\0\0\10\0\1\1\22\0\3\0\0\0\1\0\6\0\0\0\0\0\0"; /* turned */
+enum { XMP_SIZE = 100000 };
+
 /* Four squares of one colour each. */
 static const float squares[4][3] = { { 1, 0, 0 }, { 0.25f, 0.75f, 0.5f }, { 0.125f, 0.25f, 1 }, { 0.5f, 0.5f, 0.5f } };
 
 typedef struct recipe {
     uint32_t bits, exponent, orientation;
     int grey, alpha, premultiplied, black, frames;
+    int boxes; /* 1: EXIF and XMP, 2: packed */
     const JxlColorEncoding *color; /* NULL: sRGB */
     const void *icc;
     size_t icc_size;
@@ -101,6 +105,22 @@ typedef struct bytes {
     uint8_t data[1 << 18];
     size_t size;
 } bytes;
+
+/* Bytes that pack well, so that there are more than the file has. */
+static uint8_t *make_xmp(void) {
+    uint8_t *xmp = (uint8_t *)malloc(XMP_SIZE);
+    int i;
+    for (i = 0; i < XMP_SIZE; i++) xmp[i] = (uint8_t)('a' + i / 1000 % 26);
+    return xmp;
+}
+
+static void add_boxes(const recipe *r, JxlEncoder *e) {
+    uint8_t *xmp = make_xmp();
+    assert_int_equal(JxlEncoderUseBoxes(e), 0);
+    assert_int_equal(JxlEncoderAddBox(e, "Exif", exif, sizeof exif, r->boxes == 2), 0);
+    assert_int_equal(JxlEncoderAddBox(e, "xml ", xmp, XMP_SIZE, r->boxes == 2), 0);
+    free(xmp);
+}
 
 static void add_frame(const recipe *r, JxlEncoder *e, JxlEncoderFrameSettings *how) {
     const size_t channels = (r->grey ? 1u : 3u) + (r->alpha ? 1u : 0u);
@@ -147,6 +167,7 @@ static void make(const recipe *r, bytes *b) {
         info.animation.tps_denominator = 1;
     }
     JxlEncoderSetCodestreamLevel(e, 10);
+    if (r->boxes) add_boxes(r, e);
     assert_int_equal(JxlEncoderSetBasicInfo(e, &info), 0);
     if (r->black || r->alpha) {
         JxlExtraChannelInfo extra;
@@ -282,10 +303,37 @@ static void alpha(void **state) {
         make(&r, b);
         if (i) associate(b);
         p = read_made(b);
-        assert_string_equal(p.notes, "alpha is left out\n");
+        assert_string_equal(p.notes, "");
+        assert_int_equal(p.alpha != NULL, i);
+        if (i) assert_true(p.alpha[0] == 128 && p.alpha[SIDE * SIDE - 1] == 128);
         expect_squares(&p.image, GMLP_U16, 0, 3.0 / 65535);
         picture_free(&p);
     }
+    free(b);
+}
+
+/* The file turns its pixels itself: EXIF's orientation is not looked at. */
+static void boxes(void **state) {
+    bytes *b = (bytes *)malloc(sizeof *b);
+    uint8_t *xmp = make_xmp();
+    recipe r;
+    (void)state;
+    memset(&r, 0, sizeof r);
+    r.bits = 8;
+    for (r.boxes = 1; r.boxes <= 2; r.boxes++)
+        for (r.frames = 1; r.frames <= 2; r.frames++) {
+            picture p;
+            make(&r, b);
+            p = read_made(b);
+            assert_int_equal(p.orientation, 1);
+            assert_int_equal(p.metadata.blocks[METADATA_EXIF].size, sizeof exif - 4);
+            assert_memory_equal(p.metadata.blocks[METADATA_EXIF].bytes, exif + 4, sizeof exif - 4);
+            assert_int_equal(p.metadata.blocks[METADATA_XMP].size, XMP_SIZE);
+            assert_memory_equal(p.metadata.blocks[METADATA_XMP].bytes, xmp, XMP_SIZE);
+            assert_string_equal(p.notes, "");
+            picture_free(&p);
+        }
+    free(xmp);
     free(b);
 }
 
@@ -454,7 +502,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_bytes),       cmocka_unit_test(there_and_back),
         cmocka_unit_test(no_halves),         cmocka_unit_test(kinds),
-        cmocka_unit_test(alpha),             cmocka_unit_test(cmyk),
+        cmocka_unit_test(alpha),             cmocka_unit_test(boxes),
+        cmocka_unit_test(cmyk),
         cmocka_unit_test(turned),            cmocka_unit_test(lossy_with_profile),
         cmocka_unit_test(lossy_in_p3),       cmocka_unit_test(out_of_proportion),
         cmocka_unit_test(damaged),           cmocka_unit_test(cannot_write),

@@ -150,7 +150,7 @@ static picture_metadata make_metadata(const block *b) {
 
 static picture through(const char *name, const gmlp_image *image, const picture_metadata *m, int orientation) {
     const char *path = in_folder(name);
-    picture_write_opts opts = { 0, 0, NULL, 0 };
+    picture_write_opts opts = { 0, 0, 0, NULL, 0, NULL };
     picture p;
     char error[256];
     memset(&p, 0, sizeof p);
@@ -257,6 +257,112 @@ static void orientation_alone(void **state) {
     free(image.data);
 }
 
+/* JPEG XL and AVIF, which have no place for IPTC, and turn the pixels themselves. */
+static void in_boxes(void **state) {
+    static const char *const names[] = { "a.jxl", "a.avif" };
+    gmlp_image image = test_image(16, 24, GMLP_U16, GMLP_P3);
+    int big, i;
+    (void)state;
+    for (big = 0; big < 2; big++)
+        for (i = 0; i < 2; i++) {
+            const block made = make_block(big, 6);
+            picture_metadata m = make_metadata(&made);
+            picture p;
+            block b;
+            if ((i == 0 && jxl_missing) || (i == 1 && (avif_missing || heif_missing))) {
+                metadata_free(&m);
+                continue;
+            }
+            p = through(names[i], &image, &m, 0);
+            b = block_of(&p);
+            assert_int_equal(p.orientation, 1);
+            assert_int_equal(p.image.width, 16);
+            assert_string_equal(p.left, "");
+            expect_block(&p, 0);
+            assert_int_equal(value_number(&b, in_first, 274), 1);
+            assert_int_equal(value_number(&b, in_exif, 40962), 16);
+            assert_int_equal(p.metadata.blocks[METADATA_XMP].size, XMP_SIZE);
+            assert_non_null(strstr((const char *)p.metadata.blocks[METADATA_XMP].bytes, "tiff:Orientation=\"1\" "));
+            assert_null(p.metadata.blocks[METADATA_IPTC].bytes);
+            picture_free(&p);
+            metadata_free(&m);
+        }
+    free(image.data);
+}
+
+/* A chunk with its checksum behind what there is. */
+static size_t put_chunk(uint8_t *to, const char *type, const void *data, size_t size) {
+    uint32_t crc;
+    int i;
+    memcpy(to + 4, type, 4);
+    memcpy(to + 8, data, size);
+    crc = (uint32_t)crc32(0, to + 4, (uInt)size + 4);
+    for (i = 0; i < 4; i++) {
+        to[i] = (uint8_t)(size >> (24 - 8 * i) & 255);
+        to[8 + size + (size_t)i] = (uint8_t)(crc >> (24 - 8 * i) & 255);
+    }
+    return size + 12;
+}
+
+/* What a PNG tells people goes into the next one, as it is, and the rest of it is told to be lost elsewhere. */
+static void texts(void **state) {
+    static const char packed[] = "Author\0\0x\234", international[] = "Title\0\0\0de\0Titel\0Ein \303\234berblick";
+    uint8_t chunks[2000];
+    size_t size = 0, i;
+    gmlp_image image = test_image(8, 8, GMLP_U8, GMLP_SRGB);
+    picture_metadata m;
+    picture p;
+    (void)state;
+    memset(&m, 0, sizeof m);
+    size += put_chunk(chunks + size, "tEXt", "Copyright\0(c) me", 16);
+    size += put_chunk(chunks + size, "zTXt", packed, sizeof packed - 1);
+    size += put_chunk(chunks + size, "iTXt", international, sizeof international - 1);
+    size += put_chunk(chunks + size, "tEXt", "date:modify\0now", 15);
+    assert_int_equal(metadata_set(&m, METADATA_TEXTS, chunks, size), 0);
+    p = through("a.png", &image, &m, 1);
+    assert_int_equal(p.metadata.blocks[METADATA_TEXTS].size, size);
+    assert_memory_equal(p.metadata.blocks[METADATA_TEXTS].bytes, chunks, size);
+    picture_metadata_fit(&p, "b.png");
+    assert_string_equal(p.left, "");
+    picture_metadata_fit(&p, "b.jpg");
+    assert_string_equal(p.left, "its texts (Copyright, Author, Title) are not carried over: a .jpg file gets none\n");
+    assert_null(p.metadata.blocks[METADATA_TEXTS].bytes);
+    picture_free(&p);
+    metadata_free(&m);
+    /* those that are not for people, or damaged, are not taken for it */
+    size = put_chunk(chunks, "tEXt", "GamutMLP\0R01M", 13);
+    size += put_chunk(chunks + size, "iTXt", "XML:com.adobe.xmp\0\0\0\0\0<x/>", 26);
+    size += put_chunk(chunks + size, "zTXt", "Raw profile type exif\0\0x", 24);
+    size += put_chunk(chunks + size, "tEXt", "Title\0a", 7);
+    chunks[size - 1] ^= 1;
+    size += put_chunk(chunks + size, "tEXt", "\0", 1);
+    {
+        uint8_t file[3000];
+        uint8_t *png;
+        size_t png_size;
+        char error[256];
+        assert_int_equal(picture_encode_memory(GMLP_CONTAINER_PNG, &image, NULL, &png, &png_size, error), 0);
+        memcpy(file, png, 33); /* behind IHDR */
+        memcpy(file + 33, chunks, size);
+        memcpy(file + 33 + size, png + 33, png_size - 33);
+        assert_int_equal(picture_read_memory(file, png_size + size, "x", 0, &p, error), 0);
+        assert_int_equal(p.metadata.blocks[METADATA_TEXTS].size, 0);
+        picture_free(&p);
+        free(png);
+    }
+    for (i = 0; i < 300; i++) { /* many, whose memory grows with them */
+        metadata_block *b = &m.blocks[METADATA_TEXTS];
+        b->bytes = (uint8_t *)realloc(b->bytes, b->size + 15);
+        b->size += put_chunk(b->bytes + b->size, "tEXt", "k\0v", 3);
+    }
+    p = through("a.png", &image, &m, 1);
+    assert_int_equal(p.metadata.blocks[METADATA_TEXTS].size, 4500);
+    assert_memory_equal(p.metadata.blocks[METADATA_TEXTS].bytes, m.blocks[METADATA_TEXTS].bytes, 4500);
+    picture_free(&p);
+    metadata_free(&m);
+    free(image.data);
+}
+
 /* From one format to the next: no tag gets lost on the way. */
 static void from_format_to_format(void **state) {
     static const char *const names[] = { "a.jpg", "a.png", "a.tif", "b.jpg", "b.tif", "b.png" };
@@ -327,7 +433,7 @@ static void in_a_bigtiff(void **state) {
         const block made = make_block(big, 1);
         block b;
         picture_metadata m = make_metadata(&made);
-        picture_write_opts opts = { 0, 0, NULL, 0 };
+        picture_write_opts opts = { 0, 0, 0, NULL, 0, NULL };
         picture_facts facts;
         picture p;
         gmlp_image like;
@@ -649,6 +755,8 @@ int main(void) {
         cmocka_unit_test(all_formats),
         cmocka_unit_test(adapted),
         cmocka_unit_test(orientation_alone),
+        cmocka_unit_test(in_boxes),
+        cmocka_unit_test(texts),
         cmocka_unit_test(from_format_to_format),
         cmocka_unit_test(every_type),
         cmocka_unit_test(in_a_bigtiff),

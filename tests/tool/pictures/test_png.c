@@ -276,9 +276,9 @@ static void notes(void **state) {
         const char *notes, *left;
     } known[] = {
         { PNG_COLOR_TYPE_RGB, 0, NULL, NULL, 0, "", "" },
-        { PNG_COLOR_TYPE_RGB_ALPHA, 0, NULL, NULL, 0, "alpha is left out\n", "" },
-        { PNG_COLOR_TYPE_GRAY_ALPHA, 0, NULL, NULL, 0, "alpha is left out\n", "" },
-        { PNG_COLOR_TYPE_RGB, 0, "tRNS", "\0\1\0\2\0\3", 6, "alpha is left out\n", "" },
+        { PNG_COLOR_TYPE_RGB_ALPHA, 0, NULL, NULL, 0, "", "" },
+        { PNG_COLOR_TYPE_GRAY_ALPHA, 0, NULL, NULL, 0, "", "" },
+        { PNG_COLOR_TYPE_RGB, 0, "tRNS", "\0\1\0\2\0\3", 6, "", "" },
         { PNG_COLOR_TYPE_RGB, 0, "tEXt", "Title\0a title", 13, "", "" },
         { PNG_COLOR_TYPE_RGB, 1, "iTXt", "XML:com.adobe.xmp\0\0\0\0\0<x/>", 26, "", "" },
         { PNG_COLOR_TYPE_RGB, 0, "zTXt", "Raw profile type iptc\0\0x", 24, "",
@@ -304,6 +304,28 @@ static void notes(void **state) {
     made.size += 5;
     p = read_made(made, 0);
     assert_string_equal(p.left, "what lies behind the picture is left out: 5 bytes\n");
+    picture_free(&p);
+}
+
+/* libpng takes a transparent colour back when a palette follows it. */
+static void palette_behind_transparency(void **state) {
+    uint8_t row[3 * 4];
+    png_made made = small_png(PNG_COLOR_TYPE_RGB);
+    picture_rows *rows;
+    uint32_t width, height, y;
+    picture p;
+    char error[256];
+    (void)state;
+    add_chunk(&made, 0, "PLTE", "\1\2\3", 3);
+    add_chunk(&made, 0, "tRNS", "\0\1\0\2\0\3", 6);
+    rows = picture_rows_open(made.bytes, made.size, "x", GMLP_SRGB, &width, &height, error);
+    assert_non_null(rows);
+    assert_in_range(picture_rows_alpha(rows), 3, 4);
+    for (y = 0; y < height; y++) assert_int_equal(picture_rows_read(rows, row, 1, error), 0);
+    picture_rows_close(rows);
+    p = read_made(made, 0);
+    assert_int_equal(p.image.width, 3);
+    assert_string_equal(p.notes, "");
     picture_free(&p);
 }
 
@@ -352,6 +374,7 @@ int main(void) {
         cmocka_unit_test(damaged_chunks),
         cmocka_unit_test(exif),
         cmocka_unit_test(notes),
+        cmocka_unit_test(palette_behind_transparency),
         cmocka_unit_test(packed_texts),
         cmocka_unit_test(too_short),
     };

@@ -221,7 +221,7 @@ static void decoding_falls_back(void **state) {
 
 /* Rows of a file, streaming or whole. */
 typedef struct taken {
-    uint16_t pixels[WIDTH * HEIGHT * 3];
+    uint16_t pixels[WIDTH * HEIGHT * 4];
     size_t row, rows;
 } taken;
 
@@ -233,7 +233,9 @@ static int take_rows(void *user, const void *rows, uint32_t count, char error[25
     return 0;
 }
 
-static int run(const pictures *p, const device *d, rectangle crop, taken *t, gmlp_result *verdict, char error[256]) {
+/* alpha: NULL, or a code a pixel. */
+static int run(const pictures *p, const uint8_t *alpha, const device *d, rectangle crop, taken *t, gmlp_result *verdict,
+               char error[256]) {
     gmlp_decoder_opts opts;
     picture_write_opts write;
     gmlp_decoder *decoder;
@@ -245,7 +247,8 @@ static int run(const pictures *p, const device *d, rectangle crop, taken *t, gml
     memset(&write, 0, sizeof write);
     memset(&s, 0, sizeof s);
     memset(t, 0, sizeof *t);
-    t->row = (size_t)crop.width * 6;
+    t->row = (size_t)crop.width * (alpha ? 8 : 6);
+    write.alpha = alpha;
     opts.x = crop.x;
     opts.width = crop.width;
     assert_int_equal(picture_encode_memory(GMLP_CONTAINER_PNG, &p->base, &write, &file, &size, error), 0);
@@ -258,6 +261,7 @@ static int run(const pictures *p, const device *d, rectangle crop, taken *t, gml
     s.device = d;
     s.net = &p->net;
     s.type = GMLP_U16;
+    s.channels = alpha ? picture_rows_alpha(s.rows) : 3;
     s.workers = pool_create(1);
     s.write = take_rows;
     s.user = t;
@@ -273,30 +277,35 @@ static int run(const pictures *p, const device *d, rectangle crop, taken *t, gml
 static void whole_pictures(void **state) {
     static const rectangle crops[] = { { 0, 0, WIDTH, HEIGHT }, { 3, 20, 30, 270 }, { 39, 299, 1, 1 } };
     static taken want, got;
+    static uint8_t shares[WIDTH * HEIGHT];
     pictures *p = pictures_make();
     device d = chosen(DEVICE_GPU);
     gmlp_result verdict, verdict_there;
     char error[256];
     (void)state;
+    for (size_t i = 0; i < sizeof shares; i++) shares[i] = (uint8_t)(i * 7);
     assert_int_equal(device_open(&d, "test"), 0);
     for (int other = 0; other < 2; other++) {
-        for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 6; k++) {
+            const uint8_t *alpha = k < 3 ? NULL : shares;
+            const int i = k % 3;
             rows_calls = 0;
-            assert_int_equal(run(p, NULL, crops[i], &want, &verdict, error), 0);
+            assert_int_equal(run(p, alpha, NULL, crops[i], &want, &verdict, error), 0);
             assert_int_equal(rows_calls, 0);
-            assert_int_equal(run(p, &d, crops[i], &got, &verdict_there, error), 0);
+            assert_int_equal(run(p, alpha, &d, crops[i], &got, &verdict_there, error), 0);
             assert_int_equal(rows_calls, (crops[i].height + 255) / 256);
             assert_int_equal(verdict, other ? GMLP_E_OTHER_PICTURE : GMLP_OK);
             assert_int_equal(verdict_there, verdict);
             assert_int_equal(got.rows, crops[i].height);
             assert_memory_equal(&got, &want, sizeof got);
+            if (alpha) assert_int_equal(got.pixels[3], shares[crops[i].y * WIDTH + crops[i].x] * 257);
         }
         memset(p->codes, 77, sizeof p->codes / 2);
     }
     rows_calls = 0;
     fails_at = 2;
     on_rows = GMLP_E_DEVICE;
-    assert_int_equal(run(p, &d, crops[0], &got, &verdict, error), -1);
+    assert_int_equal(run(p, NULL, &d, crops[0], &got, &verdict, error), -1);
     assert_string_equal(error, "test.png: the device failed (cudaErrorOfTheTest)");
     device_close(&d);
     assert_int_equal(open_now, 0);

@@ -45,7 +45,7 @@ static gmlp_image base_of(const gmlp_image *wide, int space) {
 }
 
 static void as_large_as_libjpegs(const gmlp_image *wide, int space, int quality, int subsample, double within) {
-    const picture_write_opts usual = { quality, subsample, 0, NULL, 0 };
+    const picture_write_opts usual = { quality, subsample, 0, NULL, 0, NULL };
     gmlp_image clipped = base_of(wide, GMLP_SRGB), base = base_of(wide, space);
     picture_fine_opts file;
     fitting f;
