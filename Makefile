@@ -34,7 +34,7 @@ LIBS = -ljpeg -lpng -lz -ltiff -llcms2 -lcairo $(optional) -lpthread -lm
 # What the tool does without where it is not there, or too old: $(call have,HEADER,LIBRARIES). Looked for when it is
 # needed, as the packages may come first.
 have = $(shell printf '\043include <$(1)>\n' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo $(2))
-optional = $(call have,OpenEXR/openexr.h,-lOpenEXRCore) $(call have,libheif/heif.h,-lheif) $(call have,libraw/libraw.h,-lraw_r) \
+optional = $(call have,OpenEXR/openexr.h,-lOpenEXRCore -lOpenEXR -lIex -lstdc++) $(call have,libheif/heif.h,-lheif) $(call have,libraw/libraw.h,-lraw_r) \
            $(call have,jxl/thread_parallel_runner.h,-ljxl -ljxl_threads) $(call have,avif/avif.h,-lavif)
 SECONDS = 60
 DATA =
@@ -50,17 +50,23 @@ Q = $(if $(V),,@)
 say = $(if $(V),,@printf "  %-5s %s\n" $(1) $(2))
 
 B = build
-tool := $(sort $(wildcard examples/tool/*.c examples/tool/*/*.c))
+tool := $(basename $(sort $(wildcard examples/tool/*.c examples/tool/*/*.c examples/tool/*/*.cpp)))
+# No vptr: a C compiler links, without the runtime of that check.
+cxx_of_tool = -std=c++17 -fno-sanitize=vptr -isystem /usr/include/Imath -isystem /usr/local/include/Imath
 
 all: $(B)/gamutmlp $(B)/quickstart $(B)/quickstart_hdr $(B)/engine $(B)/scene
 
-$(B)/gamutmlp: $(tool:%.c=$(B)/%.o)
+$(B)/gamutmlp: $(tool:%=$(B)/%.o)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
 $(B)/examples/tool/%.o: examples/tool/%.c | $(B)/deps
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
+$(B)/examples/tool/%.o: examples/tool/%.cpp | $(B)/deps
+	$(call say,CXX,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(cxx_of_tool) $(CFLAGS) $(WARNINGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
 $(B)/scene: picture_lib = -lpng
 $(B)/quickstart_hdr: picture_lib = -ltinyexr
 $(B)/quickstart $(B)/quickstart_hdr $(B)/scene: $(B)/%: examples/%.c gamutmlp.h | $(B)/deps
@@ -90,7 +96,7 @@ $(B)/cuda/device.o: examples/tool/work/device.c | $(B)/deps
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) -DGAMUTMLP_WITH_CUDA -MMD -MP -c $< -o $@
-$(B)/cuda/gamutmlp: $(filter-out $(B)/examples/tool/work/device.o,$(tool:%.c=$(B)/%.o)) $(B)/cuda/device.o $(B)/cuda/gamutmlp_cuda.o
+$(B)/cuda/gamutmlp: $(filter-out $(B)/examples/tool/work/device.o,$(tool:%=$(B)/%.o)) $(B)/cuda/device.o $(B)/cuda/gamutmlp_cuda.o
 	$(call say,LINK,$@)
 	$(Q)$(NVCC) $^ -o $@ $(LIBS)
 # Its own kernel is a small one: the driver makes what newer GPUs need.
@@ -136,11 +142,15 @@ $(B)/$(1)/%.o: %.c | $(B)/deps-test
 	$$(call say,CC,$$<)
 	@mkdir -p $$(@D)
 	$$(Q)$$(cc_$(1)) -std=c99 $$(flags_$(1)) $$(CPPFLAGS) -MMD -MP -c $$< -o $$@
+$(B)/$(1)/%.o: %.cpp | $(B)/deps-test
+	$$(call say,CXX,$$<)
+	@mkdir -p $$(@D)
+	$$(Q)$$(cxx_$(1)) $$(flags_$(1)) $$(cxx_of_tool) $$(CPPFLAGS) -MMD -MP -c $$< -o $$@
 $(B)/$(1)/tests/%: tests/%.c | $(B)/deps-test
 	$$(call say,CC,$$<)
 	@mkdir -p $$(@D)
 	$$(Q)$$(cc_$(1)) -std=c99 $$(flags_$(1)) $$(WARNINGS) $$(CPPFLAGS) -MMD -MP -MF $$@.d $$< $$(filter %.a %.o,$$^) -o $$@ -lcmocka $$(LIBS)
-$(B)/$(1)/tool.a: $(patsubst %.c,$(B)/$(1)/%.o,$(filter-out %/main.c,$(tool)))
+$(B)/$(1)/tool.a: $(patsubst %,$(B)/$(1)/%.o,$(filter-out %/main,$(tool)))
 	@rm -f $$@ && ar rcs $$@ $$^
 $(tool_tests:%=$(B)/$(1)/%): $(B)/$(1)/tool.a
 $(linked:%=$(B)/$(1)/%): $(B)/$(1)/examples/tool/shell/gamutmlp.o
@@ -189,7 +199,9 @@ $(B)/libfuzzer/%: fuzz/%.c $(fuzz_headers) | $(B)/deps-test
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CLANG) -std=c99 -O1 -g $(address) -fsanitize=fuzzer $(CPPFLAGS) $(filter %.c,$^) -o $@
-$(B)/replay/fuzz_ultrahdr $(B)/libfuzzer/fuzz_ultrahdr: $(addprefix examples/tool/gainmap/,container.c metadata.c segments.c xmp.c)
+of_gain_maps := $(addprefix examples/tool/,gainmap/metadata.c gainmap/segments.c gainmap/xmp.c pictures/directory.c)
+$(B)/replay/fuzz_ultrahdr $(B)/libfuzzer/fuzz_ultrahdr: examples/tool/gainmap/container.c $(of_gain_maps)
+$(B)/replay/fuzz_items $(B)/libfuzzer/fuzz_items: examples/tool/gainmap/items.c $(of_gain_maps)
 fuzz: $(fuzz:%=$(B)/libfuzzer/%)
 	@for f in $(fuzz); do scripts/fuzz.sh $(B)/libfuzzer/$$f $(SECONDS) || exit 1; done
 

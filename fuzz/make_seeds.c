@@ -1,5 +1,6 @@
 /* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/, png/ and
-   ultrahdr/. Built with -I. -Iexamples/tool, metadata.c, segments.c and xmp.c of gainmap/, -ljpeg -lpng -lm. */
+   ultrahdr/. Built with -I. -Iexamples/tool, metadata.c, segments.c and xmp.c of gainmap/, pictures/directory.c, -ljpeg
+   -lpng -lm. */
 #define GAMUTMLP_IMPLEMENTATION
 #define GMLP__KEEP_MACROS
 #include "gamutmlp.h"

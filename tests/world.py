@@ -364,7 +364,7 @@ class Way:
         self.run("decode", src, out="d0.png")
         self.run("strip", src, out="s0")
         hdr, _, hdr_why = self.run("hdr-encode", src, out="g.jpg")
-        if hdr == 0: self.gain_map()
+        if hdr == 0 and f["kind"] == "jpeg": self.gain_map()  # others are compressed anew
         result = {"kind": f["kind"], "gainmap": f["gainmap"] and (hdr_why if hdr else "read")}
         if rc: return {**result, "state": "refused", "why": why, "others": self.others(f["kind"])}
         space = f"{told.get('space')} ({told.get('space_from')})"

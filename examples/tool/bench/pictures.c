@@ -72,36 +72,6 @@ void bench_name(const char *path, char out[64]) {
     if (strrchr(out, '.')) *strrchr(out, '.') = 0;
 }
 
-/* Camera raws are developed by dcraw. All numbers are read as ROMM. */
-static int read_wide(const char *path, picture *out, char error[256]) {
-    char command[4200];
-    uint8_t *bytes = NULL;
-    size_t size = 0, room = 0, got;
-    FILE *pipe;
-    int status;
-    memset(out, 0, sizeof *out);
-    if (!has_suffix(path, ".CRW") && !has_suffix(path, ".NEF") && !has_suffix(path, ".CR2"))
-        return picture_read(path, GMLP_PROPHOTO, 0, out, error);
-    if (strchr(path, '\'')) return error_text(error, path, "a raw file's name must have no quote"), -1;
-    snprintf(command, sizeof command, "dcraw -w -o 4 -6 -g 1.8 16 -q 3 -c '%s'", path);
-    pipe = popen(command, "r");
-    if (!pipe) return error_text(error, path, "dcraw can not be started"), -1;
-    do {
-        if (size == room) {
-            uint8_t *grown = (uint8_t *)realloc(bytes, room = room ? 2 * room : 1u << 24);
-            if (!grown) break;
-            bytes = grown;
-        }
-        got = fread(bytes + size, 1, room - size, pipe);
-        size += got;
-    } while (got);
-    status = pclose(pipe);
-    if (status || !size) error_text(error, path, "dcraw gave nothing (is the package dcraw installed?)"), status = -1;
-    else status = picture_read_memory(bytes, size, path, GMLP_PROPHOTO, out, error);
-    free(bytes);
-    return status;
-}
-
 /* One picture. */
 
 int bench_reduce(const bench *b, const gmlp_image *from, int space, gmlp_image *codes, char error[256]) {
@@ -172,7 +142,7 @@ int bench_subject_load(const bench *b, const char *path, bench_subject *s) {
     char error[256];
     memset(s, 0, sizeof *s);
     s->path = path;
-    if (read_wide(path, &s->wide, error)) return fail("bench", "%s", error);
+    if (picture_read(path, GMLP_PROPHOTO, 0, &s->wide, error)) return fail("bench", "%s", error);
     s->pixels = (size_t)s->wide.image.width * s->wide.image.height;
     s->original = (float *)malloc(s->pixels * 3 * sizeof(float));
     s->clipped = (float *)malloc(s->pixels * 3 * sizeof(float));

@@ -375,7 +375,7 @@ int cmd_encode(int argc, char **argv) {
         "Writes the wide-gamut picture IN (PNG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM, JPEG,\n"
         "camera raws) as an ordinary 8-bit sRGB file and puts a small network into its metadata, trained on\n"
         "this picture, from which 'gamutmlp decode' restores the colours that sRGB cannot hold. Raws are\n"
-        "developed as dcraw does. EXIF, IPTC and XMP go with it; pixels are turned upright, and the\n"
+        "developed by LibRaw. EXIF, IPTC and XMP go with it; pixels are turned upright, and the\n"
         "orientation tag says so. A PNG keeps IN's alpha, with 8 bits, and a PNG's texts; what alpha hides\n"
         "is not learned.\n"
         "With --out, each of FILES becomes a file of its name in DIR, which is made if need be: the same bytes\n"

@@ -33,7 +33,7 @@ typedef struct clamping {
 } clamping;
 
 typedef struct hdr_encoding {
-    const char *sdr_name, *hdr_name; /* the same for an Ultra HDR file */
+    const char *sdr_name, *hdr_name; /* the same for a file with a gain map */
     hdr_options o;
     training t;
     pool *workers;
@@ -204,7 +204,7 @@ static int keep_file(hdr_encoding *e) {
     char error[256];
     uint8_t *bare;
     size_t bare_size;
-    const int gain_map = e->extra.gain_map || e->extra.apple;
+    const int gain_map = e->extra.gain_map;
     if (e->o.strip) {
         if (kept_bare(e->sdr.file, e->sdr.file_size, &bare, &bare_size))
             return fail("hdr-encode", "%s: out of memory for its copy without metadata", e->sdr_name);
@@ -487,18 +487,19 @@ int cmd_hdr_encode(int argc, char **argv) {
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
     const args_command command = {
-        "hdr-encode", "{SDR HDR | ULTRAHDR.jpg} OUT.{jpg,png}",
-        "Writes the picture SDR (JPEG, PNG, TIFF, HEIC, AVIF, JPEG XL), or the SDR rendition of an Ultra HDR\n"
-        "file, with a small network in its metadata, from which 'gamutmlp hdr-decode' restores the HDR\n"
-        "rendition: the picture HDR, of the same size, in PQ or HLG codes (PNG, TIFF, HEIC, AVIF, JPEG XL) or\n"
-        "linear light (EXR, TIFF, JPEG XL, Radiance HDR), 1.0 being SDR white. OUT is in the SDR's space, sRGB,\n"
-        "Display P3 or (--from-sdr) Rec.709; others become Display P3, or with --base sycc Y'CbCr that keeps\n"
-        "what it can of the colours outside sRGB. A JPEG stays the same compressed picture if neither --quality\n"
-        "nor --subsample is given, with its metadata; what is made anew has the SDR's EXIF, IPTC and XMP, and\n"
-        "is turned upright. A PNG has the SDR's alpha, with 8 bits.",
+        "hdr-encode", "{SDR HDR | GAINMAP.{jpg,heic,avif}} OUT.{jpg,png}",
+        "Writes the picture SDR (JPEG, PNG, TIFF, HEIC, AVIF, JPEG XL), or the SDR rendition of a file with a\n"
+        "gain map (Ultra HDR, ISO 21496-1, iPhone), with a small network in its metadata, from which 'gamutmlp\n"
+        "hdr-decode' restores the HDR rendition: the picture HDR, of the same size, in PQ or HLG codes (PNG,\n"
+        "TIFF, HEIC, AVIF, JPEG XL) or linear light (EXR, TIFF, JPEG XL, Radiance HDR), 1.0 being SDR white.\n"
+        "OUT is in the SDR's space, sRGB, Display P3 or (--from-sdr) Rec.709; others become Display P3, or\n"
+        "with --base sycc Y'CbCr that keeps what it can of the colours outside sRGB. A JPEG stays the same\n"
+        "compressed picture if neither --quality nor --subsample is given, with its metadata; what is made anew\n"
+        "has the SDR's EXIF, IPTC and XMP, and is turned upright. A PNG has the SDR's alpha, with 8 bits.",
         "  gamutmlp hdr-encode graded_sdr.png graded_pq.png photo.jpg\n"
         "  gamutmlp hdr-encode sdr.jpg master.exr photo.jpg --from-hdr acescg --preset high\n"
-        "  gamutmlp hdr-encode phone_ultrahdr.jpg photo.jpg --json",
+        "  gamutmlp hdr-encode phone_ultrahdr.jpg photo.jpg --json\n"
+        "  gamutmlp hdr-encode IMG_0001.HEIC photo.jpg",
         options, 2, &count
     };
     const char **names = (const char **)malloc((size_t)(argc + 1) * sizeof *names);
@@ -523,7 +524,7 @@ int cmd_hdr_encode(int argc, char **argv) {
         else if (count == 2 && (e.o.from_sdr || e.o.from_hdr))
             status = args_wrong(
                 &command,
-                "an Ultra HDR file says its spaces; --from-sdr and --from-hdr go with two pictures, SDR HDR OUT");
+                "a file with a gain map says its spaces; --from-sdr and --from-hdr go with two pictures, SDR HDR OUT");
         else if (e.t.preset == GMLP_PRESET_PAPER && e.t.budget)
             status = args_wrong(&command, "--budget chooses a network; --preset paper has its own");
         else if (training_contradiction(&e.t)) status = args_wrong(&command, "%s", training_contradiction(&e.t));

@@ -16,7 +16,7 @@ enum {
 /* The metadata of the picture at at, which ends before end. GMLP_E_NOT_FOUND: it is no gain map. */
 static gmlp_result read_metadata(const uint8_t *file, size_t at, size_t end, ultrahdr_parts *out, gmlp_error *err) {
     size_t iso = 0, iso_end = 0;
-    slice packet = { NULL, 0 };
+    slice packet = { NULL, 0 }, apple = { NULL, 0 };
     gmlp_result r;
     segment s;
     const char *fault;
@@ -28,7 +28,7 @@ static gmlp_result read_metadata(const uint8_t *file, size_t at, size_t end, ult
             iso_end = s.end;
         } else if (!packet.n && IS_XMP(file, &s)) {
             packet = xmp_packet_of(file, &s);
-            out->apple |= metadata_is_apple(packet);
+            if (metadata_is_apple(packet)) apple = packet;
             if (!metadata_in_xmp(packet)) packet.n = 0;
         }
     } while (s.marker != SOS);
@@ -40,6 +40,10 @@ static gmlp_result read_metadata(const uint8_t *file, size_t at, size_t end, ult
     if (packet.n && (!iso || r == GMLP_E_NEWER)) { /* what a newer block needs to be read may be in the XMP too */
         r = metadata_of_xmp(file, packet, &out->metadata, err);
         out->metadata_from = "XMP";
+    }
+    if (r == GMLP_E_NOT_FOUND && apple.n) {
+        r = metadata_of_apple(file, apple, out->exif, &out->metadata, err);
+        out->metadata_from = "Apple";
     }
     if (r == GMLP_E_NOT_FOUND) return parse_failed(err, r, at, "the picture has no gain map metadata");
     if (r == GMLP_OK && (fault = metadata_fault(&out->metadata)) != NULL)
@@ -96,7 +100,6 @@ static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size
         r = try_picture(file, at + offset, length, out, err);
         if (r != GMLP_E_NOT_FOUND) return r;
     }
-    if (out->apple) return parse_failed(err, GMLP_E_NEWER, at, "has an Apple gain map, which cannot be read yet");
     return parse_failed(err, r, at, "no picture of the MPF index has gain map metadata");
 }
 
@@ -157,6 +160,9 @@ gmlp_result ultrahdr_parse(const void *bytes, size_t size, ultrahdr_parts *out, 
         } else if (!packet.n && IS_XMP(file, &s)) {
             packet = xmp_packet_of(file, &s);
             if (!xmp_prefix_of(packet, ITEM_URI).n) packet.n = 0;
+        } else if (!out->exif.n && segment_has_id(file, &s, 0xe1, EXIF_ID, sizeof EXIF_ID)) {
+            out->exif.p = (const char *)(const void *)(file + s.body + sizeof EXIF_ID);
+            out->exif.n = s.end - s.body - sizeof EXIF_ID;
         }
     } while (s.marker != SOS);
     if ((r = segment_picture_end(file, size, &s, &out->base_size, err)) != GMLP_OK) return r;
@@ -167,11 +173,7 @@ gmlp_result ultrahdr_parse(const void *bytes, size_t size, ultrahdr_parts *out, 
         r = find_by_container(file, size, packet, out, err);
         out->map_from = "GContainer";
     }
-    if (r != GMLP_OK) {
-        const int apple = out->apple;
-        memset(out, 0, sizeof *out);
-        out->apple = apple;
-    }
+    if (r != GMLP_OK) memset(out, 0, sizeof *out);
     return r;
 }
 
@@ -313,6 +315,7 @@ gmlp_result ultrahdr_join(const void *base, size_t base_size, const void *map, s
                           const ultrahdr_metadata *metadata, uint8_t **file, size_t *size, gmlp_error *err) {
     buffer whole = { NULL, 0, 0, 0 }, second = { NULL, 0, 0, 0 };
     const char *fault = metadata->map_space ? "XMP cannot say that the gain map has primaries of its own"
+                      : metadata->apple     ? "Apple's own metadata are not written"
                                             : metadata_fault(metadata);
     base_layout layout;
     size_t index = 0, first_size;

@@ -14,11 +14,12 @@ typedef struct ultrahdr_parts {
     size_t map_offset, map_size;
     ultrahdr_metadata metadata;
     const char *map_from;      /* what pointed to the map: "MPF", "GContainer" */
-    const char *metadata_from; /* "ISO 21496-1", "XMP" */
-    int apple; /* a picture behind the base is a gain map of Apple's own kind; also after an error */
+    const char *metadata_from; /* "ISO 21496-1", "XMP", "Apple" */
+    slice exif;                /* the base's */
 } ultrahdr_parts;
 
-/* GMLP_E_NOT_FOUND: a sound JPEG file without a gain map; GMLP_E_NEWER: with one of another kind. err may be NULL. */
+/* GMLP_E_NOT_FOUND: a sound JPEG file without a gain map. Of an ISO, an XMP and an Apple one for the same map this is
+   the order. err may be NULL. */
 gmlp_result ultrahdr_parse(const void *file, size_t size, ultrahdr_parts *out, gmlp_error *err);
 
 /* One file of two whole JPEG pictures. Segments of the base stay as they are, but for its XMP packet, which is added

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "gainmap/metadata.h"
+#include "pictures/directory.h"
 
 enum { STOPS_MAX = 64 }; /* gains and headrooms beyond are damage, and would leave float's range */
 
@@ -54,8 +55,6 @@ int metadata_in_xmp(slice packet) {
     return 0;
 }
 
-int metadata_is_apple(slice packet) { return slice_contains(packet, "urn:com:apple:photo:2020:aux:hdrgainmap"); }
-
 gmlp_result metadata_of_xmp(const uint8_t *file, slice packet, ultrahdr_metadata *m, gmlp_error *err) {
     double v[FIELD_COUNT][3];
     int count[FIELD_COUNT] = { 0 }, base_is_hdr = 0, event, i, c;
@@ -99,6 +98,75 @@ gmlp_result metadata_of_xmp(const uint8_t *file, slice packet, ultrahdr_metadata
         return parse_failed(err, GMLP_E_FIELD, at, "hdrgm:HDRCapacityMin is above hdrgm:HDRCapacityMax");
     m->headroom_base = v[base_is_hdr ? HDRCapacityMax : HDRCapacityMin][0];
     m->headroom_alternate = v[base_is_hdr ? HDRCapacityMin : HDRCapacityMax][0];
+    return GMLP_OK;
+}
+
+/* Apple's own. */
+
+int metadata_is_apple(slice packet) { return slice_contains(packet, APPLE_MAP_TYPE); }
+
+/* One signed or unsigned rational of a maker note; NAN: there is none. */
+static double maker_number(const tiff_bytes *note, uint64_t directory, uint32_t tag) {
+    enum { RATIONAL = 5, SIGNED_RATIONAL = 10 };
+    tiff_entry e;
+    double n, d;
+    if (!tiff_find(note, directory, tag, &e) || e.count != 1 || e.size != 8 ||
+        (e.type != RATIONAL && e.type != SIGNED_RATIONAL))
+        return (double)NAN;
+    n = (double)tiff_number(note, e.at, 4);
+    d = (double)tiff_number(note, e.at + 4, 4);
+    if (e.type == SIGNED_RATIONAL) {
+        if (n >= 2147483648.0) n -= 4294967296.0;
+        if (d >= 2147483648.0) d -= 4294967296.0;
+    }
+    return d != 0 ? n / d : (double)NAN;
+}
+
+/* In stops, by what Apple says of the maker note's tags 33 and 48, which many files lack; NAN: 33, too. A note counts
+   its offsets from its own start. */
+static double maker_headroom(slice exif) {
+    enum { HEAD = 14, HDR_HEADROOM = 33, HDR_GAIN = 48 };
+    const uint8_t *bytes = (const uint8_t *)(const void *)exif.p;
+    tiff_bytes f, note;
+    tiff_entry e;
+    double of33, of48, stops;
+    if (!tiff_begins(bytes, exif.n)) return (double)NAN;
+    f = tiff_bytes_of(bytes, exif.n);
+    if (!tiff_find(&f, tiff_value(&f, tiff_first_directory(&f), TAG_EXIF), TAG_MAKER_NOTE, &e) || e.size < HEAD ||
+        memcmp(bytes + e.at, "Apple iOS", 10))
+        return (double)NAN;
+    note = tiff_bytes_of(bytes + e.at, (size_t)e.size);
+    note.big = 0;
+    note.motorola = bytes[e.at + HEAD - 2] == 'M';
+    of33 = maker_number(&note, HEAD, HDR_HEADROOM);
+    of48 = maker_number(&note, HEAD, HDR_GAIN);
+    if (isnan(of48)) of48 = 0;
+    if (of33 < 1) stops = of48 <= 0.01 ? 1.8 - 20 * of48 : 1.601 - 0.101 * of48;
+    else stops = of48 <= 0.01 ? 3 - 70 * of48 : 2.303 - 0.303 * of48;
+    return isnan(of33) ? of33 : fmax(stops, 0);
+}
+
+gmlp_result metadata_of_apple(const uint8_t *file, slice packet, slice exif, ultrahdr_metadata *m, gmlp_error *err) {
+    double said = 0, stops;
+    properties x;
+    slice name, value;
+    int event, c;
+    if (xmp_properties_begin(&x, packet, APPLE_MAP_URI))
+        while ((event = xmp_properties_next(&x, &name, &value)) != NO_MORE)
+            if (event == VALUE && slice_equals(name, "HDRGainMapHeadroom") && (!slice_real(value, &said) || said <= 0))
+                return parse_failed(err, GMLP_E_FIELD, xmp_offset(file, value),
+                                    "HDRGainMapHeadroom is not a number above 0");
+    stops = said > 0 ? fmax(log2(said), 0) : maker_headroom(exif);
+    if (isnan(stops))
+        return parse_failed(err, GMLP_E_FIELD, xmp_offset(file, packet),
+                            "has an Apple gain map, but neither that nor the camera's note says the headroom");
+    memset(m, 0, sizeof *m);
+    m->apple = 1;
+    m->headroom_alternate = stops;
+    for (c = 0; c < 3; c++) {
+        m->gain_max[c] = stops;
+        m->gamma[c] = 1;
+    }
     return GMLP_OK;
 }
 

@@ -1,5 +1,6 @@
-/* What says how a gain map brightens its base: hdrgm in XMP (Ultra HDR image format v1.1), and ISO 21496-1's binary
-   block, with the common denominator that libultrahdr writes. */
+/* What says how a gain map brightens its base: hdrgm in XMP (Ultra HDR image format v1.1); ISO 21496-1's binary block,
+   with the common denominator that libultrahdr writes; Apple's XMP and maker note ("Applying Apple HDR effect to your
+   photos" in Apple's documentation of AppKit). */
 #ifndef GAIN_MAP_METADATA_H
 #define GAIN_MAP_METADATA_H
 
@@ -15,6 +16,8 @@ typedef struct ultrahdr_metadata {
     double offset_base[3], offset_alternate[3];
     double headroom_base, headroom_alternate;
     int map_space; /* 1: the formula holds in the primaries of the map's ICC profile, not in the base's */
+    int apple;     /* 1: another formula holds, alternate = base * (1 + (2^(weight * headroom_alternate) - 1) * light),
+                      light being the map's by Rec.709's curve; the rest says what comes nearest to it */
 } ultrahdr_metadata;
 
 /* How much of the gain a display of this headroom gets; INFINITY: all. */
@@ -25,7 +28,10 @@ enum { ISO_VERSIONS = 4 }; /* bytes of an ISO 21496-1 block that only announces 
 /* NULL, or what is wrong with it. */
 const char *metadata_fault(const ultrahdr_metadata *m);
 int metadata_in_xmp(slice packet);
-int metadata_is_apple(slice packet); /* a picture's that is a gain map of Apple's own kind, without that of others */
+int metadata_is_apple(slice packet); /* a picture's that is a gain map of Apple's own kind */
+/* packet: of such a picture; exif: the base's EXIF, a TIFF structure, for files before iOS 17 or so, whose XMP does not
+   say the headroom. GMLP_E_FIELD: neither does. */
+gmlp_result metadata_of_apple(const uint8_t *file, slice packet, slice exif, ultrahdr_metadata *m, gmlp_error *err);
 gmlp_result metadata_of_xmp(const uint8_t *file, slice packet, ultrahdr_metadata *m, gmlp_error *err);
 gmlp_result metadata_of_iso(const uint8_t *file, size_t at, size_t end, ultrahdr_metadata *m, gmlp_error *err);
 void metadata_put_xmp(buffer *b, const ultrahdr_metadata *m); /* a whole packet */

@@ -35,6 +35,7 @@ gmlp_result segment_picture_end(const uint8_t *file, size_t end, const segment *
 int segment_has_id(const uint8_t *file, const segment *s, int marker, const char *id, size_t id_size);
 #define XMP_ID "http://ns.adobe.com/xap/1.0/"
 #define ISO_ID "urn:iso:std:iso:ts:21496:-1"
+#define EXIF_ID "Exif\0" /* and the NUL of its own */
 #define IS_XMP(file, s) segment_has_id(file, s, 0xe1, XMP_ID, sizeof XMP_ID) /* with its NUL */
 #define IS_ISO(file, s) segment_has_id(file, s, 0xe2, ISO_ID, sizeof ISO_ID)
 #define IS_MPF(file, s) segment_has_id(file, s, 0xe2, "MPF", 4)

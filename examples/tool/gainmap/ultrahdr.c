@@ -5,6 +5,7 @@
 
 #include <jpeglib.h>
 
+#include "gainmap/items.h"
 #include "gainmap/ultrahdr.h"
 #include "pictures/formats.h"
 #include "shell/files.h"
@@ -14,54 +15,83 @@
 
 /* Reading. */
 
-/* A row or column of the picture between two of the map, as libultrahdr has it: the map's sample i lies on the
-   picture's i * scale, and the last one holds to the edge. */
+/* What there is to apply. */
+typedef struct gain_map {
+    picture image;
+    ultrahdr_metadata metadata;
+    int space;    /* in whose primaries the formula holds */
+    int centred;  /* samples stand for the middle of their block; else, as libultrahdr has it, for its first pixel */
+    float *value; /* of each code, 0..1 */
+} gain_map;
+
+/* A row or column of the picture between two of the map; the last one holds to the edge. */
 typedef struct position {
     uint32_t low, high;
-    float to_low, to_high; /* squared distances */
+    float to_low, to_high; /* distances, squared unless the map is centred */
 } position;
 
-static position position_of(uint32_t i, uint32_t count, uint32_t map_count) {
-    const double at = (double)i * map_count / count;
+static position position_of(const gain_map *m, uint32_t i, uint32_t count, uint32_t map_count) {
+    const double scale = (double)map_count / count;
+    const double at =
+        m->centred ? fmin(fmax((i + 0.5) * scale - 0.5, 0), map_count - 1) : (double)i * map_count / count;
     position p;
     p.low = (uint32_t)at < map_count ? (uint32_t)at : map_count - 1;
     p.high = p.low + 1 < map_count ? p.low + 1 : p.low;
-    p.to_low = (float)((at - p.low) * (at - p.low));
-    p.to_high = (float)((at - p.high) * (at - p.high));
+    p.to_low = (float)(at - p.low);
+    p.to_high = (float)(m->centred ? 1 - (at - p.low) : at - p.high);
+    if (!m->centred) {
+        p.to_low *= p.to_low;
+        p.to_high *= p.to_high;
+    }
     return p;
 }
 
-/* Shepard's inverse distance weighting of the four samples around; out of 0..1. */
-static void sample_map(const gmlp_image *map, const position *x, const position *y, float out[3]) {
-    const uint8_t *low = (const uint8_t *)map->data + (size_t)y->low * map->width * 3;
-    const uint8_t *high = (const uint8_t *)map->data + (size_t)y->high * map->width * 3;
-    const uint8_t *at[4];
+static float value_at(const gain_map *m, uint32_t x, uint32_t y, int c) {
+    const size_t i = ((size_t)y * m->image.image.width + x) * 3 + (size_t)c;
+    const void *codes = m->image.image.data;
+    return m->value[m->image.image.type == GMLP_U8 ? ((const uint8_t *)codes)[i] : ((const uint16_t *)codes)[i]];
+}
+
+/* Of the four samples around, bilinear, or by libultrahdr's inverse distances (Shepard). */
+static void sample_map(const gain_map *m, const position *x, const position *y, float out[3]) {
     float distance[4], weight[4], sum = 0;
     int i, c;
-    at[0] = low + 3 * (size_t)x->low;
-    at[1] = low + 3 * (size_t)x->high;
-    at[2] = high + 3 * (size_t)x->low;
-    at[3] = high + 3 * (size_t)x->high;
     distance[0] = x->to_low + y->to_low;
     distance[1] = x->to_high + y->to_low;
     distance[2] = x->to_low + y->to_high;
     distance[3] = x->to_high + y->to_high;
-    for (i = 0; i < 4; i++) {
-        if (distance[i] == 0) {
-            for (c = 0; c < 3; c++) out[c] = (float)at[i][c] / 255;
+    for (i = 0; i < 4; i++)
+        if (m->centred) weight[i] = (i & 1 ? x->to_low : x->to_high) * (i & 2 ? y->to_low : y->to_high);
+        else if (distance[i] > 0) weight[i] = 1 / sqrtf(distance[i]);
+        else {
+            for (c = 0; c < 3; c++) out[c] = value_at(m, i & 1 ? x->high : x->low, i & 2 ? y->high : y->low, c);
             return;
         }
-        weight[i] = 1 / sqrtf(distance[i]);
-        sum += weight[i];
-    }
+    for (i = 0; i < 4; i++) sum += weight[i];
     for (c = 0; c < 3; c++) {
         float v = 0;
-        for (i = 0; i < 4; i++) v += weight[i] * (float)at[i][c];
-        out[c] = v / (sum * 255);
+        for (i = 0; i < 4; i++) v += weight[i] * value_at(m, i & 1 ? x->high : x->low, i & 2 ? y->high : y->low, c);
+        out[c] = v / sum;
     }
 }
 
-static int apply_map(const gmlp_image *map, const ultrahdr_metadata *m, double weight, gmlp_image *hdr) {
+/* By the camera's curve, as Apple has it, not by that of displays (BT.1886). */
+static double light_of_bt709(double code) { return code < 0.081 ? code / 4.5 : pow((code + 0.099) / 1.099, 1 / 0.45); }
+
+static int make_values(gain_map *m) {
+    const int codes = m->image.image.type == GMLP_U8 ? 256 : 65536;
+    int i;
+    m->value = (float *)malloc((size_t)codes * sizeof *m->value);
+    for (i = 0; m->value && i < codes; i++) {
+        const double code = (double)i / (codes - 1);
+        m->value[i] = (float)(m->metadata.apple ? light_of_bt709(code) : code);
+    }
+    return m->value ? 0 : -1;
+}
+
+static int apply_map(const gain_map *map, double weight, gmlp_image *hdr) {
+    const ultrahdr_metadata *m = &map->metadata;
+    const float apple = (float)(exp2(weight * m->headroom_alternate) - 1);
     position *columns = (position *)malloc(hdr->width * sizeof *columns);
     float low[3], range[3], power[3], base[3], alternate[3];
     uint32_t x, y;
@@ -74,16 +104,17 @@ static int apply_map(const gmlp_image *map, const ultrahdr_metadata *m, double w
         base[c] = (float)m->offset_base[c];
         alternate[c] = (float)m->offset_alternate[c];
     }
-    for (x = 0; x < hdr->width; x++) columns[x] = position_of(x, hdr->width, map->width);
+    for (x = 0; x < hdr->width; x++) columns[x] = position_of(map, x, hdr->width, map->image.image.width);
     for (y = 0; y < hdr->height; y++) {
-        const position row = position_of(y, hdr->height, map->height);
+        const position row = position_of(map, y, hdr->height, map->image.image.height);
         float *p = (float *)hdr->data + (size_t)y * hdr->width * 3;
         for (x = 0; x < hdr->width; x++, p += 3) {
             float g[3];
             sample_map(map, &columns[x], &row, g);
             for (c = 0; c < 3; c++) {
                 const float gain = power[c] == 1 ? g[c] : powf(g[c], power[c]);
-                p[c] = (p[c] + base[c]) * exp2f(low[c] + range[c] * gain) - alternate[c];
+                if (m->apple) p[c] *= 1 + apple * g[c];
+                else p[c] = (p[c] + base[c]) * exp2f(low[c] + range[c] * gain) - alternate[c];
             }
         }
     }
@@ -91,15 +122,15 @@ static int apply_map(const gmlp_image *map, const ultrahdr_metadata *m, double w
     return 0;
 }
 
-/* The base's light, in the primaries in which the gain applies. Where the codes are the file's own they are taken
-   before their rounding to 8 bits, which libultrahdr leaves out too. */
+/* The base's light, in the primaries in which the gain applies. Where the codes are a JPEG's own they are taken before
+   their rounding to 8 bits, which libultrahdr leaves out too. */
 static int linear_base(const void *bytes, size_t size, const gmlp_image *base, int space, gmlp_image *out,
                        char reason[REASON]) {
     gmlp_image codes = *base;
     gmlp_result r;
     int bad = 0;
     memset(out, 0, sizeof *out);
-    if (base->type == GMLP_U8) {
+    if (base->type == GMLP_U8 && gmlp_container_kind(bytes, size) == GMLP_CONTAINER_JPEG) {
         bad = jpeg_load_float((const uint8_t *)bytes, size, &codes, reason);
         if (!bad) *out = codes;
     } else {
@@ -118,49 +149,100 @@ static void parse_reason(const gmlp_error *err, char reason[REASON]) {
     snprintf(reason, REASON, "%s (at byte %lu)", err->text, (unsigned long)err->offset);
 }
 
-static int read_map(const uint8_t *bytes, const ultrahdr_parts *parts, const char *name, int *space, picture *map,
-                    char error[256]) {
-    const uint8_t *at = bytes + parts->map_offset;
-    if (parts->metadata.map_space) { /* only its profile is of use here: a conversion would spoil the codes */
-        if (picture_read_memory(at, parts->map_size, name, GMLP_SPACE_NONE, map, error)) return -1;
-        if (!strcmp(map->space_from, "ICC profile")) *space = map->image.space;
-        picture_free(map);
+static int parse_error(const gmlp_error *err, const char *name, char error[256]) {
+    char reason[REASON];
+    parse_reason(err, reason);
+    error_text(error, name, "%s", reason);
+    return -1;
+}
+
+/* Base and map of a JPEG file; base_size: of its first picture. */
+static int read_jpeg(const uint8_t *bytes, size_t size, const char *name, picture *base, size_t *base_size, gain_map *m,
+                     char error[256]) {
+    ultrahdr_parts parts;
+    gmlp_error err;
+    const uint8_t *at;
+    if (ultrahdr_parse(bytes, size, &parts, &err)) return parse_error(&err, name, error);
+    at = bytes + parts.map_offset;
+    *base_size = parts.base_size;
+    m->metadata = parts.metadata;
+    m->centred = parts.metadata.apple;
+    if (picture_read_memory(bytes, parts.base_size, name, GMLP_SPACE_NONE, base, error)) return -1;
+    m->space = base->image.space;
+    if (parts.metadata.map_space) { /* only its profile is of use here: a conversion would spoil the codes */
+        if (picture_read_memory(at, parts.map_size, name, GMLP_SPACE_NONE, &m->image, error)) return -1;
+        if (!strcmp(m->image.space_from, "ICC profile")) m->space = m->image.image.space;
+        picture_free(&m->image);
     }
-    return picture_read_memory(at, parts->map_size, name, GMLP_SRGB, map, error);
+    return picture_read_memory(at, parts.map_size, name, GMLP_SRGB, &m->image, error);
+}
+
+static int space_of_primaries(int primaries) {
+    return primaries == 1    ? GMLP_SRGB_LINEAR
+           : primaries == 9  ? GMLP_REC2020_LINEAR
+           : primaries == 12 ? GMLP_P3_LINEAR
+                             : GMLP_SPACE_NONE;
+}
+
+/* The same of a HEIC or AVIF file. */
+static int read_heif(const uint8_t *bytes, size_t size, const char *name, picture *base, gain_map *m, char error[256]) {
+    const metadata_block *exif = &base->metadata.blocks[METADATA_EXIF];
+    heif_parts parts;
+    slice block;
+    gmlp_error err;
+    uint8_t *copy;
+    int bad;
+    if (heif_parse(bytes, size, &parts, &err)) return parse_error(&err, name, error);
+    if (picture_read_memory(bytes, size, name, GMLP_SPACE_NONE, base, error)) return -1;
+    block.p = (const char *)(const void *)exif->bytes;
+    block.n = exif->size;
+    if (parts.metadata.apple && metadata_of_apple(bytes, parts.packet, block, &parts.metadata, &err))
+        return parse_error(&err, name, error);
+    m->metadata = parts.metadata;
+    m->centred = 1;
+    m->space = parts.metadata.map_space ? space_of_primaries(parts.primaries) : base->image.space;
+    if (m->space == GMLP_SPACE_NONE) {
+        error_text(error, name, "its gain map applies in a colour space that is not known");
+        return -1;
+    }
+    copy = heif_of_map(bytes, size, &parts);
+    if (!copy) {
+        error_text(error, name, "out of memory");
+        return -1;
+    }
+    bad = picture_read_memory(copy, size, name, GMLP_SRGB, &m->image, error);
+    free(copy);
+    return bad;
 }
 
 int ultrahdr_read_memory(const void *bytes, size_t size, const char *name, double headroom, ultrahdr_picture *out,
                          char error[256]) {
-    ultrahdr_parts parts;
-    gmlp_error err;
-    picture map;
+    const uint8_t *file = (const uint8_t *)bytes;
+    size_t base_size = size;
     char reason[REASON] = "out of memory";
-    int space, bad;
+    gain_map m;
+    int bad;
     memset(out, 0, sizeof *out);
-    memset(&map, 0, sizeof map);
-    if (gmlp_container_kind(bytes, size) != GMLP_CONTAINER_JPEG) {
-        const char *foreign = foreign_format((const uint8_t *)bytes, size);
-        error_text(error, name, "is %s, not an Ultra HDR picture, which is a JPEG file with a gain map",
-                   foreign ? foreign : "of another kind");
+    memset(&m, 0, sizeof m);
+    if (gmlp_container_kind(bytes, size) == GMLP_CONTAINER_JPEG)
+        bad = read_jpeg(file, size, name, &out->base, &base_size, &m, error);
+    else if (heif_name(file, size)) bad = read_heif(file, size, name, &out->base, &m, error);
+    else {
+        const char *foreign = foreign_format(file, size);
+        error_text(error, name, "is %s%snot a JPEG, HEIC or AVIF picture with a gain map", foreign ? foreign : "",
+                   foreign ? ", " : "");
         return -1;
     }
-    if (ultrahdr_parse(bytes, size, &parts, &err)) {
-        parse_reason(&err, reason);
-        error_text(error, name, "%s", reason);
-        return -1;
-    }
-    if (picture_read_memory(bytes, parts.base_size, name, GMLP_SPACE_NONE, &out->base, error)) return -1;
-    space = out->base.image.space;
-    bad = read_map((const uint8_t *)bytes, &parts, name, &space, &map, error);
     if (!bad) {
-        out->metadata = parts.metadata;
-        out->map_width = map.image.width;
-        out->map_height = map.image.height;
-        bad = linear_base(bytes, parts.base_size, &out->base.image, space, &out->hdr, reason) ||
-              apply_map(&map.image, &parts.metadata, ultrahdr_weight(&parts.metadata, headroom), &out->hdr);
+        out->metadata = m.metadata;
+        out->map_width = m.image.image.width;
+        out->map_height = m.image.image.height;
+        bad = make_values(&m) || linear_base(bytes, base_size, &out->base.image, m.space, &out->hdr, reason) ||
+              apply_map(&m, ultrahdr_weight(&m.metadata, headroom), &out->hdr);
         if (bad) error_text(error, name, "%s", reason);
     }
-    picture_free(&map);
+    picture_free(&m.image);
+    free(m.value);
     if (bad) ultrahdr_free(out);
     return bad ? -1 : 0;
 }
@@ -185,11 +267,7 @@ void ultrahdr_free(ultrahdr_picture *p) {
 int ultrahdr_base(const void *bytes, size_t size, const char *name, uint8_t **base, size_t *base_size,
                   char error[256]) {
     gmlp_error err;
-    char reason[REASON];
-    if (!ultrahdr_part(bytes, size, base, base_size, &err)) return 0;
-    parse_reason(&err, reason);
-    error_text(error, name, "%s", reason);
-    return -1;
+    return ultrahdr_part(bytes, size, base, base_size, &err) ? parse_error(&err, name, error) : 0;
 }
 
 /* Writing. */

@@ -1,4 +1,5 @@
-/* Ultra HDR pictures: reading gives the SDR base and the HDR rendition, writing puts a gain map behind a base. */
+/* Pictures with a gain map. Reading gives the SDR base and the HDR rendition: of JPEG files by Ultra HDR, ISO 21496-1
+   and Apple's kind, of HEIC and AVIF files by the latter two. Writing puts a gain map behind a JPEG base. */
 #ifndef ULTRAHDR_H
 #define ULTRAHDR_H
 
@@ -8,7 +9,7 @@
 #include "pictures/picture.h"
 
 typedef struct ultrahdr_picture {
-    picture base;   /* 8 bits, as picture_read gives it */
+    picture base;   /* as picture_read gives it; of a JPEG 8 bits */
     gmlp_image hdr; /* GMLP_F32, linear, 1.0 = SDR white; pixels owned. In the base's primaries unless the file asks
                        for others; not clamped */
     ultrahdr_metadata metadata;

@@ -6,6 +6,8 @@
 
 #define RDF_URI "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 #define HDRGM_URI "http://ns.adobe.com/hdr-gain-map/1.0/"
+#define APPLE_MAP_URI "http://ns.apple.com/HDRGainMap/1.0/"
+#define APPLE_MAP_TYPE "urn:com:apple:photo:2020:aux:hdrgainmap"
 #define CONTAINER_URI "http://ns.google.com/photos/1.0/container/"
 #define ITEM_URI "http://ns.google.com/photos/1.0/container/item/"
 

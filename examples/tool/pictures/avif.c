@@ -1,5 +1,6 @@
 /* AVIF pictures out, with libavif; heif.c reads them. RGB, not YCbCr, of 10 or 12 bits, and without loss but for their
-   rounding. Spaces with code points say those, others their ICC profile. */
+   rounding. Spaces with code points say those, others their ICC profile. Large pictures are a grid of cells, as the
+   encoder takes some 40 bytes for each pixel of what it encodes at once. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,16 +17,7 @@
 
 const char *const avif_missing = "writing AVIF (libavif)";
 
-picture_sink *avif_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
-                             size_t icc_size, char reason[REASON]) {
-    (void)file;
-    (void)like;
-    (void)opts;
-    (void)icc;
-    (void)icc_size;
-    snprintf(reason, REASON, "this build writes no AVIF: libavif is missing");
-    return NULL;
-}
+MISSING_WRITER(avif_sink_open, "this build writes no AVIF: libavif is missing")
 
 #else
 
@@ -33,7 +25,8 @@ picture_sink *avif_sink_open(FILE *file, const gmlp_image *like, const picture_w
 
 const char *const avif_missing = NULL;
 
-enum { QUANTIZER = 8, SPEED = 9, MOST_THREADS = 64 };
+/* The most pixels that are no grid; a cell's width and height, if they can be; the most pixels of one. */
+enum { WHOLE = 1 << 24, CELL = 2048, CELL_MOST = 1 << 25 };
 
 /* The whole picture becomes a file when its last row is there; rows are converted as they come. */
 typedef struct avif_sink {
@@ -42,19 +35,35 @@ typedef struct avif_sink {
     uint32_t done;
 } avif_sink;
 
-/* Rows of the picture as a picture of their own, in the same memory. */
-static avifImage rows_of(const avif_sink *s, uint32_t y, uint32_t count) {
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
+
+static int is_whole(uint32_t width, uint32_t height) { return (uint64_t)width * height <= WHOLE; }
+
+/* How many cells so many pixels are divided into. Before version 1 libavif gives the last ones, if they are smaller,
+   other code points than the rest, which readers refuse. */
+static uint32_t cells_of(uint32_t pixels) {
+    uint32_t count = (pixels - 1) / CELL + 1;
+#if AVIF_VERSION < 1000000
+    while (count > 1 && pixels % count && pixels / count > 64) count++;
+    if (pixels % count) count = 1;
+#endif
+    return count;
+}
+
+/* A rectangle of the picture as a picture of its own, in the same memory. */
+static avifImage part_of(const avif_sink *s, uint32_t x, uint32_t y, uint32_t width, uint32_t height) {
     avifImage part = *s->image;
     int c;
-    part.height = count;
-    for (c = 0; c < 3; c++) part.yuvPlanes[c] += (size_t)y * part.yuvRowBytes[c];
-    if (part.alphaPlane) part.alphaPlane += (size_t)y * part.alphaRowBytes;
+    part.width = width;
+    part.height = height;
+    for (c = 0; c < 3; c++) part.yuvPlanes[c] += (size_t)y * part.yuvRowBytes[c] + (size_t)x * 2;
+    if (part.alphaPlane) part.alphaPlane += (size_t)y * part.alphaRowBytes + (size_t)x * 2;
     return part;
 }
 
 static int avif_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t count, char reason[REASON]) {
     avif_sink *s = (avif_sink *)(void *)base;
-    avifImage part = rows_of(s, s->done, count);
+    avifImage part = part_of(s, 0, s->done, base->like.width, count);
     avifRGBImage rgb;
     avifResult status;
     avifRGBImageSetDefaults(&rgb, &part);
@@ -69,7 +78,30 @@ static int avif_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t coun
     return -1;
 }
 
+/* All of one size, but for the last ones of rows and columns, if there libavif can have that. */
+static avifResult encode_cells(avifEncoder *encoder, const avif_sink *s, avifRWData *made) {
+    const uint32_t width = s->image->width, height = s->image->height;
+    const uint32_t columns = cells_of(width), rows = cells_of(height), count = columns * rows;
+    const uint32_t cell_width = (width - 1) / columns + 1, cell_height = (height - 1) / rows + 1;
+    avifImage *cells = (avifImage *)malloc(count * sizeof *cells);
+    const avifImage **list = (const avifImage **)malloc(count * sizeof *list);
+    avifResult status = AVIF_RESULT_UNKNOWN_ERROR;
+    uint32_t i;
+    if (cells && list) {
+        for (i = 0; i < count; i++) {
+            const uint32_t x = i % columns * cell_width, y = i / columns * cell_height;
+            cells[i] = part_of(s, x, y, smaller(cell_width, width - x), smaller(cell_height, height - y));
+            list[i] = &cells[i];
+        }
+        status = avifEncoderAddImageGrid(encoder, columns, rows, list, AVIF_ADD_IMAGE_FLAG_SINGLE);
+    }
+    free(cells);
+    free(list);
+    return status == AVIF_RESULT_OK ? avifEncoderFinish(encoder, made) : status;
+}
+
 static int encode(avif_sink *s, char reason[REASON]) {
+    const int whole = is_whole(s->image->width, s->image->height);
     avifEncoder *encoder = avifEncoderCreate();
     avifRWData made = AVIF_DATA_EMPTY;
     avifResult status = AVIF_RESULT_UNKNOWN_ERROR;
@@ -79,7 +111,7 @@ static int encode(avif_sink *s, char reason[REASON]) {
         encoder->minQuantizerAlpha = encoder->maxQuantizerAlpha = AVIF_QUANTIZER_LOSSLESS;
         encoder->speed = 9; /* 8 takes two or three times as long for 7 % of the size */
         encoder->maxThreads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-        status = avifEncoderWrite(encoder, s->image, &made);
+        status = whole ? avifEncoderWrite(encoder, s->image, &made) : encode_cells(encoder, s, &made);
         avifEncoderDestroy(encoder);
     }
     bad = status != AVIF_RESULT_OK;
@@ -128,7 +160,16 @@ static int set_metadata(avifImage *image, const picture_metadata *m) {
 
 picture_sink *avif_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
                              size_t icc_size, char reason[REASON]) {
-    avif_sink *s = (avif_sink *)calloc(1, sizeof *s);
+    const uint32_t columns = cells_of(like->width), rows = cells_of(like->height);
+    avif_sink *s;
+    if (!is_whole(like->width, like->height) &&
+        (uint64_t)(like->width / columns) * (like->height / rows) > CELL_MOST) {
+        snprintf(reason, REASON,
+                 "%u x %u pixels cannot be divided into cells, and would take %.0f GB of memory at once; crop a row or a "
+                 "column", like->width, like->height, (double)like->width * like->height * 48e-9);
+        return NULL;
+    }
+    s = (avif_sink *)calloc(1, sizeof *s);
     snprintf(reason, REASON, "%u x %u pixels are too many for the memory", like->width, like->height);
     if (!s) return NULL;
     s->base.rows = avif_sink_rows;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pictures/exr_dwa.h"
 #include "pictures/formats.h"
 
 #ifdef __has_include
@@ -23,27 +24,9 @@
 
 const char *const exr_missing = "EXR (OpenEXR 3.1 or newer)";
 
-static const char no_exr[] = "this build has no EXR: OpenEXR 3.1 or newer is missing";
-
-int exr_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color, char reason[REASON]) {
-    (void)bytes;
-    (void)size;
-    (void)image;
-    (void)color;
-    snprintf(reason, REASON, "%s", no_exr);
-    return -1;
-}
-
-picture_sink *exr_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
-                            size_t icc_size, char reason[REASON]) {
-    (void)file;
-    (void)like;
-    (void)opts;
-    (void)icc;
-    (void)icc_size;
-    snprintf(reason, REASON, "%s", no_exr);
-    return NULL;
-}
+#define NO_EXR "this build has no EXR: OpenEXR 3.1 or newer is missing"
+MISSING_READER(exr_load, NO_EXR)
+MISSING_WRITER(exr_sink_open, NO_EXR)
 
 #else
 
@@ -356,11 +339,13 @@ static uint64_t unpacked_size(const exr_reader *r, const chunk *c) {
     return sum;
 }
 
+static int is_dwa(exr_compression_t compression) {
+    return compression == EXR_COMPRESSION_DWAA || compression == EXR_COMPRESSION_DWAB;
+}
+
 /* How many times its size in the file a chunk can have at most: what deflate reaches, times what PXR24 (a quarter of
    each float) or DWA (all but two numbers of 64) left away before. So its file bounds the memory for a picture. */
-static uint64_t largest_ratio(exr_compression_t compression) {
-    return compression == EXR_COMPRESSION_DWAA || compression == EXR_COMPRESSION_DWAB ? 40000 : 1400;
-}
+static uint64_t largest_ratio(exr_compression_t compression) { return is_dwa(compression) ? 40000 : 1400; }
 
 static int find_chunk(exr_reader *r, uint64_t index, chunk *c, char reason[REASON]) {
     const uint32_t column = (uint32_t)(index % r->columns), row = (uint32_t)(index / r->columns);
@@ -455,7 +440,6 @@ static void release(exr_transcoding_pipeline_buffer_id_t id, void *buffer) {
 }
 
 static int decode_chunk(exr_reader *r, const chunk *c, char reason[REASON]) {
-    static const char *const names[] = { "no", "RLE", "ZIPS", "ZIP", "PIZ", "PXR24", "B44", "B44A", "DWAA", "DWAB" };
     exr_decode_pipeline_t decode = EXR_DECODE_PIPELINE_INITIALIZER;
     exr_result_t status;
     /* what would have grown is stored as it is */
@@ -471,15 +455,49 @@ static int decode_chunk(exr_reader *r, const chunk *c, char reason[REASON]) {
     if (status == EXR_ERR_SUCCESS) status = exr_decoding_run(r->context, r->part, &decode);
     if (status == EXR_ERR_SUCCESS && decode.unpacked_buffer && decode.unpacked_alloc_size >= c->info.unpacked_size)
         place(r, c, (const uint8_t *)decode.unpacked_buffer);
-    else if (status == EXR_ERR_FEATURE_NOT_IMPLEMENTED && (size_t)r->compression < sizeof names / sizeof *names)
-        snprintf(reason, REASON, "EXR: %s compression, which this build's OpenEXR cannot read; save it with ZIP or PIZ",
-                 names[r->compression]);
     else {
         snprintf(reason, REASON, "EXR: the pixels from column %u, row %u are damaged", c->x, c->y);
         if (status == EXR_ERR_SUCCESS) status = EXR_ERR_CORRUPT_CHUNK;
     }
     exr_decoding_destroy(r->context, &decode);
     return status == EXR_ERR_SUCCESS ? 0 : -1;
+}
+
+/* The first of three planes into the others. */
+static void spread(const exr_reader *r) {
+    const plane *p = r->planes;
+    const size_t size = gmlp_pixel_size(p->type, 1), n = (size_t)r->width * r->height;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        memcpy(p[1].to + i * p->step, p->to + i * p->step, size);
+        memcpy(p[2].to + i * p->step, p->to + i * p->step, size);
+    }
+}
+
+/* DWA is left to OpenEXR's C++ library, as its C library has it only from 3.1.6 on. */
+static int undo_dwa(exr_reader *r, char reason[REASON]) {
+    dwa_plane planes[4];
+    char said[REASON] = "";
+    int i, count = 0;
+    for (i = 0; i < r->plane_count; i++) {
+        const plane *p = &r->planes[i];
+        dwa_plane *d = &planes[count];
+        if (i && p->channel == p[-1].channel) continue; /* a grey picture's, which is spread below */
+        d->channel = r->list->entries[p->channel].name.str;
+        d->half = p->type == GMLP_F16;
+        d->sampling = (int)p->sampling;
+        d->to = p->to;
+        d->step = p->step;
+        d->row = p->row;
+        count++;
+    }
+    if (exr_undo_dwa(r->in.bytes, r->in.size, r->part, planes, count, said, sizeof said)) {
+        plain_text(said);
+        snprintf(reason, REASON, "EXR: DWA compression: %.130s", said);
+        return -1;
+    }
+    if (r->color[0] == r->color[1]) spread(r);
+    return 0;
 }
 
 /* Luminance and chroma: RY = (R - Y) / Y and BY = (B - Y) / Y, of which the file holds every second one each way. Those
@@ -577,7 +595,8 @@ static int read_pixels(exr_reader *r, gmlp_image *image, picture_facts *facts, c
             add_plane(r, r->color[c], image->type, (uint8_t *)image->data + (size_t)c * size, 3 * size,
                       r->width * 3 * size);
     if (alpha && !bad) add_plane(r, r->alpha, image->type, alpha, size, r->width * size);
-    for (i = 0; i < count && !bad; i++) bad = find_chunk(r, i, &found, reason) || decode_chunk(r, &found, reason);
+    if (!bad && is_dwa(r->compression)) bad = undo_dwa(r, reason);
+    else for (i = 0; i < count && !bad; i++) bad = find_chunk(r, i, &found, reason) || decode_chunk(r, &found, reason);
     if (!bad && r->chroma) bad = chroma_to_rgb(r, image, reason);
     for (n = 0; n < pixels && alpha && !bad; n++) {
         const float share = half ? gmlp_half_to_float(((uint16_t *)(void *)alpha)[n]) : ((float *)(void *)alpha)[n];

@@ -75,6 +75,20 @@ picture_look png_look, jpeg_look;
 
 /* NULL, or what this build lacks, with the library that would bring it. */
 extern const char *const exr_missing, *const heif_missing, *const raw_missing, *const jxl_missing, *const avif_missing;
+/* Readers and writers that stand for the missing ones, and say so by text. */
+#define MISSING_READER(name, text) \
+    int name(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) { \
+        (void)bytes, (void)size, (void)image, (void)facts; \
+        snprintf(reason, REASON, text); \
+        return -1; \
+    }
+#define MISSING_WRITER(name, text) \
+    picture_sink *name(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc, \
+                       size_t icc_size, char reason[REASON]) { \
+        (void)file, (void)like, (void)opts, (void)icc, (void)icc_size; \
+        snprintf(reason, REASON, text); \
+        return NULL; \
+    }
 
 /* "a HEIC picture", "an AVIF picture"; NULL if it is neither. */
 const char *heif_name(const uint8_t *bytes, size_t size);

@@ -37,14 +37,7 @@ const char *heif_name(const uint8_t *b, size_t size) {
 
 const char *const heif_missing = "HEIC and AVIF (libheif)";
 
-int heif_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
-    (void)bytes;
-    (void)size;
-    (void)image;
-    (void)facts;
-    snprintf(reason, REASON, "this build reads no HEIC and AVIF: libheif is missing");
-    return -1;
-}
+MISSING_READER(heif_load, "this build reads no HEIC and AVIF: libheif is missing")
 
 #else
 
@@ -88,24 +81,9 @@ static void read_metadata(const struct heif_image_handle *handle, picture_facts 
     }
 }
 
-/* What hangs below the picture. Alpha is one of these, and told apart. */
+/* Alpha is told apart, and a gain map by who can use it. */
 static void note_others(struct heif_context *context, const struct heif_image_handle *handle, picture_facts *facts) {
-    enum { MOST = 32 };
-    heif_item_id ids[MOST];
     const int pictures = heif_context_get_number_of_top_level_images(context);
-    const int filter = LIBHEIF_AUX_IMAGE_FILTER_OMIT_ALPHA | LIBHEIF_AUX_IMAGE_FILTER_OMIT_DEPTH;
-    const int n = heif_image_handle_get_list_of_auxiliary_image_IDs(handle, filter, ids, MOST);
-    int i;
-    for (i = 0; i < n; i++) {
-        struct heif_image_handle *other = NULL;
-        const char *type = NULL;
-        if (heif_image_handle_get_auxiliary_image_handle(handle, ids[i], &other).code) continue;
-        if (!heif_image_handle_get_auxiliary_type(other, &type).code && type) {
-            if (strstr(type, "hdrgainmap")) picture_note(facts->left, "its gain map is left out");
-            heif_image_handle_free_auxiliary_types(other, &type);
-        }
-        heif_image_handle_release(other);
-    }
     if (pictures > 1)
         picture_note(facts->notes, "%d further picture%s left out", pictures - 1, pictures == 2 ? " is" : "s are");
     if (heif_image_handle_has_depth_image(handle)) picture_note(facts->left, "its depth map is left out");

@@ -23,27 +23,9 @@ int is_jxl(const uint8_t *b, size_t size) {
 
 const char *const jxl_missing = "JPEG XL (libjxl)";
 
-static const char no_jxl[] = "this build has no JPEG XL: libjxl is missing";
-
-int jxl_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
-    (void)bytes;
-    (void)size;
-    (void)image;
-    (void)facts;
-    snprintf(reason, REASON, "%s", no_jxl);
-    return -1;
-}
-
-picture_sink *jxl_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
-                            size_t icc_size, char reason[REASON]) {
-    (void)file;
-    (void)like;
-    (void)opts;
-    (void)icc;
-    (void)icc_size;
-    snprintf(reason, REASON, "%s", no_jxl);
-    return NULL;
-}
+#define NO_JXL "this build has no JPEG XL: libjxl is missing"
+MISSING_READER(jxl_load, NO_JXL)
+MISSING_WRITER(jxl_sink_open, NO_JXL)
 
 #else
 
@@ -359,24 +341,23 @@ int jxl_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
     return bad ? -1 : 0;
 }
 
-/* Writing, without loss: the whole picture when its last row is there. No halves, for libjxl 0.7 mixes up those of less
-   than 2^-14. */
+/* Writing, without loss: the whole picture when its last row is there; large ones strip by strip, as layers that do not
+   overlap, for the encoder takes up to 95 bytes for each pixel of what it encodes at once. Few of them, as readers pay
+   for each with the whole picture's size. No halves, for libjxl 0.7 mixes up those of less than 2^-14. */
+
+enum { STRIP = 1 << 24, GROUP = 256 }; /* its pixels at most; rows that are encoded together */
 
 typedef struct jxl_sink {
     picture_sink base;
     JxlEncoder *encoder;
+    JxlEncoderFrameSettings *how;
     void *runner;
-    uint8_t *pixels, *next;
+    uint8_t *strip;
+    uint32_t strip_rows, held, done; /* rows of a strip, in it, and before it */
     size_t row_bytes;
 } jxl_sink;
 
-static int jxl_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t count, char reason[REASON]) {
-    jxl_sink *s = (jxl_sink *)(void *)base;
-    (void)reason;
-    memcpy(s->next, rows, count * s->row_bytes);
-    s->next += count * s->row_bytes;
-    return 0;
-}
+static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
 static JxlEncoderStatus set_color(jxl_sink *s, const uint8_t *icc, size_t icc_size) {
     uint8_t cicp[4];
@@ -412,6 +393,17 @@ static int add_boxes(jxl_sink *s, const picture_metadata *m) {
     return bad;
 }
 
+/* Of photographs restored from 8 bits more effort makes the files larger, and the search for palettes among floats, of
+   which many are equal, takes minutes. */
+static int set_speed(JxlEncoderFrameSettings *how) {
+    return JxlEncoderFrameSettingsSetOption(how, JXL_ENC_FRAME_SETTING_EFFORT, 2) != JXL_ENC_SUCCESS ||
+           JxlEncoderFrameSettingsSetOption(how, JXL_ENC_FRAME_SETTING_PALETTE_COLORS, 0) != JXL_ENC_SUCCESS ||
+           JxlEncoderFrameSettingsSetFloatOption(how, JXL_ENC_FRAME_SETTING_CHANNEL_COLORS_GLOBAL_PERCENT, 0) !=
+               JXL_ENC_SUCCESS ||
+           JxlEncoderFrameSettingsSetFloatOption(how, JXL_ENC_FRAME_SETTING_CHANNEL_COLORS_GROUP_PERCENT, 0) !=
+               JXL_ENC_SUCCESS;
+}
+
 static int jxl_begin(jxl_sink *s, const picture_metadata *metadata, const uint8_t *icc, size_t icc_size) {
     JxlBasicInfo info;
     JxlEncoderInitBasicInfo(&info);
@@ -427,34 +419,13 @@ static int jxl_begin(jxl_sink *s, const picture_metadata *metadata, const uint8_
     info.uses_original_profile = JXL_TRUE;
     return JxlEncoderSetParallelRunner(s->encoder, JxlThreadParallelRunner, s->runner) != JXL_ENC_SUCCESS ||
            JxlEncoderSetBasicInfo(s->encoder, &info) != JXL_ENC_SUCCESS ||
-           set_color(s, icc, icc_size) != JXL_ENC_SUCCESS || add_boxes(s, metadata);
+           set_color(s, icc, icc_size) != JXL_ENC_SUCCESS || add_boxes(s, metadata) ||
+           !(s->how = JxlEncoderFrameSettingsCreate(s->encoder, NULL)) ||
+           JxlEncoderSetFrameLossless(s->how, JXL_TRUE) != JXL_ENC_SUCCESS || set_speed(s->how);
 }
 
-/* Of photographs restored from 8 bits more effort makes the files larger, and the search for palettes among floats, of
-   which many are equal, takes minutes. */
-static int set_speed(JxlEncoderFrameSettings *how) {
-    return JxlEncoderFrameSettingsSetOption(how, JXL_ENC_FRAME_SETTING_EFFORT, 2) != JXL_ENC_SUCCESS ||
-           JxlEncoderFrameSettingsSetOption(how, JXL_ENC_FRAME_SETTING_PALETTE_COLORS, 0) != JXL_ENC_SUCCESS ||
-           JxlEncoderFrameSettingsSetFloatOption(how, JXL_ENC_FRAME_SETTING_CHANNEL_COLORS_GLOBAL_PERCENT, 0) !=
-               JXL_ENC_SUCCESS ||
-           JxlEncoderFrameSettingsSetFloatOption(how, JXL_ENC_FRAME_SETTING_CHANNEL_COLORS_GROUP_PERCENT, 0) !=
-               JXL_ENC_SUCCESS;
-}
-
-static int encode(jxl_sink *s, char reason[REASON]) {
-    JxlEncoderFrameSettings *how = JxlEncoderFrameSettingsCreate(s->encoder, NULL);
+static int write_output(jxl_sink *s, char reason[REASON]) {
     JxlEncoderStatus status = JXL_ENC_NEED_MORE_OUTPUT;
-    JxlPixelFormat format;
-    format.num_channels = s->base.like.channels == 4 ? 4 : 3;
-    format.data_type = s->base.like.type == GMLP_U8    ? JXL_TYPE_UINT8
-                     : s->base.like.type == GMLP_U16 ? JXL_TYPE_UINT16
-                                                     : JXL_TYPE_FLOAT;
-    format.endianness = JXL_NATIVE_ENDIAN;
-    format.align = 0;
-    if (!how || JxlEncoderSetFrameLossless(how, JXL_TRUE) != JXL_ENC_SUCCESS || set_speed(how) ||
-        JxlEncoderAddImageFrame(how, &format, s->pixels, s->row_bytes * s->base.like.height) != JXL_ENC_SUCCESS)
-        status = JXL_ENC_ERROR;
-    JxlEncoderCloseInput(s->encoder);
     while (status == JXL_ENC_NEED_MORE_OUTPUT) {
         uint8_t bytes[1 << 14], *end = bytes;
         size_t room = sizeof bytes;
@@ -468,18 +439,57 @@ static int encode(jxl_sink *s, char reason[REASON]) {
     return -1;
 }
 
+static int encode_strip(jxl_sink *s, char reason[REASON]) {
+    const gmlp_image *like = &s->base.like;
+    JxlFrameHeader header;
+    JxlPixelFormat format;
+    int bad;
+    format.num_channels = like->channels == 4 ? 4 : 3;
+    format.data_type = like->type == GMLP_U8    ? JXL_TYPE_UINT8
+                     : like->type == GMLP_U16 ? JXL_TYPE_UINT16
+                                              : JXL_TYPE_FLOAT;
+    format.endianness = JXL_NATIVE_ENDIAN;
+    format.align = 0;
+    JxlEncoderInitFrameHeader(&header);
+    if (s->strip_rows < like->height) {
+        header.layer_info.have_crop = JXL_TRUE;
+        header.layer_info.crop_y0 = (int32_t)s->done;
+        header.layer_info.xsize = like->width;
+        header.layer_info.ysize = s->held;
+    }
+    bad = JxlEncoderSetFrameHeader(s->how, &header) != JXL_ENC_SUCCESS ||
+          JxlEncoderAddImageFrame(s->how, &format, s->strip, s->row_bytes * s->held) != JXL_ENC_SUCCESS;
+    if (bad) snprintf(reason, REASON, "libjxl cannot write this as JPEG XL");
+    s->done += s->held;
+    s->held = 0;
+    if (!bad && s->done == like->height) JxlEncoderCloseInput(s->encoder);
+    return bad || write_output(s, reason) ? -1 : 0;
+}
+
+static int jxl_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t count, char reason[REASON]) {
+    jxl_sink *s = (jxl_sink *)(void *)base;
+    while (count) {
+        const uint32_t n = smaller(count, s->strip_rows - s->held);
+        memcpy(s->strip + s->held * s->row_bytes, rows, n * s->row_bytes);
+        rows += n * s->row_bytes;
+        count -= n;
+        s->held += n;
+        if ((s->held == s->strip_rows || s->done + s->held == base->like.height) && encode_strip(s, reason)) return -1;
+    }
+    return 0;
+}
+
 static void jxl_free(jxl_sink *s) {
     if (s->encoder) JxlEncoderDestroy(s->encoder);
     if (s->runner) JxlThreadParallelRunnerDestroy(s->runner);
-    free(s->pixels);
+    free(s->strip);
     free(s);
 }
 
 static int jxl_sink_end(picture_sink *base, int failed, char reason[REASON]) {
-    jxl_sink *s = (jxl_sink *)(void *)base;
-    const int bad = failed || encode(s, reason);
-    jxl_free(s);
-    return bad ? -1 : 0;
+    (void)reason;
+    jxl_free((jxl_sink *)(void *)base);
+    return failed ? -1 : 0;
 }
 
 picture_sink *jxl_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
@@ -492,10 +502,13 @@ picture_sink *jxl_sink_open(FILE *file, const gmlp_image *like, const picture_wr
     s->base.file = file;
     s->base.like = *like;
     s->row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, like->channels);
-    s->pixels = s->next = (uint8_t *)malloc(s->row_bytes * like->height);
+    s->strip_rows = STRIP / like->width;
+    if (s->strip_rows >= like->height) s->strip_rows = like->height;
+    else if (s->strip_rows > GROUP) s->strip_rows -= s->strip_rows % GROUP;
+    s->strip = (uint8_t *)malloc(s->row_bytes * s->strip_rows);
     s->encoder = JxlEncoderCreate(NULL);
     s->runner = make_runner();
-    if (s->pixels && s->encoder && s->runner) {
+    if (s->strip && s->encoder && s->runner) {
         if (!jxl_begin(s, opts->metadata, icc, icc_size)) return &s->base;
         snprintf(reason, REASON, "libjxl cannot write this as JPEG XL");
     }

@@ -1,7 +1,7 @@
-/* Camera raws, with LibRaw: what the sensor saw, developed as "dcraw -w -o 4 -6" does. The camera's white balance,
-   daylight's where the file says none; AHD interpolation at full size; brightened until a hundredth of the pixels is
-   white, which is where highlights end; upright; 16-bit ProPhoto. Raws that are TIFF files by their first bytes are
-   found in tiff_pages.c. */
+/* Camera raws, with LibRaw: what the sensor saw, developed in the usual way. The camera's white balance, daylight's
+   where the file says none; AHD interpolation at full size; brightened until a hundredth of the pixels is white, which
+   is where highlights end; upright; 16-bit ProPhoto. Raws that are TIFF files by their first bytes are found in
+   tiff_pages.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,14 +41,7 @@ int is_camera_raw(const uint8_t *b, size_t size) {
 
 const char *const raw_missing = "camera raws (LibRaw)";
 
-int raw_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
-    (void)bytes;
-    (void)size;
-    (void)image;
-    (void)facts;
-    snprintf(reason, REASON, "is a camera raw, and this build has no LibRaw to read it; make a 16-bit TIFF of it");
-    return -1;
-}
+MISSING_READER(raw_load, "is a camera raw, and this build has no LibRaw to read it; make a 16-bit TIFF of it")
 
 #else
 

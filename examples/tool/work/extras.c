@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gainmap/container.h"
+#include "gainmap/items.h"
 
 /* Reading. */
 
@@ -32,7 +33,6 @@ static void look_at_jpeg(const uint8_t *file, size_t size, extras *x) {
     segment s;
     size_t end;
     if (ultrahdr_parse(file, size, &parts, NULL) == GMLP_OK) x->gain_map = 1;
-    x->apple = parts.apple;
     x->extension = ultrahdr_extension(file, size) == ULTRAHDR_GOES_WITH_OTHERS;
     if (segment_first(file, 0, size, &s, NULL) != GMLP_OK) return;
     do {
@@ -40,9 +40,10 @@ static void look_at_jpeg(const uint8_t *file, size_t size, extras *x) {
         if (IS_XMP(file, &s)) look_at_xmp(xmp_packet_of(file, &s), x);
         else if (IS_ISO(file, &s)) x->gain_map = 1;
         else if (IS_MPF(file, &s)) x->index = 1;
-        else if (segment_has_id(file, &s, 0xe1, "Exif\0", 6)) look_at_exif(file + s.body + 6, s.end - s.body - 6, x);
+        else if (segment_has_id(file, &s, 0xe1, EXIF_ID, sizeof EXIF_ID))
+            look_at_exif(file + s.body + sizeof EXIF_ID, s.end - s.body - sizeof EXIF_ID, x);
     } while (s.marker != SOS);
-    if (x->gain_map || x->apple) x->index = 1;
+    if (x->gain_map) x->index = 1;
     if (segment_picture_end(file, size, &s, &end, NULL) != GMLP_OK) return;
     look_behind(file, size, end, x);
 }
@@ -65,7 +66,10 @@ void extras_find(const void *bytes, size_t size, extras *x) {
     switch (gmlp_container_kind(bytes, size)) {
         case GMLP_CONTAINER_JPEG: look_at_jpeg((const uint8_t *)bytes, size, x); break;
         case GMLP_CONTAINER_PNG: look_at_png((const uint8_t *)bytes, size, x); break;
-        default: break;
+        default: {
+            heif_parts parts;
+            x->gain_map = heif_name((const uint8_t *)bytes, size) && heif_parse(bytes, size, &parts, NULL) == GMLP_OK;
+        }
     }
 }
 
@@ -83,14 +87,11 @@ const char *extras_turned(const extras *x) {
 }
 
 void extras_note(const extras *x, int what, char notes[PICTURE_NOTES]) {
-    if (what & EXTRAS_GAIN_MAP) {
-        if (x->gain_map)
-            picture_note(notes, "the gain map is left out; 'gamutmlp hdr-encode' of this file alone keeps its HDR");
-        else if (x->apple) picture_note(notes, "the Apple gain map is left out; it cannot be read yet");
-    }
+    if (what & EXTRAS_GAIN_MAP && x->gain_map)
+        picture_note(notes, "the gain map is left out; 'gamutmlp hdr-encode' of this file alone keeps its HDR");
     if (what & EXTRAS_BEHIND) {
         if (x->video) picture_note(notes, "the video of the motion photo is left out");
-        else if (x->behind && !x->gain_map && !x->apple)
+        else if (x->behind && !x->gain_map)
             picture_note(notes, "%lu bytes behind the picture are left out%s", (unsigned long)x->behind,
                          x->index ? " (further pictures)" : "");
     }

@@ -1,5 +1,5 @@
-/* What a JPEG or PNG file holds beside its picture, as far as commands must know of it; and what is said of it when it
-   is left out. Metadata that only get lost are the picture readers' to tell. */
+/* What a file (JPEG, PNG, HEIC, AVIF) holds beside its picture, as far as commands must know of it; and what is said of
+   it when it is left out. Metadata that only get lost are the picture readers' to tell. */
 #ifndef EXTRAS_H
 #define EXTRAS_H
 
@@ -9,7 +9,7 @@
 
 typedef struct extras {
     int orientation;      /* EXIF's, 1 to 8; 0: none is said */
-    int gain_map, apple;  /* a gain map; one of Apple's own kind */
+    int gain_map;
     int index;            /* the header says where other pictures lie behind this one */
     int video;            /* a motion photo's */
     int extension;        /* an extended XMP packet that goes with what lies behind, and holds more than that */

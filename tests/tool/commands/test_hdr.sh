@@ -237,8 +237,8 @@ does hdr-decode a.jpg b.jpg
 does compare turned.jpg upright_wide.png --json
 printf '\000\000\000\030ftypheic\000\000\000\000mif1heic' >photo.heic
 says 1 "photo.heic: .*HEI[CF]" encode photo.heic x.jpg
-says 1 "photo.heic: is a HEIC picture, not an Ultra HDR picture" hdr-encode photo.heic x.jpg
-says 1 "hdr.exr: is of another kind, not an Ultra HDR picture" hdr-encode hdr.exr x.jpg
+says 1 "photo.heic: the file has no gain map" hdr-encode photo.heic x.jpg
+says 1 "hdr.exr: is not a JPEG, HEIC or AVIF picture with a gain map" hdr-encode hdr.exr x.jpg
 
 # Numbers that are none, and light below 0. Two pixels as a float TIFF; samples are given by their bits.
 u16() { printf "\\$(printf %03o $(($1 % 256)))\\$(printf %03o $(($1 / 256)))"; }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "gainmap/ultrahdr.h"
+#include "made_apple.h"
 #include "pictures/formats.h"
 #include <cmocka.h>
 
@@ -799,32 +800,76 @@ static void takes_a_film_away(void **state) {
     assert_int_equal(count_of(&out, "G:SpecialTypeID='x'") + count_of(&out, "<G:burst>7</G:burst>"), 2);
 }
 
-/* Apple's own kind is named, wherever it is in the index; with an ISO block beside, it is read. */
-static void names_apple(void **state) {
+/* Apple's own kind: two pictures by an index, the second with its XMP and perhaps an ISO block. exif: the first's. */
+static void make_apple(bytes *b, const char *properties, const uint8_t *exif, size_t exif_size, const uint8_t *iso,
+                       size_t iso_size) {
+    bytes map = { { 0 }, 0 };
+    size_t index;
+    b->n = 0;
+    add_begin(b);
+    if (exif) add_named(b, 0xe1, "Exif\0", exif - 1, exif_size + 1); /* after a second NUL */
+    index = b->n;
+    add_segment(b, 0xe2, mpf_big, 86);
+    add_end(b);
+    add_begin(&map);
+    add_xmp(&map, APPLE_NAMESPACES, properties);
+    if (iso) add_named(&map, 0xe2, ISO_ID, iso, iso_size);
+    add_end(&map);
+    b->p[index + ENTRY_SIZE - 2 + 3] = (uint8_t)map.n;
+    b->p[index + ENTRY_SIZE - 2 + 2] = (uint8_t)(map.n >> 8);
+    add(b, map.p, map.n);
+}
+
+static void reads_apple(void **state) {
     static const uint8_t iso[] = { 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1,
                                    0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1 };
+    static const struct { /* of the note, and the stops by hand */
+        double of33, of48, stops;
+    } notes[] = { { 0.5, 0.005, 1.7 }, { 0.5, 2, 1.399 }, { 1.2, 0.005, 2.65 }, { 1.5, 3, 1.394 }, { 1.519, NAN, 3 },
+                  { 0.999, 0, 1.8 },   { 0.5, 20, 0 },    { 1, 0.01, 2.3 },     { -1, 0, 1.8 } };
+    const char *first = APPLE_PROPERTIES("<HDRGainMap:HDRGainMapVersion>65536</HDRGainMap:HDRGainMapVersion>");
+    const char *second = APPLE_PROPERTIES("<HDRGainMap:HDRGainMapVersion>131072</HDRGainMap:HDRGainMapVersion>"
+                                          "<HDRGainMap:HDRGainMapHeadroom>4.0</HDRGainMap:HDRGainMapHeadroom>");
+    uint8_t exif[1 + APPLE_EXIF_MOST] = { 0 };
     ultrahdr_parts parts;
-    gmlp_error err;
-    int with_iso;
+    size_t size, i;
+    bytes b;
     (void)state;
-    for (with_iso = 0; with_iso < 2; with_iso++) {
-        bytes b, map = { { 0 }, 0 };
-        make_indexed(&b, 1);
-        b.n = 118;
-        add_begin(&map);
-        add_xmp(&map, "xmlns:apdi='http://ns.apple.com/pixeldatainfo/1.0/'",
-                "<apdi:AuxiliaryImageType>urn:com:apple:photo:2020:aux:hdrgainmap</apdi:AuxiliaryImageType>");
-        if (with_iso) add_named(&map, 0xe2, ISO_ID, iso, sizeof iso);
-        add_end(&map);
-        add(&b, map.p, map.n);
-        b.p[ENTRY_SIZE + 3] = (uint8_t)map.n;
-        b.p[ENTRY_SIZE + 2] = (uint8_t)(map.n >> 8);
-        if (with_iso) accept(&b);
-        else {
-            refuse(&b, GMLP_E_NEWER, "has an Apple gain map, which cannot be read yet");
-            assert_int_equal(ultrahdr_parse(b.p, b.n, &parts, &err), GMLP_E_NEWER);
-            assert_int_equal(parts.apple, 1);
-        }
+    for (i = 0; i < sizeof notes / sizeof *notes; i++) {
+        size = apple_exif(notes[i].of33, notes[i].of48, exif + 1);
+        make_apple(&b, first, exif + 1, size, NULL, 0);
+        parts = accept(&b);
+        assert_string_equal(parts.metadata_from, "Apple");
+        assert_int_equal(parts.metadata.apple, 1);
+        assert_int_equal(parts.map_offset, parts.base_size);
+        NEAR(parts.metadata.headroom_alternate, notes[i].stops, 1e-9);
+    }
+    make_apple(&b, second, exif + 1, size, NULL, 0); /* the XMP is asked first */
+    NEAR(accept(&b).metadata.headroom_alternate, 2, 1e-9);
+    make_apple(&b, second, NULL, 0, NULL, 0);
+    NEAR(accept(&b).metadata.headroom_alternate, 2, 1e-9);
+    make_apple(&b, first, NULL, 0, iso, sizeof iso); /* and an ISO block before that */
+    parts = accept(&b);
+    assert_string_equal(parts.metadata_from, "ISO 21496-1");
+    assert_int_equal(parts.metadata.apple, 0);
+    make_apple(&b, first, NULL, 0, NULL, 0);
+    refuse(&b, GMLP_E_FIELD, "nor the camera's note says the headroom");
+    size = apple_exif((double)NAN, 1, exif + 1);
+    make_apple(&b, first, exif + 1, size, NULL, 0);
+    refuse(&b, GMLP_E_FIELD, "nor the camera's note says the headroom");
+    make_apple(&b, APPLE_PROPERTIES("<HDRGainMap:HDRGainMapHeadroom>0</HDRGainMap:HDRGainMapHeadroom>"), NULL, 0, NULL, 0);
+    refuse(&b, GMLP_E_FIELD, "HDRGainMapHeadroom is not a number above 0");
+    /* every prefix and every other byte of the note: no harm (the sanitizers look) */
+    apple_exif(1.2, 0.005, exif + 1);
+    for (i = 0; i <= APPLE_EXIF_MOST; i++) {
+        gmlp_error err;
+        make_apple(&b, first, exif + 1, i, NULL, 0);
+        ultrahdr_parse(b.p, b.n, &parts, &err);
+        if (i == APPLE_EXIF_MOST) break;
+        exif[1 + i] ^= 0xff;
+        make_apple(&b, first, exif + 1, APPLE_EXIF_MOST, NULL, 0);
+        ultrahdr_parse(b.p, b.n, &parts, &err);
+        exif[1 + i] ^= 0xff;
     }
 }
 
@@ -935,6 +980,57 @@ static void applies_the_formula(void **state) {
         ultrahdr_free(&u);
     }
     free(file);
+    free(grey.data);
+    free(codes.data);
+}
+
+/* Apple's formula, on displays with more and with less headroom than the file's two stops; the map, half as wide and
+   high, lies with its samples on the middles of their blocks. */
+static void applies_apples(void **state) {
+    static const double displays[][2] = { { INFINITY, 4 }, { 2, 4 }, { 1, 2 }, { 0, 1 } }; /* and the largest gain */
+    enum { WIDTH = 16, HEIGHT = 8 };
+    gmlp_image grey = new_image(WIDTH, HEIGHT, GMLP_U8, GMLP_SRGB);
+    gmlp_image codes = new_image(WIDTH / 2, HEIGHT / 2, GMLP_U8, GMLP_SRGB);
+    bytes base, map, b = { { 0 }, 0 }, with = { { 0 }, 0 };
+    picture decoded;
+    size_t i, index;
+    char error[256];
+    (void)state;
+    memset(grey.data, 188, WIDTH * HEIGHT * 3);
+    for (i = 0; i < WIDTH / 2 * (HEIGHT / 2); i++) ((uint8_t *)codes.data)[i] = (uint8_t)(30 * (i % (WIDTH / 2)));
+    base = encoded(&grey, 3);
+    map = encoded(&codes, 1);
+    assert_int_equal(picture_read_memory(map.p, map.n, "map", GMLP_SRGB, &decoded, error), 0);
+    add_begin(&b);
+    index = b.n;
+    add_segment(&b, 0xe2, mpf_big, 86);
+    add(&b, base.p + 2, base.n - 2);
+    add_begin(&with);
+    add_xmp(&with, APPLE_NAMESPACES, APPLE_PROPERTIES("<HDRGainMap:HDRGainMapHeadroom>4</HDRGainMap:HDRGainMapHeadroom>"));
+    add(&with, map.p + 2, map.n - 2);
+    for (i = 0; i < 2; i++) {
+        b.p[index + ENTRY_SIZE - 2 + 3 - i] = (uint8_t)(with.n >> 8 * i);
+        b.p[index + ENTRY_OFFSET - 2 + 3 - i] = (uint8_t)((b.n - index - 8) >> 8 * i);
+    }
+    add(&b, with.p, with.n);
+    for (i = 0; i < sizeof displays / sizeof *displays; i++) {
+        ultrahdr_picture u = read_back(b.p, b.n, displays[i][0]);
+        int x, y, c;
+        assert_int_equal(u.hdr.space, GMLP_SRGB_LINEAR);
+        for (y = 0; y < HEIGHT; y++)
+            for (x = 0; x < WIDTH; x++)
+                for (c = 0; c < 3; c++) {
+                    const double at = fmin(fmax((x + 0.5) / 2 - 0.5, 0), WIDTH / 2 - 1), part = at - floor(at);
+                    const uint8_t *row = (const uint8_t *)decoded.image.data; /* all rows are alike */
+                    const int left = (int)at, right = left + 1 < WIDTH / 2 ? left + 1 : left;
+                    const double gain = (1 - part) * apple_light(row[3 * left] / 255.0) +
+                                        part * apple_light(row[3 * right] / 255.0);
+                    NEAR((double)((float *)u.hdr.data)[3 * (y * WIDTH + x) + c],
+                         light(188 / 255.0) * (1 + (displays[i][1] - 1) * gain), 0.02); /* base and map: JPEGs */
+                }
+        ultrahdr_free(&u);
+    }
+    picture_free(&decoded);
     free(grey.data);
     free(codes.data);
 }
@@ -1337,7 +1433,7 @@ static void matches_libultrahdr(void **state) {
         fclose(f);
         snprintf(path, sizeof path, "%s/uhdr_%s.jpg", folder, names[i]);
         if (ultrahdr_read(path, INFINITY, &u, error)) fail_msg("%s", error);
-        assert_int_equal(u.hdr.space, GMLP_P3_LINEAR);
+        assert_int_equal(u.hdr.space, GMLP_SRGB_LINEAR);
         for (k = 0; k < SIDE * SIDE * 3; k++) {
             const size_t pixel = k / 3, row = TOP + pixel / SIDE, column = LEFT + pixel % SIDE;
             const double want = (double)gmlp_half_to_float(reference[4 * pixel + k % 3]);
@@ -1371,9 +1467,10 @@ int main(void) {
         cmocka_unit_test(takes_apart_odd_places),
         cmocka_unit_test(takes_a_film_away),
         cmocka_unit_test(takes_an_extended_packet_away),
-        cmocka_unit_test(names_apple),
+        cmocka_unit_test(reads_apple),
         cmocka_unit_test(refuses_to_join),
         cmocka_unit_test(applies_the_formula),
+        cmocka_unit_test(applies_apples),
         cmocka_unit_test(samples_the_map),
         cmocka_unit_test(honours_the_maps_primaries),
         cmocka_unit_test(there_and_back),

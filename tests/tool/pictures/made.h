@@ -106,6 +106,50 @@ static inline void expect_error(const char *path, const char *part) {
     assert_null(p.file);
 }
 
+/* Of a file every beginning is refused with a text. */
+static inline void refuse_beginnings(const uint8_t *bytes, size_t size) {
+    picture p;
+    char error[256];
+    size_t n;
+    for (n = 0; n < size; n++) {
+        uint8_t *cut = (uint8_t *)malloc(n ? n : 1); /* exactly so long: reading past it shows */
+        assert_non_null(cut);
+        memcpy(cut, bytes, n);
+        if (!picture_read_memory(cut, n, "cut", 0, &p, error)) fail_msg("%zu of %zu bytes are taken", n, size);
+        assert_true(!strncmp(error, "cut: ", 5) && error[5]);
+        free(cut);
+    }
+}
+
+/* And every changed byte is survived. */
+static inline void survive_flips(uint8_t *bytes, size_t size) {
+    picture p;
+    char error[256];
+    size_t n;
+    for (n = 0; n < size; n++) {
+        const uint8_t was = bytes[n];
+        bytes[n] ^= (uint8_t)(n % 3 ? 0xff : 1);
+        if (!picture_read_memory(bytes, size, "flipped", 0, &p, error)) picture_free(&p);
+        bytes[n] = was;
+    }
+}
+
+/* What is written to a full disk fails with a text, at the latest at its end. */
+static inline void expect_full_disk(const char *name, const gmlp_image *image) {
+    FILE *full = fopen("/dev/full", "w");
+    char error[256] = "";
+    picture_sink *s;
+    if (!full) skip();
+    setvbuf(full, NULL, _IONBF, 0);
+    s = picture_sink_open(name, full, image, NULL, error);
+    assert_non_null(s);
+    assert_int_equal(picture_sink_end(s, picture_sink_rows(s, image->data, image->height, error), error), -1);
+    assert_non_null(strstr(error, "No space left"));
+    s = picture_sink_open(name, full, image, NULL, error);
+    assert_int_equal(picture_sink_end(s, 1, error), -1); /* given up before the first row */
+    fclose(full);
+}
+
 /* Rows that are read in growing portions are those of the whole picture. */
 static inline void expect_rows_of(const char *path) {
     picture whole;

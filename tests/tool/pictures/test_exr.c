@@ -1,18 +1,8 @@
 /* EXR pictures. What the reader is given is made here byte by byte, as the format's description says, except for what
-   is compressed: that OpenEXR's C library writes, which also reads what the tool wrote. */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+   is compressed: that OpenEXR's C library writes, DWA its C++ library, which also reads what the tool wrote. */
+#include "made.h"
 
 #include "pictures/formats.h"
-#include "shell/files.h"
-#include <cmocka.h>
 
 #ifdef __has_include
 #if __has_include(<OpenEXR/openexr.h>)
@@ -29,25 +19,8 @@ int main(void) {
 
 #else
 
+#include <OpenEXR/ImfCRgbaFile.h>
 #include <OpenEXR/openexr.h>
-
-static char folder[] = "/tmp/test_exr_XXXXXX";
-
-static const char *in_folder(const char *name) {
-    static char path[300];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static int make_folder(void **state) {
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state) {
-    (void)state;
-    return rmdir(folder); /* fails if a test left a file, such as a temporary one */
-}
 
 /* Files, byte by byte. */
 
@@ -903,44 +876,116 @@ static void damaged_compressions(void **state) {
     }
 }
 
-/* OpenEXR's C library undoes DWA from 3.1.6 on: what is no picture is called so, and what it cannot do is named. */
-static void dwa_is_named(void **state) {
-    recipe r = basic(half_rgb, 3);
-    file f;
-    picture p;
-    char error[256] = "";
+/* DWA, of which OpenEXR's C++ library makes files: through its C calls those of RGBA, Y and luminance/chroma. */
+
+enum { DWA_LEFT = -4, DWA_TOP = -2, DWA_WIDTH = 46, DWA_HEIGHT = 270 }; /* more than one chunk of either kind */
+
+static double dwa_value(int c, int x, int y) {
+    return c == 3 ? 0.5 : 0.5 + 0.3 * c + 0.4 * sin(0.1 * x + 0.07 * y + c);
+}
+
+static file make_dwa(int compression, int channels, int backwards, int tiles) {
+    ImfRgba *pixels = (ImfRgba *)malloc((size_t)DWA_WIDTH * DWA_HEIGHT * sizeof *pixels);
+    const ImfRgba *origin = pixels - DWA_TOP * DWA_WIDTH - DWA_LEFT;
+    const char *path = in_folder("dwa.exr");
+    ImfHeader *header = ImfNewHeader();
+    file f = { NULL, 0, 0 };
+    char error[256];
+    int x, y;
+    assert_non_null(pixels);
+    for (y = 0; y < DWA_HEIGHT; y++)
+        for (x = 0; x < DWA_WIDTH; x++) {
+            ImfRgba *p = &pixels[y * DWA_WIDTH + x];
+            p->r = gmlp_half_from_float((float)dwa_value(0, x, y));
+            p->g = gmlp_half_from_float((float)dwa_value(1, x, y));
+            p->b = gmlp_half_from_float((float)dwa_value(2, x, y));
+            p->a = gmlp_half_from_float((float)dwa_value(3, x, y));
+        }
+    ImfHeaderSetDataWindow(header, DWA_LEFT, DWA_TOP, DWA_LEFT + DWA_WIDTH - 1, DWA_TOP + DWA_HEIGHT - 1);
+    ImfHeaderSetDisplayWindow(header, DWA_LEFT, DWA_TOP, DWA_LEFT + DWA_WIDTH - 1, DWA_TOP + DWA_HEIGHT - 1);
+    ImfHeaderSetCompression(header, compression);
+    ImfHeaderSetFloatAttribute(header, "dwaCompressionLevel", 4); /* a tenth of the usual loss */
+    ImfHeaderSetLineOrder(header, backwards ? IMF_DECREASING_Y : IMF_INCREASING_Y);
+    if (tiles) {
+        ImfTiledOutputFile *out =
+            ImfOpenTiledOutputFile(path, header, channels, 16, 32, IMF_MIPMAP_LEVELS, IMF_ROUND_DOWN);
+        int level;
+        assert_non_null(out);
+        ImfTiledOutputSetFrameBuffer(out, origin, 1, DWA_WIDTH);
+        for (level = 0; level < levels_of(DWA_HEIGHT); level++) {
+            const int right = (level_size(DWA_WIDTH, level) - 1) / 16;
+            const int bottom = (level_size(DWA_HEIGHT, level) - 1) / 32;
+            assert_true(ImfTiledOutputWriteTiles(out, 0, right, 0, bottom, level, level));
+        }
+        assert_true(ImfCloseTiledOutputFile(out));
+    } else {
+        ImfOutputFile *out = ImfOpenOutputFile(path, header, channels);
+        assert_non_null(out);
+        assert_true(ImfOutputSetFrameBuffer(out, origin, 1, DWA_WIDTH));
+        assert_true(ImfOutputWritePixels(out, DWA_HEIGHT));
+        assert_true(ImfCloseOutputFile(out));
+    }
+    ImfDeleteHeader(header);
+    free(pixels);
+    assert_int_equal(file_read(path, &f.bytes, &f.size, error), 0);
+    unlink(path);
+    return f;
+}
+
+/* Rec.709's luminance, as there are no chromaticities. */
+static double dwa_expected(int channels, int c, int x, int y) {
+    if (channels & IMF_WRITE_A) return dwa_value(c, x, y) / dwa_value(3, x, y);
+    if (channels != IMF_WRITE_Y) return dwa_value(c, x, y);
+    return 0.2126 * dwa_value(0, x, y) + 0.7152 * dwa_value(1, x, y) + 0.0722 * dwa_value(2, x, y);
+}
+
+static void dwa(void **state) {
+    static const struct {
+        int channels, backwards, tiles;
+    } kinds[] = { { IMF_WRITE_RGB, 0, 0 }, { IMF_WRITE_RGB, 1, 0 }, { IMF_WRITE_RGBA, 0, 0 },
+                  { IMF_WRITE_Y, 0, 0 },   { IMF_WRITE_YC, 0, 0 },  { IMF_WRITE_RGB, 0, 1 } };
+    static const int compressions[] = { EXR_COMPRESSION_DWAA, EXR_COMPRESSION_DWAB };
+    size_t k;
+    int c, x, y, edge;
     (void)state;
-    r.compression = EXR_COMPRESSION_DWAB;
-    r.height = 1;
-    f = make(&r, 1);
-    f.bytes[f.size - 13 * 6 - 4]--; /* a byte less than stored as it is */
-    assert_int_equal(read_file(&f, 0, &p, error), -1);
-    if (!strstr(error, "DWAB compression") && !strstr(error, "are damaged")) fail_msg("'%s'", error);
-    free(f.bytes);
+    for (k = 0; k < 2 * sizeof kinds / sizeof *kinds; k++) {
+        const int channels = kinds[k / 2].channels;
+        picture p = opened(make_dwa(compressions[k % 2], channels, kinds[k / 2].backwards, kinds[k / 2].tiles), 0);
+        assert_int_equal(p.image.width, DWA_WIDTH);
+        assert_int_equal(p.image.height, DWA_HEIGHT);
+        assert_int_equal(p.image.type, GMLP_F16);
+        assert_string_equal(p.notes, channels & IMF_WRITE_A ? "alpha is left out\n" : "");
+        edge = channels == IMF_WRITE_YC ? 14 : 0; /* where chroma's filter finds no more samples */
+        for (y = edge; y < DWA_HEIGHT - edge; y++)
+            for (x = edge; x < DWA_WIDTH - edge; x++)
+                for (c = 0; c < 3; c++) {
+                    const double expected = dwa_expected(channels, c, x, y);
+                    is_near((double)value_at(&p, x, y, c), expected, 0.01 + 0.03 * expected);
+                }
+        picture_free(&p);
+    }
+}
+
+/* A chunk of nothing but 255, and bytes changed one by one; a part of them, for there are many. */
+static void damaged_dwa(void **state) {
+    file f = make_dwa(EXR_COMPRESSION_DWAA, IMF_WRITE_RGB, 0, 0);
+    picture p;
+    char error[256];
+    size_t n;
+    (void)state;
+    for (n = 0; n < f.size; n += n < 800 ? 1 : 13) {
+        const uint8_t was = f.bytes[n];
+        f.bytes[n] ^= (uint8_t)(1 + n % 255);
+        error[0] = 0;
+        if (!read_file(&f, 0, &p, error)) picture_free(&p);
+        else assert_true(!strncmp(error, "x: ", 3) && error[3]);
+        f.bytes[n] = was;
+    }
+    memset(f.bytes + f.size - 500, 255, 500);
+    refused(f, "DWA compression: ");
 }
 
 /* What the tool writes. */
-
-static gmlp_image test_image(uint32_t width, uint32_t height, int type, int space) {
-    gmlp_image image;
-    const size_t n = (size_t)width * height * 3;
-    uint32_t seed = 12345;
-    size_t i;
-    memset(&image, 0, sizeof image);
-    image.width = width;
-    image.height = height;
-    image.type = type;
-    image.channels = 3;
-    image.space = space;
-    image.data = malloc(n * gmlp_pixel_size(type, 1));
-    assert_non_null(image.data);
-    for (i = 0; i < n; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        if (type == GMLP_F16) ((uint16_t *)image.data)[i] = (uint16_t)((seed >> 8) % 0x4000); /* 0..2 */
-        else ((float *)image.data)[i] = (float)(seed >> 8) / 8388608.0f - 0.5f;                /* -0.5..1.5 */
-    }
-    return image;
-}
 
 static void there_and_back(void **state) {
     static const int spaces[] = { GMLP_ACES2065_1,          GMLP_ACESCG,          GMLP_SRGB_LINEAR,
@@ -1131,7 +1176,8 @@ int main(void) {
         cmocka_unit_test(bombs),
         cmocka_unit_test(compressions),
         cmocka_unit_test(damaged_compressions),
-        cmocka_unit_test(dwa_is_named),
+        cmocka_unit_test(dwa),
+        cmocka_unit_test(damaged_dwa),
         cmocka_unit_test(there_and_back),
         cmocka_unit_test(codes_become_light),
         cmocka_unit_test(others_read_it),

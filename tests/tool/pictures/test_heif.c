@@ -52,143 +52,8 @@ static void proportions(void **state) {
 #endif
 
 #ifdef HEIF_FOUND
+#include "made_heif.h"
 #include "made_icc.h"
-
-#include <libheif/heif.h>
-
-enum { SIDE = 64 };
-
-/* Four squares of one colour each, which survive any compression. */
-static const int squares[4][3] = { { 255, 0, 0 }, { 32, 200, 64 }, { 16, 48, 240 }, { 128, 128, 128 } };
-
-typedef struct recipe {
-    enum heif_compression_format format;
-    int bits, alpha, premultiplied; /* alpha: 0, or of 255 in every pixel */
-    int primaries, transfer;        /* 0: none are said */
-    const void *icc;
-    size_t icc_size;
-    int turned; /* as an EXIF orientation */
-    const void *exif, *xmp;
-    int exif_size, xmp_size;
-} recipe;
-
-typedef struct bytes {
-    uint8_t data[1 << 16];
-    size_t size;
-} bytes;
-
-static struct heif_error take(struct heif_context *context, const void *data, size_t size, void *user) {
-    bytes *b = (bytes *)user;
-    struct heif_error good = { heif_error_Ok, heif_suberror_Unspecified, "" };
-    (void)context;
-    assert_true(size <= sizeof b->data - b->size);
-    memcpy(b->data + b->size, data, size);
-    b->size += size;
-    return good;
-}
-
-static struct heif_image *make_image(const recipe *r) {
-    const int deep = r->bits > 8, channels = r->alpha ? 4 : 3, full = (1 << r->bits) - 1;
-    const enum heif_chroma chroma = deep ? (r->alpha ? heif_chroma_interleaved_RRGGBBAA_LE
-                                                     : heif_chroma_interleaved_RRGGBB_LE)
-                                         : (r->alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB);
-    struct heif_image *image;
-    uint8_t *plane;
-    int stride, x, y, c;
-    assert_int_equal(heif_image_create(SIDE, SIDE, heif_colorspace_RGB, chroma, &image).code, 0);
-    assert_int_equal(heif_image_add_plane(image, heif_channel_interleaved, SIDE, SIDE, deep ? r->bits : 8).code, 0);
-    plane = heif_image_get_plane(image, heif_channel_interleaved, &stride);
-    for (y = 0; y < SIDE; y++)
-        for (x = 0; x < SIDE; x++)
-            for (c = 0; c < channels; c++) {
-                const int code = c == 3 ? r->alpha : squares[y / 32 * 2 + x / 32][c];
-                const int v = (code * full + 127) / 255;
-                uint8_t *to = plane + y * stride + (x * channels + c) * (deep ? 2 : 1);
-                to[0] = (uint8_t)v;
-                if (deep) to[1] = (uint8_t)(v >> 8);
-            }
-    if (r->premultiplied) heif_image_set_premultiplied_alpha(image, 1);
-    if (r->icc) heif_image_set_raw_color_profile(image, "prof", r->icc, r->icc_size);
-    return image;
-}
-
-/* 1, or 0: there is no encoder. */
-static int make_with(struct heif_context *context, const recipe *r, bytes *b) {
-    struct heif_encoder *encoder = NULL;
-    struct heif_encoding_options *options = heif_encoding_options_alloc();
-    struct heif_color_profile_nclx *nclx = heif_nclx_color_profile_alloc();
-    struct heif_image_handle *handle = NULL;
-    struct heif_image *image;
-    struct heif_writer writer;
-    struct heif_error e;
-    int found = !heif_context_get_encoder_for_format(context, r->format, &encoder).code;
-    if (found) {
-        image = make_image(r);
-        if (r->primaries) {
-            nclx->color_primaries = (enum heif_color_primaries)r->primaries;
-            nclx->transfer_characteristics = (enum heif_transfer_characteristics)r->transfer;
-            nclx->matrix_coefficients = heif_matrix_coefficients_ITU_R_BT_709_5;
-            nclx->full_range_flag = 1;
-            heif_image_set_nclx_color_profile(image, nclx);
-            options->macOS_compatibility_workaround_no_nclx_profile = 0;
-        }
-#if LIBHEIF_NUMERIC_VERSION >= 0x010e0000
-        if (r->turned) options->image_orientation = (enum heif_orientation)r->turned;
-#endif
-        heif_encoder_set_lossy_quality(encoder, 100);
-        heif_encoder_set_parameter_string(encoder, "chroma", "444");
-        e = heif_context_encode_image(context, image, encoder, options, &handle);
-        if (e.code && r->bits == 8) fail_msg("libheif: %s", e.message);
-        if (e.code) found = 0; /* some encoders are built for 8 bits alone */
-        else {
-            if (r->exif)
-                assert_int_equal(heif_context_add_exif_metadata(context, handle, r->exif, r->exif_size).code, 0);
-            if (r->xmp) assert_int_equal(heif_context_add_XMP_metadata(context, handle, r->xmp, r->xmp_size).code, 0);
-            b->size = 0;
-            writer.writer_api_version = 1;
-            writer.write = take;
-            assert_int_equal(heif_context_write(context, &writer, b).code, 0);
-            heif_image_handle_release(handle);
-        }
-        heif_image_release(image);
-        heif_encoder_release(encoder);
-    }
-    if (!found) printf("# no encoder for format %d, %d bits: a check is left out\n", (int)r->format, r->bits);
-    heif_nclx_color_profile_free(nclx);
-    heif_encoding_options_free(options);
-    return found;
-}
-
-static int make(const recipe *r, bytes *b) {
-    struct heif_context *context;
-    int found;
-#if LIBHEIF_NUMERIC_VERSION >= 0x010d0000
-    heif_init(NULL);
-#endif
-    context = heif_context_alloc();
-    found = make_with(context, r, b);
-    heif_context_free(context);
-    return found;
-}
-
-static int sample(const gmlp_image *image, uint32_t x, uint32_t y, int c) {
-    const size_t at = ((size_t)y * image->width + x) * 3 + (size_t)c;
-    return image->type == GMLP_U8 ? ((uint8_t *)image->data)[at] : ((uint16_t *)image->data)[at];
-}
-
-/* The middle of each square has its colour; near is in 255ths. */
-static void expect_squares(const gmlp_image *image, double near) {
-    const double full = image->type == GMLP_U8 ? 1 : 257;
-    int i, c;
-    assert_int_equal(image->width, SIDE);
-    assert_int_equal(image->height, SIDE);
-    for (i = 0; i < 4; i++)
-        for (c = 0; c < 3; c++) {
-            const int got = sample(image, (uint32_t)(16 + i % 2 * 32), (uint32_t)(16 + i / 2 * 32), c);
-            if (fabs(got - squares[i][c] * full) > near * full)
-                fail_msg("square %d, channel %d: %g is not %d", i, c, got / full, squares[i][c]);
-        }
-}
 
 static picture read_made(const bytes *b, int from) {
     picture p;
@@ -208,7 +73,7 @@ static void metadata_is_taken(void **state) {
     for (i = 0; i < 2; i++)
         for (k = 0; k < 2; k++) {
             static bytes b;
-            recipe r = { formats[i], 8, 0, 0, 1, 13, NULL, 0, 0, NULL, packet, 0, sizeof packet - 1 };
+            recipe r = { formats[i], 8, 0, 0, 1, 13, NULL, 0, 0, NULL, packet, 0, sizeof packet - 1, NULL };
             picture p;
             r.exif = block + 6 * k;
             r.exif_size = (int)sizeof block - 1 - 6 * k;
@@ -353,9 +218,9 @@ static void turned(void **state) {
         assert_int_equal(p.orientation, 1);
         for (k = 0; k < 4; k++)
             for (c = 0; c < 3; c++) {
-                const int got = sample(&p.image, (uint32_t)(16 + k % 2 * 32), (uint32_t)(16 + k / 2 * 32), c);
-                if (abs(got - squares[at[i][k]][c]) > 2)
-                    fail_msg("orientation %d, square %d: %d, not %d", i, k, got, squares[at[i][k]][c]);
+                const double got = square_sample(&p.image, k, c);
+                if (fabs(got - squares[at[i][k]][c]) > 2)
+                    fail_msg("orientation %d, square %d: %g, not %d", i, k, got, squares[at[i][k]][c]);
             }
         picture_free(&p);
     }
@@ -395,32 +260,17 @@ static void other_sizes(void **state) {
     free(b);
 }
 
-/* Every beginning of a file is refused with a text, and every flipped byte is survived. */
 static void damaged(void **state) {
     bytes *b = (bytes *)malloc(sizeof *b);
     recipe r;
-    picture p;
-    char error[256];
-    size_t n;
     (void)state;
     memset(&r, 0, sizeof r);
     r.format = heif_compression_AV1;
     r.bits = 8;
     r.alpha = 255;
     if (make(&r, b)) {
-        for (n = 0; n < b->size; n++) {
-            uint8_t *cut = (uint8_t *)malloc(n ? n : 1); /* exactly so long: reading past it shows */
-            memcpy(cut, b->data, n);
-            if (!picture_read_memory(cut, n, "cut", 0, &p, error)) fail_msg("%zu of %zu bytes are taken", n, b->size);
-            assert_true(!strncmp(error, "cut: ", 5) && error[5]);
-            free(cut);
-        }
-        for (n = 0; n < b->size; n++) {
-            const uint8_t was = b->data[n];
-            b->data[n] ^= (uint8_t)(n % 3 ? 0xff : 1);
-            if (!picture_read_memory(b->data, b->size, "flipped", 0, &p, error)) picture_free(&p);
-            b->data[n] = was;
-        }
+        refuse_beginnings(b->data, b->size);
+        survive_flips(b->data, b->size);
     }
     free(b);
 }
