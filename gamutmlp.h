@@ -887,8 +887,8 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
          z1 = b1 + all features W1;  z2 = b2 + a(z1) W2;  o = b3 + a(z2) W3
          a(z) = max(z, 0), or with GMLP_SINE sine(z * 0.318309886, held within -1048576..1048576)
       else in whole numbers; those in capitals are made once for a blob, see below. h1, Q2 and Q3 have 16 bits, sums 32:
-         I = radius[1] ? 11 : radius[0] ? 8 : 5;  iy = transpose ? 1 : 0 and ix = 1 - iy: the inputs y and x lead to
-         h1[j] = max(0, N(iy, b1) + N(ix, 0) + N(2, 0) + N(3, 0) + ... N(I - 1, 0))
+         I = radius[1] ? 11 : radius[0] ? 8 : 5;  p = version 3 and transpose ? 1 : 0
+         h1[j] = max(0, N(p, b1) + N(1 - p, 0) + N(2, 0) + N(3, 0) + ... N(I - 1, 0))
             N(i, z) = near(part(i, m[i], z)[j] * G1[j], 32767)
          h2[j] = max(0, (B2[j] + sum over k of Q2[k][j] * h1[k]) >> 16)          >> rounds down
          o[c] = fma(t, S[c], b3[c]) in float, t = sum over k of Q3[k][c] * h2[k], rounded to float
@@ -1017,6 +1017,15 @@ GMLP_DEF size_t gmlp_blob_size(const gmlp_net *net);
    not one that a blob can hold (a field out of its range, no weights, a weight that weight_format cannot represent);
    *size is 0. */
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);
+
+/* Rounds the weights to coarser steps, so that the net's blob has at most budget bytes; of the landmarks (>>edits) the
+   most useful stay within a sixteenth of it, as in training. No pixels are needed, and what was trained for such a
+   budget is better: of 4 KB (preset DEFAULT), 3.5 and 3 KB cost 0.1 dB out of gamut, 2.5 KB 0.5, 2 KB 2, 1 KB 7 to 15.
+   Wider nets have few steps to lose: of 10 KB (HIGH), 9.6 KB cost 1 dB, 8 KB 6. With less than five bits for a weight,
+   train the net further instead (gmlp_train_opts.start and budget, for what it gave back as the original). A net within
+   the budget stays as it is, and after a failure, too: GMLP_E_ARGUMENT if not even the coarsest steps are enough, or a
+   blob cannot hold the net; GMLP_E_MEMORY (net->alloc gives two copies of the weights). */
+GMLP_DEF gmlp_result gmlp_net_shrink(gmlp_net *net, size_t budget);
 #endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
@@ -1229,6 +1238,29 @@ GMLP_DEF gmlp_result gmlp_find_edit(const gmlp_net *net, const gmlp_image *base,
    the clip margin becomes 8 at least, as codes are means of clipped ones and others. */
 GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit);
 
+#ifndef GMLP_DECODE_ONLY
+/* An edit of your own: a part of the picture, then resized, then turned. Zero in a field means what changes nothing. */
+typedef struct gmlp_geometry {
+    uint32_t x, y, width, height;  /* the part that stays; width and height 0: all */
+    uint32_t to_width, to_height;  /* what it is resized to, before it is turned; both 0: its own size */
+    int orientation;               /* how it is turned then, as EXIF's tag of that number asks for: 1 not at all,
+                                      2 mirrored left to right, 3 half a turn, 4 upside down, mirrored, 5 mirrored and a
+                                      quarter turn to the left, 6 a quarter turn to the right, 7 mirrored and a quarter
+                                      turn to the right, 8 a quarter turn to the left; 0: 1 */
+} gmlp_geometry;
+
+/* Sets the net to base (GMLP_U8, whole), which was made so from the base that it belonged to: coords, base_width,
+   base_height, signature and, of its sections, landmarks and what lies outside sRGB (a part is taken as one that is
+   not GMLP_E_CLIPPED). Then gmlp_blob_write makes a blob for the new file. Parts, turns and mirrors of the same codes
+   decode to the values that the whole picture gave there, to the bit, but where windows reach over the part's edges:
+   up to gmlp_net_halo pixels from there. Where codes change (resized, compressed again) colours come back less well:
+   train the net further on what it gave back, edited alike, with itself as gmlp_train_opts.start. On failure the net
+   is as it was: GMLP_E_ARGUMENT for a part outside the base that it belonged to, an edit that does not give base's
+   size, coords out of their range, views that are none; GMLP_E_BASE_SPACE as gmlp_net_check; GMLP_E_MEMORY
+   (net->alloc, for the landmarks of a part: 25 MB at most). */
+GMLP_DEF gmlp_result gmlp_net_edit(gmlp_net *net, const gmlp_geometry *geometry, const gmlp_image *base);
+#endif /* GMLP_DECODE_ONLY */
+
 /* ---------------------------------------------------------------------------------------
    >>device: the heavy work on another processor
 
@@ -1319,7 +1351,7 @@ typedef struct gmlp_decoder_plan {
     /* the network in whole numbers, a word for two neurons, the first in its lower half (>>blob) */
     int whole_numbers;
     size_t pairs;               /* of neurons in a layer, a multiple of 4 */
-    const int32_t *column;      /* [columns][pairs], what a column gives to the first layer */
+    const int32_t *column;      /* [columns][pairs], what a column gives to the first layer, maybe with b1 */
     const int32_t *codes;       /* [9][256][pairs], of red, green, blue and the windows' means */
     const int32_t *w2;          /* [pairs / 4][pairs][8]: for 8 neurons, by pair of inputs */
     const int32_t *b2;          /* [2 pairs], with the half that rounds */
@@ -1334,7 +1366,8 @@ typedef struct gmlp_decoder_plan {
 } gmlp_decoder_plan;
 GMLP_DEF void gmlp_decoder_plan_of(const gmlp_decoder *decoder, gmlp_decoder_plan *plan);
 
-/* What rows y .. y + n - 1 and b1 give to the first layer of whole numbers: lines[n][pairs]. */
+/* What rows y .. y + n - 1, with b1 unless columns have it, give to the first layer of whole numbers:
+   lines[n][pairs]. */
 GMLP_DEF void gmlp_decoder_lines(const gmlp_decoder *decoder, uint32_t y, uint32_t n, int32_t *lines);
 /* The network's input for column (vertical 0) or row i: number 0 (the trained picture's row) if vertical differs from
    the plan's transpose, else number 1. */
@@ -4494,7 +4527,7 @@ static void gmlp__steps_round(gmlp_net *net);
 static size_t gmlp__blob_bytes(const gmlp_net *net);
 static int gmlp__weights_ok(const gmlp_net *net);
 /* >>edits */
-static gmlp_result gmlp__landmarks_make(const gmlp_image *base, const gmlp_alloc *alloc, const gmlp_threads *threads,
+static gmlp_result gmlp__landmarks_make(const gmlp_net *net, const gmlp_image *base, const gmlp_threads *threads,
                                         uint8_t *out, uint32_t *count);
 
 typedef gmlp_device_sample gmlp__sample;
@@ -5324,18 +5357,25 @@ static void gmlp__sign(gmlp_net *net, const gmlp_image *base) {
 /* Signature and landmarks: before the weights, since of the blob's sections depends what is left for them. */
 static gmlp_result gmlp__know_base(gmlp__trainer *t) {
     gmlp__sign(t->net, t->base);
-    return gmlp__landmarks_make(t->base, &t->opts.alloc, &t->opts.threads, t->landmarks, &t->landmark_count);
+    return gmlp__landmarks_make(t->net, t->base, &t->opts.threads, t->landmarks, &t->landmark_count);
 }
 
-/* What the blob says of edits and quality: a 16th of the budget at most. */
+/* Gives the net, of whose blob a 16th at most shall say of edits and quality, the first of count landmarks; 1 if there
+   is room for the quality. */
+static int gmlp__sections_fit(gmlp_net *net, size_t budget, const uint8_t *landmarks, uint32_t count) {
+    const size_t most = budget / 16, head = 2 + 4 + 2 + 2;
+    size_t n = most < head ? 0 : (most - head) / GMLP__LANDMARK_BYTES;
+    if (n > count) n = count;
+    gmlp_net_section_set(net, GMLP_SECTION_LANDMARKS, n >= GMLP__LANDMARKS_FEW ? landmarks : NULL,
+                         n * GMLP__LANDMARK_BYTES);
+    return most >= 64;
+}
+
 static void gmlp__sections_begin(gmlp__trainer *t) {
     static const uint8_t unmeasured[4] = {0, 0, 0, 0};
-    const uint32_t most = t->opts.budget ? t->opts.budget / 16 : 256, head = 2 + sizeof unmeasured + 2 + 2;
-    uint32_t n = most < head ? 0 : (most - head) / GMLP__LANDMARK_BYTES;
-    if (n > t->landmark_count) n = t->landmark_count;
-    gmlp_net_section_set(t->net, GMLP_SECTION_LANDMARKS, n >= GMLP__LANDMARKS_FEW ? t->landmarks : NULL,
-                         n * GMLP__LANDMARK_BYTES);
-    gmlp_net_section_set(t->net, GMLP_SECTION_QUALITY, most >= 64 ? unmeasured : NULL, sizeof unmeasured);
+    const size_t budget = t->opts.budget ? t->opts.budget : 4096;
+    const int room = gmlp__sections_fit(t->net, budget, t->landmarks, t->landmark_count);
+    gmlp_net_section_set(t->net, GMLP_SECTION_QUALITY, room ? unmeasured : NULL, sizeof unmeasured);
 }
 
 /* What a blob says of the base, and so what is left of its budget; with a device while that trains. */
@@ -6627,6 +6667,40 @@ static void gmlp__weights_write(const gmlp_net *net, uint8_t *p) {
     gmlp__fp_leave(fp);
 }
 
+GMLP_DEF gmlp_result gmlp_net_shrink(gmlp_net *net, size_t budget) {
+    const size_t size = gmlp_blob_size(net);
+    uint8_t landmarks[255];
+    size_t landmark_bytes, bytes;
+    const uint8_t *p;
+    gmlp_net next;
+    float *kept;
+    gmlp__fp_state fp;
+    if (!size) return GMLP_E_ARGUMENT;
+    if (size <= budget) return GMLP_OK;
+    if (net->method == GMLP_METHOD_NONE) return GMLP_E_ARGUMENT;
+    bytes = gmlp__weights(&net->mlp) * sizeof *kept;
+    kept = (float *)gmlp__alloc(&net->alloc, 2 * bytes);
+    if (!kept) return GMLP_E_MEMORY;
+    next = *net;
+    next.weights = kept + bytes / sizeof *kept;
+    next.weight_format = GMLP_WEIGHTS_QUANTIZED;
+    memcpy(next.weights, net->weights, bytes);
+    p = gmlp_net_section(net, GMLP_SECTION_LANDMARKS, &landmark_bytes);
+    if (p) memcpy(landmarks, p, landmark_bytes);
+    fp = gmlp__fp_enter();
+    gmlp__sections_fit(&next, budget, landmarks, (uint32_t)(landmark_bytes / GMLP__LANDMARK_BYTES));
+    gmlp__steps_choose(&next, kept, budget < GMLP_MAX_BLOB ? (uint32_t)budget : GMLP_MAX_BLOB);
+    gmlp__steps_round(&next);
+    if (gmlp__blob_bytes(&next) <= budget && gmlp__weights_ok(&next)) {
+        memcpy(net->weights, next.weights, bytes);
+        next.weights = net->weights;
+        *net = next;
+    }
+    gmlp__fp_leave(fp);
+    gmlp__free(&net->alloc, kept, 2 * bytes);
+    return gmlp_blob_size(net) <= budget ? GMLP_OK : GMLP_E_ARGUMENT;
+}
+
 GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size) {
     const size_t need = gmlp_blob_size(net);
     const int with_sections = net && net->section_bytes && net->method != GMLP_METHOD_NONE;
@@ -6702,6 +6776,7 @@ struct gmlp_decoder {
     float to_wide[9], to_out[9];
     float *block, *transposes;
     int fixed_point;             /* fixed has the network */
+    const float *place_bias[2];  /* b1 for what a column (0) or a row (1) gives to it; NULL for the other */
     gmlp__fixed fixed;
     double factor[GMLP_MAX_WIDTH]; /* of the first layer's neurons in it */
 };
@@ -6878,7 +6953,7 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     for (j = 0; j < d->frame.columns; j += n, p += n * pairs) {
         n = d->frame.columns - j < GMLP__BATCH ? d->frame.columns - j : GMLP__BATCH;
         for (c = 0; c < n; c++) m[c] = gmlp__place(d, 0, d->frame.x + (uint32_t)(j + c));
-        gmlp__fixed_entries(d, d->coords.transpose ? 0 : 1, m, n, NULL, p);
+        gmlp__fixed_entries(d, d->coords.transpose ? 0 : 1, m, n, d->place_bias[0], p);
     }
     f->codes = p;
     for (i = 2; i < inputs; i++)
@@ -7019,6 +7094,7 @@ static void gmlp__decoder_weights(gmlp_decoder *d, const gmlp_net *net, float *b
         block[shape->b3 + j] = (float)((double)block[shape->b3 + j] * (double)scale->map_range +
                                        (double)scale->map_mean);
     gmlp__transpose(shape, block, d->transposes);
+    d->place_bias[!(net->coords.transpose && net->section_bytes)] = block + shape->b1; /* as its version has it */
     if (words) /* a row a cache line */
         d->fixed_point = gmlp__fixed_init(d, (int32_t *)(void *)(end + (64 - (uintptr_t)end % 64) % 64 / 4));
 }
@@ -7299,7 +7375,7 @@ static const int32_t *gmlp__line(const gmlp_decoder *d, gmlp__work *w, uint32_t 
     uint32_t i;
     if (d->fixed_point && !(w->ready & bit)) {
         for (i = 0; i < GMLP__BATCH; i++) place[i] = gmlp__place(d, 1, y + first + i);
-        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, place, GMLP__BATCH, d->block + d->shape.b1,
+        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, place, GMLP__BATCH, d->place_bias[1],
                             w->rows + first * d->fixed.pairs);
         w->ready |= bit;
     }
@@ -8700,6 +8776,11 @@ GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit) {
 }
 
 #ifndef GMLP_DECODE_ONLY
+/* Where a place counted from the base's upper left corner is in the original, counted alike, along one axis. */
+static double gmlp__edge_of(double at, double step, double place) {
+    return at + gmlp__dmul(step, place - 0.5) + 0.5;
+}
+
 /* A mark with what is known of it from several sizes. */
 typedef struct gmlp__candidate {
     double x, y;
@@ -8708,11 +8789,12 @@ typedef struct gmlp__candidate {
     int taken;
 } gmlp__candidate;
 
-static void gmlp__candidate_of(const gmlp__levels *ls, const gmlp__mark *m, double scale, gmlp__candidate *c) {
+static void gmlp__candidate_of(const gmlp__levels *ls, const gmlp__mark *m, double scale, int orientation,
+                               gmlp__candidate *c) {
     const double limit = gmlp__dmul(0.7 / scale, 0.7 / scale);
     uint32_t set[GMLP__DETAIL], i, k, places = 1;
     double x = m->x, y = m->y;
-    for (k = 0; k < GMLP__DETAIL; k++) set[k] = m->bits[0] >> k & 1u;
+    for (k = 0; k < GMLP__DETAIL; k++) set[k] = m->bits[orientation] >> k & 1u;
     c->seen = 1;
     for (i = 1; i < ls->count; i++) {
         const gmlp__level *const l = &ls->level[i];
@@ -8722,13 +8804,13 @@ static void gmlp__candidate_of(const gmlp__levels *ls, const gmlp__mark *m, doub
             const gmlp__mark *const o = &l->marks[k];
             const double off = gmlp__dmul(o->x - m->x, o->x - m->x) + gmlp__dmul(o->y - m->y, o->y - m->y);
             if ((o->strength < 0) != (m->strength < 0) || off >= best ||
-                gmlp__bits_set(o->bits[0] ^ m->bits[0]) > GMLP__DETAIL_OFF)
+                gmlp__bits_set(o->bits[orientation] ^ m->bits[orientation]) > GMLP__DETAIL_OFF)
                 continue;
             best = off;
             same = o;
         }
         if (!same) continue;
-        for (k = 0; k < GMLP__DETAIL; k++) set[k] += same->bits[0] >> k & 1u;
+        for (k = 0; k < GMLP__DETAIL; k++) set[k] += same->bits[orientation] >> k & 1u;
         c->seen++;
         if (i > 2) continue; /* the nearer sizes say where it is */
         x += same->x;
@@ -8776,11 +8858,17 @@ static uint32_t gmlp__candidates_choose(gmlp__candidate *c, uint32_t count, doub
     return chosen;
 }
 
-/* The landmarks of a base as a section's bytes, the most useful first; *count: how many. */
-static gmlp_result gmlp__landmarks_make(const gmlp_image *base, const gmlp_alloc *alloc, const gmlp_threads *threads,
+/* The landmarks of net's base as a section's bytes, the most useful first; *count: how many. */
+static gmlp_result gmlp__landmarks_make(const gmlp_net *net, const gmlp_image *base, const gmlp_threads *threads,
                                         uint8_t *out, uint32_t *count) {
     static const double sizes[5] = {1.0, 0.955, 1.05, 0.9, 1.11};
-    const double scale = gmlp__landmark_scale(base->width, base->height);
+    const gmlp_coords *const c = &net->coords;
+    const gmlp_alloc *const alloc = &net->alloc;
+    const double across = gmlp__positive((double)(c->transpose ? c->row_step : c->col_step)),
+                 down = gmlp__positive((double)(c->transpose ? c->col_step : c->row_step)),
+                 scale = gmlp__landmark_scale(net->width, net->height);
+    const int orientation = (c->transpose ? GMLP__TRANSPOSED : 0) | (c->col_step < 0.0f ? GMLP__COLUMNS_BACK : 0) |
+                            (c->row_step < 0.0f ? GMLP__ROWS_BACK : 0);
     gmlp__candidate *candidates = NULL;
     gmlp__sheet sheet;
     gmlp__levels ls;
@@ -8791,7 +8879,8 @@ static gmlp_result gmlp__landmarks_make(const gmlp_image *base, const gmlp_alloc
     if (result) return result == GMLP_E_OTHER_PICTURE ? GMLP_OK : result;
     for (i = 0, ls.count = 0; i < 5; i++) {
         const double to = gmlp__dmul(scale, sizes[i]);
-        gmlp__levels_add(&ls, &sheet, gmlp__dmul((double)base->width, to), gmlp__dmul((double)base->height, to), 3,
+        gmlp__levels_add(&ls, &sheet, gmlp__dmul(gmlp__dmul((double)base->width, across), to),
+                         gmlp__dmul(gmlp__dmul((double)base->height, down), to), 3,
                          i ? GMLP__MARK_EDGE - 2 : GMLP__MARK_EDGE);
     }
     if (ls.count == 5) {
@@ -8799,15 +8888,125 @@ static gmlp_result gmlp__landmarks_make(const gmlp_image *base, const gmlp_alloc
         size = result ? 0 : ls.level[0].count * sizeof *candidates;
         if (size && !(candidates = (gmlp__candidate *)gmlp__alloc(alloc, size))) result = GMLP_E_MEMORY;
         if (candidates) {
-            for (i = 0; i < ls.level[0].count; i++)
-                gmlp__candidate_of(&ls, &ls.level[0].marks[i], scale, &candidates[i]);
-            *count = gmlp__candidates_choose(candidates, ls.level[0].count, gmlp__longer(base->width, base->height),
+            for (i = 0; i < ls.level[0].count; i++) {
+                gmlp__candidate *const one = &candidates[i];
+                double x, y;
+                gmlp__candidate_of(&ls, &ls.level[0].marks[i], gmlp__dmul(scale, across), orientation, one);
+                x = one->x;
+                y = one->y;
+                one->x = gmlp__edge_of((double)c->col, (double)c->col_step, c->transpose ? y : x);
+                one->y = gmlp__edge_of((double)c->row, (double)c->row_step, c->transpose ? x : y);
+            }
+            *count = gmlp__candidates_choose(candidates, ls.level[0].count, gmlp__longer(net->width, net->height),
                                              GMLP_MAX_LANDMARKS, out);
         }
         gmlp__free(alloc, candidates, size);
         gmlp__levels_close(&ls, alloc);
     }
     gmlp__sheet_close(&sheet);
+    return result;
+}
+
+/* How a net's base is turned by each EXIF orientation, from the second on. */
+static const uint8_t gmlp__turns[7] = {GMLP__COLUMNS_BACK, GMLP__COLUMNS_BACK | GMLP__ROWS_BACK, GMLP__ROWS_BACK,
+                                       GMLP__TRANSPOSED, GMLP__TRANSPOSED | GMLP__ROWS_BACK,
+                                       GMLP__TRANSPOSED | GMLP__COLUMNS_BACK | GMLP__ROWS_BACK,
+                                       GMLP__TRANSPOSED | GMLP__COLUMNS_BACK};
+
+/* The edit of net's base that g asks for; 0 if there is none such, or it does not make a base of that size. */
+static int gmlp__edit_of(const gmlp_net *net, const gmlp_geometry *g, const gmlp_image *base, gmlp_edit *e) {
+    const int turn = g->orientation > 1 ? g->orientation <= 8 ? gmlp__turns[g->orientation - 2] : -1 : 0;
+    const uint32_t part[2] = {g->width ? g->width : net->base_width, g->height ? g->height : net->base_height},
+                   size[2] = {g->to_width ? g->to_width : part[0], g->to_height ? g->to_height : part[1]};
+    const int lies = turn & GMLP__TRANSPOSED ? 1 : 0, was = net->coords.transpose != 0;
+    double from[2], step[2], col, row;
+    int k;
+    if (turn < 0 || g->orientation < 0 || !g->width != !g->height || !g->to_width != !g->to_height ||
+        gmlp__outside(g->x, part[0], net->base_width) || gmlp__outside(g->y, part[1], net->base_height) ||
+        base->width != size[lies] || base->height != size[!lies])
+        return 0;
+    for (k = 0; k < 2; k++) { /* along the sides of the base as it was */
+        const int back = turn & (k ? GMLP__ROWS_BACK : GMLP__COLUMNS_BACK);
+        step[k] = (double)part[k] / (double)size[k];
+        from[k] = (double)(k ? g->y : g->x) + gmlp__dmul(step[k], back ? (double)size[k] - 0.5 : 0.5) - 0.5;
+        if (back) step[k] = -step[k];
+    }
+    col = (double)net->coords.col + gmlp__dmul((double)net->coords.col_step, from[was]);
+    row = (double)net->coords.row + gmlp__dmul((double)net->coords.row_step, from[!was]);
+    e->coords.col = (float)col;
+    e->coords.col_step = (float)gmlp__dmul((double)net->coords.col_step, step[was]);
+    e->coords.row = (float)row;
+    e->coords.row_step = (float)gmlp__dmul((double)net->coords.row_step, step[!was]);
+    e->coords.transpose = was ^ lies;
+    e->width = base->width;
+    e->height = base->height;
+    return 1;
+}
+
+/* The landmarks that are in net's base: out, and how many. */
+static uint32_t gmlp__landmarks_left(const gmlp_net *net, uint8_t *out) {
+    const gmlp_coords *const c = &net->coords;
+    const double columns = (double)(c->transpose ? net->base_height : net->base_width),
+                 rows = (double)(c->transpose ? net->base_width : net->base_height);
+    gmlp__landmark mark[GMLP_MAX_LANDMARKS];
+    size_t size;
+    const uint8_t *p = gmlp_net_section(net, GMLP_SECTION_LANDMARKS, &size);
+    uint32_t n = gmlp__landmarks_read(net, mark), i, left = 0;
+    for (i = 0; i < n; i++) {
+        const double u = (mark[i].u - gmlp__edge_of((double)c->col, (double)c->col_step, 0.0)) / (double)c->col_step,
+                     v = (mark[i].v - gmlp__edge_of((double)c->row, (double)c->row_step, 0.0)) / (double)c->row_step;
+        if (u < 0.0 || v < 0.0 || u > columns || v > rows) continue;
+        memcpy(out + left++ * GMLP__LANDMARK_BYTES, p + i * GMLP__LANDMARK_BYTES, GMLP__LANDMARK_BYTES);
+    }
+    return left;
+}
+
+/* Sections that tell of the base, anew or as far as they still hold. cut: it is not the whole of what it was. */
+static gmlp_result gmlp__sections_edit(gmlp_net *net, const gmlp_image *base, int cut) {
+    static const uint8_t unmeasured[4] = {0, 0, 0, 0};
+    uint8_t left[GMLP_MAX_LANDMARKS * GMLP__LANDMARK_BYTES], made[GMLP_MAX_LANDMARKS * GMLP__LANDMARK_BYTES];
+    uint32_t had, stay, found, n;
+    gmlp_result result;
+    size_t size;
+    if (net->method == GMLP_METHOD_NONE) return GMLP_OK;
+    if (cut || gmlp_net_check(net, base) == GMLP_OK) gmlp__sign(net, base); /* else it is clipped, and that stays */
+    if (net->coords.transpose && !net->section_bytes) /* version 4: b1 stays where it was */
+        gmlp_net_section_set(net, GMLP_SECTION_QUALITY, unmeasured, sizeof unmeasured);
+    gmlp_net_section(net, GMLP_SECTION_LANDMARKS, &size);
+    had = (uint32_t)(size / GMLP__LANDMARK_BYTES);
+    stay = gmlp__landmarks_left(net, left);
+    if (!had || stay == had) return GMLP_OK;
+    result = gmlp__landmarks_make(net, base, NULL, made, &found);
+    if (result) return result;
+    n = found > had ? had : found; /* no more bytes than before */
+    n = n > stay ? n : stay;
+    return gmlp_net_section_set(net, GMLP_SECTION_LANDMARKS,
+                                n < GMLP__LANDMARKS_FEW ? NULL : n == stay ? left : made, n * GMLP__LANDMARK_BYTES);
+}
+
+GMLP_DEF gmlp_result gmlp_net_edit(gmlp_net *net, const gmlp_geometry *geometry, const gmlp_image *base) {
+    gmlp_edit edit;
+    gmlp_signature signature;
+    gmlp_net next;
+    gmlp__fp_state fp;
+    gmlp_result result;
+    int cut;
+    memset(&edit, 0, sizeof edit);
+    if (!net || !geometry || !gmlp__codes_ok(base) || gmlp__net_check(net, NULL)) return GMLP_E_ARGUMENT;
+    if ((net->base_space == GMLP_SYCC) != (base->space == GMLP_SYCC)) return GMLP_E_BASE_SPACE;
+    cut = geometry->width && (geometry->width != net->base_width || geometry->height != net->base_height);
+    fp = gmlp__fp_enter();
+    result = gmlp__edit_of(net, geometry, base, &edit) ? GMLP_OK : GMLP_E_ARGUMENT;
+    if (!result) {
+        gmlp_signature_begin(&signature, base->width, base->height);
+        gmlp_signature_rows(&signature, base, 0);
+        gmlp_signature_finish(&signature, edit.signature);
+        next = *net;
+        gmlp_net_follow(&next, &edit);
+        result = gmlp__net_check(&next, NULL) ? GMLP_E_ARGUMENT : gmlp__sections_edit(&next, base, cut);
+    }
+    gmlp__fp_leave(fp);
+    if (!result) *net = next;
     return result;
 }
 #endif /* GMLP_DECODE_ONLY */
@@ -8918,7 +9117,7 @@ GMLP_DEF void gmlp_decoder_lines(const gmlp_decoder *decoder, uint32_t y, uint32
     for (; d && d->fixed_point && n; y += m, n -= m, lines += m * d->fixed.pairs) {
         m = n < GMLP__BATCH ? n : GMLP__BATCH;
         for (i = 0; i < m; i++) place[i] = gmlp__place(d, 1, y + i);
-        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, place, m, d->block + d->shape.b1, lines);
+        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, place, m, d->place_bias[1], lines);
     }
     gmlp__fp_leave(fp);
 }

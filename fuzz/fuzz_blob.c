@@ -98,6 +98,7 @@ static void find_sections(const gmlp_net *net) {
 /* Its picture is another one, which may be found all the same. */
 static void find_some(const gmlp_net *net) {
     static uint8_t codes[72 * 60 * 3];
+    gmlp_geometry own;
     gmlp_image base;
     gmlp_edit edit;
     gmlp_net copy = *net;
@@ -113,9 +114,32 @@ static void find_some(const gmlp_net *net) {
     base.type = GMLP_U8;
     result = gmlp_find_edit(net, &base, NULL, &edit);
     CHECK(result == GMLP_OK || result == GMLP_E_OTHER_PICTURE);
-    if (result != GMLP_OK) return;
-    gmlp_net_follow(&copy, &edit);
-    CHECK(gmlp_net_check(&copy, &base) == GMLP_OK);
+    if (result == GMLP_OK) {
+        gmlp_net_follow(&copy, &edit);
+        CHECK(gmlp_net_check(&copy, &base) == GMLP_OK);
+    }
+    /* and as an edit of ours: some part of what it was trained for, resized and turned */
+    memset(&own, 0, sizeof own);
+    copy = *net;
+    own.x = net->base_width / 3;
+    own.width = net->base_width - own.x;
+    own.height = net->base_height;
+    own.orientation = 1 + net->signature[0] % 8;
+    own.to_width = own.orientation >= 5 ? 60 : 72;
+    own.to_height = own.orientation >= 5 ? 72 : 60;
+    result = gmlp_net_edit(&copy, &own, &base);
+    CHECK(result == GMLP_OK || result == GMLP_E_ARGUMENT);
+    if (result) same(&copy, net);
+    else CHECK(gmlp_net_check(&copy, &base) == GMLP_OK || !own.x);
+    CHECK(gmlp_blob_size(&copy) != 0);
+}
+
+/* Fewer bytes: the net stays sound, or as it was. */
+static void shrink_some(gmlp_net *net, size_t size) {
+    const size_t budget = size * 3 / 5;
+    const gmlp_result result = gmlp_net_shrink(net, budget);
+    CHECK(result == GMLP_OK || result == GMLP_E_ARGUMENT);
+    CHECK(gmlp_blob_size(net) == size || (result == GMLP_OK && gmlp_blob_size(net) <= budget));
 }
 
 static int use(const uint8_t *data, size_t size) {
@@ -151,6 +175,7 @@ static int use(const uint8_t *data, size_t size) {
     find_sections(&net);
     find_some(&net);
     decode_some(&net);
+    if (size % 4 == 0) shrink_some(&again, size);
     gmlp_net_free(&again);
     gmlp_net_free(&net);
     free(bytes);

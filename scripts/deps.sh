@@ -71,6 +71,7 @@ build)
     wish_header libraw-dev libraw/libraw.h
     wish_header libjxl-dev jxl/thread_parallel_runner.h
     wish_header libavif-dev avif/avif.h
+    wish_header libturbojpeg0-dev turbojpeg.h
     install_wished
     ;;
 test)

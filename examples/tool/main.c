@@ -17,6 +17,7 @@ static const struct {
     { "inspect", cmd_inspect, "what a file carries, and whether it is intact and belongs to these pixels" },
     { "compare", cmd_compare, "how far one picture is from another, in numbers and maps" },
     { "strip", cmd_strip, "the picture without the network" },
+    { "transcode", cmd_transcode, "such a file cropped, resized, turned, or as JPEG or PNG, and its network fits" },
     { "hdr-encode", cmd_hdr_encode,
       "SDR and HDR picture in, the SDR one out, with the network that gives the HDR one" },
     { "hdr-decode", cmd_hdr_decode, "such a file in, HDR out (EXR, PNG, TIFF, JPEG XL, AVIF, Ultra HDR)" },

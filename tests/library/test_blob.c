@@ -1287,6 +1287,74 @@ static void test_signature_limits(void **state) {
     }
 }
 
+/* Weights to coarser steps: within the budget, none off by more than half a step, the most useful landmarks first. */
+static void test_shrink(void **state) {
+    static const uint32_t budgets[] = {4096, 3072, 2048, 1100, 600, 300};
+    uint8_t landmarks[48 * 5], other[7] = {1, 2, 3, 4, 5, 6, 7};
+    int coding;
+    size_t i, k, n;
+    (void)state;
+    for (i = 0; i < sizeof landmarks; i++) landmarks[i] = (uint8_t)i;
+    for (coding = GMLP_WEIGHTS_QUANTIZED; coding <= GMLP_WEIGHTS_F32; coding++)
+        for (i = 0; i < sizeof budgets / sizeof *budgets; i++) {
+            gmlp_net net = make_net(coding, GMLP_BIAS_ALL, 32, 6), back;
+            const size_t count = gmlp_mlp_weights(&net.mlp);
+            float *was = (float *)malloc(count * sizeof *was), *held = net.weights;
+            uint8_t blob[65536];
+            const uint8_t *p;
+            size_t size, before;
+            for (k = 0; k < 3 && coding == GMLP_WEIGHTS_QUANTIZED; k++) net.step_size[k] = 1.0f / 4096;
+            for (k = 0; k < count; k++) net.weights[k] = (float)((int)(rng() % 4097) - 2048) / 4096;
+            assert_int_equal(gmlp_net_section_set(&net, GMLP_SECTION_LANDMARKS, landmarks, sizeof landmarks), GMLP_OK);
+            assert_int_equal(gmlp_net_section_set(&net, 77, other, sizeof other), GMLP_OK);
+            memcpy(was, net.weights, count * sizeof *was);
+            before = gmlp_blob_size(&net);
+            assert_true(before > 4096);
+            assert_int_equal(gmlp_net_shrink(&net, before), GMLP_OK); /* as it is */
+            assert_int_equal(gmlp_blob_size(&net), before);
+            assert_memory_equal(net.weights, was, count * sizeof *was);
+            if (budgets[i] < 400) { /* not even the coarsest */
+                back = net;
+                assert_int_equal(gmlp_net_shrink(&net, 128), GMLP_E_ARGUMENT);
+                assert_memory_equal(&net, &back, sizeof net);
+                assert_memory_equal(net.weights, was, count * sizeof *was);
+            } else {
+                assert_int_equal(gmlp_net_shrink(&net, budgets[i]), GMLP_OK);
+                assert_ptr_equal(net.weights, held);
+                assert_int_equal(net.weight_format, GMLP_WEIGHTS_QUANTIZED);
+                assert_int_equal(gmlp_blob_write(&net, blob, sizeof blob, &size), GMLP_OK);
+                assert_true(size <= budgets[i] && size > budgets[i] * 3 / 4);
+                assert_int_equal(gmlp_blob_read(blob, size, NULL, &back, NULL), GMLP_OK);
+                for (k = 0; k < count; k++) {
+                    const size_t layer = k < 60 * 32 + 32 ? 0 : k < count - 99 ? 1 : 2;
+                    assert_true(fabsf(back.weights[k] - was[k]) <= 0.5001f * back.step_size[layer]);
+                }
+                p = gmlp_net_section(&back, GMLP_SECTION_LANDMARKS, &n);
+                assert_true(n <= budgets[i] / 16 && n % 5 == 0);
+                if (budgets[i] >= 1024) assert_true(n >= 8 * 5);
+                if (p) assert_memory_equal(p, landmarks, n);
+                assert_memory_equal(gmlp_net_section(&back, 77, &n), other, sizeof other);
+                gmlp_net_free(&back);
+            }
+            free(was);
+            free(net.weights);
+        }
+    assert_int_equal(gmlp_net_shrink(NULL, 4096), GMLP_E_ARGUMENT);
+    {
+        gmlp_net net = make_net(GMLP_WEIGHTS_F32, GMLP_BIAS_ALL, 32, 6), before;
+        counting c;
+        memset(&c, 0, sizeof c);
+        c.refuse = 1;
+        net.alloc.user = &c;
+        net.alloc.alloc = counting_alloc;
+        net.alloc.free = counting_free;
+        before = net;
+        assert_int_equal(gmlp_net_shrink(&net, 1024), GMLP_E_MEMORY);
+        assert_memory_equal(&net, &before, sizeof net);
+        free(net.weights);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_crc), cmocka_unit_test(test_layout), cmocka_unit_test(test_sections),
@@ -1294,7 +1362,7 @@ int main(void) {
         cmocka_unit_test(test_fields), cmocka_unit_test(test_coding), cmocka_unit_test(test_coding_is_fixed),
         cmocka_unit_test(test_truncated_and_flipped), cmocka_unit_test(test_stream_length), cmocka_unit_test(test_number_too_large),
         cmocka_unit_test(test_float_weights), cmocka_unit_test(test_off_grid), cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_budget), cmocka_unit_test(test_write_refuses),
+        cmocka_unit_test(test_budget), cmocka_unit_test(test_shrink), cmocka_unit_test(test_write_refuses),
         cmocka_unit_test(test_no_memory), cmocka_unit_test(test_signature), cmocka_unit_test(test_signature_sums), cmocka_unit_test(test_signature_refuses),
         cmocka_unit_test(test_signature_limits)
     };

@@ -176,7 +176,6 @@ static void decoded(void **state) {
         const gmlp_image turned = view(&t);
         gmlp_net copy = net;
         gmlp_edit found;
-        int most = 0;
         assert_int_equal(find(&net, &t, &found), GMLP_OK);
         gmlp_net_follow(&copy, &found);
         assert_int_equal(copy.clip_margin, net.clip_margin);
@@ -186,17 +185,181 @@ static void decoded(void **state) {
             for (int x = 0; x < t.w; x++) {
                 const int p = e.transpose ? y : x, q = e.transpose ? x : y;
                 const int u = e.columns ? 319 - p : p, v = e.rows ? 199 - q : q;
-                for (int c = 0; c < 3; c++) {
-                    const int d = abs(part[3 * (y * t.w + x) + c] - whole[3 * (v * 320 + u) + c]);
-                    most = d > most ? d : most;
-                }
+                assert_memory_equal(part + 3 * (y * t.w + x), whole + 3 * (v * 320 + u), 6);
             }
-        /* transposed, the first layer's table with the bias is another one, and rounded */
-        assert_true(most <= (e.transpose ? 200 : 0));
         free(t.rgb);
     }
     free(whole);
     free(part);
+    gmlp_net_free(&net);
+    free(s.rgb);
+}
+
+/* An edit of ours, as the struct above has it: EXIF's orientations. */
+static gmlp_geometry geometry_of(const edit *e) {
+    static const int orientations[8] = {1, 4, 2, 3, 5, 6, 8, 7}; /* by transpose, columns, rows */
+    gmlp_geometry g = {(uint32_t)e->x, (uint32_t)e->y, (uint32_t)e->w, (uint32_t)e->h, 0, 0, 0};
+    if (e->to_w != e->w || e->to_h != e->h) g.to_width = (uint32_t)e->to_w, g.to_height = (uint32_t)e->to_h;
+    g.orientation = orientations[4 * e->transpose + 2 * e->columns + e->rows];
+    return g;
+}
+
+static gmlp_net copy_of(const gmlp_net *net) {
+    static uint8_t blob[65536];
+    gmlp_net copy;
+    size_t size;
+    assert_int_equal(gmlp_blob_write(net, blob, sizeof blob, &size), GMLP_OK);
+    assert_int_equal(gmlp_blob_read(blob, size, NULL, &copy, NULL), GMLP_OK);
+    return copy;
+}
+
+/* Pixels of an edited base that are not what the whole picture gave there, the outermost halo of a part left out. */
+static int differing(const gmlp_net *net, const shot *t, const edit *e, const gmlp_image *whole) {
+    const gmlp_image base = view(t);
+    const int halo = e->w < (int)whole->width || e->h < (int)whole->height ? (int)gmlp_net_halo(net) : 0;
+    gmlp_image out = {NULL, base.width, base.height, 0, GMLP_U16, 3, whole->space, 0};
+    uint16_t *part = out.data = malloc((size_t)t->w * t->h * 6);
+    int n = 0;
+    assert_int_equal(gmlp_net_check(net, &base), GMLP_OK);
+    assert_int_equal(gmlp_decode(net, &base, &out, NULL), GMLP_OK);
+    for (int y = halo; y < t->h - halo; y++)
+        for (int x = halo; x < t->w - halo; x++) {
+            const int p = e->transpose ? y : x, q = e->transpose ? x : y;
+            const int u = e->x + (e->columns ? e->w - 1 - p : p), v = e->y + (e->rows ? e->h - 1 - q : q);
+            n += memcmp(part + 3 * (y * t->w + x), (uint16_t *)whole->data + 3 * (v * (int)whole->width + u), 6) != 0;
+        }
+    free(part);
+    return n;
+}
+
+/* Cut and turned in all ways, by networks in whole numbers and in float, wide gamut and HDR: the same values. */
+static void own_edits_are_exact(void **state) {
+    static const int parts[][4] = {{0, 0, 320, 200}, {30, 17, 211, 120}, {0, 64, 64, 136}, {319, 199, 1, 1}};
+    const shot s = scene(320, 200, 3, 0, 0);
+    const gmlp_image base = view(&s);
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        gmlp_image whole = {malloc(320 * 200 * 6), 320, 200, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
+        gmlp_train_opts opts = {0};
+        gmlp_net net;
+        if (kind == 0) net = net_for(&s, 0);
+        else {
+            assert_int_equal(gmlp_convert(&base, &whole, NULL), GMLP_OK);
+            for (int i = 0; i < 320 * 200; i++)
+                if (s.rgb[3 * i] == 0 || s.rgb[3 * i + 2] == 255) ((uint16_t *)whole.data)[3 * i] = 0;
+            opts.iterations = 2;
+            opts.preset = kind == 1 ? GMLP_PRESET_PAPER : GMLP_PRESET_FAST;
+            opts.batch = 512;
+            assert_int_equal((kind == 1 ? gmlp_train : gmlp_train_hdr)(&base, &whole, &opts, &net, NULL), GMLP_OK);
+        }
+        assert_int_equal(gmlp_decode(&net, &base, &whole, NULL), GMLP_OK);
+        for (int i = 0; i < 32; i++) {
+            const int *p = parts[i / 8], g = i % 8;
+            const edit e = {p[0], p[1], p[2], p[3], p[2], p[3], g >> 2, g >> 1 & 1, g & 1};
+            const gmlp_geometry how = geometry_of(&e);
+            const shot t = edited(&s, &e);
+            const gmlp_image turned = view(&t);
+            gmlp_net moved = copy_of(&net), read;
+            assert_int_equal(gmlp_net_edit(&moved, &how, &turned), GMLP_OK);
+            read = copy_of(&moved);
+            assert_int_equal(differing(&read, &t, &e, &whole), 0);
+            assert_int_equal(read.clip_margin, net.clip_margin);
+            gmlp_net_free(&moved);
+            gmlp_net_free(&read);
+            free(t.rgb);
+        }
+        gmlp_net_free(&net);
+        free(whole.data);
+    }
+    free(s.rgb);
+}
+
+/* One after the other they come to the same; four quarter turns to what was there, every byte. */
+static void own_edits_add_up(void **state) {
+    const edit right = {0, 0, 640, 480, 640, 480, 1, 0, 1}, left = {0, 0, 480, 640, 480, 640, 1, 1, 0},
+               part = {32, 80, 400, 300, 400, 300, 0, 0, 0}, both = {100, 32, 300, 400, 300, 400, 1, 1, 0},
+               small = {0, 0, 400, 300, 300, 200, 0, 0, 1};
+    const shot s = scene(640, 480, 2, 0, 0), t = edited(&s, &right), u = edited(&s, &part), v = edited(&t, &both),
+               w = edited(&u, &small);
+    const gmlp_image base = view(&s), turned = view(&t), cut = view(&u), again = view(&v), resized = view(&w);
+    gmlp_net net = net_for(&s, 0), one = copy_of(&net), two = copy_of(&net);
+    gmlp_geometry g;
+    gmlp_edit found;
+    uint8_t a[8192], b[8192];
+    size_t size, n;
+    (void)state;
+    g = geometry_of(&right);
+    assert_int_equal(gmlp_net_edit(&one, &g, &turned), GMLP_OK);
+    g = geometry_of(&left);
+    assert_int_equal(gmlp_net_edit(&one, &g, &base), GMLP_OK);
+    assert_int_equal(gmlp_blob_write(&net, a, sizeof a, &size), GMLP_OK);
+    assert_int_equal(gmlp_blob_write(&one, b, sizeof b, &n), GMLP_OK);
+    assert_int_equal(n, size);
+    assert_memory_equal(a, b, n);
+    /* turned, then cut and turned back: the part of the picture as it was */
+    assert_memory_equal(v.rgb, u.rgb, 400 * 300 * 3);
+    g = geometry_of(&right);
+    assert_int_equal(gmlp_net_edit(&one, &g, &turned), GMLP_OK);
+    g = geometry_of(&both);
+    assert_int_equal(gmlp_net_edit(&one, &g, &again), GMLP_OK);
+    g = geometry_of(&part);
+    assert_int_equal(gmlp_net_edit(&two, &g, &cut), GMLP_OK);
+    assert_memory_equal(&one.coords, &two.coords, sizeof one.coords);
+    assert_memory_equal(one.signature, two.signature, sizeof one.signature);
+    /* landmarks of the part: found again after what another program did to it */
+    assert_non_null(gmlp_net_section(&two, GMLP_SECTION_LANDMARKS, &n));
+    assert_true(n >= 12 * 5);
+    assert_int_equal(find(&two, &w, &found), GMLP_OK);
+    {
+        const edit all = {32, 80, 400, 300, 300, 200, 0, 0, 1};
+        assert_true(off(&found, &all) < 1.5);
+        g = geometry_of(&small);
+        assert_int_equal(gmlp_net_edit(&two, &g, &resized), GMLP_OK);
+        memset(&found, 0, sizeof found);
+        found.coords = two.coords;
+        assert_true(off(&found, &all) < 1e-3);
+        assert_true(two.clip_margin >= 8);
+    }
+    gmlp_net_free(&net);
+    gmlp_net_free(&one);
+    gmlp_net_free(&two);
+    free(s.rgb), free(t.rgb), free(u.rgb), free(v.rgb), free(w.rgb);
+}
+
+static void own_edits_are_checked(void **state) {
+    static const gmlp_geometry wrong[] = {
+        {1, 0, 320, 240, 0, 0, 0}, {0, 1, 320, 240, 0, 0, 0},       {0, 0, 321, 240, 0, 0, 0}, {0, 0, 320, 0, 0, 0, 0},
+        {1, 0, 0, 0, 0, 0, 0},     {0, 0, 320, 240, 0, 0, 9},       {0, 0, 0, 0, 0, 0, -1},    {0, 0, 0, 0, 0, 0, 6},
+        {0, 0, 319, 240, 0, 0, 0}, {0, 0, 320, 240, 320, 239, 0},   {0, 0, 0, 0, 320, 0, 0},
+        {UINT32_MAX, 0, 2, 240, 320, 240, 0},
+    };
+    static const gmlp_geometry nothing = {0, 0, 0, 0, 0, 0, 0};
+    const shot s = scene(320, 240, 6, 0, 0);
+    gmlp_image base = view(&s), other = base;
+    gmlp_net net = net_for(&s, 0), before = net;
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(gmlp_net_edit(&net, &wrong[i], &base), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_net_edit(NULL, &nothing, &base), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_net_edit(&net, NULL, &base), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_net_edit(&net, &nothing, NULL), GMLP_E_ARGUMENT);
+    other.type = GMLP_U16;
+    assert_int_equal(gmlp_net_edit(&net, &nothing, &other), GMLP_E_ARGUMENT);
+    other = base;
+    other.space = GMLP_SYCC;
+    assert_int_equal(gmlp_net_edit(&net, &nothing, &other), GMLP_E_BASE_SPACE);
+    assert_memory_equal(&net, &before, sizeof net);
+    assert_int_equal(gmlp_net_edit(&net, &nothing, &base), GMLP_OK);
+    assert_memory_equal(&net, &before, sizeof net);
+    net.coords.col = 9e5f, net.coords.col_step = 1e6f; /* a part further on would be out of range */
+    before = net;
+    {
+        static const gmlp_geometry far_off = {300, 0, 20, 240, 0, 0, 0};
+        other = base;
+        other.width = 20, other.stride = 960, other.data = s.rgb + 900;
+        assert_int_equal(gmlp_net_edit(&net, &far_off, &other), GMLP_E_ARGUMENT);
+        assert_memory_equal(&net, &before, sizeof net);
+    }
     gmlp_net_free(&net);
     free(s.rgb);
 }
@@ -395,6 +558,27 @@ static void memory_threads_arguments(void **state) {
     assert_int_equal(gmlp_find_edit(&sycc, &base, NULL, &same), GMLP_E_BASE_SPACE);
     nothing.method = GMLP_METHOD_NONE;
     assert_int_equal(gmlp_find_edit(&nothing, &base, NULL, &same), GMLP_E_OTHER_PICTURE);
+    { /* of an edit of ours: the landmarks of a part are made anew */
+        static const gmlp_geometry part = {10, 10, 300, 260, 0, 0, 3};
+        const edit how = {10, 10, 300, 260, 300, 260, 0, 1, 1};
+        const shot u = edited(&s, &how);
+        const gmlp_image cut = view(&u);
+        gmlp_net before, copy = copy_of(&net);
+        copy.alloc.alloc = take;
+        copy.alloc.free = give;
+        before = copy;
+        for (k = 0, result = GMLP_E_MEMORY; result == GMLP_E_MEMORY; k++) {
+            left = k;
+            result = gmlp_net_edit(&copy, &part, &cut);
+            assert_int_equal(live, 0);
+            if (result) assert_memory_equal(&copy, &before, sizeof copy);
+        }
+        assert_int_equal(result, GMLP_OK);
+        assert_true(k > 3);
+        copy.alloc.alloc = NULL, copy.alloc.free = NULL;
+        gmlp_net_free(&copy);
+        free(u.rgb);
+    }
     assert_int_equal(gmlp_find_edit(NULL, &base, NULL, &same), GMLP_E_ARGUMENT);
     assert_int_equal(gmlp_find_edit(&net, NULL, NULL, &same), GMLP_E_ARGUMENT);
     assert_int_equal(gmlp_find_edit(&net, &base, NULL, NULL), GMLP_E_ARGUMENT);
@@ -411,7 +595,9 @@ static void memory_threads_arguments(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_pictures),      cmocka_unit_test(crops),
-        cmocka_unit_test(decoded),             cmocka_unit_test(others_are_refused),
+        cmocka_unit_test(decoded),             cmocka_unit_test(own_edits_are_exact),
+        cmocka_unit_test(own_edits_add_up),    cmocka_unit_test(own_edits_are_checked),
+        cmocka_unit_test(others_are_refused),
         cmocka_unit_test(landmarks_are_spots), cmocka_unit_test(budgets),
         cmocka_unit_test(without_landmarks),   cmocka_unit_test(hostile),
         cmocka_unit_test(memory_threads_arguments),

@@ -14,7 +14,7 @@
 enum { NEURONS = 128, FEATURES = 2 * 16 * 11, WEIGHTS = FEATURES * NEURONS + NEURONS + NEURONS * NEURONS + NEURONS + 3 * NEURONS + 3 };
 
 typedef struct blob {
-    int method, wide, base, adaptation, transpose, width, height, base_width, base_height;
+    int version, method, wide, base, adaptation, transpose, width, height, base_width, base_height;
     float col, col_step, row, row_step;
     int inputs, mask, margin, format, activation, bias, neurons, frequencies[11], radius[2], features;
     float number[7], w1[FEATURES][NEURONS], b1[NEURONS], w2[NEURONS][NEURONS], b2[NEURONS], w3[NEURONS][3], b3[3];
@@ -87,7 +87,7 @@ static void read_blob(blob *b, const uint8_t *p, size_t size) {
     assert_int_equal(~crc, le(p + size - 4, 4));
     assert_memory_equal(p, "GMLP", 4);
     assert_true(p[4] == 3 || p[4] == 4);
-    b->method = p[5], b->wide = p[6], b->base = p[7], b->adaptation = p[8], b->transpose = p[9];
+    b->version = p[4], b->method = p[5], b->wide = p[6], b->base = p[7], b->adaptation = p[8], b->transpose = p[9];
     b->width = (int)le(p + 10, 2), b->height = (int)le(p + 12, 2), b->base_width = (int)le(p + 14, 2), b->base_height = (int)le(p + 16, 2);
     b->col = le_float(p + 18), b->col_step = le_float(p + 22), b->row = le_float(p + 26), b->row_step = le_float(p + 30);
     if (!b->method) {
@@ -363,10 +363,10 @@ static void make_whole(const blob *b, whole *o) {
 static void network_whole(const blob *b, const whole *o, const float m[2], const int codes[9], float out[3]) {
     float x[NEURONS], y[NEURONS];
     int64_t h1[NEURONS], h2[NEURONS], sum;
-    const int of_y = b->transpose ? 1 : 0, n = b->neurons;
+    const int with_bias = b->version == 3 && b->transpose ? 1 : 0, n = b->neurons;
     int i, j, k;
-    part(b, of_y, m[of_y], b->b1, y);
-    part(b, 1 - of_y, m[1 - of_y], NULL, x);
+    part(b, with_bias, m[with_bias], b->b1, y);
+    part(b, 1 - with_bias, m[1 - with_bias], NULL, x);
     for (j = 0; j < n; j++) {
         sum = near_whole((double)y[j] * o->g1[j], 32767) + near_whole((double)x[j] * o->g1[j], 32767);
         for (i = 2; i < o->inputs; i++) sum += o->t[i][codes[i - 2]][j];

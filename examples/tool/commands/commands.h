@@ -8,6 +8,7 @@ int cmd_decode(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_strip(int argc, char **argv);
+int cmd_transcode(int argc, char **argv);
 int cmd_hdr_encode(int argc, char **argv);
 int cmd_hdr_decode(int argc, char **argv);
 int cmd_meta_train(int argc, char **argv);

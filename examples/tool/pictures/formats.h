@@ -74,7 +74,8 @@ typedef int picture_look(const uint8_t *bytes, size_t size, picture_facts *facts
 picture_look png_look, jpeg_look;
 
 /* NULL, or what this build lacks, with the library that would bring it. */
-extern const char *const exr_missing, *const heif_missing, *const raw_missing, *const jxl_missing, *const avif_missing;
+extern const char *const exr_missing, *const heif_missing, *const raw_missing, *const jxl_missing, *const avif_missing,
+    *const transform_missing;
 /* Readers and writers that stand for the missing ones, and say so by text. */
 #define MISSING_READER(name, text) \
     int name(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) { \
@@ -162,6 +163,13 @@ int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const picture_metada
                      size_t icc_size, char reason[REASON]);
 int jpeg_save_fine(FILE *file, const gmlp_image *image, const picture_fine_opts *opts, const uint8_t *icc,
                    size_t icc_size, char reason[REASON]);
+
+/* The same compressed picture in a file of its own, which says these things and no more. */
+int jpeg_save_again(FILE *file, const uint8_t *bytes, size_t size, const picture_metadata *metadata,
+                    const uint8_t *icc, size_t icc_size, char reason[REASON]);
+/* Whole blocks of a JPEG cut and turned (not resized) into a file that says nothing else; the caller frees. 0, or -1:
+   it does not go without a loss, or not at all. */
+int jpeg_transform(const uint8_t *bytes, size_t size, const gmlp_geometry *g, uint8_t **out, size_t *out_size);
 
 /* "no space left on device" and the like after a failed write. */
 void write_reason(char reason[REASON]);

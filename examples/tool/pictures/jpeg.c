@@ -654,3 +654,46 @@ int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const picture_metada
     free(w);
     return bad;
 }
+
+/* The same blocks with other segments. */
+
+typedef struct block_copier {
+    struct jpeg_decompress_struct from;
+    struct jpeg_compress_struct to;
+    jpeg_errors errors;
+} block_copier;
+
+static int copy_all(block_copier *c, FILE *file, const uint8_t *bytes, size_t size, const picture_metadata *metadata,
+                    const uint8_t *icc, size_t icc_size) {
+    jvirt_barray_ptr *arrays;
+    if (setjmp(c->errors.jump)) return -1;
+    jpeg_create_decompress(&c->from);
+    jpeg_create_compress(&c->to);
+    jpeg_mem_src(&c->from, bytes, (unsigned long)size);
+    jpeg_stdio_dest(&c->to, file);
+    jpeg_read_header(&c->from, TRUE);
+    arrays = jpeg_read_coefficients(&c->from);
+    jpeg_copy_critical_parameters(&c->from, &c->to);
+    c->to.optimize_coding = TRUE;
+    jpeg_write_coefficients(&c->to, arrays);
+    if (metadata) write_metadata(&c->to, metadata);
+    if (icc) jpeg_write_icc_profile(&c->to, icc, (unsigned int)icc_size);
+    jpeg_finish_compress(&c->to);
+    return 0;
+}
+
+int jpeg_save_again(FILE *file, const uint8_t *bytes, size_t size, const picture_metadata *metadata,
+                    const uint8_t *icc, size_t icc_size, char reason[REASON]) {
+    block_copier *c = (block_copier *)calloc(1, sizeof *c);
+    int bad;
+    if (!c) {
+        snprintf(reason, REASON, "out of memory");
+        return -1;
+    }
+    c->from.err = c->to.err = errors_begin(&c->errors, reason);
+    bad = copy_all(c, file, bytes, size, metadata, icc, icc_size);
+    jpeg_destroy_compress(&c->to);
+    jpeg_destroy_decompress(&c->from);
+    free(c);
+    return bad;
+}

@@ -193,7 +193,8 @@ void picture_tell(const picture *p, const char *command, const char *name) {
 void picture_tell_left(const picture *p, const char *command, const char *name) { tell(p->left, command, name); }
 
 const char *picture_lacks(int index) {
-    const char *const all[] = { exr_missing, heif_missing, raw_missing, jxl_missing, avif_missing };
+    const char *const all[] = { exr_missing, heif_missing, raw_missing, jxl_missing, avif_missing,
+                                transform_missing };
     size_t i;
     for (i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i] && !index--) return all[i];
@@ -436,4 +437,42 @@ static int write_fine(FILE *file, const gmlp_image *image, const void *opts, con
 int picture_encode_fine(const gmlp_image *image, const picture_fine_opts *opts, uint8_t **bytes, size_t *size,
                         char error[256]) {
     return in_memory(write_fine, image, opts, "the JPEG", bytes, size, error);
+}
+
+/* A file's compressed picture in another file. */
+typedef struct again {
+    const uint8_t *bytes;
+    size_t size;
+    const picture_metadata *metadata;
+} again;
+
+static int write_again(FILE *file, const gmlp_image *image, const void *opts, const char *name, char error[256]) {
+    const again *a = (const again *)opts;
+    char reason[REASON] = "out of memory";
+    picture_metadata metadata;
+    size_t icc_size;
+    uint8_t *icc = icc_of_space(image->space == GMLP_SYCC ? GMLP_SRGB : image->space, &icc_size);
+    const int no_memory = !icc || metadata_adapt(&metadata, a->metadata, image, 1);
+    int bad = no_memory;
+    if (!no_memory) {
+        bad = jpeg_save_again(file, a->bytes, a->size, &metadata, icc, icc_size, reason);
+        metadata_free(&metadata);
+    }
+    free(icc);
+    if (bad) error_text(error, name, "%s", reason);
+    return bad ? -1 : 0;
+}
+
+int picture_transform(const void *jpeg, size_t jpeg_size, const gmlp_geometry *geometry,
+                      const gmlp_image *like, const picture_metadata *metadata, uint8_t **bytes, size_t *size,
+                      char error[256]) {
+    uint8_t *turned;
+    again a;
+    int bad;
+    if (jpeg_transform((const uint8_t *)jpeg, jpeg_size, geometry, &turned, &a.size)) return 1;
+    a.bytes = turned;
+    a.metadata = metadata;
+    bad = in_memory(write_again, like, &a, "the JPEG", bytes, size, error);
+    free(turned);
+    return bad;
 }

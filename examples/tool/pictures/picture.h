@@ -85,6 +85,19 @@ typedef struct picture_fine_opts {
 int picture_encode_fine(const gmlp_image *image, const picture_fine_opts *opts, uint8_t **bytes, size_t *size,
                         char error[256]);
 
+/* A JPEG cut and turned (not resized) with all of its coefficients, and with this metadata alone; like: its size and
+   space then. 0; 1: it does not go without a loss, as a part's corner or an edge is within a block, or in this build;
+   -1 and a text. The caller frees. */
+int picture_transform(const void *jpeg, size_t jpeg_size, const gmlp_geometry *geometry, const gmlp_image *like,
+                      const picture_metadata *metadata, uint8_t **bytes, size_t *size, char error[256]);
+
+/* Resizes light, from the top on: packed rows of 3 floats, width pixels each, height of them in all, into the pixels of
+   to (GMLP_F32, packed), which are complete after the last row. NULL: no memory. */
+typedef struct picture_resizer picture_resizer;
+picture_resizer *picture_resizer_open(uint32_t width, uint32_t height, const gmlp_image *to);
+void picture_resizer_rows(picture_resizer *r, const float *rows, uint32_t count);
+void picture_resizer_close(picture_resizer *r);
+
 /* The same row by row. */
 
 /* 8-bit rows of a PNG or JPEG in memory, from the top on; bytes must stay. space: GMLP_SYCC for the Y'CbCr of a JPEG,

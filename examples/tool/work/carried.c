@@ -51,6 +51,34 @@ picture_rows *carried_rows_open(const carried *c, const char *name, uint32_t *wi
     return picture_rows_open(c->bytes, c->size, name, *rgb ? GMLP_SRGB : c->net.base_space, width, height, error);
 }
 
+int carried_pixels(const carried *c, const char *name, gmlp_image *base, char error[256]) {
+    gmlp_image pixels;
+    gmlp_result status = GMLP_OK;
+    uint32_t width, height;
+    int rgb, bad;
+    picture_rows *rows = carried_rows_open(c, name, &width, &height, &rgb, error);
+    memset(base, 0, sizeof *base);
+    if (!rows) return -1;
+    memset(&pixels, 0, sizeof pixels);
+    pixels.width = width;
+    pixels.height = height;
+    pixels.type = GMLP_U8;
+    pixels.space = rgb ? GMLP_SRGB : c->net.base_space;
+    pixels.channels = rgb ? 3 : picture_rows_alpha(rows);
+    pixels.data = malloc((size_t)width * height * gmlp_pixel_size(GMLP_U8, pixels.channels));
+    bad = !pixels.data;
+    if (bad) error_text(error, name, "too large for the memory");
+    else bad = picture_rows_read(rows, pixels.data, height, error);
+    picture_rows_close(rows);
+    *base = pixels;
+    if (!rgb || bad) return bad ? -1 : 0;
+    base->space = GMLP_SYCC;
+    base->data = malloc((size_t)width * height * 3);
+    status = base->data ? gmlp_convert(&pixels, base, NULL) : GMLP_E_MEMORY;
+    free(pixels.data);
+    return status ? error_text(error, name, "%s", gmlp_result_string(status)), -1 : 0;
+}
+
 int carried_is_hdr(const gmlp_net *net) { return net->method >= GMLP_METHOD_DIFFERENCE; }
 
 const char *carried_method(const gmlp_net *net) {

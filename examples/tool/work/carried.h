@@ -24,6 +24,9 @@ void carried_free(carried *c);
    and a text if there is no such picture. */
 picture_rows *carried_rows_open(const carried *c, const char *name, uint32_t *width, uint32_t *height, int *rgb,
                                 char error[256]);
+/* All pixels of the file's base, in the network's base_space; base->data is the caller's to free, after a failure, too.
+   0, or -1 and a text. */
+int carried_pixels(const carried *c, const char *name, gmlp_image *base, char error[256]);
 /* What the verdict on clipped pixels means, to be put behind the file's name. */
 #define CARRIED_CLIPPED "was saved anew by a program that keeps only sRGB: the colours outside it are gone"
 

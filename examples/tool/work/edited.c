@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pictures/picture.h"
 #include "shell/messages.h"
 #include "work/hidden.h"
 
@@ -60,35 +59,6 @@ static void describe(const gmlp_net *net, edited *e) {
     if (!steps) add(e->text, &steps, "changed a little");
 }
 
-/* Pixels. */
-
-static int read_all(const carried *c, const char *path, gmlp_image *base, char error[256]) {
-    gmlp_image pixels;
-    gmlp_result status = GMLP_OK;
-    uint32_t width, height;
-    int rgb, bad;
-    picture_rows *rows = carried_rows_open(c, path, &width, &height, &rgb, error);
-    if (!rows) return -1;
-    memset(&pixels, 0, sizeof pixels);
-    pixels.width = width;
-    pixels.height = height;
-    pixels.type = GMLP_U8;
-    pixels.space = rgb ? GMLP_SRGB : c->net.base_space;
-    pixels.channels = rgb ? 3 : picture_rows_alpha(rows);
-    pixels.data = malloc((size_t)width * height * gmlp_pixel_size(GMLP_U8, pixels.channels));
-    bad = !pixels.data;
-    if (bad) error_text(error, path, "too large for the memory");
-    else bad = picture_rows_read(rows, pixels.data, height, error);
-    picture_rows_close(rows);
-    *base = pixels;
-    if (!rgb || bad) return bad ? -1 : 0;
-    base->space = GMLP_SYCC;
-    base->data = malloc((size_t)width * height * 3);
-    status = base->data ? gmlp_convert(&pixels, base, NULL) : GMLP_E_MEMORY;
-    free(pixels.data);
-    return status ? error_text(error, path, "%s", gmlp_result_string(status)), -1 : 0;
-}
-
 /* As programs leave what is not seen that resize with alpha, but for noise at its edges. */
 static void blacken(const gmlp_image *base) {
     uint8_t *p = (uint8_t *)base->data;
@@ -131,7 +101,7 @@ int edited_find(carried *c, const char *path, pool *workers, edited *e, char err
     gmlp_result status;
     memset(e, 0, sizeof *e);
     memset(&base, 0, sizeof base);
-    if (read_all(c, path, &base, error)) {
+    if (carried_pixels(c, path, &base, error)) {
         free(base.data);
         return -1;
     }

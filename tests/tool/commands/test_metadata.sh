@@ -45,6 +45,14 @@ for out in base.jpg base.png; do
 done
 is "encode: IPTC" holds base.jpg "Photoshop 3.0" "title"
 is "encode: IPTC in a PNG" holds base.png "Raw profile type iptc"
+for out in moved.jpg anew.jpg moved.png; do
+    case $out in anew.jpg) how="--resize 50%" ;; *) how="--flip h" ;; esac
+    does transcode base.jpg $out $how
+    is "transcode to $out: EXIF and XMP" holds $out "Cam" "a format" 'tiff:Orientation="1"'
+done
+is "transcode: IPTC" holds moved.jpg "Photoshop 3.0" "title"
+does transcode base.jpg bare.jpg --flip h --strip-metadata
+is "transcode --strip-metadata: none" [ "$(LC_ALL=C grep -acE 'Cam|a format|Photoshop' bare.jpg)" = 0 ]
 for out in wide.tif wide_out.png; do
     does decode base.jpg $out
     is "decode to $out: EXIF and XMP" holds $out "Cam" "a format"
