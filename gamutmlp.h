@@ -583,7 +583,8 @@ typedef enum gmlp_inputs {
                                the same value at -1 and 1; here the lowest one does */
 } gmlp_inputs;
 
-/* Windows are squares of 2 radius + 1 pixels of the base a side. */
+/* Windows are squares of 2 radius + 1 pixels of the base a side. Where the base was resized they keep their size in the
+   picture trained on, as near as an odd number of pixels, up to 15, comes to it. */
 #define GMLP_WINDOWS 2
 #define GMLP_MAX_RADIUS 7
 
@@ -874,8 +875,9 @@ GMLP_DEF gmlp_result gmlp_train_hdr(const gmlp_image *base, const gmlp_image *hd
       m[2..4] = code(c), or with GMLP_INPUT_WIDE (s - input_mean) / input_range in float
          code(q) = CODES ? 2 (q / 255) - 1 : q / 255 - 1/2    CODES: GMLP_INPUT_CODES
       m[5..7], m[8..10] = code(mean of each channel over the columns x - r .. x + r and rows y - r .. y + r of the base,
-         to the nearest whole number), r being the first and the second radius; a column or row beyond the picture is
-         its outermost one
+         to the nearest whole number); a column or row beyond the picture is its outermost one. Of the first and the
+         second radius, R, r is what is left at the file's size: the greatest of 0..7 with 4 r^2 s <= (2 R + 1)^2 in
+         float, s being the product of the coordinates' two steps, without its sign; 0 if R is 0
    Features, in float, for k below the input's frequencies: sine(fma(2^k, m, 0)), sine(fma(2^k, m, 1/2)), in this order
       sine(a) = sin(pi a):  n = a to the nearest whole number, halves to the even one;  r = a - n;  t = r r
          q = fma(fma(fma(fma(0.077220127, t, -0.59804517), t, 2.55003142), t, -5.16770697), t, 3.1415925) r
@@ -1335,7 +1337,8 @@ typedef struct gmlp_decoder_plan {
     uint32_t x, columns, halo;  /* as in gmlp_decoder_desc */
     int network;                /* 0: all pixels are converted */
     int method, inputs, mask, clip_margin;
-    uint8_t radius[GMLP_WINDOWS];
+    int windows;                /* that the network gets means of; */
+    uint8_t radius[GMLP_WINDOWS]; /* in the file's picture, 0: the pixel itself */
     /* pixels that are not for the network: the sum of three shares, or read and matrix */
     gmlp_device_reader base;
     const float *shares;        /* [3][256][4], of each code in the three lights, added in turn; NULL: there are none */
@@ -3713,8 +3716,23 @@ static void gmlp__encode(const gmlp__kernels *k, const uint8_t frequencies[GMLP_
     }
 }
 
+static size_t gmlp__window_count(const uint8_t radius[GMLP_WINDOWS]) { return radius[1] ? 2 : radius[0] != 0; }
+
 /* How many of the inputs there are with these windows. */
-static size_t gmlp__inputs(const uint8_t radius[GMLP_WINDOWS]) { return radius[1] ? 11 : radius[0] ? 8 : 5; }
+static size_t gmlp__inputs(const uint8_t radius[GMLP_WINDOWS]) { return 5 + 3 * gmlp__window_count(radius); }
+
+/* The windows' radii in a base that was resized: they cover as much of what is shown, to the nearest odd number of
+   pixels. 0 for a window is then the pixel itself. Returns the greater one. */
+static uint32_t gmlp__radii_of(const gmlp_net *net, uint8_t radius[GMLP_WINDOWS]) {
+    const float product = net->coords.col_step * net->coords.row_step, area = product < 0.0f ? -product : product;
+    int i, r;
+    for (i = 0; i < GMLP_WINDOWS; i++) {
+        const int side = 2 * net->radius[i] + 1;
+        for (r = net->radius[i] ? GMLP_MAX_RADIUS : 0; area * (float)(4 * r * r) > (float)(side * side);) r--;
+        radius[i] = (uint8_t)r;
+    }
+    return radius[0] > radius[1] ? radius[0] : radius[1];
+}
 
 static int gmlp__window_frequencies(const uint8_t frequencies[GMLP_INPUTS], int window) {
     return frequencies[5 + 3 * window] || frequencies[6 + 3 * window] || frequencies[7 + 3 * window];
@@ -3730,7 +3748,7 @@ typedef struct gmlp__windows {
     uint32_t width, height;          /* of the picture */
     uint32_t ring;                   /* not 0: its row y is base's row y % ring */
     uint32_t x, n;                   /* the columns whose pixels may be asked for */
-    size_t channels, inputs;
+    size_t channels, count;          /* count: of windows whose means are asked for */
     uint32_t radius[GMLP_WINDOWS], area[GMLP_WINDOWS];
     uint32_t factor[GMLP_WINDOWS], last[GMLP_WINDOWS]; /* x / area = (x * factor >> 16) * last >> 16 for all sums */
     uint16_t *sums[GMLP_WINDOWS];    /* of the columns x - radius .. x + n - 1 + radius */
@@ -3744,8 +3762,8 @@ static size_t gmlp__windows_segments(size_t columns) {
 /* Bytes that the sums of n columns take, in front of them the segments' rows. */
 static size_t gmlp__windows_size(const uint8_t radius[GMLP_WINDOWS], size_t n, size_t channels) {
     size_t i, size = 0;
-    for (i = 5; i < gmlp__inputs(radius); i += 3) {
-        const size_t columns = n + 2u * radius[(i - 5) / 3];
+    for (i = 0; i < GMLP_WINDOWS; i++) {
+        const size_t columns = n + 2u * radius[i];
         size += gmlp__windows_segments(columns) * sizeof(uint32_t) +
                 ((columns * channels + 4 + 1) & ~(size_t)1) * sizeof(uint16_t);
     }
@@ -3760,13 +3778,10 @@ static void gmlp__windows_init(gmlp__windows *w, const gmlp__kernels *kernels, c
     memset(w, 0, sizeof *w);
     w->kernels = kernels;
     w->base = base;
-    w->width = base->width;
-    w->height = base->height;
     w->x = x;
     w->n = n;
     w->channels = base->channels == 4 ? 4 : 3;
-    w->inputs = gmlp__inputs(radius);
-    for (i = 0; 5 + 3 * i < w->inputs; i++) {
+    for (i = 0; i < GMLP_WINDOWS; i++) {
         const uint32_t side = 2u * radius[i] + 1u, area = side * side;
         const size_t columns = n + 2u * radius[i];
         uint32_t bits = 16;
@@ -3822,7 +3837,7 @@ static void gmlp__windows_means(const gmlp__windows *w, uint32_t y, const uint32
                                 int32_t *const means[GMLP_WINDOWS]) {
     const size_t channels = w->channels;
     size_t i, j, k;
-    for (i = 0; 5 + 3 * i < w->inputs; i++) {
+    for (i = 0; i < w->count; i++) {
         const size_t side = 2 * (size_t)w->radius[i] + 1, most = gmlp__windows_segments(w->n + side - 1) - 1;
         uint64_t four, sum = 0; /* a pixel's channels at once: no sum reaches 2^16 */
         for (k = column[0] / GMLP__SEGMENT; k <= (column[n - 1] + side - 1) / GMLP__SEGMENT && k <= most; k++)
@@ -3843,7 +3858,7 @@ static void gmlp__windows_means(const gmlp__windows *w, uint32_t y, const uint32
             }
             memcpy(means[i] + 2 * j, &sum, 8);
         }
-        w->kernels->divide(means[i], w->area[i] / 2, w->factor[i], w->last[i], GMLP__PAD(2 * n));
+        if (side > 1) w->kernels->divide(means[i], w->area[i] / 2, w->factor[i], w->last[i], GMLP__PAD(2 * n));
     }
 }
 
@@ -4826,6 +4841,9 @@ static void gmlp__collect_job(void *ctx, size_t job) {
     memset(words, 0, sizeof words);
     gmlp__windows_init(&windows, t->kernels, t->opts.radius, t->base, 0, t->base->width,
                        (char *)r.base[0] + gmlp__rows_size(t));
+    windows.count = gmlp__window_count(t->opts.radius);
+    windows.width = t->base->width;
+    windows.height = t->base->height;
     for (y = gmlp__band(t->base->height, job); y < gmlp__band(t->base->height, job + 1); y++) {
         const unsigned char *codes = gmlp__row(t->base, y), *wide = gmlp__row(t->wide, y);
         uint64_t rank[2], og = 0;
@@ -6770,7 +6788,8 @@ struct gmlp_decoder {
     int method, network, inputs, mask, clip_margin, space, base_space;
     gmlp__domain domain;
     gmlp__storer coded;          /* for values that are the codes to write */
-    uint8_t radius[GMLP_WINDOWS];
+    size_t windows;              /* that the network gets means of; */
+    uint8_t radius[GMLP_WINDOWS]; /* theirs, in the file's picture */
     uint8_t signature[GMLP_SIGNATURE_SIZE], outside[GMLP__OUTSIDE_SIZE]; /* all 0: none */
     int leaves;                  /* what is written is not light in the wide space: to_out is not the identity */
     float to_wide[9], to_out[9];
@@ -6909,7 +6928,7 @@ static size_t gmlp__fixed_words(const gmlp_net *net, uint32_t columns) {
 static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     gmlp__fixed *f = &d->fixed;
     const gmlp__shape *s = &d->shape;
-    const size_t width = s->width, inputs = gmlp__inputs(d->radius), pairs = width / 2;
+    const size_t width = s->width, inputs = 5 + 3 * d->windows, pairs = width / 2;
     const double room1 = 32767.0 - 8.0;
     gmlp__range first[GMLP_MAX_WIDTH], second[GMLP_MAX_WIDTH], third;
     double factor[GMLP_MAX_WIDTH], scaled[GMLP_MAX_WIDTH], errors[GMLP_MAX_WIDTH], errors2[GMLP_MAX_WIDTH], reach,
@@ -6919,7 +6938,7 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     int close = 1;
     size_t i, j, k, c, n, feature = 0;
     f->pairs = pairs;
-    f->windows = (int)(inputs - 5) / 3;
+    f->windows = (int)d->windows;
     /* the first layer: a sine and a cosine reach at most the larger weight and half of the smaller one; tables are
        known */
     for (j = 0; j < width; j++) first[j].least = first[j].most = (double)d->block[s->b1 + j];
@@ -6953,7 +6972,7 @@ static int gmlp__fixed_init(gmlp_decoder *d, int32_t *memory) {
     for (j = 0; j < d->frame.columns; j += n, p += n * pairs) {
         n = d->frame.columns - j < GMLP__BATCH ? d->frame.columns - j : GMLP__BATCH;
         for (c = 0; c < n; c++) m[c] = gmlp__place(d, 0, d->frame.x + (uint32_t)(j + c));
-        gmlp__fixed_entries(d, d->coords.transpose ? 0 : 1, m, n, d->place_bias[0], p);
+        gmlp__fixed_entries(d, (size_t)(1 - d->coords.transpose), m, n, d->place_bias[0], p);
     }
     f->codes = p;
     for (i = 2; i < inputs; i++)
@@ -7094,7 +7113,7 @@ static void gmlp__decoder_weights(gmlp_decoder *d, const gmlp_net *net, float *b
         block[shape->b3 + j] = (float)((double)block[shape->b3 + j] * (double)scale->map_range +
                                        (double)scale->map_mean);
     gmlp__transpose(shape, block, d->transposes);
-    d->place_bias[!(net->coords.transpose && net->section_bytes)] = block + shape->b1; /* as its version has it */
+    d->place_bias[net->section_bytes ? 1 - net->coords.transpose : 1] = block + shape->b1; /* as its version has it */
     if (words) /* a row a cache line */
         d->fixed_point = gmlp__fixed_init(d, (int32_t *)(void *)(end + (64 - (uintptr_t)end % 64) % 64 / 4));
 }
@@ -7128,7 +7147,8 @@ static void gmlp__decoder_make(gmlp_decoder *d, const gmlp__plan *plan, const gm
     d->inputs = net->inputs;
     d->mask = net->mask;
     d->clip_margin = net->clip_margin;
-    memcpy(d->radius, net->radius, sizeof d->radius);
+    d->windows = gmlp__window_count(net->radius);
+    gmlp__radii_of(net, d->radius);
     memcpy(d->signature, net->signature, sizeof d->signature);
     if (outside) memcpy(d->outside, outside, sizeof d->outside);
     gmlp__decoder_open(d, plan, net, opts, tables);
@@ -7236,7 +7256,8 @@ static size_t gmlp__work_size(const gmlp_decoder *d, size_t n, gmlp__work *w) {
         w->sums = w->p.h1 + floats;
         memset(w->h, 0, (h + floats) * sizeof(float));
     }
-    return sizeof *w + (5 * strip + lines + h + floats) * sizeof(float) + gmlp__windows_size(d->radius, strip, 4);
+    return sizeof *w + (5 * strip + lines + h + floats) * sizeof(float) +
+           gmlp__windows_size(d->radius, strip, 4);
 }
 
 GMLP_DEF size_t gmlp_decoder_scratch_size(const gmlp_decoder *decoder, uint32_t width) {
@@ -7290,13 +7311,13 @@ static void gmlp__apply_network(const gmlp_decoder *d, gmlp__work *w, const int3
     }
     for (j = 0; j < n; j++) {
         float in[GMLP_INPUTS] = {0};
-        in[d->coords.transpose ? 1 : 0] = gmlp__place(d, 1, y);
-        in[d->coords.transpose ? 0 : 1] = gmlp__place(d, 0, x + index[j]);
+        in[d->coords.transpose] = gmlp__place(d, 1, y);
+        in[1 - d->coords.transpose] = gmlp__place(d, 0, x + index[j]);
         for (c = 0; c < 3; c++) {
             if (d->inputs != GMLP_INPUT_WIDE) in[2 + c] = gmlp__code_input(d->inputs, w->codes[3 * j + c]);
             else in[2 + c] = gmlp__input((plane[c][j] - d->domain.scale.input_mean) / d->domain.scale.input_range);
         }
-        for (c = 0; c + 5 < gmlp__inputs(d->radius); c++) {
+        for (c = 0; c < 3 * d->windows; c++) {
             uint16_t four[4];
             memcpy(four, means[c / 3] + 2 * j, 8);
             in[5 + c] = gmlp__code_input(d->inputs, four[c % 3]);
@@ -7375,7 +7396,7 @@ static const int32_t *gmlp__line(const gmlp_decoder *d, gmlp__work *w, uint32_t 
     uint32_t i;
     if (d->fixed_point && !(w->ready & bit)) {
         for (i = 0; i < GMLP__BATCH; i++) place[i] = gmlp__place(d, 1, y + first + i);
-        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, place, GMLP__BATCH, d->place_bias[1],
+        gmlp__fixed_entries(d, (size_t)d->coords.transpose, place, GMLP__BATCH, d->place_bias[1],
                             w->rows + first * d->fixed.pairs);
         w->ready |= bit;
     }
@@ -7436,6 +7457,7 @@ static int gmlp__decode_block(const gmlp__view *v, gmlp__work *w, uint32_t y, ui
     for (at = 0; at < v->width; at += n) {
         n = v->width - at < GMLP__STRIP ? v->width - at : GMLP__STRIP;
         gmlp__windows_init(&w->windows, d->kernels, d->radius, v->base, v->x + at, n, w->sums);
+        w->windows.count = d->windows;
         w->windows.width = d->frame.width;
         w->windows.height = d->frame.height;
         w->windows.base_x = v->base_x;
@@ -7469,7 +7491,8 @@ static gmlp_result gmlp__decode_rows(const gmlp__view *v, uint32_t first, uint32
 }
 
 GMLP_DEF uint32_t gmlp_net_halo(const gmlp_net *net) {
-    return !net ? 0 : net->radius[0] > net->radius[1] ? net->radius[0] : net->radius[1];
+    uint8_t radius[GMLP_WINDOWS];
+    return net ? gmlp__radii_of(net, radius) : 0;
 }
 
 /* Does the base hold the columns (rows) that those from..from+n-1 need? */
@@ -7808,9 +7831,7 @@ typedef struct gmlp__sheet {
 static void gmlp__sheet_close(gmlp__sheet *s) { gmlp__free(&s->alloc, s->memory, s->size); }
 
 /* A row of sYCC codes as viewers show it: clipped sRGB codes. */
-static const uint8_t *gmlp__shown_row(const gmlp_image *base, uint32_t y, uint8_t *out) {
-    const gmlp__kernels *k = gmlp__select(GMLP_ISA_AUTO);
-    const uint8_t *in = gmlp__row(base, y);
+static const uint8_t *gmlp__shown_row(const gmlp_image *base, const gmlp__kernels *k, const uint8_t *in, uint8_t *out) {
     const size_t channels = base->channels == 4 ? 4 : 3;
     float tone[3 * GMLP__PORTION];
     int32_t codes[3 * GMLP__PORTION];
@@ -7834,6 +7855,7 @@ static gmlp_result gmlp__sheet_open(gmlp__sheet *s, const gmlp_image *base, cons
                    channels = base->channels == 4 && base->space != GMLP_SYCC ? 4 : 3;
     const int sycc = base->space == GMLP_SYCC;
     size_t lumas, sums, row;
+    const gmlp__kernels *const k = gmlp__select(GMLP_ISA_AUTO);
     uint32_t x, y, i, n;
     uint16_t *line;
     memset(s, 0, sizeof *s);
@@ -7860,15 +7882,9 @@ static gmlp_result gmlp__sheet_open(gmlp__sheet *s, const gmlp_image *base, cons
         const uint32_t *const above = s->sums + (size_t)y * (s->w + 1);
         uint32_t *const sum = s->sums + ((size_t)y + 1) * (s->w + 1);
         memset(line, 0, row * sizeof *line);
-        for (i = 0; i < s->step; i++) { /* in blocks of a known length, for compilers that vectorise only such */
-            const uint32_t at = y * s->step + i;
-            const uint8_t *GMLP__RESTRICT const in = sycc ? gmlp__shown_row(base, at, (uint8_t *)(line + row))
-                                                          : gmlp__row(base, at);
-            uint16_t *GMLP__RESTRICT const out = line;
-            uint32_t k;
-            for (x = 0; x + 16 <= n; x += 16)
-                for (k = 0; k < 16; k++) out[x + k] = (uint16_t)(out[x + k] + in[x + k]);
-            for (; x < n; x++) out[x] = (uint16_t)(out[x] + in[x]);
+        for (i = 0; i < s->step; i++) {
+            const uint8_t *const codes = gmlp__row(base, y * s->step + i);
+            k->add_codes(line, sycc ? gmlp__shown_row(base, k, codes, (uint8_t *)(line + row)) : codes, NULL, n);
         }
         for (x = 0; x < s->w; x++) {
             const uint16_t *p = line + (size_t)x * s->step * channels;
@@ -9080,6 +9096,7 @@ GMLP_DEF void gmlp_decoder_plan_of(const gmlp_decoder *decoder, gmlp_decoder_pla
     plan->mask = d->mask;
     plan->clip_margin = d->clip_margin;
     memcpy(plan->radius, d->radius, sizeof plan->radius);
+    plan->windows = (int)d->windows;
     plan->base = gmlp__reader(&d->convert.loader, NULL);
     plan->shares = d->convert.shares;
     memcpy(plan->matrix, d->convert.matrix, sizeof plan->matrix);

@@ -1102,7 +1102,7 @@ __device__ __forceinline__ void put_pixel(const writer &w, const view &out, uint
         put_bytes(at + i, i == 0 ? p.x : i == 4 ? p.y : i == 8 ? p.z : p.w, min(size - i, 4));
 }
 
-/* A window around pixels; radius 0: there is none. */
+/* A window around pixels. radius 0: the pixel itself; in training, there is none. */
 struct window {
     int radius;
     uint32_t half, factor, last;  /* mean = ((sum + half) * factor >> 16) * last >> 16 */
@@ -3256,7 +3256,7 @@ __device__ __forceinline__ void window_means(const decoding &d, shared<const uin
     const int first = (x - most_far) / 4, words = (2 * most_far + 3) / 4 + 1;
     uint32_t sum[2][3] = {{0, 0, 0}, {0, 0, 0}};
     mean[0] = mean[1] = 0;
-    if (!most_far) return;
+    if (!d.windows) return;
     GMLP_GPU_UNROLL_WORDS
     for (int k = first; k < first + words; k++) {
         const uint32_t near_mask = bytes_between(x - near - 4 * k, x + near + 1 - 4 * k),
@@ -3279,7 +3279,7 @@ __device__ __forceinline__ void window_means(const decoding &d, shared<const uin
     }
     GMLP_GPU_UNROLL
     for (int i = 0; i < GMLP_WINDOWS; i++)
-        if (USUAL || d.w[i].radius)
+        if (USUAL || i < d.windows)
             mean[i] = mean_of(d.w[i], sum[i][0]) | mean_of(d.w[i], sum[i][1]) << 8 | mean_of(d.w[i], sum[i][2]) << 16;
 }
 
@@ -3844,7 +3844,6 @@ __device__ __forceinline__ float code_input(const decoding &d, uint32_t code) {
 /* Means of a window around a pixel of the picture, from the picture. */
 __device__ __forceinline__ uint32_t means_there(const decoding &d, const window &w, int x, int y) {
     uint32_t sum[3] = {0, 0, 0};
-    if (!w.radius) return 0;
     for (int j = -w.radius; j <= w.radius; j++)
         for (int i = -w.radius; i <= w.radius; i++) {
             const int column = min(max(x + i - d.base_x, 0), (int)d.base.width - 1);
@@ -4056,7 +4055,7 @@ static void plan_numbers(decoder *h, const gmlp_decoder_plan &plan) {
     d.halo = plan.network ? (int)plan.halo : 0;
     memcpy(d.to_wide, plan.to_wide, sizeof d.to_wide);
     memcpy(d.to_out, plan.to_out, sizeof d.to_out);
-    d.windows = plan.radius[1] ? 2 : plan.radius[0] ? 1 : 0;
+    d.windows = plan.windows;
     for (int i = 0; i < d.windows; i++) d.w[i] = window_of(plan.radius[i]);
     d.pairs = (int)plan.pairs;
     d.first_column = (int)plan.x;

@@ -177,9 +177,9 @@ static void windows_of_wide_pictures(void **state) {
     int32_t *const means[2] = {words[0], words[1]};
     for (size_t i = 0; i < sizeof packed; i++) packed[i] = (uint8_t)(draw() % 7 ? draw() : 255);
     for (size_t i = 0; i < WIDTH * HEIGHT; i++) memcpy(codes + 4 * i, packed + 3 * i, 3), codes[4 * i + 3] = (uint8_t)draw();
-    for (int radius = 1; radius <= GMLP_MAX_RADIUS; radius++)
+    for (int radius = 0; radius <= GMLP_MAX_RADIUS; radius++) /* 0: the pixel itself */
         for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
-            const uint8_t radii[2] = {(uint8_t)radius, (uint8_t)(GMLP_MAX_RADIUS + 1 - radius)};
+            const uint8_t radii[2] = {(uint8_t)radius, (uint8_t)(radius ? GMLP_MAX_RADIUS + 1 - radius : 0)};
             const int channels = 3 + (int)(k + (size_t)radius) % 2;
             const gmlp_image picture = {channels == 4 ? codes : packed, WIDTH, HEIGHT, 0, GMLP_U8, channels, GMLP_SRGB, 0};
             const uint32_t x = parts[k][0], n = parts[k][1];
@@ -187,6 +187,9 @@ static void windows_of_wide_pictures(void **state) {
             void *memory = calloc(1, size); /* its end is the tools' to watch */
             gmlp__windows w;
             gmlp__windows_init(&w, gmlp__select(GMLP_ISA_AUTO), radii, &picture, x, n, memory);
+            w.count = 2;
+            w.width = picture.width;
+            w.height = picture.height;
             for (uint32_t turn = 0, y = 0; turn < 40; turn++) {
                 uint32_t column[PIXELS];
                 size_t count = 0;

@@ -161,6 +161,54 @@ static void crops(void **state) {
     free(s.rgb);
 }
 
+/* The windows keep their size where a picture was resized. Of a picture each of whose pixels is 3 x 3, those in the
+   middles have the codes and the means that the small one's have: with nets of either they decode to the same. */
+static void resized(void **state) {
+    static const uint8_t radii[2][2] = {{1, 2}, {1, 4}}; /* of the small one's net; of the large one's: 9 is 3 x 3 */
+    enum { SMALL_W = 110, SMALL_H = 70 };
+    const shot small = scene(SMALL_W, SMALL_H, 5, 0, 0);
+    shot large = blank(3 * SMALL_W, 3 * SMALL_H);
+    (void)state;
+    for (int i = 0; i < large.w * large.h; i++)
+        memcpy(large.rgb + 3 * i, small.rgb + 3 * (i / large.w / 3 * SMALL_W + i % large.w / 3), 3);
+    for (int n = 0; n < 2; n++) {
+        const shot *const own = n ? &large : &small, *const other = n ? &small : &large;
+        const gmlp_image bases[2] = {view(own), view(other)};
+        const float step = n ? 3 : 1.0f / 3;
+        gmlp_train_opts opts = {0};
+        gmlp_image wide = bases[0], outs[2];
+        gmlp_net net, moved;
+        int most = 0, seen = 0;
+        wide.data = calloc((size_t)own->w * own->h, 6), wide.type = GMLP_U16, wide.space = GMLP_PROPHOTO;
+        for (int i = 0; i < own->w * own->h; i++) ((uint16_t *)wide.data)[3 * i + 1] = (uint16_t)(own->rgb[3 * i] * 200);
+        opts.iterations = 40, opts.batch = 256;
+        memcpy(opts.radius, radii[n], 2);
+        assert_int_equal(gmlp_train(&bases[0], &wide, &opts, &net, NULL), GMLP_OK);
+        moved = net;
+        moved.coords.col_step = moved.coords.row_step = step;
+        moved.coords.col = moved.coords.row = (step - 1) / 2;
+        moved.base_width = bases[1].width, moved.base_height = bases[1].height;
+        assert_int_equal(gmlp_net_halo(&moved), n ? 1 : 7);
+        for (int i = 0; i < 2; i++) {
+            outs[i] = bases[i], outs[i].type = GMLP_U16, outs[i].space = GMLP_PROPHOTO;
+            outs[i].data = calloc((size_t)bases[i].width * bases[i].height, 6);
+            assert_int_equal(gmlp_decode(i ? &moved : &net, &bases[i], &outs[i], NULL), GMLP_OK);
+        }
+        for (int y = 0; y < SMALL_H; y++)
+            for (int x = 0; x < SMALL_W; x++) {
+                const uint16_t *a = (uint16_t *)outs[n].data + 3 * (y * SMALL_W + x),
+                               *b = (uint16_t *)outs[!n].data + 3 * ((3 * y + 1) * 3 * SMALL_W + 3 * x + 1);
+                seen += gmlp_is_saturated(small.rgb + 3 * (y * SMALL_W + x), net.clip_margin);
+                for (int c = 0; c < 3; c++) most = abs(a[c] - b[c]) > most ? abs(a[c] - b[c]) : most;
+            }
+        assert_true(seen > 500);
+        assert_true(most <= 100); /* places are floats */
+        free(wide.data), free(outs[0].data), free(outs[1].data);
+        gmlp_net_free(&net);
+    }
+    free(small.rgb), free(large.rgb);
+}
+
 /* Turned pictures decode to the turned decoded one. */
 static void decoded(void **state) {
     const shot s = scene(320, 200, 3, 0, 0);
@@ -595,7 +643,8 @@ static void memory_threads_arguments(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_pictures),      cmocka_unit_test(crops),
-        cmocka_unit_test(decoded),             cmocka_unit_test(own_edits_are_exact),
+        cmocka_unit_test(resized),             cmocka_unit_test(decoded),
+        cmocka_unit_test(own_edits_are_exact),
         cmocka_unit_test(own_edits_add_up),    cmocka_unit_test(own_edits_are_checked),
         cmocka_unit_test(others_are_refused),
         cmocka_unit_test(landmarks_are_spots), cmocka_unit_test(budgets),

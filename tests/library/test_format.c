@@ -410,6 +410,14 @@ static int base_code(const blob *b, const uint8_t *base, int x, int y, int c) {
     return base[3 * (y * b->base_width + x) + c];
 }
 
+/* A window's radius where the picture was resized: as large in the original as it was, to the nearest odd number. */
+static int radius_here(const blob *b, int i) {
+    const float s = fabsf(b->col_step * b->row_step), side = (float)(2 * b->radius[i] + 1);
+    int r = 0;
+    while (b->radius[i] && r < 7 && (float)(4 * (r + 1) * (r + 1)) * s <= side * side) r++;
+    return r;
+}
+
 /* Light of a pixel in the original's primaries; 1 if it came from the network, whose outputs are in o. */
 static int decode_pixel(const blob *b, const whole *w, const uint8_t *base, int x, int y, double weight, double v[3], float o[3]) {
     const double e = 1.0 / 64, peak = (double)b->number[SIGNAL_MAX];
@@ -430,7 +438,7 @@ static int decode_pixel(const blob *b, const whole *w, const uint8_t *base, int 
     in[1] = place((double)b->col + (double)b->col_step * (b->transpose ? y : x), b->width);
     for (i = 0; i < 2; i++)
         for (c = 0; c < 3; c++) {
-            const int r = b->radius[i], area = (2 * r + 1) * (2 * r + 1);
+            const int r = radius_here(b, i), area = (2 * r + 1) * (2 * r + 1);
             int sum = 0, dx, dy;
             for (dy = -r; dy <= r; dy++)
                 for (dx = -r; dx <= r; dx++) sum += base_code(b, base, x + dx, y + dy, c);
@@ -556,6 +564,10 @@ static void wide_gamut(void **state) {
             const uint8_t h = H, u = W;
             net.coords.transpose = 1, net.base_width = h, net.base_height = u;
             net.coords.col = 3.25f, net.coords.col_step = 0.77f, net.coords.row = H + 40.0f, net.coords.row_step = -2.5f;
+            compare(&net, 0, 1e-6);
+            net.coords.col_step = 2, net.coords.row_step = -2.5f; /* windows of 1 and 3 pixels */
+            compare(&net, 0, 1e-6);
+            net.coords.col_step = 0.25f, net.coords.row_step = -0.5f; /* of 9 and, at most, 15 */
             compare(&net, 0, 1e-6);
             net.width = net.height = 1;
             compare(&net, 0, 1e-6);
