@@ -222,6 +222,7 @@ $(B)/libgamutmlp.so: tests/pytorch.c examples/tool/shell/pool.c gamutmlp.h | $(B
 pytorch: $(B)/libgamutmlp.so all
 	$(B)/scene $(B)/scene.png 640 480
 	$(PYTHON) tests/pytorch.py gradient
+	$(PYTHON) tests/pytorch.py letnet
 	$(PYTHON) tests/pytorch.py paper $(B)/scene.png
 	$(PYTHON) tests/pytorch.py step
 

@@ -55,6 +55,7 @@
       >>device           the heavy work on another processor; gamutmlp_cuda.cu
       >>jpeg             carry a blob in a JPEG file
       >>png              carry a blob in a PNG file
+      >>letnet           no blob: an estimate by one general network for all pictures
       (* gone with GMLP_DECODE_ONLY, as is what stands at the end of some others in a block of that name)
       then the implementation, the same sections in the same order, between
       >>platform         attributes, checked arithmetic, floating-point state, bytes, CPU
@@ -140,6 +141,7 @@
    GMLP_NO_AVX512            leave out the AVX-512 code (a smaller program)
    GMLP_DECODE_ONLY          leave out training and embedding: >>gamut, >>train, and what else only they use, with their
                              declarations. What stays opens files, decodes and converts: two thirds of the code
+   GMLP_NO_LETNET            leave out >>letnet
    GMLP_ALLOW_FAST_MATH      compile under -ffast-math, /fp:fast or x87 arithmetic all the same. Results then may differ
                              from other builds'; all other promises hold
    GMLP_HEADER_FILENAME      if this file was renamed: its new name in quotes, as a file beside it would include it.
@@ -1574,6 +1576,128 @@ GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob,
 GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err);
 #endif /* GMLP_DECODE_ONLY */
 
+#ifndef GMLP_NO_LETNET
+/* ---------------------------------------------------------------------------------------
+   >>letnet: an estimate of the wide gamut where no network travels with the picture
+
+   One general network of some 40 000 weights for all pictures, trained once on many: Xiao, Shui, Liu, Ye, Lam,
+   "Learning Equilibrium Transformation for Gamut Expansion and Color Restoration", ECCV 2024. It never was published as
+   code, and its text leaves much open. Here it is, with K3 a 3x3 convolution (zeros around the picture), C = channels,
+   H = hidden, and . a product channel by channel:
+
+      features  9 of a pixel: 2 code / 255 - 1 of its three codes; 1 for each of them within the clip margin of 0, else
+                0; likewise of 255
+      x         K3(C <- C)(tanh(K3(C <- 9)(features)))
+      F(z)      s . K3(C <- H)(tanh(K3(H <- C)(tanh(z + x)))) + x                                   (equation 3)
+      s         channel attention: 1 / (1 + exp(-v)), v = V2 max(0, V1 u + c1) + c2 with 8 neurons between, u the mean
+                over the saturated pixels of what s is a factor of
+      z*        the solution of z = F(z)
+      o         K3(3 <- C)(z*) / 16: how far the light of each channel lies outside the codes' range
+
+   Each convolution has biases. tanh bounds F, so that there is a solution for any weights.
+
+   A code at the end of its range leaves only that channel's light unknown, on one side: light of red, green and blue in
+   linear sRGB becomes that of the base, minus max(0, o) where the code is low and plus it where it is high, of
+   saturated pixels (see Words) alone. What is then outside ProPhoto is clamped to it. All other pixels, and with
+   weights of zero all of them, have the bytes that gmlp_convert gives.
+
+   The start of the iteration is z = x. (The paper has it from the pixel's coordinates; but a solution does not depend
+   on the start, and a gradient taken at the solution says nothing of it.) The solver is Anderson's (1965) with a
+   history of four, mixing 1, a ridge of 1e-6 of the mean square residual and a safeguard: it goes on from the best
+   iterate with an empty history if a residual is more than twice the best one, and gives that in the end.
+
+   Pictures with a side above 160 are solved in tiles of 144 x 144 and 8 pixels around each, with one s for all: that of
+   a mosaic of 16 squares of 40 x 40, evenly spread over the picture. The OG pixels of two photographs differed by 70
+   and 91 dB from a solution of the whole, nearly all of it by s.
+*/
+#define GMLP_LETNET_MAX_WIDTH 64        /* largest channels and hidden */
+#define GMLP_LETNET_MAX_ITERATIONS 50
+
+typedef struct gmlp_letnet {
+    int channels, hidden;    /* 16, 32, 48 or 64 each */
+    float *weights;          /* gmlp_letnet_weights floats from alloc, owned by the network: the convolutions' matrices
+                                as [row][column][from][to], row and column 0..2, V1 and V2 as [from][to], each followed
+                                by its biases, in the order of x, F and s, o */
+    gmlp_alloc alloc;        /* a copy: its user data must live as long as the network */
+} gmlp_letnet;
+
+/* How many weights there are, biases included; 0 if the sizes are not allowed. */
+GMLP_DEF size_t gmlp_letnet_weights(int channels, int hidden);
+
+/* A network from its bytes, which may be a stranger's: "gLET", a byte each for version (1), channels / 16, hidden / 16
+   and 0, the weights as halves, the CRC-32 of all before it; the lowest byte first. net is overwritten without being
+   freed; on success it owns 322 KB of weights at most, on failure it is zeroed: GMLP_E_FORMAT, GMLP_E_TRUNCATED,
+   GMLP_E_NEWER, GMLP_E_FIELD, GMLP_E_CORRUPT, GMLP_E_WEIGHT, GMLP_E_MEMORY, GMLP_E_ARGUMENT. Bytes that follow are
+   GMLP_E_FORMAT. */
+GMLP_DEF gmlp_result gmlp_letnet_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_letnet *net,
+                                      gmlp_error *err);
+/* Frees the weights and zeroes the network. A zeroed one, and NULL, are fine. */
+GMLP_DEF void gmlp_letnet_free(gmlp_letnet *net);
+
+/* Zero in a field means its default. */
+typedef struct gmlp_expand_opts {
+    int clip_margin;         /* codes, 0..63. 0 is right for a lossless base; compression moves clipped codes inwards, a
+                                JPEG of quality 95 by 8 */
+    int iterations;          /* at most, 1..50; 0: 50 */
+    double tolerance;        /* the residual |F(z) - z| / |F(z)| that ends them, 1e-6..1; 0: 1e-3 */
+    int adaptation;          /* gmlp_adaptation: the one that the base was made with */
+    int alpha;               /* gmlp_alpha of out */
+    int isa;                 /* gmlp_isa */
+    gmlp_threads threads;
+    gmlp_alloc alloc;
+} gmlp_expand_opts;
+
+typedef struct gmlp_expand_report {
+    uint64_t saturated;      /* pixels that the network was asked for */
+    uint64_t changed;        /* of those, pixels that it moved */
+    uint32_t tiles;          /* solved; those without a saturated pixel are left out */
+    uint32_t unsolved;       /* of those, tiles whose iteration ended above the tolerance */
+    float worst;             /* largest residual that a tile ended with */
+    int iterations;          /* most that a tile took */
+    float residual[GMLP_LETNET_MAX_ITERATIONS]; /* of the first solution (the mosaic's, if there are tiles), by
+                                iteration; 0 after its end */
+} gmlp_expand_report;
+
+/* Writes to out the colours of base (GMLP_SRGB, any type) as they may have been before they were clipped to sRGB. out:
+   any type and space, of base's size, other memory. Takes up to 200 MB whatever the picture's size, about 50 MB without
+   threads. GMLP_E_ARGUMENT, GMLP_E_LIMIT, GMLP_E_MEMORY; after the last, out may have been written. report may be NULL.
+   */
+GMLP_DEF gmlp_result gmlp_expand(const gmlp_letnet *net, const gmlp_image *base, const gmlp_image *out,
+                                 const gmlp_expand_opts *opts, gmlp_expand_report *report);
+
+#ifndef GMLP_DECODE_ONLY
+/* Starting weights from a seed (Xavier; the last layer's and those after the second tanh of F smaller), in memory from
+   alloc. GMLP_E_ARGUMENT, GMLP_E_MEMORY. */
+GMLP_DEF gmlp_result gmlp_letnet_init(int channels, int hidden, uint64_t seed, const gmlp_alloc *alloc,
+                                      gmlp_letnet *net);
+
+/* The network's bytes, of which there are gmlp_letnet_size (0: sizes not allowed); *size gets how many were written.
+   Weights are rounded to halves. GMLP_E_ARGUMENT, GMLP_E_BUFFER, GMLP_E_WEIGHT. */
+GMLP_DEF size_t gmlp_letnet_size(const gmlp_letnet *net);
+GMLP_DEF gmlp_result gmlp_letnet_write(const gmlp_letnet *net, void *bytes, size_t capacity, size_t *size);
+
+/* Sums over the saturated pixels of a piece. */
+typedef struct gmlp_letnet_loss {
+    double error, clipped;   /* squared differences from the original in linear ProPhoto, of the estimate (not clamped)
+                                and of the base */
+    uint64_t pixels;
+    float residual;          /* that the solver ended with */
+} gmlp_letnet_loss;
+
+/* One step of training looks at pieces of pictures: base (GMLP_SRGB, GMLP_U8) and the wide-gamut original of the same
+   size, sides up to 160. Writes the sums, and to gradient (laid out as weights) the derivatives by the weights of
+
+      log(1 + error / (clipped + 1e-5 pixels))
+
+   without those by way of z*: one application of F at the solution takes its place (Fung et al., "JFB", 2022), as in
+   the paper. Without saturated pixels all is 0. Of opts, threads and alpha are not used: pieces are what threads share,
+   and their gradients are summed by the caller, in an order of its choice. GMLP_E_ARGUMENT, GMLP_E_LIMIT,
+   GMLP_E_MEMORY. */
+GMLP_DEF gmlp_result gmlp_letnet_gradient(const gmlp_letnet *net, const gmlp_image *base, const gmlp_image *wide,
+                                          const gmlp_expand_opts *opts, gmlp_letnet_loss *loss, float *gradient);
+#endif /* GMLP_DECODE_ONLY */
+#endif /* GMLP_NO_LETNET */
+
 #ifdef __cplusplus
 }
 #endif
@@ -2141,6 +2265,36 @@ typedef struct gmlp__kernels {
 #endif
 } gmlp__kernels;
 
+#ifndef GMLP_NO_LETNET
+/* A 3x3 convolution of a plane (>>letnet): in is its first pixel, of the border, with row pixels a row; out the first
+   one inside. Every element is one chain of fused multiply-adds: bias (NULL: 0), then weights[row][column][depth][cols]
+   in ascending order. cols is a multiple of 16. Up to 8 pixels past the last may be read (never used). */
+typedef struct gmlp__conv {
+    const float *in, *weights, *bias;
+    float *out;
+    size_t depth, cols, row, width, height;
+} gmlp__conv;
+
+/* One instruction set's kernels of >>letnet: a table of its own, so that who does not use them is spared them. */
+typedef struct gmlp__letnet_kernels {
+    void (*conv)(const gmlp__conv *v);
+    /* out = tanh(x + y), y may be NULL; n a multiple of 16. Absolute error below 5e-7; of NaN -1 */
+    void (*squash)(const float *x, const float *y, float *out, size_t n);
+    /* out = s[c] * u + x of pixels of c floats */
+    void (*gate)(const float *s, const float *u, const float *x, float *out, size_t pixels, size_t c);
+    /* out = x - y; n a multiple of 16 */
+    void (*subtract)(const float *x, const float *y, float *out, size_t n);
+    /* lane[i % 64] = the sum of x[i] * y[i]; n a multiple of 64 */
+    void (*dot)(const float *x, const float *y, float lane[64], size_t n);
+    /* out = the sum of alpha[k] * x[k]; n a multiple of 16 */
+    void (*blend)(const float *const *x, const float *alpha, size_t count, float *out, size_t n);
+#ifndef GMLP_DECODE_ONLY
+    /* d *= 1 - y * y; n a multiple of 16 */
+    void (*squash_back)(const float *y, float *d, size_t n);
+#endif
+} gmlp__letnet_kernels;
+#endif
+
 /* Feature j of the encoding is sin(pi (frequency m + phase)): sine and cosine in turn. */
 static const float gmlp__frequency[2 * GMLP_MAX_FREQUENCIES] = {
     1.0f, 1.0f, 2.0f, 2.0f, 4.0f, 4.0f, 8.0f, 8.0f, 16.0f, 16.0f, 32.0f, 32.0f, 64.0f, 64.0f, 128.0f, 128.0f,
@@ -2228,6 +2382,28 @@ static const gmlp__kernels *gmlp__select(int isa) {
         default: return NULL;
     }
 }
+
+#ifndef GMLP_NO_LETNET
+static const gmlp__letnet_kernels *gmlp__letnet_select(const gmlp__kernels *k) {
+#ifdef GMLP__HAS_AVX2
+    if (k == &gmlp__kernels_avx2) return &gmlp__letnet_kernels_avx2;
+#endif
+#ifdef GMLP__HAS_AVX512
+    if (k == &gmlp__kernels_avx512) return &gmlp__letnet_kernels_avx512;
+#endif
+#ifdef GMLP__HAS_NEON
+    if (k == &gmlp__kernels_neon) return &gmlp__letnet_kernels_neon;
+#endif
+#ifdef GMLP__HAS_SSE41
+    if (k == &gmlp__kernels_sse41) return &gmlp__letnet_kernels_sse41;
+#endif
+#ifdef GMLP__HAS_WASM
+    if (k == &gmlp__kernels_wasm) return &gmlp__letnet_kernels_wasm;
+#endif
+    (void)k;
+    return &gmlp__letnet_kernels_scalar;
+}
+#endif
 
 /* ---------------------------------------------------------------------------------------
    >>color: spaces, curves, matrices, conversion of rows
@@ -2330,6 +2506,19 @@ static double gmlp__exp2(double x) {
 static double gmlp__pow(double x, double p) {
     return x >= 2.2250738585072014e-308 ? gmlp__exp2(gmlp__dmul(gmlp__log2(x), p)) : 0.0;
 }
+
+#if !defined(GMLP_DECODE_ONLY) || !defined(GMLP_NO_LETNET)
+static double gmlp__sqrt(double x) { /* Newton from a bit-level guess; to a few units in the last place */
+    double y;
+    uint64_t u;
+    int i;
+    memcpy(&u, &x, 8);
+    u = (u >> 1) + 0x1ff7a3bea91d9b1bu;
+    memcpy(&y, &u, 8);
+    for (i = 0; i < 5; i++) y = 0.5 * (y + x / y);
+    return y;
+}
+#endif
 
 /* 3x3 matrices, row by row. r may not be an operand. */
 static void gmlp__matrix_multiply(const double a[9], const double b[9], double r[9]) {
@@ -4079,17 +4268,6 @@ static uint64_t gmlp__random(uint64_t seed, uint64_t counter) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
-}
-
-static double gmlp__sqrt(double x) { /* Newton from a bit-level guess; to a few units in the last place */
-    double y;
-    uint64_t u;
-    int i;
-    memcpy(&u, &x, 8);
-    u = (u >> 1) + 0x1ff7a3bea91d9b1bu;
-    memcpy(&y, &u, 8);
-    for (i = 0; i < 5; i++) y = 0.5 * (y + x / y);
-    return y;
 }
 
 GMLP_DEF size_t gmlp_mlp_features(const gmlp_mlp *mlp) { return mlp ? gmlp__features(mlp->frequencies) : 0; }
@@ -10188,6 +10366,984 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer
 }
 #endif /* GMLP_DECODE_ONLY */
 
+#ifndef GMLP_NO_LETNET
+/* ---------------------------------------------------------------------------------------
+   >>letnet: an estimate of the wide gamut where no network travels with the picture
+*/
+/* Planes hold pixels of K floats each, row after row, with a border of zeros around the picture. */
+enum {
+    GMLP__LET_INPUTS = 9,
+    GMLP__LET_NARROW = 8,       /* neurons of the attention */
+    GMLP__LET_OUT = 16,         /* floats of a pixel's output: 3, padded */
+    GMLP__LET_HISTORY = 4,      /* of the solver */
+    GMLP__LET_SIDE = 160,       /* of a tile with what is around it, and of the mosaic */
+    GMLP__LET_HALO = 8,
+    GMLP__LET_CORE = GMLP__LET_SIDE - 2 * GMLP__LET_HALO,
+    GMLP__LET_SQUARE = 40,      /* of the mosaic */
+    GMLP__LET_AFTER = 16,       /* pixels past a plane that convolutions may read */
+    GMLP__LET_HEAD = 8,
+    GMLP__LET_VERSION = 1
+};
+#define GMLP__LET_MEMORY ((size_t)192 << 20)
+
+/* Where the parts of the weights start. The last convolution has GMLP__LET_OUT columns in a packed block. */
+typedef struct gmlp__letnet_shape {
+    size_t c, h;
+    size_t i1, ib1, i2, ib2, h1, hb1, h2, hb2, v1, vb1, v2, vb2, o, ob, count, packed;
+} gmlp__letnet_shape;
+
+/* 0: the sizes are not allowed. */
+static int gmlp__letnet_shape_of(int channels, int hidden, gmlp__letnet_shape *s) {
+    if (channels < 16 || channels > GMLP_LETNET_MAX_WIDTH || channels % 16) return 0;
+    if (hidden < 16 || hidden > GMLP_LETNET_MAX_WIDTH || hidden % 16) return 0;
+    s->c = (size_t)channels;
+    s->h = (size_t)hidden;
+    s->i1 = 0;
+    s->ib1 = s->i1 + 9 * GMLP__LET_INPUTS * s->c;
+    s->i2 = s->ib1 + s->c;
+    s->ib2 = s->i2 + 9 * s->c * s->c;
+    s->h1 = s->ib2 + s->c;
+    s->hb1 = s->h1 + 9 * s->c * s->h;
+    s->h2 = s->hb1 + s->h;
+    s->hb2 = s->h2 + 9 * s->h * s->c;
+    s->v1 = s->hb2 + s->c;
+    s->vb1 = s->v1 + s->c * GMLP__LET_NARROW;
+    s->v2 = s->vb1 + GMLP__LET_NARROW;
+    s->vb2 = s->v2 + GMLP__LET_NARROW * s->c;
+    s->o = s->vb2 + s->c;
+    s->ob = s->o + 9 * s->c * GMLP__LET_OUT;
+    s->count = s->o + 9 * s->c * 3 + 3;
+    s->packed = s->ob + GMLP__LET_OUT;
+    return 1;
+}
+
+GMLP_DEF size_t gmlp_letnet_weights(int channels, int hidden) {
+    gmlp__letnet_shape s;
+    return gmlp__letnet_shape_of(channels, hidden, &s) ? s.count : 0;
+}
+
+/* Of o: steps of training that suit the other layers would be too large for it. */
+#define GMLP__LET_SCALE (1.0f / 16.0f)
+
+static void gmlp__letnet_pack(const gmlp__letnet_shape *s, const float *flat, float *block) {
+    size_t i, c;
+    memcpy(block, flat, s->o * sizeof(float));
+    memset(block + s->o, 0, (s->packed - s->o) * sizeof(float));
+    for (i = 0; i <= 9 * s->c; i++) /* the biases are one row more */
+        for (c = 0; c < 3; c++) block[s->o + i * GMLP__LET_OUT + c] = flat[s->o + i * 3 + c] * GMLP__LET_SCALE;
+}
+
+GMLP_DEF void gmlp_letnet_free(gmlp_letnet *net) {
+    if (!net) return;
+    gmlp__free(&net->alloc, net->weights, gmlp_letnet_weights(net->channels, net->hidden) * sizeof(float));
+    memset(net, 0, sizeof *net);
+}
+
+GMLP_DEF gmlp_result gmlp_letnet_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_letnet *net,
+                                      gmlp_error *err) {
+    const uint8_t *p = (const uint8_t *)bytes;
+    gmlp_letnet n;
+    size_t i, count, need;
+    if (net) memset(net, 0, sizeof *net);
+    if (!bytes || !net) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no bytes or no network given");
+    if (size < 4 || memcmp(p, "gLET", 4)) return gmlp__fail(err, GMLP_E_FORMAT, 0, "not a general network");
+    if (size < GMLP__LET_HEAD) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the network ends early");
+    if (p[4] > GMLP__LET_VERSION) return gmlp__fail(err, GMLP_E_NEWER, 4, "the network is of a newer version");
+    memset(&n, 0, sizeof n);
+    n.channels = 16 * (int)p[5];
+    n.hidden = 16 * (int)p[6];
+    count = gmlp_letnet_weights(n.channels, n.hidden);
+    if (p[4] < 1 || p[7] || !count) return gmlp__fail(err, GMLP_E_FIELD, 4, "the network's sizes are not allowed");
+    need = GMLP__LET_HEAD + 2 * count + GMLP__BLOB_CRC;
+    if (size < need) return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the network ends early");
+    if (size > need) return gmlp__fail(err, GMLP_E_FORMAT, need, "bytes follow the network");
+    need -= GMLP__BLOB_CRC;
+    for (i = 0; i < GMLP__BLOB_CRC; i++)
+        if (p[need + i] != (gmlp__crc32(0, p, need) >> 8 * i & 255u))
+            return gmlp__fail(err, GMLP_E_CORRUPT, need, "the network's checksum does not match");
+    if (alloc) n.alloc = *alloc;
+    n.weights = (float *)gmlp__alloc(&n.alloc, count * sizeof(float));
+    if (!n.weights) return gmlp__fail(err, GMLP_E_MEMORY, GMLP__LET_HEAD, "no memory for the weights");
+    p += GMLP__LET_HEAD;
+    for (i = 0; i < count; i++, p += 2) {
+        n.weights[i] = gmlp_half_to_float((uint16_t)(p[0] | p[1] << 8));
+        if (!gmlp__finite(n.weights[i])) {
+            gmlp_letnet_free(&n);
+            return gmlp__fail(err, GMLP_E_WEIGHT, GMLP__LET_HEAD + 2 * i, "a weight is not a finite number");
+        }
+    }
+    *net = n;
+    return GMLP_OK;
+}
+
+/* The sum of products, in double over blocks that floats add up in 64 lanes. n is a multiple of 64. */
+static double gmlp__letnet_dot(const gmlp__letnet_kernels *k, const float *a, const float *b, size_t n) {
+    float lanes[64];
+    double sum = 0.0;
+    size_t i, j, m;
+    for (i = 0; i < n; i += m) {
+        m = n - i < 4096 ? n - i : 4096;
+        k->dot(a + i, b + i, lanes, m);
+        for (j = 0; j < 64; j++) sum += (double)lanes[j];
+    }
+    return sum;
+}
+
+/* Anderson acceleration of z = F(z), n floats, a multiple of 64. */
+typedef struct gmlp__anderson {
+    const gmlp__letnet_kernels *kernels;
+    size_t n;
+    void (*apply)(void *ctx, const float *z, float *f); /* f = F(z) */
+    void *ctx;
+    float *z;                                           /* the start; changed */
+    float *f[GMLP__LET_HISTORY], *g[GMLP__LET_HISTORY]; /* for values and residuals */
+    float *spare;
+    int iterations;
+    double tolerance;
+    float *residual; /* NULL, or one an iteration */
+} gmlp__anderson;
+
+/* The alpha that minimize |sum of alpha[i] g[i]| with a sum of 1, from the products of the g; 0: there are none. */
+static int gmlp__anderson_weights(double gram[GMLP__LET_HISTORY][GMLP__LET_HISTORY], int n,
+                                  float alpha[GMLP__LET_HISTORY]) {
+    double a[GMLP__LET_HISTORY][GMLP__LET_HISTORY + 1], ridge = 0.0, sum = 0.0;
+    int i, j, k;
+    for (i = 0; i < n; i++) ridge += gram[i][i];
+    ridge = gmlp__dmul(ridge / n, 1e-6);
+    for (i = 0; i < n; i++) {
+        for (j = 0; j < n; j++) a[i][j] = gram[i][j] + (i == j ? ridge : 0.0);
+        a[i][n] = 1.0;
+    }
+    for (k = 0; k < n; k++) { /* positive definite: no pivots are sought */
+        if (!(a[k][k] > 0.0)) return 0;
+        for (i = k + 1; i < n; i++) {
+            const double factor = a[i][k] / a[k][k];
+            for (j = k; j <= n; j++) a[i][j] -= gmlp__dmul(factor, a[k][j]);
+        }
+    }
+    for (k = n - 1; k >= 0; k--) {
+        for (j = k + 1; j < n; j++) a[k][n] -= gmlp__dmul(a[k][j], a[j][n]);
+        a[k][n] /= a[k][k];
+        sum += a[k][n];
+    }
+    for (i = 0; i < n; i++) {
+        const double v = a[i][n] / sum;
+        if (!(v > -1e4 && v < 1e4)) return 0;
+        alpha[i] = (float)v;
+    }
+    return 1;
+}
+
+/* Returns how many times F was applied. *best: the F(z) of the smallest residual |F(z) - z| / |F(z)|, which is *least;
+   the start if there was none that is a number. */
+static int gmlp__anderson_solve(gmlp__anderson *a, const float **best, float *least) {
+    double gram[GMLP__LET_HISTORY][GMLP__LET_HISTORY], best_residual = 0.0;
+    const gmlp__letnet_kernels *k = a->kernels;
+    float alpha[GMLP__LET_HISTORY];
+    int done, held = 0, best_slot = -1, again = 0, i, j;
+    memset(gram, 0, sizeof gram);
+    *best = NULL;
+    for (done = 0; done < a->iterations;) {
+        const int slot = held < GMLP__LET_HISTORY ? held : GMLP__LET_HISTORY - 1;
+        const float *order[GMLP__LET_HISTORY];
+        double residual, size;
+        if (held == GMLP__LET_HISTORY) { /* the oldest leaves */
+            float *f = a->f[0], *g = a->g[0];
+            if (best_slot == 0) { /* and stays the best one */
+                float *s = a->spare;
+                a->spare = f;
+                *best = f;
+                f = s;
+            }
+            best_slot--;
+            for (i = 1; i < held; i++) {
+                a->f[i - 1] = a->f[i];
+                a->g[i - 1] = a->g[i];
+                for (j = 1; j < held; j++) gram[i - 1][j - 1] = gram[i][j];
+            }
+            a->f[slot] = f;
+            a->g[slot] = g;
+        }
+        held = slot + 1;
+        a->apply(a->ctx, a->z, a->f[slot]);
+        k->subtract(a->f[slot], a->z, a->g[slot], a->n);
+        for (i = 0; i < held; i++)
+            gram[i][slot] = gram[slot][i] = gmlp__letnet_dot(k, a->g[slot], a->g[i], a->n);
+        size = gmlp__letnet_dot(k, a->f[slot], a->f[slot], a->n);
+        residual = gmlp__sqrt(gram[slot][slot] / (size > 1e-30 ? size : 1e-30));
+        if (!(residual < 1e30)) break; /* nothing to go on from */
+        if (a->residual) a->residual[done] = (float)residual;
+        done++;
+        if (!*best || residual < best_residual) {
+            best_residual = residual;
+            best_slot = slot;
+            *best = a->f[slot];
+        }
+        if (residual <= a->tolerance) break;
+        if (residual > 2.0 * best_residual || !gmlp__anderson_weights(gram, held, alpha)) {
+            if (again && held == 1) break; /* the map itself leads away from there */
+            again = 1;
+            memcpy(a->z, *best, a->n * sizeof(float));
+            if (best_slot >= 0) { /* it must not be written over */
+                float *s = a->spare;
+                a->spare = a->f[best_slot];
+                a->f[best_slot] = s;
+            }
+            best_slot = -1;
+            held = 0;
+            continue;
+        }
+        for (i = 0; i < held; i++) order[i] = a->f[i];
+        k->blend(order, alpha, (size_t)held, a->z, a->n);
+    }
+    if (!*best) *best = a->z;
+    *least = (float)best_residual;
+    return done;
+}
+
+/* What the solution of one tile needs. */
+typedef struct gmlp__letnet_tile {
+    const gmlp__letnet_kernels *kernels;
+    const gmlp__letnet_shape *shape;
+    const float *weights;        /* packed */
+    size_t w, h, row, pixels;    /* row: of pixels with the border */
+    uint8_t *mask;               /* [h][w]: 1 for saturated pixels */
+    uint8_t *low, *high;         /* [h][w]: bit k for channel k */
+    size_t saturated;
+    float *light;                /* [h][w][3], linear sRGB */
+    float *features, *x, *a, *b; /* planes of GMLP__LET_INPUTS, C, C and H */
+    float *out;                  /* a plane of GMLP__LET_OUT */
+    float *gate;                 /* [C], and a mean of C and GMLP__LET_NARROW before */
+    int gate_given;
+    gmlp__anderson solver;
+} gmlp__letnet_tile;
+
+/* Floats of a plane of k floats a pixel. */
+static size_t gmlp__letnet_plane(const gmlp__letnet_tile *t, size_t k) {
+    return ((t->pixels + GMLP__LET_AFTER) * k + 63) & ~(size_t)63;
+}
+
+/* Lays the tile over memory, or counts its floats if that is NULL. */
+static size_t gmlp__letnet_lay(gmlp__letnet_tile *t, size_t w, size_t h, float *memory) {
+    const size_t c = t->shape->c;
+    size_t at = 0, i;
+    t->w = w;
+    t->h = h;
+    t->row = w + 2;
+    t->pixels = (w + 2) * (h + 2);
+#define GMLP__LET_TAKE(to, n) \
+    do { \
+        if (memory) (to) = memory + at; \
+        at += (n); \
+    } while (0)
+    GMLP__LET_TAKE(t->features, gmlp__letnet_plane(t, GMLP__LET_INPUTS));
+    GMLP__LET_TAKE(t->x, gmlp__letnet_plane(t, c));
+    GMLP__LET_TAKE(t->a, gmlp__letnet_plane(t, c));
+    GMLP__LET_TAKE(t->b, gmlp__letnet_plane(t, t->shape->h));
+    GMLP__LET_TAKE(t->out, gmlp__letnet_plane(t, GMLP__LET_OUT));
+    GMLP__LET_TAKE(t->solver.z, gmlp__letnet_plane(t, c));
+    GMLP__LET_TAKE(t->solver.spare, gmlp__letnet_plane(t, c));
+    for (i = 0; i < GMLP__LET_HISTORY; i++) {
+        GMLP__LET_TAKE(t->solver.f[i], gmlp__letnet_plane(t, c));
+        GMLP__LET_TAKE(t->solver.g[i], gmlp__letnet_plane(t, c));
+    }
+    GMLP__LET_TAKE(t->light, 3 * w * h);
+    GMLP__LET_TAKE(t->gate, 3 * GMLP_LETNET_MAX_WIDTH);
+#undef GMLP__LET_TAKE
+    if (memory) {
+        t->mask = (uint8_t *)(memory + at);
+        t->low = t->mask + w * h;
+        t->high = t->low + w * h;
+        memset(memory, 0, at * sizeof(float));
+        t->solver.kernels = t->kernels;
+        t->solver.n = (t->pixels * c + 63) & ~(size_t)63;
+    }
+    return at + (3 * w * h + 3) / 4;
+}
+
+/* out = K3(in) of a plane with the weights and biases at those places. */
+static void gmlp__letnet_conv(const gmlp__letnet_tile *t, const float *in, size_t depth, const float *weights,
+                              const float *bias, float *out, size_t cols) {
+    gmlp__conv v;
+    v.in = in;
+    v.depth = depth;
+    v.row = t->row;
+    v.weights = weights;
+    v.bias = bias;
+    v.out = out + (t->row + 1) * cols;
+    v.cols = cols;
+    v.width = t->w;
+    v.height = t->h;
+    t->kernels->conv(&v);
+}
+
+/* s from u, the plane that it is a factor of. */
+static void gmlp__letnet_attention(gmlp__letnet_tile *t, const float *u) {
+    const gmlp__letnet_shape *s = t->shape;
+    const float *w = t->weights;
+    float *mean = t->gate + GMLP_LETNET_MAX_WIDTH, *narrow = mean + GMLP_LETNET_MAX_WIDTH;
+    double total[GMLP_LETNET_MAX_WIDTH];
+    size_t x, y, i, j;
+    memset(total, 0, sizeof total);
+    for (y = 0; y < t->h; y++) {
+        const float *p = u + ((y + 1) * t->row + 1) * s->c;
+        float sum[GMLP_LETNET_MAX_WIDTH];
+        memset(sum, 0, sizeof sum);
+        for (x = 0; x < t->w; x++, p += s->c)
+            if (t->mask[y * t->w + x])
+                for (i = 0; i < s->c; i++) sum[i] += p[i];
+        for (i = 0; i < s->c; i++) total[i] += (double)sum[i];
+    }
+    for (i = 0; i < s->c; i++) mean[i] = t->saturated ? (float)(total[i] / (double)t->saturated) : 0.0f;
+    for (j = 0; j < GMLP__LET_NARROW; j++) {
+        float v = w[s->vb1 + j];
+        for (i = 0; i < s->c; i++) v = gmlp__fmaf(mean[i], w[s->v1 + i * GMLP__LET_NARROW + j], v);
+        narrow[j] = v > 0.0f ? v : 0.0f;
+    }
+    for (i = 0; i < s->c; i++) {
+        float v = w[s->vb2 + i];
+        for (j = 0; j < GMLP__LET_NARROW; j++) v = gmlp__fmaf(narrow[j], w[s->v2 + j * s->c + i], v);
+        v = v > 60.0f ? 60.0f : v > -60.0f ? v : -60.0f;
+        t->gate[i] = (float)(1.0 / (1.0 + gmlp__exp2(gmlp__dmul((double)v, -1.4426950408889634))));
+    }
+}
+
+/* u, without s and x; a and b are what led to it. */
+static void gmlp__letnet_inner(gmlp__letnet_tile *t, const float *z, float *u) {
+    const gmlp__letnet_shape *s = t->shape;
+    const float *w = t->weights;
+    t->kernels->squash(z, t->x, t->a, t->solver.n);
+    gmlp__letnet_conv(t, t->a, s->c, w + s->h1, w + s->hb1, t->b, s->h);
+    t->kernels->squash(t->b, NULL, t->b, t->pixels * s->h);
+    gmlp__letnet_conv(t, t->b, s->h, w + s->h2, w + s->hb2, u, s->c);
+    if (!t->gate_given) gmlp__letnet_attention(t, u);
+}
+
+static void gmlp__letnet_apply(void *ctx, const float *z, float *f) {
+    gmlp__letnet_tile *t = (gmlp__letnet_tile *)ctx;
+    gmlp__letnet_inner(t, z, f);
+    t->kernels->gate(t->gate, f, t->x, f, t->pixels, t->shape->c);
+}
+
+/* x, and from it the solution. Returns the iterations; a holds tanh of x's inner layer until the first of them. */
+static int gmlp__letnet_solve(gmlp__letnet_tile *t, const gmlp_expand_opts *o, float *residual, const float **best,
+                              float *least) {
+    const gmlp__letnet_shape *s = t->shape;
+    const float *w = t->weights;
+    gmlp__letnet_conv(t, t->features, GMLP__LET_INPUTS, w + s->i1, w + s->ib1, t->a, s->c);
+    t->kernels->squash(t->a, NULL, t->a, t->solver.n);
+    gmlp__letnet_conv(t, t->a, s->c, w + s->i2, w + s->ib2, t->x, s->c);
+    memcpy(t->solver.z, t->x, t->solver.n * sizeof(float));
+    t->solver.apply = gmlp__letnet_apply;
+    t->solver.ctx = t;
+    t->solver.iterations = o->iterations;
+    t->solver.tolerance = o->tolerance;
+    t->solver.residual = residual;
+    return gmlp__anderson_solve(&t->solver, best, least);
+}
+
+/* A part of a picture that a tile reads: column i of the tile is column of[0] + i of the picture; or, of the mosaic,
+   squares with their first columns in of. */
+typedef struct gmlp__letnet_axis {
+    uint32_t count, square, of[GMLP__LET_SIDE / GMLP__LET_SQUARE];
+} gmlp__letnet_axis;
+
+static void gmlp__letnet_piece(gmlp__letnet_axis *a, uint32_t first, uint32_t end) {
+    a->count = a->square = end - first;
+    a->of[0] = first;
+}
+
+static void gmlp__letnet_squares(gmlp__letnet_axis *a, uint32_t size) {
+    const uint32_t squares = GMLP__LET_SIDE / GMLP__LET_SQUARE;
+    uint32_t i;
+    if (size <= GMLP__LET_SIDE) {
+        gmlp__letnet_piece(a, 0, size);
+        return;
+    }
+    a->count = GMLP__LET_SIDE;
+    a->square = GMLP__LET_SQUARE;
+    for (i = 0; i < squares; i++) a->of[i] = (size - GMLP__LET_SQUARE) * i / (squares - 1);
+}
+
+/* n pixels of im from (x, y) on, as a view of one row. */
+static gmlp_image gmlp__letnet_view(const gmlp_image *im, uint32_t x, uint32_t y, uint32_t n) {
+    const size_t step = gmlp__step(im->type, gmlp__channels(im->type, im->channels), im->plane_stride);
+    gmlp_image v = *im;
+    v.data = (unsigned char *)gmlp__row(im, y) + x * step;
+    v.width = n;
+    v.height = 1;
+    return v;
+}
+
+/* Fills mask, low, high, light and features from base. */
+static void gmlp__letnet_load(gmlp__letnet_tile *t, const gmlp_image *base, const gmlp__letnet_axis *columns,
+                              const gmlp__letnet_axis *rows, const gmlp_converter *to_codes,
+                              const gmlp_converter *to_light, int margin) {
+    unsigned char codes[GMLP__LET_SIDE * 3];
+    gmlp_image code_row, light_row;
+    uint32_t x, y, i, c;
+    memset(&code_row, 0, sizeof code_row);
+    code_row.type = GMLP_U8;
+    code_row.height = 1;
+    light_row = code_row;
+    light_row.type = GMLP_F32;
+    t->saturated = 0;
+    for (y = 0; y < rows->count; y++) {
+        const uint32_t from = rows->of[y / rows->square] + y % rows->square;
+        for (i = 0; i * columns->square < columns->count; i++) {
+            const gmlp_image part = gmlp__letnet_view(base, columns->of[i], from, columns->square);
+            code_row.width = light_row.width = columns->square;
+            code_row.data = codes + (size_t)i * columns->square * 3;
+            light_row.data = t->light + ((size_t)y * t->w + (size_t)i * columns->square) * 3;
+            gmlp__convert_rows(to_codes, &part, &code_row, 0, 1);
+            gmlp__convert_rows(to_light, &part, &light_row, 0, 1);
+        }
+        for (x = 0; x < columns->count; x++) {
+            const size_t at = (size_t)y * t->w + x;
+            const unsigned char *code = codes + (size_t)x * 3;
+            float *f = t->features + (((size_t)y + 1) * t->row + x + 1) * GMLP__LET_INPUTS;
+            t->mask[at] = (uint8_t)gmlp__saturated(code, margin);
+            t->saturated += t->mask[at];
+            t->low[at] = t->high[at] = 0;
+            for (c = 0; c < 3; c++) {
+                const int low = code[c] <= margin, high = code[c] >= 255 - margin;
+                f[c] = (float)(2 * (int)code[c] - 255) * (1.0f / 255.0f);
+                f[3 + c] = (float)low;
+                f[6 + c] = (float)high;
+                if (low) t->low[at] = (uint8_t)(t->low[at] | 1u << c);
+                if (high) t->high[at] = (uint8_t)(t->high[at] | 1u << c);
+            }
+        }
+    }
+}
+
+/* What a tile has to report. */
+typedef struct gmlp__letnet_done {
+    uint64_t saturated, changed;
+    int solved, iterations;
+    float least;
+} gmlp__letnet_done;
+
+/* A picture being expanded. */
+typedef struct gmlp__expansion {
+    const gmlp__kernels *kernels;
+    const gmlp__letnet_kernels *own;
+    gmlp__letnet_shape shape;
+    gmlp_expand_opts o;
+    const gmlp_image *base, *out;
+    gmlp_converter *to_codes, *to_light, *from_light;
+    float matrix[9];                      /* linear sRGB to linear ProPhoto */
+    float *weights, *memory, *gate;
+    size_t floats;                        /* of one tile's memory */
+    uint32_t across, down;                /* tiles */
+    size_t first;                         /* of those that are solved at once */
+    gmlp__letnet_done done[64];           /* theirs */
+    float *residual;
+} gmlp__expansion;
+
+/* Light of one row of a tile, columns first..first + n - 1, to out. Returns how many pixels were written. */
+static uint64_t gmlp__letnet_store(const gmlp__expansion *e, const gmlp__letnet_tile *t, size_t first, size_t y,
+                                   size_t n, uint32_t out_x, uint32_t out_y) {
+    float plane[3][GMLP__LET_SIDE], packed[GMLP__LET_SIDE * 3];
+    uint8_t moved[GMLP__LET_SIDE];
+    uint64_t count = 0;
+    size_t i, j, c;
+    memset(plane, 0, sizeof plane);
+    for (i = 0; i < n; i++) {
+        const size_t at = y * t->w + first + i;
+        const float *o = t->out + ((y + 1) * t->row + first + i + 1) * GMLP__LET_OUT;
+        moved[i] = 0;
+        if (!t->mask[at]) continue;
+        for (c = 0; c < 3; c++) {
+            const int low = t->low[at] >> c & 1, high = t->high[at] >> c & 1;
+            const float light = t->light[at * 3 + c], by = o[c] > 0.0f && (low || high) ? o[c] : 0.0f;
+            plane[c][i] = low ? light - by : light + by;
+            if (by > 0.0f) moved[i] = 1;
+        }
+        count += moved[i];
+    }
+    if (!count) return 0;
+    e->kernels->matrix(e->matrix, plane[0], plane[1], plane[2], plane[0], plane[1], plane[2], GMLP__PAD(n));
+    for (c = 0; c < 3; c++) {
+        e->kernels->clamp(plane[c], plane[c], GMLP__PAD(n), 1.0f);
+        for (i = 0; i < n; i++) packed[i * 3 + c] = plane[c][i];
+    }
+    for (i = 0; i < n; i = j) {
+        for (j = i + 1; j < n && moved[j] == moved[i];) j++;
+        if (moved[i]) {
+            gmlp_image from, to = gmlp__letnet_view(e->out, out_x + (uint32_t)i, out_y, (uint32_t)(j - i));
+            memset(&from, 0, sizeof from);
+            from.data = packed + i * 3;
+            from.width = to.width;
+            from.height = 1;
+            from.type = GMLP_F32;
+            gmlp__convert_rows(e->from_light, &from, &to, 0, 1);
+        }
+    }
+    return count;
+}
+
+/* What the pixels first..last-1 of a side need around them. */
+static void gmlp__letnet_around(uint32_t i, uint32_t size, uint32_t *first, uint32_t *last, gmlp__letnet_axis *a) {
+    *first = i * GMLP__LET_CORE;
+    *last = size - *first < GMLP__LET_CORE ? size : *first + GMLP__LET_CORE;
+    gmlp__letnet_piece(a, *first < GMLP__LET_HALO ? 0 : *first - GMLP__LET_HALO,
+                       size - *last < GMLP__LET_HALO ? size : *last + GMLP__LET_HALO);
+}
+
+static void gmlp__letnet_begin(const gmlp__expansion *e, gmlp__letnet_tile *t, size_t place) {
+    memset(t, 0, sizeof *t);
+    t->kernels = e->own;
+    t->shape = &e->shape;
+    t->weights = e->weights;
+    if (e->memory) t->light = e->memory + place * e->floats;
+}
+
+/* Solves a tile of the picture, or the whole of a small one, and writes its pixels. */
+static void gmlp__letnet_job(void *ctx, size_t job) {
+    gmlp__expansion *e = (gmlp__expansion *)ctx;
+    gmlp__letnet_done *done = &e->done[job];
+    const size_t number = e->first + job;
+    const uint32_t across = (uint32_t)(number % e->across), down = (uint32_t)(number / e->across);
+    const int whole = e->across * e->down == 1;
+    uint32_t x0, x1, y0, y1, x, y;
+    gmlp__letnet_axis columns, rows;
+    gmlp__letnet_tile t;
+    const float *best;
+    memset(done, 0, sizeof *done);
+    gmlp__letnet_begin(e, &t, job);
+    gmlp__letnet_around(across, e->base->width, &x0, &x1, &columns);
+    gmlp__letnet_around(down, e->base->height, &y0, &y1, &rows);
+    if (whole) {
+        gmlp__letnet_piece(&columns, 0, x1 = e->base->width);
+        gmlp__letnet_piece(&rows, 0, y1 = e->base->height);
+    }
+    gmlp__letnet_lay(&t, columns.count, rows.count, t.light);
+    gmlp__letnet_load(&t, e->base, &columns, &rows, e->to_codes, e->to_light, e->o.clip_margin);
+    for (y = y0; y < y1; y++)
+        for (x = x0; x < x1; x++) done->saturated += t.mask[(size_t)(y - rows.of[0]) * t.w + x - columns.of[0]];
+    if (!done->saturated) return;
+    if (!whole) {
+        memcpy(t.gate, e->gate, GMLP_LETNET_MAX_WIDTH * sizeof(float));
+        t.gate_given = 1;
+    }
+    done->solved = 1;
+    done->iterations = gmlp__letnet_solve(&t, &e->o, whole ? e->residual : NULL, &best, &done->least);
+    gmlp__letnet_conv(&t, best, e->shape.c, e->weights + e->shape.o, e->weights + e->shape.ob, t.out, GMLP__LET_OUT);
+    for (y = y0; y < y1; y++)
+        done->changed +=
+            gmlp__letnet_store(e, &t, x0 - columns.of[0], y - rows.of[0], x1 - x0, x0, y);
+}
+
+/* s of a large picture. */
+static void gmlp__letnet_mosaic(gmlp__expansion *e) {
+    gmlp__letnet_axis columns, rows;
+    gmlp__letnet_tile t;
+    const float *best;
+    float least;
+    gmlp__letnet_begin(e, &t, 0);
+    gmlp__letnet_squares(&columns, e->base->width);
+    gmlp__letnet_squares(&rows, e->base->height);
+    gmlp__letnet_lay(&t, columns.count, rows.count, t.light);
+    gmlp__letnet_load(&t, e->base, &columns, &rows, e->to_codes, e->to_light, e->o.clip_margin);
+    gmlp__letnet_solve(&t, &e->o, e->residual, &best, &least);
+    memcpy(e->gate, t.gate, GMLP_LETNET_MAX_WIDTH * sizeof(float));
+}
+
+static gmlp_result gmlp__resolve_expand(const gmlp_expand_opts *opts, gmlp_expand_opts *o) {
+    memset(o, 0, sizeof *o);
+    if (opts) *o = *opts;
+    if (!o->iterations) o->iterations = GMLP_LETNET_MAX_ITERATIONS;
+    if (o->tolerance == 0.0) o->tolerance = 1e-3;
+    return o->clip_margin < 0 || o->clip_margin > 63 || o->iterations < 1 ||
+                   o->iterations > GMLP_LETNET_MAX_ITERATIONS || !(o->tolerance >= 1e-6 && o->tolerance <= 1.0)
+               ? GMLP_E_ARGUMENT
+               : GMLP_OK;
+}
+
+/* The converters of base's pixels. */
+static gmlp_result gmlp__letnet_converters(const gmlp_image *base, const gmlp_convert_opts *c,
+                                           gmlp_converter **to_codes, gmlp_converter **to_light) {
+    const gmlp_result result = gmlp_converter_create(base->type, base->space, GMLP_U8, GMLP_SRGB, c, to_codes);
+    return result ? result
+                  : gmlp_converter_create(base->type, base->space, GMLP_F32, GMLP_SRGB_LINEAR, c, to_light);
+}
+
+static void gmlp__letnet_matrix(int adaptation, float matrix[9]) {
+    double m[9];
+    int i;
+    gmlp_space_matrix(GMLP_SRGB, GMLP_PROPHOTO, adaptation, m);
+    for (i = 0; i < 9; i++) matrix[i] = (float)m[i];
+}
+
+GMLP_DEF gmlp_result gmlp_expand(const gmlp_letnet *net, const gmlp_image *base, const gmlp_image *out,
+                                 const gmlp_expand_opts *opts, gmlp_expand_report *report) {
+    const uint32_t side = GMLP__LET_SIDE;
+    gmlp__expansion e;
+    gmlp__letnet_tile t;
+    gmlp_expand_report r;
+    gmlp_convert_opts c;
+    gmlp_result result;
+    gmlp__fp_state fp;
+    size_t tiles, at_once, size, i, n;
+    if (report) memset(report, 0, sizeof *report);
+    if (!net || !net->weights || !base || !out) return GMLP_E_ARGUMENT;
+    memset(&e, 0, sizeof e);
+    memset(&r, 0, sizeof r);
+    result = gmlp__resolve_expand(opts, &e.o);
+    if (!result) result = gmlp__check_pair(base, out);
+    if (result) return result;
+    e.kernels = gmlp__select(e.o.isa);
+    if (!e.kernels || base->space != GMLP_SRGB || !gmlp__letnet_shape_of(net->channels, net->hidden, &e.shape))
+        return GMLP_E_ARGUMENT;
+    e.own = gmlp__letnet_select(e.kernels);
+    e.base = base;
+    e.out = out;
+    e.residual = r.residual;
+    memset(&c, 0, sizeof c);
+    c.adaptation = e.o.adaptation;
+    c.alpha = e.o.alpha;
+    c.isa = e.o.isa;
+    c.threads = e.o.threads;
+    c.alloc = e.o.alloc;
+    result = gmlp_convert(base, out, &c);
+    if (result) return result;
+    fp = gmlp__fp_enter();
+    c.alpha = GMLP_ALPHA_KEEP;
+    e.across = e.down = 1;
+    if (base->width > side || base->height > side) {
+        e.across = (base->width + GMLP__LET_CORE - 1) / GMLP__LET_CORE;
+        e.down = (base->height + GMLP__LET_CORE - 1) / GMLP__LET_CORE;
+    }
+    tiles = (size_t)e.across * e.down;
+    gmlp__letnet_begin(&e, &t, 0);
+    e.floats = gmlp__letnet_lay(&t, base->width < side ? base->width : side, base->height < side ? base->height : side,
+                                NULL);
+    at_once = e.o.threads.parallel_for ? GMLP__LET_MEMORY / (e.floats * sizeof(float)) : 1;
+    if (at_once < 1) at_once = 1;
+    if (at_once > tiles) at_once = tiles;
+    if (at_once > sizeof e.done / sizeof *e.done) at_once = sizeof e.done / sizeof *e.done;
+    n = e.shape.packed + GMLP_LETNET_MAX_WIDTH;
+    size = (n + at_once * e.floats) * sizeof(float);
+    result = gmlp__letnet_converters(base, &c, &e.to_codes, &e.to_light);
+    if (!result)
+        result = gmlp_converter_create(GMLP_F32, GMLP_PROPHOTO_LINEAR, out->type, out->space, &c, &e.from_light);
+    if (!result && !(e.weights = (float *)gmlp__alloc(&e.o.alloc, size))) result = GMLP_E_MEMORY;
+    if (!result) {
+        e.gate = e.weights + e.shape.packed;
+        e.memory = e.weights + n;
+        gmlp__letnet_pack(&e.shape, net->weights, e.weights);
+        gmlp__letnet_matrix(e.o.adaptation, e.matrix);
+        if (tiles > 1) gmlp__letnet_mosaic(&e);
+        for (e.first = 0; e.first < tiles; e.first += n) {
+            n = tiles - e.first < at_once ? tiles - e.first : at_once;
+            gmlp__run(&e.o.threads, gmlp__letnet_job, &e, n);
+            for (i = 0; i < n; i++) {
+                const gmlp__letnet_done *d = &e.done[i];
+                r.saturated += d->saturated;
+                r.changed += d->changed;
+                r.tiles += (uint32_t)d->solved;
+                r.unsolved += d->solved && !((double)d->least <= e.o.tolerance);
+                if (d->least > r.worst) r.worst = d->least;
+                if (d->iterations > r.iterations) r.iterations = d->iterations;
+            }
+        }
+        gmlp__free(&e.o.alloc, e.weights, size);
+        if (report) *report = r;
+    }
+    gmlp_converter_free(e.to_codes);
+    gmlp_converter_free(e.to_light);
+    gmlp_converter_free(e.from_light);
+    gmlp__fp_leave(fp);
+    return result;
+}
+
+#ifndef GMLP_DECODE_ONLY
+GMLP_DEF gmlp_result gmlp_letnet_init(int channels, int hidden, uint64_t seed, const gmlp_alloc *alloc,
+                                      gmlp_letnet *net) {
+    gmlp__letnet_shape s;
+    gmlp__fp_state fp;
+    uint64_t counter = 0;
+    size_t layer, i;
+    if (net) memset(net, 0, sizeof *net);
+    if (!net || !gmlp__letnet_shape_of(channels, hidden, &s)) return GMLP_E_ARGUMENT;
+    if (alloc) net->alloc = *alloc;
+    net->weights = (float *)gmlp__alloc(&net->alloc, s.count * sizeof(float));
+    if (!net->weights) return GMLP_E_MEMORY;
+    net->channels = channels;
+    net->hidden = hidden;
+    fp = gmlp__fp_enter();
+    memset(net->weights, 0, s.count * sizeof(float));
+    for (layer = 0; layer < 7; layer++) {
+        const size_t at[7] = {s.i1, s.i2, s.h1, s.h2, s.v1, s.v2, s.o};
+        const size_t in[7] = {9 * GMLP__LET_INPUTS, 9 * s.c, 9 * s.c, 9 * s.h, s.c, GMLP__LET_NARROW, 9 * s.c};
+        const size_t out[7] = {s.c, s.c, s.h, s.c, GMLP__LET_NARROW, s.c, 3};
+        const size_t fan_out = layer == 4 || layer == 5 ? out[layer] : 9 * out[layer];
+        const double gain = layer == 3 ? 0.5 : layer == 6 ? 0.3 : 1.0;
+        const double bound = gmlp__dmul(gain, gmlp__sqrt(6.0 / (double)(in[layer] + fan_out)));
+        for (i = 0; i < in[layer] * out[layer]; i++) {
+            const double u = (double)(gmlp__random(seed, counter++) >> 11) * (1.0 / 4503599627370496.0) - 1.0;
+            net->weights[at[layer] + i] = (float)gmlp__dmul(bound, u);
+        }
+    }
+    gmlp__fp_leave(fp);
+    return GMLP_OK;
+}
+
+GMLP_DEF size_t gmlp_letnet_size(const gmlp_letnet *net) {
+    const size_t count = net ? gmlp_letnet_weights(net->channels, net->hidden) : 0;
+    return count ? GMLP__LET_HEAD + 2 * count + GMLP__BLOB_CRC : 0;
+}
+
+GMLP_DEF gmlp_result gmlp_letnet_write(const gmlp_letnet *net, void *bytes, size_t capacity, size_t *size) {
+    const size_t need = gmlp_letnet_size(net);
+    uint8_t *p = (uint8_t *)bytes;
+    size_t i, count;
+    if (size) *size = 0;
+    if (!need || !bytes || !size || !net->weights) return GMLP_E_ARGUMENT;
+    if (capacity < need) return GMLP_E_BUFFER;
+    count = gmlp_letnet_weights(net->channels, net->hidden);
+    for (i = 0; i < count; i++)
+        if (!gmlp__weight_ok(net->weights[i])) return GMLP_E_WEIGHT;
+    memcpy(p, "gLET", 4);
+    p[4] = GMLP__LET_VERSION;
+    p[5] = (uint8_t)(net->channels / 16);
+    p[6] = (uint8_t)(net->hidden / 16);
+    p[7] = 0;
+    p += GMLP__LET_HEAD;
+    for (i = 0; i < count; i++) p = gmlp__put_le(p, gmlp_half_from_float(net->weights[i]), 2);
+    gmlp__put_le(p, gmlp__crc32(0, (const uint8_t *)bytes, need - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
+    *size = need;
+    return GMLP_OK;
+}
+
+/* The weights of the convolution that carries gradients back: turned by half, from and to exchanged. */
+static void gmlp__letnet_turn(const float *w, size_t in, size_t cols, size_t out, float *turned) {
+    size_t tap, i, j;
+    for (tap = 0; tap < 9; tap++)
+        for (i = 0; i < in; i++)
+            for (j = 0; j < out; j++) turned[((8 - tap) * out + j) * in + i] = w[(tap * in + i) * cols + j];
+}
+
+/* Adds to the gradient of a convolution's weights and biases. */
+static void gmlp__letnet_back(const gmlp__letnet_tile *t, const gmlp__kernels *k, const float *in, size_t depth,
+                              const float *d, size_t cols, float *weights, float *bias) {
+    size_t y, tap;
+    for (y = 0; y < t->h; y++) {
+        const float *from = d + ((y + 1) * t->row + 1) * cols;
+        for (tap = 0; tap < 3; tap++)
+            gmlp__product(k, in + (y + tap) * t->row * depth, 1, depth, from, cols, weights + tap * 3 * depth * cols,
+                          cols, 3 * depth, t->w, cols, NULL, NULL, GMLP__GEMM_ADD);
+        k->columns(from, t->w, cols, bias);
+    }
+}
+
+/* The gradient of s by way of its mean, du, from that of F: df. */
+static void gmlp__letnet_attention_back(const gmlp__letnet_tile *t, const float *u, const float *df, float *dmean,
+                                        float *gradient) {
+    const gmlp__letnet_shape *s = t->shape;
+    const float *w = t->weights, *mean = t->gate + GMLP_LETNET_MAX_WIDTH, *narrow = mean + GMLP_LETNET_MAX_WIDTH;
+    double total[GMLP_LETNET_MAX_WIDTH];
+    float dv[GMLP_LETNET_MAX_WIDTH];
+    size_t x, y, i, j;
+    memset(total, 0, sizeof total);
+    for (y = 0; y < t->h; y++) {
+        const size_t at = ((y + 1) * t->row + 1) * s->c;
+        float sum[GMLP_LETNET_MAX_WIDTH];
+        memset(sum, 0, sizeof sum);
+        for (x = 0; x < t->w; x++)
+            for (i = 0; i < s->c; i++)
+                sum[i] = gmlp__fmaf(u[at + x * s->c + i], df[at + x * s->c + i], sum[i]);
+        for (i = 0; i < s->c; i++) total[i] += (double)sum[i];
+    }
+    memset(dmean, 0, s->c * sizeof(float));
+    for (i = 0; i < s->c; i++)
+        gradient[s->vb2 + i] += dv[i] = (float)total[i] * (t->gate[i] * (1.0f - t->gate[i]));
+    for (j = 0; j < GMLP__LET_NARROW; j++) {
+        float dn = 0.0f;
+        if (!(narrow[j] > 0.0f)) continue;
+        for (i = 0; i < s->c; i++) {
+            float *g = &gradient[s->v2 + j * s->c + i];
+            *g = gmlp__fmaf(narrow[j], dv[i], *g);
+            dn = gmlp__fmaf(w[s->v2 + j * s->c + i], dv[i], dn);
+        }
+        gradient[s->vb1 + j] += dn;
+        for (i = 0; i < s->c; i++) {
+            float *g = &gradient[s->v1 + i * GMLP__LET_NARROW + j];
+            *g = gmlp__fmaf(mean[i], dn, *g);
+            dmean[i] = gmlp__fmaf(w[s->v1 + i * GMLP__LET_NARROW + j], dn, dmean[i]);
+        }
+    }
+}
+
+/* The gradient by o, into the plane d, and the sums. */
+static void gmlp__letnet_errors(const gmlp__letnet_tile *t, const float *wide, const float matrix[9], float *d,
+                                gmlp_letnet_loss *loss) {
+    double error = 0.0, clipped = 0.0, scale;
+    size_t x, y, i, j;
+    for (y = 0; y < t->h; y++)
+        for (x = 0; x < t->w; x++) {
+            const size_t at = y * t->w + x, place = ((y + 1) * t->row + x + 1) * GMLP__LET_OUT;
+            float now[3], before[3], linear[3], sign[3];
+            if (!t->mask[at]) continue;
+            for (i = 0; i < 3; i++) {
+                const int low = t->low[at] >> i & 1, high = t->high[at] >> i & 1;
+                before[i] = t->light[at * 3 + i] - wide[at * 3 + i];
+                sign[i] = low ? -1.0f : high ? 1.0f : 0.0f;
+                now[i] = gmlp__fmaf(sign[i], t->out[place + i], before[i]);
+            }
+            for (i = 0; i < 3; i++) {
+                const float *m = matrix + 3 * i;
+                const float was = gmlp__fmaf(m[2], before[2], gmlp__fmaf(m[1], before[1], m[0] * before[0]));
+                linear[i] = gmlp__fmaf(m[2], now[2], gmlp__fmaf(m[1], now[1], m[0] * now[0]));
+                error += gmlp__dmul((double)linear[i], (double)linear[i]);
+                clipped += gmlp__dmul((double)was, (double)was);
+            }
+            for (i = 0; i < 3; i++) {
+                float sum = 0.0f;
+                for (j = 0; j < 3; j++) sum = gmlp__fmaf(matrix[3 * j + i], linear[j], sum);
+                d[place + i] = sign[i] * sum;
+            }
+        }
+    loss->error = error;
+    loss->clipped = clipped;
+    loss->pixels = t->saturated;
+    scale = 2.0 / (error + clipped + gmlp__dmul(1e-5, (double)t->saturated));
+    for (i = 0; i < t->pixels * GMLP__LET_OUT; i++) d[i] *= (float)scale;
+}
+
+/* All of the gradient, packed. d: planes of C, C, H and GMLP__LET_OUT, zeroed; turned: room for the largest matrix. */
+static void gmlp__letnet_gradient(gmlp__letnet_tile *t, const gmlp__kernels *k, const float *wide,
+                                  const float matrix[9], const float *z, float *const d[4], float *turned,
+                                  gmlp_letnet_loss *loss, float *gradient) {
+    const gmlp__letnet_shape *s = t->shape;
+    const float *w = t->weights;
+    float *u = t->solver.g[0], *f = t->solver.g[1], dmean[GMLP_LETNET_MAX_WIDTH];
+    size_t x, y, i;
+    gmlp__letnet_inner(t, z, u);
+    t->kernels->gate(t->gate, u, t->x, f, t->pixels, s->c);
+    gmlp__letnet_conv(t, f, s->c, w + s->o, w + s->ob, t->out, GMLP__LET_OUT);
+    gmlp__letnet_errors(t, wide, matrix, d[3], loss);
+    /* o and F: d[0] becomes the gradient by F, which is one by x as well */
+    gmlp__letnet_back(t, k, f, s->c, d[3], GMLP__LET_OUT, gradient + s->o, gradient + s->ob);
+    gmlp__letnet_turn(w + s->o, s->c, GMLP__LET_OUT, GMLP__LET_OUT, turned);
+    gmlp__letnet_conv(t, d[3], GMLP__LET_OUT, turned, NULL, d[0], s->c);
+    gmlp__letnet_attention_back(t, u, d[0], dmean, gradient);
+    for (i = 0; i < s->c && t->saturated; i++) dmean[i] /= (float)t->saturated;
+    for (y = 0; y < t->h; y++)
+        for (x = 0; x < t->w; x++) {
+            const size_t at = ((y + 1) * t->row + x + 1) * s->c;
+            const float share = (float)t->mask[y * t->w + x];
+            for (i = 0; i < s->c; i++) d[1][at + i] = gmlp__fmaf(d[0][at + i], t->gate[i], share * dmean[i]);
+        }
+    gmlp__letnet_back(t, k, t->b, s->h, d[1], s->c, gradient + s->h2, gradient + s->hb2);
+    gmlp__letnet_turn(w + s->h2, s->h, s->c, s->c, turned);
+    gmlp__letnet_conv(t, d[1], s->c, turned, NULL, d[2], s->h);
+    t->kernels->squash_back(t->b, d[2], t->pixels * s->h);
+    gmlp__letnet_back(t, k, t->a, s->c, d[2], s->h, gradient + s->h1, gradient + s->hb1);
+    gmlp__letnet_turn(w + s->h1, s->c, s->h, s->h, turned);
+    gmlp__letnet_conv(t, d[2], s->h, turned, NULL, d[1], s->c);
+    t->kernels->squash_back(t->a, d[1], t->pixels * s->c);
+    k->add(d[0], d[1], t->pixels * s->c);
+    /* x */
+    gmlp__letnet_conv(t, t->features, GMLP__LET_INPUTS, w + s->i1, w + s->ib1, t->a, s->c);
+    t->kernels->squash(t->a, NULL, t->a, t->pixels * s->c);
+    gmlp__letnet_back(t, k, t->a, s->c, d[0], s->c, gradient + s->i2, gradient + s->ib2);
+    gmlp__letnet_turn(w + s->i2, s->c, s->c, s->c, turned);
+    gmlp__letnet_conv(t, d[0], s->c, turned, NULL, d[1], s->c);
+    t->kernels->squash_back(t->a, d[1], t->pixels * s->c);
+    gmlp__letnet_back(t, k, t->features, GMLP__LET_INPUTS, d[1], s->c, gradient + s->i1, gradient + s->ib1);
+}
+
+GMLP_DEF gmlp_result gmlp_letnet_gradient(const gmlp_letnet *net, const gmlp_image *base, const gmlp_image *wide,
+                                          const gmlp_expand_opts *opts, gmlp_letnet_loss *loss, float *gradient) {
+    const gmlp__kernels *k;
+    gmlp__letnet_shape s;
+    gmlp__letnet_tile t;
+    gmlp__letnet_axis columns, rows;
+    gmlp_expand_opts o;
+    gmlp_convert_opts c;
+    gmlp_converter *to_codes = NULL, *to_light = NULL, *to_linear = NULL;
+    gmlp_letnet_loss sums;
+    gmlp_result result;
+    gmlp__fp_state fp;
+    size_t size, floats, i, j;
+    float *memory = NULL;
+    if (loss) memset(loss, 0, sizeof *loss);
+    if (!net || !net->weights || !base || !wide || !loss || !gradient) return GMLP_E_ARGUMENT;
+    result = gmlp__resolve_expand(opts, &o);
+    if (!result) result = gmlp__check_pair(base, wide);
+    if (result) return result;
+    k = gmlp__select(o.isa);
+    if (!k || base->type != GMLP_U8 || base->space != GMLP_SRGB ||
+        !gmlp__letnet_shape_of(net->channels, net->hidden, &s))
+        return GMLP_E_ARGUMENT;
+    if (base->width > GMLP__LET_SIDE || base->height > GMLP__LET_SIDE) return GMLP_E_LIMIT;
+    memset(&c, 0, sizeof c);
+    memset(&t, 0, sizeof t);
+    memset(&sums, 0, sizeof sums);
+    c.adaptation = o.adaptation;
+    c.isa = o.isa;
+    c.alloc = o.alloc;
+    t.kernels = gmlp__letnet_select(k);
+    t.shape = &s;
+    floats = gmlp__letnet_lay(&t, base->width, base->height, NULL);
+    size = 2 * s.packed + floats + 9 * GMLP_LETNET_MAX_WIDTH * GMLP_LETNET_MAX_WIDTH + 2 * gmlp__letnet_plane(&t, s.c) +
+           gmlp__letnet_plane(&t, s.h) + gmlp__letnet_plane(&t, GMLP__LET_OUT) + 3 * t.w * t.h;
+    size *= sizeof(float);
+    result = gmlp__letnet_converters(base, &c, &to_codes, &to_light);
+    if (!result) result = gmlp_converter_create(wide->type, wide->space, GMLP_F32, GMLP_SRGB_LINEAR, &c, &to_linear);
+    if (!result && !(memory = (float *)gmlp__alloc(&o.alloc, size))) result = GMLP_E_MEMORY;
+    if (!result) {
+        float *weights = memory, *sum = weights + s.packed, *turned = sum + s.packed, *d[4], *light, *at;
+        const float *best;
+        float matrix[9];
+        gmlp_image linear;
+        fp = gmlp__fp_enter();
+        memset(memory, 0, size);
+        at = turned + 9 * GMLP_LETNET_MAX_WIDTH * GMLP_LETNET_MAX_WIDTH;
+        d[0] = at, at += gmlp__letnet_plane(&t, s.c);
+        d[1] = at, at += gmlp__letnet_plane(&t, s.c);
+        d[2] = at, at += gmlp__letnet_plane(&t, s.h);
+        d[3] = at, at += gmlp__letnet_plane(&t, GMLP__LET_OUT);
+        light = at, at += 3 * t.w * t.h;
+        t.weights = weights;
+        gmlp__letnet_pack(&s, net->weights, weights);
+        gmlp__letnet_matrix(o.adaptation, matrix);
+        gmlp__letnet_lay(&t, base->width, base->height, at);
+        gmlp__letnet_piece(&columns, 0, base->width);
+        gmlp__letnet_piece(&rows, 0, base->height);
+        gmlp__letnet_load(&t, base, &columns, &rows, to_codes, to_light, o.clip_margin);
+        memset(&linear, 0, sizeof linear);
+        linear.data = light;
+        linear.width = wide->width;
+        linear.height = wide->height;
+        linear.type = GMLP_F32;
+        gmlp__convert_rows(to_linear, wide, &linear, 0, wide->height);
+        if (t.saturated) {
+            gmlp__letnet_solve(&t, &o, NULL, &best, &sums.residual);
+            memcpy(t.solver.z, best, t.solver.n * sizeof(float));
+            { /* loss sets all but the residual */
+                const float residual = sums.residual;
+                gmlp__letnet_gradient(&t, k, light, matrix, t.solver.z, d, turned, &sums, sum);
+                sums.residual = residual;
+            }
+        }
+        memcpy(gradient, sum, s.o * sizeof(float));
+        for (i = 0; i <= 9 * s.c; i++)
+            for (j = 0; j < 3; j++) gradient[s.o + i * 3 + j] = sum[s.o + i * GMLP__LET_OUT + j] * GMLP__LET_SCALE;
+        *loss = sums;
+        gmlp__fp_leave(fp);
+        gmlp__free(&o.alloc, memory, size);
+    }
+    gmlp_converter_free(to_codes);
+    gmlp_converter_free(to_light);
+    gmlp_converter_free(to_linear);
+    return result;
+}
+#endif /* GMLP_DECODE_ONLY */
+#endif /* GMLP_NO_LETNET */
+
 #ifdef __cplusplus
 }
 #endif
@@ -10233,6 +11389,8 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer
 #undef GMLP__MAP_E
 #undef GMLP__MARGINS
 #undef GMLP__MAX_SAMPLES
+#undef GMLP__LET_MEMORY
+#undef GMLP__LET_SCALE
 #undef GMLP__MAX_SHARDS
 #undef GMLP__MOST_BUDGET
 #undef GMLP__MOST_LIGHT
@@ -12193,6 +13351,135 @@ GMLP__TARGET static void GMLP__FN(to_steps)(float step, float limit, const float
     }
 }
 #endif /* GMLP_DECODE_ONLY */
+
+#ifndef GMLP_NO_LETNET
+/* Kernels of >>letnet. */
+
+/* GMLP__ROWS_COUNT pixels of a row, one or two vectors of them (two is a constant). */
+GMLP__TARGET GMLP__INLINE void GMLP__FN(conv_tile)(const gmlp__conv *v, size_t y, size_t x, size_t n, const int two) {
+    const float *w = v->weights + n;
+    const size_t depth = v->depth, cols = v->cols, left = v->width - x;
+    float *out = v->out + (y * v->row + x) * cols + n;
+    const GMLP__VF zero = GMLP__V_SET1(0.0f);
+    size_t tap, k;
+#define GMLP__X(i) GMLP__VF p##i = zero, q##i = zero;
+    GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+    if (v->bias) {
+        const GMLP__VF p = GMLP__V_LOAD(v->bias + n), q = two ? GMLP__V_LOAD(v->bias + n + GMLP__W) : zero;
+#define GMLP__X(i) p##i = p; q##i = q;
+        GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+    }
+    for (tap = 0; tap < 3; tap++) {
+        const float *a = v->in + ((y + tap) * v->row + x) * depth;
+        for (k = 0; k < 3 * depth; k++, a++, w += cols) {
+            const GMLP__VF w0 = GMLP__V_LOAD(w), w1 = two ? GMLP__V_LOAD(w + GMLP__W) : zero;
+#define GMLP__X(i)                                                      \
+    {                                                                   \
+        const GMLP__VF s = GMLP__V_SET1(a[i * depth]);                  \
+        p##i = GMLP__V_FMA(s, w0, p##i);                                \
+        if (two) q##i = GMLP__V_FMA(s, w1, q##i);                       \
+    }
+            GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+        }
+    }
+#define GMLP__X(i)                                                      \
+    if (i < left) {                                                     \
+        GMLP__V_STORE(out + i * cols, p##i);                            \
+        if (two) GMLP__V_STORE(out + i * cols + GMLP__W, q##i);         \
+    }
+    GMLP__ROWS(GMLP__X)
+#undef GMLP__X
+}
+
+GMLP__TARGET static void GMLP__FN(conv)(const gmlp__conv *v) {
+    size_t x, y, n;
+    for (y = 0; y < v->height; y++) {
+        for (n = 0; n + 2 * GMLP__W <= v->cols; n += 2 * GMLP__W)
+            for (x = 0; x < v->width; x += GMLP__ROWS_COUNT) GMLP__FN(conv_tile)(v, y, x, n, 1);
+        if (16 % (2 * GMLP__W) && n < v->cols)
+            for (x = 0; x < v->width; x += GMLP__ROWS_COUNT) GMLP__FN(conv_tile)(v, y, x, n, 0);
+    }
+}
+
+/* 1 - 2 / (exp(2 x) + 1); the exponential from its series between -1/2 and 1/2. */
+GMLP__TARGET static void GMLP__FN(squash)(const float *x, const float *y, float *out, size_t n) {
+    const GMLP__VF most = GMLP__V_SET1(9.0f), least = GMLP__V_SET1(-9.0f), one = GMLP__V_SET1(1.0f),
+                   two = GMLP__V_SET1(2.0f), factor = GMLP__V_SET1(2.88539008f), zero = GMLP__V_SET1(0.0f);
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) {
+        const GMLP__VF sum = y ? GMLP__V_ADD(GMLP__V_LOAD(x + i), GMLP__V_LOAD(y + i)) : GMLP__V_LOAD(x + i);
+        const GMLP__VF a = GMLP__V_MIN(GMLP__V_MAX(sum, least), most), k = GMLP__V_ROUND(GMLP__V_MUL(a, factor));
+        const GMLP__VF f = GMLP__V_FMA(a, factor, GMLP__V_SUB(zero, k));
+        GMLP__VF e = GMLP__V_SET1(0.000154035304f);
+        e = GMLP__V_FMA(e, f, GMLP__V_SET1(0.00133335581f));
+        e = GMLP__V_FMA(e, f, GMLP__V_SET1(0.00961812911f));
+        e = GMLP__V_FMA(e, f, GMLP__V_SET1(0.0555041087f));
+        e = GMLP__V_FMA(e, f, GMLP__V_SET1(0.240226507f));
+        e = GMLP__V_FMA(e, f, GMLP__V_SET1(0.693147181f));
+        e = GMLP__V_FMA(e, f, one);
+        e = GMLP__V_AS_FLOAT(GMLP__I_ADD(GMLP__V_AS_INT(e), GMLP__I_SHL(GMLP__V_TO_INT(k), 23)));
+        GMLP__V_STORE(out + i, GMLP__V_SUB(one, GMLP__V_DIV(two, GMLP__V_ADD(e, one))));
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(gate)(const float *s, const float *u, const float *x, float *out, size_t pixels,
+                                        size_t c) {
+    size_t i, j;
+    for (i = 0; i < pixels; i++, u += c, x += c, out += c)
+        for (j = 0; j < c; j += GMLP__W)
+            GMLP__V_STORE(out + j, GMLP__V_FMA(GMLP__V_LOAD(s + j), GMLP__V_LOAD(u + j), GMLP__V_LOAD(x + j)));
+}
+
+GMLP__TARGET static void GMLP__FN(subtract)(const float *x, const float *y, float *out, size_t n) {
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W)
+        GMLP__V_STORE(out + i, GMLP__V_SUB(GMLP__V_LOAD(x + i), GMLP__V_LOAD(y + i)));
+}
+
+GMLP__TARGET static void GMLP__FN(dot)(const float *x, const float *y, float lane[64], size_t n) {
+    size_t i, j;
+    for (j = 0; j < 64; j += 16) { /* four sums of 16 lanes, so that none waits long for the one before it */
+        GMLP__VF s[16 / GMLP__W];
+        size_t k;
+        for (k = 0; k < 16 / GMLP__W; k++) s[k] = GMLP__V_SET1(0.0f);
+        for (i = j; i < n; i += 64)
+            for (k = 0; k < 16 / GMLP__W; k++)
+                s[k] = GMLP__V_FMA(GMLP__V_LOAD(x + i + k * GMLP__W), GMLP__V_LOAD(y + i + k * GMLP__W), s[k]);
+        for (k = 0; k < 16 / GMLP__W; k++) GMLP__V_STORE(lane + j + k * GMLP__W, s[k]);
+    }
+}
+
+GMLP__TARGET static void GMLP__FN(blend)(const float *const *x, const float *alpha, size_t count, float *out,
+                                         size_t n) {
+    size_t i, k;
+    for (i = 0; i < n; i += GMLP__W) {
+        GMLP__VF s = GMLP__V_SET1(0.0f);
+        for (k = 0; k < count; k++) s = GMLP__V_FMA(GMLP__V_SET1(alpha[k]), GMLP__V_LOAD(x[k] + i), s);
+        GMLP__V_STORE(out + i, s);
+    }
+}
+
+#ifndef GMLP_DECODE_ONLY
+GMLP__TARGET static void GMLP__FN(squash_back)(const float *y, float *d, size_t n) {
+    const GMLP__VF zero = GMLP__V_SET1(0.0f), one = GMLP__V_SET1(1.0f);
+    size_t i;
+    for (i = 0; i < n; i += GMLP__W) {
+        const GMLP__VF t = GMLP__V_LOAD(y + i);
+        GMLP__V_STORE(d + i, GMLP__V_MUL(GMLP__V_LOAD(d + i), GMLP__V_FMA(GMLP__V_SUB(zero, t), t, one)));
+    }
+}
+#endif
+
+static const gmlp__letnet_kernels GMLP__FN(letnet_kernels) = {
+    GMLP__FN(conv), GMLP__FN(squash), GMLP__FN(gate), GMLP__FN(subtract), GMLP__FN(dot), GMLP__FN(blend),
+#ifndef GMLP_DECODE_ONLY
+    GMLP__FN(squash_back)
+#endif
+};
+#endif /* GMLP_NO_LETNET */
 
 /* The sum of the pass. */
 static const gmlp__kernels GMLP__FN(kernels) = {

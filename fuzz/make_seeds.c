@@ -1,5 +1,5 @@
-/* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/, png/ and
-   ultrahdr/. Built with -I. -Iexamples/tool, metadata.c, segments.c and xmp.c of gainmap/, pictures/directory.c, -ljpeg
+/* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/, letnet/,
+   png/ and ultrahdr/. Built with -I. -Iexamples/tool, metadata.c, segments.c and xmp.c of gainmap/, pictures/directory.c, -ljpeg
    -lpng -lm. */
 #define GAMUTMLP_IMPLEMENTATION
 #define GMLP__KEEP_MACROS
@@ -190,6 +190,21 @@ static void png_seeds(const uint8_t *blob, size_t n) {
     }
 }
 
+/* Weights as they start, and the same so large that no solution is found. */
+static void letnet_seeds(void) {
+    static uint8_t bytes[32768];
+    gmlp_letnet net;
+    size_t i, k, n;
+    for (k = 0; k < 2; k++) {
+        if (gmlp_letnet_init(16, 16, 3, NULL, &net) != GMLP_OK) exit(1);
+        for (i = 0; i < gmlp_letnet_weights(16, 16) && k; i++) net.weights[i] *= 40.0f;
+        if (gmlp_letnet_write(&net, bytes, sizeof bytes, &n) != GMLP_OK) exit(1);
+        save("letnet", k ? "large" : "start", bytes, n);
+        gmlp_letnet_free(&net);
+    }
+    save("letnet", "cut", bytes, 100);
+}
+
 /* The container does not look into scans: the smallest picture will do. */
 static void ultrahdr_seeds(void) {
     static const uint8_t plain[] = { 0xff, 0xd8, 0xff, 0xdb, 0, 3, 1, 0xff, 0xda, 0, 2, 'a', 0xff, 0, 0xff, 0xd0, 'b', 0xff, 0xd9 };
@@ -252,5 +267,6 @@ int main(int argc, char **argv) {
     jpeg_seeds(blob, n);
     png_seeds(blob, n);
     ultrahdr_seeds();
+    letnet_seeds();
     return 0;
 }

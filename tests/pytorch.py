@@ -2,6 +2,7 @@
 """The library against PyTorch, which is an independent implementation of the same network.
 
     tests/pytorch.py gradient          gradients against autograd, in double
+    tests/pytorch.py letnet            the general network: its solution, loss and one-step gradient, likewise
     tests/pytorch.py paper SCENE.png   preset paper against the same recipe here, on a crop
     tests/pytorch.py step              time of one training step, side by side (a ratio)
 
@@ -27,7 +28,7 @@ class Mlp(C.Structure):
 
 class Image(C.Structure):
     _fields_ = [("data", C.c_void_p), ("width", C.c_uint32), ("height", C.c_uint32), ("stride", C.c_ssize_t),
-                ("type", C.c_int), ("channels", C.c_int), ("space", C.c_int)]
+                ("type", C.c_int), ("channels", C.c_int), ("space", C.c_int), ("plane_stride", C.c_ssize_t)]
 
 
 def pointer(a):
@@ -83,6 +84,87 @@ def gradient(lib):
         worst = max(worst, err, abs(loss.value - ref.item()) / ref.item())
         print(f"width {width:3} bands {bands}: largest difference of the gradient {err:.1e} of its largest value")
     assert worst < 1e-5, worst
+
+
+class Letnet(C.Structure):
+    _fields_ = [("channels", C.c_int), ("hidden", C.c_int), ("weights", C.c_void_p), ("alloc", C.c_void_p * 3)]
+
+
+class ExpandOptions(C.Structure):
+    _fields_ = [("clip_margin", C.c_int), ("iterations", C.c_int), ("tolerance", C.c_double), ("adaptation", C.c_int),
+                ("alpha", C.c_int), ("isa", C.c_int), ("threads", C.c_void_p * 2), ("alloc", C.c_void_p * 3)]
+
+
+class LetnetLoss(C.Structure):
+    _fields_ = [("error", C.c_double), ("clipped", C.c_double), ("pixels", C.c_uint64), ("residual", C.c_float)]
+
+
+def letnet(lib):
+    """>>letnet as its text has it, by torch's own convolutions in double; the solution by plain iteration."""
+    srgb, prophoto, srgb_linear, u8, f32 = 1, 4, 65, 1, 4
+    rng = np.random.default_rng(2)
+    worst = 0.0
+    matrix = np.zeros(9)
+    assert lib.gmlp_space_matrix(srgb, prophoto, 0, pointer(matrix)) == 0
+    to_prophoto = torch.tensor(matrix.reshape(3, 3))
+    for c, hidden, w, h in ((32, 48, 37, 23), (16, 32, 5, 8), (64, 16, 1, 3)):
+        lib.gmlp_letnet_weights.restype = C.c_size_t
+        count = lib.gmlp_letnet_weights(c, hidden)
+        net = Letnet()
+        assert lib.gmlp_letnet_init(c, hidden, C.c_uint64(5), None, C.byref(net)) == 0
+        weights = np.ctypeslib.as_array(C.cast(net.weights, C.POINTER(C.c_float)), (count,))
+        weights += rng.uniform(-0.03, 0.03, count).astype(np.float32)
+        codes = rng.integers(-60, 316, (h, w, 3)).clip(0, 255).astype(np.uint8)
+        y = codes / 255.0
+        light = np.where(y <= 0.04045, y / 12.92, ((y + 0.055) / 1.055) ** 2.4)
+        wide = (light + rng.uniform(-0.2, 0.2, light.shape)).astype(np.float32)
+        base_view = Image(pointer(codes), w, h, 0, u8, 3, srgb, 0)
+        wide_view = Image(pointer(wide), w, h, 0, f32, 3, srgb_linear, 0)
+        opts = ExpandOptions(tolerance=1e-6)
+        loss, g = LetnetLoss(), np.zeros(count, np.float32)
+        assert lib.gmlp_letnet_gradient(C.byref(net), C.byref(base_view), C.byref(wide_view), C.byref(opts), C.byref(loss), pointer(g)) == 0
+        flat = torch.tensor(weights, dtype=torch.float64, requires_grad=True)
+        parts, at = [], 0
+        for shape in ((3, 3, 9, c), (c,), (3, 3, c, c), (c,), (3, 3, c, hidden), (hidden,), (3, 3, hidden, c), (c,),
+                      (c, 8), (8,), (8, c), (c,), (3, 3, c, 3), (3,)):
+            n = int(np.prod(shape))
+            parts.append(flat[at : at + n].reshape(shape))
+            at += n
+        assert at == count
+
+        def conv(x, i):
+            return torch.nn.functional.conv2d(x, parts[i].permute(3, 2, 0, 1), parts[i + 1], padding=1)
+
+        low, high = codes == 0, codes == 255
+        mask = torch.tensor((low | high).any(2) & (codes.max(2) != 0) & (codes.min(2) != 255))
+        features = torch.tensor(np.concatenate((2 * y - 1, low, high), 2)).permute(2, 0, 1)[None]
+
+        def step(z, x):
+            u = conv(torch.tanh(conv(torch.tanh(z + x), 4)), 6)
+            mean = (u * mask).sum((2, 3)) / mask.sum()
+            s = torch.sigmoid(torch.relu(mean @ parts[8] + parts[9]) @ parts[10] + parts[11])
+            return s[:, :, None, None] * u + x
+
+        x = conv(torch.tanh(conv(features, 0)), 2)
+        with torch.no_grad():
+            z = x
+            for _ in range(2000):
+                z, before = step(z, x), z
+            assert (z - before).abs().max() < 1e-12, "the test's own network has no solution"
+        o = conv(step(z, x), 12)[0].permute(1, 2, 0) / 16
+        sign = torch.tensor(np.where(low, -1.0, np.where(high, 1.0, 0.0))) * mask[:, :, None]
+        before = torch.tensor(light - wide.astype(float))
+        error = (((before + sign * o) @ to_prophoto.T) ** 2 * mask[:, :, None]).sum()
+        clipped = ((before @ to_prophoto.T) ** 2 * mask[:, :, None]).sum()
+        torch.log(1 + error / (clipped + 1e-5 * mask.sum())).backward()
+        errors = [abs(loss.error - error.item()) / error.item(), abs(loss.clipped - clipped.item()) / clipped.item(),
+                  float(np.abs(flat.grad.numpy() - g).max() / np.abs(flat.grad.numpy()).max())]
+        assert loss.pixels == int(mask.sum())
+        worst = max(worst, *errors)
+        print(f"letnet {c} x {hidden}, {w} x {h}: residual {loss.residual:.1e}; error, clipped, gradient differ by "
+              + ", ".join(f"{e:.1e}" for e in errors))
+        lib.gmlp_letnet_free(C.byref(net))
+    assert worst < 1e-4, worst
 
 
 def read_png(path):
@@ -222,4 +304,4 @@ def step(lib):
 if __name__ == "__main__":
     library = C.CDLL("build/libgamutmlp.so")
     library.gmlp_mlp_weights.restype = C.c_size_t
-    {"gradient": gradient, "paper": paper, "step": step}[sys.argv[1]](library, *sys.argv[2:])
+    {"gradient": gradient, "letnet": letnet, "paper": paper, "step": step}[sys.argv[1]](library, *sys.argv[2:])

@@ -21,6 +21,8 @@ static const struct {
     { "hdr-encode", cmd_hdr_encode,
       "SDR and HDR picture in, the SDR one out, with the network that gives the HDR one" },
     { "hdr-decode", cmd_hdr_decode, "such a file in, HDR out (EXR, PNG, TIFF, JPEG XL, AVIF, Ultra HDR)" },
+    { "expand", cmd_expand, "no network in the file: an estimate of the wide gamut" },
+    { "expand-train", cmd_expand_train, "the general network of expand, from your own pictures" },
     { "meta-train", cmd_meta_train, "a start for encode's training, from your own pictures" },
     { "bench", cmd_bench, "what all this gives and costs, measured on this machine" },
 };
@@ -39,7 +41,7 @@ static void print_version(void) {
 static void print_help(FILE *to) {
     size_t i;
     fprintf(to, "gamutmlp: wide gamut and HDR in an ordinary file, by a small network\n\nusage:\n");
-    for (i = 0; i < COUNT; i++) fprintf(to, "  gamutmlp %-10s %s\n", commands[i].name, commands[i].about);
+    for (i = 0; i < COUNT; i++) fprintf(to, "  gamutmlp %-12s %s\n", commands[i].name, commands[i].about);
     fprintf(to, "\n'gamutmlp COMMAND --help' explains one and shows an example. The main jobs:\n"
                 "  gamutmlp encode photo.tif photo.jpg     # opens everywhere\n"
                 "  gamutmlp decode photo.jpg wide.tif      # 16 bit, the original's colours\n"

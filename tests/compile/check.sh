@@ -98,10 +98,13 @@ compiler() {
         check "$what: GMLP_NO_SIMD has no vector code" absent "$out/no_simd.o" '_(sse41|avx2|avx512|neon)$'
         check "$what: GMLP_NO_AVX512" $build -DGMLP_NO_AVX512 -c "$file" -o "$out/no_avx512.o"
         check "$what: GMLP_NO_AVX512 has none" absent "$out/no_avx512.o" '_avx512$'
+        check "$what: GMLP_NO_LETNET" $build -DGMLP_NO_LETNET -c "$file" -o "$out/no_letnet.o"
+        check "$what: GMLP_NO_LETNET has none" absent "$out/no_letnet.o" 'letnet|gmlp_expand'
         only="$build -DGMLP_DECODE_ONLY"
         check "$what: GMLP_DECODE_ONLY" $only -O2 -c "$file" -o "$out/only.o"
         check "$what: GMLP_DECODE_ONLY's exports" symbols "$out/only.o" '^(malloc|free)$' only
         check "$what: GMLP_DECODE_ONLY has no gmlp_train" refused gmlp_train $only -fsyntax-only manual.c
+        check "$what: GMLP_DECODE_ONLY, GMLP_NO_LETNET" $only -DGMLP_NO_LETNET -c "$file" -o "$out/only.o"
         check "$what: GMLP_DECODE_ONLY, GMLP_NO_SIMD" $only -DGMLP_NO_SIMD -c "$file" -o "$out/only.o"
         check "$what: GMLP_DECODE_ONLY, GMLP_NO_AVX512" $only -DGMLP_NO_AVX512 -c "$file" -o "$out/only.o"
         check "$what: GMLP_DECODE_ONLY, GMLP_STATIC" $only -O2 -DGMLP_STATIC decode_only.c -o "$out/only"
@@ -114,7 +117,7 @@ compiler() {
     done; done
     # 106302 bytes with gcc 12; room for other versions, but not for the kernels of training (9000)
     if [ "$cc $(uname -m)" = "gcc x86_64" ]; then
-        check "$cc: GMLP_DECODE_ONLY, smallest" $cc -std=c99 -Os -I../.. -DGMLP_DECODE_ONLY -DGMLP_NO_AVX512 -c c99.c -o "$out/small.o"
+        check "$cc: GMLP_DECODE_ONLY, smallest" $cc -std=c99 -Os -I../.. -DGMLP_DECODE_ONLY -DGMLP_NO_AVX512 -DGMLP_NO_LETNET -c c99.c -o "$out/small.o"
         check "$cc: GMLP_DECODE_ONLY, its size" smaller 112640 "$out/small.o"
         check "$cc: decoding alone" $cc -std=c99 -Os -I../.. -c smallest.c -o "$out/smallest.o"
         check "$cc: decoding alone, its code" code_within 65536 "$out/smallest.o"

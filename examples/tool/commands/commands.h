@@ -11,6 +11,8 @@ int cmd_strip(int argc, char **argv);
 int cmd_transcode(int argc, char **argv);
 int cmd_hdr_encode(int argc, char **argv);
 int cmd_hdr_decode(int argc, char **argv);
+int cmd_expand(int argc, char **argv);
+int cmd_expand_train(int argc, char **argv);
 int cmd_meta_train(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 
