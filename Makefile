@@ -14,7 +14,7 @@
 # make readers PICTURE=photo.tif   what JPEG readers show of a base in sYCC, as a table
 # make edits DATA=dir   what comes back after other programs' edits of the pictures in dir, as a table
 #                       (OPTIONS: of encode, such as "--from prophoto")
-# make install          tool, header, CUDA file, pkg-config and CMake package, manual page, completion; PREFIX=/usr/local
+# make install          tool, header, CUDA file, shaders, pkg-config and CMake package, manual page, completion; PREFIX=/usr/local
 #                       (DESTDIR=dir: below it, for packagers)
 # make dist             the committed source as build/gamutmlp-VERSION.tar.gz
 # make deb              Debian packages of the committed source, in build/deb/

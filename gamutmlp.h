@@ -53,6 +53,7 @@
       >>decode           base picture + network -> wide gamut
       >>edits            what other programs did to the base: turned, resized, cropped
       >>device           the heavy work on another processor; gamutmlp_cuda.cu
+      >>shaders          a decoder's numbers for shaders; shaders/
       >>jpeg             carry a blob in a JPEG file
       >>png              carry a blob in a PNG file
       >>letnet           no blob: an estimate by one general network for all pictures
@@ -1493,6 +1494,50 @@ void gmlp_cuda_free(gmlp_cuda *cuda); /* NULL is fine */
 const gmlp_device *gmlp_cuda_device(const gmlp_cuda *cuda);
 /* The CUDA error behind the last failure of a call with this context, in CUDA's words; "" if there was none. */
 const char *gmlp_cuda_error(const gmlp_cuda *cuda);
+
+/* ---------------------------------------------------------------------------------------
+   >>shaders: a decoder's numbers for shaders
+
+   The decoder as a shader in GLSL, HLSL and WGSL is in the folder shaders/ beside this file. It reads all numbers from
+   one buffer of 32-bit words, which gmlp_shader_pack writes: a storage buffer, or a texture of RGBA32UI texels. What it
+   gives is linear light as gmlp_decoder_rows writes it to GMLP_F32, to the bit, on any device: see
+   shaders/gamutmlp_decode.inc for how.
+
+   A network of preset DEFAULT takes 36 KiB, and 4 bytes for each row and column of the picture: 64 KiB at 4000 x 3000.
+   HDR: 86 KiB and 8 bytes.
+
+   The words, in fours. Floats are their bits.
+      0      layout, 1; method; width; height of the picture in the file
+      1      flags: 1 network, 2 it is for all pixels, 4 light has to go through out; clip margin; N, the network's
+             width; number of inputs, I
+      2      radius of either window; the first column; how many columns
+      3, 4   where tables are, in fours: shares, first, odd codes, second; third, odd columns, odd rows, 0
+      5, 6, 7  the input that a column, a row and a code i lead to, in 2^-29, modulo 2^32:
+             [0] + [1] i + (([2] i + 32768) >> 16);  frequencies of the first two
+      8..10  frequencies of the inputs by codes
+      11, 12 S; b3 (>>blob)
+      13..15, 16..18  rows of matrices: from the base's primaries to the original's; out, from there to what is written
+      19, 20 light to signal: in_scale, bottom, top, segment_base; toe_slope, where segments are in fours, signal_max, 0
+      21, 22 and back
+      23     0
+      shares [3][256] fours: what a red, green, blue code gives to the three lights, and its light
+      first  rows of N floats, W1 G1: of the column's features, b1 G1, of the row's features, of the codes'
+      odd    [I - 2][256], [columns], [height], in (N + 31) / 32 words each: bit j is the lowest of what the code,
+             column or row gives to neuron j of the first layer, N() of >>blob. As that is the whole number next to a
+             sum of features times weights, the sum need not be known to better than half
+      second [N][N / 2]: for neuron j its weights of pairs of inputs, the first in the lower half, 32768 added to each
+      third  [N] fours: the weights to the three outputs, B2
+*/
+
+/* Writes the numbers of a decoder of GMLP_F32 and a space without a curve. *size gets the bytes that it takes, a
+   multiple of 16; bytes, which may be NULL and else is at an address for words, is written, in the machine's order, if
+   capacity holds them; else the result is GMLP_E_BUFFER.
+      GMLP_E_ARGUMENT    the decoder writes something else, shows HDR with less headroom than the picture has, or its
+                         network is in float (gmlp_decoder_info) or of GMLP_METHOD_GAIN or _GAMMA
+      GMLP_E_BASE_SPACE  the base is sYCC
+      GMLP_E_LIMIT       weights or coordinates that floats on a device may not follow; no trained network is known to
+                         have them */
+GMLP_DEF gmlp_result gmlp_shader_pack(const gmlp_decoder *decoder, void *bytes, size_t capacity, size_t *size);
 
 /* ---------------------------------------------------------------------------------------
    >>jpeg: carry a blob in a JPEG file
@@ -9319,6 +9364,259 @@ GMLP_DEF void gmlp_decoder_lines(const gmlp_decoder *decoder, uint32_t y, uint32
 
 GMLP_DEF float gmlp_decoder_place(const gmlp_decoder *decoder, int vertical, uint32_t i) {
     return decoder ? gmlp__place(decoder, vertical, i) : 0.0f;
+}
+
+/* ---------------------------------------------------------------------------------------
+   >>shaders: a decoder's numbers for shaders
+*/
+
+/* Where tables are, in fours of words. */
+typedef struct gmlp__shader {
+    const gmlp_decoder *d;
+    uint32_t *words;
+    size_t neurons, inputs, columns, rows, odd_words; /* odd_words: of a code, column or row */
+    size_t shares, first, codes, second, third, odd_columns, odd_rows, signal, light, end;
+} gmlp__shader;
+
+enum { GMLP__SHADER_HEAD = 24, GMLP__SHADER_SPAN = 256 * 4 };
+
+static void gmlp__shader_plan(gmlp__shader *p, const gmlp_decoder *d) {
+    const size_t hdr = d->domain.method->family->open ? sizeof(float) : 0;
+    memset(p, 0, sizeof *p);
+    p->d = d;
+    p->shares = GMLP__SHADER_HEAD;
+    p->first = p->shares + 3 * 256;
+    p->end = p->first;
+    if (!d->network) return;
+    p->neurons = 2 * d->fixed.pairs;
+    p->inputs = gmlp__inputs(d->radius);
+    p->columns = d->frame.columns;
+    p->rows = d->frame.height;
+    p->odd_words = (p->neurons + 31) / 32;
+    p->second = p->first + (gmlp__features(d->mlp.frequencies) + 1) * p->neurons / 4;
+    p->third = p->second + p->neurons * p->neurons / 8;
+    p->signal = p->third + p->neurons;
+    p->light = p->signal + (hdr ? d->domain.signal.segments : 0);
+    p->codes = p->light + (hdr ? d->domain.light.segments : 0);
+    p->odd_columns = p->codes + (p->inputs - 2) * 256 * p->odd_words / 4;
+    p->odd_rows = p->odd_columns + (p->columns * p->odd_words + 3) / 4;
+    p->end = p->odd_rows + (p->rows * p->odd_words + 3) / 4;
+}
+
+/* from + step i in 2^-29, for i = 0..n - 1. 0: beyond what the encoding takes. */
+static int gmlp__shader_line(uint32_t *four, double from, double step, double n) {
+    const double to = from + gmlp__dmul(step, n - 1.0), one = 536870912.0;
+    uint64_t whole;
+    if (!(from > -3.99 && from < 3.99 && to > -3.99 && to < 3.99)) return 0;
+    if (n < 2.0) step = 0.0;
+    whole = (uint64_t)(int64_t)(gmlp__dmul(step, one) * 65536.0);
+    four[0] = (uint32_t)(int32_t)gmlp__dmul(from, one);
+    four[1] = (uint32_t)(whole >> 16);
+    four[2] = (uint32_t)(whole & 65535u);
+    return 1;
+}
+
+/* What a column or row of the file leads to. */
+static int gmlp__shader_place(const gmlp__shader *p, int vertical, uint32_t *four) {
+    const gmlp_decoder *d = p->d;
+    const int row = vertical != d->coords.transpose;
+    const double n = (double)d->trained[row ? 0 : 1] - 1.0, scale = n > 0.0 ? 2.0 / n : 0.0;
+    four[3] = d->mlp.frequencies[row ? 0 : 1];
+    return gmlp__shader_line(four, gmlp__dmul(scale, (double)(row ? d->coords.row : d->coords.col)) - 1.0,
+                           gmlp__dmul(scale, (double)(row ? d->coords.row_step : d->coords.col_step)),
+                           (double)(vertical ? d->frame.height : d->frame.width));
+}
+
+/* sin(2 pi turn / 2^32) as a shader has it, but for rounding. */
+static double gmlp__shader_sine(uint32_t turn) {
+    double r = (double)turn / 2147483648.0, t, q, sign = 1.0;
+    if (r >= 1.5) r -= 2.0;
+    else if (r >= 0.5) {
+        r -= 1.0;
+        sign = -1.0;
+    }
+    t = r * r;
+    q = gmlp__dmul(0.077220127, t) - 0.59804517;
+    q = gmlp__dmul(q, t) + 2.55003142;
+    q = gmlp__dmul(q, t) - 5.16770697;
+    q = gmlp__dmul(q, t) + 3.1415925;
+    return q * r * sign;
+}
+
+static double gmlp__shader_value(const uint32_t *word) {
+    float v;
+    memcpy(&v, word, 4);
+    return (double)v;
+}
+
+/* Which of the whole numbers that number i leads to are odd: entry, by four, features first..first + 2 frequencies - 1
+   of W1 with bias in front of them. 0: shaders might not come near enough. */
+static int gmlp__shader_odd(const gmlp__shader *p, const uint32_t *four, uint32_t i, size_t frequencies,
+                            const uint32_t *weights, const uint32_t *bias, const int32_t *entry, uint32_t *odd) {
+    const uint32_t m = four[0] + four[1] * i + ((four[2] * i + 32768u) >> 16);
+    double f[2 * GMLP_MAX_FREQUENCIES];
+    size_t j, k;
+    for (k = 0; k < 2 * frequencies; k++)
+        f[k] = gmlp__shader_sine((m << (k / 2 + 2)) + ((uint32_t)(k & 1) << 30));
+    memset(odd, 0, p->odd_words * sizeof *odd);
+    for (j = 0; j < p->neurons; j++) {
+        const uint32_t pair = (uint32_t)entry[j / 2], half = j % 2 ? pair >> 16 : pair & 0xffffu;
+        const double whole = (double)(half ^ 0x8000u) - 32768.0;
+        double sum = bias ? gmlp__shader_value(bias + j) : 0.0, size = sum < 0.0 ? -sum : sum;
+        for (k = 0; k < 2 * frequencies; k++) {
+            const double w = gmlp__shader_value(weights + k * p->neurons + j);
+            sum += gmlp__dmul(f[k], w);
+            size += w < 0.0 ? -w : w;
+        }
+        if (!(sum - whole < 0.75 && whole - sum < 0.75 && size < 131072.0)) return 0;
+        odd[j / 32] |= (half & 1u) << j % 32;
+    }
+    return 1;
+}
+
+static void gmlp__shader_head(const gmlp__shader *p) {
+    const gmlp_decoder *d = p->d;
+    uint32_t *const w = p->words;
+    size_t i, c;
+    w[0] = 1;
+    w[1] = (uint32_t)d->method;
+    w[2] = d->frame.width;
+    w[3] = d->frame.height;
+    w[4] = (d->network ? 1u : 0u) | (d->mask == GMLP_MASK_ALL ? 2u : 0u) | (d->leaves ? 4u : 0u);
+    w[5] = (uint32_t)d->clip_margin;
+    w[6] = (uint32_t)p->neurons;
+    w[7] = (uint32_t)p->inputs;
+    w[8] = d->radius[0];
+    w[9] = d->radius[1];
+    w[10] = d->frame.x;
+    w[11] = d->frame.columns;
+    w[12] = (uint32_t)p->shares;
+    w[13] = (uint32_t)p->first;
+    w[14] = (uint32_t)p->codes;
+    w[15] = (uint32_t)p->second;
+    w[16] = (uint32_t)p->third;
+    w[17] = (uint32_t)p->odd_columns;
+    w[18] = (uint32_t)p->odd_rows;
+    for (i = 0; i < 3; i++)
+        for (c = 0; c < 3; c++) {
+            memcpy(w + 52 + 4 * i + c, d->to_wide + 3 * i + c, 4);
+            memcpy(w + 64 + 4 * i + c, d->to_out + 3 * i + c, 4);
+        }
+    memcpy(w + 4 * p->shares, d->convert.shares, 3 * GMLP__SHADER_SPAN * sizeof(float));
+    for (i = 0; i < 3 * 256; i++) memcpy(w + 4 * (p->shares + i) + 3, d->convert.loader.table + i % 256, 4);
+}
+
+static void gmlp__shader_curve(const gmlp__shader *p, const gmlp__curve *c, uint32_t *eight, size_t at) {
+    memcpy(eight, &c->in_scale, 4);
+    memcpy(eight + 1, &c->bottom, 4);
+    memcpy(eight + 2, &c->top, 4);
+    eight[3] = (uint32_t)c->segment_base;
+    memcpy(eight + 4, &c->toe_slope, 4);
+    eight[5] = (uint32_t)at;
+    memcpy(p->words + 4 * at, c->segment, c->segments * 4 * sizeof(float));
+}
+
+/* The second and the third layer. */
+static void gmlp__shader_layers(const gmlp__shader *p) {
+    const gmlp__fixed *f = &p->d->fixed;
+    const size_t pairs = f->pairs;
+    size_t j, k, c;
+    memcpy(p->words + 44, f->scale, sizeof f->scale);
+    memcpy(p->words + 48, f->bias, sizeof f->bias);
+    for (j = 0; j < p->neurons; j++) {
+        uint32_t *const third = p->words + 4 * (p->third + j);
+        for (k = 0; k < pairs; k++)
+            p->words[4 * p->second + j * pairs + k] = (uint32_t)f->w2[j / 8 * 8 * pairs + 8 * k + j % 8] ^ 0x80008000u;
+        for (c = 0; c < 3; c++) {
+            const uint32_t pair = (uint32_t)f->w3[j / 2 * 3 + c], half = j % 2 ? pair >> 16 : pair & 0xffffu;
+            third[c] = (half ^ 0x8000u) - 0x8000u;
+        }
+        third[3] = (uint32_t)f->b2[j];
+    }
+}
+
+/* n rows of W1, or b1, times the factors of the first layer; returns what is behind them. */
+static uint32_t *gmlp__shader_first(const gmlp__shader *p, const float *rows, size_t n, uint32_t *to) {
+    size_t j, k;
+    for (k = 0; k < n; k++)
+        for (j = 0; j < p->neurons; j++) {
+            const float w = (float)gmlp__dmul((double)rows[k * p->d->shape.wide + j], p->d->factor[j]);
+            memcpy(to++, &w, 4);
+        }
+    return to;
+}
+
+static int gmlp__shader_network(const gmlp__shader *p) {
+    const gmlp_decoder *d = p->d;
+    const int across = d->coords.transpose ? 0 : 1; /* the input that columns lead to */
+    const double span = d->inputs == GMLP_INPUT_HALF ? 1.0 : 2.0;
+    uint32_t *const w = p->words, *odd = w + 4 * p->odd_columns;
+    uint32_t *const first = w + 4 * p->first, *bias, *at = first;
+    size_t i, feature[GMLP_INPUTS + 1] = {0};
+    int32_t line[GMLP__BATCH * GMLP_MAX_WIDTH / 2];
+    uint32_t k;
+    for (i = 0; i < GMLP_INPUTS; i++) {
+        feature[i + 1] = feature[i] + 2 * (size_t)d->mlp.frequencies[i];
+        if (i > 1) w[30 + i] = d->mlp.frequencies[i];
+    }
+    if (!gmlp__shader_place(p, 0, w + 20) || !gmlp__shader_place(p, 1, w + 24) ||
+        !gmlp__shader_line(w + 28, -0.5 * span, span / 255.0, 256.0))
+        return 0;
+    at = gmlp__shader_first(p, d->block + feature[across] * d->shape.wide, 2 * (size_t)w[23], at);
+    for (k = 0; k < p->columns; k++, odd += p->odd_words)
+        if (!gmlp__shader_odd(p, w + 20, d->frame.x + k, w[23], first, NULL, d->fixed.columns + k * d->fixed.pairs,
+                              odd))
+            return 0;
+    bias = at;
+    at = gmlp__shader_first(p, d->block + d->shape.b1, 1, at);
+    at = gmlp__shader_first(p, d->block + feature[!across] * d->shape.wide, 2 * (size_t)w[27], at);
+    odd = w + 4 * p->odd_rows;
+    for (k = 0; k < p->rows; k++, odd += p->odd_words) {
+        if (k % GMLP__BATCH == 0)
+            gmlp_decoder_lines(d, k, p->rows - k < GMLP__BATCH ? (uint32_t)p->rows - k : GMLP__BATCH, line);
+        if (!gmlp__shader_odd(p, w + 24, k, w[27], bias + p->neurons, bias, line + k % GMLP__BATCH * d->fixed.pairs,
+                              odd))
+            return 0;
+    }
+    odd = w + 4 * p->codes;
+    for (i = 2; i < p->inputs; i++) {
+        const uint32_t *const of = at;
+        at = gmlp__shader_first(p, d->block + feature[i] * d->shape.wide, feature[i + 1] - feature[i], at);
+        for (k = 0; k < 256; k++, odd += p->odd_words)
+            if (!gmlp__shader_odd(p, w + 28, k, d->mlp.frequencies[i], of, NULL,
+                                  d->fixed.codes + ((i - 2) * 256 + k) * d->fixed.pairs, odd))
+                return 0;
+    }
+    gmlp__shader_layers(p);
+    if (p->light == p->signal) return 1;
+    gmlp__shader_curve(p, &d->domain.signal, w + 76, p->signal);
+    gmlp__shader_curve(p, &d->domain.light, w + 84, p->light);
+    memcpy(w + 82, &d->domain.signal_max, 4);
+    return 1;
+}
+
+GMLP_DEF gmlp_result gmlp_shader_pack(const gmlp_decoder *decoder, void *bytes, size_t capacity, size_t *size) {
+    const gmlp_decoder *const d = decoder;
+    gmlp__shader p;
+    gmlp__fp_state fp;
+    int follows;
+    if (size) *size = 0;
+    if (!d || !size) return GMLP_E_ARGUMENT;
+    if (d->frame.sycc) return GMLP_E_BASE_SPACE;
+    if (d->frame.type != GMLP_F32 || !gmlp_space_is_linear(d->space) || d->convert.storer.clamp_negative ||
+        (d->network && !d->fixed_point) || d->domain.weight < 1.0 || d->method == GMLP_METHOD_GAIN ||
+        d->method == GMLP_METHOD_GAMMA)
+        return GMLP_E_ARGUMENT;
+    gmlp__shader_plan(&p, d);
+    *size = 16 * p.end;
+    if (!bytes || capacity < *size) return GMLP_E_BUFFER;
+    memset(bytes, 0, *size);
+    p.words = (uint32_t *)bytes;
+    fp = gmlp__fp_enter();
+    gmlp__shader_head(&p);
+    follows = !d->network || gmlp__shader_network(&p);
+    gmlp__fp_leave(fp);
+    return follows ? GMLP_OK : GMLP_E_LIMIT;
 }
 
 /* ---------------------------------------------------------------------------------------

@@ -4,9 +4,9 @@
 #include "gamutmlp.h"
 #include "tests/fixed.h"
 
-enum { NONE, RESIDUAL, DIFFERENCE, GAIN, GAMMA, DIRECT, STEPS, FLOATS, FIXED, FLOAT, WINDOWS, SECTIONS, MENDED, KINDS };
+enum { NONE, RESIDUAL, DIFFERENCE, GAIN, GAMMA, DIRECT, STEPS, FLOATS, FIXED, FLOAT, WINDOWS, SECTIONS, SHADER, MENDED, KINDS };
 static const char *const kinds[KINDS] = {
-    "none", "residual", "difference", "gain", "gamma", "direct", "steps", "floats", "fixed point", "float", "windows", "sections", "mended"
+    "none", "residual", "difference", "gain", "gamma", "direct", "steps", "floats", "fixed point", "float", "windows", "sections", "shader", "mended"
 };
 #include "fuzz.h"
 
@@ -57,6 +57,18 @@ static void decode_some(gmlp_net *net) {
                 CHECK(linear[i][0] >= -1e-6f && linear[i][1] >= -1e-6f && linear[i][2] >= -1e-6f);
             gmlp_decoder_free(decoder);
         }
+    { /* its numbers for shaders */
+        size_t size;
+        CHECK(gmlp_decoder_create(net, GMLP_F32, GMLP_REC2020_LINEAR, NULL, &decoder) == GMLP_OK);
+        if (gmlp_shader_pack(decoder, NULL, 0, &size) == GMLP_E_BUFFER) {
+            void *pack = malloc(size);
+            const gmlp_result result = gmlp_shader_pack(decoder, pack, size, &size);
+            CHECK(result == GMLP_OK || result == GMLP_E_LIMIT);
+            reached[SHADER] += result == GMLP_OK && decoder->network;
+            free(pack);
+        }
+        gmlp_decoder_free(decoder);
+    }
     { /* what it says of its picture */
         const gmlp_result verdict = gmlp_net_check(net, &base);
         CHECK(verdict == GMLP_OK || verdict == GMLP_E_CLIPPED || verdict == GMLP_E_OTHER_PICTURE);

@@ -22,6 +22,7 @@ filled() { sed -e "s/@VERSION@/$version/" -e "s/@MAJOR@/$major/" -e "s/@MINOR@/$
 put 755 "$tool" bin gamutmlp
 put 644 "$here/../gamutmlp.h" include
 put 644 "$here/../gamutmlp_cuda.cu" share/gamutmlp
+for f in "$here"/../shaders/gamutmlp_decode.*; do put 644 "$f" share/gamutmlp/shaders; done
 filled gamutmlp.pc.in | made share/pkgconfig gamutmlp.pc
 put 644 "$here/gamutmlp-config.cmake" share/cmake/gamutmlp
 filled gamutmlp-config-version.cmake.in | made share/cmake/gamutmlp gamutmlp-config-version.cmake

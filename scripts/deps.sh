@@ -91,6 +91,13 @@ test)
     wish_program libjxl-tools djxl
     wish_program libavif-bin avifdec
     wish_program parallel parallel # GNU's: many pictures
+    # Devices of software that run the shaders, and a compiler of GLSL and HLSL.
+    wish_program glslang-tools glslangValidator
+    wish_header libvulkan-dev vulkan/vulkan.h
+    wish mesa-vulkan-drivers
+    wish_header libegl-dev EGL/egl.h
+    wish_header libgles-dev GLES3/gl3.h
+    wish libgl1-mesa-dri
     # What tests/test_packages.sh builds and installs with.
     wish_program cmake cmake
     wish_program meson meson

@@ -27,7 +27,7 @@ check "debian/changelog has the header's version" grep -q "^gamutmlp ($version)"
 # What is installed.
 prefix=$scratch/usr
 check "make install" packaging/install.sh "$prefix" "$version" build/gamutmlp
-for f in bin/gamutmlp include/gamutmlp.h share/gamutmlp/gamutmlp_cuda.cu share/pkgconfig/gamutmlp.pc \
+for f in bin/gamutmlp include/gamutmlp.h share/gamutmlp/gamutmlp_cuda.cu share/gamutmlp/shaders/gamutmlp_decode.wgsl share/pkgconfig/gamutmlp.pc \
     share/cmake/gamutmlp/gamutmlp-config.cmake share/cmake/gamutmlp/gamutmlp-config-version.cmake \
     share/man/man1/gamutmlp.1 share/bash-completion/completions/gamutmlp share/doc/gamutmlp/LICENSE; do
     check "installed: $f" test -s "$prefix/$f"
@@ -129,13 +129,17 @@ if has python3; then
     check "vcpkg.json is JSON" python3 -c "import json; p = json.load(open('packaging/vcpkg/vcpkg.json')); assert p['name'] == 'gamutmlp'"
     cat >"$scratch/conan.py" <<'P'
 # conan's interface, as far as the recipe uses it: its steps run, and leave the files of a package.
-import importlib.util, os, shutil, sys, types
+import glob, importlib.util, os, shutil, sys, types
 out, top = sys.argv[1], sys.argv[2]
 class Base:
     pass
-def copy(recipe, name, source, to):
-    os.makedirs(to, exist_ok=True)
-    shutil.copy(os.path.join(source, name), to)
+def copy(recipe, pattern, source, to):
+    found = glob.glob(os.path.join(source, pattern))
+    assert found
+    for path in found:
+        there = os.path.join(to, os.path.relpath(path, source))
+        os.makedirs(os.path.dirname(there), exist_ok=True)
+        shutil.copy(path, there)
 conan, tools, files = types.ModuleType("conan"), types.ModuleType("conan.tools"), types.ModuleType("conan.tools.files")
 conan.ConanFile, files.copy = Base, copy
 sys.modules.update({"conan": conan, "conan.tools": tools, "conan.tools.files": files})
@@ -150,6 +154,7 @@ r.package_folder = os.path.join(out, "package")
 r.export_sources()
 r.package()
 assert os.path.exists(os.path.join(r.package_folder, "include/gamutmlp.h"))
+assert os.path.exists(os.path.join(r.package_folder, "share/gamutmlp/shaders/gamutmlp_decode.hlsl"))
 assert os.path.exists(os.path.join(r.package_folder, "licenses/LICENSE"))
 P
     check "the Conan recipe packs the header" python3 "$scratch/conan.py" "$scratch/conan" "$source"

@@ -16,12 +16,13 @@ class Gamutmlp(ConanFile):
 
     def export_sources(self):
         top = os.path.join(self.recipe_folder, "..", "..")
-        for name in ("gamutmlp.h", "gamutmlp_cuda.cu", "LICENSE"):
+        for name in ("gamutmlp.h", "gamutmlp_cuda.cu", "shaders/gamutmlp_decode.*", "LICENSE"):
             copy(self, name, top, self.export_sources_folder)
 
     def package(self):
         copy(self, "gamutmlp.h", self.source_folder, os.path.join(self.package_folder, "include"))
-        copy(self, "gamutmlp_cuda.cu", self.source_folder, os.path.join(self.package_folder, "share", "gamutmlp"))
+        for name in ("gamutmlp_cuda.cu", "shaders/*"):
+            copy(self, name, self.source_folder, os.path.join(self.package_folder, "share", "gamutmlp"))
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
 
     def package_id(self):
