@@ -1,6 +1,8 @@
 # make                  build/gamutmlp (the command-line tool), build/quickstart, build/quickstart_hdr, build/engine,
 #                       build/scene
 # make cuda             the same tool with --device gpu, and quickstart_cuda, in build/cuda/: needs NVIDIA's nvcc
+# make wasm             build/web/: the browser's module, the element <wide-img> and a page, to be served as they are;
+#                       needs Emscripten's emcc
 # make cuda-bench       on a GPU: the same bytes, no faults, times; PICTURES=folder trains those, too
 # make cuda-report      registers, spills, memory and tensor-core instructions of the GPU's kernels
 # make test             everything that is checked; ends with "N passed, N failed"
@@ -107,6 +109,24 @@ cuda-bench:
 	@$(if $(cuda_arch),NVCC=$(NVCC) scripts/cuda-bench.sh $(PICTURES))
 cuda-report:
 	@scripts/cuda-report.sh $(if $(cuda_arch),$(CUDA_REPORT_ARCH))
+
+# For browsers and Node. Small before fast: the vector code is intrinsics, which -O2 makes no faster. What these
+# instructions need, any machine with SIMD128 has.
+EMCC = emcc
+web_flags = -Oz -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext --no-entry -sSTANDALONE_WASM -sMALLOC=emmalloc \
+            -sALLOW_MEMORY_GROWTH -sINITIAL_MEMORY=2MB -sMAXIMUM_MEMORY=4GB -sTOTAL_STACK=256KB \
+            -sERROR_ON_UNDEFINED_SYMBOLS=0 -sWARN_ON_UNDEFINED_SYMBOLS=0
+web := $(filter-out %.c,$(wildcard examples/web/*))
+wasm: $(web:examples/web/%=$(B)/web/%) $(B)/web/gamutmlp.wasm
+$(B)/web/gamutmlp.wasm: examples/web/gamutmlp_web.c gamutmlp.h
+	@command -v $(firstword $(EMCC)) >/dev/null || { echo "gamutmlp: make wasm needs Emscripten's compiler, and" \
+	    "'$(EMCC)' is not there: apt-get install emscripten, or EMCC=/path/of/emcc"; exit 1; }
+	$(call say,EMCC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(EMCC) -std=c99 $(WARNINGS) -I. $(web_flags) $< -o $@
+$(B)/web/%: examples/web/%
+	@mkdir -p $(@D)
+	@cp $< $@
 
 # Stamps: the packages are there. Remove the stamp (or make clean) to look again.
 $(B)/deps: scripts/deps.sh
@@ -260,7 +280,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all cuda cuda-bench cuda-report test test-cross fuzz demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
+.PHONY: all wasm cuda cuda-bench cuda-report test test-cross fuzz demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -256,7 +256,7 @@ typedef struct gmlp_writer {
    takes. */
 typedef enum gmlp_isa {
     GMLP_ISA_AUTO = 0,   /* the best that there is */
-    GMLP_ISA_SCALAR = 1, /* C alone */
+    GMLP_ISA_SCALAR = 1, /* C alone; not in builds that have WASM */
     GMLP_ISA_AVX2 = 2,   /* needs AVX2 and FMA */
     GMLP_ISA_AVX512 = 3, /* needs AVX-512 F and BW, AVX2 and FMA */
     GMLP_ISA_NEON = 4,   /* 64-bit ARM */
@@ -2127,7 +2127,7 @@ static int gmlp__isa_best(void) {
 
 /* Can a processor whose best instruction set is best run the code of isa? */
 static int gmlp__isa_within(int isa, int best) {
-    if (isa == GMLP_ISA_SCALAR || isa == best) return 1;
+    if (isa == best || (isa == GMLP_ISA_SCALAR && best != GMLP_ISA_WASM)) return 1;
     if (isa == GMLP_ISA_SSE41) return best == GMLP_ISA_AVX2 || best == GMLP_ISA_AVX512;
     return isa == GMLP_ISA_AVX2 && best == GMLP_ISA_AVX512;
 }
@@ -2359,15 +2359,17 @@ static const int16_t gmlp__luma[2][64] = {
 #undef GMLP__LUMA_RGB
 #undef GMLP__LUMA_RGBA
 
-#define GMLP__PASS GMLP__PASS_SCALAR
 #define GMLP__PASS_SCALAR 1
 #define GMLP__PASS_AVX2 2
 #define GMLP__PASS_AVX512 3
 #define GMLP__PASS_NEON 4
 #define GMLP__PASS_SSE41 5
 #define GMLP__PASS_WASM 6
+#ifndef GMLP__HAS_WASM /* which is all that its machine can run: the other one would be a third of the module */
+#define GMLP__PASS GMLP__PASS_SCALAR
 #include GMLP_HEADER_FILENAME
 #undef GMLP__PASS
+#endif
 #ifdef GMLP__HAS_SSE41
 #define GMLP__PASS GMLP__PASS_SSE41
 #include GMLP_HEADER_FILENAME
@@ -2408,7 +2410,9 @@ static const gmlp__kernels *gmlp__select(int isa) {
     if (isa == GMLP_ISA_AUTO) isa = best;
     if (!gmlp__isa_within(isa, best)) return NULL;
     switch (isa) {
+#ifndef GMLP__HAS_WASM
         case GMLP_ISA_SCALAR: return &gmlp__kernels_scalar;
+#endif
 #ifdef GMLP__HAS_AVX2
         case GMLP_ISA_AVX2: return &gmlp__kernels_avx2;
 #endif
@@ -2442,11 +2446,12 @@ static const gmlp__letnet_kernels *gmlp__letnet_select(const gmlp__kernels *k) {
 #ifdef GMLP__HAS_SSE41
     if (k == &gmlp__kernels_sse41) return &gmlp__letnet_kernels_sse41;
 #endif
-#ifdef GMLP__HAS_WASM
-    if (k == &gmlp__kernels_wasm) return &gmlp__letnet_kernels_wasm;
-#endif
     (void)k;
+#ifdef GMLP__HAS_WASM
+    return &gmlp__letnet_kernels_wasm;
+#else
     return &gmlp__letnet_kernels_scalar;
+#endif
 }
 #endif
 
