@@ -143,17 +143,22 @@ $(B)/deps-test: $(B)/deps
 library_tests := $(basename $(wildcard tests/library/test_*.c))
 tool_tests := $(basename $(wildcard tests/tool/*/test_*.c))
 linked := $(basename $(shell grep -L 'define GAMUTMLP_IMPLEMENTATION' $(wildcard tests/library/*.c) /dev/null))
+# What they need not compile: LETNet is for its own tests, vector code for none that look at files.
+without = $(if $(filter $(foreach d,tests/library/test fuzz/fuzz,$(d)_jpeg.c $(d)_png.c),$(1)),-DGMLP_NO_SIMD) $(if $(filter tests/library/% fuzz/%,$(filter-out %letnet.c,$(1))),-DGMLP_NO_LETNET)
 uninstrumented := $(basename $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib)\.h>' $(wildcard tests/library/*.c) /dev/null))
 script_tests := $(wildcard tests/test_*.sh tests/cuda/test_*.sh tests/tool/*/test_*.sh)
 fuzz := $(filter-out fuzz_main,$(basename $(notdir $(wildcard fuzz/fuzz_*.c))))
 
 address = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 cc_plain = $(CC)
-flags_plain = -O2 -g
+flags_plain = -O2
+objects_plain = $(B)
 cc_asan = $(CLANG)
+objects_asan = $(B)/asan
 flags_asan = -O1 -g $(address) -fsanitize=float-cast-overflow
 export LSAN_OPTIONS = suppressions=tests/leaks.txt:print_suppressions=0
 cc_msan = $(CLANG)
+objects_msan = $(B)/msan
 flags_msan = -O1 -g -fsanitize=memory -fno-omit-frame-pointer
 
 # How to build and run in one of these ways.
@@ -169,11 +174,11 @@ $(B)/$(1)/%.o: %.cpp | $(B)/deps-test
 $(B)/$(1)/tests/%: tests/%.c | $(B)/deps-test
 	$$(call say,CC,$$<)
 	@mkdir -p $$(@D)
-	$$(Q)$$(cc_$(1)) -std=c99 $$(flags_$(1)) $$(WARNINGS) $$(CPPFLAGS) -MMD -MP -MF $$@.d $$< $$(filter %.a %.o,$$^) -o $$@ -lcmocka $$(LIBS)
-$(B)/$(1)/tool.a: $(patsubst %,$(B)/$(1)/%.o,$(filter-out %/main,$(tool)))
-	@rm -f $$@ && ar rcs $$@ $$^
+	$$(Q)$$(cc_$(1)) -std=c99 $$(flags_$(1)) $$(WARNINGS) $$(CPPFLAGS) $$(call without,$$<) -MMD -MP -MF $$@.d $$< $$(filter %.a %.o,$$^) -o $$@ -lcmocka $$(LIBS)
+$(B)/$(1)/tool.a: $(patsubst %,$(objects_$(1))/%.o,$(filter-out %/main,$(tool)))
+	@mkdir -p $$(@D) && rm -f $$@ && ar rcs $$@ $$^
 $(tool_tests:%=$(B)/$(1)/%): $(B)/$(1)/tool.a
-$(linked:%=$(B)/$(1)/%): $(B)/$(1)/examples/tool/shell/gamutmlp.o
+$(linked:%=$(B)/$(1)/%): $(objects_$(1))/examples/tool/shell/gamutmlp.o
 $(B)/log/$(1)/%.log: $(B)/$(1)/% FORCE
 	@scripts/logged.sh $$@ $$<
 endef
@@ -198,7 +203,7 @@ fuzz_headers := gamutmlp.h $(wildcard fuzz/*.h tests/*.h examples/tool/gainmap/*
 $(B)/replay/%: fuzz/%.c fuzz/fuzz_main.c $(fuzz_headers) | $(B)/deps-test
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(cc_asan) -std=c99 $(flags_asan) $(CPPFLAGS) $(filter %.c,$^) -o $@
+	$(Q)$(cc_asan) -std=c99 $(flags_asan) $(CPPFLAGS) $(call without,$<) $(filter %.c,$^) -o $@
 $(B)/log/replay/%.log: $(B)/replay/% FORCE
 	@scripts/logged.sh $@ $< $(wildcard $(patsubst fuzz_%,fuzz/seeds/%,$*) $(patsubst fuzz_%,fuzz/regress/%,$*))
 $(B)/log/compile/%.log: FORCE | $(B)/deps-test
@@ -218,7 +223,7 @@ test-cross:
 $(B)/libfuzzer/%: fuzz/%.c $(fuzz_headers) | $(B)/deps-test
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -std=c99 -O1 -g $(address) -fsanitize=fuzzer $(CPPFLAGS) $(filter %.c,$^) -o $@
+	$(Q)$(CLANG) -std=c99 -O1 -g $(address) -fsanitize=fuzzer $(CPPFLAGS) $(call without,$<) $(filter %.c,$^) -o $@
 of_gain_maps := $(addprefix examples/tool/,gainmap/metadata.c gainmap/segments.c gainmap/xmp.c pictures/directory.c)
 $(B)/replay/fuzz_ultrahdr $(B)/libfuzzer/fuzz_ultrahdr: examples/tool/gainmap/container.c $(of_gain_maps)
 $(B)/replay/fuzz_items $(B)/libfuzzer/fuzz_items: examples/tool/gainmap/items.c $(of_gain_maps)
