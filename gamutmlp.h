@@ -53,7 +53,7 @@
       >>decode           base picture + network -> wide gamut
       >>edits            what other programs did to the base: turned, resized, cropped
       >>device           the heavy work on another processor; gamutmlp_cuda.cu
-      >>shaders          a decoder's numbers for shaders; shaders/
+      >>shaders          a decoder's numbers for shaders; shaders/ *
       >>jpeg             carry a blob in a JPEG file
       >>png              carry a blob in a PNG file
       >>letnet           no blob: an estimate by one general network for all pictures
@@ -1495,6 +1495,7 @@ const gmlp_device *gmlp_cuda_device(const gmlp_cuda *cuda);
 /* The CUDA error behind the last failure of a call with this context, in CUDA's words; "" if there was none. */
 const char *gmlp_cuda_error(const gmlp_cuda *cuda);
 
+#ifndef GMLP_DECODE_ONLY
 /* ---------------------------------------------------------------------------------------
    >>shaders: a decoder's numbers for shaders
 
@@ -1508,8 +1509,8 @@ const char *gmlp_cuda_error(const gmlp_cuda *cuda);
 
    The words, in fours. Floats are their bits.
       0      layout, 1; method; width; height of the picture in the file
-      1      flags: 1 network, 2 it is for all pixels, 4 light has to go through out; clip margin; N, the network's
-             width; number of inputs, I
+      1      flags: 1 network, 2 it is for all pixels, 4 light has to go through out, 8 b1 goes with the column; clip
+             margin; N, the network's width; number of inputs, I
       2      radius of either window; the first column; how many columns
       3, 4   where tables are, in fours: shares, first, odd codes, second; third, odd columns, odd rows, 0
       5, 6, 7  the input that a column, a row and a code i lead to, in 2^-29, modulo 2^32:
@@ -1521,7 +1522,8 @@ const char *gmlp_cuda_error(const gmlp_cuda *cuda);
       21, 22 and back
       23     0
       shares [3][256] fours: what a red, green, blue code gives to the three lights, and its light
-      first  rows of N floats, W1 G1: of the column's features, b1 G1, of the row's features, of the codes'
+      first  rows of N floats, W1 G1: of the column's features, of the row's, of the codes'; b1 G1 before the row's, or
+             with flag 8 before the column's
       odd    [I - 2][256], [columns], [height], in (N + 31) / 32 words each: bit j is the lowest of what the code,
              column or row gives to neuron j of the first layer, N() of >>blob. As that is the whole number next to a
              sum of features times weights, the sum need not be known to better than half
@@ -1538,6 +1540,7 @@ const char *gmlp_cuda_error(const gmlp_cuda *cuda);
       GMLP_E_LIMIT       weights or coordinates that floats on a device may not follow; no trained network is known to
                          have them */
 GMLP_DEF gmlp_result gmlp_shader_pack(const gmlp_decoder *decoder, void *bytes, size_t capacity, size_t *size);
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>jpeg: carry a blob in a JPEG file
@@ -9371,6 +9374,7 @@ GMLP_DEF float gmlp_decoder_place(const gmlp_decoder *decoder, int vertical, uin
     return decoder ? gmlp__place(decoder, vertical, i) : 0.0f;
 }
 
+#ifndef GMLP_DECODE_ONLY
 /* ---------------------------------------------------------------------------------------
    >>shaders: a decoder's numbers for shaders
 */
@@ -9487,7 +9491,8 @@ static void gmlp__shader_head(const gmlp__shader *p) {
     w[1] = (uint32_t)d->method;
     w[2] = d->frame.width;
     w[3] = d->frame.height;
-    w[4] = (d->network ? 1u : 0u) | (d->mask == GMLP_MASK_ALL ? 2u : 0u) | (d->leaves ? 4u : 0u);
+    w[4] = (d->network ? 1u : 0u) | (d->mask == GMLP_MASK_ALL ? 2u : 0u) | (d->leaves ? 4u : 0u) |
+           (d->place_bias[0] ? 8u : 0u);
     w[5] = (uint32_t)d->clip_margin;
     w[6] = (uint32_t)p->neurons;
     w[7] = (uint32_t)p->inputs;
@@ -9556,7 +9561,8 @@ static int gmlp__shader_network(const gmlp__shader *p) {
     const int across = d->coords.transpose ? 0 : 1; /* the input that columns lead to */
     const double span = d->inputs == GMLP_INPUT_HALF ? 1.0 : 2.0;
     uint32_t *const w = p->words, *odd = w + 4 * p->odd_columns;
-    uint32_t *const first = w + 4 * p->first, *bias, *at = first;
+    uint32_t *at = w + 4 * p->first, *of;
+    const uint32_t *const bias = d->place_bias[0] ? at : at + 2 * (size_t)d->mlp.frequencies[across] * p->neurons;
     size_t i, feature[GMLP_INPUTS + 1] = {0};
     int32_t line[GMLP__BATCH * GMLP_MAX_WIDTH / 2];
     uint32_t k;
@@ -9567,25 +9573,27 @@ static int gmlp__shader_network(const gmlp__shader *p) {
     if (!gmlp__shader_place(p, 0, w + 20) || !gmlp__shader_place(p, 1, w + 24) ||
         !gmlp__shader_line(w + 28, -0.5 * span, span / 255.0, 256.0))
         return 0;
+    if (d->place_bias[0]) at = gmlp__shader_first(p, d->place_bias[0], 1, at);
+    of = at;
     at = gmlp__shader_first(p, d->block + feature[across] * d->shape.wide, 2 * (size_t)w[23], at);
     for (k = 0; k < p->columns; k++, odd += p->odd_words)
-        if (!gmlp__shader_odd(p, w + 20, d->frame.x + k, w[23], first, NULL, d->fixed.columns + k * d->fixed.pairs,
-                              odd))
+        if (!gmlp__shader_odd(p, w + 20, d->frame.x + k, w[23], of, d->place_bias[0] ? bias : NULL,
+                              d->fixed.columns + k * d->fixed.pairs, odd))
             return 0;
-    bias = at;
-    at = gmlp__shader_first(p, d->block + d->shape.b1, 1, at);
+    if (d->place_bias[1]) at = gmlp__shader_first(p, d->place_bias[1], 1, at);
+    of = at;
     at = gmlp__shader_first(p, d->block + feature[!across] * d->shape.wide, 2 * (size_t)w[27], at);
     odd = w + 4 * p->odd_rows;
     for (k = 0; k < p->rows; k++, odd += p->odd_words) {
         if (k % GMLP__BATCH == 0)
             gmlp_decoder_lines(d, k, p->rows - k < GMLP__BATCH ? (uint32_t)p->rows - k : GMLP__BATCH, line);
-        if (!gmlp__shader_odd(p, w + 24, k, w[27], bias + p->neurons, bias, line + k % GMLP__BATCH * d->fixed.pairs,
-                              odd))
+        if (!gmlp__shader_odd(p, w + 24, k, w[27], of, d->place_bias[1] ? bias : NULL,
+                              line + k % GMLP__BATCH * d->fixed.pairs, odd))
             return 0;
     }
     odd = w + 4 * p->codes;
     for (i = 2; i < p->inputs; i++) {
-        const uint32_t *const of = at;
+        of = at;
         at = gmlp__shader_first(p, d->block + feature[i] * d->shape.wide, feature[i + 1] - feature[i], at);
         for (k = 0; k < 256; k++, odd += p->odd_words)
             if (!gmlp__shader_odd(p, w + 28, k, d->mlp.frequencies[i], of, NULL,
@@ -9623,6 +9631,7 @@ GMLP_DEF gmlp_result gmlp_shader_pack(const gmlp_decoder *decoder, void *bytes, 
     gmlp__fp_leave(fp);
     return follows ? GMLP_OK : GMLP_E_LIMIT;
 }
+#endif /* GMLP_DECODE_ONLY */
 
 /* ---------------------------------------------------------------------------------------
    >>jpeg: carry a blob in a JPEG file

@@ -282,9 +282,11 @@ uvec3 gmlp_outputs(uint x, uint y, uvec3 code, uvec3 mean, uvec3 wide_mean) {
     uvec4 more = gmlp_four(4u);
     uint words = (GMLP_NEURONS + 31u) / 32u;
     uint w = at.y;
+    uint biased = 1u;
     float sum[GMLP_NEURONS];
     float part[GMLP_NEURONS];
     uint h[GMLP_NEURONS];
+    if ((head.x & 8u) > 0u) { biased = 0u; }
     for (uint j = 0u; j < GMLP_NEURONS; j++) { sum[j] = 0.0f; }
     for (uint i = 0u; i < head.w; i++) {
         uvec4 place = gmlp_four(gmlp_least(5u + i, 7u));
@@ -303,7 +305,7 @@ uvec3 gmlp_outputs(uint x, uint y, uvec3 code, uvec3 mean, uvec3 wide_mean) {
         }
         uint input_turn = (place.x + (place.y * entry)) + (((place.z * entry) + 32768u) >> 16u);
         for (uint j = 0u; j < GMLP_NEURONS; j++) { part[j] = 0.0f; }
-        if (i == 1u) {
+        if (i == biased) {
             for (uint j = 0u; j < GMLP_NEURONS; j += 4u) {
                 uvec4 v = gmlp_four(w);
                 part[j] = uintBitsToFloat(v.x);

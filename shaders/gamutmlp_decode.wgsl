@@ -277,9 +277,11 @@ fn gmlp_outputs(x : u32, y : u32, code : vec3<u32>, mean : vec3<u32>, wide_mean 
     var more : vec4<u32> = gmlp_four(4u);
     var words : u32 = (GMLP_NEURONS + 31u) / 32u;
     var w : u32 = at.y;
+    var biased : u32 = 1u;
     var sum : array<f32, GMLP_NEURONS>;
     var part : array<f32, GMLP_NEURONS>;
     var h : array<u32, GMLP_NEURONS>;
+    if ((head.x & 8u) > 0u) { biased = 0u; }
     for (var j : u32 = 0u; j < GMLP_NEURONS; j++) { sum[j] = 0.0f; }
     for (var i : u32 = 0u; i < head.w; i++) {
         var place : vec4<u32> = gmlp_four(gmlp_least(5u + i, 7u));
@@ -298,7 +300,7 @@ fn gmlp_outputs(x : u32, y : u32, code : vec3<u32>, mean : vec3<u32>, wide_mean 
         }
         var input_turn : u32 = (place.x + (place.y * entry)) + (((place.z * entry) + 32768u) >> 16u);
         for (var j : u32 = 0u; j < GMLP_NEURONS; j++) { part[j] = 0.0f; }
-        if (i == 1u) {
+        if (i == biased) {
             for (var j : u32 = 0u; j < GMLP_NEURONS; j += 4u) {
                 var v : vec4<u32> = gmlp_four(w);
                 part[j] = bitcast<f32>(v.x);
