@@ -94,11 +94,12 @@ $(B)/cuda/gamutmlp_cuda.o: gamutmlp_cuda.cu gamutmlp.h
 	$(call say,NVCC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(NVCC) -std=c++17 -O2 --threads $(JOBS) $(call gencode,$(cuda_arch)) -c $< -o $@
-$(B)/cuda/device.o: examples/tool/work/device.c | $(B)/deps
+device := $(filter %/device,$(tool))
+$(B)/cuda/device.o: $(device).c | $(B)/deps
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) $(CPPFLAGS) -DGAMUTMLP_WITH_CUDA -MMD -MP -c $< -o $@
-$(B)/cuda/gamutmlp: $(filter-out $(B)/examples/tool/work/device.o,$(tool:%=$(B)/%.o)) $(B)/cuda/device.o $(B)/cuda/gamutmlp_cuda.o
+$(B)/cuda/gamutmlp: $(patsubst %,$(B)/%.o,$(filter-out $(device),$(tool))) $(B)/cuda/device.o $(B)/cuda/gamutmlp_cuda.o
 	$(call say,LINK,$@)
 	$(Q)$(NVCC) $^ -o $@ $(LIBS)
 # Its own kernel is a small one: the driver makes what newer GPUs need.
