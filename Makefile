@@ -215,9 +215,11 @@ $(B)/log/compile/%.log: FORCE | $(B)/deps-test
 $(B)/log/%.sh.log: %.sh all FORCE
 	@scripts/logged.sh $@ $<
 
-logs := $(addprefix compile/,gcc clang targets bytes) $(script_tests) $(addprefix plain/,$(library_tests) $(tool_tests)) \
-        $(addprefix asan/,$(library_tests) $(tool_tests)) $(addprefix msan/,$(filter-out $(uninstrumented),$(library_tests))) \
-        $(fuzz:%=replay/%) $(cuda_tests:%=asan/%) $(patsubst %,plain/%,$(filter-out %_device %_decode,$(cuda_tests)))
+# The longest first, so that no processor waits at the end.
+logs := $(addprefix compile/,bytes gcc clang) $(cuda_tests:%=asan/%) $(script_tests) compile/targets \
+        $(addprefix plain/,$(library_tests) $(tool_tests)) $(addprefix asan/,$(library_tests) $(tool_tests)) \
+        $(addprefix msan/,$(filter-out $(uninstrumented),$(library_tests))) $(fuzz:%=replay/%) \
+        $(patsubst %,plain/%,$(filter-out %_device %_decode,$(cuda_tests)))
 test: $(logs:%=$(B)/log/%.log)
 	@awk -f scripts/summary.awk $^
 

@@ -1,5 +1,4 @@
 /* The shaders' source as C, against the library: the same floats, to the bit. */
-#define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
 #include <fenv.h>
 #include <math.h>
@@ -7,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <cmocka.h>
 
 /* What a shader has around it. */
