@@ -9379,37 +9379,41 @@ GMLP_DEF float gmlp_decoder_place(const gmlp_decoder *decoder, int vertical, uin
    >>shaders: a decoder's numbers for shaders
 */
 
-/* Where tables are, in fours of words. */
+enum { GMLP__SHADER_HEAD = 24, GMLP__SHADER_SPAN = 256 * 4 };
+/* Tables, in the order of words 12..18. */
+enum {
+    GMLP__SHADER_SHARES, GMLP__SHADER_FIRST, GMLP__SHADER_CODES, GMLP__SHADER_SECOND, GMLP__SHADER_THIRD,
+    GMLP__SHADER_COLUMNS, GMLP__SHADER_ROWS, GMLP__SHADER_TABLES
+};
+
 typedef struct gmlp__shader {
     const gmlp_decoder *d;
     uint32_t *words;
     size_t neurons, inputs, columns, rows, odd_words; /* odd_words: of a code, column or row */
-    size_t shares, first, codes, second, third, odd_columns, odd_rows, signal, light, end;
+    size_t at[GMLP__SHADER_TABLES], signal, light, end; /* where tables are, in fours of words */
 } gmlp__shader;
-
-enum { GMLP__SHADER_HEAD = 24, GMLP__SHADER_SPAN = 256 * 4 };
 
 static void gmlp__shader_plan(gmlp__shader *p, const gmlp_decoder *d) {
     const size_t hdr = d->domain.method->family->open ? sizeof(float) : 0;
+    size_t *const at = p->at;
     memset(p, 0, sizeof *p);
     p->d = d;
-    p->shares = GMLP__SHADER_HEAD;
-    p->first = p->shares + 3 * 256;
-    p->end = p->first;
+    at[GMLP__SHADER_SHARES] = GMLP__SHADER_HEAD;
+    p->end = at[GMLP__SHADER_FIRST] = GMLP__SHADER_HEAD + 3 * 256;
     if (!d->network) return;
     p->neurons = 2 * d->fixed.pairs;
     p->inputs = gmlp__inputs(d->radius);
     p->columns = d->frame.columns;
     p->rows = d->frame.height;
     p->odd_words = (p->neurons + 31) / 32;
-    p->second = p->first + (gmlp__features(d->mlp.frequencies) + 1) * p->neurons / 4;
-    p->third = p->second + p->neurons * p->neurons / 8;
-    p->signal = p->third + p->neurons;
+    at[GMLP__SHADER_SECOND] = p->end + (gmlp__features(d->mlp.frequencies) + 1) * p->neurons / 4;
+    at[GMLP__SHADER_THIRD] = at[GMLP__SHADER_SECOND] + p->neurons * p->neurons / 8;
+    p->signal = at[GMLP__SHADER_THIRD] + p->neurons;
     p->light = p->signal + (hdr ? d->domain.signal.segments : 0);
-    p->codes = p->light + (hdr ? d->domain.light.segments : 0);
-    p->odd_columns = p->codes + (p->inputs - 2) * 256 * p->odd_words / 4;
-    p->odd_rows = p->odd_columns + (p->columns * p->odd_words + 3) / 4;
-    p->end = p->odd_rows + (p->rows * p->odd_words + 3) / 4;
+    at[GMLP__SHADER_CODES] = p->light + (hdr ? d->domain.light.segments : 0);
+    at[GMLP__SHADER_COLUMNS] = at[GMLP__SHADER_CODES] + (p->inputs - 2) * 256 * p->odd_words / 4;
+    at[GMLP__SHADER_ROWS] = at[GMLP__SHADER_COLUMNS] + (p->columns * p->odd_words + 3) / 4;
+    p->end = at[GMLP__SHADER_ROWS] + (p->rows * p->odd_words + 3) / 4;
 }
 
 /* from + step i in 2^-29, for i = 0..n - 1. 0: beyond what the encoding takes. */
@@ -9500,20 +9504,14 @@ static void gmlp__shader_head(const gmlp__shader *p) {
     w[9] = d->radius[1];
     w[10] = d->frame.x;
     w[11] = d->frame.columns;
-    w[12] = (uint32_t)p->shares;
-    w[13] = (uint32_t)p->first;
-    w[14] = (uint32_t)p->codes;
-    w[15] = (uint32_t)p->second;
-    w[16] = (uint32_t)p->third;
-    w[17] = (uint32_t)p->odd_columns;
-    w[18] = (uint32_t)p->odd_rows;
+    for (i = 0; i < GMLP__SHADER_TABLES; i++) w[12 + i] = (uint32_t)p->at[i];
     for (i = 0; i < 3; i++)
         for (c = 0; c < 3; c++) {
             memcpy(w + 52 + 4 * i + c, d->to_wide + 3 * i + c, 4);
             memcpy(w + 64 + 4 * i + c, d->to_out + 3 * i + c, 4);
         }
-    memcpy(w + 4 * p->shares, d->convert.shares, 3 * GMLP__SHADER_SPAN * sizeof(float));
-    for (i = 0; i < 3 * 256; i++) memcpy(w + 4 * (p->shares + i) + 3, d->convert.loader.table + i % 256, 4);
+    memcpy(w + 4 * GMLP__SHADER_HEAD, d->convert.shares, 3 * GMLP__SHADER_SPAN * sizeof(float));
+    for (i = 0; i < 3 * 256; i++) memcpy(w + 4 * (GMLP__SHADER_HEAD + i) + 3, d->convert.loader.table + i % 256, 4);
 }
 
 static void gmlp__shader_curve(const gmlp__shader *p, const gmlp__curve *c, uint32_t *eight, size_t at) {
@@ -9530,13 +9528,14 @@ static void gmlp__shader_curve(const gmlp__shader *p, const gmlp__curve *c, uint
 static void gmlp__shader_layers(const gmlp__shader *p) {
     const gmlp__fixed *f = &p->d->fixed;
     const size_t pairs = f->pairs;
+    uint32_t *const second = p->words + 4 * p->at[GMLP__SHADER_SECOND];
     size_t j, k, c;
     memcpy(p->words + 44, f->scale, sizeof f->scale);
     memcpy(p->words + 48, f->bias, sizeof f->bias);
     for (j = 0; j < p->neurons; j++) {
-        uint32_t *const third = p->words + 4 * (p->third + j);
+        uint32_t *const third = p->words + 4 * (p->at[GMLP__SHADER_THIRD] + j);
         for (k = 0; k < pairs; k++)
-            p->words[4 * p->second + j * pairs + k] = (uint32_t)f->w2[j / 8 * 8 * pairs + 8 * k + j % 8] ^ 0x80008000u;
+            second[j * pairs + k] = (uint32_t)f->w2[j / 8 * 8 * pairs + 8 * k + j % 8] ^ 0x80008000u;
         for (c = 0; c < 3; c++) {
             const uint32_t pair = (uint32_t)f->w3[j / 2 * 3 + c], half = j % 2 ? pair >> 16 : pair & 0xffffu;
             third[c] = (half ^ 0x8000u) - 0x8000u;
@@ -9558,14 +9557,10 @@ static uint32_t *gmlp__shader_first(const gmlp__shader *p, const float *rows, si
 
 static int gmlp__shader_network(const gmlp__shader *p) {
     const gmlp_decoder *d = p->d;
-    const int across = d->coords.transpose ? 0 : 1; /* the input that columns lead to */
     const double span = d->inputs == GMLP_INPUT_HALF ? 1.0 : 2.0;
-    uint32_t *const w = p->words, *odd = w + 4 * p->odd_columns;
-    uint32_t *at = w + 4 * p->first, *of;
-    const uint32_t *const bias = d->place_bias[0] ? at : at + 2 * (size_t)d->mlp.frequencies[across] * p->neurons;
+    uint32_t *const w = p->words, *at = w + 4 * p->at[GMLP__SHADER_FIRST], *odd = NULL;
     size_t i, feature[GMLP_INPUTS + 1] = {0};
-    int32_t line[GMLP__BATCH * GMLP_MAX_WIDTH / 2];
-    uint32_t k;
+    int32_t line[GMLP_MAX_WIDTH / 2];
     for (i = 0; i < GMLP_INPUTS; i++) {
         feature[i + 1] = feature[i] + 2 * (size_t)d->mlp.frequencies[i];
         if (i > 1) w[30 + i] = d->mlp.frequencies[i];
@@ -9573,32 +9568,24 @@ static int gmlp__shader_network(const gmlp__shader *p) {
     if (!gmlp__shader_place(p, 0, w + 20) || !gmlp__shader_place(p, 1, w + 24) ||
         !gmlp__shader_line(w + 28, -0.5 * span, span / 255.0, 256.0))
         return 0;
-    if (d->place_bias[0]) at = gmlp__shader_first(p, d->place_bias[0], 1, at);
-    of = at;
-    at = gmlp__shader_first(p, d->block + feature[across] * d->shape.wide, 2 * (size_t)w[23], at);
-    for (k = 0; k < p->columns; k++, odd += p->odd_words)
-        if (!gmlp__shader_odd(p, w + 20, d->frame.x + k, w[23], of, d->place_bias[0] ? bias : NULL,
-                              d->fixed.columns + k * d->fixed.pairs, odd))
-            return 0;
-    if (d->place_bias[1]) at = gmlp__shader_first(p, d->place_bias[1], 1, at);
-    of = at;
-    at = gmlp__shader_first(p, d->block + feature[!across] * d->shape.wide, 2 * (size_t)w[27], at);
-    odd = w + 4 * p->odd_rows;
-    for (k = 0; k < p->rows; k++, odd += p->odd_words) {
-        if (k % GMLP__BATCH == 0)
-            gmlp_decoder_lines(d, k, p->rows - k < GMLP__BATCH ? (uint32_t)p->rows - k : GMLP__BATCH, line);
-        if (!gmlp__shader_odd(p, w + 24, k, w[27], of, d->place_bias[1] ? bias : NULL,
-                              line + k % GMLP__BATCH * d->fixed.pairs, odd))
-            return 0;
-    }
-    odd = w + 4 * p->codes;
-    for (i = 2; i < p->inputs; i++) {
-        of = at;
-        at = gmlp__shader_first(p, d->block + feature[i] * d->shape.wide, feature[i + 1] - feature[i], at);
-        for (k = 0; k < 256; k++, odd += p->odd_words)
-            if (!gmlp__shader_odd(p, w + 28, k, d->mlp.frequencies[i], of, NULL,
-                                  d->fixed.codes + ((i - 2) * 256 + k) * d->fixed.pairs, odd))
+    for (i = 0; i < p->inputs; i++) { /* of columns, of rows, of codes */
+        const size_t from = i < 2 && !d->coords.transpose ? 1 - i : i, frequencies = d->mlp.frequencies[from];
+        const size_t count = i == 0 ? p->columns : i == 1 ? p->rows : 256;
+        const uint32_t *const bias = i < 2 && d->place_bias[i] ? at : NULL, *weights;
+        const int32_t *entry = i == 0 ? d->fixed.columns : i == 1 ? line
+                                                         : d->fixed.codes + (i - 2) * 256 * d->fixed.pairs;
+        uint32_t k;
+        if (bias) at = gmlp__shader_first(p, d->place_bias[i], 1, at);
+        weights = at;
+        at = gmlp__shader_first(p, d->block + feature[from] * d->shape.wide, 2 * frequencies, at);
+        if (i < 3) odd = w + 4 * p->at[i == 0 ? GMLP__SHADER_COLUMNS : i == 1 ? GMLP__SHADER_ROWS : GMLP__SHADER_CODES];
+        for (k = 0; k < count; k++, odd += p->odd_words) {
+            if (i == 1) gmlp_decoder_lines(d, k, 1, line);
+            if (!gmlp__shader_odd(p, w + (i < 2 ? 20 + 4 * i : 28), i ? k : d->frame.x + k, frequencies, weights, bias,
+                                  entry, odd))
                 return 0;
+            if (i != 1) entry += d->fixed.pairs;
+        }
     }
     gmlp__shader_layers(p);
     if (p->light == p->signal) return 1;

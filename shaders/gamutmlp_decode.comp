@@ -281,11 +281,13 @@ uvec3 gmlp_outputs(uint x, uint y, uvec3 code, uvec3 mean, uvec3 wide_mean) {
     uint words = (GMLP_NEURONS + 31u) / 32u;
     uint w = at.y;
     uint biased = 1u;
+    uint j = 0u; /* HLSL's loops leave their variables behind them */
+    uint k = 0u;
     float sum[GMLP_NEURONS];
     float part[GMLP_NEURONS];
     uint h[GMLP_NEURONS];
     if ((head.x & 8u) > 0u) { biased = 0u; }
-    for (uint j = 0u; j < GMLP_NEURONS; j++) { sum[j] = 0.0f; }
+    for (j = 0u; j < GMLP_NEURONS; j++) { sum[j] = 0.0f; }
     for (uint i = 0u; i < head.w; i++) {
         uvec4 place = gmlp_four(gmlp_least(5u + i, 7u));
         uint entry = x;
@@ -302,9 +304,9 @@ uvec3 gmlp_outputs(uint x, uint y, uvec3 code, uvec3 mean, uvec3 wide_mean) {
             place.w = gmlp_word(30u + i);
         }
         uint input_turn = (place.x + (place.y * entry)) + (((place.z * entry) + 32768u) >> 16u);
-        for (uint j = 0u; j < GMLP_NEURONS; j++) { part[j] = 0.0f; }
+        for (j = 0u; j < GMLP_NEURONS; j++) { part[j] = 0.0f; }
         if (i == biased) {
-            for (uint j = 0u; j < GMLP_NEURONS; j += 4u) {
+            for (j = 0u; j < GMLP_NEURONS; j += 4u) {
                 uvec4 v = gmlp_four(w);
                 part[j] = uintBitsToFloat(v.x);
                 part[j + 1u] = uintBitsToFloat(v.y);
@@ -313,9 +315,9 @@ uvec3 gmlp_outputs(uint x, uint y, uvec3 code, uvec3 mean, uvec3 wide_mean) {
                 w += 1u;
             }
         }
-        for (uint k = 0u; k < 2u * place.w; k++) {
+        for (k = 0u; k < 2u * place.w; k++) {
             float s = gmlp_sine((input_turn << ((k >> 1u) + 2u)) + ((k & 1u) << 30u));
-            for (uint j = 0u; j < GMLP_NEURONS; j += 4u) {
+            for (j = 0u; j < GMLP_NEURONS; j += 4u) {
                 uvec4 v = gmlp_four(w);
                 part[j] += s * uintBitsToFloat(v.x);
                 part[j + 1u] += s * uintBitsToFloat(v.y);
@@ -324,9 +326,9 @@ uvec3 gmlp_outputs(uint x, uint y, uvec3 code, uvec3 mean, uvec3 wide_mean) {
                 w += 1u;
             }
         }
-        for (uint k = 0u; k < words; k++) {
+        for (k = 0u; k < words; k++) {
             uint odd = gmlp_word(index + k);
-            for (uint j = 0u; j < 32u; j++) {
+            for (j = 0u; j < 32u; j++) {
                 uint l = (32u * k) + j;
                 if (l < GMLP_NEURONS) {
                     float one = float((odd >> j) & 1u);
@@ -336,7 +338,7 @@ uvec3 gmlp_outputs(uint x, uint y, uvec3 code, uvec3 mean, uvec3 wide_mean) {
         }
     }
     uint total = 0u;
-    for (uint j = 0u; j < GMLP_NEURONS; j++) {
+    for (j = 0u; j < GMLP_NEURONS; j++) {
         h[j] = 0u;
         if (sum[j] > 0.0f) { h[j] = uint(sum[j]); }
         total += h[j];
@@ -346,10 +348,10 @@ uvec3 gmlp_outputs(uint x, uint y, uvec3 code, uvec3 mean, uvec3 wide_mean) {
     uint green = 0u;
     uint blue = 0u;
     w = at.w;
-    for (uint j = 0u; j < GMLP_NEURONS; j++) {
+    for (j = 0u; j < GMLP_NEURONS; j++) {
         uvec4 third = gmlp_four(more.x + j);
         uint s = third.w - (32768u * total);
-        for (uint k = 0u; k < GMLP_NEURONS; k += 8u) {
+        for (k = 0u; k < GMLP_NEURONS; k += 8u) {
             uvec4 v = gmlp_four(w);
             s += ((v.x & 65535u) * h[k]) + ((v.x >> 16u) * h[k + 1u]);
             s += ((v.y & 65535u) * h[k + 2u]) + ((v.y >> 16u) * h[k + 3u]);

@@ -278,11 +278,13 @@ fn gmlp_outputs(x : u32, y : u32, code : vec3<u32>, mean : vec3<u32>, wide_mean 
     var words : u32 = (GMLP_NEURONS + 31u) / 32u;
     var w : u32 = at.y;
     var biased : u32 = 1u;
+    var j : u32 = 0u; /* HLSL's loops leave their variables behind them */
+    var k : u32 = 0u;
     var sum : array<f32, GMLP_NEURONS>;
     var part : array<f32, GMLP_NEURONS>;
     var h : array<u32, GMLP_NEURONS>;
     if ((head.x & 8u) > 0u) { biased = 0u; }
-    for (var j : u32 = 0u; j < GMLP_NEURONS; j++) { sum[j] = 0.0f; }
+    for (j = 0u; j < GMLP_NEURONS; j++) { sum[j] = 0.0f; }
     for (var i : u32 = 0u; i < head.w; i++) {
         var place : vec4<u32> = gmlp_four(gmlp_least(5u + i, 7u));
         var entry : u32 = x;
@@ -299,9 +301,9 @@ fn gmlp_outputs(x : u32, y : u32, code : vec3<u32>, mean : vec3<u32>, wide_mean 
             place.w = gmlp_word(30u + i);
         }
         var input_turn : u32 = (place.x + (place.y * entry)) + (((place.z * entry) + 32768u) >> 16u);
-        for (var j : u32 = 0u; j < GMLP_NEURONS; j++) { part[j] = 0.0f; }
+        for (j = 0u; j < GMLP_NEURONS; j++) { part[j] = 0.0f; }
         if (i == biased) {
-            for (var j : u32 = 0u; j < GMLP_NEURONS; j += 4u) {
+            for (j = 0u; j < GMLP_NEURONS; j += 4u) {
                 var v : vec4<u32> = gmlp_four(w);
                 part[j] = bitcast<f32>(v.x);
                 part[j + 1u] = bitcast<f32>(v.y);
@@ -310,9 +312,9 @@ fn gmlp_outputs(x : u32, y : u32, code : vec3<u32>, mean : vec3<u32>, wide_mean 
                 w += 1u;
             }
         }
-        for (var k : u32 = 0u; k < 2u * place.w; k++) {
+        for (k = 0u; k < 2u * place.w; k++) {
             var s : f32 = gmlp_sine((input_turn << ((k >> 1u) + 2u)) + ((k & 1u) << 30u));
-            for (var j : u32 = 0u; j < GMLP_NEURONS; j += 4u) {
+            for (j = 0u; j < GMLP_NEURONS; j += 4u) {
                 var v : vec4<u32> = gmlp_four(w);
                 part[j] += s * bitcast<f32>(v.x);
                 part[j + 1u] += s * bitcast<f32>(v.y);
@@ -321,9 +323,9 @@ fn gmlp_outputs(x : u32, y : u32, code : vec3<u32>, mean : vec3<u32>, wide_mean 
                 w += 1u;
             }
         }
-        for (var k : u32 = 0u; k < words; k++) {
+        for (k = 0u; k < words; k++) {
             var odd : u32 = gmlp_word(index + k);
-            for (var j : u32 = 0u; j < 32u; j++) {
+            for (j = 0u; j < 32u; j++) {
                 var l : u32 = (32u * k) + j;
                 if (l < GMLP_NEURONS) {
                     var one : f32 = f32((odd >> j) & 1u);
@@ -333,7 +335,7 @@ fn gmlp_outputs(x : u32, y : u32, code : vec3<u32>, mean : vec3<u32>, wide_mean 
         }
     }
     var total : u32 = 0u;
-    for (var j : u32 = 0u; j < GMLP_NEURONS; j++) {
+    for (j = 0u; j < GMLP_NEURONS; j++) {
         h[j] = 0u;
         if (sum[j] > 0.0f) { h[j] = u32(sum[j]); }
         total += h[j];
@@ -343,10 +345,10 @@ fn gmlp_outputs(x : u32, y : u32, code : vec3<u32>, mean : vec3<u32>, wide_mean 
     var green : u32 = 0u;
     var blue : u32 = 0u;
     w = at.w;
-    for (var j : u32 = 0u; j < GMLP_NEURONS; j++) {
+    for (j = 0u; j < GMLP_NEURONS; j++) {
         var third : vec4<u32> = gmlp_four(more.x + j);
         var s : u32 = third.w - (32768u * total);
-        for (var k : u32 = 0u; k < GMLP_NEURONS; k += 8u) {
+        for (k = 0u; k < GMLP_NEURONS; k += 8u) {
             var v : vec4<u32> = gmlp_four(w);
             s += ((v.x & 65535u) * h[k]) + ((v.x >> 16u) * h[k + 1u]);
             s += ((v.y & 65535u) * h[k + 2u]) + ((v.y >> 16u) * h[k + 3u]);

@@ -294,6 +294,15 @@ static void sizes_and_refusals(void **unused) {
     free(pack);
     gmlp_decoder_free(decoder);
     gmlp_net_free(&net);
+    /* a texture of RGB has not what the base of sYCC has */
+    base.space = GMLP_SYCC;
+    assert_int_equal(gmlp_reduce(&wide, &base, NULL, NULL), GMLP_OK);
+    assert_int_equal(gmlp_train(&base, &wide, &opts, &net, NULL), GMLP_OK);
+    assert_int_equal(gmlp_decoder_create(&net, GMLP_F32, GMLP_PROPHOTO_LINEAR, NULL, &decoder), GMLP_OK);
+    assert_int_equal(gmlp_shader_pack(decoder, NULL, 0, &size), GMLP_E_BASE_SPACE);
+    assert_int_equal(size, 0);
+    gmlp_decoder_free(decoder);
+    gmlp_net_free(&net);
 }
 
 int main(void) {
