@@ -116,16 +116,24 @@ cuda-report:
 EMCC = emcc
 web_flags = -Oz -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext --no-entry -sSTANDALONE_WASM -sMALLOC=emmalloc \
             -sALLOW_MEMORY_GROWTH -sINITIAL_MEMORY=2MB -sMAXIMUM_MEMORY=4GB -sTOTAL_STACK=256KB \
-            -sERROR_ON_UNDEFINED_SYMBOLS=0 -sWARN_ON_UNDEFINED_SYMBOLS=0
+            -sERROR_ON_UNDEFINED_SYMBOLS=0 -sWARN_ON_UNDEFINED_SYMBOLS=0 \
+            -sBINARYEN_EXTRA_PASSES=--converge
 web := $(filter-out %.c,$(wildcard examples/web/*))
-wasm: $(web:examples/web/%=$(B)/web/%) $(B)/web/gamutmlp.wasm
+wasm: $(web:examples/web/%=$(B)/web/%) $(B)/web/gamutmlp_decode.es.frag $(B)/web/gamutmlp.wasm
 $(B)/web/gamutmlp.wasm: examples/web/gamutmlp_web.c gamutmlp.h
 	@command -v $(firstword $(EMCC)) >/dev/null || { echo "gamutmlp: make wasm needs Emscripten's compiler, and" \
 	    "'$(EMCC)' is not there: apt-get install emscripten, or EMCC=/path/of/emcc"; exit 1; }
 	$(call say,EMCC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(EMCC) -std=c99 $(WARNINGS) -I. $(web_flags) $< -o $@
+# Without comments and indentation: its size has a bound, see tests/test_web.sh.
+$(B)/web/gamutmlp.mjs: examples/web/gamutmlp.mjs
+	@mkdir -p $(@D)
+	@sed -e '/^ *\/\*.*\*\/$$/d' -e '/^ *\/\*/,/\*\/$$/d' -e 's/^ *//' -e 's| // .*||' -e '/^$$/d' $< >$@
 $(B)/web/%: examples/web/%
+	@mkdir -p $(@D)
+	@cp $< $@
+$(B)/web/%: shaders/%
 	@mkdir -p $(@D)
 	@cp $< $@
 

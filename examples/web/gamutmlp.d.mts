@@ -83,6 +83,9 @@ export interface Net {
     /** The wide-gamut or HDR picture. The base's pixels are the whole picture's, uint8: those of sRGB, or with the
         space 'sycc' a JPEG's own Y'CbCr. */
     decode(picture: Picture, options?: DecodeOptions): Made;
+    /** The words of gmlp_shader_pack (gamutmlp.h, >>shaders), with which a shader decodes to this linear space, such as
+        'p3-linear'; shader.mjs does. Throws of nets of the gain and gamma maps and of bases in sYCC. */
+    shaderPack(space: Space): Uint32Array;
     /** Gives its memory back at once; else some time after it was last used. */
     free(): void;
 }

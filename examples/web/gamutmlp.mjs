@@ -253,6 +253,17 @@ export default async function load(source) {
             }
             return out;
         }
+        shaderPack(space) {
+            const { width, height } = this.#about();
+            done(c.decoder_create(this.pointer, width, height, TYPES.float32, spaceOf(space), 0, width, 0, 0));
+            const decoder = pointer();
+            try {
+                done(c.shader_pack(decoder));
+                return new Uint32Array(bytes().buffer);
+            } finally {
+                c.decoder_free(decoder);
+            }
+        }
     }
 
     /* A picture in another space and of other samples; the base of a wide one if `reduces`. */

@@ -142,6 +142,17 @@ EXPORT(decoder_rows) int web_decoder_rows(const gmlp_decoder *decoder, void *bas
     return (int)gmlp_decoder_rows(decoder, &from, 0, base_y, &to, x, y, NULL);
 }
 
+/* The decoder's numbers for shaders/gamutmlp_decode.es.frag. */
+EXPORT(shader_pack) int web_shader_pack(const gmlp_decoder *decoder) {
+    gmlp_result result = gmlp_shader_pack(decoder, NULL, 0, &given.size);
+    given.pointer = NULL;
+    if (result != GMLP_E_BUFFER) return (int)result;
+    given.pointer = malloc(given.size);
+    result = given.pointer ? gmlp_shader_pack(decoder, given.pointer, given.size, &given.size) : GMLP_E_MEMORY;
+    if (result) free(given.pointer);
+    return (int)result;
+}
+
 /* Conversion. `reduces`: src is wide, and dst its base. */
 EXPORT(convert) int web_convert(void *src, int src_type, int src_channels, int src_space, void *dst, int dst_type,
                                 int dst_channels, int dst_space, uint32_t width, uint32_t height, int adaptation,
@@ -205,8 +216,10 @@ static int grow(void *user, const void *bytes, size_t size) {
     (void)user;
     if (size > room - given.size) {
         const size_t larger = given.size + size + (given.size + size) / 2;
-        void *memory = realloc(given.pointer, larger);
+        void *memory = malloc(larger); /* without realloc the module is half a KB smaller */
         if (!memory) return 1;
+        if (given.size) memcpy(memory, given.pointer, given.size);
+        free(given.pointer);
         given.pointer = memory;
         room = larger;
     }

@@ -1,9 +1,11 @@
-/* index.html: what a file shows, what its network gives back, and the difference. index.html?src=photo.jpg opens it. */
+/* index.html: what a file shows, what its network gives back, and the difference. index.html?src=photo.jpg opens it;
+   &shader=never decodes by WebAssembly, &shader=always by WebGL 2 even without a GPU. */
 import { p3Context, restored } from './wide-img.mjs';
 
 const at = id => document.getElementById(id);
 const picture = at('picture'), p3 = p3Context(picture), context = p3 ?? picture.getContext('2d');
 const imageOf = (data, { width, height }) => new ImageData(data, width, height, { colorSpace: 'display-p3' });
+const asked = new URLSearchParams(location.search);
 let shown = null, turn = 0;
 
 function difference({ base, wide }) {
@@ -90,6 +92,7 @@ function describe(made) {
         rows.Original = a.space;
         rows.Base = a.base !== 'sycc' ? a.base : a.codes === 'sycc' ? 'sycc, from the JPEG\'s own Y\'CbCr'
                                                                     : 'sycc, clipped to RGB';
+        rows['Decoded by'] = a.shader ? 'WebGL 2' : 'WebAssembly';
         if (a.contentMax > 1) rows.HDR = `to ${a.contentMax.toFixed(1)} times white; shown up to white`;
     }
     rows.Canvas = p3 ? `Display P3${matchMedia('(color-gamut: p3)').matches ? '' : ', on a display that has less'}`
@@ -106,7 +109,7 @@ export async function open(file) {
     const mine = ++turn;
     at('note').textContent = 'decoding ...';
     try {
-        const made = await restored(file, true);
+        const made = await restored(file, { measure: true, shader: asked.get('shader') ?? 'auto' });
         if (mine !== turn) return;
         picture.width = made.width;
         picture.height = made.height;
@@ -131,7 +134,7 @@ document.ondrop = e => {
     document.body.classList.remove('over');
     if (e.dataTransfer.files[0]) open(e.dataTransfer.files[0]);
 };
-const src = new URLSearchParams(location.search).get('src');
+const src = asked.get('src');
 if (src) {
     const answer = await fetch(src);
     if (answer.ok) open(new File([await answer.blob()], src));

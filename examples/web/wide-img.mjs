@@ -10,7 +10,7 @@ let worker, last = 0;
 const waiting = new Map();
 
 /* What worker.mjs makes of a file. One worker for all elements of a page. */
-export function restored(file, measure = false) {
+export function restored(file, { measure = false, shader = 'auto' } = {}) {
     if (!worker) {
         worker = new Worker(new URL('worker.mjs', import.meta.url), { type: 'module' });
         worker.onmessage = ({ data }) => {
@@ -26,7 +26,7 @@ export function restored(file, measure = false) {
     }
     return new Promise((resolve, reject) => {
         waiting.set(++last, { resolve, reject });
-        worker.postMessage({ id: last, file, measure });
+        worker.postMessage({ id: last, file, measure, shader });
     });
 }
 

@@ -1,7 +1,13 @@
-/* Decodes away from the page: gets { id, file, measure }, answers { id, error } or { id, width, height, note, about,
-   wide, base }, the pixels as 8-bit Display P3; wide is null of a file without a network. With measure also
-   { histogram, points }. */
+/* Decodes away from the page: gets { id, file, measure, shader }, answers { id, error } or { id, width, height, note,
+   about, wide, base }, the pixels as 8-bit Display P3; wide is null of a file without a network. With measure also
+   { histogram, points }. shader: 'always', 'never', or else where there is a GPU. */
 import { gamutmlp, opened } from './restore.mjs';
+import { open } from './shader.mjs';
+
+const shaders = {};
+function shaderOf(g, when) {
+    return when === 'never' ? null : shaders[when] ??= open(g, when === 'always').catch(() => null);
+}
 
 /* Counts of 8-bit codes, 256 for each of R, G and B. */
 function histogram(data) {
@@ -26,14 +32,16 @@ function chromaticities(width, height, row) {
     return Float32Array.from(points);
 }
 
-async function answer({ file, measure }) {
+async function answer({ file, measure, shader }) {
     const g = await gamutmlp(), { net, base, shown, note } = await opened(file);
     try {
         const { width, height } = shown, p3 = { space: 'p3', type: 'uint8' };
-        const wide = net ? net.decode(base, p3).data : null;
+        const drawn = net && (await shaderOf(g, shader))?.decode(net, base, 'p3');
+        const wide = net ? (drawn ?? net.decode(base, p3)).data : null;
         const made = { width, height, note, base: g.convert(shown, p3).data, wide,
                        about: net && { method: net.method, space: net.wideSpace, base: net.baseSpace, codes: base.space,
-                                       neurons: net.neurons, bytes: net.blob.length, contentMax: net.contentMax } };
+                                       neurons: net.neurons, bytes: net.blob.length, contentMax: net.contentMax,
+                                       shader: !!drawn } };
         if (measure) {
             const linear = { space: 'rec2020-linear', type: 'float32' };
             const line = y => ({ ...shown, data: shown.data.subarray(4 * y * width, 4 * (y + 1) * width), height: 1 });

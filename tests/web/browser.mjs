@@ -17,6 +17,8 @@ run('encode', at('scene.png'), at('rgb.jpg'), '--from', 'prophoto', '--iteration
 const turned = at('turned.jpg'), jpeg = readFileSync(at('rgb.jpg'));
 writeFileSync(turned, Buffer.concat([jpeg.subarray(0, 2), // EXIF, of orientation 3: upside down
     Buffer.from('ffe10022457869660000' + '49492a0008000000' + '0100' + '120103000100000003000000' + '00000000', 'hex'), jpeg.subarray(2)]));
+run('strip', at('demo.png'), at('plain.png'));
+run('hdr-encode', at('plain.png'), at('scene.png'), at('hdr.png'), '--from-hdr', 'rec2020hlg', '--iterations', '20');
 for (const name of ['demo.png', 'demo.jpg', 'rgb.jpg']) run('decode', at(name), at(`${name}.wide.png`));
 
 /* Runs in the browser. */
@@ -27,7 +29,18 @@ async function inBrowser() {
     try {
         const { default: load } = await import('/gamutmlp.mjs');
         const { opened } = await import('/restore.mjs');
-        const g = await load();
+        const { open } = await import('/shader.mjs');
+        const g = await load(), shader = await open(g, true), light = 'prophoto-linear';
+        await post('shader', `${!!shader}`);
+        for (const name of shader ? ['demo.png', 'hdr.png', 'demo.jpg'] : []) {
+            const { net, base } = await opened(await (await fetch(name)).blob());
+            await post(`light.shader.${name}`, shader.decode(net, base, light)?.data ?? 'null');
+            await post(`light.module.${name}`, net.decode(base, { space: light, type: 'float32' }).data);
+            if (name === 'demo.png') {
+                await post('adobergb.shader', shader.decode(net, base, 'adobergb').data);
+                await post('auto.shader', (await open(g))?.decode(net, base, 'p3')?.data ?? 'null');
+            }
+        }
         for (const name of ['demo.png', 'demo.jpg', 'rgb.jpg', 'turned.jpg']) {
             const file = await (await fetch(name)).blob();
             const { net, base, shown, note } = await opened(file);
@@ -35,9 +48,9 @@ async function inBrowser() {
             await post(`note.${name}`, `${base.space} ${note}`);
             await post(`wide.${name}`, net.decode(base).data.buffer);
         }
-        for (const name of ['demo.png', 'plain.png']) {
+        for (const [name, how] of [['demo.png', 'never'], ['demo.png', 'always'], ['plain.png', 'auto']]) {
             const frame = document.createElement('iframe');
-            frame.src = `/index.html?src=${name}`;
+            frame.src = `/index.html?src=${name}&shader=${how}`;
             document.body.append(frame);
             const page = await new Promise(resolve => {
                 const look = setInterval(() => {
@@ -50,9 +63,10 @@ async function inBrowser() {
             for (const value of ['base', 'wide', 'difference']) {
                 view.value = value;
                 view.onchange();
-                await post(`${value}.page.${name}`, pixels(page.getElementById('picture')));
+                await post(`${value}.page.${how}`, pixels(page.getElementById('picture')));
             }
-            await post(`text.page.${name}`, page.getElementById('note').textContent);
+            await post(`text.page.${how}`, page.getElementById('note').textContent);
+            await post(`about.page.${how}`, page.getElementById('about').textContent);
             frame.remove();
         }
         await import('/wide-img.mjs');
@@ -78,7 +92,6 @@ let finished;
 const over = new Promise(resolve => { finished = resolve; });
 const { default: load } = await import(pathToFileURL(join(folder, 'gamutmlp.mjs')));
 const g = await load();
-const plain = g.strip(readFileSync(at('demo.png')));
 const server = createServer((request, response) => {
     const name = decodeURIComponent(new URL(request.url, 'http://localhost').pathname).slice(1);
     if (request.method === 'POST') {
@@ -92,7 +105,6 @@ const server = createServer((request, response) => {
     }
     try {
         const body = name === 'test.html' ? `<!doctype html><body><script type="module">(${inBrowser})()</script>`
-                   : name === 'plain.png' ? plain
                    : readFileSync(/\.(png|jpg)$/.test(name) ? at(name) : join(folder, name));
         response.setHeader('content-type', types[name.split('.').pop()] ?? 'text/plain');
         response.end(body);
@@ -105,7 +117,7 @@ await new Promise(resolve => server.once('listening', resolve));
 
 const home = at('home');
 mkdirSync(home);
-const browser = spawn(chromium, ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
+const browser = spawn(chromium, ['--headless', '--no-sandbox', '--enable-unsafe-swiftshader', '--disable-dev-shm-usage', '--no-first-run',
     `--user-data-dir=${home}`, '--remote-debugging-port=0', `http://127.0.0.1:${server.address().port}/test.html`],
     { stdio: ['ignore', 'ignore', 'pipe'] });
 let said = '';
@@ -159,15 +171,26 @@ const tests = {
         assert.equal(back.length, there.length);
         assert(off < there.length / 8 / 100, `${off} samples`);
     },
+    'WebGL 2: the module\'s floats and codes'() {
+        if (`${results.shader}` === 'false') return console.log('# no WebGL 2: skipped: the shader in a browser');
+        same('light.shader.demo.png', net.decode(base, { space: 'prophoto-linear', type: 'float32' }).data);
+        if (`${results['auto.shader']}` !== 'null') same('auto.shader', wide.data); // none where it is slow
+        same('adobergb.shader', net.decode(base, { space: 'adobergb', type: 'uint8' }).data);
+        same('light.shader.hdr.png', results['light.module.hdr.png']);
+        assert.equal(`${results['light.shader.demo.jpg']}`, 'null'); // sYCC
+    },
     'the page draws file, recovered and difference'() {
-        same('base.page.demo.png', shown.data);
-        same('wide.page.demo.png', wide.data);
-        same('difference.page.demo.png', wide.data.map((v, i) => i % 4 < 3 ? 4 * Math.abs(v - shown.data[i]) : 255));
-        assert.equal(`${results['text.page.demo.png']}`, '');
+        for (const [how, by] of [['never', 'WebAssembly'], ['always', `${results.shader}` === 'true' ? 'WebGL 2' : 'WebAssembly']]) {
+            same(`base.page.${how}`, shown.data);
+            same(`wide.page.${how}`, wide.data);
+            same(`difference.page.${how}`, wide.data.map((v, i) => i % 4 < 3 ? 4 * Math.abs(v - shown.data[i]) : 255));
+            assert.equal(`${results[`text.page.${how}`]}`, '');
+            assert.match(`${results[`about.page.${how}`]}`, new RegExp(`Decoded by${by}`));
+        }
     },
     'the page shows a file without a network, and says so'() {
-        same('wide.page.plain.png', shown.data);
-        assert.match(`${results['text.page.plain.png']}`, /carries no network/);
+        same('wide.page.auto', shown.data);
+        assert.match(`${results['text.page.auto']}`, /carries no network/);
     },
     'the element'() {
         same('element', wide.data);

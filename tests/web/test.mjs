@@ -113,6 +113,7 @@ const tests = {
         assert.throws(() => net.decode(base, { x: 1, width: base.width }), TypeError);
         assert.throws(() => g.reduce({ ...wide, space: undefined }), TypeError);
         assert.throws(() => g.train(base, wide, { preset: 'best' }), TypeError);
+        assert.throws(() => net.shaderPack('p3'), refused(1)); // has a curve
         assert.throws(() => g.train(base, wide, { neurons: 7 }), GamutMLPError);
     },
     'training is cancelled, and hands errors on'() {

@@ -10,11 +10,12 @@ export async function shown(file: ArrayBuffer, pixels: ImageData, wide: Uint16Ar
         if (!(e instanceof GamutMLPError) || e.code !== CLIPPED) throw e;
     }
     const made = net.decode(pixels, { space: 'p3', type: 'uint8' });
+    const words: Uint32Array = net.shaderPack('p3-linear');
     const trained = g.train(g.reduce({ data: wide, width: 8, height: 8, space: 'prophoto' }), made, { progress: (n, all) => n < all });
     const bytes: Uint8Array = g.embed(file, trained);
     // @ts-expect-error: no such type of samples
     net.decode(pixels, { type: 'uint4' });
     // @ts-expect-error: a picture without its size
     net.check({ data: wide });
-    return new ImageData(new Uint8ClampedArray(made.data), made.width, made.height + 0 * bytes.length);
+    return new ImageData(new Uint8ClampedArray(made.data), made.width, made.height + 0 * (bytes.length + words.length));
 }
