@@ -21,6 +21,7 @@
 # make dist             the committed source as build/gamutmlp-VERSION.tar.gz
 # make deb              Debian packages of the committed source, in build/deb/
 # make world DATA=dir   every file of a tree of strangers' pictures: no crash, no hang, right colours; a table
+# make site             the pictures and numbers of docs/index.html, from a run of the tool; PICTURE=wide.tif: of yours
 # make clean
 #
 # All processors are used (JOBS=1: one). V=1 shows the commands. Packages that are missing are installed
@@ -275,6 +276,8 @@ $(B)/readers: tests/readers.c | $(B)/deps
 readers: all $(B)/readers
 	$(B)/scene $(B)/scene.png 640 480
 	@tests/readers.sh $(B)/gamutmlp $(B)/readers $(or $(PICTURE),$(B)/scene.png)
+site: all
+	@python3 scripts/site.py $(B) $(PICTURE)
 edits: all
 	@tests/edits.sh $(B)/gamutmlp $(data) $(OPTIONS)
 
@@ -299,7 +302,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all wasm cuda cuda-bench cuda-report test test-cross fuzz demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
+.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross fuzz demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
