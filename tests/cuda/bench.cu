@@ -175,6 +175,71 @@ static double psnr_og(const gmlp_net *net, const pair_of_pictures &p, double *al
 
 /* ------------------------------------------------------------------------------------------------------------------ */
 
+/* Networks of pictures that were edited since: turned in all ways, resized, a part. */
+static void edited(const gmlp_net *net, const pair_of_pictures &p, const gmlp_device *device) {
+    for (int k = 0; k < 11; k++) {
+        const int orientation = k < 8 ? k + 1 : k == 8 ? 6 : 1;
+        gmlp_geometry g = {0, 0, 0, 0, 0, 0, orientation};
+        if (k == 8) g.to_width = p.w / 2, g.to_height = p.h / 2;
+        if (k == 9) g.to_width = p.w * 2, g.to_height = p.h * 3 / 2;
+        if (k == 10) g.x = p.w / 5, g.y = p.h / 4, g.width = p.w / 2, g.height = p.h / 2;
+        const uint32_t part_w = g.width ? g.width : p.w, part_h = g.height ? g.height : p.h;
+        const uint32_t to_w = g.to_width ? g.to_width : part_w, to_h = g.to_height ? g.to_height : part_h;
+        const uint32_t w = orientation > 4 ? to_h : to_w, h = orientation > 4 ? to_w : to_h;
+        bytes codes((size_t)w * h * 3);
+        for (uint32_t y = 0; y < h; y++)
+            for (uint32_t x = 0; x < w; x++) { /* EXIF's orientations; the nearest pixel */
+                uint32_t u = orientation > 4 ? y : x, v = orientation > 4 ? x : y;
+                if (orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8) u = to_w - 1 - u;
+                if (orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7) v = to_h - 1 - v;
+                u = g.x + (uint32_t)((uint64_t)u * part_w / to_w);
+                v = g.y + (uint32_t)((uint64_t)v * part_h / to_h);
+                memcpy(codes.data() + ((size_t)y * w + x) * 3, p.base.data() + ((size_t)v * p.w + u) * 3, 3);
+            }
+        gmlp_image base = {codes.data(), w, h, 0, GMLP_U8, 3, p.base_view.space, 0};
+        bytes blob(GMLP_MAX_BLOB);
+        size_t size = 0;
+        gmlp_net moved;
+        must(gmlp_blob_write(net, blob.data(), blob.size(), &size), "a copy", NULL);
+        must(gmlp_blob_read(blob.data(), size, NULL, &moved, NULL), "a copy", NULL);
+        must(gmlp_net_edit(&moved, &g, &base), "gmlp_net_edit", NULL);
+        const std::string what = k < 8 ? "turned as EXIF's " + std::to_string(orientation)
+                                       : k == 8 ? "half the size, turned" : k == 9 ? "larger" : "a part";
+        differing(&moved, &base, GMLP_U16, 3, 0, 0, 0, w, h, device, what.c_str());
+        gmlp_net_free(&moved);
+    }
+}
+
+/* Several threads decode and train with one context. */
+static void at_once(const gmlp_net *net, const pair_of_pictures &p, const gmlp_train_opts *opts) {
+    enum { THREADS = 6 };
+    std::vector<bytes> out(THREADS), weights(THREADS);
+    gmlp_result results[THREADS];
+    std::vector<std::thread> all;
+    for (int k = 0; k < THREADS; k++)
+        all.emplace_back([&, k] {
+            for (int round = 0; round < 3 && (!round || !results[k]); round++) {
+                out[k].assign((size_t)p.w * p.h * 6, 0);
+                gmlp_image o = {out[k].data(), p.w, p.h, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
+                gmlp_decode_opts decode;
+                gmlp_net again;
+                memset(&decode, 0, sizeof decode);
+                decode.device = opts->device;
+                results[k] = gmlp_decode(net, &p.base_view, &o, &decode);
+                if (!results[k]) results[k] = gmlp_train(&p.base_view, &p.wide_view, opts, &again, NULL);
+                if (results[k]) return;
+                weights[k].assign((unsigned char *)again.weights,
+                                  (unsigned char *)again.weights + gmlp_mlp_weights(&again.mlp) * 4);
+                gmlp_net_free(&again);
+            }
+        });
+    for (std::thread &t : all) t.join();
+    int bad = 0;
+    for (int k = 0; k < THREADS; k++) bad += results[k] || out[k] != out[0] || weights[k] != weights[0];
+    faults += bad;
+    printf("%s %d threads decode and train at once: %d differ\n", bad ? "not ok" : "ok", (int)THREADS, bad);
+}
+
 static int check(gmlp_cuda *cuda, bool small) {
     const gmlp_device *device = gmlp_cuda_device(cuda);
     const uint32_t w = small ? 150 : 1501, h = small ? 70 : 1003;
@@ -195,6 +260,9 @@ static int check(gmlp_cuda *cuda, bool small) {
         differing(&net, &p.base_view, GMLP_F16, 4, GMLP_PROPHOTO_LINEAR, 5, 3, w - 11, h - 9, device, (base + "f16 rgba crop").c_str());
         differing(&net, &p.base_view, GMLP_U8, 3, GMLP_P3, 0, 0, w, h, device, (base + "u8 P3").c_str());
         differing(&net, &p.base_view, GMLP_F32, 3, GMLP_REC2020_PQ, 0, 0, w, h, device, (base + "f32 PQ").c_str());
+        edited(&net, p, device);
+        o.device = device;
+        at_once(&net, p, &o);
         gmlp_net_free(&net);
         for (int twice = 0; twice < 2; twice++) {
             gmlp_net again;
