@@ -9,6 +9,8 @@
 # make test-cross       the library on other processors and systems, by emulators, where they are installed
 # make demo             the whole way of one synthetic picture, in build/demo/
 # make fuzz SECONDS=60  every fuzz target for that long each, with clang's libFuzzer
+# make check            what reads the source without running it: gcc's and clang's analyzers, clang-tidy, cppcheck; symbols,
+#                       stack use, links, a reproducible build
 # make bench DATA=dir   the measurements of the README, on your pictures or the synthetic one; build/rate.svg
 # make bench-hdr DATA=dir   HDR from SDR: pairs of pictures and Ultra HDR photographs in dir; build/hdr.svg
 # make pytorch          gradients, preset paper and the speed of a step against PyTorch
@@ -245,6 +247,10 @@ $(B)/replay/fuzz_items $(B)/libfuzzer/fuzz_items: examples/tool/gainmap/items.c 
 fuzz: $(fuzz:%=$(B)/libfuzzer/%)
 	@for f in $(fuzz); do scripts/fuzz.sh $(B)/libfuzzer/$$f $(SECONDS) || exit 1; done
 
+check:
+	@scripts/deps.sh check
+	@scripts/check.sh
+
 demo: all
 	@scripts/demo.sh $(B)
 $(B)/pictures/scene.png: $(B)/scene
@@ -302,7 +308,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross fuzz demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
+.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross fuzz check demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -2824,6 +2824,7 @@ static void gmlp__interpolate(const double *nodes, const double *values, int n, 
         for (i = n - 1; i >= j; i--) d[i] = (d[i] - d[i - 1]) / (nodes[i] - nodes[i - j]);
     for (i = 0; i < n; i++) p[i] = 0.0;
     for (j = n - 1; j >= 0; j--) {
+        /* checked: all n are set above */
         for (i = n - 1; i > 0; i--) p[i] = p[i - 1] - gmlp__dmul(p[i], nodes[j]);
         p[0] = d[j] - gmlp__dmul(p[0], nodes[j]);
     }
@@ -3717,6 +3718,7 @@ static size_t gmlp__saturated_row(const gmlp__loader *l, const unsigned char *co
         float *r, *g, *b;
         m = n - i < GMLP__PORTION ? n - i : GMLP__PORTION;
         at = gmlp__codes8(l, codes + i * channels, 0, m, packed, &step);
+        /* checked: own is filled in the loop below */
         r = tones ? tones[0] + i : own;
         g = tones ? tones[1] + i : own + GMLP__PORTION;
         b = tones ? tones[2] + i : own + 2 * GMLP__PORTION;
@@ -3793,6 +3795,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
         for (x = 0; x < width; x += n) {
             n = width - x < GMLP__PORTION ? width - x : GMLP__PORTION;
             padded = (n + 15) & ~(size_t)15;
+            /* checked: it fills a */
             gmlp__load_portion(&v->loader, from + x * in, from_plane, n, r, g, b, v->alpha ? a : NULL);
             /* padding is black: inside */
             if (report) report->clamped += (uint64_t)k->outside(r, g, b, flag, padded);
@@ -4548,6 +4551,7 @@ static void gmlp__hdr_open(gmlp__domain *d, const gmlp_net *net, double headroom
 static int gmlp__hdr_direct(const gmlp_net *net, int space, double white_nits) {
     const double *xy = gmlp__space_of(space)->xy, nits = GMLP__PQ_NITS / (double)net->signal_max;
     return space == GMLP_REC2020_PQ &&
+           /* checked: a net's spaces are looked at before */
            !memcmp(xy, gmlp__space_of(net->wide_space)->xy, sizeof gmlp__space_of(space)->xy) &&
            nits - white_nits < 1e-6 * nits && white_nits - nits < 1e-6 * nits;
 }
@@ -5347,6 +5351,7 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
     t->rank = (uint64_t (*)[2])gmlp__alloc(&t->opts.alloc, rank_size);
     if (!t->rank) return GMLP_E_MEMORY;
     memset(t->rank, 0, rank_size);
+    /* checked: og and rest are not used after the return */
     result = gmlp__count(t);
     if (!result) {
         gmlp__choose_samples(t);
@@ -5355,6 +5360,7 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
         if (t->sample_count) result = gmlp__fill_samples(t, report);
         if (!result && t->sample_count) result = gmlp__look_further(t, report);
     }
+    /* checked: as above */
     gmlp__free(&t->opts.alloc, t->rank, rank_size);
     return result;
 }
@@ -6485,6 +6491,7 @@ static gmlp_result gmlp__weights_read(gmlp_net *net, const uint8_t *p, size_t si
         r.failed = 0;
         for (k = 0; k < 3; k++)
             for (i = 0; i < gmlp__layer_count(&l[k]); i++, offset += 4) {
+                /* checked: no network has no weights */
                 net->weights[l[k].w + i] = gmlp__rd_float(&r);
                 if (!gmlp__weight_ok(net->weights[l[k].w + i]))
                     return gmlp__fail(err, GMLP_E_WEIGHT, offset, "a weight is not finite or beyond 65504");
@@ -7872,6 +7879,7 @@ GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, co
     job.scratch = (unsigned char *)gmlp__alloc(&o.decoder.alloc, job.count * job.scratch_size);
     if (job.scratch) gmlp__run(&o.threads, gmlp__decode_band, &job, job.count);
     else result = GMLP_E_MEMORY;
+    /* checked: freed as it was taken; jobs do not change alloc */
     gmlp__free(&o.decoder.alloc, job.scratch, job.count * job.scratch_size);
     gmlp_decoder_free(decoder);
     return result;
@@ -8262,6 +8270,7 @@ static uint32_t gmlp__mark_bits(const uint16_t samples[25], int orientation) {
                   v = orientation & GMLP__ROWS_BACK ? 4 - n / 5 : n / 5;
         if (n != 12) around[i++] = samples[orientation & GMLP__TRANSPOSED ? 5 * u + v : 5 * v + u];
     }
+    /* checked: 24 of 25 are set above */
     for (k = 0; k < GMLP__DETAIL; k++) bits |= (uint32_t)(around[k] > around[(k + 5) % 24]) << k;
     return bits;
 }
@@ -8714,6 +8723,7 @@ static gmlp_result gmlp__guess_try(const gmlp__finder *s, gmlp__guess *g, int *h
     int good = 1;
     *holds = 0;
     first.memory = rest.memory = NULL;
+    first.size = rest.size = 0;
     first.count = rest.count = 0;
     level[0] = &first.level[0];
     level[1] = &rest.level[0];
@@ -11272,6 +11282,7 @@ static void gmlp__letnet_matrix(int adaptation, float matrix[9]) {
     double m[9];
     int i;
     gmlp_space_matrix(GMLP_SRGB, GMLP_PROPHOTO, adaptation, m);
+    /* checked: these spaces have a matrix */
     for (i = 0; i < 9; i++) matrix[i] = (float)m[i];
 }
 

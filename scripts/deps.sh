@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh build|test: installs the Debian or Ubuntu packages that are missing, and only those.
+# deps.sh build|test|check: installs the Debian or Ubuntu packages that are missing, and only those.
 set -eu
 command -v apt-get >/dev/null || exit 0 # elsewhere the compiler will say what it lacks
 
@@ -118,6 +118,12 @@ test)
     wish python3-numpy
     wish python3-cffi
     wish python3-pytest
+    install_wished
+    ;;
+check)
+    wish_program clang clang
+    wish_program clang-tidy clang-tidy
+    wish_program cppcheck cppcheck
     install_wished
     ;;
 esac

@@ -242,6 +242,7 @@ static int measure_pair(hdr_table *t, const bench_pair *p, double v[][VALUES]) {
 
 static void mean_add(row_mean *m, const double v[VALUES], const char *name) {
     for (int k = 0; k < VALUES; k++)
+        /* checked: a pair that was measured has its values */
         if (isfinite(v[k])) {
             m->sum[k] += v[k];
             m->count[k]++;
@@ -283,6 +284,7 @@ static void heading(const hdr_table *t) {
 static void print_pair(const hdr_table *t, const bench_pair *p, double v[][VALUES]) {
     fprintf(t->b->table, "| %s |", p->name);
     for (size_t i = 0; i < t->rows; i++)
+        /* checked: likewise */
         if (t->row[i].kind != MAP) cell(t, v[i][PSNR], 2, "");
     fprintf(t->b->table, "\n");
     fflush(t->b->table);
@@ -392,7 +394,8 @@ static void plot(const hdr_table *t, drawing *d) {
 
 static int all_pictures(hdr_table *t) {
     double (*v)[VALUES] = (double (*)[VALUES])malloc(MOST * sizeof *v), work = 0;
-    int failed = v ? 0 : fail("bench", "out of memory");
+    int failed = 0;
+    if (!v) return fail("bench", "out of memory");
     for (size_t k = 0; k < t->list.count; k++)
         for (size_t i = 0; i < t->rows; i++) work += work_of(&t->row[i], t->list.pair[k].pixels);
     bench_work_begin(&t->work, "pictures", work);

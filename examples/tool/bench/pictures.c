@@ -68,6 +68,7 @@ void bench_list_free(bench_list *l) {
 
 void bench_name(const char *path, char out[64]) {
     const char *slash = strrchr(path, '/');
+    /* checked: paths are there */
     snprintf(out, 64, "%s", slash ? slash + 1 : path);
     if (strrchr(out, '.')) *strrchr(out, '.') = 0;
 }

@@ -79,6 +79,7 @@ static int measure(rates *r, bench_subject *s, bench_base *bases, bench_outcome 
                            presets(r, s, &chosen.image, o + PRESETS);
         picture_free(&chosen);
         if (failed) return 1;
+        /* checked: where there is a quality there are bases */
         o[SYCC] = bases[FITTED_SYCC].alone;
     } else if (sycc_jpeg(b, s, &o[SYCC]) || presets(r, s, &s->base.image, o + PRESETS)) return 1;
     bench_work_part(&r->work, BENCH_PRESET_WORK);

@@ -67,6 +67,7 @@ static int draw(plotter f, const gmlp_image *reference, const gmlp_image *test, 
 
 static int compare(const char *const paths[2], const options *o, char error[256]) {
     picture pictures[2];
+    /* checked: addresses alone */
     const gmlp_image *reference = &pictures[0].image, *test = &pictures[1].image;
     metrics m;
     pool *p = pool_create((int)o->threads);

@@ -444,6 +444,8 @@ static void report_text(const hdr_encoding *e, const metrics *m, const metrics *
 static int hdr_encode(hdr_encoding *e) {
     const double start = seconds_now();
     metrics m, plain;
+    memset(&m, 0, sizeof m);
+    memset(&plain, 0, sizeof plain);
     if (e->sdr_name == e->hdr_name ? read_ultrahdr(e) : read_two(e)) return 1;
     if (!strcmp(e->hdr.space_from, "assumed"))
         fprintf(stderr,

@@ -105,6 +105,7 @@ static void row_errors(const float *a, const float *b, const uint8_t *mask, size
             const float d0 = p[0] - q[0], d1 = p[1] - q[1], d2 = p[2] - q[2];
             const float e = d0 * d0 + d1 * d1 + d2 * d2;
             sums[k] += e;
+            /* checked: the mask of each row is made before */
             og_sums[k] += mask[i + (size_t)k] ? e : 0.0f;
         }
     }

@@ -45,6 +45,7 @@ static uint32_t cells_of(uint32_t pixels) {
     uint32_t count = (pixels - 1) / CELL + 1;
 #if AVIF_VERSION < 1000000
     while (count > 1 && pixels % count && pixels / count > 64) count++;
+    /* checked: count is 1 at least */
     if (pixels % count) count = 1;
 #endif
     return count;

@@ -17,6 +17,7 @@ tiff_bytes tiff_bytes_of(const void *bytes, size_t size) {
     tiff_bytes f;
     f.bytes = (const uint8_t *)bytes;
     f.size = size;
+    /* checked: all of f is set above but big, which reading two bytes does not ask for */
     f.motorola = size && f.bytes[0] == 'M';
     f.big = tiff_number(&f, 2, 2) == 43;
     return f;

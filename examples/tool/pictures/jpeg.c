@@ -419,11 +419,13 @@ static void float_codes(const uint8_t *row, uint32_t width, int ycc, float *out)
     int c;
     for (x = 0; x < width; x++, row += 3, out += 3) {
         if (ycc) { /* ITU-T T.871 */
+            /* checked: libjpeg has written the row */
             const float luma = row[0], blue = (float)row[1] - 128, red = (float)row[2] - 128;
             out[0] = luma + 1.402f * red;
             out[1] = luma - 0.344136286f * blue - 0.714136286f * red;
             out[2] = luma + 1.772f * blue;
         } else
+            /* checked: likewise */
             for (c = 0; c < 3; c++) out[c] = row[c];
         for (c = 0; c < 3; c++) out[c] = out[c] > 0 ? out[c] < 255 ? out[c] / 255 : 1 : 0;
     }

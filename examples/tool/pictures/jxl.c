@@ -223,7 +223,7 @@ static void box_end(JxlDecoder *d, box *b, int whole, picture_facts *facts) {
     const uint8_t *p = b->bytes;
     size_t skip = 0;
     if (p) b->size = b->room - JxlDecoderReleaseBoxBuffer(d);
-    if (b->kind == METADATA_EXIF && b->size >= 4)
+    if (p && b->kind == METADATA_EXIF && b->size >= 4)
         skip = 4 + ((size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
     if (p && whole && skip < b->size) picture_keep_metadata(facts, b->kind, p + skip, b->size - skip);
     free(b->bytes);

@@ -150,6 +150,7 @@ static int inflate_profile(const png_chunk *c, picture_facts *facts) {
     if (at >= c->size || inflateInit(&z) != Z_OK) return -1;
     z.next_in = (z_const Bytef *)(uintptr_t)(c->data + at); /* only read */
     z.avail_in = (uInt)(c->size - at);
+    /* checked: inflate fills head */
     z.next_out = head;
     z.avail_out = 4;
     status = inflate(&z, Z_SYNC_FLUSH);

@@ -284,8 +284,10 @@ static void unpack(const tiff_layout *l, const uint8_t *from, size_t n, void *to
         }
     else if (l->bits == 8 * gmlp_pixel_size(l->type, 1)) memcpy(to, from, n * gmlp_pixel_size(l->type, 1));
     else if (l->type == GMLP_U8)
+        /* checked: a sample has a bit at least, so most is not 0 */
         for (i = 0; i < n; i++) ((uint8_t *)to)[i] = (uint8_t)((integer_at(l, from, i) * 255 + most / 2) / most);
     else
+        /* checked: likewise */
         for (i = 0; i < n; i++) ((uint16_t *)to)[i] = (uint16_t)((integer_at(l, from, i) * 65535 + most / 2) / most);
 }
 
@@ -408,6 +410,7 @@ static int read_pixels(TIFF *t, const tiff_layout *l, uint64_t file_size, gmlp_i
         (l->alpha >= 0 && alpha_allocate(facts, image, reason)))
         return -1;
     b.bytes = (uint8_t *)malloc((size_t)b.size);
+    /* checked: bytes, room for floats */
     b.samples = (uint8_t *)malloc((size_t)b.width * (size_t)b.planes * sizeof(float));
     b.alpha = (uint8_t *)malloc((size_t)b.width * sizeof(float));
     bad = !b.bytes || !b.samples || !b.alpha;

@@ -14,12 +14,11 @@ void error_text(char error[256], const char *name, const char *format, ...) {
     va_end(list);
 }
 
-int fail(const char *name, const char *format, ...) {
+void tell_failure(const char *name, const char *format, ...) {
     va_list list;
     fprintf(stderr, "gamutmlp %s: ", name);
     va_start(list, format);
     vfprintf(stderr, format, list);
     va_end(list);
     fputc('\n', stderr);
-    return 1;
 }

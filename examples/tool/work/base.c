@@ -86,6 +86,7 @@ static int make(making *m, gmlp_image *codes, base_file *out, char error[256]) {
         picture_encode_memory(GMLP_CONTAINER_JPEG, codes, &usual, &out->bytes, &out->size, error))
         return -1;
     if (opts.base == BASE_AUTO && !out->gamut.out_of_gamut) opts.base = BASE_SRGB;
+    /* checked: nobody asks for m->opts after the return */
     m->opts = &opts;
     bad = choose(m, &file, &space, &out->gain, error);
     if (!bad && space == GMLP_SYCC) bad = reduce(m, GMLP_SYCC, codes, NULL, error);

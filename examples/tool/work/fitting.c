@@ -111,8 +111,8 @@ int fit_file(const gmlp_image *base, size_t size, picture_fine_opts *file, uint8
 
 static int fit(const gmlp_image *base, int quality, size_t size, picture_fine_opts *file, picture *seen,
                char error[256]) {
-    uint8_t *bytes;
-    size_t n;
+    uint8_t *bytes = NULL;
+    size_t n = 0;
     int bad;
     file->steps = quality < 50 ? 50.0 / quality : fmax(2 - quality / 50.0, 0.05); /* as of libjpeg; below, all are 1 */
     bad = search(base, size, TRIALS, NEAR_ENOUGH, file, &bytes, &n, error) ||

@@ -37,9 +37,9 @@ static uint32_t share_of(uint32_t size, double percent) {
 }
 
 static int read_size(const char *text, const uint32_t part[4], uint32_t size[2], char error[256]) {
-    char *end;
+    char *end = NULL;
     const double percent = *text >= '0' && *text <= '9' ? strtod(text, &end) : 0;
-    if (percent > 0 && !strcmp(end, "%")) {
+    if (end && percent > 0 && !strcmp(end, "%")) {
         size[0] = share_of(part[2], percent);
         size[1] = share_of(part[3], percent);
         if (size[0] <= GMLP_MAX_SIZE && size[1] <= GMLP_MAX_SIZE) return 0;

@@ -207,6 +207,7 @@ gmlp_result noise_make(uint32_t size, uint64_t seed, noise *out) {
         for (i = 0; i < 3 * count; i++) {
             if (fields[i] < low) low = fields[i];
             if (fields[i] > high) high = fields[i];
+            /* checked: a good size has pixels */
             mean[i / count] += fields[i];
         }
         for (i = 0; i < count; i++) {
