@@ -67,8 +67,8 @@ void bench_list_free(bench_list *l) {
 }
 
 void bench_name(const char *path, char out[64]) {
-    const char *slash = strrchr(path, '/');
     /* checked: paths are there */
+    const char *slash = strrchr(path, '/');
     snprintf(out, 64, "%s", slash ? slash + 1 : path);
     if (strrchr(out, '.')) *strrchr(out, '.') = 0;
 }

@@ -17,7 +17,6 @@ tiff_bytes tiff_bytes_of(const void *bytes, size_t size) {
     tiff_bytes f;
     f.bytes = (const uint8_t *)bytes;
     f.size = size;
-    /* checked: all of f is set above but big, which reading two bytes does not ask for */
     f.motorola = size && f.bytes[0] == 'M';
     f.big = tiff_number(&f, 2, 2) == 43;
     return f;
@@ -26,6 +25,7 @@ tiff_bytes tiff_bytes_of(const void *bytes, size_t size) {
 uint64_t tiff_number(const tiff_bytes *f, uint64_t at, int n) {
     uint64_t v = 0;
     int i;
+    /* checked: reading the first bytes, who calls has set bytes, size and motorola */
     if (at > f->size || f->size - at < (uint64_t)n) return 0;
     for (i = 0; i < n; i++) v = v << 8 | f->bytes[at + (uint64_t)(f->motorola ? i : n - 1 - i)];
     return v;

@@ -306,10 +306,10 @@ picture_sink *picture_sink_open(const char *path, FILE *file, const gmlp_image *
         return NULL;
     }
     adapted.metadata = &metadata;
-    /* checked: a sink keeps nothing of adapted */
     s = sinks[find_sink(path)].open(file, like, &adapted, icc, icc_size, reason);
     metadata_free(&metadata);
     free(icc);
+    /* checked: a sink keeps nothing of adapted */
     if (s) s->name = path;
     else error_text(error, path, "%s", reason);
     return s;

@@ -150,13 +150,13 @@ static int inflate_profile(const png_chunk *c, picture_facts *facts) {
     if (at >= c->size || inflateInit(&z) != Z_OK) return -1;
     z.next_in = (z_const Bytef *)(uintptr_t)(c->data + at); /* only read */
     z.avail_in = (uInt)(c->size - at);
-    /* checked: inflate fills head */
     z.next_out = head;
     z.avail_out = 4;
     status = inflate(&z, Z_SYNC_FLUSH);
     if ((status == Z_OK || status == Z_STREAM_END) && !z.avail_out) size = number(head);
     if (size >= 128 && size / MOST_DEFLATED <= c->size) icc = (uint8_t *)malloc(size + 1);
     if (icc) {
+        /* checked: inflate fills head */
         memcpy(icc, head, 4);
         z.next_out = icc + 4;
         z.avail_out = (uInt)(size - 3); /* one more than there should be: the stream gets to its end and checksum */
