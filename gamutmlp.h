@@ -5349,9 +5349,9 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
     t->out_of_gamut = og;
     t->rest = rest;
     t->rank = (uint64_t (*)[2])gmlp__alloc(&t->opts.alloc, rank_size);
+    /* checked: og and rest are not used after this function */
     if (!t->rank) return GMLP_E_MEMORY;
     memset(t->rank, 0, rank_size);
-    /* checked: og and rest are not used after the return */
     result = gmlp__count(t);
     if (!result) {
         gmlp__choose_samples(t);
@@ -5360,7 +5360,7 @@ static gmlp_result gmlp__collect(gmlp__trainer *t, gmlp_train_report *report) {
         if (t->sample_count) result = gmlp__fill_samples(t, report);
         if (!result && t->sample_count) result = gmlp__look_further(t, report);
     }
-    /* checked: as above */
+    /* checked: likewise */
     gmlp__free(&t->opts.alloc, t->rank, rank_size);
     return result;
 }

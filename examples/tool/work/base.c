@@ -100,6 +100,7 @@ static int make(making *m, gmlp_image *codes, base_file *out, char error[256]) {
             out->size = size;
         }
     }
+    /* checked: as above */
     return bad || picture_read_memory(out->bytes, out->size, "the base", space, &out->picture, error) ? -1 : 0;
 }
 
