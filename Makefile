@@ -157,7 +157,7 @@ tool_tests := $(basename $(wildcard tests/tool/*/test_*.c))
 linked := $(basename $(shell grep -L 'define GAMUTMLP_IMPLEMENTATION' $(wildcard tests/library/*.c) /dev/null))
 # What they need not compile: LETNet is for its own tests, vector code for none that look at files; AVX-512 under
 # sanitizers, which take longest to compile, for those that go through all instruction sets.
-without = $(if $(filter $(foreach d,tests/library/test fuzz/fuzz,$(d)_jpeg.c $(d)_png.c),$(1)),-DGMLP_NO_SIMD) $(if $(filter tests/library/% fuzz/%,$(filter-out %letnet.c,$(1))),-DGMLP_NO_LETNET) \
+without = $(if $(filter $(foreach d,tests/library/test fuzz/fuzz,$(d)_jpeg.c $(d)_png.c $(d)_ktx2.c),$(1)),-DGMLP_NO_SIMD) $(if $(filter tests/library/% fuzz/%,$(filter-out %letnet.c,$(1))),-DGMLP_NO_LETNET) \
           $(if $(filter-out plain,$(2)),$(if $(filter tests/library/%,$(filter-out %_api.c %_isa.c %_decode.c %_letnet.c,$(1))),-DGMLP_NO_AVX512))
 uninstrumented := $(basename $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib)\.h>' $(wildcard tests/library/*.c) /dev/null))
 script_tests := $(wildcard tests/test_*.sh tests/cuda/test_*.sh tests/tool/*/test_*.sh)

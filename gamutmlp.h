@@ -7,9 +7,9 @@
    the C standard library.
 
    A wide-gamut picture is reduced to 8-bit sRGB, which every viewer opens. A network of a few
-   kilobytes, trained on that very picture, travels in the metadata of its JPEG or PNG file. With it
+   kilobytes, trained on that very picture, travels in the metadata of its JPEG, PNG or KTX2 file. With it
    the file gives back the colours that the reduction clipped. The pixels of files are read and
-   written by your JPEG or PNG library: this one only puts the network in and takes it out.
+   written by your own library for them: this one only puts the network in and takes it out.
 
    There, from a 16-bit original to a PNG file with its network:
       gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO };
@@ -56,6 +56,7 @@
       >>shaders          a decoder's numbers for shaders; shaders/ *
       >>jpeg             carry a blob in a JPEG file
       >>png              carry a blob in a PNG file
+      >>ktx2             carry a blob in a KTX2 texture file; files of any of these kinds
       >>letnet           no blob: an estimate by one general network for all pictures
       (* gone with GMLP_DECODE_ONLY, as is what stands at the end of some others in a block of that name)
       then the implementation, the same sections in the same order, between
@@ -1549,13 +1550,14 @@ GMLP_DEF gmlp_result gmlp_shader_pack(const gmlp_decoder *decoder, void *bytes, 
 /* The places for a blob: bits to combine. Which of them a file's next program keeps differs from program to program
    (tests/survival.sh has a table). In a JPEG, jpegtran keeps the comment alone and libvips the XMP packet alone; in a
    PNG, all that we tried keep the text. So these are the defaults. The binary ones are a quarter smaller, but more
-   programs drop them. */
+   programs drop them. A KTX2 file has but one. */
 typedef enum gmlp_carrier {
     GMLP_CARRIER_JPEG_APP = 1,   /* JPEG: APP11 segments, binary */
     GMLP_CARRIER_JPEG_COM = 2,   /* JPEG, by default: comments, base64 text */
     GMLP_CARRIER_XMP = 4,        /* JPEG by default, PNG: a property in the XMP packet, base64 text */
     GMLP_CARRIER_PNG_CHUNK = 8,  /* PNG: a gmLP chunk, binary */
-    GMLP_CARRIER_PNG_TEXT = 16   /* PNG, by default: a text chunk, base64; found also if a program has compressed it */
+    GMLP_CARRIER_PNG_TEXT = 16,  /* PNG, by default: a text chunk, base64; found also if a program has compressed it */
+    GMLP_CARRIER_KTX2_KEY = 32   /* KTX2: the value of the key GMLPnet, binary */
 } gmlp_carrier;
 
 /* Takes a copy of the blob out: *blob_size bytes at *blob, from alloc, the caller's to free with gmlp_bytes_free and
@@ -1564,8 +1566,8 @@ typedef enum gmlp_carrier {
    GMLP_E_CORRUPT if there are only damaged ones, GMLP_E_FORMAT, GMLP_E_TRUNCATED, GMLP_E_MEMORY. */
 GMLP_DEF gmlp_result gmlp_jpeg_extract(const void *jpeg, size_t size, const gmlp_alloc *alloc, void **blob,
                                        size_t *blob_size, gmlp_error *err);
-/* Which carriers of a JPEG or PNG file hold an intact blob: gmlp_carrier bits. 0 if none does, and for files of other
-   formats; -1 if memory ran out. */
+/* Which carriers of a JPEG, PNG or KTX2 file hold an intact blob: gmlp_carrier bits. 0 if none does, and for files of
+   other formats; -1 if memory ran out. */
 GMLP_DEF int gmlp_carriers_present(const void *bytes, size_t size, const gmlp_alloc *alloc);
 
 /* Frees what an extract function gave, with the size that it gave. NULL is fine. */
@@ -1603,22 +1605,47 @@ GMLP_DEF gmlp_result gmlp_jpeg_strip(const void *jpeg, size_t size, const gmlp_w
 GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_alloc *alloc, void **blob,
                                       size_t *blob_size, gmlp_error *err);
 
-/* JPEG or PNG, by the first bytes: which of them (gmlp_container), and the functions for either. Files of another
+#ifndef GMLP_DECODE_ONLY
+GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
+                                    const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err);
+#endif /* GMLP_DECODE_ONLY */
+
+/* ---------------------------------------------------------------------------------------
+   >>ktx2: carry a blob in a KTX2 file (Khronos KTX 2.0), whatever its texels' format. As the JPEG functions, without
+   memory of the library's own; then the functions for a file of any kind
+
+   One blob is for one picture: level 0 of a texture that is no array, cube or volume. Its levels are copied as they
+   are, block-compressed and supercompressed ones too; a level's place in the file changes. What its colours are a KTX2
+   file always says, so that there is nothing to tag, and leave_untagged does nothing. Several maps in one blob, as a
+   material has them, are out of scope: normals, roughness and the like hold no colours. The KTX 2.0 specification has
+   tools keep the keys that they do not know, so the network stays when levels are compressed without a loss.
+   To embed and strip, parts of the file must come in the specification's order: else GMLP_E_FORMAT.
+*/
+GMLP_DEF gmlp_result gmlp_ktx2_extract(const void *ktx2, size_t size, const gmlp_alloc *alloc, void **blob,
+                                       size_t *blob_size, gmlp_error *err);
+
+/* JPEG, PNG or KTX2, by the first bytes: which of them (gmlp_container), and the functions for any. Files of another
    kind, and NULL, give GMLP_E_FORMAT. */
-typedef enum gmlp_container { GMLP_CONTAINER_NONE = 0, GMLP_CONTAINER_JPEG = 1, GMLP_CONTAINER_PNG = 2 } gmlp_container;
+typedef enum gmlp_container {
+    GMLP_CONTAINER_NONE = 0,
+    GMLP_CONTAINER_JPEG = 1,
+    GMLP_CONTAINER_PNG = 2,
+    GMLP_CONTAINER_KTX2 = 3
+} gmlp_container;
 GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size);
 GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_alloc *alloc, void **blob,
                                   size_t *blob_size, gmlp_error *err);
 
-/* The network of a JPEG or PNG file at once: gmlp_extract, then gmlp_blob_read. net is overwritten without being freed.
+/* The network of such a file at once: gmlp_extract, then gmlp_blob_read. net is overwritten without being freed.
    On success it owns its weights: gmlp_net_free. On failure it is zeroed, the result is that of the call that failed,
    and err->offset counts in the file or, if gmlp_blob_read failed, in the blob. Does not look at the file's picture. */
 GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *alloc, gmlp_net *net, gmlp_error *err);
 
 #ifndef GMLP_DECODE_ONLY
-GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
-                                    const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
-GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_ktx2_embed(const void *ktx2, size_t size, const void *blob, size_t blob_size,
+                                     const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
+GMLP_DEF gmlp_result gmlp_ktx2_strip(const void *ktx2, size_t size, const gmlp_writer *out, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
                                 const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
 GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err);
@@ -7642,7 +7669,8 @@ static const int32_t *gmlp__line(const gmlp_decoder *d, gmlp__work *w, uint32_t 
 }
 
 /* n columns from x on of row r of the block that begins at y. Nonzero: the sink stops. */
-static int gmlp__decode_strip(const gmlp__view *v, gmlp__work *w, uint32_t x, uint32_t block, uint32_t r, size_t n) {
+GMLP__NOINLINE int gmlp__decode_strip(const gmlp__view *v, gmlp__work *w, uint32_t x, uint32_t block, uint32_t r,
+                                      size_t n) {
     const gmlp_decoder *d = v->decoder;
     const gmlp__storer *s = &w->storer;
     const uint32_t y = block + r;
@@ -9746,10 +9774,17 @@ static gmlp_result gmlp__jpeg_next(const uint8_t *p, size_t size, gmlp__part *pa
 }
 
 static gmlp_result gmlp__png_next(const uint8_t *p, size_t size, gmlp__part *part, gmlp_error *err);
+static gmlp_result gmlp__ktx2_next(const uint8_t *p, size_t size, gmlp__part *part, gmlp_error *err);
+#ifndef GMLP_DECODE_ONLY
+static gmlp_result gmlp__ktx2_rewrite(const void *file, size_t size, const uint8_t *blob, size_t blob_size,
+                                      const gmlp_writer *to, gmlp_error *err);
+#endif
 static size_t gmlp__inflate(const uint8_t *p, size_t n, uint8_t *out, size_t capacity);
 
 static gmlp_result gmlp__part_next(int kind, const uint8_t *p, size_t size, gmlp__part *part, gmlp_error *err) {
-    return kind == GMLP_CONTAINER_JPEG ? gmlp__jpeg_next(p, size, part, err) : gmlp__png_next(p, size, part, err);
+    return kind == GMLP_CONTAINER_JPEG  ? gmlp__jpeg_next(p, size, part, err)
+           : kind == GMLP_CONTAINER_PNG ? gmlp__png_next(p, size, part, err)
+                                        : gmlp__ktx2_next(p, size, part, err);
 }
 
 /* Base64. */
@@ -9899,7 +9934,8 @@ static void gmlp__text_close(gmlp__text *t, const gmlp_alloc *alloc) {
 }
 
 /* The blob of a text that may be compressed; of an XMP packet, the first intact one of several. */
-static gmlp_result gmlp__join_text(const gmlp__part *part, const gmlp_alloc *alloc, void **blob, size_t *blob_size) {
+GMLP__NOINLINE gmlp_result gmlp__join_text(const gmlp__part *part, const gmlp_alloc *alloc, void **blob,
+                                           size_t *blob_size) {
     gmlp_result result;
     gmlp__property f;
     gmlp__text t;
@@ -9920,7 +9956,7 @@ static gmlp_result gmlp__join_text(const gmlp__part *part, const gmlp_alloc *all
 /* The first intact blob in one carrier. */
 static gmlp_result gmlp__gather(int kind, const uint8_t *p, size_t size, int carrier, const gmlp_alloc *alloc,
                                 void **blob, size_t *blob_size, gmlp_error *err) {
-    const int is_text = carrier != GMLP_CARRIER_JPEG_APP && carrier != GMLP_CARRIER_PNG_CHUNK;
+    const int is_text = carrier == GMLP_CARRIER_JPEG_COM || carrier == GMLP_CARRIER_PNG_TEXT; /* XMP: gmlp__join_text */
     gmlp__slice pieces[256];
     gmlp__part part;
     unsigned have = 0, total = 0;
@@ -9960,9 +9996,10 @@ static gmlp_result gmlp__gather(int kind, const uint8_t *p, size_t size, int car
 
 /* The carriers of a container, most exact first. */
 static const int *gmlp__carriers(int kind) {
-    static const int jpeg[4] = {GMLP_CARRIER_JPEG_APP, GMLP_CARRIER_JPEG_COM, GMLP_CARRIER_XMP, 0};
-    static const int png[4] = {GMLP_CARRIER_PNG_CHUNK, GMLP_CARRIER_PNG_TEXT, GMLP_CARRIER_XMP, 0};
-    return kind == GMLP_CONTAINER_JPEG ? jpeg : png;
+    static const int all[3][4] = {{GMLP_CARRIER_JPEG_APP, GMLP_CARRIER_JPEG_COM, GMLP_CARRIER_XMP, 0},
+                                  {GMLP_CARRIER_PNG_CHUNK, GMLP_CARRIER_PNG_TEXT, GMLP_CARRIER_XMP, 0},
+                                  {GMLP_CARRIER_KTX2_KEY, 0, 0, 0}};
+    return all[kind - 1];
 }
 
 static gmlp_result gmlp__extract(int kind, const void *file, size_t size, const gmlp_alloc *alloc, void **blob,
@@ -10379,11 +10416,15 @@ static gmlp_result gmlp__embed(int kind, const void *file, size_t size, const vo
                                const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
     const int *c = gmlp__carriers(kind);
     int carriers = opts && opts->carriers ? opts->carriers
-                 : kind == GMLP_CONTAINER_JPEG ? GMLP_CARRIER_JPEG_COM | GMLP_CARRIER_XMP : GMLP_CARRIER_PNG_TEXT;
+                 : kind == GMLP_CONTAINER_JPEG ? GMLP_CARRIER_JPEG_COM | GMLP_CARRIER_XMP
+                 : kind == GMLP_CONTAINER_PNG  ? GMLP_CARRIER_PNG_TEXT
+                                               : GMLP_CARRIER_KTX2_KEY;
     carriers &= c[0] | c[1] | c[2];
     if (!carriers) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "none of the carriers exists in this kind of file");
     if (!blob || !gmlp__blob_intact((const uint8_t *)blob, blob_size))
         return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "what is to be embedded is not an intact blob");
+    if (kind == GMLP_CONTAINER_KTX2)
+        return gmlp__ktx2_rewrite(file, size, (const uint8_t *)blob, blob_size, out, err);
     return gmlp__rewrite(kind, file, size, (const uint8_t *)blob, blob_size, carriers, !(opts && opts->leave_untagged),
                          out, err);
 }
@@ -10622,10 +10663,73 @@ GMLP_DEF gmlp_result gmlp_png_extract(const void *png, size_t size, const gmlp_a
     return gmlp__extract(GMLP_CONTAINER_PNG, png, size, alloc, blob, blob_size, err);
 }
 
+#ifndef GMLP_DECODE_ONLY
+GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
+                                    const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
+    return gmlp__embed(GMLP_CONTAINER_PNG, png, size, blob, blob_size, opts, out, err);
+}
+
+GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err) {
+    return gmlp__rewrite(GMLP_CONTAINER_PNG, png, size, NULL, 0, 0, 0, out, err);
+}
+#endif /* GMLP_DECODE_ONLY */
+
+/* ---------------------------------------------------------------------------------------
+   >>ktx2: carry a blob in a KTX2 file; files of any of these kinds
+*/
+#define GMLP__KTX2_ID "\xabKTX 20\xbb\r\n\x1a\n"
+#define GMLP__KTX2_KEY "GMLPnet"
+#define GMLP__KTX2_KEY_SIZE 8u   /* with its NUL */
+#define GMLP__KTX2_HEAD 80u      /* bytes before the index of levels */
+
+static uint32_t gmlp__le32(const uint8_t *p) {
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* Moves to the next key and value of a KTX2 file; all zero starts at the beginning. What is before them is one part,
+   and so is what is behind. */
+static gmlp_result gmlp__ktx2_next(const uint8_t *p, size_t size, gmlp__part *part, gmlp_error *err) {
+    const size_t i = part->end;
+    size_t n = 0, at = 0, end;
+    memset(part, 0, sizeof *part);
+    part->start = i;
+    part->number = part->total = 1;
+    if (!gmlp__starts(p, size, GMLP__KTX2_ID, 12)) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is not a KTX2 file");
+    if (size >= GMLP__KTX2_HEAD) {
+        n = gmlp__le32(p + 60);
+        at = n ? gmlp__le32(p + 56) : size;
+    }
+    if (at < GMLP__KTX2_HEAD || at > size || size - at < n)
+        return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the KTX2 file ends before its keys and values do");
+    end = at + n;
+    part->end = i ? size : at;
+    part->last = i == end;
+    if (!i || i == end) return GMLP_OK;
+    if (end - i >= 4) n = gmlp__le32(p + i);
+    if (end - i < 4 || end - i - 4 < n)
+        return gmlp__fail(err, GMLP_E_FORMAT, i, "a KTX2 key and value are longer than all of them");
+    part->body = p + i + 4;
+    part->size = n;
+    n = (n + 7) & ~(size_t)3;
+    part->end = end - i < n ? end : i + n;
+    if (gmlp__starts(part->body, part->size, GMLP__KTX2_KEY, GMLP__KTX2_KEY_SIZE)) {
+        part->carrier = GMLP_CARRIER_KTX2_KEY;
+        part->body += GMLP__KTX2_KEY_SIZE;
+        part->size -= GMLP__KTX2_KEY_SIZE;
+    }
+    return GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_ktx2_extract(const void *ktx2, size_t size, const gmlp_alloc *alloc, void **blob,
+                                       size_t *blob_size, gmlp_error *err) {
+    return gmlp__extract(GMLP_CONTAINER_KTX2, ktx2, size, alloc, blob, blob_size, err);
+}
+
 GMLP_DEF int gmlp_container_kind(const void *bytes, size_t size) {
     const uint8_t *p = (const uint8_t *)bytes;
     if (!p) return GMLP_CONTAINER_NONE;
     if (gmlp__starts(p, size, "\xff\xd8\xff", 3)) return GMLP_CONTAINER_JPEG;
+    if (gmlp__starts(p, size, GMLP__KTX2_ID, 12)) return GMLP_CONTAINER_KTX2;
     return gmlp__starts(p, size, "\x89PNG\r\n\x1a\n", 8) ? GMLP_CONTAINER_PNG : GMLP_CONTAINER_NONE;
 }
 
@@ -10634,7 +10738,7 @@ GMLP_DEF gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_allo
     const int kind = gmlp_container_kind(file, size);
     if (blob) *blob = NULL;
     if (blob_size) *blob_size = 0;
-    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
+    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is no JPEG, PNG or KTX2 file");
     return gmlp__extract(kind, file, size, alloc, blob, blob_size, err);
 }
 
@@ -10652,26 +10756,169 @@ GMLP_DEF gmlp_result gmlp_open(const void *file, size_t size, const gmlp_alloc *
 }
 
 #ifndef GMLP_DECODE_ONLY
-GMLP_DEF gmlp_result gmlp_png_embed(const void *png, size_t size, const void *blob, size_t blob_size,
-                                    const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
-    return gmlp__embed(GMLP_CONTAINER_PNG, png, size, blob, blob_size, opts, out, err);
+/* Writing. */
+
+static uint64_t gmlp__le64(const uint8_t *p) { return gmlp__le32(p) | (uint64_t)gmlp__le32(p + 4) << 32; }
+
+static void gmlp__emit_le(gmlp__out *o, uint64_t v, size_t n) { /* 4 or 8 bytes */
+    uint8_t b[8];
+    gmlp__put_le(b, (uint32_t)(v & 0xffffffffu), 4);
+    gmlp__put_le(b + 4, (uint32_t)(v >> 32), 4);
+    gmlp__emit(o, b, n);
 }
 
-GMLP_DEF gmlp_result gmlp_png_strip(const void *png, size_t size, const gmlp_writer *out, gmlp_error *err) {
-    return gmlp__rewrite(GMLP_CONTAINER_PNG, png, size, NULL, 0, 0, 0, out, err);
+static void gmlp__emit_zeros(gmlp__out *o, size_t n) {
+    static const uint8_t zero[1] = {0};
+    while (n--) gmlp__emit(o, zero, 1);
+}
+
+/* Where the parts of a file lie that come one after the other. */
+typedef struct gmlp__ktx2_plan {
+    size_t index_end, keys, keys_size, global, global_size, levels; /* levels: the first that is stored */
+    uint32_t level_count, align; /* a level starts at a multiple of that */
+} gmlp__ktx2_plan;
+
+static gmlp_result gmlp__ktx2_plan_of(const uint8_t *p, size_t size, gmlp__ktx2_plan *f, gmlp_error *err) {
+    const uint32_t dfd = gmlp__le32(p + 48), dfd_size = gmlp__le32(p + 52);
+    const uint64_t global = gmlp__le64(p + 64), global_size = gmlp__le64(p + 72);
+    const uint8_t *level = p + GMLP__KTX2_HEAD;
+    uint64_t at, n, behind;
+    uint32_t i;
+    f->level_count = gmlp__le32(p + 40);
+    if (!f->level_count) f->level_count = 1;
+    if (f->level_count > (size - GMLP__KTX2_HEAD) / 24)
+        return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the KTX2 file ends within its index of levels");
+    f->index_end = GMLP__KTX2_HEAD + 24 * (size_t)f->level_count;
+    f->keys_size = gmlp__le32(p + 60);
+    f->keys = f->keys_size ? gmlp__le32(p + 56) : (size_t)dfd + dfd_size;
+    f->global_size = (size_t)global_size;
+    f->global = global_size ? (size_t)global : 0;
+    if (dfd < f->index_end || dfd > f->keys || f->keys - dfd < dfd_size || f->keys > size)
+        return gmlp__fail(err, GMLP_E_FORMAT, 48, "the parts of the KTX2 file are not in their order");
+    behind = f->keys + f->keys_size;
+    if (global_size) {
+        if (global < behind || global > size || size - global < global_size)
+            return gmlp__fail(err, GMLP_E_FORMAT, 64, "the parts of the KTX2 file are not in their order");
+        behind = global + global_size;
+    }
+    f->levels = size;
+    for (i = 0; i < f->level_count; i++) {
+        at = gmlp__le64(level + 24 * i);
+        n = gmlp__le64(level + 24 * i + 8);
+        if (at > size || size - at < n)
+            return gmlp__fail(err, GMLP_E_TRUNCATED, size, "the KTX2 file ends before its levels do");
+        if (at < behind)
+            return gmlp__fail(err, GMLP_E_FORMAT, f->index_end - 24 * (size_t)(f->level_count - i),
+                              "the parts of the KTX2 file are not in their order");
+        if (at < f->levels) f->levels = (size_t)at;
+    }
+    f->align = 1;
+    if (!gmlp__le32(p + 44)) { /* not compressed: the least common multiple of a block's bytes and 4 */
+        if (dfd_size >= 24) f->align = p[dfd + 20];
+        f->align = f->align % 4 == 0 ? f->align : f->align % 2 == 0 ? 2 * f->align : 4 * f->align;
+        if (!f->align) f->align = 4;
+    }
+    return GMLP_OK;
+}
+
+/* The keys and values without the key of ours, and with it, in the order of their bytes, if blob is given. */
+static void gmlp__emit_keys(gmlp__out *o, const uint8_t *p, size_t size, const uint8_t *blob, size_t blob_size) {
+    gmlp__part part;
+    size_t n;
+    memset(&part, 0, sizeof part);
+    for (;;) {
+        gmlp__ktx2_next(p, size, &part, NULL);
+        n = part.size < GMLP__KTX2_KEY_SIZE ? part.size : GMLP__KTX2_KEY_SIZE;
+        if (blob && part.start && (part.last || (!part.carrier && memcmp(part.body, GMLP__KTX2_KEY, n) > 0))) {
+            gmlp__emit_le(o, GMLP__KTX2_KEY_SIZE + blob_size, 4);
+            gmlp__emit(o, GMLP__KTX2_KEY, GMLP__KTX2_KEY_SIZE);
+            gmlp__emit(o, blob, blob_size);
+            gmlp__emit_zeros(o, (0 - blob_size) & 3);
+            blob = NULL;
+        }
+        if (part.last) return;
+        if (!part.start || part.carrier) continue;
+        gmlp__emit(o, p + part.start, part.end - part.start);
+        gmlp__emit_zeros(o, (part.start - part.end) & 3);
+    }
+}
+
+static gmlp_result gmlp__ktx2_rewrite(const void *file, size_t size, const uint8_t *blob, size_t blob_size,
+                                      const gmlp_writer *to, gmlp_error *err) {
+    const uint8_t *p = (const uint8_t *)file;
+    uint64_t global, levels;
+    gmlp__ktx2_plan f;
+    gmlp__part part;
+    gmlp__out o;
+    gmlp_result result;
+    size_t keys_size;
+    uint32_t i;
+    int ours = 0;
+    if (!file || !to || !to->write) return gmlp__fail(err, GMLP_E_ARGUMENT, 0, "no file, or nowhere to write");
+    memset(&part, 0, sizeof part);
+    memset(&o, 0, sizeof o);
+    do { /* first all of the file is read */
+        result = gmlp__ktx2_next(p, size, &part, err);
+        if (result) return result;
+        ours |= part.carrier;
+    } while (!part.last);
+    result = gmlp__ktx2_plan_of(p, size, &f, err);
+    if (result) return result;
+    gmlp__emit_keys(&o, p, size, blob, blob_size); /* counts */
+    if (f.keys > 0x7fff0000u || o.count > 0x7fff0000u - f.keys)
+        return gmlp__fail(err, GMLP_E_LIMIT, f.keys, "the KTX2 file's keys and values have no room for the network");
+    keys_size = o.count;
+    levels = f.keys + keys_size;
+    global = f.global_size ? (levels + 7) / 8 * 8 : 0;
+    if (global) levels = global + f.global_size;
+    levels = (levels + f.align - 1) / f.align * f.align;
+    memset(&o, 0, sizeof o);
+    o.to = *to;
+    if (!blob && !ours) gmlp__emit(&o, p, size);
+    else {
+        gmlp__emit(&o, p, 56);
+        gmlp__emit_le(&o, keys_size ? f.keys : 0, 4);
+        gmlp__emit_le(&o, keys_size, 4);
+        gmlp__emit_le(&o, global, 8);
+        gmlp__emit_le(&o, f.global_size, 8);
+        for (i = 0; i < f.level_count; i++) {
+            const uint8_t *level = p + GMLP__KTX2_HEAD + 24 * (size_t)i;
+            gmlp__emit_le(&o, gmlp__le64(level) - f.levels + levels, 8);
+            gmlp__emit(&o, level + 8, 16);
+        }
+        gmlp__emit(&o, p + f.index_end, f.keys - f.index_end);
+        gmlp__emit_keys(&o, p, size, blob, blob_size);
+        if (global) {
+            gmlp__emit_zeros(&o, (size_t)global - o.count);
+            gmlp__emit(&o, p + f.global, f.global_size);
+        }
+        gmlp__emit_zeros(&o, (size_t)levels - o.count);
+        gmlp__emit(&o, p + f.levels, size - f.levels);
+    }
+    return o.failed ? gmlp__fail(err, GMLP_E_WRITE, 0, "the output could not be written") : GMLP_OK;
+}
+
+GMLP_DEF gmlp_result gmlp_ktx2_embed(const void *ktx2, size_t size, const void *blob, size_t blob_size,
+                                     const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
+    return gmlp__embed(GMLP_CONTAINER_KTX2, ktx2, size, blob, blob_size, opts, out, err);
+}
+
+GMLP_DEF gmlp_result gmlp_ktx2_strip(const void *ktx2, size_t size, const gmlp_writer *out, gmlp_error *err) {
+    return gmlp__ktx2_rewrite(ktx2, size, NULL, 0, out, err);
 }
 
 GMLP_DEF gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
                                 const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err) {
     const int kind = gmlp_container_kind(file, size);
-    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
+    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is no JPEG, PNG or KTX2 file");
     return gmlp__embed(kind, file, size, blob, blob_size, opts, out, err);
 }
 
 GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err) {
     const int kind = gmlp_container_kind(file, size);
-    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is neither a JPEG nor a PNG file");
-    return gmlp__rewrite(kind, file, size, NULL, 0, 0, 0, out, err);
+    if (kind == GMLP_CONTAINER_NONE) return gmlp__fail(err, GMLP_E_FORMAT, 0, "this is no JPEG, PNG or KTX2 file");
+    return kind == GMLP_CONTAINER_KTX2 ? gmlp__ktx2_rewrite(file, size, NULL, 0, out, err)
+                                       : gmlp__rewrite(kind, file, size, NULL, 0, 0, 0, out, err);
 }
 #endif /* GMLP_DECODE_ONLY */
 
@@ -11691,6 +11938,10 @@ GMLP_DEF gmlp_result gmlp_letnet_gradient(const gmlp_letnet *net, const gmlp_ima
 #undef GMLP__ITXT_KEYWORD
 #undef GMLP__ITXT_XMP
 #undef GMLP__JPEG_MAX
+#undef GMLP__KTX2_HEAD
+#undef GMLP__KTX2_ID
+#undef GMLP__KTX2_KEY
+#undef GMLP__KTX2_KEY_SIZE
 #undef GMLP__KNEE_HIGH
 #undef GMLP__KNEE_LOW
 #undef GMLP__LADDER

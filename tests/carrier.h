@@ -1,4 +1,4 @@
-/* What test_jpeg.c and test_png.c have in common. Include after gamutmlp.h and cmocka.h. */
+/* What test_jpeg.c, test_png.c and test_ktx2.c have in common. Include after gamutmlp.h and cmocka.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
