@@ -40,7 +40,7 @@ LIBS = -ljpeg -lpng -lz -ltiff -llcms2 -lcairo $(optional) -lpthread -lm
 # needed, as the packages may come first.
 have = $(shell printf '\043include <$(1)>\n' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo $(2))
 optional = $(call have,OpenEXR/openexr.h,-lOpenEXRCore -lOpenEXR -lIex -lstdc++) $(call have,libheif/heif.h,-lheif) $(call have,libraw/libraw.h,-lraw_r) \
-           $(call have,jxl/thread_parallel_runner.h,-ljxl -ljxl_threads) $(call have,avif/avif.h,-lavif) $(call have,turbojpeg.h,-lturbojpeg)
+           $(call have,jxl/thread_parallel_runner.h,-ljxl -ljxl_threads) $(call have,avif/avif.h,-lavif) $(call have,turbojpeg.h,-lturbojpeg) $(call have,zstd.h,-lzstd)
 SECONDS = 60
 DATA =
 # What works on pictures of yours alone.

@@ -76,6 +76,7 @@ build)
     wish_header libjxl-dev jxl/thread_parallel_runner.h
     wish_header libavif-dev avif/avif.h
     wish_header libturbojpeg0-dev turbojpeg.h
+    wish_header libzstd-dev zstd.h
     install_wished
     ;;
 test)

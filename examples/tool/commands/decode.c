@@ -28,7 +28,7 @@ int cmd_decode(int argc, char **argv) {
     };
     const args_command command = {
         "decode", "IN OUT.{png,tif,exr,jxl,avif}",
-        "Gives back the wide gamut of IN, a JPEG or PNG that 'gamutmlp encode' made. PNG and TIFF carry\n"
+        "Gives back the wide gamut of IN, a JPEG, PNG or KTX2 that 'gamutmlp encode' made. PNG and TIFF carry\n"
         "the colour space's ICC profile; JPEG XL and AVIF, both lossless, its code points, or the profile\n"
         "where it has none; EXR is written in the linear form of the space. In P3 or Rec.2020 a browser\n"
         "shows an AVIF's colours at once. TIFF and PNG have IN's EXIF, IPTC and XMP, and their pixels lie as\n"

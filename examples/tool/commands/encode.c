@@ -266,7 +266,8 @@ static int carriers_from_text(const char *text, int *carriers) {
         const char *name;
         int bit;
     } known[] = { { "app", GMLP_CARRIER_JPEG_APP }, { "com", GMLP_CARRIER_JPEG_COM }, { "xmp", GMLP_CARRIER_XMP },
-                  { "chunk", GMLP_CARRIER_PNG_CHUNK }, { "text", GMLP_CARRIER_PNG_TEXT } };
+                  { "chunk", GMLP_CARRIER_PNG_CHUNK }, { "text", GMLP_CARRIER_PNG_TEXT },
+                  { "key", GMLP_CARRIER_KTX2_KEY } };
     size_t i, n;
     for (*carriers = 0; *text; text += n + (text[n] == ',')) {
         n = strcspn(text, ",");
@@ -280,10 +281,11 @@ static int carriers_from_text(const char *text, int *carriers) {
 
 /* NULL, or why the base must be sRGB. */
 static const char *only_base(const encoding *e) {
-    return e->c.container == GMLP_CONTAINER_PNG ? "a PNG holds RGB"
-         : e->t.preset == GMLP_PRESET_PAPER     ? "preset paper clips, as published"
-         : e->o.round_down                      ? "--floor rounds the codes of RGB"
-                                                : NULL;
+    return e->c.container == GMLP_CONTAINER_PNG  ? "a PNG holds RGB"
+         : e->c.container == GMLP_CONTAINER_KTX2 ? "a KTX2 file holds RGB"
+         : e->t.preset == GMLP_PRESET_PAPER      ? "preset paper clips, as published"
+         : e->o.round_down                       ? "--floor rounds the codes of RGB"
+                                                 : NULL;
 }
 
 static int encode(encoding *e) {
@@ -362,8 +364,8 @@ int cmd_encode(int argc, char **argv) {
         { "--adaptation", ARG_CHOICE, &e.o.adaptation, "bradford|cat02", "how white points are joined (bradford)", 0,
           0 },
         { "--floor", ARG_FLAG, &e.o.round_down, NULL, "round 8-bit codes down, as the paper's code does", 0, 0 },
-        { "--carriers", ARG_TEXT, &e.o.carriers, "LIST", "where the network is put: app,com,xmp or chunk,text,xmp", 0,
-          0 },
+        { "--carriers", ARG_TEXT, &e.o.carriers, "LIST",
+          "where the network is put: app,com,xmp or chunk,text,xmp; in a KTX2: key", 0, 0 },
         STRIP_METADATA(e.o.strip),
         MANY_OPTIONS(e.all),
         { "--force", ARG_FLAG, &e.o.force, NULL, "OUT may be IN", 0, 0 },
@@ -371,19 +373,20 @@ int cmd_encode(int argc, char **argv) {
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
     const args_command command = {
-        "encode", "{IN OUT.{jpg,png} | FILES... --out DIR}",
+        "encode", "{IN OUT.{jpg,png,ktx2} | FILES... --out DIR}",
         "Writes the wide-gamut picture IN (PNG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM, JPEG,\n"
         "camera raws) as an ordinary 8-bit sRGB file and puts a small network into its metadata, trained on\n"
         "this picture, from which 'gamutmlp decode' restores the colours that sRGB cannot hold. Raws are\n"
         "developed by LibRaw. EXIF, IPTC and XMP go with it; pixels are turned upright, and the\n"
         "orientation tag says so. A PNG keeps IN's alpha, with 8 bits, and a PNG's texts; what alpha hides\n"
-        "is not learned.\n"
+        "is not learned. A KTX2 texture is R8G8B8A8 with all of its mips, the network its key GMLPnet.\n"
         "With --out, each of FILES becomes a file of its name in DIR, which is made if need be: the same bytes\n"
         "as alone, whatever --jobs is. What fails, a folder among FILES too, does not stop the rest; the exit\n"
         "status is 1 then. What is there is written anew without --resume, which goes by what a file in DIR,\n"
         ".gamutmlp-encode, says of each output: size, CRC-32, options, size and date of its original.",
         "  gamutmlp encode photo_prophoto.tif photo.jpg --quality 95\n"
         "  gamutmlp encode render.exr render.png --from acescg --json\n"
+        "  gamutmlp encode paint.tif paint.ktx2\n"
         "  gamutmlp encode shots/*.tif --out small --jobs 4 --resume",
         options, 1, &count
     };
@@ -403,11 +406,12 @@ int cmd_encode(int argc, char **argv) {
     e.in = names[0];
     files_forced(e.o.force);
     carrying_begin(&e.c, "encode", e.all.folder ? many_example(&e.all) : names[1]);
-    if (!e.c.container) return args_wrong(&command, "%s: the output's name must end in .jpg or .png", names[1]);
-    if (e.o.quality && e.c.container == GMLP_CONTAINER_PNG)
-        return args_wrong(&command, "--quality is for JPEG; a PNG is lossless");
-    if (e.o.subsample >= 0 && e.c.container == GMLP_CONTAINER_PNG)
-        return args_wrong(&command, "--subsample is for JPEG; a PNG keeps all of its chroma");
+    if (!e.c.container)
+        return args_wrong(&command, "%s: the output's name must end in .jpg or .png, or .ktx2", names[1]);
+    if (e.o.quality && e.c.container != GMLP_CONTAINER_JPEG)
+        return args_wrong(&command, "--quality is for JPEG; a PNG is lossless, and so is a KTX2");
+    if (e.o.subsample >= 0 && e.c.container != GMLP_CONTAINER_JPEG)
+        return args_wrong(&command, "--subsample is for JPEG; a PNG keeps all of its chroma, as does a KTX2");
     e.only_base = only_base(&e);
     e.plain = e.only_base != NULL;
     if (e.only_base && e.o.base == BASE_SYCC) return args_wrong(&command, "--base sycc: %s", e.only_base);
@@ -423,7 +427,7 @@ int cmd_encode(int argc, char **argv) {
     if (e.t.start_path && e.o.target_psnr > 0.0)
         return args_wrong(&command, "--target-psnr chooses the network's size, so there is no --start for it");
     if (e.o.carriers && carriers_from_text(e.o.carriers, &e.carriers))
-        return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text", e.o.carriers);
+        return args_wrong(&command, "--carriers: '%s' is not a list of app, com, xmp, chunk, text, key", e.o.carriers);
     status = e.all.folder ? encode_all(&e, &command, names, count) : encode(&e);
     carrying_free(&e.c);
     pool_free(e.workers);

@@ -65,7 +65,7 @@ static void choose_kept(hdr_encoding *e) {
     e->kept = e->sdr.image.type == GMLP_U8 && base_space_of(e) == e->sdr.image.space &&
               gmlp_container_kind(e->sdr.file, e->sdr.file_size) == e->c.container && !e->o.quality &&
               e->o.subsample < 0;
-    if (e->c.container == GMLP_CONTAINER_PNG && (e->o.from_sdr || e->o.strip))
+    if (e->c.container != GMLP_CONTAINER_JPEG && (e->o.from_sdr || e->o.strip))
         e->kept = 0; /* made anew it says its space and no more, at no loss */
 }
 
@@ -424,7 +424,10 @@ static void report_text(const hdr_encoding *e, const metrics *m, const metrics *
     printf("%s: %llu bytes\n", e->c.out, (unsigned long long)e->c.out_size);
     if (e->kept) printf("  picture         the compressed picture of %s as it is, %s\n", e->sdr_name, base);
     else
-        printf("  picture         %s, 8-bit %s\n", e->c.container == GMLP_CONTAINER_PNG ? "PNG" : "compressed anew",
+        printf("  picture         %s, 8-bit %s\n",
+               e->c.container == GMLP_CONTAINER_PNG    ? "PNG"
+               : e->c.container == GMLP_CONTAINER_KTX2 ? "KTX2"
+                                                       : "compressed anew",
                base);
     printf("  metadata        %llu bytes, for a network of %llu\n", (unsigned long long)e->c.metadata_bytes,
            (unsigned long long)e->c.blob_size);
@@ -489,7 +492,7 @@ int cmd_hdr_encode(int argc, char **argv) {
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
     const args_command command = {
-        "hdr-encode", "{SDR HDR | GAINMAP.{jpg,heic,avif}} OUT.{jpg,png}",
+        "hdr-encode", "{SDR HDR | GAINMAP.{jpg,heic,avif}} OUT.{jpg,png,ktx2}",
         "Writes the picture SDR (JPEG, PNG, TIFF, HEIC, AVIF, JPEG XL), or the SDR rendition of a file with a\n"
         "gain map (Ultra HDR, ISO 21496-1, iPhone), with a small network in its metadata, from which 'gamutmlp\n"
         "hdr-decode' restores the HDR rendition: the picture HDR, of the same size, in PQ or HLG codes (PNG,\n"
@@ -518,11 +521,12 @@ int cmd_hdr_encode(int argc, char **argv) {
         carrying_begin(&e.c, "hdr-encode", names[count - 1]);
         if (count > 3) status = args_wrong(&command, "one name too many: '%s'", names[3]);
         else if (!e.c.container)
-            status = args_wrong(&command, "%s: the output's name must end in .jpg or .png", e.c.out);
-        else if ((e.o.quality || e.o.subsample >= 0) && e.c.container == GMLP_CONTAINER_PNG)
-            status = args_wrong(&command, "--quality and --subsample are for JPEG; a PNG is lossless");
-        else if (e.o.sycc && e.c.container == GMLP_CONTAINER_PNG)
-            status = args_wrong(&command, "--base sycc: a PNG holds RGB");
+            status = args_wrong(&command, "%s: the output's name must end in .jpg or .png, or .ktx2", e.c.out);
+        else if ((e.o.quality || e.o.subsample >= 0) && e.c.container != GMLP_CONTAINER_JPEG)
+            status = args_wrong(&command,
+                                "--quality and --subsample are for JPEG; a PNG is lossless, and so is a KTX2");
+        else if (e.o.sycc && e.c.container != GMLP_CONTAINER_JPEG)
+            status = args_wrong(&command, "--base sycc: a PNG holds RGB, as does a KTX2");
         else if (count == 2 && (e.o.from_sdr || e.o.from_hdr))
             status = args_wrong(
                 &command,

@@ -45,11 +45,11 @@ static int verdict_on_pixels(const char *path, const carried *c, uint32_t *width
 }
 
 static void carriers_text(int carriers, char text[64]) {
-    static const char *const names[] = { "app", "com", "xmp", "chunk", "text" };
+    static const char *const names[] = { "app", "com", "xmp", "chunk", "text", "key" };
     size_t used = 0;
     int i;
     text[0] = 0;
-    for (i = 0; i < 5; i++)
+    for (i = 0; i < 6; i++)
         if (carriers >> i & 1) used += (size_t)snprintf(text + used, 64 - used, "%s%s", used ? "," : "", names[i]);
 }
 
@@ -66,7 +66,7 @@ static int belongs(const findings *f) { return f->verdict == GMLP_OK || f->verdi
 
 static void report_json(const findings *f, const char *problem) {
     const gmlp_net *net = &f->file.net;
-    static const char *const containers[] = { NULL, "jpeg", "png" }; /* gmlp_container */
+    static const char *const containers[] = { NULL, "jpeg", "png", "ktx2" }; /* gmlp_container */
     const int found = f->file.blob_size != 0 && net->wide_space;
     double psnr, psnr_og;
     json j;
@@ -121,8 +121,8 @@ static void report_quality(const gmlp_net *net) {
 static void report_text(const findings *f, const char *path) {
     const gmlp_net *net = &f->file.net;
     const uint8_t *k = net->mlp.frequencies;
-    printf("%s: %s, %u x %u, carries a network\n", path, f->file.container == GMLP_CONTAINER_JPEG ? "JPEG" : "PNG",
-           f->width, f->height);
+    static const char *const containers[] = { "", "JPEG", "PNG", "KTX2" }; /* gmlp_container */
+    printf("%s: %s, %u x %u, carries a network\n", path, containers[f->file.container], f->width, f->height);
     printf("  base            %s\n", net->base_space == GMLP_SYCC
                                         ? "sYCC: the JPEG's Y'CbCr also holds colours that viewers clip to sRGB"
                                         : gmlp_space_name(net->base_space));

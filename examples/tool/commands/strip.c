@@ -17,7 +17,7 @@ static int strip(const char *in, const char *out) {
     if (file_read(in, &bytes, &size, error)) return fail("strip", "%s", error);
     if (!gmlp_container_kind(bytes, size)) {
         free(bytes);
-        return fail("strip", "%s: is neither a JPEG nor a PNG file", in);
+        return fail("strip", "%s: is neither a JPEG nor a PNG nor a KTX2 file", in);
     }
     if (output_open(&o, out, error)) {
         free(bytes);

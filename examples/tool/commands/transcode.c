@@ -101,13 +101,15 @@ static void choose_network(transcoding *t) {
 static void choose_way(transcoding *t) {
     const int asks = t->quality || t->subsample >= 0;
     if (!geometry_given(&t->words) && t->c.container == t->file.container && !asks &&
-        !(t->strip && t->c.container == GMLP_CONTAINER_PNG))
+        !(t->strip && t->c.container != GMLP_CONTAINER_JPEG))
         t->way = KEPT;
     else if (geometry_resizes(&t->geometry)) t->way = ANEW;
-    else if (t->c.container == GMLP_CONTAINER_PNG && t->base.space == GMLP_SYCC) {
+    else if (t->c.container != GMLP_CONTAINER_JPEG && t->base.space == GMLP_SYCC) {
         t->way = ANEW;
-        t->why = "a PNG holds no Y'CbCr, in which there are colours beyond sRGB";
-    } else if (t->c.container == GMLP_CONTAINER_PNG) t->way = CODES;
+        t->why = t->c.container == GMLP_CONTAINER_PNG
+                   ? "a PNG holds no Y'CbCr, in which there are colours beyond sRGB"
+                   : "a KTX2 file holds no Y'CbCr, in which there are colours beyond sRGB";
+    } else if (t->c.container != GMLP_CONTAINER_JPEG) t->way = CODES;
     else t->way = t->file.container == GMLP_CONTAINER_JPEG && !asks ? BLOCKS : ANEW;
     t->trains = t->trains || t->way == ANEW;
 }
@@ -174,7 +176,7 @@ static int to_rgb(transcoding *t, gmlp_image *image) {
 static int sdr_anew(transcoding *t) {
     char error[256];
     if (geometry_codes(&t->geometry, &t->base, &t->c.base, error)) return fail("transcode", "%s: %s", t->in, error);
-    if (t->c.container == GMLP_CONTAINER_PNG && t->base.space == GMLP_SYCC && to_rgb(t, &t->c.base.image)) return 1;
+    if (t->c.container != GMLP_CONTAINER_JPEG && t->base.space == GMLP_SYCC && to_rgb(t, &t->c.base.image)) return 1;
     return compress(t);
 }
 
@@ -188,7 +190,7 @@ static int base_anew(transcoding *t) {
     char error[256];
     if (t->c.container == GMLP_CONTAINER_JPEG) {
         memset(&opts, 0, sizeof opts);
-        opts.base = t->file.container == GMLP_CONTAINER_PNG ? BASE_AUTO
+        opts.base = t->file.container != GMLP_CONTAINER_JPEG ? BASE_AUTO
                   : t->base.space == GMLP_SYCC              ? BASE_SYCC
                                                             : BASE_SRGB;
         opts.quality = (int)t->quality;
@@ -266,7 +268,7 @@ static int train(transcoding *t) {
         t->t.iterations = paper ? STEPS_PAPER
                         : t->way != ANEW ? STEPS_COARSER
                         : t->hdr ? STEPS_HDR
-                        : t->c.container == GMLP_CONTAINER_PNG ? STEPS_PNG
+                        : t->c.container != GMLP_CONTAINER_JPEG ? STEPS_PNG
                                                                : STEPS_JPEG;
     }
     training_begin(&t->t, t->workers, &opts);
@@ -434,7 +436,7 @@ int cmd_transcode(int argc, char **argv) {
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
     };
     const args_command command = {
-        "transcode", "IN OUT.{jpg,png}",
+        "transcode", "IN OUT.{jpg,png,ktx2}",
         "Edits a file that carries a network, or makes a PNG of a JPEG or the other way round, so that the\n"
         "network still gives the wide gamut or HDR back. Whatever the options' order: crop, resize, rotate,\n"
         "flip, of the picture as viewers show it; the result is stored upright. Where codes stay the same (a\n"
@@ -459,9 +461,10 @@ int cmd_transcode(int argc, char **argv) {
     t.in = names[0];
     files_forced(t.force);
     carrying_begin(&t.c, "transcode", names[1]);
-    if (!t.c.container) return args_wrong(&command, "%s: the output's name must end in .jpg or .png", names[1]);
-    if ((t.quality || t.subsample >= 0) && t.c.container == GMLP_CONTAINER_PNG)
-        return args_wrong(&command, "--quality and --subsample are for JPEG; a PNG is lossless");
+    if (!t.c.container)
+        return args_wrong(&command, "%s: the output's name must end in .jpg or .png, or .ktx2", names[1]);
+    if ((t.quality || t.subsample >= 0) && t.c.container != GMLP_CONTAINER_JPEG)
+        return args_wrong(&command, "--quality and --subsample are for JPEG; a PNG is lossless, and so is a KTX2");
     status = transcode(&t, &command);
     carrying_free(&t.c);
     carried_free(&t.file);

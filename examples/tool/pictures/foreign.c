@@ -22,8 +22,7 @@ const char *foreign_format(const uint8_t *b, size_t size) {
                   { 0, 4, "%PDF", "a PDF file" },
                   { 0, 2, "BM", "a BMP picture" },
                   { 0, 4, "DDS ", "a DDS texture" },
-                  { 1, 11, "KTX 20\273\r\n\032\n", "a KTX texture" },
-                  { 1, 11, "KTX 11\273\r\n\032\n", "a KTX texture" },
+                  { 1, 11, "KTX 11\273\r\n\032\n", "a texture of KTX's first version" },
                   { 0, 8, "\212MNG\r\n\032\n", "an MNG animation" } };
     const char *heif = heif_name(b, size);
     size_t i;

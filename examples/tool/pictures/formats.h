@@ -66,16 +66,17 @@ void exif_least(uint8_t bytes[EXIF_LEAST], int orientation);
 
 typedef int picture_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *color,
                          char reason[REASON]);
-picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load, heif_load, jxl_load, radiance_load;
+picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load, heif_load, jxl_load, radiance_load,
+    ktx2_load;
 picture_load jpeg_load_sycc; /* Y'CbCr */
 picture_load raw_load;
 /* What a file says beside its pixels. */
 typedef int picture_look(const uint8_t *bytes, size_t size, picture_facts *facts, char reason[REASON]);
-picture_look png_look, jpeg_look;
+picture_look png_look, jpeg_look, ktx2_look;
 
 /* NULL, or what this build lacks, with the library that would bring it. */
 extern const char *const exr_missing, *const heif_missing, *const raw_missing, *const jxl_missing, *const avif_missing,
-    *const transform_missing;
+    *const transform_missing, *const zstd_missing;
 /* Readers and writers that stand for the missing ones, and say so by text. */
 #define MISSING_READER(name, text) \
     int name(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) { \
@@ -94,6 +95,7 @@ extern const char *const exr_missing, *const heif_missing, *const raw_missing, *
 /* "a HEIC picture", "an AVIF picture"; NULL if it is neither. */
 const char *heif_name(const uint8_t *bytes, size_t size);
 int is_jxl(const uint8_t *bytes, size_t size);
+int is_ktx2(const uint8_t *bytes, size_t size);
 int is_radiance(const uint8_t *bytes, size_t size);
 int is_camera_raw(const uint8_t *bytes, size_t size); /* by its first bytes */
 /* Where the directory of the picture begins among a TIFF's pages, previews and masks; notes on what is left out. 0, or
@@ -132,6 +134,7 @@ struct picture_rows {
 };
 picture_rows *png_rows_open(const uint8_t *bytes, size_t size, char reason[REASON]);
 picture_rows *jpeg_rows_open(const uint8_t *bytes, size_t size, char reason[REASON]);
+picture_rows *ktx2_rows_open(const uint8_t *bytes, size_t size, char reason[REASON]);
 picture_rows *jpeg_rows_open_sycc(const uint8_t *bytes, size_t size, char reason[REASON]);
 
 struct picture_sink {
@@ -144,7 +147,7 @@ struct picture_sink {
 typedef picture_sink *picture_sink_maker(FILE *file, const gmlp_image *like, const picture_write_opts *opts,
                                          const uint8_t *icc, size_t icc_size, char reason[REASON]);
 picture_sink_maker png_sink_open, jpeg_sink_open, tiff_sink_open, exr_sink_open, pnm_sink_open, jxl_sink_open,
-    avif_sink_open;
+    avif_sink_open, ktx2_sink_open;
 
 /* Packed 8-bit rows of 3 channels, or of 1, whatever the image says, without a word on their colour. */
 int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const picture_write_opts *opts,

@@ -64,6 +64,11 @@ static format find_format(const uint8_t *b, size_t size) {
     else if (heif_name(b, size)) f.load = heif_load;
     else if (is_jxl(b, size)) f.load = jxl_load;
     else if (is_radiance(b, size)) f.load = radiance_load;
+    else if (is_ktx2(b, size)) {
+        f.load = ktx2_load;
+        f.rows_open = ktx2_rows_open;
+        f.look = ktx2_look;
+    }
     else if (size >= 8 && !memcmp(b, "\211PNG\r\n\032\n", 8)) {
         f.load = png_load;
         f.rows_open = png_rows_open;
@@ -117,8 +122,8 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
         if (foreign)
             error_text(error, name, "is %s, which cannot be read; convert it to a 16-bit TIFF or PNG first", foreign);
         else
-            error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR or PPM "
-                                           "picture, nor a camera raw" : "is empty");
+            error_text(error, name, size ? "is not a PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM or "
+                                           "KTX2 picture, nor a camera raw" : "is empty");
         return -1;
     }
     if (!load) return error_text(error, name, "%s", no_sycc), -1;
@@ -134,7 +139,7 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
 int picture_read_metadata(const void *bytes, size_t size, const char *name, picture *out, char error[256]) {
     const format f = find_format((const uint8_t *)bytes, size);
     picture_facts facts;
-    char reason[REASON] = "is not a PNG or JPEG picture";
+    char reason[REASON] = "is not a PNG, JPEG or KTX2 picture";
     int bad;
     memset(out, 0, sizeof *out);
     memset(&facts, 0, sizeof facts);
@@ -194,7 +199,7 @@ void picture_tell_left(const picture *p, const char *command, const char *name) 
 
 const char *picture_lacks(int index) {
     const char *const all[] = { exr_missing, heif_missing, raw_missing, jxl_missing, avif_missing,
-                                transform_missing };
+                                transform_missing, zstd_missing };
     size_t i;
     for (i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i] && !index--) return all[i];
@@ -213,7 +218,7 @@ picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name
                                 uint32_t *height, char error[256]) {
     const format f = find_format((const uint8_t *)bytes, size);
     rows_maker *const open = space == GMLP_SYCC ? f.rows_open_sycc : f.rows_open;
-    char reason[REASON] = "is not a PNG or JPEG picture";
+    char reason[REASON] = "is not a PNG, JPEG or KTX2 picture";
     picture_rows *r = open ? open((const uint8_t *)bytes, size, reason) : NULL;
     if (!open && f.rows_open) snprintf(reason, REASON, "%s", no_sycc);
     if (!r) {
@@ -256,6 +261,7 @@ static const struct {
     { "exr", exr_sink_open, TYPE(GMLP_F16) | TYPE(GMLP_F32), 1, "half or float" },
     { "jxl", jxl_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16) | TYPE(GMLP_F32), 1, "8-bit, 16-bit or float" },
     { "avif", avif_sink_open, TYPE(GMLP_U16), 1, "10- or 12-bit" },
+    { "ktx2", ktx2_sink_open, TYPE(GMLP_U8), 1, "8 bit" },
     { "ppm", pnm_sink_open, TYPE(GMLP_U8) | TYPE(GMLP_U16), 0, "8 or 16 bit" }
 };
 #define SINK_COUNT (sizeof sinks / sizeof *sinks)
@@ -274,7 +280,7 @@ int picture_holds_alpha(const char *path) {
 const char *picture_cannot_hold(const char *path, int type) {
     static char text[128];
     const size_t i = find_sink(path);
-    if (i == SINK_COUNT) return "the name must end in .png, .jpg, .tif, .exr, .jxl, .avif or .ppm";
+    if (i == SINK_COUNT) return "the name must end in .png, .jpg, .tif, .exr, .jxl, .avif, .ktx2 or .ppm";
     if (sinks[i].types & TYPE(type)) return NULL;
     snprintf(text, sizeof text, "a .%s file holds %s samples", sinks[i].extension, sinks[i].holds);
     return text;
@@ -413,8 +419,8 @@ static int write_usual(FILE *file, const gmlp_image *image, const void *opts, co
 
 int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes,
                           size_t *size, char error[256]) {
-    return in_memory(write_usual, image, opts, container == GMLP_CONTAINER_PNG ? "the PNG.png" : "the JPEG.jpg", bytes,
-                     size, error);
+    static const char *const names[] = { "the JPEG.jpg", "the PNG.png", "the KTX2.ktx2" }; /* by gmlp_container */
+    return in_memory(write_usual, image, opts, names[container - 1], bytes, size, error);
 }
 
 static int write_fine(FILE *file, const gmlp_image *image, const void *opts, const char *name, char error[256]) {

@@ -24,15 +24,15 @@ typedef struct picture {
     char left[PICTURE_NOTES];  /* the same of what only the file itself keeps: what lies behind the picture */
 } picture;
 
-/* Reads PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM and camera raws by content; grey and palettes
-   become RGB.
+/* Reads PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM, KTX2 and camera raws by content; grey and
+   palettes become RGB.
    from_space: GMLP_SPACE_NONE, or what the numbers are whatever the file says; GMLP_SYCC: the Y'CbCr of a JPEG that
    has it, else a failure. A profile that is none of the library's spaces is converted to ROMM with Little-CMS. 0, or
    -1 and a text that names file and reason. */
 int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]);
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
                         char error[256]);
-/* What a JPEG or PNG says beside its pixels alone: metadata, orientation, notes. */
+/* What a JPEG, PNG or KTX2 says beside its pixels alone: metadata, orientation, notes. */
 int picture_read_metadata(const void *bytes, size_t size, const char *name, picture *out, char error[256]);
 void picture_free(picture *p);
 /* The formats that this build lacks, one an index from 0 on, with the library that would bring each; NULL ends them. */
@@ -65,12 +65,13 @@ int picture_says_orientation(const char *path);
 void picture_metadata_fit(picture *p, const char *path);
 
 /* Writes by the name's extension: PNG (8, 16 bit), TIFF (8, 16 bit, half, float), EXR (half, float), JPEG XL (8, 16
-   bit, float; the whole picture in memory), AVIF (from 16 bit; likewise), JPEG (8 bit), PPM (8, 16 bit). The file says
+   bit, float; the whole picture in memory), AVIF (from 16 bit; likewise), JPEG (8 bit), KTX2 (8 bit; likewise),
+   PPM (8, 16 bit). The file says
    its space: an ICC profile, an sRGB or cICP chunk, chromaticities. GMLP_SYCC is for JPEG alone, which then says sRGB:
-   that is what it looks like. A fourth channel, or opts' alpha, goes into PNG, TIFF, EXR, JPEG XL and AVIF: as it is,
-   but in EXR, whose colours are multiplied by it. opts may be NULL. */
+   that is what it looks like. A fourth channel, or opts' alpha, goes into PNG, TIFF, EXR, JPEG XL, AVIF and KTX2: as it
+   is, but in EXR, whose colours are multiplied by it. opts may be NULL. */
 int picture_write(const char *path, const gmlp_image *image, const picture_write_opts *opts, char error[256]);
-/* JPEG or PNG (gmlp_container) into memory; the caller frees. */
+/* JPEG, PNG or KTX2 (gmlp_container) into memory; the caller frees. */
 int picture_encode_memory(int container, const gmlp_image *image, const picture_write_opts *opts, uint8_t **bytes,
                           size_t *size, char error[256]);
 
@@ -100,8 +101,8 @@ void picture_resizer_close(picture_resizer *r);
 
 /* The same row by row. */
 
-/* 8-bit rows of a PNG or JPEG in memory, from the top on; bytes must stay. space: GMLP_SYCC for the Y'CbCr of a JPEG,
-   else they are RGB, as the file has it. Interlaced and progressive files take memory for the whole picture. */
+/* 8-bit rows of a PNG, JPEG or KTX2 in memory, from the top on; bytes must stay. space: GMLP_SYCC for the Y'CbCr of a
+   JPEG, else they are RGB, as the file has it. Interlaced and progressive files take memory for the whole picture. */
 typedef struct picture_rows picture_rows;
 picture_rows *picture_rows_open(const void *bytes, size_t size, const char *name, int space, uint32_t *width,
                                 uint32_t *height, char error[256]);

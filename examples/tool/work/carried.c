@@ -16,7 +16,7 @@ int carried_open(const char *path, carried *c, char error[256]) {
     if (file_read(path, &c->bytes, &c->size, error)) return -1;
     c->container = gmlp_container_kind(c->bytes, c->size);
     if (!c->container) {
-        error_text(error, path, "is neither a JPEG nor a PNG file, so it carries no network");
+        error_text(error, path, "is neither a JPEG nor a PNG nor a KTX2 file, so it carries no network");
         return -1;
     }
     status = gmlp_extract(c->bytes, c->size, NULL, &blob, &c->blob_size, &why);
@@ -47,7 +47,7 @@ void carried_free(carried *c) {
 
 picture_rows *carried_rows_open(const carried *c, const char *name, uint32_t *width, uint32_t *height, int *rgb,
                                 char error[256]) {
-    *rgb = c->container == GMLP_CONTAINER_PNG && c->net.base_space == GMLP_SYCC;
+    *rgb = c->container != GMLP_CONTAINER_JPEG && c->net.base_space == GMLP_SYCC;
     return picture_rows_open(c->bytes, c->size, name, *rgb ? GMLP_SRGB : c->net.base_space, width, height, error);
 }
 

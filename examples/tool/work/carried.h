@@ -20,8 +20,8 @@ typedef struct carried {
 int carried_open(const char *path, carried *c, char error[256]);
 void carried_free(carried *c);
 
-/* The rows of the file's base. *rgb: they are RGB, of a PNG whose network takes sYCC, which they have to become. NULL
-   and a text if there is no such picture. */
+/* The rows of the file's base. *rgb: they are RGB, of a PNG or KTX2 whose network takes sYCC, which they have to
+   become. NULL and a text if there is no such picture. */
 picture_rows *carried_rows_open(const carried *c, const char *name, uint32_t *width, uint32_t *height, int *rgb,
                                 char error[256]);
 /* All pixels of the file's base, in the network's base_space; base->data is the caller's to free, after a failure, too.
@@ -35,7 +35,7 @@ int carried_is_hdr(const gmlp_net *net);
 const char *carried_method(const gmlp_net *net);
 double carried_peak_nits(const gmlp_net *net);
 
-/* How large a JPEG or PNG file is without the network in it. */
+/* How large a JPEG, PNG or KTX2 file is without the network in it. */
 size_t carried_bare_size(const void *bytes, size_t size);
 
 /* The network to start from: of a file that is nothing but a blob, which meta-train writes, or that carries one. 0, or

@@ -78,6 +78,7 @@ void carrying_begin(carrying *c, const char *command, const char *out) {
     c->command = command;
     c->out = out;
     if (path_has_extension(out, "png")) c->container = GMLP_CONTAINER_PNG;
+    else if (path_has_extension(out, "ktx2")) c->container = GMLP_CONTAINER_KTX2;
     else if (path_has_extension(out, "jpg") || path_has_extension(out, "jpeg")) c->container = GMLP_CONTAINER_JPEG;
 }
 
@@ -91,7 +92,7 @@ int carrying_compress(carrying *c, const picture_write_opts *opts) {
     char error[256];
     if (picture_encode_memory(c->container, &c->base.image, opts, &c->file, &c->file_size, error))
         return fail(c->command, "%s", error);
-    if (c->container == GMLP_CONTAINER_PNG) return 0;
+    if (c->container != GMLP_CONTAINER_JPEG) return 0;
     picture_free(&c->base);
     return picture_read_memory(c->file, c->file_size, c->out, space, &c->base, error) ? fail(c->command, "%s", error)
                                                                                       : 0;

@@ -58,7 +58,8 @@ static int names_differ(const many *m) {
 }
 
 static int is_picture_name(const char *path) {
-    return path_has_extension(path, "jpg") || path_has_extension(path, "jpeg") || path_has_extension(path, "png");
+    return path_has_extension(path, "jpg") || path_has_extension(path, "jpeg") || path_has_extension(path, "png") ||
+           path_has_extension(path, "ktx2");
 }
 
 static int make_folder(const many *m) {
