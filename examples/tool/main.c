@@ -17,6 +17,8 @@ static const struct {
     { "inspect", cmd_inspect, "what a file carries, and whether it is intact and belongs to these pixels" },
     { "compare", cmd_compare, "how far one picture is from another, in numbers and maps" },
     { "strip", cmd_strip, "the picture without the network" },
+    { "extract", cmd_extract, "the network alone, as a side-car that decode finds beside the picture" },
+    { "embed", cmd_embed, "such a network into the picture that it is of" },
     { "transcode", cmd_transcode, "such a file cropped, resized, turned, or as JPEG or PNG, and its network fits" },
     { "hdr-encode", cmd_hdr_encode,
       "SDR and HDR picture in, the SDR one out, with the network that gives the HDR one" },

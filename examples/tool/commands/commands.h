@@ -5,12 +5,14 @@
 
 int cmd_encode(int argc, char **argv);
 int cmd_decode(int argc, char **argv);
+int cmd_embed(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_compare(int argc, char **argv);
 int cmd_strip(int argc, char **argv);
 int cmd_transcode(int argc, char **argv);
 int cmd_hdr_encode(int argc, char **argv);
 int cmd_hdr_decode(int argc, char **argv);
+int cmd_extract(int argc, char **argv);
 int cmd_expand(int argc, char **argv);
 int cmd_expand_train(int argc, char **argv);
 int cmd_meta_train(int argc, char **argv);

@@ -126,7 +126,7 @@ static void report_text(const findings *f, const char *path) {
     printf("  base            %s\n", net->base_space == GMLP_SYCC
                                         ? "sYCC: the JPEG's Y'CbCr also holds colours that viewers clip to sRGB"
                                         : gmlp_space_name(net->base_space));
-    printf("  intact in       %s\n", f->carriers);
+    printf("  intact in       %s\n", f->file.beside ? f->file.beside : f->carriers);
     printf("  size            %llu bytes; with its carriers %llu of the file's %llu\n",
            (unsigned long long)f->file.blob_size, (unsigned long long)f->metadata_bytes,
            (unsigned long long)f->file.size);
@@ -178,7 +178,8 @@ static int inspect(const char *path, int as_json, findings *f) {
     if (carried_open(path, &f->file, error)) problem = error;
     else {
         f->metadata_bytes = f->file.size - carried_bare_size(f->file.bytes, f->file.size);
-        carriers_text(gmlp_carriers_present(f->file.bytes, f->file.size, NULL), f->carriers);
+        if (f->file.beside) snprintf(f->carriers, sizeof f->carriers, "side-car");
+        else carriers_text(gmlp_carriers_present(f->file.bytes, f->file.size, NULL), f->carriers);
         f->verdict = verdict_on_pixels(path, &f->file, &f->width, &f->height, error);
         if (f->verdict > 0 && !belongs(f)) {
             if (edited_find(&f->file, path, NULL, &f->edit, error)) f->verdict = -1;

@@ -7,7 +7,41 @@
 #include "shell/files.h"
 #include "shell/messages.h"
 
-int carried_open(const char *path, carried *c, char error[256]) {
+/* A side-car: a file that is nothing but a blob. */
+static int side_car_open(const char *path, carried *c, char error[256]) {
+    gmlp_error why;
+    gmlp_result status;
+    uint8_t *bytes;
+    memset(&why, 0, sizeof why);
+    if (file_read(path, &bytes, &c->blob_size, error)) return -1;
+    status = gmlp_blob_read(bytes, c->blob_size, NULL, &c->net, &why);
+    free(bytes);
+    c->missing = 0;
+    if (!status) return 0;
+    error_text(error, path, "is no network: %s", why.text ? why.text : gmlp_result_string(status));
+    return -1;
+}
+
+/* photo.jpg.gmlp, or photo.gmlp. The caller frees; NULL: there is none, or no memory. */
+static char *side_car_of(const char *path) {
+    const size_t whole = strlen(path), end = strlen(path_extension(path));
+    char *name = (char *)malloc(whole + sizeof SIDE_CAR);
+    FILE *file;
+    int k;
+    for (k = 0; name && k < (end ? 2 : 1); k++) {
+        const size_t n = k ? whole - end - 1 : whole;
+        memcpy(name, path, n);
+        memcpy(name + n, SIDE_CAR, sizeof SIDE_CAR);
+        file = fopen(name, "rb");
+        if (!file) continue;
+        fclose(file);
+        return name;
+    }
+    free(name);
+    return NULL;
+}
+
+int carried_open_with(const char *path, const char *network, carried *c, char error[256]) {
     gmlp_error why;
     gmlp_result status;
     void *blob;
@@ -19,7 +53,12 @@ int carried_open(const char *path, carried *c, char error[256]) {
         error_text(error, path, "is neither a JPEG nor a PNG nor a KTX2 file, so it carries no network");
         return -1;
     }
+    if (network) return side_car_open(network, c, error);
     status = gmlp_extract(c->bytes, c->size, NULL, &blob, &c->blob_size, &why);
+    if (status == GMLP_E_NOT_FOUND || status == GMLP_E_CORRUPT) {
+        c->beside = side_car_of(path);
+        if (c->beside) return side_car_open(c->beside, c, error);
+    }
     if (status == GMLP_E_NOT_FOUND) {
         c->missing = 1;
         error_text(error, path, "carries no network. Either 'gamutmlp encode' or 'hdr-encode' did not make it, or a "
@@ -39,8 +78,11 @@ int carried_open(const char *path, carried *c, char error[256]) {
     return -1;
 }
 
+int carried_open(const char *path, carried *c, char error[256]) { return carried_open_with(path, NULL, c, error); }
+
 void carried_free(carried *c) {
     free(c->bytes);
+    free(c->beside);
     gmlp_net_free(&c->net);
     memset(c, 0, sizeof *c);
 }

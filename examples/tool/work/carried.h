@@ -13,11 +13,18 @@ typedef struct carried {
     size_t size, blob_size;
     int container;  /* gmlp_container */
     int missing;    /* carried_open failed for this alone: there is no network in the file */
+    char *beside;   /* the side-car that the network is of, as the file has none of its own; else NULL */
     gmlp_net net;
 } carried;
 
-/* 0, or -1 and a text that says what is wrong and what to do; c then holds what was got so far. */
+/* What a side-car's name has more than the picture's: a file that is nothing but a network. */
+#define SIDE_CAR ".gmlp"
+
+/* The network in the file or, if it has none that is intact, that of photo.jpg.gmlp or photo.gmlp beside it. 0, or -1
+   and a text that says what is wrong and what to do; c then holds what was got so far. */
 int carried_open(const char *path, carried *c, char error[256]);
+/* The same with the network of a side-car, whatever the file has of its own. */
+int carried_open_with(const char *path, const char *network, carried *c, char error[256]);
 void carried_free(carried *c);
 
 /* The rows of the file's base. *rgb: they are RGB, of a PNG or KTX2 whose network takes sYCC, which they have to

@@ -100,7 +100,7 @@ int restoring_open(restoring *r, int hdr) {
     int bad;
     r->began = seconds_now();
     if (device_contradiction(&r->device)) return args_wrong(r->command, "%s", device_contradiction(&r->device));
-    bad = carried_open(r->in, &r->file, error);
+    bad = carried_open_with(r->in, r->network, &r->file, error);
     if (bad && (!r->base || !r->file.missing)) return fail(r->command->name, "%s", error);
     if (!bad && r->base)
         return fail(r->command->name, "%s: carries a network, which says what its base is; --base is for files without",
@@ -313,6 +313,9 @@ void restoring_report(const restoring *r) {
     double psnr, psnr_og;
     json j;
     quality_of(&r->file.net, &psnr, &psnr_og);
+    if (r->file.beside)
+        fprintf(stderr, "gamutmlp %s: note: %s: has no network of its own; that of %s is taken\n", r->command->name,
+                r->in, r->file.beside);
     if (r->base)
         fprintf(stderr, "gamutmlp %s: note: %s: carries no network; %s has what its %s alone holds\n", r->command->name,
                 r->in, r->out, r->base == GMLP_SYCC ? "Y'CbCr" : "RGB");

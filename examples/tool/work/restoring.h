@@ -12,7 +12,7 @@
 
 typedef struct restoring {
     const args_command *command;
-    const char *in, *out, *crop_text;
+    const char *in, *out, *network, *crop_text;
     int to, depth, bits;    /* gmlp_space and gmlp_type of what is made; bits of it that an AVIF keeps */
     int base;               /* 0, or gmlp_space of a picture that carries no network, which is converted as it is */
     int force, json, strip;
@@ -39,6 +39,8 @@ typedef struct restoring {
 void restoring_depth(restoring *r, int choice, int usual); /* a word's place in DEPTHS, or -1: the usual gmlp_type */
 #define RESTORING_OPTIONS(r) \
     { "--crop", ARG_TEXT, &(r).crop_text, "X,Y,W,H", "only this part: left, top, width, height", 0, 0 }, \
+    { "--net", ARG_TEXT, &(r).network, "FILE", \
+      "IN's network, from 'extract' (in IN, else in IN.gmlp beside it); it must be that of IN's pixels", 0, 0 }, \
     STRIP_METADATA((r).strip), \
     { "--force", ARG_FLAG, &(r).force, NULL, "decode what was changed after encoding, too; OUT may be IN", 0, 0 }, \
     { "--threads", ARG_INT, &(r).threads, "N", "threads (one a processor); the result is the same", 1, 256 }, \
