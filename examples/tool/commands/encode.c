@@ -21,7 +21,7 @@ typedef struct encode_options {
     int base, subsample; /* subsample: place among the words, -1: not given */
     uint64_t quality;
     double target_psnr;
-    const char *carriers;
+    const char *carriers, *base_picture;
 } encode_options;
 
 /* What encoding makes, in order; freed together. */
@@ -65,6 +65,23 @@ static int measure(const encoding *e, const gmlp_net *net, metrics_psnr_result *
     return 0;
 }
 
+/* What another encoder, of textures' blocks for instance, left of the base: its pixels take the place of ours. */
+static int take_base_picture(const char *path, gmlp_image *base) {
+    const size_t size = (size_t)base->width * base->height * 3;
+    picture given;
+    char error[256] = "";
+    if (!picture_read(path, GMLP_SPACE_NONE, 0, &given, error)) {
+        if (given.image.width != base->width || given.image.height != base->height)
+            error_text(error, path, "is %u x %u, and the picture that it is a base of %u x %u", given.image.width,
+                       given.image.height, base->width, base->height);
+        else if (given.image.type != GMLP_U8 || given.image.space != GMLP_SRGB || given.orientation > 1)
+            error_text(error, path, "is no base: that is upright, of 8 bits, and in sRGB");
+        else memcpy(base->data, given.image.data, size);
+        picture_free(&given);
+    }
+    return *error ? fail("encode", "%s", error) : 0;
+}
+
 /* A PNG, or libjpeg's file of clipped codes. */
 static int plain_base(encoding *e) {
     const gmlp_image *wide = &e->wide.image;
@@ -92,7 +109,9 @@ static int plain_base(encoding *e) {
         if (!status) status = gmlp_reduce(wide, base, &opts, &e->gamut);
         hidden_codes(e->alpha, base); /* rounded, a code may be at an end again */
     }
-    return status ? fail("encode", "%s: %s", e->in, gmlp_result_string(status)) : carrying_compress(&e->c, &write);
+    if (status) return fail("encode", "%s: %s", e->in, gmlp_result_string(status));
+    if (e->o.base_picture && take_base_picture(e->o.base_picture, base)) return 1;
+    return carrying_compress(&e->c, &write);
 }
 
 static int make_base(encoding *e) {
@@ -355,6 +374,8 @@ int cmd_encode(int argc, char **argv) {
         { "--subsample", ARG_CHOICE, &e.o.subsample, "444|422|420", "chroma of a JPEG (444)", 0, 0 },
         { "--base", ARG_CHOICE, &e.o.base, "auto|srgb|sycc",
           "of a JPEG; sycc: unclipped Y'CbCr, for readers that take it; auto: the better one", 0, 0 },
+        { "--base-picture", ARG_TEXT, &e.o.base_picture, "FILE",
+          "OUT's pixels, not reduced here: what a lossy encoder of textures left of such a base, as PNG", 0, 0 },
         { "--from", ARG_SPACE, &e.o.from, "SPACE", "what the numbers are, whatever the file says", 0, 0 },
         TRAINING_OPTIONS(e.t),
         { "--target-psnr", ARG_NUMBER, &e.o.target_psnr, "DB",
@@ -412,6 +433,8 @@ int cmd_encode(int argc, char **argv) {
         return args_wrong(&command, "--quality is for JPEG; a PNG is lossless, and so is a KTX2");
     if (e.o.subsample >= 0 && e.c.container != GMLP_CONTAINER_JPEG)
         return args_wrong(&command, "--subsample is for JPEG; a PNG keeps all of its chroma, as does a KTX2");
+    if (e.o.base_picture && (e.all.folder || e.c.container == GMLP_CONTAINER_JPEG))
+        return args_wrong(&command, "--base-picture is of one picture, and OUT a PNG or KTX2, which keeps its pixels");
     e.only_base = only_base(&e);
     e.plain = e.only_base != NULL;
     if (e.only_base && e.o.base == BASE_SYCC) return args_wrong(&command, "--base sycc: %s", e.only_base);
