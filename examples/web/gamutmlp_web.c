@@ -238,12 +238,23 @@ EXPORT(embed) int web_embed(const void *file, size_t size, const void *blob, siz
     opts.leave_untagged = untagged;
     given.pointer = NULL;
     given.size = room = 0;
-    result = blob ? gmlp_embed(file, size, blob, blob_size, &opts, &writer, &error)
-                  : gmlp_strip(file, size, &writer, &error);
+    switch (gmlp_container_kind(file, size)) { /* not gmlp_embed, which knows textures, too: pages are to load soon */
+    case GMLP_CONTAINER_JPEG:
+        result = blob ? gmlp_jpeg_embed(file, size, blob, blob_size, &opts, &writer, &error)
+                      : gmlp_jpeg_strip(file, size, &writer, &error);
+        break;
+    case GMLP_CONTAINER_PNG:
+        result = blob ? gmlp_png_embed(file, size, blob, blob_size, &opts, &writer, &error)
+                      : gmlp_png_strip(file, size, &writer, &error);
+        break;
+    default: result = GMLP_E_FORMAT; error.text = "neither a JPEG nor a PNG";
+    }
     return failed(result == GMLP_E_WRITE ? GMLP_E_MEMORY : result, &error);
 }
 
 EXPORT(extract) int web_extract(const void *file, size_t size) {
     gmlp_error error = { GMLP_OK, 0, NULL };
-    return failed(gmlp_extract(file, size, NULL, &given.pointer, &given.size, &error), &error);
+    const int png = gmlp_container_kind(file, size) == GMLP_CONTAINER_PNG;
+    return failed((png ? gmlp_png_extract : gmlp_jpeg_extract)(file, size, NULL, &given.pointer, &given.size, &error),
+                  &error);
 }
