@@ -1,4 +1,4 @@
-/* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/, letnet/,
+/* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/, ktx2/, letnet/,
    png/ and ultrahdr/. Built with -I. -Iexamples/tool, metadata.c, segments.c and xmp.c of gainmap/, pictures/directory.c, -ljpeg
    -lpng -lm. */
 #define GAMUTMLP_IMPLEMENTATION
@@ -191,6 +191,64 @@ static void png_seeds(const uint8_t *blob, size_t n) {
 }
 
 /* Weights as they start, and the same so large that no solution is found. */
+/* A texture of two levels, 2 x 1 and 1 x 1 texels of RGBA; a key; global data, where it is asked for. */
+static size_t make_texture(uint8_t *p, int global) {
+    static const char key[] = "KTXwriter\0me";
+    const size_t keys = 80 + 48 + 44, end = keys + 16;
+    const size_t at = global ? (end + 7) / 8 * 8 + 8 : end;
+    memset(p, 0, 400);
+    memcpy(p, GMLP__KTX2_ID, 12);
+    gmlp__put_le(p + 12, 43, 4);
+    gmlp__put_le(p + 16, 1, 4);
+    gmlp__put_le(p + 20, 2, 4);
+    gmlp__put_le(p + 24, 1, 4);
+    gmlp__put_le(p + 36, 1, 4);
+    gmlp__put_le(p + 40, 2, 4);
+    gmlp__put_le(p + 48, 128, 4);
+    gmlp__put_le(p + 52, 44, 4);
+    gmlp__put_le(p + 56, (uint32_t)keys, 4);
+    gmlp__put_le(p + 60, 16, 4);
+    gmlp__put_le(p + 64, global ? (uint32_t)at - 8 : 0, 4);
+    gmlp__put_le(p + 72, global ? 8 : 0, 4);
+    gmlp__put_le(p + 80, (uint32_t)at + 4, 4);
+    gmlp__put_le(p + 88, 8, 4);
+    gmlp__put_le(p + 96, 8, 4);
+    gmlp__put_le(p + 104, (uint32_t)at, 4);
+    gmlp__put_le(p + 112, 4, 4);
+    gmlp__put_le(p + 120, 4, 4);
+    gmlp__put_le(p + 128, 44, 4);
+    p[128 + 20] = 4;
+    gmlp__put_le(p + keys, sizeof key - 1, 4);
+    memcpy(p + keys + 4, key, sizeof key - 1);
+    memset(p + at, 0x55, 12);
+    return at + 12;
+}
+
+static void ktx2_seeds(const uint8_t *blob, size_t n) {
+    static uint8_t file[8192];
+    size_t size = make_texture(file, 0);
+    const size_t entry = 4 + 8 + (n + 3) / 4 * 4;
+    save("ktx2", "plain", file, size);
+    embed("ktx2", "key", file, size, blob, n, GMLP_CARRIER_KTX2_KEY);
+    save("ktx2", "cut", file, 150);
+    /* By hand: ours before the other key, damaged; then intact, in a file that strip cannot lay anew. */
+    memmove(file + 172 + entry, file + 172, size - 172);
+    gmlp__put_le(file + 172, (uint32_t)(8 + n), 4);
+    memcpy(file + 176, "GMLPnet", 8);
+    memset(file + 184, 0, entry - 12);
+    memcpy(file + 184, blob, n);
+    gmlp__put_le(file + 60, (uint32_t)(16 + entry), 4);
+    gmlp__put_le(file + 80, (uint32_t)(192 + entry), 4);
+    gmlp__put_le(file + 104, (uint32_t)(188 + entry), 4);
+    file[184 + n / 2] ^= 1;
+    save("ktx2", "damaged", file, size + entry);
+    file[184 + n / 2] ^= 1;
+    gmlp__put_le(file + 80, 100, 4);
+    save("ktx2", "level", file, size + entry);
+    size = make_texture(file, 1);
+    embed("ktx2", "global", file, size, blob, n, GMLP_CARRIER_KTX2_KEY);
+}
+
 static void letnet_seeds(void) {
     static uint8_t bytes[32768];
     gmlp_letnet net;
@@ -266,6 +324,7 @@ int main(int argc, char **argv) {
     save("blob", "first", blob, n);
     jpeg_seeds(blob, n);
     png_seeds(blob, n);
+    ktx2_seeds(blob, n);
     ultrahdr_seeds();
     letnet_seeds();
     return 0;
