@@ -8,7 +8,10 @@
 # make test             everything that is checked; ends with "N passed, N failed"
 # make test-cross       the library on other processors and systems, by emulators, where they are installed
 # make demo             the whole way of one synthetic picture, in build/demo/
-# make fuzz SECONDS=60  every fuzz target for that long each, with clang's libFuzzer
+# make fuzz SECONDS=60  every fuzz target for that long each, with clang's libFuzzer (DATA=dir: also from files there)
+# make fuzz-report      which lines and branches of the code that reads strangers' bytes the fuzz targets reach, as a table
+# make fuzz-msan        as fuzz, with MSan
+# make fuzz-afl         the targets for AFL++, in build/afl/
 # make check            what reads the source without running it: gcc's and clang's analyzers, clang-tidy, cppcheck; symbols,
 #                       stack use, links, a reproducible build
 # make bench DATA=dir   the measurements of the README, on your pictures or the synthetic one; build/rate.svg
@@ -157,7 +160,8 @@ tool_tests := $(basename $(wildcard tests/tool/*/test_*.c))
 linked := $(basename $(shell grep -L 'define GAMUTMLP_IMPLEMENTATION' $(wildcard tests/library/*.c) /dev/null))
 # What they need not compile: LETNet is for its own tests, vector code for none that look at files; AVX-512 under
 # sanitizers, which take longest to compile, for those that go through all instruction sets.
-without = $(if $(filter $(foreach d,tests/library/test fuzz/fuzz,$(d)_jpeg.c $(d)_png.c $(d)_ktx2.c),$(1)),-DGMLP_NO_SIMD) $(if $(filter tests/library/% fuzz/%,$(filter-out %letnet.c,$(1))),-DGMLP_NO_LETNET) \
+no_vectors := tests/library/test_jpeg.c tests/library/test_png.c tests/library/test_ktx2.c $(foreach f,edits jpeg ktx2 png roundtrip,fuzz/fuzz_$(f).c)
+without = $(if $(filter $(no_vectors),$(1)),-DGMLP_NO_SIMD) $(if $(filter tests/library/% fuzz/%,$(filter-out %letnet.c,$(1))),-DGMLP_NO_LETNET) \
           $(if $(filter-out plain,$(2)),$(if $(filter tests/library/%,$(filter-out %_api.c %_isa.c %_decode.c %_letnet.c,$(1))),-DGMLP_NO_AVX512))
 uninstrumented := $(basename $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib)\.h>' $(wildcard tests/library/*.c) /dev/null))
 script_tests := $(wildcard tests/test_*.sh tests/cuda/test_*.sh tests/tool/*/test_*.sh)
@@ -237,15 +241,40 @@ test: $(logs:%=$(B)/log/%.log)
 test-cross:
 	@tests/cross.sh
 
+# Where most is calculation, looking at what is compared takes three quarters of the time and finds no words to try.
+calculating := fuzz_blob.c fuzz_edits.c fuzz_letnet.c fuzz_roundtrip.c
 $(B)/libfuzzer/%: fuzz/%.c $(fuzz_headers) | $(B)/deps-test
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG) -std=c99 -O1 -g $(address) -fsanitize=fuzzer $(CPPFLAGS) $(call without,$<) $(filter %.c,$^) -o $@
+	$(Q)$(CLANG) -std=c99 -O2 -g $(address) -fsanitize=fuzzer $(if $(filter $(calculating),$(<F)),-fno-sanitize-coverage=trace-cmp) $(CPPFLAGS) $(call without,$<) $(filter %.c,$^) -o $@
 of_gain_maps := $(addprefix examples/tool/,gainmap/metadata.c gainmap/segments.c gainmap/xmp.c pictures/directory.c)
-$(B)/replay/fuzz_ultrahdr $(B)/libfuzzer/fuzz_ultrahdr: examples/tool/gainmap/container.c $(of_gain_maps)
-$(B)/replay/fuzz_items $(B)/libfuzzer/fuzz_items: examples/tool/gainmap/items.c $(of_gain_maps)
+ways := replay libfuzzer coverage msan/libfuzzer afl
+$(ways:%=$(B)/%/fuzz_ultrahdr): examples/tool/gainmap/container.c $(of_gain_maps)
+$(ways:%=$(B)/%/fuzz_items): examples/tool/gainmap/items.c $(of_gain_maps)
 fuzz: $(fuzz:%=$(B)/libfuzzer/%)
-	@for f in $(fuzz); do scripts/fuzz.sh $(B)/libfuzzer/$$f $(SECONDS) || exit 1; done
+	@for f in $(fuzz); do scripts/fuzz.sh $(B)/libfuzzer/$$f $(SECONDS) $(DATA) || exit 1; done
+# Vector code parses nothing.
+$(B)/coverage/%: fuzz/%.c fuzz/fuzz_main.c $(fuzz_headers) | $(B)/deps-test
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -std=c99 -O1 -g -fprofile-instr-generate -fcoverage-mapping $(CPPFLAGS) -DGMLP_NO_SIMD $(call without,$<) $(filter %.c,$^) -o $@ -lm
+fuzz-report: $(fuzz:%=$(B)/coverage/%)
+	@scripts/fuzz-report.sh $(B) $(fuzz)
+$(B)/msan/libfuzzer/%: fuzz/%.c $(fuzz_headers) | $(B)/deps-test
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -std=c99 -O2 -g -fsanitize=memory,fuzzer -fno-sanitize-coverage=trace-cmp $(CPPFLAGS) $(call without,$<) $(filter %.c,$^) -o $@ -lm
+fuzz-msan: $(fuzz:%=$(B)/msan/libfuzzer/%)
+	@for f in $(fuzz); do scripts/fuzz.sh $(B)/msan/libfuzzer/$$f $(SECONDS) $(DATA) || exit 1; done
+# For AFL++, which takes the same entry points and dictionaries, with mutators of its own:
+# afl-fuzz -i fuzz/seeds/png -o build/afl/png -x fuzz/dict/png.dict build/afl/fuzz_png
+$(B)/afl/%: fuzz/%.c $(fuzz_headers)
+	@command -v afl-clang-fast >/dev/null || { echo "gamutmlp: make fuzz-afl needs AFL++: apt-get install afl++"; exit 1; }
+	$(call say,AFL,$<)
+	@mkdir -p $(@D)
+	$(Q)AFL_QUIET=1 afl-clang-fast -std=c99 -O2 -g -fsanitize=fuzzer $(CPPFLAGS) $(call without,$<) $(filter %.c,$^) -o $@ -lm
+fuzz-afl: $(fuzz:%=$(B)/afl/%)
+
 
 check:
 	@scripts/deps.sh check
@@ -308,7 +337,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross fuzz check demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
+.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross fuzz fuzz-report fuzz-msan fuzz-afl check demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -9111,6 +9111,12 @@ static void gmlp__candidate_of(const gmlp__levels *ls, const gmlp__mark *m, doub
     c->taken = 0;
 }
 
+/* A place as the blob says it. A stranger's coordinates may put it outside the picture trained on: then its edge. */
+static uint32_t gmlp__step_of(double share) {
+    const double v = gmlp__dmul(share, (double)GMLP__PLACES) + 0.5;
+    return v > 0.0 ? v < (double)GMLP__PLACES ? (uint32_t)v : GMLP__PLACES - 1 : 0;
+}
+
 /* Chooses up to n landmarks, the most useful first: those seen in all sizes, the strongest of each square, then of what
    is left. Returns how many, in out as the blob has them. */
 static uint32_t gmlp__candidates_choose(gmlp__candidate *c, uint32_t count, double longer, uint32_t n, uint8_t *out) {
@@ -9129,8 +9135,8 @@ static uint32_t gmlp__candidates_choose(gmlp__candidate *c, uint32_t count, doub
             if (!best || chosen == n) break;
             best->taken = 1;
             in_cell[best->cell & 255u]++;
-            x = (uint32_t)(gmlp__dmul(best->x / longer, (double)GMLP__PLACES) + 0.5);
-            y = (uint32_t)(gmlp__dmul(best->y / longer, (double)GMLP__PLACES) + 0.5);
+            x = gmlp__step_of(best->x / longer);
+            y = gmlp__step_of(best->y / longer);
             out[0] = (uint8_t)(x & 255);
             out[1] = (uint8_t)(x >> 8 | (y & 15u) << 4);
             out[2] = (uint8_t)(y >> 4);
@@ -10014,7 +10020,8 @@ static gmlp_result gmlp__extract(int kind, const void *file, size_t size, const 
         result = gmlp__gather(kind, (const uint8_t *)file, size, *carrier, alloc, blob, blob_size, &e);
         if (result == GMLP_OK) return GMLP_OK;
         /* What is wrong with the file as a whole says more than what is wrong with a carrier. */
-        if (worst == GMLP_E_NOT_FOUND || (worst == GMLP_E_CORRUPT && result != worst && result != GMLP_E_NOT_FOUND)) {
+        if (result == GMLP_E_MEMORY || worst == GMLP_E_NOT_FOUND ||
+            (worst == GMLP_E_CORRUPT && result != worst && result != GMLP_E_NOT_FOUND)) {
             worst = result;
             why = e;
         }

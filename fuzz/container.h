@@ -4,8 +4,8 @@
 #define GMLP__KEEP_MACROS
 #include "gamutmlp.h"
 
-enum { BINARY, TEXT, XMP, PIECES, DAMAGED, EMPTY, REFUSED, KINDS }; /* carriers in the order of gmlp__carriers */
-static const char *const kinds[KINDS] = {"binary", "text", "xmp", "packed or split", "damaged", "without", "refused"};
+enum { BINARY, TEXT, XMP, PIECES, DAMAGED, EMPTY, REFUSED, EMBEDDED, KINDS }; /* carriers in the order of gmlp__carriers */
+static const char *const kinds[KINDS] = {"binary", "text", "xmp", "packed or split", "damaged", "without", "refused", "embedded"};
 #include "fuzz.h"
 
 typedef struct sink {
@@ -47,31 +47,120 @@ static void make_blob(uint8_t *p, size_t n, uint32_t seed) {
     gmlp__put_le(p + n - 4, gmlp__crc32(0, p, n - 4), 4);
 }
 
-static void use_container(const uint8_t *data, size_t size, int all_carriers) {
-    const int *carrier = gmlp__carriers(gmlp_container_kind(data, size));
+/* An allocator that says no to all but the first few. */
+static size_t some_left;
+static void *some_alloc(void *user, size_t size) {
+    (void)user;
+    return some_left ? some_left--, malloc(size) : NULL;
+}
+static void some_free(void *user, void *p, size_t size) {
+    (void)user, (void)size;
+    free(p);
+}
+
+/* All of a file that is none of our business: what is no carrier, and no packet, which may hold one. */
+static sink rest_of(const uint8_t *data, size_t size) {
+    const int kind = gmlp_container_kind(data, size);
+    gmlp__part part;
+    sink s;
+    memset(&s, 0, sizeof s);
+    memset(&part, 0, sizeof part);
+    do {
+        CHECK(gmlp__part_next(kind, data, size, &part, NULL) == GMLP_OK);
+        if (!part.carrier) sink_write(&s, data + part.start, part.end - part.start);
+    } while (!part.last);
+    return s;
+}
+
+/* What is found in a file, also where memory ends. */
+static void use_found(const uint8_t *data, size_t size, uint32_t pick) {
+    const int kind = gmlp_container_kind(data, size), *carrier = gmlp__carriers(kind);
     const int present = gmlp_carriers_present(data, size, NULL);
-    uint8_t blob[300];
+    const gmlp_alloc few = {NULL, some_alloc, some_free};
     void *found = NULL;
     size_t found_size = 0;
-    sink stripped, embedded, again;
     gmlp_error err;
-    gmlp_embed_opts opts;
-    gmlp_result result;
+    gmlp_result result, again;
     gmlp__part part;
-    gmlp_writer w;
-    int bit, tried;
+    gmlp_net net;
+    int i, seen;
     memset(&err, 0, sizeof err);
     result = gmlp_extract(data, size, NULL, &found, &found_size, &err);
     if (result == GMLP_OK) CHECK(found && gmlp__blob_intact((const uint8_t *)found, found_size) && present);
     else CHECK(!found && !found_size && err.result == result && err.text && err.offset <= size && !present);
     gmlp_bytes_free(found, found_size, NULL);
-    for (bit = 0; bit < 3; bit++) reached[BINARY + bit] += (present & carrier[bit]) != 0;
+    if (!fuzzing) {
+        again = (kind == GMLP_CONTAINER_JPEG ? gmlp_jpeg_extract : gmlp_png_extract)(data, size, NULL, &found, &found_size, NULL);
+        CHECK(again == result);
+        gmlp_bytes_free(found, found_size, NULL);
+    }
+    for (i = 0; i < 4; i++) {
+        if (fuzzing && i != (int)(pick % 4)) continue;
+        some_left = (size_t)i;
+        again = gmlp_extract(data, size, &few, &found, &found_size, &err);
+        CHECK(again == result || again == GMLP_E_MEMORY);
+        gmlp_bytes_free(found, found_size, &few);
+        some_left = (size_t)i;
+        seen = gmlp_carriers_present(data, size, &few);
+        CHECK(seen == present || seen == -1);
+    }
+    if (gmlp_open(data, size, NULL, &net, &err) == GMLP_OK) CHECK(result == GMLP_OK && gmlp_blob_size(&net));
+    gmlp_net_free(&net);
+    for (i = 0; i < 3; i++) reached[BINARY + i] += (present & carrier[i]) != 0;
     if (result != GMLP_OK) reached[result == GMLP_E_CORRUPT ? DAMAGED : result == GMLP_E_NOT_FOUND ? EMPTY : REFUSED]++;
     memset(&part, 0, sizeof part);
-    while (present && !part.last && gmlp__part_next(gmlp_container_kind(data, size), data, size, &part, NULL) == GMLP_OK)
+    while (present && !part.last && gmlp__part_next(kind, data, size, &part, NULL) == GMLP_OK)
         reached[PIECES] += (part.packed || part.total > 1) && (present & part.carrier);
+}
 
-    w = into(&stripped);
+/* Embeds a network of ours: it is found, all else stays as it was, and strip gives what it gave without. */
+static void use_embedded(const uint8_t *data, size_t size, int carriers, int all_carriers, const sink *stripped) {
+    uint8_t blob[300];
+    void *found = NULL;
+    size_t found_size = 0;
+    gmlp_embed_opts opts;
+    gmlp_result result;
+    gmlp_error err;
+    sink embedded, again, before, after;
+    gmlp_writer w = into(&embedded);
+    make_blob(blob, sizeof blob, (uint32_t)size);
+    memset(&opts, 0, sizeof opts);
+    opts.carriers = carriers;
+    opts.leave_untagged = 1;
+    result = (gmlp_container_kind(data, size) == GMLP_CONTAINER_JPEG ? gmlp_jpeg_embed : gmlp_png_embed)(
+        data, size, blob, sizeof blob, &opts, &w, &err);
+    if (carriers && !(carriers & all_carriers)) CHECK(result == GMLP_E_ARGUMENT);
+    else if (result == GMLP_OK) {
+        reached[EMBEDDED]++;
+        CHECK(gmlp_extract(embedded.p, embedded.n, NULL, &found, &found_size, &err) == GMLP_OK);
+        CHECK(found_size == sizeof blob && !memcmp(found, blob, sizeof blob));
+        gmlp_bytes_free(found, found_size, NULL);
+        before = rest_of(data, size);
+        after = rest_of(embedded.p, embedded.n);
+        CHECK(before.n == after.n && !memcmp(before.p, after.p, before.n));
+        free(before.p);
+        free(after.p);
+        w = into(&again);
+        CHECK(gmlp_strip(embedded.p, embedded.n, &w, &err) == GMLP_OK);
+        CHECK(again.n == stripped->n && !memcmp(again.p, stripped->p, again.n));
+        free(again.p);
+    } else CHECK(carriers == GMLP_CARRIER_XMP && result == GMLP_E_LIMIT);
+    free(embedded.p);
+}
+
+static void use_container(const uint8_t *data, size_t size, int all_carriers) {
+    static const int choices[6] = {0, 1, 2, 4, 8, 16};
+    const uint32_t pick = gmlp__crc32(0, data, size); /* of things that take time, one an input is enough */
+    use_found(data, size, pick);
+    uint8_t blob[300];
+    void *found = NULL;
+    size_t found_size = 0;
+    sink stripped, embedded, again, before, after;
+    gmlp_embed_opts opts;
+    gmlp_error err;
+    gmlp_result result;
+    gmlp_writer w = into(&stripped);
+    int i;
     result = gmlp_strip(data, size, &w, &err);
     if (result != GMLP_OK) {
         CHECK(!stripped.p);
@@ -79,44 +168,32 @@ static void use_container(const uint8_t *data, size_t size, int all_carriers) {
     }
     CHECK(gmlp_extract(stripped.p, stripped.n, NULL, &found, &found_size, &err) == GMLP_E_NOT_FOUND);
     CHECK(!gmlp_carriers_present(stripped.p, stripped.n, NULL));
+    before = rest_of(data, size);
+    after = rest_of(stripped.p, stripped.n);
+    CHECK(before.n == after.n && !memcmp(before.p, after.p, before.n));
+    free(before.p);
+    free(after.p);
     w = into(&again);
-    CHECK(gmlp_strip(stripped.p, stripped.n, &w, &err) == GMLP_OK);
+    CHECK((gmlp_container_kind(data, size) == GMLP_CONTAINER_JPEG ? gmlp_jpeg_strip : gmlp_png_strip)(stripped.p, stripped.n, &w, &err) == GMLP_OK);
     CHECK(again.n == stripped.n && !memcmp(again.p, stripped.p, again.n));
     free(again.p);
-
-    make_blob(blob, sizeof blob, (uint32_t)size);
-    memset(&opts, 0, sizeof opts);
-    for (bit = 0; bit <= 16; bit = bit ? 2 * bit : 1) {
-        opts.carriers = bit;
-        opts.leave_untagged = 1;
-        tried = bit ? bit & all_carriers : 1;
+    for (i = 0; i < 6; i++)
+        if (!fuzzing || i == (int)(pick / 4 % 6)) use_embedded(data, size, choices[i], all_carriers, &stripped);
+    if (!fuzzing || pick / 32 % 4 == 0) { /* with the colours said, and where writing fails */
+        make_blob(blob, sizeof blob, (uint32_t)size);
+        memset(&opts, 0, sizeof opts);
         w = into(&embedded);
+        embedded.fail_after = 1 + size % 8;
         result = gmlp_embed(data, size, blob, sizeof blob, &opts, &w, &err);
-        if (!tried) CHECK(result == GMLP_E_ARGUMENT);
-        else if (result == GMLP_OK) {
-            CHECK(gmlp_extract(embedded.p, embedded.n, NULL, &found, &found_size, &err) == GMLP_OK);
-            CHECK(found_size == sizeof blob && !memcmp(found, blob, sizeof blob));
-            gmlp_bytes_free(found, found_size, NULL);
-            w = into(&again);
-            CHECK(gmlp_strip(embedded.p, embedded.n, &w, &err) == GMLP_OK);
-            CHECK(again.n == stripped.n && !memcmp(again.p, stripped.p, again.n));
-            free(again.p);
-        } else CHECK(bit == GMLP_CARRIER_XMP && result == GMLP_E_LIMIT);
+        CHECK(result == GMLP_E_WRITE || (result == GMLP_OK && embedded.fail_after));
         free(embedded.p);
     }
-    opts.carriers = 0;
-    opts.leave_untagged = 0;
-    w = into(&embedded);
-    embedded.fail_after = 1 + size % 8;
-    result = gmlp_embed(data, size, blob, sizeof blob, &opts, &w, &err);
-    CHECK(result == GMLP_E_WRITE || (result == GMLP_OK && embedded.fail_after));
-    free(embedded.p);
     free(stripped.p);
 }
 
 /* Bytes that change at random seldom make a property of XMP, and never the lengths and checksums around one. So parts change
    one at a time: pieces of properties are put into packets and taken out of them, and packets are packed. */
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
+static size_t change(uint8_t *data, size_t size, size_t most, unsigned seed) {
     static const char *const pieces[] = {
         "GamutMLP:Blob", " GamutMLP:Blob=\"", " GamutMLP:Blob='", "<GamutMLP:Blob>", "</GamutMLP:Blob>", "\"", "'", "<", ">", "/>", "=", " ", "\n",
         "/GamutMLP:Blob>", GMLP__XMP_OPEN, GMLP__XMP_END, "AAAA", "Gamut", "MLP:Blob", "<x>", " a=\"b\"", ":", "G", "b", "#"
@@ -136,7 +213,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     if (kind != GMLP_CONTAINER_NONE && DRAW(16))
         while (!part.last && gmlp__part_next(kind, data, size, &part, NULL) == GMLP_OK)
             if (part.body && !part.last && (part.carrier || !DRAW(4)) && (parts++, !DRAW(parts))) chosen = part;
-    if (!chosen.body || chosen.size > most / 2) return LLVMFuzzerMutate(data, size, most);
+    if (!chosen.body || chosen.size > most / 2) return mutate(data, size, most);
     memset(&o, 0, sizeof o);
     o.to = into(&s);
     head = chosen.start + fixed;
@@ -168,7 +245,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
         at = (size_t)(chosen.body - data);
         cut = chosen.size;
         memcpy(body, chosen.body, cut);
-        n = LLVMFuzzerMutate(body, cut, cut + 64);
+        n = mutate(body, cut, cut + 64);
         piece = body;
     } else { /* fewer bytes */
         n = 0;
@@ -206,5 +283,5 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     if (n <= most) memcpy(data, file, n);
     free(file);
 #undef DRAW
-    return n <= most ? n : LLVMFuzzerMutate(data, size, most);
+    return n <= most ? n : mutate(data, size, most);
 }

@@ -23,13 +23,42 @@ int fuzz_report(void) {
 
 static void report(void) { fuzz_report(); }
 
+/* 1 if inputs are made up, and there are more of them than time; 0 if some are replayed. */
+static int fuzzing;
+
 /* libFuzzer calls this first. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
+    fuzzing = 1;
     return atexit(report);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed);
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most);
+
+/* libFuzzer is not built for MSan, which takes what it wrote for unwritten. */
+#if defined(__has_feature)
+#if __has_feature(memory_sanitizer)
+#include <sanitizer/msan_interface.h>
+#define WRITTEN(data, size) __msan_unpoison(data, size)
+#endif
+#endif
+#ifndef WRITTEN
+#define WRITTEN(data, size) (void)(data)
+#endif
+
+/* What it does to any bytes. */
+static size_t mutate(uint8_t *data, size_t size, size_t most) {
+    size = LLVMFuzzerMutate(data, size, most);
+    WRITTEN(data, size);
+    return size;
+}
+
+/* The target's own way to make an input of another one; the new size, up to most. */
+static size_t change(uint8_t *data, size_t size, size_t most, unsigned seed);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
+    WRITTEN(data, size);
+    return change(data, size, most, seed);
+}

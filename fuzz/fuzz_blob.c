@@ -107,45 +107,6 @@ static void find_sections(const gmlp_net *net) {
     CHECK(all == net->section_bytes);
 }
 
-/* Its picture is another one, which may be found all the same. */
-static void find_some(const gmlp_net *net) {
-    static uint8_t codes[72 * 60 * 3];
-    gmlp_geometry own;
-    gmlp_image base;
-    gmlp_edit edit;
-    gmlp_net copy = *net;
-    gmlp_result result;
-    size_t i;
-    for (i = 0; i < sizeof codes && !codes[sizeof codes - 1]; i++)
-        codes[i] = (uint8_t)(1 + (i / 3 % 72 / 9 * 37 + i / 216 / 9 * 101 + i % 3 * 50) % 255);
-    memset(&base, 0, sizeof base);
-    base.data = codes;
-    base.width = 72;
-    base.height = 60;
-    base.space = net->base_space;
-    base.type = GMLP_U8;
-    result = gmlp_find_edit(net, &base, NULL, &edit);
-    CHECK(result == GMLP_OK || result == GMLP_E_OTHER_PICTURE);
-    if (result == GMLP_OK) {
-        gmlp_net_follow(&copy, &edit);
-        CHECK(gmlp_net_check(&copy, &base) == GMLP_OK);
-    }
-    /* and as an edit of ours: some part of what it was trained for, resized and turned */
-    memset(&own, 0, sizeof own);
-    copy = *net;
-    own.x = net->base_width / 3;
-    own.width = net->base_width - own.x;
-    own.height = net->base_height;
-    own.orientation = 1 + net->signature[0] % 8;
-    own.to_width = own.orientation >= 5 ? 60 : 72;
-    own.to_height = own.orientation >= 5 ? 72 : 60;
-    result = gmlp_net_edit(&copy, &own, &base);
-    CHECK(result == GMLP_OK || result == GMLP_E_ARGUMENT);
-    if (result) same(&copy, net);
-    else CHECK(gmlp_net_check(&copy, &base) == GMLP_OK || !own.x);
-    CHECK(gmlp_blob_size(&copy) != 0);
-}
-
 /* Fewer bytes: the net stays sound, or as it was. */
 static void shrink_some(gmlp_net *net, size_t size) {
     const size_t budget = size * 3 / 5;
@@ -185,7 +146,6 @@ static int use(const uint8_t *data, size_t size) {
         same(&net, &again);
     }
     find_sections(&net);
-    find_some(&net);
     decode_some(&net);
     if (size % 4 == 0) shrink_some(&again, size);
     gmlp_net_free(&again);
@@ -216,14 +176,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
 /* Coded weights are read to the last bit: bytes that change make other weights, and nearly never as many. So weights
    and fields change, too, and are written. */
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
+static size_t change(uint8_t *data, size_t size, size_t most, unsigned seed) {
     static const float wild[8] = {0.0f, 1.0f, -1.0f, 65504.0f, -65504.0f, 1e-30f, 1e-3f, -3e-38f};
     gmlp_net net;
     size_t count, written = 0, n;
     uint64_t turn = 0;
 #define DRAW(n) (gmlp__random(seed, turn++) % (n))
     if (DRAW(2) || gmlp_blob_read(data, size, NULL, &net, NULL) != GMLP_OK) {
-        size = LLVMFuzzerMutate(data, size, most);
+        size = mutate(data, size, most);
         if (size >= 5 + GMLP__BLOB_CRC) mend(data, size);
         return size;
     }
@@ -255,7 +215,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned
     if (net.mlp.bias == GMLP_BIAS_FIRST && count)
         memset(net.weights + count - 3 - 4 * (size_t)net.mlp.width, 0, (size_t)net.mlp.width * sizeof(float));
     if (net.weight_format == GMLP_WEIGHTS_QUANTIZED && count) gmlp__steps_round(&net);
-    if (gmlp_blob_size(&net) > most || gmlp_blob_write(&net, data, most, &written) != GMLP_OK) written = LLVMFuzzerMutate(data, size, most);
+    if (gmlp_blob_size(&net) > most || gmlp_blob_write(&net, data, most, &written) != GMLP_OK) written = mutate(data, size, most);
 #undef DRAW
     gmlp_net_free(&net);
     return written;

@@ -95,3 +95,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     free(stripped.p);
     return 0;
 }
+
+/* Random bytes make few places and lengths that fit: half of the time one of the header's numbers, of the levels' or of
+   a key's length becomes a small one, its neighbour's, or what reaches just to the end. */
+static size_t change(uint8_t *data, size_t size, size_t most, unsigned seed) {
+    uint64_t turn = 0;
+    size_t at, end;
+#define DRAW(n) (gmlp__random(seed, turn++) % (n))
+    if (DRAW(2) || size < 112) return mutate(data, size, most);
+    end = DRAW(4) ? 112 : size;
+    at = 12 + 4 * DRAW((end - 16) / 4);
+    switch (DRAW(4)) {
+    case 0: gmlp__put_le(data + at, (uint32_t)DRAW(40), 4); break;
+    case 1: gmlp__put_le(data + at, gmlp__le32(data + at) + (uint32_t)DRAW(17) - 8u, 4); break;
+    case 2: gmlp__put_le(data + at, gmlp__le32(data + 12 + 4 * DRAW(24)), 4); break;
+    default: gmlp__put_le(data + at, (uint32_t)(size - DRAW(size)), 4);
+    }
+    return size;
+#undef DRAW
+}

@@ -77,12 +77,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 }
 
 /* Most changes would only change the size, which then is wrong: many weights at once change instead. */
-size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned seed) {
+static size_t change(uint8_t *data, size_t size, size_t most, unsigned seed) {
     static const uint16_t wild[8] = { 0, 0x3c00, 0xbc00, 0x7bff, 0xfbff, 0x7c00, 1, 0x2000 };
     uint64_t turn = 0;
     size_t i, n, at;
 #define DRAW(n) (gmlp__random(seed, turn++) % (n))
-    if (!DRAW(4) || size < GMLP__LET_HEAD + 64) size = LLVMFuzzerMutate(data, size, most);
+    if (!DRAW(4) || size < GMLP__LET_HEAD + 64) size = mutate(data, size, most);
     else {
         n = DRAW(8) ? 1 + DRAW(40) : size;
         at = GMLP__LET_HEAD + 2 * DRAW((size - GMLP__LET_HEAD) / 2 - 8);

@@ -1,5 +1,5 @@
-/* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, jpeg/, ktx2/, letnet/,
-   png/ and ultrahdr/. Built with -I. -Iexamples/tool, metadata.c, segments.c and xmp.c of gainmap/, pictures/directory.c, -ljpeg
+/* Writes the seeds of the fuzz targets: make_seeds FOLDER, which holds blob/, edits/, jpeg/, ktx2/,
+   letnet/, png/, roundtrip/ and ultrahdr/. Built with -I. -Iexamples/tool, metadata.c, segments.c and xmp.c of gainmap/, pictures/directory.c, -ljpeg
    -lpng -lm. */
 #define GAMUTMLP_IMPLEMENTATION
 #define GMLP__KEEP_MACROS
@@ -11,6 +11,7 @@
 #include <jpeglib.h>
 
 #include "gainmap/container.c"
+#include "tests/tool/gainmap/made_apple.h"
 
 static const char *folder;
 
@@ -293,6 +294,68 @@ static void ultrahdr_seeds(void) {
         save("ultrahdr", names[i], p, n);
         free(p);
     }
+    for (i = 0; i < 2; i++) { /* as iPhones write them: the headroom is in the camera's note, or in the map's packet */
+        static const char packet[2][512] = {
+            PACKET_BEGIN "<rdf:Description rdf:about=\"\" " APPLE_NAMESPACES ">" APPLE_PROPERTIES("") "</rdf:Description>" PACKET_END,
+            PACKET_BEGIN "<rdf:Description rdf:about=\"\" " APPLE_NAMESPACES " HDRGainMap:HDRGainMapHeadroom=\"3.5\">" APPLE_PROPERTIES("")
+            "</rdf:Description>" PACKET_END
+        };
+        uint8_t exif[APPLE_EXIF_MOST];
+        buffer b = { NULL, 0, 0, 0 };
+        size_t index, first;
+        n = apple_exif(1.01, 0.009, exif);
+        buffer_put(&b, plain, 2);
+        if (!i) buffer_segment(&b, 0xe1, EXIF_ID, sizeof EXIF_ID, exif, n);
+        put_mpf(&b);
+        index = b.n - MPF_SIZE + 4;
+        buffer_put(&b, plain + 2, sizeof plain - 2);
+        first = b.n;
+        buffer_put(&b, plain, 2);
+        buffer_segment(&b, 0xe1, XMP_ID, sizeof XMP_ID, packet[i], strlen(packet[i]));
+        buffer_put(&b, plain + 2, sizeof plain - 2);
+        if (b.failed) exit(1);
+        set_u32(b.p + index + 54, first);
+        set_u32(b.p + index + 70, b.n - first);
+        set_u32(b.p + index + 74, first - index);
+        save("ultrahdr", i ? "applepacket" : "applenote", b.p, b.n);
+        free(b.p);
+    }
+}
+
+/* What an edit or a way is, as the targets take it from their input's bytes. */
+static void said_seeds(void) {
+    static const struct {
+        const char *kind, *name;
+        uint8_t n, bytes[14];
+    } said[] = {
+        { "edits", "whole", 4, { 0, 1 } },
+        { "edits", "turned", 4, { 1, 1, 5 } },
+        { "edits", "sycc", 4, { 0x40, 1, 3 } },
+        { "edits", "resized", 5, { 0, 1, 0x10, 0xb0 } },
+        { "edits", "part", 8, { 3, 1, 8, 0x20, 0x20, 0xf0, 0xe0 } },
+        { "edits", "other", 4, { 0, 1, 0x80 } },
+        { "edits", "nomemory", 4, { 0, 6 } },
+        { "edits", "coordinates", 7, { 0, 0, 0, 1, 0, 15, 0x20 } },
+        { "edits", "width", 7, { 0, 0, 0, 1, 0, 9, 0xff } },
+        { "edits", "turnedbare", 4, { 2, 1, 4 } },
+        { "edits", "refused", 7, { 0, 0, 0, 1, 0, 0, 0xf0 } },
+        { "edits", "nolandmarks", 10, { 1, 1, 7, 1, 0, 115, 0x80 } },
+        { "roundtrip", "difference", 12, { 4, 0, 0, 0, 0x13, 5, 0x40 } },
+        { "roundtrip", "direct", 12, { 7, 1, 0, 0, 0x35, 6, 0x41 } },
+        { "roundtrip", "floats", 12, { 2, 2, 0, 0, 4, 4, 0xc4 } },
+        { "roundtrip", "gain", 12, { 5, 3, 0, 0, 0x2a, 7, 0xc0 } },
+        { "roundtrip", "gamma", 12, { 6, 4, 0, 0, 6, 9, 0xc0 } },
+        { "roundtrip", "none", 12, { 8, 5, 0, 0, 1, 4, 0xc0 } },
+        { "roundtrip", "sine", 14, { 3, 0, 0, 0, 2, 2, 0x80, 3, 4, 9, 7 } },
+        { "roundtrip", "sycc", 12, { 1, 1, 0, 0, 7, 4, 0xc0 } },
+        { "roundtrip", "whole", 12, { 0, 0, 0, 0, 0x13, 4, 0xc0 } },
+        { "roundtrip", "cut", 14, { 0, 1, 1, 0, 9, 0x20, 0, 3, 4, 0xc0 } },
+        { "roundtrip", "narrow", 14, { 0, 1, 1, 0, 9, 0x10, 0, 3, 4, 0xc0 } },
+        { "roundtrip", "refused", 12, { 0, 1, 1, 0, 0, 0xf0, 0, 3, 4, 0xc0 } },
+        { "roundtrip", "spoilt", 12, { 0, 1, 0, 1, 0, 60, 0xff, 3, 4, 0xc0 } }
+    };
+    size_t i;
+    for (i = 0; i < sizeof said / sizeof *said; i++) save(said[i].kind, said[i].name, said[i].bytes, said[i].n);
 }
 
 int main(int argc, char **argv) {
@@ -311,6 +374,12 @@ int main(int argc, char **argv) {
         n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, largest[i], GMLP_BIAS_ALL, 0, 0);
         save("blob", name, blob, n);
     }
+    n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 5, GMLP_BIAS_ALL, 0, 0); /* of steps that make weights too large */
+    gmlp__put_float(blob + GMLP__BLOB_NET, 30000.0f);
+    gmlp__put_le(blob + n - GMLP__BLOB_CRC, gmlp__crc32(0, blob, n - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
+    save("blob", "large", blob, n);
+    blob[4] = 2;
+    save("blob", "older", blob, n);
     n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 7, GMLP_BIAS_ALL, 2, 0);
     save("blob", "window", blob, n);
     n = make_blob(blob, sizeof blob, GMLP_METHOD_RESIDUAL, 3, GMLP_BIAS_ALL, 0, 4);
@@ -327,5 +396,6 @@ int main(int argc, char **argv) {
     ktx2_seeds(blob, n);
     ultrahdr_seeds();
     letnet_seeds();
+    said_seeds();
     return 0;
 }
