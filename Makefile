@@ -7,6 +7,7 @@
 # make cuda-report      registers, spills, memory and tensor-core instructions of the GPU's kernels
 # make test             everything that is checked; ends with "N passed, N failed"
 # make test-cross       the library on other processors and systems, by emulators, where they are installed
+# make failures         the tool with every allocation and write failing, killed 500 times; threads under ThreadSanitizer
 # make demo             the whole way of one synthetic picture, in build/demo/
 # make fuzz SECONDS=60  every fuzz target for that long each, with clang's libFuzzer (DATA=dir: also from files there)
 # make fuzz-report      which lines and branches of the code that reads strangers' bytes the fuzz targets reach, as a table
@@ -38,11 +39,11 @@ CLANG = clang
 CFLAGS = -O2 -g
 WARNINGS = -Wall -Wextra -Wpedantic
 override CPPFLAGS += -I. -Iexamples/tool -I/usr/include/cairo -D_POSIX_C_SOURCE=200809L
-LIBS = -ljpeg -lpng -lz -ltiff -llcms2 -lcairo $(optional) -lpthread -lm
+LIBS = -ljpeg -lpng -lz -ltiff -llcms2 -lcairo $(optional) -lstdc++ -lpthread -lm
 # What the tool does without where it is not there, or too old: $(call have,HEADER,LIBRARIES). Looked for when it is
 # needed, as the packages may come first.
 have = $(shell printf '\043include <$(1)>\n' | $(CC) $(CPPFLAGS) -E - >/dev/null 2>&1 && echo $(2))
-optional = $(call have,OpenEXR/openexr.h,-lOpenEXRCore -lOpenEXR -lIex -lstdc++) $(call have,libheif/heif.h,-lheif) $(call have,libraw/libraw.h,-lraw_r) \
+optional = $(call have,OpenEXR/openexr.h,-lOpenEXRCore -lOpenEXR -lIex) $(call have,libheif/heif.h,-lheif) $(call have,libraw/libraw.h,-lraw_r) \
            $(call have,jxl/thread_parallel_runner.h,-ljxl -ljxl_threads) $(call have,avif/avif.h,-lavif) $(call have,turbojpeg.h,-lturbojpeg) $(call have,zstd.h,-lzstd)
 SECONDS = 60
 DATA =
@@ -229,6 +230,11 @@ $(B)/log/compile/%.log: FORCE | $(B)/deps-test
 	@scripts/logged.sh $@ tests/compile/check.sh $*
 $(B)/log/%.sh.log: %.sh all FORCE
 	@scripts/logged.sh $@ $<
+# Preloaded into the tool.
+$(B)/faults.so: tests/faults.c | $(B)/deps
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=c99 $(CFLAGS) $(WARNINGS) -shared -fPIC $< -o $@ -ldl
+$(B)/log/tests/tool/commands/test_failure.sh.log: $(B)/faults.so
 
 # The longest first, so that no processor waits at the end.
 logs := $(addprefix compile/,bytes gcc clang) $(cuda_tests:%=asan/%) $(script_tests) compile/targets \
@@ -236,6 +242,20 @@ logs := $(addprefix compile/,bytes gcc clang) $(cuda_tests:%=asan/%) $(script_te
         $(addprefix msan/,$(filter-out $(uninstrumented),$(library_tests))) $(fuzz:%=replay/%) \
         $(patsubst %,plain/%,$(filter-out %_device %_decode,$(cuda_tests)))
 test: $(logs:%=$(B)/log/%.log)
+	@awk -f scripts/summary.awk $^
+
+# What takes too long for every day.
+of_pool := examples/tool/shell/pool.c
+$(B)/tsan/%: tests/%.c $(of_pool) gamutmlp.h | $(B)/deps-test
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) -std=c99 -O1 -g -fsanitize=thread $(WARNINGS) $(CPPFLAGS) -DGMLP_NO_AVX512 $(filter %.c,$^) -o $@ -lcmocka -lpthread -lm
+$(B)/log/tsan/%.log: $(B)/tsan/% FORCE
+	@scripts/logged.sh $@ $<
+$(B)/log/failures.log: all $(B)/faults.so FORCE
+	@WHOLE=1 scripts/logged.sh $@ tests/tool/commands/test_failure.sh
+failures: $(B)/log/failures.log $(B)/log/tsan/threads.log $(B)/log/tsan/tool/shell/test_pool.log
+	@grep -h '^#' $<
 	@awk -f scripts/summary.awk $^
 
 test-cross:
@@ -337,7 +357,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross fuzz fuzz-report fuzz-msan fuzz-afl check demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
+.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross failures fuzz fuzz-report fuzz-msan fuzz-afl check demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -40,7 +40,8 @@
    trains, the SDR one travels, and gmlp_decode gives the HDR one back.
 
    TABLE OF CONTENTS  (search for the marker)
-      Manual             below
+      Manual             below; in it
+      >>bounds           what a stranger's bytes can cost
       >>config           build switches
       >>types            results, errors, memory, threads, pictures
       >>color            spaces, curves, matrices, conversion of rows
@@ -101,18 +102,29 @@
    bytes of one decoded at once. This needs IEEE 754 arithmetic in the declared precision. Under -ffast-math, /fp:fast
    or x87 arithmetic the implementation does not compile, unless GMLP_ALLOW_FAST_MATH gives the promise up.
 
-   Untrusted input. The bytes of files and blobs may come from anyone. They can make colours wrong; they cannot cause a
-   crash, a hang, or more memory than this:
-      gmlp_open, gmlp_extract, gmlp_carriers_present   3 MiB at a time, whatever the file's size
-      gmlp_embed, gmlp_strip                           2 MiB if a PNG's XMP packet is compressed, else none
-      gmlp_blob_read                                   243 KiB, the weights of the largest network
-      gmlp_find_edit                                   25 MiB
-      decoding                                         grows with the picture's width, which a blob claims to be at most
-                                                       65535: gmlp_decoder_size says how much before it is taken
-   Files take time in proportion to their size, 0.1 s a MB for the worst one known (text of nothing but Huffman codes).
-   A compressed text in a PNG that grows to more than 16 times its size, or to more than 2 GMLP_MAX_BLOB, counts as
-   one without a network. The fields of a net that you made yourself are checked as a blob's are; its weights are not.
-   Pictures, options and hooks are yours and are trusted.
+   >>bounds  Untrusted input. The bytes of files and blobs may come from anyone. They can make colours wrong; they
+   cannot cause a crash, a hang, or more than this. Memory is what is held at a time; time is in proportion to the n
+   bytes of a file or blob, on one core of a server of 2023 for the worst bytes known:
+                                                        memory                   time
+      gmlp_open, gmlp_extract, gmlp_carriers_present    28 n + 243 KiB, at       0.1 s a MB (text of nothing but
+                                                        most 3 MiB               Huffman codes; else 0.04 s)
+      gmlp_embed, gmlp_strip                            none; for a PNG's XMP    0.1 s a MB; writes at most 16 n bytes
+                                                        that is compressed       and the blob in its carriers
+                                                        16 n, at most 2 MiB
+      gmlp_blob_info                                    none                     5 ms a MB
+      gmlp_blob_read                                    243 KiB                  10 ms
+      gmlp_letnet_read                                  465 KiB                  10 ms
+      gmlp_net_check                                    none                     that of reading the base
+      gmlp_find_edit                                    25 MiB                   0.1 s, and that of reading the base
+      gmlp_decoder_create                               18 MiB (gmlp_decoder_size says how much; it goes with the
+                                                        columns that a blob claims)
+      gmlp_decoder_rows                                 0.4 MB (gmlp_decoder_scratch_size); gmlp_decode that a job
+                                                                                 0.3 us a pixel, GMLP_SINE 1.5
+      gmlp_expand                                       200 MB                   50 iterations of each tile
+   How large a picture is, only decides what you allocate for its pixels: a blob claims sizes up to 65535 x 65535, and
+   gmlp_blob_info tells them before. A compressed text in a PNG that grows to more than 16 times its size, or to more
+   than 2 GMLP_MAX_BLOB, counts as one without a network. The fields of a net that you made yourself are checked as a
+   blob's are; its weights are not. Pictures, options and hooks are yours and are trusted.
 
    Limits. Pictures up to 65535 x 65535; blobs up to GMLP_MAX_BLOB bytes.
 
@@ -1701,7 +1713,7 @@ GMLP_DEF size_t gmlp_letnet_weights(int channels, int hidden);
 
 /* A network from its bytes, which may be a stranger's: "gLET", a byte each for version (1), channels / 16, hidden / 16
    and 0, the weights as halves, the CRC-32 of all before it; the lowest byte first. net is overwritten without being
-   freed; on success it owns 322 KB of weights at most, on failure it is zeroed: GMLP_E_FORMAT, GMLP_E_TRUNCATED,
+   freed; on success it owns 465 KB of weights at most, on failure it is zeroed: GMLP_E_FORMAT, GMLP_E_TRUNCATED,
    GMLP_E_NEWER, GMLP_E_FIELD, GMLP_E_CORRUPT, GMLP_E_WEIGHT, GMLP_E_MEMORY, GMLP_E_ARGUMENT. Bytes that follow are
    GMLP_E_FORMAT. */
 GMLP_DEF gmlp_result gmlp_letnet_read(const void *bytes, size_t size, const gmlp_alloc *alloc, gmlp_letnet *net,

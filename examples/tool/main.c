@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "commands/commands.h"
+#include "pictures/memory.h"
 #include "pictures/picture.h"
 #include "shell/files.h"
 #include "shell/messages.h"
@@ -66,6 +67,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     files_guard();
+    memory_guard(files_give_up);
     for (i = 0; i < COUNT; i++)
         if (!strcmp(argv[1], commands[i].name)) {
             const int status = commands[i].run(argc - 1, argv + 1);

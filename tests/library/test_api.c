@@ -7,8 +7,10 @@
 #include <cmocka.h>
 
 static int default_allocations; /* through GMLP_MALLOC, which a caller's hooks must replace */
+static size_t largest_default;
 static void *counted_malloc(size_t size) {
     default_allocations++;
+    if (size > largest_default) largest_default = size;
     return malloc(size);
 }
 #define GMLP_MALLOC(size) counted_malloc(size)
@@ -172,7 +174,7 @@ static gmlp_result whole_way(const gmlp_alloc *alloc, sink *file) {
 }
 
 /* Hooks that remember each block's size in front of it, and fail at the wanted call. */
-typedef struct ledger { size_t blocks, bytes, calls, fail_at; } ledger;
+typedef struct ledger { size_t blocks, bytes, calls, fail_at, most; } ledger;
 enum { FRONT = 64 };
 
 static void *ledger_alloc(void *user, size_t size) {
@@ -184,6 +186,7 @@ static void *ledger_alloc(void *user, size_t size) {
     memcpy(p, &size, sizeof size);
     l->blocks++;
     l->bytes += size;
+    if (l->bytes > l->most) l->most = l->bytes;
     return p + FRONT;
 }
 
@@ -383,6 +386,162 @@ static void test_outputs_after_failure(void **state) {
     assert_true(!blob && !size);
 }
 
+/* What bytes can cost (>>bounds), of the worst that are known. */
+typedef struct counted_writer { size_t calls, bytes; } counted_writer;
+static int count_bytes(void *user, const void *bytes, size_t size) {
+    counted_writer *w = (counted_writer *)user;
+    (void)bytes;
+    w->calls++;
+    w->bytes += size;
+    return 0;
+}
+
+static uint8_t *put_be32(uint8_t *p, uint32_t v) {
+    *p++ = (uint8_t)(v >> 24), *p++ = (uint8_t)(v >> 16), *p++ = (uint8_t)(v >> 8), *p++ = (uint8_t)v;
+    return p;
+}
+static uint8_t *put(uint8_t *p, const void *bytes, size_t n) {
+    memcpy(p, bytes, n);
+    return p + n;
+}
+/* Ends the chunk that begins there. */
+static uint8_t *end_chunk(uint8_t *start, uint8_t *p) {
+    put_be32(start, (uint32_t)(p - start) - 8);
+    return put_be32(p, gmlp__crc32(0, start + 4, (size_t)(p - start) - 4));
+}
+
+/* A PNG with a compressed text of that many bytes, of stored blocks, in base64 with the marks of a blob and no more:
+   what is unpacked and decoded in vain. xmp: as properties of so many letters in a packet. */
+static size_t make_costly_png(uint8_t *file, size_t text_size, int xmp) {
+    static const char property[] = " GamutMLP:Blob='R01MU";
+    uint8_t *p = file, *start, *block = NULL;
+    size_t i, left = 0, value = 0;
+    p = put(p, png, 33);
+    start = p;
+    p = put(p + 4, "iTXt", 4);
+    p = xmp ? put(p, "XML:com.adobe.xmp\0\1\0\0", 22) : put(p, "GamutMLP\0\1\0\0", 13);
+    p = put(p, "\x78\1", 2);
+    for (i = 0; i < text_size; i++) {
+        char c = 'A';
+        if (!left) {
+            left = text_size - i < 65535 ? text_size - i : 65535;
+            block = p;
+            *p++ = text_size - i <= 65535;
+            *p++ = (uint8_t)left, *p++ = (uint8_t)(left >> 8), *p++ = (uint8_t)~left, *p++ = (uint8_t)(~left >> 8);
+        }
+        if (xmp) {
+            c = value < sizeof property - 1 ? property[value] : value < (size_t)xmp ? 'A' : '\'';
+            value = value == (size_t)xmp ? 0 : value + 1;
+        } else if (i < 5) c = "R01MU"[i];
+        *p++ = (uint8_t)c;
+        left--;
+    }
+    assert_non_null(block);
+    p = end_chunk(start, put_be32(p, 0));
+    p = put(p, png + 33, sizeof png - 33);
+    return (size_t)(p - file);
+}
+
+/* A JPEG of so many segments with a piece each of one blob, or of as many empty comments. */
+static size_t make_costly_jpeg(uint8_t *file, int pieces, size_t size) {
+    uint8_t *p = put(file, "\xff\xd8", 2);
+    int i;
+    for (i = 1; i <= pieces; i++) {
+        p = put(p, size ? "\xff\xeb" : "\xff\xfe", 2);
+        if (size) {
+            *p++ = (uint8_t)((size + 13) >> 8), *p++ = (uint8_t)(size + 13);
+            p = put(p, "GamutMLP", 9);
+            *p++ = (uint8_t)i, *p++ = (uint8_t)pieces;
+            memset(p, 'x', size);
+            if (i == 1) memcpy(p, "GMLP", 4);
+            p += size;
+        } else p = put(p, "\0\2", 2);
+    }
+    return (size_t)(put(p, "\xff\xda\0\2\xff\xd9", 6) - file);
+}
+
+static void costs(const uint8_t *file, size_t n, const uint8_t *blob, size_t blob_size, size_t *held, size_t *written) {
+    ledger l;
+    gmlp_alloc alloc;
+    counted_writer w = {0, 0};
+    gmlp_writer writer;
+    gmlp_net net;
+    memset(&l, 0, sizeof l);
+    alloc.user = &l;
+    alloc.alloc = ledger_alloc;
+    alloc.free = ledger_free;
+    writer.user = &w;
+    writer.write = count_bytes;
+    assert_true(gmlp_open(file, n, &alloc, &net, NULL) != GMLP_OK);
+    assert_int_equal(gmlp_carriers_present(file, n, &alloc), 0);
+    assert_int_equal(l.blocks, 0);
+    assert_true(l.most <= 28 * n + 243 * 1024 && l.most <= 3u << 20);
+    largest_default = 0;
+    assert_int_equal(gmlp_embed(file, n, blob, blob_size, NULL, &writer, NULL), GMLP_OK);
+    assert_int_equal(gmlp_strip(file, n, &writer, NULL), GMLP_OK);
+    assert_true(largest_default <= 16 * n && largest_default <= 2u << 20);
+    assert_true(w.bytes <= 2 * 16 * n + 4 * blob_size + 4096 && w.calls <= n);
+    *held = l.most;
+    *written = w.calls;
+}
+
+static void test_bounds(void **state) {
+    enum { MOST = 4 << 20 };
+    uint8_t *file = (uint8_t *)malloc(MOST), *blob = (uint8_t *)malloc(GMLP_MAX_BLOB);
+    gmlp_image wide = wide_view(), base = view(base_pixels, GMLP_U8, GMLP_SRGB);
+    gmlp_decoder_opts decoder_opts;
+    gmlp_train_opts train;
+    gmlp_decoder *decoder;
+    gmlp_net net;
+    ledger l;
+    size_t n, size, held, calls, before[4] = {0, 0, 0, 0}, worst = 0;
+    int i, k;
+    (void)state;
+    assert_int_equal(gmlp_reduce(&wide, &base, NULL, NULL), GMLP_OK);
+    memset(&train, 0, sizeof train);
+    train.iterations = 1;
+    train.batch = 16;
+    train.width = GMLP_MAX_WIDTH;
+    train.budget = 65536;
+    memset(train.frequencies, GMLP_MAX_FREQUENCIES, sizeof train.frequencies);
+    train.radius[0] = train.radius[1] = GMLP_MAX_RADIUS;
+    assert_int_equal(gmlp_train(&base, &wide, &train, &net, NULL), GMLP_OK);
+    assert_int_equal(gmlp_blob_write(&net, blob, GMLP_MAX_BLOB, &size), GMLP_OK);
+    for (i = 0; i < 4; i++) /* each twice as large as the one before */
+        for (k = 0; k < 4; k++) {
+            n = k < 3 ? make_costly_png(file, (size_t)170000 << i, k == 1 ? 60 : k == 2 ? 100000 : 0)
+                      : make_costly_jpeg(file, 30 << i, 4000);
+            assert_true(n <= MOST);
+            costs(file, n, blob, size, &held, &calls);
+            assert_true(!before[k] || calls <= 2 * before[k] + 20); /* work goes with the size */
+            before[k] = calls;
+            if (held > worst) worst = held;
+        }
+    assert_true(worst > 5u << 19); /* these do reach for the limit */
+    n = make_costly_jpeg(file, 500000, 0);
+    costs(file, n, blob, size, &held, &calls);
+    assert_int_equal(held, 0);
+    gmlp_net_free(&net);
+    /* The largest network, of a picture as wide as a blob may claim. */
+    memset(&l, 0, sizeof l);
+    memset(&decoder_opts, 0, sizeof decoder_opts);
+    decoder_opts.alloc.user = &l;
+    decoder_opts.alloc.alloc = ledger_alloc;
+    decoder_opts.alloc.free = ledger_free;
+    assert_int_equal(gmlp_blob_read(blob, size, &decoder_opts.alloc, &net, NULL), GMLP_OK);
+    assert_true(l.most > 240 * 1024 && l.most <= 243 * 1024);
+    l.most = 0;
+    net.width = net.base_width = net.height = net.base_height = GMLP_MAX_SIZE;
+    assert_int_equal(gmlp_decoder_create(&net, GMLP_F16, GMLP_PROPHOTO, &decoder_opts, &decoder), GMLP_OK);
+    assert_true(l.most > 16u << 20 && l.most <= 18u << 20);
+    assert_true(gmlp_decoder_scratch_size(decoder, 0) <= 400000);
+    gmlp_decoder_free(decoder);
+    gmlp_net_free(&net);
+    assert_int_equal(l.bytes, 0);
+    free(blob);
+    free(file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_result_strings), cmocka_unit_test(test_version),
@@ -390,6 +549,7 @@ int main(void) {
         cmocka_unit_test(test_memory_hooks),   cmocka_unit_test(test_writer_failure),
         cmocka_unit_test(test_cancel),         cmocka_unit_test(test_bad_views),
         cmocka_unit_test(test_bad_instruction_set), cmocka_unit_test(test_outputs_after_failure),
+        cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

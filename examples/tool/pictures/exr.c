@@ -40,7 +40,8 @@ static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static void hear(exr_const_context_t context, exr_result_t status, const char *text) {
     void *user = NULL;
     char *said;
-    (void)status;
+    /* without memory it holds a lock of its own, which what follows would wait for */
+    if (status == EXR_ERR_OUT_OF_MEMORY) return;
     if (!context || exr_get_user_data(context, &user) != EXR_ERR_SUCCESS || !user) return;
     said = (char *)user;
     if (said[0]) return;

@@ -170,8 +170,8 @@ int jpeg_save_fine(FILE *file, const gmlp_image *image, const picture_fine_opts 
 /* The same compressed picture in a file of its own, which says these things and no more. */
 int jpeg_save_again(FILE *file, const uint8_t *bytes, size_t size, const picture_metadata *metadata,
                     const uint8_t *icc, size_t icc_size, char reason[REASON]);
-/* Whole blocks of a JPEG cut and turned (not resized) into a file that says nothing else; the caller frees. 0, or -1:
-   it does not go without a loss, or not at all. */
+/* Whole blocks of a JPEG cut and turned (not resized) into a file that says nothing else; the caller frees. 0; 1: it
+   does not go without a loss, or not at all; -1: no memory. */
 int jpeg_transform(const uint8_t *bytes, size_t size, const gmlp_geometry *g, uint8_t **out, size_t *out_size);
 
 /* "no space left on device" and the like after a failed write. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pictures/formats.h"
+#include "pictures/memory.h"
 
 int is_jxl(const uint8_t *b, size_t size) {
     return (size >= 12 && !memcmp(b, "\0\0\0\014JXL \r\n\207\n", 12)) || (size >= 2 && !memcmp(b, "\377\012", 2));
@@ -347,6 +348,17 @@ int jxl_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
 
 enum { STRIP = 1 << 24, GROUP = 256 }; /* its pixels at most; rows that are encoded together */
 
+/* The encoder would go on without what it got no memory for, and the file be damaged. */
+static void *take_memory(void *unused, size_t size) {
+    (void)unused;
+    return memory_or_end(size);
+}
+static void give_memory(void *unused, void *p) {
+    (void)unused;
+    free(p);
+}
+static const JxlMemoryManager memory = { NULL, take_memory, give_memory };
+
 typedef struct jxl_sink {
     picture_sink base;
     JxlEncoder *encoder;
@@ -506,7 +518,7 @@ picture_sink *jxl_sink_open(FILE *file, const gmlp_image *like, const picture_wr
     if (s->strip_rows >= like->height) s->strip_rows = like->height;
     else if (s->strip_rows > GROUP) s->strip_rows -= s->strip_rows % GROUP;
     s->strip = (uint8_t *)malloc(s->row_bytes * s->strip_rows);
-    s->encoder = JxlEncoderCreate(NULL);
+    s->encoder = JxlEncoderCreate(&memory);
     s->runner = make_runner();
     if (s->strip && s->encoder && s->runner) {
         if (!jxl_begin(s, opts->metadata, icc, icc_size)) return &s->base;

@@ -476,7 +476,9 @@ int picture_transform(const void *jpeg, size_t jpeg_size, const gmlp_geometry *g
     uint8_t *turned;
     again a;
     int bad;
-    if (jpeg_transform((const uint8_t *)jpeg, jpeg_size, geometry, &turned, &a.size)) return 1;
+    bad = jpeg_transform((const uint8_t *)jpeg, jpeg_size, geometry, &turned, &a.size);
+    if (bad < 0) snprintf(error, 256, "out of memory");
+    if (bad) return bad;
     a.bytes = turned;
     a.metadata = metadata;
     bad = in_memory(write_again, like, &a, "the JPEG", bytes, size, error);

@@ -18,7 +18,7 @@ typedef struct png_reader {
     size_t row_bytes; /* 0: it is open whether with alpha */
     uint32_t done;
     uint8_t *whole; /* interlaced and read in portions */
-    char *reason;
+    char *reason, failed[REASON]; /* failed: why, before a row was asked for */
 } png_reader;
 
 static void on_png_error(png_structp png, png_const_charp text) {
@@ -68,11 +68,10 @@ static int begin_rows(png_reader *r, int most) {
     return channels;
 }
 
-/* A failure comes again with the rows. */
+/* A failure is told with the rows; libpng cannot be asked once more. */
 static int png_reader_alpha(picture_rows *base) {
     png_reader *r = (png_reader *)(void *)base;
-    char unused[REASON] = "";
-    r->reason = unused;
+    r->reason = r->failed;
     if (setjmp(png_jmpbuf(r->png))) return 3;
     return begin_rows(r, 4);
 }
@@ -80,8 +79,8 @@ static int png_reader_alpha(picture_rows *base) {
 static int png_reader_read(picture_rows *base, uint8_t *rows, uint32_t count, char reason[REASON]) {
     png_reader *r = (png_reader *)(void *)base;
     r->reason = reason;
-    reason[0] = 0;
-    if (setjmp(png_jmpbuf(r->png))) return -1;
+    memcpy(reason, r->failed, REASON);
+    if (reason[0] || setjmp(png_jmpbuf(r->png))) return -1;
     if (!r->row_bytes) begin_rows(r, 3);
     if (r->interlaced && count == base->height) read_passes(r, rows);
     else if (r->interlaced) {

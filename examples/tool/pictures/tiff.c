@@ -1,4 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -55,7 +56,7 @@ static tmsize_t io_read(thandle_t handle, void *to, tmsize_t size) {
 
 static tmsize_t io_write(thandle_t handle, void *from, tmsize_t size) {
     tiff_io *io = (tiff_io *)handle;
-    if (io->file && fwrite(from, 1, (size_t)size, io->file) == (size_t)size) return size;
+    if (io->file && from && fwrite(from, 1, (size_t)size, io->file) == (size_t)size) return size;
     write_reason(io->reason);
     return -1;
 }
@@ -536,7 +537,10 @@ static int tiff_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t coun
     reason[0] = 0;
     for (y = 0; y < count; y++) {
         memcpy(s->row, rows + y * s->row_bytes, s->row_bytes);
-        if (TIFFWriteScanline(s->tiff, s->row, s->done++, 0) < 0) return -1;
+        if (TIFFWriteScanline(s->tiff, s->row, s->done++, 0) != 1) { /* 0, too: no memory */
+            if (!reason[0]) snprintf(reason, REASON, "out of memory");
+            return -1;
+        }
     }
     return 0;
 }
@@ -549,6 +553,7 @@ static int tiff_sink_end(picture_sink *base, int failed, char reason[REASON]) {
         reason[0] = 0;
         failed = !TIFFFlush(s->tiff) || *reason;
     }
+    if (failed) TIFFSetMode(s->tiff, O_RDONLY); /* or it tries once more, with what it has not got */
     TIFFClose(s->tiff);
     free(s->row);
     free(s);

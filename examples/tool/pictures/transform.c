@@ -20,7 +20,7 @@ int jpeg_transform(const uint8_t *bytes, size_t size, const gmlp_geometry *g, ui
     (void)g;
     (void)out;
     (void)out_size;
-    return -1;
+    return 1;
 }
 
 #else
@@ -30,21 +30,22 @@ int jpeg_transform(const uint8_t *bytes, size_t size, const gmlp_geometry *g, ui
 
 const char *const transform_missing = NULL;
 
-/* One step; TurboJPEG cuts after it turns, so a part is cut first. */
+/* One step; TurboJPEG cuts after it turns, so a part is cut first. It says only in words why it does not go. */
 static int step(const uint8_t *bytes, size_t size, tjtransform *how, uint8_t **out, size_t *out_size) {
     tjhandle handle = tjInitTransform();
     unsigned char *made = NULL;
     unsigned long made_size = 0;
-    int bad = !handle || tjTransform(handle, bytes, (unsigned long)size, 1, &made, &made_size, how, 0);
+    int bad = handle ? tjTransform(handle, bytes, (unsigned long)size, 1, &made, &made_size, how, 0) : -1;
+    if (bad && handle) bad = strstr(tjGetErrorStr2(handle), "emory") ? -1 : 1;
     if (!bad) { /* its memory is not malloc's */
         *out = (uint8_t *)malloc(made_size);
         *out_size = made_size;
-        bad = !*out;
+        bad = *out ? 0 : -1;
         if (!bad) memcpy(*out, made, made_size);
     }
     tjFree(made);
     if (handle) tjDestroy(handle);
-    return bad ? -1 : 0;
+    return bad;
 }
 
 int jpeg_transform(const uint8_t *bytes, size_t size, const gmlp_geometry *g, uint8_t **out, size_t *out_size) {
@@ -64,7 +65,8 @@ int jpeg_transform(const uint8_t *bytes, size_t size, const gmlp_geometry *g, ui
     turn.op = turns[g->orientation > 1 ? g->orientation - 1 : 0];
     turn.options = TJXOPT_PERFECT | TJXOPT_COPYNONE;
     if (!g->width) return step(bytes, size, &turn, out, out_size);
-    bad = step(bytes, size, &cut, &part, &part_size) || step(part, part_size, &turn, out, out_size);
+    bad = step(bytes, size, &cut, &part, &part_size);
+    if (!bad) bad = step(part, part_size, &turn, out, out_size);
     free(part);
     return bad;
 }

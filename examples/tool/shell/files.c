@@ -1,4 +1,8 @@
+#ifdef __linux__
+#define _GNU_SOURCE /* O_TMPFILE */
+#else
 #define _XOPEN_SOURCE 700
+#endif
 #include "shell/files.h"
 
 #include <errno.h>
@@ -112,20 +116,46 @@ const char *path_name(const char *path) {
 
 int path_has_extension(const char *path, const char *extension) { return !strcasecmp(path_extension(path), extension); }
 
-/* Writing. The signal handler may only read this table: a slot is filled before its flag is set, and the flag before
-   there is a file. */
+/* Writing. Where the system can, an unfinished file has no name, and is gone with the program, however that ends; it
+   gets a temporary name only to take the place of an older file. Else it has one from the beginning. The signal handler
+   may only read this table of names: a slot is filled before its flag is set, and the flag before there is a file. */
 #define SLOTS 8
+#define NAME 64 /* letters of a temporary name */
+#define DESCRIPTORS "/proc/self/fd"
 static struct {
     char path[4096];
-    volatile sig_atomic_t used;
+    volatile sig_atomic_t used; /* TAKEN: by an output; NAMED: there may be a file of that name */
 } unfinished[SLOTS];
+enum { TAKEN = 1, NAMED };
 
-static void on_signal(int number) {
+static int of_a_crash(int number) {
+    return number == SIGILL || number == SIGABRT || number == SIGBUS || number == SIGFPE || number == SIGSEGV ||
+           number == SIGSYS;
+}
+
+static void remove_unfinished(void) {
     int i;
     for (i = 0; i < SLOTS; i++)
-        if (unfinished[i].used) unlink(unfinished[i].path);
+        if (unfinished[i].used == NAMED) unlink(unfinished[i].path);
+}
+
+static void say(const char *text) {
+    if (write(STDERR_FILENO, text, strlen(text)) < 0) { /* there is nobody to tell */ }
+}
+
+static void on_signal(int number) {
+    remove_unfinished();
+    if (of_a_crash(number)) say("gamutmlp: crashed, perhaps in a library that found no memory; no half file is left\n");
     signal(number, SIG_DFL);
     raise(number);
+}
+
+void files_give_up(const char *why) {
+    remove_unfinished();
+    say("gamutmlp: ");
+    say(why);
+    say("\n");
+    _exit(1);
 }
 
 void files_guard(void) {
@@ -145,7 +175,7 @@ void files_guard(void) {
 }
 
 static void release(output *o, int remove_file) {
-    if (o->temporary && remove_file) unlink(o->temporary);
+    if (o->temporary && remove_file && !o->nameless) unlink(o->temporary);
     if (o->slot > 0) unfinished[o->slot - 1].used = 0;
     free(o->path);
     free(o->temporary);
@@ -209,29 +239,62 @@ static int find_place(output *o, const char *path, char error[256]) {
     return -1;
 }
 
+/* A file without a name beside its place, for output_commit to give it one; -1: not on this system. */
+static int open_nameless(output *o) {
+#ifdef O_TMPFILE
+    snprintf(o->temporary, o->folder + NAME, "%.*s", o->folder ? (int)o->folder : 1, o->folder ? o->path : ".");
+    return access(DESCRIPTORS, X_OK) ? -1 : open(o->temporary, O_RDWR | O_TMPFILE, 0600);
+#else
+    (void)o;
+    return -1;
+#endif
+}
+
+/* Gives a file without a name this one, if nothing has it: 0 or -1. */
+static int name_it(int fd, const char *path) {
+    char itself[32];
+    snprintf(itself, sizeof itself, DESCRIPTORS "/%d", fd);
+    return linkat(AT_FDCWD, itself, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+}
+
+/* Nobody reads along; output_commit opens it to others. */
+static int open_new(const output *o) { return open(o->temporary, O_RDWR | O_CREAT | O_EXCL, 0600); }
+static int link_new(const output *o) { return name_it(fileno(o->file), o->temporary); }
+
+/* A temporary name, by one of these two; what that gives, or -1. */
+static int take_name(output *o, int (*make)(const output *o)) {
+    int i, made = -1;
+    for (i = 0; i < 100 && made < 0; i++) { /* a killed run may have left the first names */
+        snprintf(o->temporary, o->folder + NAME, "%.*s.gamutmlp-%ld-%d.tmp", (int)o->folder, o->path,
+                 (long)getpid(), i);
+        unfinished[o->slot - 1].used = TAKEN;
+        strcpy(unfinished[o->slot - 1].path, o->temporary);
+        unfinished[o->slot - 1].used = NAMED;
+        made = make(o);
+        if (made < 0 && errno != EEXIST) break;
+    }
+    if (made >= 0) o->nameless = 0;
+    return made;
+}
+
 int output_open(output *o, const char *path, char error[256]) {
     const char *slash;
-    size_t folder, room;
-    int fd = -1, i, reason, slot = free_slot();
+    int fd, reason, slot = free_slot();
     memset(o, 0, sizeof *o);
     if (find_place(o, path, error)) return -1;
     slash = strrchr(o->path, '/');
-    folder = slash ? (size_t)(slash - o->path) + 1 : 0;
-    room = folder + 64;
-    if (!(o->temporary = (char *)malloc(room)) || slot < 0 || room > sizeof unfinished[0].path) {
+    o->folder = slash ? (size_t)(slash - o->path) + 1 : 0;
+    if (!(o->temporary = (char *)malloc(o->folder + NAME)) || slot < 0 ||
+        o->folder + NAME > sizeof unfinished[0].path) {
         error_text(error, path, "%s", o->temporary ? "the name is too long" : "out of memory");
         release(o, 0);
         return -1;
     }
-    for (i = 0; i < 100 && fd < 0; i++) { /* a killed run may have left the first names */
-        snprintf(o->temporary, room, "%.*s.gamutmlp-%ld-%d.tmp", (int)folder, o->path, (long)getpid(), i);
-        unfinished[slot].used = 0;
-        strcpy(unfinished[slot].path, o->temporary);
-        unfinished[slot].used = 1;
-        fd = open(o->temporary, O_RDWR | O_CREAT | O_EXCL, 0600); /* nobody reads along; commit opens it to others */
-        if (fd < 0 && errno != EEXIST) break;
-    }
+    unfinished[slot].used = TAKEN;
     o->slot = slot + 1;
+    o->nameless = 1;
+    fd = open_nameless(o);
+    if (fd < 0) fd = take_name(o, open_new);
     if (fd >= 0) o->file = fdopen(fd, "w+b");
     if (!o->file) {
         reason = errno;
@@ -266,20 +329,28 @@ static void sync_folder(char *path) {
     close(fd);
 }
 
+/* 1: it is in its place, where nothing was; 0: it has its temporary name; -1 and errno. */
+static int leave_namelessness(output *o) {
+    if (!o->nameless) return 0;
+    if (!name_it(fileno(o->file), o->path)) return 1;
+    return take_name(o, link_new);
+}
+
 int output_commit(output *o, char error[256]) {
     struct stat st;
-    int bad = ferror(o->file), reason = bad ? errno : 0;
+    int bad = ferror(o->file), reason = bad ? errno : 0, placed = 0;
     if (!bad && fflush(o->file)) bad = 1, reason = errno;
     if (!bad) give_rights(o);
     if (!bad && !synced(fileno(o->file))) bad = 1, reason = errno;
-    if (fclose(o->file) && !bad) bad = 1, reason = errno;
-    o->file = NULL;
     /* Once more: what is there now may have come, or been read, since the opening. */
     if (!bad && !stat(o->path, &st) && may_replace(o->path, &st, error)) {
-        release(o, 1);
+        output_discard(o);
         return -1;
     }
-    if (!bad && rename(o->temporary, o->path)) bad = 1, reason = errno;
+    if (!bad) placed = leave_namelessness(o), bad = placed < 0, reason = errno;
+    if (fclose(o->file) && !bad) bad = 1, reason = errno;
+    o->file = NULL;
+    if (!bad && !placed && rename(o->temporary, o->path)) bad = 1, reason = errno;
     if (bad) error_text(error, o->path, "cannot be written: %s", reason ? strerror(reason) : "a write failed");
     else sync_folder(o->path);
     release(o, bad);

@@ -187,10 +187,10 @@ count() { find "$1" -name '*.jpg' | wc -l; }
 begin() { # DIR: until one is done and another begun
     "$tool" encode $all --out $1 $long --jobs 2 >out 2>err </dev/null &
     pid=$!
-    while kill -0 $pid 2>/dev/null && ! { [ "$(count $1 2>/dev/null)" -gt 0 ] && ! no_rest; }; do sleep 0.05; done
+    while kill -0 $pid 2>/dev/null && ! { [ "$(count $1 2>/dev/null)" -gt 0 ] && unfinished; }; do sleep 0.05; done
 }
 goes() { # as soon as it can
-    for i in 1 2 3 4 5 6 7 8 9 10; do no_rest && return; sleep 1; done
+    for i in 1 2 3 4 5 6 7 8 9 10; do unfinished || return 0; sleep 1; done
     return 1
 }
 for signal in TERM KILL; do

@@ -44,12 +44,14 @@ if "$tool" compare none.exr none.exr 2>&1 | grep -q "has no EXR"; then
     echo "# no OpenEXR 3.1 or newer: TIFF takes the place of EXR"
     exr=tif
 fi
-ends_clean() { # NAME ARGS...: is stopped when its temporary file is there
+# Somebody has an unfinished file here: one with a temporary name, or with none.
+unfinished() { [ -n "$(find . -name '*.tmp')" ] || ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q "$work/.*(deleted)"; }
+ends_clean() { # NAME ARGS...: is stopped while it writes
     what=$1; shift
     echo kept >kept.png
     "$tool" "$@" >out 2>err &
     pid=$!
-    while kill -0 $pid 2>/dev/null && [ -z "$(find . -name '*.tmp')" ]; do :; done
+    while kill -0 $pid 2>/dev/null && ! unfinished; do :; done
     kill -TERM $pid 2>/dev/null
     wait $pid; status=$?
     is "SIGTERM ends $what" [ $status -eq 143 ]

@@ -1,5 +1,9 @@
 /* Files in and out: what an output may replace, what others see of it while it is made, and what is left of it when the
-   program is stopped. Each case runs in a process of its own, as a program's guard is set once. */
+   program is stopped. Each case runs in a process of its own, as a program's guard is set once; and all of them twice,
+   with unfinished files that have no name and with ones that have, as on systems that know no others. */
+#ifdef __linux__
+#define _GNU_SOURCE /* O_TMPFILE */
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -19,6 +23,13 @@
 #include "shell/files.h"
 
 static char folder[] = "/tmp/test_files.XXXXXX";
+
+static int named; /* this system has no files without names */
+int access(const char *path, int mode) { /* in the place of the C library's */
+    if (!named || strncmp(path, "/proc/self/", 11)) return faccessat(AT_FDCWD, path, mode, 0);
+    errno = ENOENT;
+    return -1;
+}
 
 /* In the folder of a case: what it does, without cmocka, as it is another process. */
 #define MUST(x) \
@@ -156,15 +167,15 @@ static void protect(void) {
 /* Nobody else reads an unfinished file; then it has the rights of what it replaces, or a new file's. */
 static void rights(void) {
     output o;
-    char error[256], temporary[64];
+    struct stat st;
+    char error[256];
     put("private", "old");
     put("shared", "old");
     MUST(!chmod("private", 0600) && !chmod("shared", 0664));
     umask(022);
-    MUST(!output_open(&o, "shared", error) && strlen(o.temporary) < sizeof temporary);
-    strcpy(temporary, o.temporary);
-    MUST(mode_of(temporary) == 0600);
-    MUST(!output_commit(&o, error) && mode_of("shared") == 0664 && access(temporary, F_OK));
+    MUST(!output_open(&o, "shared", error) && !fstat(fileno(o.file), &st) && (st.st_mode & 07777) == 0600);
+    MUST(rests() == named);
+    MUST(!output_commit(&o, error) && mode_of("shared") == 0664 && !rests());
     writes("private");
     MUST(mode_of("private") == 0600);
     umask(027);
@@ -228,6 +239,27 @@ static void fails(void) {
     MUST(holds("in", "old") && !rests());
 }
 
+/* Two at a time: the second finds a name taken that it wanted to give, and both are whole, one after the other. */
+static void meets_another(void) {
+    output one, two;
+    char error[256] = "";
+    MUST(!output_open(&one, "out", error) && !output_open(&two, "out", error));
+    MUST(fputs("one", one.file) >= 0 && fputs("two", two.file) >= 0);
+    MUST(!output_commit(&two, error) && holds("out", "two"));
+    MUST(!output_commit(&one, error) && holds("out", "one") && !rests());
+}
+
+/* Where there is no going on. */
+static void gives_up(void) {
+    output o;
+    char error[256];
+    put("kept", "old");
+    MUST(!output_open(&o, "kept", error));
+    fputs("new", o.file);
+    MUST(dup2(open("said", O_WRONLY | O_CREAT, 0600), 2) == 2);
+    files_give_up("reason");
+}
+
 /* A program that is stopped. */
 static int stop_by;
 
@@ -240,7 +272,7 @@ static void stopped(void) {
     signal(stop_by, SIG_DFL); /* cmocka and sanitizers have some */
     put("kept", "old");
     files_guard();
-    MUST(!output_open(&o, "kept", error) && rests() == 1);
+    MUST(!output_open(&o, "kept", error) && rests() == named);
     fputs("new", o.file);
     if (stop_by == SIGABRT) abort();
     kill(getpid(), stop_by);
@@ -281,6 +313,15 @@ static void respects_write_protection(void **state) { (void)state; passes(protec
 static void has_the_right_rights(void **state) { (void)state; passes(rights); }
 static void names_the_folder(void **state) { (void)state; passes(says_where); }
 static void names_what_cannot_be_read(void **state) { (void)state; passes(says_what_it_reads); }
+static void takes_a_place_that_is_taken(void **state) { (void)state; passes(meets_another); }
+static void gives_up_in_order(void **state) {
+    int status;
+    (void)state;
+    status = run(gives_up);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    assert_true(holds("said", "gamutmlp: reason\n") && holds("kept", "old"));
+    assert_int_equal(rests(), 0);
+}
 static void leaves_what_was_there(void **state) { (void)state; passes(fails); }
 
 static int enter(void **state) {
@@ -296,6 +337,16 @@ static int leave(void **state) {
     return chdir("/") || system(command);
 }
 
+/* Has the folder of the tests files without names? */
+static int without_names(void) {
+#ifdef O_TMPFILE
+    const int fd = open("/tmp", O_RDWR | O_TMPFILE, 0600);
+    if (fd >= 0) return !close(fd);
+#endif
+    print_message("# no O_TMPFILE: all files have names\n");
+    return 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(spares_what_was_read, enter, leave),
@@ -306,7 +357,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(names_the_folder, enter, leave),
         cmocka_unit_test_setup_teardown(names_what_cannot_be_read, enter, leave),
         cmocka_unit_test_setup_teardown(leaves_what_was_there, enter, leave),
+        cmocka_unit_test_setup_teardown(takes_a_place_that_is_taken, enter, leave),
+        cmocka_unit_test_setup_teardown(gives_up_in_order, enter, leave),
         cmocka_unit_test_setup_teardown(signals_leave_nothing, enter, leave),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = 0;
+    for (named = !without_names(); named <= 1; named++) failed += cmocka_run_group_tests(tests, NULL, NULL);
+    return failed;
 }
