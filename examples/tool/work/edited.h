@@ -12,6 +12,8 @@
 typedef struct edited {
     int found;             /* an edit was found */
     gmlp_edit edit;
+    double lost;           /* what codes lost on the mean that are not 0 or 255: those of a resized picture, cut down to
+                              whole ones, not rounded */
     char text[EDITED_TEXT]; /* "resized to 50 % and turned right" */
 } edited;
 

@@ -10,6 +10,7 @@
 #include "shell/progress.h"
 #include "work/extras.h"
 #include "work/quality.h"
+#include "work/resized.h"
 
 /* The command line. */
 
@@ -85,6 +86,9 @@ static int find_edit(restoring *r, char error[256]) {
     return edited_find(&r->file, r->in, r->workers, &r->edit, error);
 }
 
+/* Our own edits are not: their networks were trained further. */
+static int is_resized(const restoring *r) { return r->edit.found && resized_is(&r->file.net, r->edit.lost); }
+
 int restoring_again(restoring *r, char error[256]) {
     if (!r->unlike || r->looked) return 0;
     r->looked = 1;
@@ -125,7 +129,7 @@ int restoring_open(restoring *r, int hdr) {
     r->out_width = r->crop.width;
     r->out_height = r->crop.height;
     /* Starting a GPU takes longer than the CPU needs between reading and writing. */
-    if (r->device.choice == DEVICE_AUTO) device_only_cpu(&r->device, "");
+    if (r->device.choice == DEVICE_AUTO || is_resized(r)) device_only_cpu(&r->device, "");
     return device_open(&r->device, r->command->name);
 }
 
@@ -158,7 +162,7 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     s.net = &r->file.net;
     s.write = write;
     s.user = user;
-    bad = stream_run(&s, error);
+    bad = is_resized(r) ? resized_run(&s, r->to, r->opts.white_nits, r->edit.lost, error) : stream_run(&s, error);
     gmlp_converter_free(to_sycc);
     r->belongs = s.verdict == GMLP_OK || s.verdict == GMLP_E_CLIPPED;
     r->clipped = r->belongs && r->file.net.weights && (r->rgb || s.verdict == GMLP_E_CLIPPED);

@@ -66,9 +66,23 @@ fi
 
 # ImageMagick: a PNG's text comes along.
 if have convert; then
-    does encode wide.png a.png $from --iterations 200
+    does encode wide.png a.png $from --iterations 200 --json
+    png_og=$(value psnr_og)
     convert a.png -resize 50% half.png
     finds half.png "resized to 50 %" 320 240
+    convert wide.png -resize 50% want.png
+    "$tool" compare want.png back.png $from --json >out 2>err
+    is "half.png: as the resized original ($(value psnr_og) dB)" above "$(value psnr_og)" "$png_og - 2.5"
+    says 0 "resized to 50 %" decode half.png alone.png --threads 1
+    is "half.png: the same with one thread" cmp -s alone.png back.png
+    says 0 "resized to 50 %" decode half.png part.png --crop 40,50,99,130
+    convert back.png -crop 99x130+40+50 +repage -depth 16 want.png
+    is "half.png: a part has the same values" [ "$(convert want.png rgb:- | cksum)" = "$(convert part.png -depth 16 rgb:- | cksum)" ]
+    convert a.png -resize 150% large.png
+    finds large.png "resized to 150 %" 960 720
+    convert wide.png -resize 150% want.png
+    "$tool" compare want.png back.png $from --json >out 2>err
+    is "large.png: as the resized original ($(value psnr_og) dB)" above "$(value psnr_og)" "$png_og - 2.5"
     convert a.png -rotate 270 -resize '360x480!' t.png
     finds t.png "resized to 75 % and turned left" 360 480
     convert a.png -resize '320x480!' t.png
