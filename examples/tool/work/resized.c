@@ -8,8 +8,8 @@
 
 #define BAND 64u   /* rows of the base that are done at once, beginning at multiples: parts then decode as the whole */
 #define AROUND 16u /* rows above and below that have a say: two in each round */
-#define ROUNDS 8   /* more add less than 0.1 dB */
-#define MOST 4     /* times as long the large picture's sides are; more takes memory, and little more comes back */
+#define ROUNDS 8   /* one more adds less than 0.1 dB */
+#define MOST 4     /* times as long the large picture's sides are, for a band to fit into memory */
 #define ROWS 16u   /* of the large picture that are decoded at once */
 
 /* From one side of the large picture to that of the small one, which has no more pixels: for each of its pixels the
@@ -27,7 +27,7 @@ typedef struct resized {
     side across, down;
     gmlp_decoder *decoder;  /* the large picture's; all light is linear, of the net's wide space */
     gmlp_converter *light, *rgb, *codes; /* codes of the base to light, to RGB and from there */
-    gmlp_converter *shown, *out;         /* RGB in float to light; light to pixels */
+    gmlp_converter *shown, *out;         /* sRGB in float to light; light to pixels */
     float code[256];                     /* what the codes of the base were */
     size_t first;           /* the first of the bands that are being done */
     uint8_t *pixels;        /* theirs, of the crop */
@@ -38,7 +38,7 @@ typedef struct resized {
 typedef struct band {
     uint32_t from, to, top, bottom;
     float *small, *large, *row; /* row: as long as a large one */
-    uint8_t *codes;             /* of either */
+    uint8_t *codes;             /* RGB of either; at last the large one's as the net takes them */
     float *decoded, *plain;     /* ROWS large ones */
     float *light;               /* of the base's rows, as many as are written */
 } band;
@@ -169,15 +169,18 @@ static gmlp_image base_rows(const resized *h, uint32_t from, uint32_t to) {
     return rows;
 }
 
-/* The light of the base's rows as they are shown, in place. */
+/* The light of the base's rows. That of Y'CbCr lies beyond 0 and 255, and its codes were not cut. */
 static void base_light(const resized *h, const band *b, uint32_t from, uint32_t to) {
     const gmlp_image base = base_rows(h, from, to),
-                     rgb = view(b->codes, base.width, base.height, GMLP_U8, base.channels, 0),
                      light = view(b->light, base.width, base.height, GMLP_F32, base.channels, 0);
+    const uint8_t *codes = (const uint8_t *)base.data;
     const size_t channels = (size_t)base.channels, samples = (size_t)base.width * base.height * channels;
     size_t i;
-    gmlp_converter_rows(h->rgb, &base, &rgb);
-    for (i = 0; i < samples; i++) b->light[i] = (i % channels < 3 ? h->code[b->codes[i]] : b->codes[i]) / 255;
+    if (h->codes) {
+        gmlp_converter_rows(h->light, &base, &light);
+        return;
+    }
+    for (i = 0; i < samples; i++) b->light[i] = (i % channels < 3 ? h->code[codes[i]] : codes[i]) / 255;
     gmlp_converter_rows(h->shown, &light, &light);
 }
 
@@ -266,7 +269,7 @@ static gmlp_result decode_band(const resized *h, size_t k, uint8_t *pixels) {
     b.small = (float *)malloc((size_t)h->base.width * 3 * (b.to - b.from) * sizeof *b.small);
     b.large = (float *)malloc((row * rows + row) * sizeof *b.large);
     b.row = b.large ? b.large + row * rows : NULL;
-    b.codes = (uint8_t *)malloc(row * rows * 4 / 3); /* the base's with alpha, too */
+    b.codes = (uint8_t *)malloc(row * rows);
     b.decoded = (float *)malloc(row * 2 * ROWS * sizeof *b.decoded);
     b.plain = b.decoded ? b.decoded + row * ROWS : NULL;
     b.light = (float *)malloc((size_t)h->base.width * (size_t)h->base.channels * (to - from) * sizeof *b.light);
