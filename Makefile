@@ -22,7 +22,8 @@
 # make readers PICTURE=photo.tif   what JPEG readers show of a base in sYCC, as a table
 # make edits DATA=dir   what comes back after other programs' edits of the pictures in dir, as a table
 #                       (OPTIONS: of encode, such as "--from prophoto")
-# make install          tool, header, CUDA file, shaders, pkg-config and CMake package, manual page, completion; PREFIX=/usr/local
+# make letnet DATA=dir  the general network of 'expand' anew, from the photographs of docs/letnet/ in dir, and its figures
+# make install          tool and its network, header, CUDA file, shaders, pkg-config and CMake package, manual page, completion; PREFIX=/usr/local
 #                       (DESTDIR=dir: below it, for packagers)
 # make dist             the committed source as build/gamutmlp-VERSION.tar.gz
 # make deb              Debian packages of the committed source, in build/deb/
@@ -63,11 +64,15 @@ tool := $(basename $(sort $(wildcard examples/tool/*.c examples/tool/*/*.c examp
 # No vptr: a C compiler links, without the runtime of that check.
 cxx_of_tool = -std=c++17 -fno-sanitize=vptr -isystem /usr/include/Imath -isystem /usr/local/include/Imath
 
-all: $(B)/gamutmlp $(B)/quickstart $(B)/quickstart_hdr $(B)/engine $(B)/scene
+all: $(B)/gamutmlp $(B)/letnet.gmlp $(B)/quickstart $(B)/quickstart_hdr $(B)/engine $(B)/scene
 
 $(B)/gamutmlp: $(tool:%=$(B)/%.o)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+# The general network of 'expand' lies beside the tool.
+$(B)/letnet.gmlp $(B)/cuda/letnet.gmlp: examples/letnet.gmlp
+	@mkdir -p $(@D)
+	@cp $< $@
 $(B)/examples/tool/%.o: examples/tool/%.c | $(B)/deps
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
@@ -96,7 +101,7 @@ gencode = $(foreach a,$(1),-gencode arch=compute_$(a),code=sm_$(a)) \
           -gencode arch=compute_$(lastword $(1)),code=compute_$(lastword $(1))
 export NVCC
 
-cuda: $(B)/cuda/gamutmlp $(B)/cuda/quickstart_cuda
+cuda: $(B)/cuda/gamutmlp $(B)/cuda/letnet.gmlp $(B)/cuda/quickstart_cuda
 $(B)/cuda/gamutmlp_cuda.o: gamutmlp_cuda.cu gamutmlp.h
 	$(call say,NVCC,$<)
 	@mkdir -p $(@D)
@@ -336,6 +341,9 @@ site: all
 edits: all
 	@tests/edits.sh $(B)/gamutmlp $(data) $(OPTIONS)
 
+letnet: all
+	@scripts/letnet.sh $(B)/gamutmlp $(data) $(B)/letnet
+
 world: all
 	$(PYTHON) tests/world.py $(data) --out $(B)/world
 
@@ -357,7 +365,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross failures fuzz fuzz-report fuzz-msan fuzz-afl check demo bench bench-hdr pytorch survival readers edits world install dist deb clean FORCE
+.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross failures fuzz fuzz-report fuzz-msan fuzz-afl check demo bench bench-hdr pytorch survival readers edits letnet world install dist deb clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1667,7 +1667,7 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer
 /* ---------------------------------------------------------------------------------------
    >>letnet: an estimate of the wide gamut where no network travels with the picture
 
-   One general network of some 40 000 weights for all pictures, trained once on many: Xiao, Shui, Liu, Ye, Lam,
+   One general network of 10 000 to 40 000 weights for all pictures, trained once on many: Xiao, Shui, Liu, Ye, Lam,
    "Learning Equilibrium Transformation for Gamut Expansion and Color Restoration", ECCV 2024. It never was published as
    code, and its text leaves much open. Here it is, with K3 a 3x3 convolution (zeros around the picture), C = channels,
    H = hidden, and . a product channel by channel:
@@ -1688,10 +1688,11 @@ GMLP_DEF gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer
    saturated pixels (see Words) alone. What is then outside ProPhoto is clamped to it. All other pixels, and with
    weights of zero all of them, have the bytes that gmlp_convert gives.
 
-   The start of the iteration is z = x. (The paper has it from the pixel's coordinates; but a solution does not depend
-   on the start, and a gradient taken at the solution says nothing of it.) The solver is Anderson's (1965) with a
-   history of four, mixing 1, a ridge of 1e-6 of the mean square residual and a safeguard: it goes on from the best
-   iterate with an empty history if a residual is more than twice the best one, and gives that in the end.
+   The start of the iteration is z = 0. (The paper has it from the pixel's coordinates; but a solution does not depend
+   on the start, and a gradient taken at the solution says nothing of it.) After one iteration, o is that of a plain
+   network of five convolutions, F(0). The solver, from there on, is Anderson's (1965) with a history of four, mixing 1,
+   a ridge of 1e-6 of the mean square residual and a safeguard: it goes on from the best iterate with an empty history
+   if a residual is more than twice the best one, and gives that in the end.
 
    Pictures with a side above 160 are solved in tiles of 144 x 144 and 8 pixels around each, with one s for all: that of
    a mosaic of 16 squares of 40 x 40, evenly spread over the picture. The OG pixels of two photographs differed by 70
@@ -1745,10 +1746,10 @@ typedef struct gmlp_expand_report {
                                 iteration; 0 after its end */
 } gmlp_expand_report;
 
-/* Writes to out the colours of base (GMLP_SRGB, any type) as they may have been before they were clipped to sRGB. out:
-   any type and space, of base's size, other memory. Takes up to 200 MB whatever the picture's size, about 50 MB without
-   threads. GMLP_E_ARGUMENT, GMLP_E_LIMIT, GMLP_E_MEMORY; after the last, out may have been written. report may be NULL.
-   */
+/* Writes to out the colours of base (GMLP_SRGB, any type) as they may have been before they were clipped to sRGB. (A
+   base in GMLP_SYCC holds most of them itself: gmlp_convert gives them.) out: any type and space, of base's size, other
+   memory. Takes up to 200 MB whatever the picture's size, about 50 MB without threads. GMLP_E_ARGUMENT, GMLP_E_LIMIT,
+   GMLP_E_MEMORY; after the last, out may have been written. report may be NULL. */
 GMLP_DEF gmlp_result gmlp_expand(const gmlp_letnet *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_expand_opts *opts, gmlp_expand_report *report);
 
@@ -1777,9 +1778,9 @@ typedef struct gmlp_letnet_loss {
       log(1 + error / (clipped + 1e-5 pixels))
 
    without those by way of z*: one application of F at the solution takes its place (Fung et al., "JFB", 2022), as in
-   the paper. Without saturated pixels all is 0. Of opts, threads and alpha are not used: pieces are what threads share,
-   and their gradients are summed by the caller, in an order of its choice. GMLP_E_ARGUMENT, GMLP_E_LIMIT,
-   GMLP_E_MEMORY. */
+   the paper. It is the last of opts' iterations: of one, the whole gradient of the plain network. Without saturated
+   pixels all is 0. Of opts, threads and alpha are not used: pieces are what threads share, and their gradients are
+   summed by the caller, in an order of its choice. GMLP_E_ARGUMENT, GMLP_E_LIMIT, GMLP_E_MEMORY. */
 GMLP_DEF gmlp_result gmlp_letnet_gradient(const gmlp_letnet *net, const gmlp_image *base, const gmlp_image *wide,
                                           const gmlp_expand_opts *opts, gmlp_letnet_loss *loss, float *gradient);
 #endif /* GMLP_DECODE_ONLY */
@@ -11300,21 +11301,34 @@ static void gmlp__letnet_apply(void *ctx, const float *z, float *f) {
     t->kernels->gate(t->gate, f, t->x, f, t->pixels, t->shape->c);
 }
 
-/* x, and from it the solution. Returns the iterations; a holds tanh of x's inner layer until the first of them. */
-static int gmlp__letnet_solve(gmlp__letnet_tile *t, const gmlp_expand_opts *o, float *residual, const float **best,
-                              float *least) {
+static void gmlp__letnet_input(gmlp__letnet_tile *t) {
     const gmlp__letnet_shape *s = t->shape;
     const float *w = t->weights;
     gmlp__letnet_conv(t, t->features, GMLP__LET_INPUTS, w + s->i1, w + s->ib1, t->a, s->c);
     t->kernels->squash(t->a, NULL, t->a, t->solver.n);
     gmlp__letnet_conv(t, t->a, s->c, w + s->i2, w + s->ib2, t->x, s->c);
-    memcpy(t->solver.z, t->x, t->solver.n * sizeof(float));
+}
+
+/* x, and from it the solution, by at most o->iterations from 0 on. Of the first, F(0), the residual is 1 whatever F is:
+   the solver starts after it. Returns the iterations. */
+static int gmlp__letnet_solve(gmlp__letnet_tile *t, const gmlp_expand_opts *o, float *residual, const float **best,
+                              float *least) {
+    gmlp__letnet_input(t);
+    memset(t->solver.z, 0, t->solver.n * sizeof(float));
+    gmlp__letnet_apply(t, t->solver.z, t->solver.f[0]);
+    if (residual) residual[0] = 1.0f;
+    if (o->iterations == 1 || o->tolerance >= 1.0) {
+        *best = t->solver.f[0];
+        *least = 1.0f;
+        return 1;
+    }
+    memcpy(t->solver.z, t->solver.f[0], t->solver.n * sizeof(float));
     t->solver.apply = gmlp__letnet_apply;
     t->solver.ctx = t;
-    t->solver.iterations = o->iterations;
+    t->solver.iterations = o->iterations - 1;
     t->solver.tolerance = o->tolerance;
-    t->solver.residual = residual;
-    return gmlp__anderson_solve(&t->solver, best, least);
+    t->solver.residual = residual ? residual + 1 : NULL;
+    return 1 + gmlp__anderson_solve(&t->solver, best, least);
 }
 
 /* A part of a picture that a tile reads: column i of the tile is column of[0] + i of the picture; or, of the mosaic,
@@ -11897,8 +11911,10 @@ GMLP_DEF gmlp_result gmlp_letnet_gradient(const gmlp_letnet *net, const gmlp_ima
         linear.type = GMLP_F32;
         gmlp__convert_rows(to_linear, wide, &linear, 0, wide->height);
         if (t.saturated) {
-            gmlp__letnet_solve(&t, &o, NULL, &best, &sums.residual);
-            memcpy(t.solver.z, best, t.solver.n * sizeof(float));
+            if (--o.iterations) { /* the last is the gradient's */
+                gmlp__letnet_solve(&t, &o, NULL, &best, &sums.residual);
+                memcpy(t.solver.z, best, t.solver.n * sizeof(float));
+            } else gmlp__letnet_input(&t);
             { /* loss sets all but the residual */
                 const float residual = sums.residual;
                 gmlp__letnet_gradient(&t, k, light, matrix, t.solver.z, d, turned, &sums, sum);

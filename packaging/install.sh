@@ -21,6 +21,7 @@ filled() { sed -e "s/@VERSION@/$version/" -e "s/@MAJOR@/$major/" -e "s/@MINOR@/$
 
 put 755 "$tool" bin gamutmlp
 put 644 "$here/../gamutmlp.h" include
+put 644 "$here/../examples/letnet.gmlp" share/gamutmlp
 put 644 "$here/../gamutmlp_cuda.cu" share/gamutmlp
 for f in "$here"/../shaders/gamutmlp_decode.*; do put 644 "$f" share/gamutmlp/shaders; done
 filled gamutmlp.pc.in | made share/pkgconfig gamutmlp.pc

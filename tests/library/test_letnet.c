@@ -396,6 +396,82 @@ static void test_gradient(void **state) {
     gmlp_letnet_free(&net);
 }
 
+/* With one iteration the network is a plain one, F(0), whose gradient is whole: against differences of the loss. */
+static void test_one_iteration(void **state) {
+    enum { W = 11, H = 7 };
+    uint8_t codes[W * H * 3];
+    float wide[W * H * 3], out[W * H * 3], *gradient, *other, largest = 0;
+    const gmlp_image base = image(codes, W, H, GMLP_U8, GMLP_SRGB);
+    const gmlp_image view = image(wide, W, H, GMLP_F32, GMLP_PROPHOTO_LINEAR);
+    const gmlp_image to = image(out, W, H, GMLP_F32, GMLP_PROPHOTO_LINEAR);
+    gmlp_letnet net = make_net(16, 32, 1.0);
+    const size_t count = gmlp_letnet_weights(16, 32), C = 16;
+    gmlp_letnet_loss loss;
+    gmlp_expand_opts opts;
+    gmlp_expand_report r;
+    size_t i;
+    (void)state;
+    make_base(codes, W, H);
+    memset(&opts, 0, sizeof opts);
+    opts.iterations = 1;
+    random_state = 3;
+    for (i = 0; i < W * H * 3; i++) wide[i] = (float)(0.5 + 0.5 * uniform());
+    gradient = (float *)malloc(count * sizeof(float));
+    other = (float *)malloc(count * sizeof(float));
+    assert_int_equal(gmlp_letnet_gradient(&net, &base, &view, &opts, &loss, gradient), GMLP_OK);
+    assert_true(loss.pixels > 10 && loss.residual == 0.0f);
+    for (i = 0; i < count; i++) largest = fmaxf(largest, fabsf(gradient[i]));
+    for (i = 0; i < 80; i++) {
+        const size_t n = i * 2654435761u % count;
+        const float was = net.weights[n];
+        double side[2], slope;
+        int k;
+        for (k = 0; k < 2; k++) {
+            net.weights[n] = was + (k ? 0.004f : -0.004f);
+            assert_int_equal(gmlp_letnet_gradient(&net, &base, &view, &opts, &loss, other), GMLP_OK);
+            side[k] = log(1.0 + loss.error / (loss.clipped + 1e-5 * (double)loss.pixels));
+        }
+        net.weights[n] = was;
+        slope = (side[1] - side[0]) / 0.008;
+        if (fabs(slope - (double)gradient[n]) > 0.01 * (double)largest)
+            fail_msg("weight %d: %g by differences, %g by the gradient", (int)n, slope, (double)gradient[n]);
+    }
+    { /* and it is what gmlp_expand gives */
+        double *z = (double *)calloc(W * H * C, 8), *x = (double *)malloc(W * H * C * 8), *f = (double *)malloc(W * H * C * 8);
+        double o[W * H * 3], matrix[9];
+        size_t moved = 0, c, k;
+        plain_network(&net, codes, W, H, z, x, f, o);
+        gmlp_space_matrix(GMLP_SRGB, GMLP_PROPHOTO, 0, matrix);
+        assert_int_equal(gmlp_expand(&net, &base, &to, &opts, &r), GMLP_OK);
+        assert_true(r.iterations == 1 && r.residual[0] == 1.0f);
+        for (i = 0; i < W * H; i++) {
+            double light[3];
+            for (c = 0; c < 3; c++) {
+                const int v = codes[3 * i + c];
+                const double y = v / 255.0, by = o[3 * i + c] > 0 ? o[3 * i + c] : 0;
+                light[c] = y <= 0.04045 ? y / 12.92 : pow((y + 0.055) / 1.055, 2.4);
+                if (!gmlp_is_saturated(codes + 3 * i, 0)) continue;
+                if (v == 0) light[c] -= by;
+                if (v == 255) light[c] += by;
+                moved += by > 0 && (v == 0 || v == 255);
+            }
+            for (c = 0; c < 3; c++) {
+                double want = 0;
+                for (k = 0; k < 3; k++) want += matrix[3 * c + k] * light[k];
+                want = want < 0 ? 0 : want > 1 ? 1 : want;
+                assert_true(fabs((double)out[3 * i + c] - want) < 1e-5);
+            }
+        }
+        assert_true(moved > 5);
+        free(z);
+        free(x);
+        free(f);
+    }
+    free(gradient);
+    free(other);
+    gmlp_letnet_free(&net);
+}
+
 /* The solver. */
 
 enum { N = 192 };
@@ -709,6 +785,55 @@ static void test_hostile_weights(void **state) {
     gmlp_letnet_free(&net);
 }
 
+/* The weights that come with the tool: colours of one tile, of several and of a margin, the same bytes everywhere. */
+static void test_shipped(void **state) {
+    static const struct {
+        uint32_t w, h;
+        int margin;
+        uint32_t sum; /* CRC-32 of 16-bit ProPhoto, the lower byte first */
+    } pictures[] = { { 17, 12, 0, 0x6480cce7u }, { 22, 15, 8, 0x71f900a5u }, { 164, 9, 0, 0x5ffd224bu } };
+    FILE *f = fopen("examples/letnet.gmlp", "rb");
+    uint8_t *bytes = (uint8_t *)malloc(102400);
+    gmlp_letnet net;
+    gmlp_error err;
+    size_t size, i, k;
+    (void)state;
+    assert_non_null(f);
+    size = fread(bytes, 1, 102400, f);
+    fclose(f);
+    assert_int_equal(gmlp_letnet_read(bytes, size, NULL, &net, &err), GMLP_OK);
+    for (k = 0; k < sizeof pictures / sizeof *pictures; k++) {
+        const uint32_t w = pictures[k].w, h = pictures[k].h;
+        const size_t n = (size_t)w * h * 3;
+        uint8_t *codes = (uint8_t *)malloc(n), *low = (uint8_t *)malloc(2 * n);
+        uint16_t *got = (uint16_t *)malloc(2 * n);
+        const gmlp_image base = image(codes, w, h, GMLP_U8, GMLP_SRGB), out = image(got, w, h, GMLP_U16, GMLP_PROPHOTO);
+        int isa;
+        make_base(codes, w, h);
+        for (isa = GMLP_ISA_SCALAR; isa <= GMLP_ISA_WASM; isa++) {
+            gmlp_expand_opts opts;
+            gmlp_expand_report r;
+            if (!gmlp_isa_available(isa)) continue;
+            memset(&opts, 0, sizeof opts);
+            opts.isa = isa;
+            opts.clip_margin = pictures[k].margin;
+            assert_int_equal(gmlp_expand(&net, &base, &out, &opts, &r), GMLP_OK);
+            assert_true(!r.unsolved && r.changed > 0);
+            for (i = 0; i < n; i++) {
+                low[2 * i] = (uint8_t)got[i];
+                low[2 * i + 1] = (uint8_t)(got[i] >> 8);
+            }
+            if (gmlp__crc32(0, low, 2 * n) != pictures[k].sum)
+                fail_msg("%u x %u, %s: 0x%08x", w, h, gmlp_isa_name(isa), (unsigned)gmlp__crc32(0, low, 2 * n));
+        }
+        free(codes);
+        free(low);
+        free(got);
+    }
+    gmlp_letnet_free(&net);
+    free(bytes);
+}
+
 /* Memory that runs out, and arguments that are none. */
 static int allowed;
 static int held;
@@ -776,10 +901,10 @@ static void test_failures(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tanh), cmocka_unit_test(test_conv), cmocka_unit_test(test_network),
-        cmocka_unit_test(test_gradient), cmocka_unit_test(test_anderson_linear),
+        cmocka_unit_test(test_gradient), cmocka_unit_test(test_one_iteration), cmocka_unit_test(test_anderson_linear),
         cmocka_unit_test(test_anderson_without_solution), cmocka_unit_test(test_file), cmocka_unit_test(test_zeros),
         cmocka_unit_test(test_what_moves), cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_hostile_weights),
-        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_shipped), cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

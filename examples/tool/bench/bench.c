@@ -38,6 +38,7 @@ static int run(bench *b, int only) {
     int status = 0;
     if (b->paper) return bench_paper(b);
     if (b->hdr) return bench_hdr(b);
+    if (b->network) return bench_expand(b);
     for (int k = 0; k < SECTIONS && !status; k++)
         if (!only || only == k + 1) status = sections[k](b);
     return status;
@@ -55,17 +56,20 @@ static int bench_command(int argc, char **argv, const char **names) {
     uint64_t threads = 0, quality = 0, iterations = 0, siren_steps = 4000;
     const args_option options[] = {
         { "--only", ARG_CHOICE, &only, SECTION_NAMES, "one part", 0, 0 },
-        { "--plot", ARG_TEXT, &b.plot, "OUT", "draw part rate, or --hdr, as .svg or .png", 0, 0 },
+        { "--plot", ARG_TEXT, &b.plot, "OUT", "draw part rate, --hdr or --expand, as .svg or .png", 0, 0 },
         { "--quality", ARG_INT, &quality, "Q", "base: a JPEG of this quality, decoded (a lossless base)", 1, 100 },
         { "--subsample", ARG_CHOICE, &b.subsample, "444|422|420", "chroma of that JPEG (444)", 0, 0 },
         { "--paper-iterations", ARG_TEXT, &counts, "N,N...", "of preset paper; the best of them counts (1200)", 0, 0 },
         { "--iterations", ARG_INT, &iterations, "N",
-          "of the other presets, with --hdr of all, for a quick look (theirs)", 1, 10000000 },
+          "of the other presets, with --hdr of all, for a quick look (theirs); --expand: at most (50)", 1, 10000000 },
         { "--paper", ARG_FLAG, &b.paper, NULL, "the comparisons of the GamutMLP paper instead", 0, 0 },
         { "--start32", ARG_TEXT, &b.start[0], "BLOB", "with --paper: a network of preset paper to start from", 0, 0 },
         { "--start64", ARG_TEXT, &b.start[1], "BLOB", "likewise, 64 wide", 0, 0 },
         { "--siren-steps", ARG_INT, &siren_steps, "N", "with --paper: steps of 8192 samples (4000)", 1, 10000000 },
         { "--hdr", ARG_FLAG, &b.hdr, NULL, "HDR from SDR instead: networks and gain maps as JPEG", 0, 0 },
+        { "--expand", ARG_TEXT, &b.network, "NETWORK",
+          "a network of expand-train instead; FOLDER is a text file with a name a line", 0, 0 },
+        { "--log", ARG_TEXT, &b.log, "FILE", "with --expand and --plot: what expand-train printed, drawn too", 0, 0 },
         { "--threads", ARG_INT, &threads, "N", "threads (one a processor)", 1, 256 },
         { "--json", ARG_FLAG, &b.json, NULL, "one JSON object on stdout, the tables on stderr", 0, 0 },
         { NULL, 0, NULL, NULL, NULL, 0, 0 }
@@ -86,6 +90,7 @@ static int bench_command(int argc, char **argv, const char **names) {
         "  gamutmlp bench photographs --only rate --quality 90 --subsample 420 --paper-iterations 1200,9000\n"
         "  gamutmlp bench --paper photographs\n"
         "  gamutmlp bench --hdr pairs --plot hdr.svg\n"
+        "  gamutmlp bench --expand my.letnet held-out.txt\n"
         "  gamutmlp bench photographs --only train --json\n"
         "  gamutmlp bench --only engine",
         options, 0, &found
@@ -98,6 +103,11 @@ static int bench_command(int argc, char **argv, const char **names) {
     if (found > 1) return args_wrong(&command, "one name too many: '%s'", names[1]);
     if (b.hdr && (only || b.paper || quality || counts))
         return args_wrong(&command, "--hdr goes without --only, --paper, --quality and --paper-iterations");
+    if (b.network && (only || b.paper || b.hdr || counts))
+        return args_wrong(&command, "--expand goes without --only, --paper, --hdr and --paper-iterations");
+    if (b.network && iterations > GMLP_LETNET_MAX_ITERATIONS)
+        return args_wrong(&command, "--expand takes --iterations from 1 to %d", GMLP_LETNET_MAX_ITERATIONS);
+    if (b.log && (!b.network || !b.plot)) return args_wrong(&command, "--log goes with --expand and --plot");
     if (!counts) counts = "1200";
     if (read_counts(counts, &b))
         return args_wrong(&command,

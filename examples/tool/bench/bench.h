@@ -14,6 +14,7 @@ enum { BENCH_MAX_COUNTS = 8 };
 
 typedef struct bench {
     const char *folder, *plot;
+    const char *network, *log;          /* of --expand, where folder is a list of photographs */
     int json, paper, hdr;
     int quality, subsample;             /* of a JPEG base, as in picture.h; quality 0: a lossless one */
     uint32_t counts[BENCH_MAX_COUNTS];  /* iterations of preset paper, ascending */
@@ -38,6 +39,7 @@ int bench_rate(bench *b);
 int bench_ideas(bench *b);
 int bench_paper(bench *b);
 int bench_hdr(bench *b);
+int bench_expand(bench *b);
 
 /* bench_engine with a picture of another size, and so many rounds a figure. */
 int bench_engine_of(bench *b, uint32_t width, uint32_t height, int rounds);

@@ -139,11 +139,16 @@ static gmlp_result find_margin(const bench *b, bench_subject *s) {
 }
 
 int bench_subject_load(const bench *b, const char *path, bench_subject *s) {
-    gmlp_result result = GMLP_E_MEMORY;
     char error[256];
     memset(s, 0, sizeof *s);
-    s->path = path;
     if (picture_read(path, GMLP_PROPHOTO, 0, &s->wide, error)) return fail("bench", "%s", error);
+    return bench_subject_of(b, path, s);
+}
+
+int bench_subject_of(const bench *b, const char *path, bench_subject *s) {
+    gmlp_result result = GMLP_E_MEMORY;
+    char error[256];
+    s->path = path;
     s->pixels = (size_t)s->wide.image.width * s->wide.image.height;
     s->original = (float *)malloc(s->pixels * 3 * sizeof(float));
     s->clipped = (float *)malloc(s->pixels * 3 * sizeof(float));

@@ -36,6 +36,8 @@ typedef struct bench_subject {
 
 /* Reads the picture as ROMM and makes the base that b asks for. 0, or 1 after a message; either way free follows. */
 int bench_subject_load(const bench *b, const char *path, bench_subject *s);
+/* The same of the picture that is in s->wide already, all else zeroed; path: what messages call it. */
+int bench_subject_of(const bench *b, const char *path, bench_subject *s);
 void bench_subject_free(bench_subject *s);
 
 /* Reduces a picture to the pixels that a decoder sees: 8 bit, through JPEG where b asks for that. 0, or -1 with

@@ -12,6 +12,7 @@
 #include "shell/pool.h"
 #include "shell/progress.h"
 #include "work/kept.h"
+#include "work/pieces.h"
 #include "work/restoring.h"
 
 typedef struct expanding {
@@ -29,24 +30,37 @@ typedef struct expanding {
 
 #define MARGIN_UNSAID 255
 
-/* The network beside the program, unless one was named. */
+/* Where the general network lies, from the program's folder on: as it was built, as it is installed. */
+static const char *const places[] = { "letnet.gmlp", "../share/gamutmlp/letnet.gmlp" };
+enum { PLACES = sizeof places / sizeof *places };
+
+/* The first of them that is there; 0, or 1 after a message. */
+static int find_network(char path[4096]) {
+    char own[4096 - 64]; /* which leaves room for the longest place */
+    const ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
+    char *slash;
+    int i;
+    own[n > 0 ? n : 0] = 0;
+    slash = strrchr(own, '/');
+    if (slash) slash[1] = 0;
+    for (i = 0; i < PLACES; i++) {
+        snprintf(path, 4096, "%s%s", own, places[i]);
+        if (!access(path, R_OK)) return 0;
+    }
+    return fail("expand", "no general network: neither %s%s nor %s is there; --network FILE names one", own, places[0],
+                path);
+}
+
 static int read_network(expanding *e) {
-    char error[256], own[4096];
+    char error[256], found[4096];
     const char *path = e->network;
     uint8_t *bytes;
     size_t size;
     gmlp_error why;
     gmlp_result status;
     if (!path) {
-        const ssize_t n = readlink("/proc/self/exe", own, sizeof own - sizeof "letnet.gmlp");
-        char *slash;
-        own[n > 0 ? n : 0] = 0;
-        slash = strrchr(own, '/');
-        strcpy(slash ? slash + 1 : own, "letnet.gmlp");
-        path = own;
-        if (access(own, R_OK))
-            return fail("expand", "%s: the general network should lie beside the program and does not; "
-                                  "--network FILE names another", own);
+        if (find_network(found)) return 1;
+        path = found;
     }
     if (file_read(path, &bytes, &size, error)) return fail("expand", "%s", error);
     status = gmlp_letnet_read(bytes, size, NULL, &e->net, &why);
@@ -151,8 +165,10 @@ int cmd_expand(int argc, char **argv) {
         { "--depth", ARG_CHOICE, &depth, DEPTHS, "samples of OUT (16; EXR: half; AVIF: 10)", 0, 0 },
         { "--margin", ARG_INT, &e.margin, "CODES", "codes so near to 0 or 255 may be clipped ones (0; JPEG: 8)", 0,
           63 },
-        { "--network", ARG_TEXT, &e.network, "FILE", "the general network (letnet.gmlp beside the program)", 0, 0 },
-        { "--iterations", ARG_INT, &e.iterations, "N", "at most (50)", 1, GMLP_LETNET_MAX_ITERATIONS },
+        { "--network", ARG_TEXT, &e.network, "FILE",
+          "the general network (letnet.gmlp beside the program, else ../share/gamutmlp/letnet.gmlp from there)", 0, 0 },
+        { "--iterations", ARG_INT, &e.iterations, "N", "at most (12; the network was trained with 8)", 1,
+          GMLP_LETNET_MAX_ITERATIONS },
         { "--tolerance", ARG_NUMBER, &e.tolerance, "RESIDUAL", "that ends them (0.001)", 0, 1 },
         STRIP_METADATA(e.strip),
         { "--threads", ARG_INT, &e.threads, "N", "threads (one a processor); the result is the same", 1, 256 },
@@ -163,7 +179,8 @@ int cmd_expand(int argc, char **argv) {
         "expand", "IN OUT.{png,tif,exr,jxl,avif}",
         "Estimates what IN, any sRGB picture, held before its colours were clipped, with one general network.\n"
         "It is the last answer, where a file's own network is lost or there never was one: a guess, good on\n"
-        "the mean. Pixels that clipping cannot have touched come back exactly.",
+        "the mean. Pixels that clipping cannot have touched come back exactly. A JPEG of 'encode' that lost its\n"
+        "network, but was not compressed anew, holds more by itself: 'decode --base sycc' reads it.",
         "  gamutmlp expand photo.jpg wide.tif\n"
         "  gamutmlp expand photo.png wide.avif --to p3",
         options, 2, NULL
@@ -173,6 +190,7 @@ int cmd_expand(int argc, char **argv) {
     memset(&names_of, 0, sizeof names_of);
     e.command = names_of.command = &command;
     e.margin = MARGIN_UNSAID;
+    e.iterations = EXPAND_ITERATIONS;
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
     e.in = names[0];

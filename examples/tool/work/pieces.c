@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pictures/picture.h"
+#include "shell/files.h"
 #include "shell/messages.h"
 
 /* Luminance of linear ProPhoto. */
@@ -75,20 +76,39 @@ void source_free(source *s) {
     memset(s, 0, sizeof *s);
 }
 
-/* The pixels from (x, y) on with a style, turned and mirrored by one of eight ways. */
-static void copy_styled(const source *s, uint32_t x, uint32_t y, uint32_t size, int way, double exposure,
-                        const double balance[3], double saturation, float *out) {
-    const double level = (s->scene ? 0.18 / s->grey : 1.0) * exposure;
-    const float gain[3] = { (float)(level * balance[0]), (float)(level * balance[1]), (float)(level * balance[2]) };
+typedef struct style {
+    double exposure, balance[3], saturation;
+} style;
+
+static style plain_style(const source *s) {
+    const style plain = { 1, { 1, 1, 1 }, s->scene ? 1.6 : 1 };
+    return plain;
+}
+
+/* As if it had been exposed and developed differently. */
+static void restyle(const source *s, uint64_t *state, style *how) {
+    how->exposure = s->scene ? exp2(between(state, -1, 1.5)) : exp2(between(state, -0.7, 0.4));
+    how->balance[0] = exp2(between(state, -0.25, 0.25));
+    how->balance[2] = exp2(between(state, -0.25, 0.25));
+    if (!s->scene) how->saturation = between(state, 0.9, 1.5);
+}
+
+/* The pixels from (x, y) on with a style, turned and mirrored by one of eight ways; of 0, width and height need not be
+   the same. */
+static void copy_styled(const source *s, uint32_t x, uint32_t y, uint32_t width, uint32_t height, int way,
+                        const style *how, float *out) {
+    const double level = (s->scene ? 0.18 / s->grey : 1.0) * how->exposure;
+    const float gain[3] = { (float)(level * how->balance[0]), (float)(level * how->balance[1]),
+                            (float)(level * how->balance[2]) };
     uint32_t i, j;
     int c;
-    for (j = 0; j < size; j++)
-        for (i = 0; i < size; i++, out += 3) {
+    for (j = 0; j < height; j++)
+        for (i = 0; i < width; i++, out += 3) {
             uint32_t from_x = way & 4 ? j : i, from_y = way & 4 ? i : j;
             const uint16_t *p;
             float v[3], l = 0;
-            if (way & 1) from_x = size - 1 - from_x;
-            if (way & 2) from_y = size - 1 - from_y;
+            if (way & 1) from_x = width - 1 - from_x;
+            if (way & 2) from_y = height - 1 - from_y;
             p = (const uint16_t *)s->image.data + ((size_t)(y + from_y) * s->image.width + x + from_x) * 3;
             for (c = 0; c < 3; c++) {
                 v[c] = gmlp_half_to_float(p[c]);
@@ -96,11 +116,47 @@ static void copy_styled(const source *s, uint32_t x, uint32_t y, uint32_t size, 
                 l += luminance[c] * v[c];
             }
             for (c = 0; c < 3; c++) {
-                float w = l + (float)saturation * (v[c] - l);
+                float w = l + (float)how->saturation * (v[c] - l);
                 if (s->scene) w = 1.0f - expf(-1.5f * (w > 0.0f ? w : 0.0f));
                 out[c] = w > 0.0f ? w < 1.0f ? w : 1.0f : 0.0f;
             }
         }
+}
+
+int source_plain(const source *s, gmlp_image *wide) {
+    const style plain = plain_style(s);
+    *wide = s->image;
+    wide->type = GMLP_F32;
+    wide->data = malloc((size_t)wide->width * wide->height * 3 * sizeof(float));
+    if (!wide->data) return -1;
+    copy_styled(s, 0, 0, wide->width, wide->height, 0, &plain, (float *)wide->data);
+    return 0;
+}
+
+int source_names_read(const char *path, source_names *n, char error[256]) {
+    char *line, *rest = NULL;
+    uint8_t *bytes;
+    size_t size, most = 1, i;
+    memset(n, 0, sizeof *n);
+    if (file_read(path, &bytes, &size, error)) return -1;
+    for (i = 0; i < size; i++) most += bytes[i] == '\n';
+    n->text = (char *)malloc(size + 1);
+    n->name = (char **)malloc(most * sizeof *n->name);
+    if (n->text && n->name) {
+        memcpy(n->text, bytes, size);
+        n->text[size] = 0;
+        for (line = strtok_r(n->text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+            if (*line != '#') n->name[n->count++] = line;
+        if (!n->count) error_text(error, path, "no file names in it");
+    } else error_text(error, path, "out of memory");
+    free(bytes);
+    return n->count ? 0 : -1;
+}
+
+void source_names_free(source_names *n) {
+    free(n->text);
+    free(n->name);
+    memset(n, 0, sizeof *n);
 }
 
 /* base as a JPEG of some quality gives it back. */
@@ -125,10 +181,14 @@ static int through_jpeg(piece *p, int quality) {
     return bad;
 }
 
+/* Places that are tried in a source, and sources. */
+enum { TRIES = 20, SOURCES = 3 };
+
 int piece_make(const source *sources, int count, uint32_t size, uint64_t seed, int plain, piece *p) {
     const size_t pixels = (size_t)size * size;
     uint64_t state = seed * 0xd1342543de82ef95u + 1;
-    int try, jpeg, quality;
+    const source *s = NULL;
+    int try, restyled = 0, jpeg, quality;
     memset(p, 0, sizeof *p);
     p->memory = malloc(pixels * (3 * sizeof(float) + 3));
     if (!p->memory) return -1;
@@ -143,26 +203,27 @@ int piece_make(const source *sources, int count, uint32_t size, uint64_t seed, i
     p->base.space = GMLP_SRGB;
     jpeg = !below(&state, 4) && !plain;
     quality = 75 + (int)below(&state, 24);
-    for (try = 0; try < 20; try++) {
-        const source *s = &sources[below(&state, (uint32_t)count)];
-        double exposure = s->scene ? exp2(between(&state, -1, 1.5)) : exp2(between(&state, -0.7, 0.4));
-        double saturation = s->scene ? between(&state, 1.2, 1.9) : between(&state, 0.9, 1.5);
-        double balance[3] = { exp2(between(&state, -0.25, 0.25)), 1, exp2(between(&state, -0.25, 0.25)) };
-        int way = (int)below(&state, 8);
-        const uint32_t x = below(&state, s->image.width - size + 1), y = below(&state, s->image.height - size + 1);
+    for (try = 0; try < TRIES * SOURCES; try++) {
+        const int way = plain ? 0 : (int)below(&state, 8);
         gmlp_gamut_report report;
-        if (plain) {
-            exposure = balance[0] = balance[2] = 1;
-            saturation = s->scene ? 1.6 : 1;
-            way = 0;
+        uint32_t x, y;
+        style how;
+        if (try % TRIES == 0) { /* or vivid photographs and styles would take the place of the others */
+            s = &sources[below(&state, (uint32_t)count)];
+            restyled = !plain && below(&state, 2);
         }
-        copy_styled(s, x, y, size, way, exposure, balance, saturation, (float *)p->wide.data);
+        x = below(&state, s->image.width - size + 1);
+        y = below(&state, s->image.height - size + 1);
+        how = plain_style(s);
+        if (s->scene && !plain) how.saturation = between(&state, 1.2, 1.9);
+        if (restyled) restyle(s, &state, &how);
+        copy_styled(s, x, y, size, size, way, &how, (float *)p->wide.data);
         if (gmlp_reduce(&p->wide, &p->base, NULL, &report)) break;
         if (report.saturated * 32 < pixels) continue;
         if (!jpeg || !through_jpeg(p, quality)) return 0;
         break;
     }
-    if (try == 20) return 0;
+    if (try == TRIES * SOURCES) return 0;
     piece_free(p);
     return -1;
 }

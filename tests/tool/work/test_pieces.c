@@ -109,6 +109,77 @@ static void test_plain(void **state) {
         }
 }
 
+/* All of a photograph is what its plain pieces are parts of. */
+static void test_whole(void **state) {
+    int scene;
+    (void)state;
+    for (scene = 0; scene < 2; scene++) {
+        const source s = make_source(scene);
+        gmlp_image wide;
+        uint32_t x, y, row;
+        int found = 0;
+        piece p;
+        assert_int_equal(source_plain(&s, &wide), 0);
+        assert_true(wide.width == W && wide.height == H && wide.type == GMLP_F32 && wide.space == GMLP_PROPHOTO_LINEAR);
+        assert_int_equal(piece_make(&s, 1, SIZE, 4, 1, &p), 0);
+        for (y = 0; y + SIZE <= H && !found; y++)
+            for (x = 0; x + SIZE <= W && !found; x++) {
+                for (row = 0; row < SIZE; row++)
+                    if (memcmp((float *)p.wide.data + row * SIZE * 3, (float *)wide.data + ((y + row) * W + x) * 3, SIZE * 12))
+                        break;
+                found = row == SIZE;
+            }
+        assert_true(found);
+        piece_free(&p);
+        free(wide.data);
+    }
+}
+
+/* Half of the pieces are as they were taken: of a photograph, parts of it. */
+static void test_half_are_plain(void **state) {
+    const source s = make_source(0);
+    int seed, plain = 0;
+    (void)state;
+    for (seed = 0; seed < 100; seed++) {
+        int own = 1;
+        uint32_t i, k;
+        piece p;
+        assert_int_equal(piece_make(&s, 1, SIZE, (uint64_t)seed, 0, &p), 0);
+        for (i = 0; i < PIXELS * 3 && own; i++) {
+            own = 0;
+            for (k = 0; k <= 60 && !own; k++) /* its values are sixtieths */
+                own = fabsf(((float *)p.wide.data)[i] - gmlp_half_to_float(gmlp_half_from_float((float)k / 60.0f))) < 1e-5f;
+        }
+        plain += own;
+        piece_free(&p);
+    }
+    assert_in_range(plain, 30, 70);
+}
+
+static void test_names(void **state) {
+    source_names n;
+    char error[256];
+    FILE *f = fopen("pieces_test.txt", "w");
+    (void)state;
+    assert_non_null(f);
+    fputs("# photographs\na.png\n\nb c.exr", f);
+    fclose(f);
+    assert_int_equal(source_names_read("pieces_test.txt", &n, error), 0);
+    assert_int_equal(n.count, 2);
+    assert_string_equal(n.name[0], "a.png");
+    assert_string_equal(n.name[1], "b c.exr");
+    source_names_free(&n);
+    f = fopen("pieces_test.txt", "w");
+    fputs("# none\n", f);
+    fclose(f);
+    assert_int_equal(source_names_read("pieces_test.txt", &n, error), -1);
+    assert_non_null(strstr(error, "pieces_test.txt: no file names"));
+    source_names_free(&n);
+    remove("pieces_test.txt");
+    assert_int_equal(source_names_read("pieces_test.txt", &n, error), -1);
+    source_names_free(&n);
+}
+
 static void test_reading(void **state) {
     static uint16_t codes[40 * 33 * 3];
     gmlp_image im;
@@ -138,7 +209,8 @@ static void test_reading(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_seeds), cmocka_unit_test(test_plain), cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_seeds), cmocka_unit_test(test_plain), cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_half_are_plain), cmocka_unit_test(test_names), cmocka_unit_test(test_reading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
