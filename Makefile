@@ -179,7 +179,7 @@ flags_plain = -O2
 objects_plain = $(B)
 cc_asan = $(CLANG)
 objects_asan = $(B)/asan
-flags_asan = -O1 -g $(address) -fsanitize=float-cast-overflow
+flags_asan = -O1 -g $(address) -fsanitize=float-cast-overflow -fno-sanitize=function
 export LSAN_OPTIONS = suppressions=tests/leaks.txt:print_suppressions=0
 cc_msan = $(CLANG)
 objects_msan = $(B)/msan

@@ -141,7 +141,7 @@ static void not_pictures(void **state) {
     write_bytes(path, "", 0);
     expect_error(path, "is empty");
     write_bytes(path, "hello", 5);
-    expect_error(path, "is not a PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR or PPM picture, nor a camera raw");
+    expect_error(path, "is not a PNG, JPEG, TIFF, EXR, HEIC, AVIF, JPEG XL, Radiance HDR, PPM or KTX2 picture, nor a camera raw");
     unlink(path);
     memset(many, 'a', sizeof many); /* a long name does not hide the reason */
     many[599] = 0;
