@@ -165,10 +165,11 @@ library_tests := $(basename $(wildcard tests/library/test_*.c))
 tool_tests := $(basename $(wildcard tests/tool/*/test_*.c))
 linked := $(basename $(shell grep -L 'define GAMUTMLP_IMPLEMENTATION' $(wildcard tests/library/*.c) /dev/null))
 # What they need not compile: LETNet is for its own tests, vector code for none that look at files; AVX-512 under
-# sanitizers, which take longest to compile, for those that go through all instruction sets.
+# sanitizers, which take longest to compile, for those that go through all instruction sets. Optimising for sanitizers
+# what only looks at files takes longer than running it.
 no_vectors := tests/library/test_jpeg.c tests/library/test_png.c tests/library/test_ktx2.c $(foreach f,edits jpeg ktx2 png roundtrip,fuzz/fuzz_$(f).c)
 without = $(if $(filter $(no_vectors),$(1)),-DGMLP_NO_SIMD) $(if $(filter tests/library/% fuzz/%,$(filter-out %letnet.c,$(1))),-DGMLP_NO_LETNET) \
-          $(if $(filter-out plain,$(2)),$(if $(filter tests/library/%,$(filter-out %_api.c %_isa.c %_decode.c %_letnet.c,$(1))),-DGMLP_NO_AVX512))
+          $(if $(filter-out plain,$(2)),$(if $(filter tests/library/%,$(filter-out %_api.c %_isa.c %_decode.c %_letnet.c,$(1))),-DGMLP_NO_AVX512) $(if $(filter $(no_vectors),$(1)),-O0))
 uninstrumented := $(basename $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib)\.h>' $(wildcard tests/library/*.c) /dev/null))
 script_tests := $(wildcard tests/test_*.sh tests/cuda/test_*.sh tests/tool/*/test_*.sh)
 fuzz := $(filter-out fuzz_main,$(basename $(notdir $(wildcard fuzz/fuzz_*.c))))
@@ -228,7 +229,7 @@ fuzz_headers := gamutmlp.h $(wildcard fuzz/*.h tests/*.h examples/tool/gainmap/*
 $(B)/replay/%: fuzz/%.c fuzz/fuzz_main.c $(fuzz_headers) | $(B)/deps-test
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(cc_asan) -std=c99 $(flags_asan) $(CPPFLAGS) $(call without,$<) $(filter %.c,$^) -o $@
+	$(Q)$(cc_asan) -std=c99 $(flags_asan) -O0 $(CPPFLAGS) $(call without,$<) $(filter %.c,$^) -o $@
 $(B)/log/replay/%.log: $(B)/replay/% FORCE
 	@scripts/logged.sh $@ $< $(wildcard $(patsubst fuzz_%,fuzz/seeds/%,$*) $(patsubst fuzz_%,fuzz/regress/%,$*))
 $(B)/log/compile/%.log: FORCE | $(B)/deps-test
