@@ -540,7 +540,7 @@ picture_sink *ktx2_sink_open(FILE *file, const gmlp_image *like, const picture_w
     (void)opts;
     (void)icc;
     (void)icc_size;
-    for (i = sizeof spaces / sizeof *spaces; s && i--;)
+    for (i = 0; s && !s->primaries && i < sizeof spaces / sizeof *spaces; i++)
         if (spaces[i].space == like->space) {
             s->primaries = spaces[i].primaries;
             s->curve = spaces[i].curve;

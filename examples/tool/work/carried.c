@@ -55,6 +55,7 @@ int carried_open_with(const char *path, const char *network, carried *c, char er
     }
     if (network) return side_car_open(network, c, error);
     status = gmlp_extract(c->bytes, c->size, NULL, &blob, &c->blob_size, &why);
+    /* checked: blob is there after GMLP_OK alone */
     if (status == GMLP_E_NOT_FOUND || status == GMLP_E_CORRUPT) {
         c->beside = side_car_of(path);
         if (c->beside) return side_car_open(c->beside, c, error);
