@@ -180,7 +180,7 @@ many p1.png p2.png p3.png --out resume $with
 is "without --resume all is made" ends 0 "3 of 3 encoded"
 
 # Stopped in the middle. Its processes go with it, and leave what is whole.
-long="--from prophoto --iterations 1500 --threads 2"
+long="--from prophoto --iterations 700 --threads 2"
 for i in 4 5 6 7; do "$scene" p$i.png 160 120 $i || exit 1; done
 all="p1.png p2.png p3.png p4.png p5.png p6.png p7.png"
 count() { find "$1" -name '*.jpg' | wc -l; }
