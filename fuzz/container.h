@@ -7,33 +7,7 @@
 enum { BINARY, TEXT, XMP, PIECES, DAMAGED, EMPTY, REFUSED, EMBEDDED, KINDS }; /* carriers in the order of gmlp__carriers */
 static const char *const kinds[KINDS] = {"binary", "text", "xmp", "packed or split", "damaged", "without", "refused", "embedded"};
 #include "fuzz.h"
-
-typedef struct sink {
-    uint8_t *p;
-    size_t n, capacity;
-    size_t fail_after; /* writes; 0: never */
-} sink;
-
-static int sink_write(void *user, const void *bytes, size_t n) {
-    sink *s = (sink *)user;
-    if (s->fail_after && !--s->fail_after) return 1;
-    if (n > s->capacity - s->n) {
-        s->capacity = (s->n + n) * 2;
-        s->p = (uint8_t *)realloc(s->p, s->capacity);
-        CHECK(s->p);
-    }
-    memcpy(s->p + s->n, bytes, n);
-    s->n += n;
-    return 0;
-}
-
-static gmlp_writer into(sink *s) {
-    gmlp_writer w;
-    memset(s, 0, sizeof *s);
-    w.user = s;
-    w.write = sink_write;
-    return w;
-}
+#include "sink.h"
 
 /* An intact blob as far as containers look at it. */
 static void make_blob(uint8_t *p, size_t n, uint32_t seed) {

@@ -6,28 +6,7 @@
 enum { FOUND, DAMAGED, EMPTY, OTHER_KEYS, GLOBAL, ODD, REFUSED, KINDS };
 static const char *const kinds[KINDS] = {"found", "damaged", "without", "other keys", "global data", "extracts only", "refused"};
 #include "fuzz.h"
-
-typedef struct sink {
-    uint8_t *p;
-    size_t n;
-} sink;
-
-static int sink_write(void *user, const void *bytes, size_t n) {
-    sink *s = (sink *)user;
-    s->p = (uint8_t *)realloc(s->p, s->n + n);
-    CHECK(s->p);
-    memcpy(s->p + s->n, bytes, n);
-    s->n += n;
-    return 0;
-}
-
-static gmlp_writer into(sink *s) {
-    gmlp_writer w;
-    memset(s, 0, sizeof *s);
-    w.user = s;
-    w.write = sink_write;
-    return w;
-}
+#include "sink.h"
 
 static void check_levels(const uint8_t *from, const uint8_t *to, size_t size) {
     const uint32_t count = gmlp__le32(from + 40) ? gmlp__le32(from + 40) : 1;
@@ -84,6 +63,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     w = into(&embedded);
     CHECK(gmlp_embed(data, size, blob, sizeof blob, NULL, &w, &err) == GMLP_OK);
     check_levels(data, embedded.p, embedded.n);
+    w = into(&again); /* a write fails */
+    again.fail_after = 1 + size % 4;
+    result = gmlp_embed(data, size, blob, sizeof blob, NULL, &w, &err);
+    CHECK(again.fail_after ? result == GMLP_OK : result == GMLP_E_WRITE);
+    free(again.p);
     CHECK(gmlp_extract(embedded.p, embedded.n, NULL, &found, &found_size, &err) == GMLP_OK);
     CHECK(found_size == sizeof blob && !memcmp(found, blob, found_size));
     gmlp_bytes_free(found, found_size, NULL);
