@@ -103,9 +103,9 @@ static void report(const expanding *e, const gmlp_expand_report *r) {
     const double pixels = (double)e->wide.width * e->wide.height, seconds = seconds_now() - e->began;
     json j;
     if (!e->json) {
-        printf("%s: %.1f %% of the pixels may have been clipped, %.1f %% were moved; %d iterations, residual %.1e%s, "
+        printf("%s: %.1f %% of the pixels may have been clipped, %.1f %% were moved; %d iterations, residual %.1e, "
                "%.1f s\n", e->out, 100 * (double)r->saturated / pixels, 100 * (double)r->changed / pixels, r->iterations,
-               (double)r->worst, r->unsolved ? " (not all solved)" : "", seconds);
+               (double)r->worst, seconds);
         return;
     }
     json_begin(&j, stdout);
