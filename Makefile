@@ -166,10 +166,11 @@ tool_tests := $(basename $(wildcard tests/tool/*/test_*.c))
 linked := $(basename $(shell grep -L 'define GAMUTMLP_IMPLEMENTATION' $(wildcard tests/library/*.c) /dev/null))
 # What they need not compile: LETNet is for its own tests, vector code for none that look at files; AVX-512 under
 # sanitizers, which take longest to compile, for those that go through all instruction sets. Optimising for sanitizers
-# what only looks at files takes longer than running it.
+# what runs for a second takes longer than running it (MSan takes vector code amiss that is not).
 no_vectors := tests/library/test_jpeg.c tests/library/test_png.c tests/library/test_ktx2.c $(foreach f,edits jpeg ktx2 png roundtrip,fuzz/fuzz_$(f).c)
+brief := $(foreach t,api gamut mlp,tests/library/test_$t.c)
 without = $(if $(filter $(no_vectors),$(1)),-DGMLP_NO_SIMD) $(if $(filter tests/library/% fuzz/%,$(filter-out %letnet.c,$(1))),-DGMLP_NO_LETNET) \
-          $(if $(filter-out plain,$(2)),$(if $(filter tests/library/%,$(filter-out %_api.c %_isa.c %_decode.c %_letnet.c,$(1))),-DGMLP_NO_AVX512) $(if $(filter $(no_vectors),$(1)),-O0))
+          $(if $(filter-out plain,$(2)),$(if $(filter tests/library/%,$(filter-out %_api.c %_isa.c %_decode.c %_letnet.c,$(1))),-DGMLP_NO_AVX512) $(if $(filter $(no_vectors) $(if $(filter asan,$(2)),$(brief)),$(1)),-O0))
 uninstrumented := $(basename $(shell grep -lE 'include <(lcms2|png|zlib|jpeglib)\.h>' $(wildcard tests/library/*.c) /dev/null))
 script_tests := $(wildcard tests/test_*.sh tests/cuda/test_*.sh tests/tool/*/test_*.sh)
 fuzz := $(filter-out fuzz_main,$(basename $(notdir $(wildcard fuzz/fuzz_*.c))))
@@ -180,11 +181,11 @@ flags_plain = -O2
 objects_plain = $(B)
 cc_asan = $(CLANG)
 objects_asan = $(B)/asan
-flags_asan = -O1 -g $(address) -fsanitize=float-cast-overflow -fno-sanitize=function
+flags_asan = -O1 -g1 $(address) -fsanitize=float-cast-overflow -fno-sanitize=function
 export LSAN_OPTIONS = suppressions=tests/leaks.txt:print_suppressions=0
 cc_msan = $(CLANG)
 objects_msan = $(B)/msan
-flags_msan = -O1 -g -fsanitize=memory -fno-omit-frame-pointer
+flags_msan = -O1 -g1 -fsanitize=memory -fno-omit-frame-pointer
 
 # How to build and run in one of these ways.
 define variant
@@ -212,13 +213,15 @@ $(foreach v,plain asan msan,$(eval $(call variant,$(v))))
 # tests/cuda/: the kernels on the host, by tests/cuda/emulation.h, which says what the last two flags are for. The two that
 # take minutes run under the sanitizers alone.
 cuda_tests := $(basename $(wildcard tests/cuda/test_*.cpp))
+cuda_linked := tests/cuda/test_decode tests/cuda/test_device
 cxx_plain = $(CXX)
 cxx_asan = $(CLANG)++
 define cuda_variant
 $(B)/$(1)/tests/cuda/%: tests/cuda/%.cpp | $(B)/deps-test
 	$$(call say,CXX,$$<)
 	@mkdir -p $$(@D)
-	$$(Q)$$(cxx_$(1)) -std=c++17 $$(flags_$(1)) $$(WARNINGS) -Wno-unknown-pragmas $$(CPPFLAGS) -Itests/cuda -DGMLP_CUDA_EMULATION -ffp-contract=off -fno-strict-aliasing -MMD -MP -MF $$@.d $$< -o $$@ -lcmocka -lpthread
+	$$(Q)$$(cxx_$(1)) -std=c++17 $$(flags_$(1)) $$(WARNINGS) -Wno-unknown-pragmas $$(CPPFLAGS) -Itests/cuda -DGMLP_CUDA_EMULATION -DGMLP_NO_LETNET -DGMLP_NO_AVX512 -ffp-contract=off -fno-strict-aliasing -MMD -MP -MF $$@.d $$< $$(filter %.o,$$^) -o $$@ -lcmocka -lpthread
+$(cuda_linked:%=$(B)/$(1)/%): $(objects_$(1))/examples/tool/shell/gamutmlp.o
 $(B)/log/$(1)/tests/cuda/%.log: $(B)/$(1)/tests/cuda/% FORCE
 	@scripts/logged.sh $$@ $$<
 endef

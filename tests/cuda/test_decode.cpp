@@ -2,7 +2,6 @@
 #ifndef GMLP_CUDA_EMULATION
 #define GMLP_CUDA_EMULATION
 #endif
-#define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
 #include "gamutmlp_cuda.cu"
 #include "tests/synthetic.h"

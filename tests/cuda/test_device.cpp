@@ -1,6 +1,5 @@
 /* gamutmlp_cuda.cu as a program uses it: gmlp_cuda_create, then gmlp_train, gmlp_train_hdr and gmlp_decode with its device,
    beside the processor. */
-#define GAMUTMLP_IMPLEMENTATION
 #include "gamutmlp.h"
 #include "gamutmlp_cuda.cu"
 #include "tests/synthetic.h"
@@ -210,9 +209,9 @@ static gmlp_result note_collect(void *work, const gmlp_device_pictures *p, const
 /* A step that goes down the gradient itself: Adam's epsilon is far above it. */
 static const double slope = 1e3;
 static void straight_down(void *, uint32_t, gmlp_device_step *step) {
-    const gmlp_adam adam = {slope * 1e12, 0.0, 0.0, 1e12};
+    const float adam[8] = {0, 1, 0, 1, -(float)(slope * 1e12), 1, 1e12f, 0};
     memset(step, 0, sizeof *step);
-    gmlp__adam_constants(&adam, 0.0, 0.0, step->adam);
+    memcpy(step->adam, adam, sizeof adam);
 }
 
 /* The input that a row of a table is of. */
