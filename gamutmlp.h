@@ -1436,7 +1436,8 @@ typedef struct gmlp_device_moments {
 } gmlp_device_moments;
 
 typedef struct gmlp_device_step {
-    float adam[8];              /* beta1, 1 - beta1, beta2, 1 - beta2, -rate / (1 - beta1^t), 1 / sqrt(1 - beta2^t), epsilon */
+    float adam[8];              /* beta1, 1 - beta1, beta2, 1 - beta2, -rate / (1 - beta1^t), 1 / sqrt(1 - beta2^t),
+                                   epsilon */
     float muon_rate;
 } gmlp_device_step;
 

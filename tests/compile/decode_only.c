@@ -130,7 +130,7 @@ static void read_blob(const char *name) {
 
 int main(void) {
     static const char *const names[] = {"default", "paper", "sine", "margin", "turned", "difference",
-                                        "gain", "gamma", "direct", "paper_gamma", "none"};
+                                        "gain", "gamma", "direct", "paper_gamma", "none", "sycc", "sections"};
     size_t i;
     for (i = 0; i < sizeof names / sizeof *names; i++) read_blob(names[i]);
     return 0;
