@@ -4,6 +4,7 @@
 #include "commands/commands.h"
 #include "pictures/memory.h"
 #include "pictures/picture.h"
+#include "shell/apart.h"
 #include "shell/files.h"
 #include "shell/messages.h"
 #include "work/device.h"
@@ -39,6 +40,7 @@ static void print_version(void) {
            device_is_built() ? ", CUDA" : "");
     for (i = 0; (lacks = picture_lacks(i)) != NULL; i++) printf("%s %s", i ? "," : "built without", lacks);
     if (i) printf("\n");
+    printf("TIFF, EXR, HEIC, AVIF, JPEG XL and camera raws are each read %s\n", apart_means());
 }
 
 static void print_help(FILE *to) {
@@ -68,6 +70,7 @@ int main(int argc, char **argv) {
     }
     files_guard();
     memory_guard(files_give_up);
+    picture_read_apart();
     for (i = 0; i < COUNT; i++)
         if (!strcmp(argv[1], commands[i].name)) {
             const int status = commands[i].run(argc - 1, argv + 1);

@@ -595,6 +595,9 @@ static int apply_cicp(gmlp_image *image, picture_facts *facts, char reason[REASO
     return -1;
 }
 
+/* by said_by */
+static const char *const who_said[SAID_BY_COUNT] = { "ICC profile", "camera raw", "KTX2 descriptor" };
+
 /* In the order of the PNG standard, third edition. EXIF, which cameras write, comes last. */
 int decide_space(picture *p, picture_facts *facts, int from_space, char reason[REASON]) {
     gmlp_image *image = &p->image;
@@ -604,7 +607,7 @@ int decide_space(picture *p, picture_facts *facts, int from_space, char reason[R
         return 0;
     }
     if (facts->space) {
-        p->space_from = facts->said_by;
+        p->space_from = who_said[facts->said_by];
         image->space = facts->space;
         return 0;
     }

@@ -3,6 +3,7 @@
 #define PICTURE_FORMATS_H
 
 #include "pictures/picture.h"
+#include "shell/apart.h"
 
 #define REASON 160
 
@@ -20,13 +21,15 @@ typedef struct picture_facts {
     size_t icc_size;
     uint8_t *alpha;          /* owned, as of picture; all opaque is none */
     char icc_fault[REASON];  /* why a profile that is in the file could not be taken out of it */
-    int space;               /* gmlp_space that the reader made of it, by what said_by says; 0: the rest tells */
-    const char *said_by;
+    int space;               /* gmlp_space that the reader made of it, as said_by says; 0: the rest tells */
+    int said_by;
     int metadata;            /* PICTURE_HAS_...: what is there */
     picture_metadata carried; /* owned; what of that could be taken */
     char notes[PICTURE_NOTES];
     char left[PICTURE_NOTES];
 } picture_facts;
+enum { SAID_BY_PROFILE, SAID_BY_RAW, SAID_BY_KTX2, SAID_BY_COUNT };
+#define PROFILE_MOST ((size_t)256 << 20) /* bytes of an ICC profile that another process read */
 #define EXIF_OTHER_SPACE (-1) /* "uncalibrated", without an option that says more */
 enum {
     PICTURE_HAS_EXIF = 1 << METADATA_EXIF, PICTURE_HAS_IPTC = 1 << METADATA_IPTC, PICTURE_HAS_XMP = 1 << METADATA_XMP
@@ -70,6 +73,12 @@ picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load, heif_load, jxl_
     ktx2_load;
 picture_load jpeg_load_sycc; /* Y'CbCr */
 picture_load raw_load;
+/* As load gives it, which runs in a process of its own (shell/apart.h) within these bounds; prepare: what it does
+   before, or NULL. kind: "EXR files", for reasons. */
+int load_apart(picture_load *load, void (*prepare)(void), const char *kind, const apart_bounds *bounds,
+               const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]);
+apart_bounds reading_bounds(size_t size); /* of a file of so many bytes */
+void heif_prepare(void); /* finds the decoders where they are files of their own; they stay until the program ends */
 /* What a file says beside its pixels. */
 typedef int picture_look(const uint8_t *bytes, size_t size, picture_facts *facts, char reason[REASON]);
 picture_look png_look, jpeg_look, ktx2_look;

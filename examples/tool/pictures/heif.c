@@ -38,6 +38,7 @@ const char *heif_name(const uint8_t *b, size_t size) {
 const char *const heif_missing = "HEIC and AVIF (libheif)";
 
 MISSING_READER(heif_load, "this build reads no HEIC and AVIF: libheif is missing")
+void heif_prepare(void) {}
 
 #else
 
@@ -210,13 +211,17 @@ static int read_primary(struct heif_context *context, const struct heif_image_ha
     return bad;
 }
 
+void heif_prepare(void) {
+#if LIBHEIF_NUMERIC_VERSION >= 0x010d0000
+    heif_init(NULL);
+#endif
+}
+
 int heif_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
     struct heif_context *context;
     struct heif_image_handle *handle = NULL;
     int bad;
-#if LIBHEIF_NUMERIC_VERSION >= 0x010d0000
-    heif_init(NULL); /* finds the decoders where they are files of their own; they stay until the program ends */
-#endif
+    heif_prepare();
     context = heif_context_alloc();
     if (!context) {
         snprintf(reason, REASON, "out of memory");

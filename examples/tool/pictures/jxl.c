@@ -312,7 +312,7 @@ static int finish(jxl_reader *r, char reason[REASON]) {
         return -1;
     }
     r->facts->space = GMLP_PROPHOTO;
-    r->facts->said_by = "ICC profile";
+    r->facts->said_by = SAID_BY_PROFILE;
     return 0;
 }
 

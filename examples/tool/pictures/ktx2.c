@@ -120,7 +120,7 @@ static void read_space(const texture *t, picture_facts *facts) {
     if (t->texel->srgb) curve = SRGB_CURVE;
     if (!curve) return;
     if (!primaries) primaries = 1; /* BT.709's */
-    facts->said_by = "KTX2 descriptor";
+    facts->said_by = SAID_BY_KTX2;
     for (i = 0; i < sizeof spaces / sizeof *spaces; i++)
         if (spaces[i].primaries == primaries && spaces[i].curve == curve) facts->space = spaces[i].space;
     if (!facts->space)

@@ -54,16 +54,29 @@ typedef struct format {
     picture_load *load, *load_sycc;
     rows_maker *rows_open, *rows_open_sycc;
     picture_look *look;
+    const char *apart; /* what it reads, if the reader is a library that is let into a process of its own */
+    void (*prepare)(void);
 } format;
+
+static int reads_apart;
+
+void picture_read_apart(void) { reads_apart = 1; }
 
 static const char no_sycc[] = "holds no Y'CbCr, as a JPEG does, but RGB, in which nothing beyond sRGB is left";
 
 static format find_format(const uint8_t *b, size_t size) {
-    format f = { NULL, NULL, NULL, NULL, NULL };
-    if (is_camera_raw(b, size)) f.load = raw_load;
-    else if (heif_name(b, size)) f.load = heif_load;
-    else if (is_jxl(b, size)) f.load = jxl_load;
-    else if (is_radiance(b, size)) f.load = radiance_load;
+    format f = { NULL, NULL, NULL, NULL, NULL, NULL, NULL };
+    if (is_camera_raw(b, size)) {
+        f.load = raw_load;
+        f.apart = "camera raws";
+    } else if (heif_name(b, size)) {
+        f.load = heif_load;
+        f.apart = "HEIC and AVIF files";
+        f.prepare = heif_prepare;
+    } else if (is_jxl(b, size)) {
+        f.load = jxl_load;
+        f.apart = "JPEG XL files";
+    } else if (is_radiance(b, size)) f.load = radiance_load;
     else if (is_ktx2(b, size)) {
         f.load = ktx2_load;
         f.rows_open = ktx2_rows_open;
@@ -80,10 +93,13 @@ static format find_format(const uint8_t *b, size_t size) {
         f.load_sycc = jpeg_load_sycc;
         f.rows_open_sycc = jpeg_rows_open_sycc;
     } else if (size >= 4 &&
-               (!memcmp(b, "II*\0", 4) || !memcmp(b, "MM\0*", 4) || !memcmp(b, "II+\0", 4) || !memcmp(b, "MM\0+", 4)))
+               (!memcmp(b, "II*\0", 4) || !memcmp(b, "MM\0*", 4) || !memcmp(b, "II+\0", 4) || !memcmp(b, "MM\0+", 4))) {
         f.load = tiff_load;
-    else if (size >= 4 && !memcmp(b, "v/1\001", 4)) f.load = exr_load;
-    else if (size >= 3 && b[0] == 'P' && b[1] && strchr("1234567Ff", b[1]) && b[2] && strchr(" \t\r\n#", b[2]))
+        f.apart = "TIFF files";
+    } else if (size >= 4 && !memcmp(b, "v/1\001", 4)) {
+        f.load = exr_load;
+        f.apart = "EXR files";
+    } else if (size >= 3 && b[0] == 'P' && b[1] && strchr("1234567Ff", b[1]) && b[2] && strchr(" \t\r\n#", b[2]))
         f.load = pnm_load;
     return f;
 }
@@ -127,8 +143,11 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
         return -1;
     }
     if (!load) return error_text(error, name, "%s", no_sycc), -1;
-    bad = load((const uint8_t *)bytes, size, &out->image, &facts, reason) ||
-          decide_space(out, &facts, from_space, reason);
+    if (f.apart && reads_apart) {
+        const apart_bounds bounds = reading_bounds(size);
+        bad = load_apart(load, f.prepare, f.apart, &bounds, (const uint8_t *)bytes, size, &out->image, &facts, reason);
+    } else bad = load((const uint8_t *)bytes, size, &out->image, &facts, reason);
+    bad = bad || decide_space(out, &facts, from_space, reason);
     take_facts(out, &facts);
     if (!bad) return drop_opaque(out), 0;
     error_text(error, name, "%s", reason);

@@ -32,6 +32,9 @@ typedef struct picture {
 int picture_read(const char *path, int from_space, int keep_file, picture *out, char error[256]);
 int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
                         char error[256]);
+/* For a program, once: from here on libraries that read TIFF, EXR, HEIC, AVIF, JPEG XL and camera raws do it in a
+   process of their own, so that their crash is an error like any other. No thread may be at work meanwhile. */
+void picture_read_apart(void);
 /* What a JPEG, PNG or KTX2 says beside its pixels alone: metadata, orientation, notes. */
 int picture_read_metadata(const void *bytes, size_t size, const char *name, picture *out, char error[256]);
 void picture_free(picture *p);

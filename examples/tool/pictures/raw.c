@@ -146,7 +146,7 @@ int raw_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
         tiff_keep_metadata(bytes, size, tiff_first_directory(&f), facts);
     }
     facts->space = GMLP_PROPHOTO;
-    facts->said_by = "camera raw";
+    facts->said_by = SAID_BY_RAW;
     return bad ? -1 : 0;
 }
 

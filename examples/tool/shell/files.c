@@ -158,13 +158,15 @@ void files_give_up(const char *why) {
     _exit(1);
 }
 
+static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU,
+                               SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS };
+#define NUMBERS (sizeof numbers / sizeof *numbers)
+
 void files_guard(void) {
-    static const int numbers[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGXCPU,
-                                   SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS };
     struct sigaction action;
     size_t i;
     memset(&action, 0, sizeof action);
-    for (i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    for (i = 0; i < NUMBERS; i++) {
         struct sigaction old; /* ignored, as under nohup, or a sanitizer's: it stays */
         if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_DFL) continue;
         action.sa_handler = on_signal;
@@ -172,6 +174,14 @@ void files_guard(void) {
     }
     signal(SIGXFSZ, SIG_IGN);
     guard.on = 1;
+}
+
+void files_disown(void) {
+    struct sigaction now;
+    size_t i;
+    for (i = 0; i < NUMBERS; i++)
+        if (!sigaction(numbers[i], NULL, &now) && now.sa_handler == on_signal) signal(numbers[i], SIG_DFL);
+    for (i = 0; i < SLOTS; i++) unfinished[i].used = 0;
 }
 
 static void release(output *o, int remove_file) {

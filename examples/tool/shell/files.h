@@ -44,6 +44,8 @@ const gmlp_writer *output_writer(output *o);
 void files_guard(void);
 /* Ends the program when there is no going on: removes unfinished files, says why, exit status 1. */
 void files_give_up(const char *why);
+/* For a new process: what is unfinished is its parent's, and signals do what they do by default. */
+void files_disown(void);
 /* The file counts as read from now on: of another process's input. 0, or -1 when out of memory; of no file, too, 0. */
 int files_spare(const char *path);
 /* By a command that has --force: was it given? Then outputs replace what was read, too. */

@@ -1,0 +1,250 @@
+/* Readers in a process of their own: what they read is the same, and what a hostile file says through them is not
+   believed. */
+#include "made.h"
+
+#include "pictures/apart.c"
+
+static uint8_t exif[] = { 'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 15, 1, 2, 0, 4, 0, 0, 0, 'A', 'B', 'C', 0, 0, 0, 0, 0 };
+static uint8_t xmp[] = "<x:xmpmeta xmlns:x='adobe:ns:meta/'/>";
+
+enum { WIDTH = 37, HEIGHT = 23 };
+
+/* 0: this build cannot write it. */
+static int make(const char *path, int type, int space) {
+    gmlp_image image = test_image(WIDTH, HEIGHT, type, space);
+    picture_metadata metadata;
+    picture_write_opts opts;
+    char error[256];
+    uint8_t alpha[WIDTH * HEIGHT];
+    size_t i;
+    int bad;
+    memset(&metadata, 0, sizeof metadata);
+    metadata.blocks[METADATA_EXIF].bytes = exif;
+    metadata.blocks[METADATA_EXIF].size = sizeof exif;
+    metadata.blocks[METADATA_XMP].bytes = xmp;
+    metadata.blocks[METADATA_XMP].size = sizeof xmp - 1;
+    memset(&opts, 0, sizeof opts);
+    opts.metadata = &metadata;
+    opts.alpha = alpha;
+    for (i = 0; i < sizeof alpha; i++) alpha[i] = (uint8_t)(i * 7);
+    bad = picture_write(path, &image, &opts, error);
+    free(image.data);
+    if (bad && !strstr(error, "missing")) fail_msg("%s", error);
+    return !bad;
+}
+
+static void expect_same(const picture *here, const picture *there) {
+    int k;
+    assert_int_equal(here->image.width, there->image.width);
+    assert_int_equal(here->image.height, there->image.height);
+    assert_int_equal(here->image.type, there->image.type);
+    assert_int_equal(here->image.channels, there->image.channels);
+    assert_int_equal(here->image.space, there->image.space);
+    assert_memory_equal(here->image.data, there->image.data, image_bytes(&here->image));
+    assert_string_equal(here->space_from, there->space_from);
+    assert_string_equal(here->notes, there->notes);
+    assert_string_equal(here->left, there->left);
+    assert_int_equal(here->orientation, there->orientation);
+    assert_true(!here->alpha == !there->alpha);
+    if (here->alpha) assert_memory_equal(here->alpha, there->alpha, WIDTH * HEIGHT);
+    for (k = 0; k < METADATA_KINDS; k++) {
+        const metadata_block *a = &here->metadata.blocks[k], *b = &there->metadata.blocks[k];
+        assert_int_equal(a->size, b->size);
+        if (a->size) assert_memory_equal(a->bytes, b->bytes, a->size);
+    }
+}
+
+static void test_same(void **state) {
+    static const struct {
+        const char *name;
+        int type, space;
+    } files[] = { { "a.tif", GMLP_U8, GMLP_P3 }, { "b.tif", GMLP_U16, GMLP_PROPHOTO }, { "c.tif", GMLP_F32, GMLP_SRGB },
+                  { "d.exr", GMLP_F16, GMLP_REC2020 }, { "e.jxl", GMLP_U16, GMLP_PROPHOTO },
+                  { "f.avif", GMLP_U16, GMLP_P3 } };
+    enum { FILES = sizeof files / sizeof *files };
+    picture here[FILES], there;
+    int made[FILES];
+    char error[256];
+    int i;
+    (void)state;
+    for (i = 0; i < FILES; i++) {
+        made[i] = make(in_folder(files[i].name), files[i].type, files[i].space);
+        if (made[i] && picture_read(in_folder(files[i].name), GMLP_SPACE_NONE, 0, &here[i], error)) {
+            made[i] = 0; /* libraries that write it need not be there to read it */
+            unlink(in_folder(files[i].name));
+        }
+        if (!made[i]) print_message("# %s: left out\n", files[i].name);
+    }
+    picture_read_apart();
+    for (i = 0; i < FILES; i++) {
+        if (!made[i]) continue;
+        if (picture_read(in_folder(files[i].name), GMLP_SPACE_NONE, 0, &there, error)) fail_msg("%s", error);
+        unlink(in_folder(files[i].name));
+        expect_same(&here[i], &there);
+        picture_free(&here[i]);
+        picture_free(&there);
+    }
+}
+
+/* What a reader does and says there; the file's bytes tell which. */
+
+static found lie;           /* sent as it is, */
+static size_t lie_goes_on;  /* and so many bytes */
+
+static int liar(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    static uint8_t more[1 << 16];
+    (void)bytes, (void)size, (void)image, (void)facts, (void)reason;
+    memset(more, 'x', sizeof more);
+    if (write(STDIN_FILENO, &lie, sizeof lie) == (ssize_t)sizeof lie && lie_goes_on &&
+        write(STDIN_FILENO, more, lie_goes_on) < 0)
+        _exit(3);
+    _exit(0);
+}
+
+static const char *reading(picture_load *load, picture *out, picture_facts *facts) {
+    static char reason[REASON];
+    apart_bounds bounds = reading_bounds(100);
+    int bad;
+    memset(out, 0, sizeof *out);
+    memset(facts, 0, sizeof *facts);
+    strcpy(reason, "cannot be read");
+    bad = load_apart(load, NULL, "fake files", &bounds, (const uint8_t *)"", 0, &out->image, facts, reason);
+    if (!bad) strcpy(reason, "is read");
+    return reason;
+}
+
+/* 3 x 2 pixels of 8 bits that are there. */
+static void tell_truth(void) {
+    memset(&lie, 0, sizeof lie);
+    lie.image.width = 3;
+    lie.image.height = 2;
+    lie.image.type = GMLP_U8;
+    lie_goes_on = 18;
+}
+
+static void expect(const char *reason) {
+    picture p;
+    picture_facts facts;
+    const char *said = reading(liar, &p, &facts);
+    if (strcmp(said, reason)) fail_msg("expected '%s', got '%s'", reason, said);
+    free(p.image.data);
+    free(facts.icc);
+    free(facts.alpha);
+    metadata_free(&facts.carried);
+}
+
+#define NO_SENSE "the library that reads fake files makes no sense of this file"
+
+static void test_lies(void **state) {
+    (void)state;
+    tell_truth();
+    expect("is read");
+    lie_goes_on = 17;
+    expect(NO_SENSE);
+    lie_goes_on = 19;
+    expect("is read"); /* nobody asks for the rest */
+    tell_truth();
+    lie.image.data = &lie;
+    lie.image.stride = -1;
+    lie.image.channels = 77;
+    expect("is read");
+    tell_truth();
+    lie.image.type = 99;
+    expect(NO_SENSE);
+    lie.image.type = -1;
+    expect(NO_SENSE);
+    tell_truth();
+    lie.image.width = 0;
+    expect("0 x 2 pixels; 1 x 1 to 65535 x 65535 are supported");
+    lie.image.width = lie.image.height = 4000000000u;
+    expect("4000000000 x 4000000000 pixels; 1 x 1 to 65535 x 65535 are supported");
+    tell_truth();
+    lie.facts.icc = (uint8_t *)&lie;
+    lie.facts.icc_size = (size_t)-1;
+    expect(NO_SENSE);
+    lie.facts.icc_size = 0;
+    expect(NO_SENSE);
+    lie.facts.icc_size = 19;
+    expect(NO_SENSE);
+    lie.facts.icc_size = 7;
+    lie_goes_on += 7;
+    expect("is read");
+    tell_truth();
+    lie.facts.carried.blocks[METADATA_XMP].bytes = (uint8_t *)&lie;
+    lie.facts.carried.blocks[METADATA_XMP].size = METADATA_MOST + 1;
+    lie_goes_on = 1 << 16;
+    expect(NO_SENSE);
+    tell_truth();
+    lie.facts.alpha = (uint8_t *)&lie;
+    expect(NO_SENSE);
+    tell_truth();
+    lie.facts.space = 9999;
+    expect(NO_SENSE);
+    tell_truth();
+    lie.facts.exif_space = -2;
+    expect(NO_SENSE);
+    tell_truth();
+    lie.facts.said_by = SAID_BY_COUNT;
+    expect(NO_SENSE);
+    lie.facts.said_by = -1;
+    expect(NO_SENSE);
+    tell_truth();
+    lie.facts.orientation = -1;
+    expect(NO_SENSE);
+}
+
+/* Texts without an end, and with what a terminal would obey. */
+static void test_texts(void **state) {
+    picture p;
+    picture_facts facts;
+    (void)state;
+    tell_truth();
+    memset(lie.facts.notes, 'n', sizeof lie.facts.notes);
+    memset(lie.facts.left, '\n', sizeof lie.facts.left);
+    memset(lie.facts.icc_fault, '\n', sizeof lie.facts.icc_fault);
+    memcpy(lie.facts.notes, "one\ntwo\033[2J\n", 12);
+    assert_string_equal(reading(liar, &p, &facts), "is read");
+    assert_int_equal(strlen(facts.notes), sizeof facts.notes - 1);
+    assert_memory_equal(facts.notes, "one\ntwo?[2J\n", 12);
+    assert_int_equal(strlen(facts.left), sizeof facts.left - 1);
+    assert_int_equal(strlen(facts.icc_fault), sizeof facts.icc_fault - 1);
+    assert_null(strchr(facts.icc_fault, '\n'));
+    free(p.image.data);
+    tell_truth();
+    lie.bad = 7;
+    memset(lie.reason, 'r', sizeof lie.reason);
+    lie.reason[0] = '\033';
+    assert_int_equal(strlen(reading(liar, &p, &facts)), REASON - 1);
+    assert_memory_equal(reading(liar, &p, &facts), "?rrr", 4);
+    assert_null(p.image.data);
+}
+
+static int crashes(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    (void)bytes, (void)size, (void)image, (void)facts, (void)reason;
+    abort();
+}
+
+static int refuses(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    (void)bytes, (void)size, (void)image, (void)facts;
+    snprintf(reason, REASON, "fake: has no pixels");
+    return -1;
+}
+
+static void test_failures(void **state) {
+    picture p;
+    picture_facts facts;
+    (void)state;
+    assert_string_equal(reading(crashes, &p, &facts),
+                        "the library that reads fake files crashed on this file (signal 6)");
+    assert_string_equal(reading(refuses, &p, &facts), "fake: has no pixels");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_lies),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_failures),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
