@@ -171,7 +171,8 @@ typedef struct jpeg_blocks {
     uint32_t wide[3], high[3];    /* blocks of Y', Cb, Cr */
     int16_t *at[3];
 } jpeg_blocks;
-int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const picture_metadata *metadata, const uint8_t *icc,
+/* last: nobody needs them after, and they are freed as they go. */
+int jpeg_save_blocks(FILE *file, jpeg_blocks *blocks, int last, const picture_metadata *metadata, const uint8_t *icc,
                      size_t icc_size, char reason[REASON]);
 int jpeg_save_fine(FILE *file, const gmlp_image *image, const picture_fine_opts *opts, const uint8_t *icc,
                    size_t icc_size, char reason[REASON]);

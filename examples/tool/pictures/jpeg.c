@@ -602,18 +602,23 @@ typedef struct block_writer {
     jpeg_errors errors;
 } block_writer;
 
-static void copy_blocks(block_writer *w, const jpeg_blocks *blocks, jvirt_barray_ptr arrays[3]) {
+/* libjpeg needs all of them at once, in memory of its own. */
+static void copy_blocks(block_writer *w, jpeg_blocks *blocks, int last, jvirt_barray_ptr arrays[3]) {
     j_common_ptr c = (j_common_ptr)(void *)&w->jpeg;
     JDIMENSION y;
     int i;
-    for (i = 0; i < 3; i++)
+    for (i = 0; i < 3; i++) {
         for (y = 0; y < blocks->high[i]; y++) {
             JBLOCKARRAY row = w->jpeg.mem->access_virt_barray(c, arrays[i], y, 1, TRUE);
             memcpy(row[0], blocks->at[i] + (size_t)y * blocks->wide[i] * DCTSIZE2, blocks->wide[i] * sizeof(JBLOCK));
         }
+        if (!last) continue;
+        free(blocks->at[i]);
+        blocks->at[i] = NULL;
+    }
 }
 
-static int write_blocks(block_writer *w, FILE *file, const jpeg_blocks *blocks, const picture_metadata *metadata,
+static int write_blocks(block_writer *w, FILE *file, jpeg_blocks *blocks, int last, const picture_metadata *metadata,
                         const uint8_t *icc, size_t icc_size) {
     j_common_ptr c = (j_common_ptr)(void *)&w->jpeg;
     jvirt_barray_ptr arrays[3];
@@ -637,12 +642,12 @@ static int write_blocks(block_writer *w, FILE *file, const jpeg_blocks *blocks, 
     jpeg_write_coefficients(&w->jpeg, arrays);
     if (metadata) write_metadata(&w->jpeg, metadata);
     if (icc) jpeg_write_icc_profile(&w->jpeg, icc, (unsigned int)icc_size);
-    copy_blocks(w, blocks, arrays);
+    copy_blocks(w, blocks, last, arrays);
     jpeg_finish_compress(&w->jpeg);
     return 0;
 }
 
-int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const picture_metadata *metadata, const uint8_t *icc,
+int jpeg_save_blocks(FILE *file, jpeg_blocks *blocks, int last, const picture_metadata *metadata, const uint8_t *icc,
                      size_t icc_size, char reason[REASON]) {
     block_writer *w = (block_writer *)calloc(1, sizeof *w);
     int bad;
@@ -651,7 +656,7 @@ int jpeg_save_blocks(FILE *file, const jpeg_blocks *blocks, const picture_metada
         return -1;
     }
     w->jpeg.err = errors_begin(&w->errors, reason);
-    bad = write_blocks(w, file, blocks, metadata, icc, icc_size);
+    bad = write_blocks(w, file, blocks, last, metadata, icc, icc_size);
     jpeg_destroy_compress(&w->jpeg);
     free(w);
     return bad;

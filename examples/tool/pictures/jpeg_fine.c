@@ -351,7 +351,7 @@ static int decode_chroma(fine *f, char reason[REASON]) {
         return -1;
     }
     memset(&facts, 0, sizeof facts);
-    bad = jpeg_save_blocks(file, &f->blocks, NULL, NULL, 0, reason);
+    bad = jpeg_save_blocks(file, &f->blocks, 0, NULL, NULL, 0, reason);
     if ((fclose(file) || !bytes) && !bad) {
         snprintf(reason, REASON, "out of memory");
         bad = -1;
@@ -401,7 +401,9 @@ int jpeg_save_fine(FILE *file, const gmlp_image *image, const picture_fine_opts 
     }
     if (!bad) {
         each(f, luma_strip, f->blocks.high[0]);
-        bad = jpeg_save_blocks(file, &f->blocks, opts->metadata, icc, icc_size, reason);
+        free(f->decoded.data);
+        f->decoded.data = NULL;
+        bad = jpeg_save_blocks(file, &f->blocks, 1, opts->metadata, icc, icc_size, reason);
     }
     for (c = 0; c < 3 && f; c++) free(f->blocks.at[c]);
     for (c = 0; c < 2 && f; c++) free(f->chroma[c]);
