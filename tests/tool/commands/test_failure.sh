@@ -138,6 +138,46 @@ else
     for out in d.png d.tif d.$exr; do dies "decode to $out" $out decode net.jpg $out $one_thread; done
     dies "encode" o.jpg encode scene.png o.jpg --from prophoto --iterations 2 $one_thread
 
+    # A training, killed in or between its checkpoints: the network is whole, and resumed it ends as if nothing had been.
+    goes_on() { # ARGS...: what was killed while it wrote g
+        if rest; then rests=$((rests + 1)); rm -f .*.tmp; fi
+        [ ! -e g ] || "$tool" expand bare.jpg e.png --network g >out 2>err || wrong "half a network"
+        [ -s g.state ] || return 0
+        mkdir -p copy && cp g g.state copy
+        "$tool" "$@" -o copy/g --resume >out 2>err || wrong "does not go on"
+        cmp -s copy/g end && cmp -s copy/g.state end.state || wrong "goes on to another end"
+    }
+    checkpoints="$(echo "$train" | sed 's/--steps 1 /--steps 3 /')"
+    made expand-train $checkpoints -o end
+    with FAULT_COUNT=count expand-train $checkpoints -o g
+    read -r allocations calls <count
+    bad= rests=0
+    for n in $(places "$calls"); do
+        rm -f g g.state # the second and third checkpoint are written over older ones
+        with FAULT_KILL=$n expand-train $checkpoints -o g
+        [ $status -eq 137 ] || wrong "lives on"
+        goes_on expand-train $checkpoints
+    done
+    is "expand-train: killed at one of $calls calls, goes on $bad" [ -z "$bad" ]
+    checkpoints="$(echo "$train" | sed 's/--steps 1 /--steps 200 /')"
+    made expand-train $checkpoints -o end
+    rm -f g g.state
+    fault="killed at random" bad= rests=0 resumed=0 ended=0
+    for i in $(awk 'BEGIN { srand(8); for (i = 0; i < 100; i++) printf "%.3f\n", 0.4 * rand() }'); do
+        resume=
+        if [ -s g.state ]; then resume=--resume; resumed=$((resumed + 1)); fi
+        "$tool" expand-train $checkpoints -o g $resume >out 2>err &
+        pid=$!
+        sleep "$i"
+        kill -KILL $pid 2>/dev/null
+        wait $pid 2>/dev/null
+        case $? in 0) ended=$((ended + 1)) ;; 137) ;; *) wrong "does not go on" ;; esac
+        goes_on expand-train $checkpoints
+        [ ! -s g.state ] || ! cmp -s g.state end.state || rm -f g g.state
+    done
+    echo "# expand-train killed 100 times at random: resumed $resumed times, at its end $ended times, a rest beside $rests"
+    is "expand-train: killed at random, goes on $bad" [ -z "$bad" ]
+
     # At random moments.
     "$scene" large.png 1200 800 || exit 1
     made encode large.png large.jpg --from prophoto --iterations 2
