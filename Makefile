@@ -11,6 +11,7 @@
 # make demo             the whole way of one synthetic picture, in build/demo/
 # make fuzz SECONDS=60  every fuzz target for that long each, with clang's libFuzzer (DATA=dir: also from files there)
 # make fuzz-report      which lines and branches of the code that reads strangers' bytes the fuzz targets reach, as a table
+# make fuzz-corpus      fuzz/corpus/ anew, the least that reaches what make fuzz has found
 # make fuzz-msan        as fuzz, with MSan
 # make fuzz-afl         the targets for AFL++, in build/afl/
 # make check            what reads the source without running it: gcc's and clang's analyzers, clang-tidy, cppcheck; symbols,
@@ -234,7 +235,7 @@ $(B)/replay/%: fuzz/%.c fuzz/fuzz_main.c $(fuzz_headers) | $(B)/deps-test
 	@mkdir -p $(@D)
 	$(Q)$(cc_asan) -std=c99 $(flags_asan) -O0 $(CPPFLAGS) $(call without,$<) $(filter %.c,$^) -o $@
 $(B)/log/replay/%.log: $(B)/replay/% FORCE
-	@scripts/logged.sh $@ $< $(wildcard $(patsubst fuzz_%,fuzz/seeds/%,$*) $(patsubst fuzz_%,fuzz/regress/%,$*))
+	@scripts/logged.sh $@ $< $(wildcard $(foreach f,seeds corpus regress,$(patsubst fuzz_%,fuzz/$(f)/%,$*)))
 $(B)/log/compile/%.log: FORCE | $(B)/deps-test
 	@scripts/logged.sh $@ tests/compile/check.sh $*
 $(B)/log/%.sh.log: %.sh all FORCE
@@ -289,6 +290,8 @@ $(B)/coverage/%: fuzz/%.c fuzz/fuzz_main.c $(fuzz_headers) | $(B)/deps-test
 	$(Q)$(CLANG) -std=c99 -O1 -g -fprofile-instr-generate -fcoverage-mapping $(CPPFLAGS) -DGMLP_NO_SIMD $(call without,$<) $(filter %.c,$^) -o $@ -lm
 fuzz-report: $(fuzz:%=$(B)/coverage/%)
 	@scripts/fuzz-report.sh $(B) $(fuzz)
+fuzz-corpus: $(fuzz:%=$(B)/libfuzzer/%)
+	@scripts/fuzz-corpus.sh $^
 $(B)/msan/libfuzzer/%: fuzz/%.c $(fuzz_headers) | $(B)/deps-test
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
@@ -369,7 +372,7 @@ clean:
 	rm -rf $(B)
 
 FORCE:
-.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross failures fuzz fuzz-report fuzz-msan fuzz-afl check demo bench bench-hdr pytorch survival readers edits letnet world install dist deb clean FORCE
+.PHONY: all wasm site cuda cuda-bench cuda-report test test-cross failures fuzz fuzz-report fuzz-corpus fuzz-msan fuzz-afl check demo bench bench-hdr pytorch survival readers edits letnet world install dist deb clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

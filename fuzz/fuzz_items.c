@@ -3,9 +3,10 @@
 #include <math.h>
 
 #include "gainmap/items.h"
+#include "pictures/directory.h"
 
-enum { TONE_MAP, APPLE, BY_PACKET, BY_NOTE, KINDS };
-static const char *const kinds[KINDS] = {"tone-mapped item", "Apple's", "headroom by packet", "by note"};
+enum { TONE_MAP, APPLE, BY_PACKET, BY_NOTE, DIRECTORIES, KINDS };
+static const char *const kinds[KINDS] = {"tone-mapped item", "Apple's", "headroom by packet", "by note", "directories"};
 #include "fuzz.h"
 #include "mutate.h"
 
@@ -24,6 +25,25 @@ static void use_apple(const uint8_t *data, size_t size, const heif_parts *parts)
     }
 }
 
+/* Bytes taken for a TIFF or a BigTIFF: whatever a directory's entry says, its values lie in the bytes. */
+static void use_directories(const uint8_t *data, size_t size) {
+    const tiff_bytes f = tiff_bytes_of(data, size);
+    uint64_t at = tiff_first_directory(&f);
+    int left = 4;
+    for (; at && left--; at = tiff_number(&f, tiff_next(&f, at), f.big ? 8 : 4)) {
+        const uint32_t count = tiff_entries(&f, at);
+        uint32_t i;
+        for (i = 0; i < count; i++) {
+            const tiff_entry e = tiff_entry_at(&f, at, i);
+            CHECK(e.size <= size && (!e.size || e.at <= size - e.size));
+            tiff_entry first;
+            CHECK(e.size || !tiff_entry_value(&f, &e));
+            if (i < 4) CHECK(tiff_find(&f, at, e.tag, &first) && first.place <= e.place);
+        }
+        reached[DIRECTORIES] += count != 0;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     heif_parts parts;
     gmlp_error err;
@@ -34,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     r = heif_parse(data, size, &parts, &err);
     CHECK(r == GMLP_OK || (err.result == r && err.text && err.offset <= size && !parts.map));
     use_apple(data, size, &parts);
+    use_directories(data, size);
     if (r != GMLP_OK) return 0;
     CHECK(parts.hidden < size && parts.first_size <= 4 && parts.first <= size - parts.first_size);
     reached[parts.metadata.apple ? APPLE : TONE_MAP]++;

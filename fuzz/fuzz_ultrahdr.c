@@ -104,6 +104,7 @@ static void use_packets(const uint8_t *data, size_t size) {
             left.p = (const char *)(const void *)once.p;
             left.n = once.n;
             if (left.n) ultrahdr_packet(&twice, left, without);
+            if (left.n) xmp_has_properties(left);
             CHECK(!once.failed && !twice.failed && twice.n == once.n && (!once.n || !memcmp(once.p, twice.p, once.n)));
             free(once.p);
             free(twice.p);

@@ -5,7 +5,7 @@ BEGIN {
 }
 FNR == NR { # ...:   >>name: text
     if (/^#define GAMUTMLP_IMPLEMENTED/) inside = 1
-    if (inside && match($0, /^   >>[a-z]+:/)) { section = substr($0, 6, RLENGTH - 6); begins() }
+    if (inside && match($0, /^   >>[a-z0-9]+:/)) { section = substr($0, 6, RLENGTH - 6); begins() }
     if (section == "letnet" && /^#ifndef GMLP_DECODE_ONLY/) { section = "training"; begins() }
     next
 }
@@ -40,7 +40,12 @@ END {
         if (!branches[key]) { split(key, v, SUBSEP); print v[1] ":" v[2] ": branch " v[3] "." v[4] | "sort -t: -k1,1 -k2,2n >" missed ".branches" }
     printf "%-28s %16s %16s\n", "", "lines", "branches"
     fflush()
-    for (p in total)
+    for (p in total) {
+        if (reached[p] < 0.95 * total[p] || branches_reached[p] < 0.85 * branches_total[p]) low = 1
         printf "%-28s %5d/%5d %3.0f%% %5d/%5d %3.0f%%\n", p, reached[p], total[p], 100 * reached[p] / total[p],
                branches_reached[p], branches_total[p], branches_total[p] ? 100 * branches_reached[p] / branches_total[p] : 100 | "sort"
+    }
+    close("sort")
+    if (low) print "below 95 % of lines or 85 % of branches"
+    exit low
 }

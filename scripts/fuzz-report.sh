@@ -10,7 +10,7 @@ shift
 for name in "$@"; do
     kind=${name#fuzz_}
     set --
-    for d in "fuzz/seeds/$kind" "fuzz/regress/$kind" "build/fuzz/$name"; do [ -d "$d" ] && set -- "$@" "$d"; done
+    for d in "fuzz/seeds/$kind" "fuzz/corpus/$kind" "fuzz/regress/$kind" "build/fuzz/$name"; do [ -d "$d" ] && set -- "$@" "$d"; done
     LLVM_PROFILE_FILE="$dir/$name.raw" "$dir/$name" "$@" >"$dir/$name.log" 2>&1 || { cat "$dir/$name.log"; exit 1; }
     llvm-profdata merge -sparse "$dir/$name.raw" -o "$dir/$name.profile"
     llvm-cov export -format=lcov -instr-profile "$dir/$name.profile" "$dir/$name" >>"$dir/lcov"

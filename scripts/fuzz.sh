@@ -14,7 +14,7 @@ if [ -n "${3-}" ]; then
 fi
 set -- "$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
     -artifact_prefix="build/fuzz/$name-" "$found"
-for dir in "fuzz/seeds/$kind" "fuzz/regress/$kind"; do [ -d "$dir" ] && set -- "$@" "$dir"; done
+for dir in "fuzz/seeds/$kind" "fuzz/corpus/$kind" "fuzz/regress/$kind"; do [ -d "$dir" ] && set -- "$@" "$dir"; done
 [ -f "fuzz/dict/$kind.dict" ] && set -- "$@" -dict="fuzz/dict/$kind.dict"
 echo "== $name"
 "$@" 2>"$found.log" || { tail -40 "$found.log"; exit 1; }
