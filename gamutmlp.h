@@ -106,11 +106,11 @@
    cannot cause a crash, a hang, or more than this. Memory is what is held at a time; time is in proportion to the n
    bytes of a file or blob, on one core of a server of 2023 for the worst bytes known:
                                                         memory                   time
-      gmlp_open, gmlp_extract, gmlp_carriers_present    28 n + 243 KiB, at       0.1 s a MB (text of nothing but
+      gmlp_open, gmlp_extract, gmlp_carriers_present    28 n + 243 KiB, at       0.3 s a MB (a PNG's compressed XMP of
                                                         most 3 MiB               Huffman codes; else 0.04 s)
-      gmlp_embed, gmlp_strip                            none; for a PNG's XMP    0.1 s a MB; writes at most 16 n bytes
-                                                        that is compressed       and the blob in its carriers
-                                                        16 n, at most 2 MiB
+      gmlp_embed, gmlp_strip                            none; for a PNG's XMP    0.5 s a MB (likewise); writes at most
+                                                        that is compressed       16 n bytes and the blob in its
+                                                        16 n, at most 2 MiB      carriers
       gmlp_blob_info                                    none                     5 ms a MB
       gmlp_blob_read                                    243 KiB                  10 ms
       gmlp_letnet_read                                  465 KiB                  10 ms
