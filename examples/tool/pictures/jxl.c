@@ -364,9 +364,10 @@ typedef struct jxl_sink {
     JxlEncoder *encoder;
     JxlEncoderFrameSettings *how;
     void *runner;
-    uint8_t *strip;
+    uint8_t *strip, *out;
     uint32_t strip_rows, held, done; /* rows of a strip, in it, and before it */
-    size_t row_bytes;
+    size_t row_bytes, room;          /* of out: for all that comes before the pixels */
+    int begun;
 } jxl_sink;
 
 static uint32_t smaller(uint32_t a, uint32_t b) { return a < b ? a : b; }
@@ -436,13 +437,26 @@ static int jxl_begin(jxl_sink *s, const picture_metadata *metadata, const uint8_
            JxlEncoderSetFrameLossless(s->how, JXL_TRUE) != JXL_ENC_SUCCESS || set_speed(s->how);
 }
 
+/* Where libjxl 0.7 finds no memory while it packs the ICC profile, it goes on, and nobody can read the file. */
+static int can_be_read(const uint8_t *bytes, size_t size) {
+    JxlDecoder *decoder = JxlDecoderCreate(NULL);
+    const int yes = decoder && JxlDecoderSubscribeEvents(decoder, JXL_DEC_COLOR_ENCODING) == JXL_DEC_SUCCESS &&
+                    JxlDecoderSetInput(decoder, bytes, size) == JXL_DEC_SUCCESS &&
+                    JxlDecoderProcessInput(decoder) == JXL_DEC_COLOR_ENCODING;
+    if (decoder) JxlDecoderDestroy(decoder);
+    return yes;
+}
+
 static int write_output(jxl_sink *s, char reason[REASON]) {
     JxlEncoderStatus status = JXL_ENC_NEED_MORE_OUTPUT;
     while (status == JXL_ENC_NEED_MORE_OUTPUT) {
-        uint8_t bytes[1 << 14], *end = bytes;
-        size_t room = sizeof bytes;
+        uint8_t *end = s->out;
+        size_t room = s->room, count;
         status = JxlEncoderProcessOutput(s->encoder, &end, &room);
-        if (fwrite(bytes, 1, sizeof bytes - room, s->base.file) == sizeof bytes - room) continue;
+        count = s->room - room;
+        if (!s->begun && !can_be_read(s->out, count)) status = JXL_ENC_ERROR;
+        s->begun = 1;
+        if (fwrite(s->out, 1, count, s->base.file) == count) continue;
         write_reason(reason);
         return -1;
     }
@@ -495,6 +509,7 @@ static void jxl_free(jxl_sink *s) {
     if (s->encoder) JxlEncoderDestroy(s->encoder);
     if (s->runner) JxlThreadParallelRunnerDestroy(s->runner);
     free(s->strip);
+    free(s->out);
     free(s);
 }
 
@@ -518,9 +533,12 @@ picture_sink *jxl_sink_open(FILE *file, const gmlp_image *like, const picture_wr
     if (s->strip_rows >= like->height) s->strip_rows = like->height;
     else if (s->strip_rows > GROUP) s->strip_rows -= s->strip_rows % GROUP;
     s->strip = (uint8_t *)malloc(s->row_bytes * s->strip_rows);
+    s->room = (1 << 16) + 2 * icc_size + opts->metadata->blocks[METADATA_EXIF].size +
+              opts->metadata->blocks[METADATA_XMP].size;
+    s->out = (uint8_t *)malloc(s->room);
     s->encoder = JxlEncoderCreate(&memory);
     s->runner = make_runner();
-    if (s->strip && s->encoder && s->runner) {
+    if (s->strip && s->out && s->encoder && s->runner) {
         if (!jxl_begin(s, opts->metadata, icc, icc_size)) return &s->base;
         snprintf(reason, REASON, "libjxl cannot write this as JPEG XL");
     }
