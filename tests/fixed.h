@@ -32,7 +32,7 @@ static int fixed_fits(const gmlp_decoder *d) {
     size_t i, j, c;
     for (i = 0; i < rows; i++) {
         const float place = gmlp__place(d, 1, (uint32_t)i);
-        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, &place, 1, d->block + d->shape.b1, lines + i * pairs);
+        gmlp__fixed_entries(d, d->coords.transpose ? 1 : 0, &place, 1, d->place_bias[1], lines + i * pairs);
     }
     for (j = 0; j < 2 * pairs; j++) {
         least = most = 0;

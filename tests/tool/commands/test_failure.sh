@@ -151,6 +151,7 @@ else
     }
     checkpoints="$(echo "$train" | sed 's/--steps 1 /--steps 3 /')"
     made expand-train $checkpoints -o end
+    rm -f g g.state
     with FAULT_COUNT=count expand-train $checkpoints -o g
     read -r allocations calls <count
     bad= rests=0
