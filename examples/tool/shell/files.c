@@ -228,16 +228,21 @@ static int may_replace(const char *path, const struct stat *st, char error[256])
 static int find_place(output *o, const char *path, char error[256]) {
     struct stat st;
     mode_t mask;
-    if (!stat(path, &st)) {
+    int there = !stat(path, &st);
+    if (!there && !lstat(path, &st)) {
+        if (S_ISLNK(st.st_mode)) {
+            error_text(error, path, "is a link to what is not there");
+            return -1;
+        }
+        there = 1; /* another program has just written it */
+    }
+    if (there) {
         if (may_replace(path, &st, error)) return -1;
         o->replaces = 1;
         o->mode = st.st_mode & 0777;
         o->owner = st.st_uid;
         o->group = st.st_gid;
         o->path = realpath(path, NULL);
-    } else if (!lstat(path, &st)) {
-        error_text(error, path, "is a link to what is not there");
-        return -1;
     } else {
         mask = umask(077);
         umask(mask);
