@@ -12,6 +12,7 @@
 #include "work/edited.h"
 #include "work/extras.h"
 #include "work/geometry.h"
+#include "work/hidden.h"
 #include "work/kept.h"
 #include "work/quality.h"
 
@@ -40,9 +41,11 @@ typedef struct transcoding {
     pool *workers;
     picture said;    /* what the file says beside its pixels */
     edited edit;     /* what another program did before */
-    gmlp_image base; /* as it is stored */
+    gmlp_image base; /* as it is stored; of 4 channels, if it has alpha and OUT can */
+    resized *larger; /* that, if another program resized it */
     gmlp_geometry geometry;
-    int hdr, clipped, way, trains, narrower; /* narrower: a network of its own for the budget */
+    int hdr, clipped, way, trains;
+    int resized, narrower; /* by another program, for resized.h; a network of its own for the budget */
     const char *why; /* it is made anew, if that could be expected to go without; NULL */
     picture wide;    /* what the network gave back, edited */
     gmlp_train_report training;
@@ -63,7 +66,6 @@ static int open_file(transcoding *t) {
     if (picture_read_metadata(t->file.bytes, t->file.size, t->in, &t->said, error) ||
         carried_pixels(&t->file, t->in, &t->base, error))
         return fail("transcode", "%s", error);
-    if (t->base.channels == 4) return fail("transcode", "%s: has alpha, which transcode cannot edit", t->in);
     t->hdr = carried_is_hdr(net);
     verdict = gmlp_net_check(net, &t->base);
     t->clipped = verdict == GMLP_E_CLIPPED;
@@ -78,8 +80,9 @@ static int open_file(transcoding *t) {
                         "%s: its network does not belong to these pixels, and what was done to them after encoding "
                         "cannot be found out; take the file as it was encoded", t->in);
         t->clipped = gmlp_net_check(net, &t->base) == GMLP_E_CLIPPED;
-        fprintf(stderr, "gamutmlp transcode: note: %s: %s by another program; the network follows\n", t->in,
-                t->edit.text);
+        t->resized = resized_is(net, t->edit.lost);
+        fprintf(stderr, "gamutmlp transcode: note: %s: %s by another program; the network %s\n", t->in, t->edit.text,
+                t->resized ? "is asked at the size that it knows, and learns what it gives at this one" : "follows");
     }
     if (t->clipped) fprintf(stderr, "gamutmlp transcode: warning: %s: " CARRIED_CLIPPED "\n", t->in);
     return 0;
@@ -111,7 +114,7 @@ static void choose_way(transcoding *t) {
                    : "a KTX2 file holds no Y'CbCr, in which there are colours beyond sRGB";
     } else if (t->c.container != GMLP_CONTAINER_JPEG) t->way = CODES;
     else t->way = t->file.container == GMLP_CONTAINER_JPEG && !asks ? BLOCKS : ANEW;
-    t->trains = t->trains || t->way == ANEW;
+    t->trains = t->trains || t->way == ANEW || t->resized;
 }
 
 /* The new base. */
@@ -127,12 +130,14 @@ static int compress(transcoding *t) {
     opts.quality = (int)t->quality;
     opts.subsample = chroma_of(t);
     opts.metadata = &t->said.metadata;
+    opts.alpha = t->c.base.alpha;
     return carrying_compress(&t->c, &opts);
 }
 
 static int keep(transcoding *t) {
     t->c.base.image = t->base;
     t->base.data = NULL;
+    if (picture_split_alpha(&t->c.base)) return fail("transcode", "%s: out of memory", t->in);
     if (t->strip) {
         if (kept_bare(t->file.bytes, t->file.size, &t->c.file, &t->c.file_size))
             return fail("transcode", "%s: out of memory for its copy without metadata", t->in);
@@ -177,6 +182,7 @@ static int sdr_anew(transcoding *t) {
     char error[256];
     if (geometry_codes(&t->geometry, &t->base, &t->c.base, error)) return fail("transcode", "%s: %s", t->in, error);
     if (t->c.container != GMLP_CONTAINER_JPEG && t->base.space == GMLP_SYCC && to_rgb(t, &t->c.base.image)) return 1;
+    hidden_codes(t->c.base.alpha, &t->c.base.image);
     return compress(t);
 }
 
@@ -212,16 +218,21 @@ static int base_anew(transcoding *t) {
     base->type = GMLP_U8;
     base->space = GMLP_SRGB;
     base->data = malloc((size_t)base->width * base->height * 3);
+    t->c.base.alpha = t->wide.alpha;
+    t->wide.alpha = NULL;
     status = base->data ? gmlp_reduce(&t->wide.image, base, &convert, NULL) : GMLP_E_MEMORY;
+    if (!status) hidden_codes(t->c.base.alpha, base);
     return status ? fail("transcode", "%s: %s", t->in, gmlp_result_string(status)) : compress(t);
 }
 
 static int decode(transcoding *t) {
     const gmlp_threads threads = pool_threads(t->workers);
+    const gmlp_net *net = &t->file.net;
+    const gmlp_result status = t->resized ? resized_open(net, &t->base, t->edit.lost, &t->larger) : GMLP_OK;
     char error[256];
-    return geometry_light(&t->geometry, &t->file.net, &t->base, &threads, &t->wide, error)
-               ? fail("transcode", "%s: %s", t->in, error)
-               : 0;
+    if (status) return fail("transcode", "%s: %s", t->in, gmlp_result_string(status));
+    if (!geometry_light(&t->geometry, net, &t->base, t->larger, &threads, &t->wide, error)) return 0;
+    return fail("transcode", "%s: %s", t->in, error);
 }
 
 static int make_base(transcoding *t) {
@@ -254,6 +265,15 @@ static uint64_t old_budget(const transcoding *t) {
     return size < 512 ? 512 : size;
 }
 
+/* What nobody sees is not learned. */
+static gmlp_result settle_hidden(transcoding *t) {
+    gmlp_convert_opts opts;
+    memset(&opts, 0, sizeof opts);
+    opts.adaptation = t->file.net.adaptation;
+    opts.white_nits = (double)t->file.net.white_nits;
+    return hidden_settle(t->c.base.alpha, &t->c.base.image, &t->wide.image, &opts);
+}
+
 static int train(transcoding *t) {
     const gmlp_net *net = &t->file.net;
     const int paper = net->weight_format == GMLP_WEIGHTS_F32 && net->method != GMLP_METHOD_NONE;
@@ -266,11 +286,13 @@ static int train(transcoding *t) {
         t->t.start_path = t->in;
         t->t.start = *net;
         t->t.iterations = paper ? STEPS_PAPER
-                        : t->way != ANEW ? STEPS_COARSER
+                        : t->way != ANEW && !t->resized ? STEPS_COARSER
                         : t->hdr ? STEPS_HDR
                         : t->c.container != GMLP_CONTAINER_JPEG ? STEPS_PNG
                                                                : STEPS_JPEG;
     }
+    status = settle_hidden(t);
+    if (status) return fail("transcode", "%s: %s", t->in, gmlp_result_string(status));
     training_begin(&t->t, t->workers, &opts);
     opts.adaptation = net->adaptation;
     opts.activation = net->weights ? net->mlp.activation : 0;
@@ -310,7 +332,7 @@ static int measure_gamut(transcoding *t, char error[256]) {
     s.adaptation = t->c.net.adaptation;
     s.threads = pool_threads(t->workers);
     if (quality_measure(&s, &q, error)) return -1;
-    t->psnr = q.psnr;
+    t->psnr = q.psnr + hidden_psnr(t->c.base.alpha, &t->wide.image);
     t->psnr_og = q.psnr_og;
     return 0;
 }
@@ -338,7 +360,7 @@ static int measure_hdr(transcoding *t, char error[256]) {
     if (!status) status = gmlp_decode(&t->c.net, &t->c.base.image, &signal[1], &opts);
     bad = status || metrics_compare_signals(&signal[0], &signal[1], &threads, &m, error);
     if (status) error_text(error, t->c.out, "%s", gmlp_result_string(status));
-    if (!bad) t->psnr = m.psnr;
+    if (!bad) t->psnr = m.psnr + hidden_psnr(t->c.base.alpha, &t->wide.image);
     for (i = 0; i < 2; i++) free(signal[i].data);
     return bad ? -1 : 0;
 }
@@ -397,6 +419,20 @@ static void report(const transcoding *t, double total) {
     json_end(&j);
 }
 
+/* Alpha that OUT cannot hold. */
+static int leave_alpha(transcoding *t) {
+    picture p;
+    int bad;
+    if (t->base.channels != 4 || picture_holds_alpha(t->c.out)) return 0;
+    memset(&p, 0, sizeof p);
+    p.image = t->base;
+    bad = picture_split_alpha(&p);
+    if (!bad) picture_tell(&p, "transcode", t->in);
+    t->base = p.image;
+    free(p.alpha);
+    return bad ? fail("transcode", "%s: out of memory", t->in) : 0;
+}
+
 static int transcode(transcoding *t, const args_command *command) {
     const double start = seconds_now();
     extras x;
@@ -416,7 +452,7 @@ static int transcode(transcoding *t, const args_command *command) {
     } else {
         t->geometry.orientation = 1; /* the tag stays */
     }
-    if (carrying_open(&t->c) || make_base(t)) return 1;
+    if (leave_alpha(t) || carrying_open(&t->c) || make_base(t)) return 1;
     if ((t->trains ? train(t) : move_network(t)) || measure(t) || carrying_write(&t->c, 0)) return 1;
     report(t, seconds_now() - start);
     return 0;
@@ -439,13 +475,14 @@ int cmd_transcode(int argc, char **argv) {
         "transcode", "IN OUT.{jpg,png,ktx2}",
         "Edits a file that carries a network, or makes a PNG of a JPEG or the other way round, so that the\n"
         "network still gives the wide gamut or HDR back. Whatever the options' order: crop, resize, rotate,\n"
-        "flip, of the picture as viewers show it; the result is stored upright. Where codes stay the same (a\n"
-        "PNG cut or turned, a PNG of a JPEG in sRGB) the network moves along, and what it gives back is the\n"
-        "same to the bit. A JPEG that is turned, or cut at whole blocks, keeps all of its coefficients, if\n"
-        "neither --quality nor --subsample is given. Else (resized in linear light, cut within a block,\n"
-        "compressed anew, a PNG of a JPEG whose Y'CbCr holds colours beyond sRGB) the picture is decoded, edited,\n"
-        "reduced again, and the network trained further on that, for about half a second. A smaller --budget\n"
-        "takes coarser weights, trained further on the colours that they gave if a weight gets less than five\n"
+        "flip, of the picture as viewers show it; the result is stored upright. A PNG keeps its alpha, a JPEG\n"
+        "leaves it out. Where codes stay the same (a PNG cut or turned, a PNG of a JPEG in sRGB) the network\n"
+        "moves along, and what it gives back is the same to the bit. A JPEG that is turned, or cut at whole\n"
+        "blocks, keeps all of its coefficients, if neither --quality nor --subsample is given. Else (resized in\n"
+        "linear light, cut within a block, compressed anew, a PNG of a JPEG whose Y'CbCr holds colours beyond\n"
+        "sRGB) the picture is decoded, edited, reduced again, and the network trained further on that, for about\n"
+        "half a second; so it is where another program had made the picture smaller. A smaller --budget takes\n"
+        "coarser weights, trained further on the colours that they gave if a weight gets less than five\n"
         "bits; below five eighths of the size, a narrower network is trained.",
         "  gamutmlp transcode photo.jpg small.jpg --resize 50%\n"
         "  gamutmlp transcode photo.jpg turned.jpg --rotate 90\n"
@@ -470,6 +507,7 @@ int cmd_transcode(int argc, char **argv) {
     carried_free(&t.file);
     picture_free(&t.said);
     picture_free(&t.wide);
+    resized_close(t.larger);
     free(t.base.data);
     pool_free(t.workers);
     return status;

@@ -113,6 +113,22 @@ static void drop_opaque(picture *p) {
     p->alpha = NULL;
 }
 
+int picture_split_alpha(picture *p) {
+    const size_t n = (size_t)p->image.width * p->image.height, sample = gmlp_pixel_size(p->image.type, 1);
+    uint8_t *to = (uint8_t *)p->image.data, *from = to;
+    size_t i;
+    if (p->image.channels != 4) return 0;
+    p->alpha = (uint8_t *)malloc(n);
+    if (!p->alpha) return -1;
+    for (i = 0; i < n; i++, from += 4 * sample, to += 3 * sample) {
+        alpha_codes(p->image.type, from + 3 * sample, 1, p->alpha + i);
+        memmove(to, from, 3 * sample);
+    }
+    p->image.channels = 3;
+    drop_opaque(p);
+    return 0;
+}
+
 /* Facts that the picture takes over; the profile has served. */
 static void take_facts(picture *out, picture_facts *facts) {
     free(facts->icc);

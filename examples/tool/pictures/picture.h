@@ -45,6 +45,8 @@ const char *picture_lacks(int index);
 int picture_turn(picture *p, int orientation, char error[256]);
 int picture_upright(picture *p, char error[256]);
 int picture_lay(picture *p, int orientation, char error[256]);
+/* An image of 4 channels becomes one of 3, with its alpha in p->alpha, if that is not opaque. 0, or -1: no memory. */
+int picture_split_alpha(picture *p);
 /* The notes on stderr, as "gamutmlp COMMAND: note: NAME: sentence"; alpha that is still there is left out, they say. */
 void picture_tell(const picture *p, const char *command, const char *name);
 /* So what is left behind, for commands that write the picture anew. */
@@ -95,8 +97,9 @@ int picture_encode_fine(const gmlp_image *image, const picture_fine_opts *opts, 
 int picture_transform(const void *jpeg, size_t jpeg_size, const gmlp_geometry *geometry, const gmlp_image *like,
                       const picture_metadata *metadata, uint8_t **bytes, size_t *size, char error[256]);
 
-/* Resizes light, from the top on: packed rows of 3 floats, width pixels each, height of them in all, into the pixels of
-   to (GMLP_F32, packed), which are complete after the last row. NULL: no memory. */
+/* Resizes light, from the top on: packed rows of width pixels, height of them in all, into the pixels of to (GMLP_F32,
+   packed), which are complete after the last row. With 4 channels, to's number, each pixel's colour counts as much as
+   its alpha. NULL: no memory. */
 typedef struct picture_resizer picture_resizer;
 picture_resizer *picture_resizer_open(uint32_t width, uint32_t height, const gmlp_image *to);
 void picture_resizer_rows(picture_resizer *r, const float *rows, uint32_t count);

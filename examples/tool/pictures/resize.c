@@ -15,7 +15,8 @@ typedef struct taps {
 
 struct picture_resizer {
     gmlp_image to;
-    uint32_t width, y, from; /* of the input; its next row; the first output row that still lacks some */
+    size_t channels;
+    uint32_t width, height, y, from; /* of the input; its next row; the first output row that still lacks some */
     taps across, down;
     float *row;              /* of the output's width */
 };
@@ -52,10 +53,12 @@ picture_resizer *picture_resizer_open(uint32_t width, uint32_t height, const gml
     picture_resizer *r = (picture_resizer *)calloc(1, sizeof *r);
     if (!r) return NULL;
     r->to = *to;
+    r->channels = to->channels == 4 ? 4 : 3;
     r->width = width;
-    r->row = (float *)malloc((size_t)to->width * 3 * sizeof *r->row);
+    r->height = height;
+    r->row = (float *)malloc((size_t)to->width * r->channels * sizeof *r->row);
     if (r->row && !taps_make(&r->across, width, to->width) && !taps_make(&r->down, height, to->height)) {
-        memset(to->data, 0, (size_t)to->width * to->height * 3 * sizeof(float));
+        memset(to->data, 0, (size_t)to->width * to->height * r->channels * sizeof(float));
         return r;
     }
     picture_resizer_close(r);
@@ -66,24 +69,37 @@ static void resize_row(const picture_resizer *r, const float *row) {
     const taps *t = &r->across;
     uint32_t x, k;
     for (x = 0; x < r->to.width; x++) {
-        const float *w = t->weights + (size_t)x * t->most, *p = row + (size_t)t->first[x] * 3;
-        float red = 0, green = 0, blue = 0;
-        for (k = 0; k < t->count[x]; k++, p += 3) {
-            red += w[k] * p[0];
-            green += w[k] * p[1];
-            blue += w[k] * p[2];
+        const float *w = t->weights + (size_t)x * t->most, *p = row + t->first[x] * r->channels;
+        float *to = r->row + x * r->channels, red = 0, green = 0, blue = 0, alpha = 0;
+        for (k = 0; k < t->count[x]; k++, p += r->channels) {
+            const float share = r->channels == 4 ? w[k] * p[3] : w[k];
+            red += share * p[0];
+            green += share * p[1];
+            blue += share * p[2];
+            alpha += share;
         }
-        r->row[3 * x] = red;
-        r->row[3 * x + 1] = green;
-        r->row[3 * x + 2] = blue;
+        to[0] = red;
+        to[1] = green;
+        to[2] = blue;
+        if (r->channels == 4) to[3] = alpha;
+    }
+}
+
+/* Colours without their alpha again; black where it is less than half of an 8-bit code. */
+static void divide(const picture_resizer *r) {
+    size_t n = (size_t)r->to.width * r->to.height, c;
+    float *p = (float *)r->to.data;
+    for (; n; n--, p += 4) {
+        for (c = 0; c < 3; c++) p[c] = p[3] < 0.5f / 255 ? 0 : p[c] / p[3];
+        p[3] = p[3] < 0 ? 0 : p[3] < 1 ? p[3] : 1;
     }
 }
 
 void picture_resizer_rows(picture_resizer *r, const float *rows, uint32_t count) {
     const taps *t = &r->down;
-    const size_t samples = (size_t)r->to.width * 3;
+    const size_t samples = r->to.width * r->channels;
     uint32_t j;
-    for (; count--; r->y++, rows += (size_t)r->width * 3) {
+    for (; count--; r->y++, rows += r->width * r->channels) {
         resize_row(r, rows);
         while (r->from < r->to.height && t->first[r->from] + t->count[r->from] <= r->y) r->from++;
         for (j = r->from; j < r->to.height && t->first[j] <= r->y; j++) {
@@ -93,6 +109,7 @@ void picture_resizer_rows(picture_resizer *r, const float *rows, uint32_t count)
             for (i = 0; i < samples; i++) out[i] += w * r->row[i];
         }
     }
+    if (r->channels == 4 && r->y == r->height) divide(r);
 }
 
 void picture_resizer_close(picture_resizer *r) {

@@ -110,15 +110,15 @@ int geometry_of(const geometry_words *w, uint32_t width, uint32_t height, int or
 int geometry_resizes(const gmlp_geometry *g) { return g->to_width != 0; }
 
 /* Before it is turned. */
-static gmlp_image flat(const gmlp_geometry *g, int type, int space) {
+static gmlp_image flat(const gmlp_geometry *g, int type, int channels, int space) {
     gmlp_image image;
     memset(&image, 0, sizeof image);
     image.width = g->to_width ? g->to_width : g->width;
     image.height = g->to_height ? g->to_height : g->height;
     image.type = type;
-    image.channels = 3;
+    image.channels = channels;
     image.space = space;
-    image.data = malloc((size_t)image.width * image.height * gmlp_pixel_size(type, 3));
+    image.data = malloc((size_t)image.width * image.height * gmlp_pixel_size(type, channels));
     return image;
 }
 
@@ -140,7 +140,7 @@ typedef gmlp_result light_maker(const void *user, const gmlp_geometry *g, uint32
 static gmlp_result resize(const gmlp_geometry *g, light_maker *make, const void *user, double white,
                           gmlp_image *image) {
     const int space = picture_linear_space(image->space);
-    gmlp_image band = *image, light = flat(g, GMLP_F32, space);
+    gmlp_image band = *image, light = flat(g, GMLP_F32, image->channels, space);
     picture_resizer *r = NULL;
     gmlp_convert_opts opts;
     gmlp_result status = GMLP_OK;
@@ -149,7 +149,7 @@ static gmlp_result resize(const gmlp_geometry *g, light_maker *make, const void 
     band.height = g->height < BAND ? g->height : BAND;
     band.type = GMLP_F32;
     band.space = space;
-    band.data = malloc((size_t)band.width * band.height * 3 * sizeof(float));
+    band.data = malloc((size_t)band.width * band.height * gmlp_pixel_size(GMLP_F32, band.channels));
     if (band.data && light.data) r = picture_resizer_open(g->width, g->height, &light);
     for (y = 0; y < g->height && r && !status; y += band.height) {
         if (band.height > g->height - y) band.height = g->height - y;
@@ -173,37 +173,46 @@ static gmlp_result resize(const gmlp_geometry *g, light_maker *make, const void 
 
 static gmlp_result light_of_codes(const void *user, const gmlp_geometry *g, uint32_t y, const gmlp_image *light) {
     gmlp_image rows = *(const gmlp_image *)user;
-    rows.stride = (ptrdiff_t)rows.width * 3;
-    rows.data = (uint8_t *)rows.data + ((size_t)(g->y + y) * rows.width + g->x) * 3;
+    rows.stride = (ptrdiff_t)rows.width * rows.channels;
+    rows.data = (uint8_t *)rows.data + ((size_t)(g->y + y) * rows.width + g->x) * (size_t)rows.channels;
     rows.width = light->width;
     rows.height = light->height;
     return gmlp_convert(&rows, light, NULL);
 }
 
+/* Apart from its alpha, and turned. */
+static int finish(const gmlp_geometry *g, gmlp_result status, picture *out, char error[256]) {
+    if (!status && picture_split_alpha(out)) status = GMLP_E_MEMORY;
+    if (status) return snprintf(error, 256, "%s", status == GMLP_E_MEMORY ? no_memory : gmlp_result_string(status)), -1;
+    return picture_turn(out, g->orientation, error);
+}
+
 int geometry_codes(const gmlp_geometry *g, const gmlp_image *base, picture *out, char error[256]) {
+    const size_t pixel = gmlp_pixel_size(GMLP_U8, base->channels);
     gmlp_result status;
     uint32_t y;
     memset(out, 0, sizeof *out);
-    out->image = flat(g, GMLP_U8, base->space);
+    out->image = flat(g, GMLP_U8, base->channels, base->space);
     status = out->image.data ? GMLP_OK : GMLP_E_MEMORY;
     if (!status && geometry_resizes(g)) status = resize(g, light_of_codes, base, 0, &out->image);
     else
         for (y = 0; y < g->height && !status; y++)
-            memcpy((uint8_t *)out->image.data + (size_t)y * g->width * 3,
-                   (const uint8_t *)base->data + ((size_t)(g->y + y) * base->width + g->x) * 3, (size_t)g->width * 3);
-    if (status) return snprintf(error, 256, "%s", status == GMLP_E_MEMORY ? no_memory : gmlp_result_string(status)), -1;
-    return picture_turn(out, g->orientation, error);
+            memcpy((uint8_t *)out->image.data + y * (g->width * pixel),
+                   (const uint8_t *)base->data + ((size_t)(g->y + y) * base->width + g->x) * pixel, g->width * pixel);
+    return finish(g, status, out, error);
 }
 
 typedef struct decoding {
     const gmlp_net *net;
     const gmlp_image *base;
+    resized *larger;
     const gmlp_threads *threads;
 } decoding;
 
 static gmlp_result light_of_network(const void *user, const gmlp_geometry *g, uint32_t y, const gmlp_image *light) {
     const decoding *d = (const decoding *)user;
     gmlp_decode_opts opts;
+    if (d->larger) return resized_rows(d->larger, light, g->x, g->y + y, (double)d->net->white_nits, d->threads);
     memset(&opts, 0, sizeof opts);
     opts.x = g->x;
     opts.y = g->y + y;
@@ -211,20 +220,20 @@ static gmlp_result light_of_network(const void *user, const gmlp_geometry *g, ui
     return gmlp_decode(d->net, d->base, light, &opts);
 }
 
-int geometry_light(const gmlp_geometry *g, const gmlp_net *net, const gmlp_image *base, const gmlp_threads *threads,
-                   picture *out, char error[256]) {
+int geometry_light(const gmlp_geometry *g, const gmlp_net *net, const gmlp_image *base, resized *larger,
+                   const gmlp_threads *threads, picture *out, char error[256]) {
     const int space = net->wide_space;
     gmlp_result status;
     decoding d;
     d.net = net;
     d.base = base;
+    d.larger = larger;
     d.threads = threads;
     memset(out, 0, sizeof *out);
-    out->image = flat(g, gmlp_space_is_linear(space) ? GMLP_F32 : GMLP_U16, space);
+    out->image = flat(g, gmlp_space_is_linear(space) ? GMLP_F32 : GMLP_U16, base->channels, space);
     status = out->image.data ? GMLP_OK : GMLP_E_MEMORY;
     if (!status)
         status = geometry_resizes(g) ? resize(g, light_of_network, &d, (double)net->white_nits, &out->image)
                                      : light_of_network(&d, g, 0, &out->image);
-    if (status) return snprintf(error, 256, "%s", status == GMLP_E_MEMORY ? no_memory : gmlp_result_string(status)), -1;
-    return picture_turn(out, g->orientation, error);
+    return finish(g, status, out, error);
 }

@@ -4,6 +4,7 @@
 
 #include "gamutmlp.h"
 #include "pictures/picture.h"
+#include "work/resized.h"
 
 typedef struct geometry_words {
     const char *crop, *resize; /* NULL: not given */
@@ -26,10 +27,12 @@ int geometry_resizes(const gmlp_geometry *g);
 /* The size that comes out. */
 void geometry_size(const gmlp_geometry *g, uint32_t *width, uint32_t *height);
 
-/* The edited pixels of base; resized in linear light. out->image.data is the caller's. 0, or -1 and a text. */
+/* The edited pixels of base, of 3 channels or 4; resized in linear light. out->image.data and out->alpha are the
+   caller's. 0, or -1 and a text. */
 int geometry_codes(const gmlp_geometry *g, const gmlp_image *base, picture *out, char error[256]);
-/* What base's network gives back, edited so: 16 bit in the original's space, or floats if that is linear. */
-int geometry_light(const gmlp_geometry *g, const gmlp_net *net, const gmlp_image *base, const gmlp_threads *threads,
-                   picture *out, char error[256]);
+/* What base's network gives back, edited so: 16 bit in the original's space, or floats if that is linear. larger: base,
+   opened as one that another program resized; NULL: it is none. */
+int geometry_light(const gmlp_geometry *g, const gmlp_net *net, const gmlp_image *base, resized *larger,
+                   const gmlp_threads *threads, picture *out, char error[256]);
 
 #endif

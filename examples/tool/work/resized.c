@@ -20,19 +20,24 @@ typedef struct side {
     float *part, *beyond;
 } side;
 
-typedef struct resized {
-    stream *s;
+struct resized {
     gmlp_image base;
     gmlp_net net;           /* of the large picture */
     side across, down;
     gmlp_decoder *decoder;  /* the large picture's; all light is linear, of the net's wide space */
     gmlp_converter *light, *rgb, *codes; /* codes of the base to light, to RGB and from there */
-    gmlp_converter *shown, *out;         /* sRGB in float to light; light to pixels */
+    gmlp_converter *shown;               /* sRGB in float to light */
     float code[256];                     /* what the codes of the base were */
-    size_t first;           /* the first of the bands that are being done */
-    uint8_t *pixels;        /* theirs, of the crop */
-    gmlp_result *status;
-} resized;
+};
+
+/* What is decoded at a time. */
+typedef struct rows {
+    const resized *h;
+    gmlp_image out;
+    uint32_t x, y;          /* where it is in the picture */
+    gmlp_converter *pixels; /* light to those of out */
+    gmlp_result *status;    /* of its bands */
+} rows;
 
 /* Rows from..to-1 of the base and top..bottom-1 of the large picture. */
 typedef struct band {
@@ -233,43 +238,46 @@ static gmlp_result add_network(const resized *h, const band *b, uint32_t from, u
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 
-/* The band's rows in the crop. */
-static void band_rows(const stream *s, size_t k, uint32_t *from, uint32_t *to) {
+/* Band k's rows in out. */
+static void band_rows(const rows *o, size_t k, uint32_t *from, uint32_t *to) {
     const uint32_t top = (uint32_t)k * BAND;
-    *from = top > s->crop.y ? top : s->crop.y;
-    *to = least(top + BAND, s->crop.y + s->crop.height);
+    *from = top > o->y ? top : o->y;
+    *to = least(top + BAND, o->y + o->out.height);
 }
 
-static void write_light(const resized *h, const band *b, uint32_t from, uint32_t to, uint8_t *pixels) {
-    const stream *s = h->s;
-    const size_t channels = (size_t)h->base.channels, count = (size_t)h->base.width * (to - from);
-    gmlp_image light = view(b->light + s->crop.x * channels, s->crop.width, to - from, GMLP_F32, s->channels, 0);
-    const gmlp_image out = view(pixels, s->crop.width, to - from, s->type, s->channels, 0);
+static void write_light(const rows *o, const band *b, uint32_t from, uint32_t to) {
+    const gmlp_image *base = &o->h->base;
+    const size_t channels = (size_t)base->channels, count = (size_t)base->width * (to - from);
+    gmlp_image light = view(b->light + o->x * channels, o->out.width, to - from, GMLP_F32, base->channels, 0),
+               out = o->out;
     float *p = b->light;
     size_t i, c;
-    light.stride = (ptrdiff_t)(h->base.width * channels * sizeof(float));
+    light.stride = (ptrdiff_t)(base->width * channels * sizeof(float));
+    out.height = to - from;
+    out.data = (uint8_t *)out.data + (ptrdiff_t)(from - o->y) * out.stride;
     for (i = 0; i < count; i++, p += channels)
         for (c = 0; c < 3; c++) p[c] = p[c] > 0 ? p[c] < 1 ? p[c] : 1 : 0;
-    gmlp_converter_rows(h->out, &light, &out);
+    gmlp_converter_rows(o->pixels, &light, &out);
 }
 
-static gmlp_result decode_band(const resized *h, size_t k, uint8_t *pixels) {
+static gmlp_result decode_band(const rows *o, size_t k) {
+    const resized *const h = o->h;
     const side *const d = &h->down;
     const size_t row = (size_t)h->across.large * 3;
     uint32_t from, to, top = (uint32_t)k * BAND;
     gmlp_result status = GMLP_E_MEMORY;
-    size_t rows;
+    size_t n;
     band b;
-    band_rows(h->s, k, &from, &to);
+    band_rows(o, k, &from, &to);
     b.from = top > AROUND ? top - AROUND : 0;
     b.to = least(top + BAND + AROUND, d->small);
     b.top = (uint32_t)((uint64_t)b.from * d->large / d->small);
     b.bottom = (uint32_t)(((uint64_t)b.to * d->large + d->small - 1) / d->small);
-    rows = b.bottom - b.top;
+    n = b.bottom - b.top;
     b.small = (float *)malloc((size_t)h->base.width * 3 * (b.to - b.from) * sizeof *b.small);
-    b.large = (float *)malloc((row * rows + row) * sizeof *b.large);
-    b.row = b.large ? b.large + row * rows : NULL;
-    b.codes = (uint8_t *)malloc(row * rows);
+    b.large = (float *)malloc((row * n + row) * sizeof *b.large);
+    b.row = b.large ? b.large + row * n : NULL;
+    b.codes = (uint8_t *)malloc(row * n);
     b.decoded = (float *)malloc(row * 2 * ROWS * sizeof *b.decoded);
     b.plain = b.decoded ? b.decoded + row * ROWS : NULL;
     b.light = (float *)malloc((size_t)h->base.width * (size_t)h->base.channels * (to - from) * sizeof *b.light);
@@ -277,7 +285,7 @@ static gmlp_result decode_band(const resized *h, size_t k, uint8_t *pixels) {
         base_light(h, &b, from, to);
         find_codes(h, &b);
         status = add_network(h, &b, from, to);
-        if (!status) write_light(h, &b, from, to, pixels);
+        if (!status) write_light(o, &b, from, to);
     }
     free(b.small);
     free(b.large);
@@ -288,33 +296,37 @@ static gmlp_result decode_band(const resized *h, size_t k, uint8_t *pixels) {
 }
 
 static void band_job(void *user, size_t job) {
-    resized *h = (resized *)user;
-    uint32_t first, from, to;
-    band_rows(h->s, h->first, &first, &to);
-    band_rows(h->s, h->first + job, &from, &to);
-    h->status[job] = decode_band(h, h->first + job,
-                                 h->pixels + (size_t)(from - first) * h->s->crop.width *
-                                                 gmlp_pixel_size(h->s->type, h->s->channels));
+    const rows *o = (const rows *)user;
+    o->status[job] = decode_band(o, o->y / BAND + job);
 }
 
-/* Some bands at a time, each on a thread. */
-static int run(resized *h, char error[256]) {
-    const stream *s = h->s;
-    const gmlp_threads threads = pool_threads(s->workers);
-    const size_t bands = (s->crop.y + s->crop.height + BAND - 1) / BAND;
-    size_t n, i;
-    for (h->first = s->crop.y / BAND; h->first < bands; h->first += n) {
-        uint32_t from, to, end;
-        n = (size_t)pool_size(s->workers);
-        if (n > bands - h->first) n = bands - h->first;
-        threads.parallel_for(threads.user, band_job, h, n);
-        for (i = 0; i < n; i++)
-            if (h->status[i]) return error_text(error, s->name, "%s", gmlp_result_string(h->status[i])), -1;
-        band_rows(s, h->first, &from, &to);
-        band_rows(s, h->first + n - 1, &to, &end);
-        if (s->write(s->user, h->pixels, end - from, error)) return -1;
-    }
-    return 0;
+gmlp_result resized_rows(resized *h, const gmlp_image *out, uint32_t x, uint32_t y, double white,
+                         const gmlp_threads *threads) {
+    const size_t bands = (y + out->height + BAND - 1) / BAND - y / BAND;
+    gmlp_convert_opts opts;
+    gmlp_result status;
+    rows o;
+    size_t i;
+    memset(&opts, 0, sizeof opts);
+    opts.adaptation = h->net.adaptation;
+    opts.white_nits = white;
+    o.h = h;
+    o.out = *out;
+    if (!out->stride) o.out.stride = (ptrdiff_t)(out->width * gmlp_pixel_size(out->type, out->channels));
+    o.x = x;
+    o.y = y;
+    status = gmlp_converter_create(GMLP_F32, picture_linear_space(h->net.wide_space), out->type, out->space, &opts,
+                                   &o.pixels);
+    if (status) return status;
+    o.status = (gmlp_result *)malloc(bands * sizeof *o.status);
+    if (!o.status) status = GMLP_E_MEMORY;
+    else if (threads->parallel_for) threads->parallel_for(threads->user, band_job, &o, bands);
+    else
+        for (i = 0; i < bands; i++) band_job(&o, i);
+    for (i = 0; i < bands && !status; i++) status = o.status[i];
+    free(o.status);
+    gmlp_converter_free(o.pixels);
+    return status;
 }
 
 /* The picture. */
@@ -335,14 +347,14 @@ static void net_of_large(resized *h) {
     h->net.base_height = h->down.large;
 }
 
-static gmlp_result open_all(resized *h, int space, double white) {
+static gmlp_result open_all(resized *h) {
     const int light = picture_linear_space(h->net.wide_space), codes = h->net.base_space;
     gmlp_convert_opts opts;
     gmlp_result status = GMLP_E_MEMORY;
     memset(&opts, 0, sizeof opts);
     opts.adaptation = h->net.adaptation;
-    if (!side_make(&h->across, h->s->width, base_step(&h->net, 0)) &&
-        !side_make(&h->down, h->s->height, base_step(&h->net, 1))) {
+    if (!side_make(&h->across, h->base.width, base_step(&h->net, 0)) &&
+        !side_make(&h->down, h->base.height, base_step(&h->net, 1))) {
         net_of_large(h);
         status = gmlp_decoder_create(&h->net, GMLP_F32, light, NULL, &h->decoder);
     }
@@ -351,43 +363,72 @@ static gmlp_result open_all(resized *h, int space, double white) {
     if (!status && codes == GMLP_SYCC)
         status = gmlp_converter_create(GMLP_U8, GMLP_SRGB, GMLP_U8, GMLP_SYCC, NULL, &h->codes);
     if (!status) status = gmlp_converter_create(GMLP_F32, GMLP_SRGB, GMLP_F32, light, &opts, &h->shown);
-    opts.white_nits = white;
-    if (!status) status = gmlp_converter_create(GMLP_F32, light, h->s->type, space, &opts, &h->out);
     return status;
 }
 
-int resized_run(stream *s, int space, double white, double lost, char error[256]) {
-    const size_t threads = (size_t)pool_size(s->workers);
-    resized h;
+gmlp_result resized_open(const gmlp_net *net, const gmlp_image *base, double lost, resized **out) {
+    resized *h = (resized *)calloc(1, sizeof *h);
     gmlp_result status = GMLP_E_MEMORY;
-    int bad = -1, i;
-    memset(&h, 0, sizeof h);
-    for (i = 0; i < 256; i++) h.code[i] = (float)(i > 0 && i < 255 ? i + lost : i);
-    h.s = s;
-    h.net = *s->net;
-    h.base = view(malloc((size_t)s->width * s->height * gmlp_pixel_size(GMLP_U8, s->channels)), s->width, s->height,
-                  GMLP_U8, s->channels, h.net.base_space);
-    h.pixels = (uint8_t *)malloc((size_t)s->crop.width * gmlp_pixel_size(s->type, s->channels) *
-                                 (threads * BAND < s->crop.height ? threads * BAND : s->crop.height));
-    h.status = (gmlp_result *)malloc(threads * sizeof *h.status);
-    if (h.base.data && h.pixels && h.status) status = open_all(&h, space, white);
-    if (status) error_text(error, s->name, "%s", gmlp_result_string(status));
-    else bad = picture_rows_read(s->rows, h.base.data, s->height, error);
-    if (!bad) {
-        if (s->to_base) gmlp_converter_rows(s->to_base, &h.base, &h.base);
-        s->verdict = gmlp_net_check(s->net, &h.base);
-        bad = run(&h, error);
+    int i;
+    *out = h;
+    if (!h) return status;
+    for (i = 0; i < 256; i++) h->code[i] = (float)(i > 0 && i < 255 ? i + lost : i);
+    h->net = *net;
+    h->base = *base;
+    status = open_all(h);
+    if (!status) return GMLP_OK;
+    resized_close(h);
+    *out = NULL;
+    return status;
+}
+
+void resized_close(resized *h) {
+    if (!h) return;
+    gmlp_converter_free(h->light);
+    gmlp_converter_free(h->rgb);
+    gmlp_converter_free(h->codes);
+    gmlp_converter_free(h->shown);
+    gmlp_decoder_free(h->decoder);
+    side_free(&h->across);
+    side_free(&h->down);
+    free(h);
+}
+
+/* The rows of a file. */
+
+static int write_rows(stream *s, resized *h, gmlp_image *out, double white, char error[256]) {
+    const gmlp_threads threads = pool_threads(s->workers);
+    const uint32_t most = out->height, bottom = s->crop.y + s->crop.height;
+    uint32_t y;
+    for (y = s->crop.y; y < bottom; y += out->height) {
+        const uint32_t end = (y / BAND + most / BAND) * BAND; /* that of a band */
+        gmlp_result status;
+        out->height = least(end, bottom) - y;
+        status = resized_rows(h, out, s->crop.x, y, white, &threads);
+        if (status) return error_text(error, s->name, "%s", gmlp_result_string(status)), -1;
+        if (s->write(s->user, out->data, out->height, error)) return -1;
     }
-    gmlp_converter_free(h.light);
-    gmlp_converter_free(h.rgb);
-    gmlp_converter_free(h.codes);
-    gmlp_converter_free(h.shown);
-    gmlp_converter_free(h.out);
-    gmlp_decoder_free(h.decoder);
-    side_free(&h.across);
-    side_free(&h.down);
-    free(h.base.data);
-    free(h.pixels);
-    free(h.status);
+    return 0;
+}
+
+int resized_run(stream *s, int space, double white, double lost, char error[256]) {
+    gmlp_image base = view(NULL, s->width, s->height, GMLP_U8, s->channels, s->net->base_space),
+               out = view(NULL, s->crop.width, (uint32_t)pool_size(s->workers) * BAND, s->type, s->channels, space);
+    resized *h = NULL;
+    gmlp_result status = GMLP_E_MEMORY;
+    int bad = -1;
+    base.data = malloc((size_t)s->width * s->height * gmlp_pixel_size(GMLP_U8, s->channels));
+    out.data = malloc((size_t)out.width * out.height * gmlp_pixel_size(s->type, s->channels));
+    if (base.data && out.data) status = resized_open(s->net, &base, lost, &h);
+    if (status) error_text(error, s->name, "%s", gmlp_result_string(status));
+    else bad = picture_rows_read(s->rows, base.data, s->height, error);
+    if (!bad) {
+        if (s->to_base) gmlp_converter_rows(s->to_base, &base, &base);
+        s->verdict = gmlp_net_check(s->net, &base);
+        bad = write_rows(s, h, &out, white, error);
+    }
+    resized_close(h);
+    free(base.data);
+    free(out.data);
     return bad;
 }

@@ -38,6 +38,20 @@ convert cut_base.png -resize 60% small.png
 says 0 "note: small.png: .*resized to .* by another program; the colours come back" decode small.png back.png
 is "its size" [ "$(identify -format %wx%h back.png)" = 384x288 ]
 
+# Our own edits.
+does transcode base.png turned.png --crop 10,20,100,80 --rotate 90
+convert base.png -crop 100x80+10+20 +repage -rotate 90 want.png
+codes want.png of_want; codes turned.png of_turned
+is "cut and turned: alpha" same of_want of_turned
+does transcode cut_base.png small.png --resize 30%
+convert cut_base.png -filter Mitchell -resize 192x144! -alpha extract want.png; convert small.png -alpha extract small_alpha.png
+off=$(compare -metric PAE want.png small_alpha.png null: 2>&1 | sed 's/ .*//' | cut -d. -f1)
+is "resized: alpha as ImageMagick has it ($off)" [ "$off" -le 514 ]
+does decode small.png back.png
+codes small.png of_small; codes back.png of_back
+is "and it comes through" same of_small of_back
+says 0 "note: base.png: alpha is left out" transcode base.png out.jpg --resize 50%
+
 # Sources of other kinds.
 convert rgba.png -compress none -define tiff:alpha=associated multiplied.tif
 does encode multiplied.tif from_tiff.png $few

@@ -45,6 +45,17 @@ if have convert; then
     says 0 "note: t.png: turned right by another program; the network follows" transcode t.png u.png --rotate 270
     does decode u.png back.png
     is "after another program's edit: the same values" [ "$(pixels whole_a.png)" = "$(pixels back.png)" ]
+    convert wide.png -resize 75% want.png
+    convert a.png -resize 75% t.png
+    says 0 "note: t.png: resized to 75 %" decode t.png back.png
+    does compare want.png back.png $from --json
+    was=$(value psnr_og)
+    says 0 "note: t.png: resized to 75 % by another program; the network is asked at the size that it knows" \
+        transcode t.png u.png --flip h
+    convert want.png -flop flipped.png
+    does decode u.png back.png
+    does compare flipped.png back.png $from --json
+    is "after another program's resizing: what the network learned ($(value psnr_og) dB, $was)" above "$(value psnr_og)" "$was - 1"
     convert a.png -modulate 80 t.png
     says 1 "t.png: its network does not belong to these pixels" transcode t.png x.png --flip h
 fi

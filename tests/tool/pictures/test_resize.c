@@ -1,4 +1,5 @@
-/* Resizing: against the filter's definition as a double sum over all pixels; rows in any portions. */
+/* Resizing: against the filter's definition as a double sum over all pixels; rows in any portions; with alpha, colours
+   that are not seen have no say. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,7 +72,40 @@ static void flat(void **state) {
     free(out);
 }
 
+/* The mean colour of what is seen; alpha itself is light's share. */
+static void alpha(void **state) {
+    enum { W = 11, H = 9, TO_W = 5, TO_H = 13 };
+    float in[W * H * 4], out[TO_W * TO_H * 4];
+    const gmlp_image to = { out, TO_W, TO_H, 0, GMLP_F32, 4, GMLP_SRGB_LINEAR, 0 };
+    picture_resizer *r = picture_resizer_open(W, H, &to);
+    int hidden = 0;
+    (void)state;
+    assert_non_null(r);
+    for (int i = 0; i < W * H; i++) {
+        in[4 * i + 3] = i % W < 4 ? 0 : i % W > 7 ? 1 : (float)(i % 5) / 4;
+        for (int c = 0; c < 3; c++) in[4 * i + c] = i % W < 4 ? 1000 : (float)(i * (c + 3) % 17) / 16;
+    }
+    picture_resizer_rows(r, in, 2);
+    picture_resizer_rows(r, in + 2 * W * 4, H - 2);
+    picture_resizer_close(r);
+    for (int y = 0; y < TO_H; y++)
+        for (int x = 0; x < TO_W; x++) {
+            const float *got = out + 4 * (y * TO_W + x);
+            double sum[4] = { 0 };
+            for (int i = 0; i < W * H; i++) {
+                const double seen = share(H, TO_H, y, i / W) * share(W, TO_W, x, i % W) * (double)in[4 * i + 3];
+                for (int c = 0; c < 3; c++) sum[c] += seen * (double)in[4 * i + c];
+                sum[3] += seen;
+            }
+            assert_true(fabs(fmin(fmax(sum[3], 0), 1) - (double)got[3]) < 1e-5);
+            hidden += sum[3] < 0.5 / 255;
+            for (int c = 0; c < 3; c++)
+                assert_true(fabs((sum[3] < 0.5 / 255 ? 0 : sum[c] / sum[3]) - (double)got[c]) < 1e-3);
+        }
+    assert_in_range(hidden, 1, TO_W * TO_H / 2);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(definition), cmocka_unit_test(flat) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(definition), cmocka_unit_test(flat), cmocka_unit_test(alpha) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,10 +42,16 @@ static shot upright(const shot *s, int orientation) {
 static void turns(void **state) {
     static const char *const crops[] = { NULL, "0,0,5,5", "1,2,3,2", "4,0,1,5" };
     shot stored = { W, H, { { 0 } } };
-    const gmlp_image base = { stored.at, W, H, 0, GMLP_U8, 3, GMLP_SRGB, 0 };
+    uint8_t seen[W * H][4]; /* the same with alpha, by which each pixel is known again */
+    const gmlp_image base = { stored.at, W, H, 0, GMLP_U8, 3, GMLP_SRGB, 0 },
+                     with_alpha = { seen, W, H, 0, GMLP_U8, 4, GMLP_SRGB, 0 };
     char error[256];
     (void)state;
     for (int i = 0; i < W * H * 3; i++) stored.at[i / 3][i % 3] = (uint8_t)(7 * i);
+    for (int i = 0; i < W * H; i++) {
+        memcpy(seen[i], stored.at[i], 3);
+        seen[i][3] = (uint8_t)~stored.at[i][1];
+    }
     for (int i = 0; i < 8 * 4 * 4 * 3; i++) {
         const int orientation = i % 8 + 1, rotate = i / 8 % 4 - 1, crop = i / 32 % 4, flip = i / 128 - 1;
         geometry_words words = { crops[crop], NULL, rotate, flip };
@@ -75,6 +81,11 @@ static void turns(void **state) {
         assert_int_equal(got.image.width, want.w);
         assert_int_equal(got.image.height, want.h);
         assert_memory_equal(got.image.data, want.at, (size_t)(want.w * want.h * 3));
+        assert_null(got.alpha);
+        picture_free(&got);
+        assert_int_equal(geometry_codes(&g, &with_alpha, &got, error), 0);
+        assert_memory_equal(got.image.data, want.at, (size_t)(want.w * want.h * 3));
+        for (int k = 0; k < want.w * want.h; k++) assert_int_equal(got.alpha[k], (uint8_t)~want.at[k][1]);
         picture_free(&got);
     }
 }
