@@ -120,6 +120,7 @@
                                                         columns that a blob claims)
       gmlp_decoder_rows                                 0.4 MB (gmlp_decoder_scratch_size); gmlp_decode that a job
                                                                                  0.3 us a pixel, GMLP_SINE 1.5
+      gmlp_decode_resized                               20 MiB, and 3 MB a job   10 us a pixel, GMLP_SINE 30
       gmlp_expand                                       200 MB                   50 iterations of each tile
    How large a picture is, only decides what you allocate for its pixels: a blob claims sizes up to 65535 x 65535, and
    gmlp_blob_info tells them before. A compressed text in a PNG that grows to more than 16 times its size, or to more
@@ -1252,9 +1253,28 @@ typedef struct gmlp_edit {
 GMLP_DEF gmlp_result gmlp_find_edit(const gmlp_net *net, const gmlp_image *base, const gmlp_find_edit_opts *opts,
                                     gmlp_edit *edit);
 
-/* Sets the net's coords, base_width, base_height and signature: it then belongs to that base. Where that was resized
-   the clip margin becomes 8 at least, as codes are means of clipped ones and others. */
+/* Sets the net's coords, base_width, base_height and signature: it then belongs to that base. Where that was resized,
+   codes are means of clipped ones and others, and a clip margin below 8 grows by 5, up to 8. */
 GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit);
+
+/* Decodes a base that another program made smaller, which the net follows, with more of its colours than gmlp_decode
+   gives: 0.2 to 1.5 dB out of gamut, where lost is not 0 up to 6. Codes that are means of clipped ones and others are
+   none that the network was trained on. So codes are looked for at the size that it was trained on, up to 4 times each
+   side, whose means over areas those of the base are, clipped areas getting their edges back; the network is asked
+   there, and what it adds is averaged in linear light. Light outside 0..1 of the wide space is cut off. What was not
+   made smaller, and nets that are not for saturated pixels alone, go to gmlp_decode.
+   lost: what codes other than 0 and 255 have lost on the mean, 0..1. ImageMagick 6 cuts codes of a PNG that it resizes
+   instead of rounding them: 0.5; others: 0.
+   base: as of gmlp_find_edit, the whole picture; out: a part of it, as gmlp_decode writes it; opts: no device, no
+   headroom. Results as gmlp_decode's; GMLP_E_MISMATCH also for a base that is not the whole one. A part has the bytes
+   of the whole. There are up to 16 jobs, which work in 1 to 3 MB each.
+      if (gmlp_find_edit(&net, &base, NULL, &edit) == GMLP_OK) {  // gmlp_net_check had refused it
+          gmlp_net_follow(&net, &edit);
+          gmlp_decode_resized(&net, &base, &wide, 0, NULL);
+      }
+   A net that was trained further at a smaller size (below) needs none of this: decode as usual. */
+GMLP_DEF gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
+                                         double lost, const gmlp_decode_opts *opts);
 
 #ifndef GMLP_DECODE_ONLY
 /* An edit of your own: a part of the picture, then resized, then turned. Zero in a field means what changes nothing. */
@@ -3377,7 +3397,6 @@ static void gmlp__put_floats(const gmlp__storer *s, const float *y, const float 
     }
 }
 
-#ifndef GMLP_DECODE_ONLY
 /* R'G'B' to sYCC codes. Where the box of codes ends before the colour, the one on the way to it from the clipped colour
    stands for it: all of these clip to the same. */
 static void gmlp__sycc_codes(float *const rgb[3], int32_t *codes, size_t n) {
@@ -3409,7 +3428,6 @@ static void gmlp__sycc_codes(float *const rgb[3], int32_t *codes, size_t n) {
         }
     }
 }
-#endif
 
 /* n is up to GMLP__PORTION. Planes hold n rounded up to a multiple of 16 values. a: within [0,1]; NULL: opaque. row and
    plane: as of gmlp__load_portion. */
@@ -9065,13 +9083,482 @@ static void gmlp__outside_follow(gmlp_net *net, const gmlp_edit *edit) {
 
 GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit) {
     gmlp__outside_follow(net, edit);
-    if ((edit->coords.col_step != 1.0f && edit->coords.col_step != -1.0f) ||
-        (edit->coords.row_step != 1.0f && edit->coords.row_step != -1.0f)) /* 8: tried */
-        net->clip_margin = net->clip_margin > 8 ? net->clip_margin : 8;
+    if (((edit->coords.col_step != 1.0f && edit->coords.col_step != -1.0f) ||
+         (edit->coords.row_step != 1.0f && edit->coords.row_step != -1.0f)) && net->clip_margin < 8)
+        net->clip_margin = net->clip_margin + 5 < 8 ? net->clip_margin + 5 : 8; /* tried: more takes more in gamut */
     net->coords = edit->coords;
     net->base_width = edit->width;
     net->base_height = edit->height;
     memcpy(net->signature, edit->signature, sizeof net->signature);
+}
+
+/* A base that was made smaller. All light here is linear, in the net's wide space. */
+
+enum {
+    GMLP__TILE = 64,        /* pixels of the base a side, beginning at multiples: parts then decode as the whole */
+    GMLP__TILE_AROUND = 16, /* pixels around them that have a say: two in each round */
+    GMLP__TILE_ROUNDS = 8,  /* one more adds less than 0.1 dB */
+    GMLP__TILE_SIDE = GMLP__TILE + 2 * GMLP__TILE_AROUND,
+    GMLP__TILE_LARGER = 4,  /* times as long the trained picture's sides may be, for a tile to fit into memory */
+    GMLP__TILE_STRIP = 16,  /* rows of the large picture that are decoded at once */
+    GMLP__TILE_JOBS = 16
+};
+
+/* From a side of the large picture to that of the small one, which has no more pixels: for each of its pixels the first
+   of at most two that it lies in, and how much of it; and the first of the two around it, and how far it is beyond. */
+typedef struct gmlp__axis {
+    uint32_t shrunk, large, most; /* most: of the large one's pixels a tile */
+    uint32_t *in, *before;
+    float *part, *beyond;
+} gmlp__axis;
+
+typedef struct gmlp__resized {
+    const gmlp_image *base;
+    gmlp_image out;
+    uint32_t x, y, across;        /* of out; tiles from left to right */
+    gmlp__axis side[2];           /* columns, rows */
+    size_t channels, tiles, jobs, scratch_size, decoder_scratch;
+    gmlp_decoder *decoder;        /* of the large picture */
+    gmlp_converter *light, *rgb;  /* codes of the base to light, and to RGB */
+    gmlp_converter *shown, *pixels; /* sRGB in float to light; light to out's */
+    float code[256];              /* what the codes of the base were */
+    unsigned char *sides, *scratch; /* memory */
+    size_t sides_size;
+    gmlp_result status[GMLP__TILE_JOBS];
+} gmlp__resized;
+
+/* What a tile is done in. span[0]: columns, [1]: rows; from..to-1 are those that are wanted, in the base, low..high-1
+   those with what is around them, large_ those in the large picture. */
+typedef struct gmlp__tile {
+    struct {
+        uint32_t from, to, low, high, large_from, large_to, large_low, large_high;
+    } span[2];
+    float *shrunk, *large, *row, *decoded, *plain, *light;
+    uint8_t *codes;
+    void *scratch;
+} gmlp__tile;
+
+static uint32_t gmlp__large_low(const gmlp__axis *a, uint32_t at) {
+    return (uint32_t)((uint64_t)at * a->large / a->shrunk);
+}
+static uint32_t gmlp__large_high(const gmlp__axis *a, uint32_t at) {
+    return (uint32_t)(((uint64_t)at * a->large + a->shrunk - 1) / a->shrunk);
+}
+
+/* step: of the coordinates along it. */
+static void gmlp__axis_size(gmlp__axis *a, uint32_t shrunk, double step) {
+    const double most = step < (double)GMLP__TILE_LARGER ? step : (double)GMLP__TILE_LARGER;
+    a->shrunk = shrunk;
+    a->large = (uint32_t)(gmlp__dmul((double)shrunk, most) + 0.5);
+    if (a->large < shrunk) a->large = shrunk; /* codes of larger pictures are as they were in training */
+    a->most = gmlp__large_high(a, shrunk < (uint32_t)GMLP__TILE_SIDE ? shrunk : (uint32_t)GMLP__TILE_SIDE) + 1;
+}
+
+static void gmlp__axis_fill(gmlp__axis *a, unsigned char *memory) {
+    const size_t bytes = a->large * sizeof(uint32_t);
+    const gmlp__fp_state fp = gmlp__fp_enter();
+    uint32_t i;
+    a->in = (uint32_t *)(void *)memory;
+    a->before = (uint32_t *)(void *)(memory + bytes);
+    a->part = (float *)(void *)(memory + 2 * bytes);
+    a->beyond = (float *)(void *)(memory + 3 * bytes);
+    for (i = 0; i < a->large; i++) {
+        const uint64_t in = (uint64_t)i * a->shrunk / a->large;
+        const double edge = (double)(in + 1) * (double)a->large / (double)a->shrunk - (double)i,
+                     at = ((double)i + 0.5) * (double)a->shrunk / (double)a->large - 0.5,
+                     low = at > 0.0 ? (double)(uint32_t)at : 0.0;
+        a->in[i] = (uint32_t)in;
+        a->part[i] = (float)(edge < 1.0 ? edge : 1.0);
+        a->before[i] = (uint32_t)low;
+        a->beyond[i] = (float)(at > low ? at - low : 0.0);
+    }
+    gmlp__fp_leave(fp);
+}
+
+/* Sums of large pixels first..last-1 of a row over the small ones low..high-1. Here and below products are of floats
+   in double, which are exact, so that no compiler can change a sum by fusing it with them. */
+static void gmlp__row_down(const gmlp__axis *a, const float *large, uint32_t first, uint32_t last, float *shrunk,
+                           uint32_t low, uint32_t high) {
+    uint32_t i, k;
+    size_t c;
+    memset(shrunk, 0, (high - low) * 3 * sizeof *shrunk);
+    for (i = first; i < last; i++, large += 3)
+        for (k = 0; k < 2; k++) {
+            const uint32_t at = a->in[i] + k;
+            const float part = k ? 1.0f - a->part[i] : a->part[i];
+            float *to;
+            if (at < low || at >= high || !(part > 0.0f)) continue;
+            to = shrunk + (size_t)(at - low) * 3;
+            for (c = 0; c < 3; c++) to[c] = (float)((double)to[c] + (double)part * (double)large[c]);
+        }
+}
+
+/* Adds share of large row y's sums to the small rows low..high-1 that it lies in, of so many channels. */
+static void gmlp__add_down(const gmlp__axis *a, uint32_t y, const float *sums, float share, float *rows, size_t width,
+                           size_t channels, uint32_t low, uint32_t high) {
+    uint32_t k;
+    size_t i, c;
+    for (k = 0; k < 2; k++) {
+        const uint32_t at = a->in[y] + k;
+        const float part = share * (k ? 1.0f - a->part[y] : a->part[y]);
+        float *row;
+        if (at < low || at >= high) continue;
+        row = rows + (at - low) * width * channels;
+        for (i = 0; i < width; i++)
+            for (c = 0; c < 3; c++)
+                row[i * channels + c] =
+                    (float)((double)row[i * channels + c] + (double)part * (double)sums[3 * i + c]);
+    }
+}
+
+static float gmlp__between(float p, float q, float beyond) {
+    return (float)((double)(1.0f - beyond) * (double)p + (double)beyond * (double)q);
+}
+
+/* The small codes less the means of the large ones. */
+static void gmlp__subtract_means(const gmlp__resized *r, const gmlp__tile *t, const uint8_t *codes, float share) {
+    const uint32_t low = t->span[0].low, high = t->span[0].high, left = t->span[0].large_low,
+                   right = t->span[0].large_high;
+    const size_t width = high - low, samples = width * (t->span[1].high - t->span[1].low) * 3;
+    uint32_t y;
+    size_t i;
+    for (i = 0; i < samples; i++) t->shrunk[i] = r->code[codes[i]];
+    for (y = t->span[1].large_low; y < t->span[1].large_high; y++) {
+        gmlp__row_down(&r->side[0], t->large + (size_t)(y - t->span[1].large_low) * (right - left) * 3, left, right,
+                       t->row, low, high);
+        gmlp__add_down(&r->side[1], y, t->row, -share, t->shrunk, width, 3, t->span[1].low, t->span[1].high);
+    }
+}
+
+/* The two of low..high-1 around a large pixel. */
+static uint32_t gmlp__inner(uint32_t at, uint32_t low, uint32_t high) {
+    return (at < low ? low : at < high ? at : high - 1) - low;
+}
+
+/* Adds to the large codes what the small ones have more than their means, as it lies between pixels' centres. */
+static void gmlp__add_up(const gmlp__resized *r, const gmlp__tile *t) {
+    const gmlp__axis *const a = &r->side[0], *const d = &r->side[1];
+    const uint32_t left = t->span[0].low, right = t->span[0].high, top = t->span[1].low, bottom = t->span[1].high;
+    const size_t samples = (size_t)(right - left) * 3;
+    uint32_t x, y;
+    size_t i, c;
+    float *out = t->large;
+    for (y = t->span[1].large_low; y < t->span[1].large_high; y++) {
+        const float *p = t->shrunk + gmlp__inner(d->before[y], top, bottom) * samples,
+                    *q = t->shrunk + gmlp__inner(d->before[y] + 1, top, bottom) * samples;
+        for (i = 0; i < samples; i++) t->row[i] = gmlp__between(p[i], q[i], d->beyond[y]);
+        for (x = t->span[0].large_low; x < t->span[0].large_high; x++, out += 3) {
+            const float *low = t->row + (size_t)gmlp__inner(a->before[x], left, right) * 3,
+                        *high = t->row + (size_t)gmlp__inner(a->before[x] + 1, left, right) * 3;
+            for (c = 0; c < 3; c++) {
+                const float v = out[c] + gmlp__between(low[c], high[c], a->beyond[x]);
+                out[c] = v > 0.0f ? v < 255.0f ? v : 255.0f : 0.0f;
+            }
+        }
+    }
+}
+
+/* n pixels of RGB codes as sYCC. */
+static void gmlp__codes_to_sycc(uint8_t *codes, size_t n) {
+    float tone[3 * GMLP__PORTION];
+    float *const planes[3] = {tone, tone + GMLP__PORTION, tone + 2 * GMLP__PORTION};
+    int32_t sycc[3 * GMLP__PORTION];
+    size_t i, c, m;
+    for (; n; n -= m, codes += 3 * m) {
+        m = n < GMLP__PORTION ? n : GMLP__PORTION;
+        for (i = 0; i < m; i++)
+            for (c = 0; c < 3; c++) planes[c][i] = (float)codes[3 * i + c] / 255.0f;
+        gmlp__sycc_codes(planes, sycc, m);
+        for (i = 0; i < m; i++)
+            for (c = 0; c < 3; c++) codes[3 * i + c] = (uint8_t)sycc[c * GMLP__PORTION + i];
+    }
+}
+
+static gmlp_image gmlp__packed(void *data, uint32_t width, uint32_t height, int type, size_t channels, int space) {
+    gmlp_image v;
+    memset(&v, 0, sizeof v);
+    v.data = data;
+    v.width = width;
+    v.height = height;
+    v.type = type;
+    v.channels = (int)channels;
+    v.space = space;
+    return v;
+}
+
+/* A rectangle of a view that is not of planes. */
+static gmlp_image gmlp__part_of(const gmlp_image *of, uint32_t x, uint32_t y, uint32_t width, uint32_t height) {
+    gmlp_image v = *of;
+    const size_t pixel = gmlp_pixel_size(of->type, of->channels);
+    v.data = (uint8_t *)(uintptr_t)gmlp__row(of, y) + x * pixel;
+    v.stride = of->stride ? of->stride : (ptrdiff_t)(of->width * pixel);
+    v.width = width;
+    v.height = height;
+    return v;
+}
+
+/* The codes of the large picture's part. */
+static void gmlp__find_codes(const gmlp__resized *r, const gmlp__tile *t, float share) {
+    const uint32_t width = t->span[0].high - t->span[0].low, height = t->span[1].high - t->span[1].low;
+    const size_t count = (size_t)(t->span[0].large_high - t->span[0].large_low) *
+                         (t->span[1].large_high - t->span[1].large_low);
+    const gmlp_image base = gmlp__part_of(r->base, t->span[0].low, t->span[1].low, width, height),
+                     rgb = gmlp__packed(t->codes, width, height, GMLP_U8, 3, GMLP_SRGB);
+    size_t i;
+    int round;
+    gmlp_converter_rows(r->rgb, &base, &rgb);
+    memset(t->large, 0, count * 3 * sizeof *t->large);
+    for (round = 0; round < GMLP__TILE_ROUNDS; round++) {
+        gmlp__subtract_means(r, t, t->codes, share);
+        gmlp__add_up(r, t);
+    }
+    for (i = 0; i < count * 3; i++) t->codes[i] = (uint8_t)(t->large[i] + 0.5f);
+    if (r->base->space == GMLP_SYCC) gmlp__codes_to_sycc(t->codes, count);
+}
+
+/* The light of the wanted pixels of the base. That of Y'CbCr lies beyond 0 and 255, and its codes were not cut. */
+static void gmlp__small_light(const gmlp__resized *r, const gmlp__tile *t) {
+    const uint32_t width = t->span[0].to - t->span[0].from, height = t->span[1].to - t->span[1].from;
+    const gmlp_image base = gmlp__part_of(r->base, t->span[0].from, t->span[1].from, width, height),
+                     light = gmlp__packed(t->light, width, height, GMLP_F32, r->channels, GMLP_SPACE_NONE);
+    const size_t samples = width * r->channels;
+    float *to = t->light;
+    uint32_t y;
+    size_t i;
+    if (base.space == GMLP_SYCC) {
+        gmlp_converter_rows(r->light, &base, &light);
+        return;
+    }
+    for (y = 0; y < height; y++, to += samples) {
+        const uint8_t *codes = gmlp__row(&base, y);
+        for (i = 0; i < samples; i++) to[i] = (i % r->channels < 3 ? r->code[codes[i]] : (float)codes[i]) / 255.0f;
+    }
+    gmlp_converter_rows(r->shown, &light, &light);
+}
+
+/* Adds to that light what the network adds. */
+static gmlp_result gmlp__add_network(const gmlp__resized *r, const gmlp__tile *t, float share) {
+    const uint32_t left = t->span[0].large_low, top = t->span[1].large_low, from = t->span[0].large_from,
+                   end = t->span[1].large_to, width = t->span[0].large_to - from,
+                   wanted = t->span[0].to - t->span[0].from;
+    const gmlp_image codes = gmlp__packed(t->codes, t->span[0].large_high - left, t->span[1].large_high - top, GMLP_U8,
+                                          3, r->base->space);
+    const size_t samples = (size_t)width * 3;
+    uint32_t y, i, n;
+    size_t k;
+    for (y = t->span[1].large_from; y < end; y += n) {
+        gmlp_image rows, out;
+        gmlp_result result;
+        n = end - y < (uint32_t)GMLP__TILE_STRIP ? end - y : (uint32_t)GMLP__TILE_STRIP;
+        rows = gmlp__part_of(&codes, from - left, y - top, width, n);
+        out = gmlp__packed(t->decoded, width, n, GMLP_F32, 3, GMLP_SPACE_NONE);
+        result = gmlp_decoder_rows(r->decoder, &codes, left, top, &out, from, y, t->scratch);
+        if (result) return result;
+        out.data = t->plain;
+        gmlp_converter_rows(r->light, &rows, &out);
+        for (k = 0; k < n * samples; k++) t->decoded[k] -= t->plain[k];
+        for (i = 0; i < n; i++) {
+            gmlp__row_down(&r->side[0], t->decoded + i * samples, from, from + width, t->row, t->span[0].from,
+                           t->span[0].to);
+            gmlp__add_down(&r->side[1], y + i, t->row, share, t->light, wanted, r->channels, t->span[1].from,
+                           t->span[1].to);
+        }
+    }
+    return GMLP_OK;
+}
+
+static void gmlp__write_light(const gmlp__resized *r, const gmlp__tile *t) {
+    const uint32_t width = t->span[0].to - t->span[0].from, height = t->span[1].to - t->span[1].from;
+    const gmlp_image light = gmlp__packed(t->light, width, height, GMLP_F32, r->channels, GMLP_SPACE_NONE);
+    const size_t count = (size_t)width * height;
+    gmlp_image out = r->out;
+    float *p = t->light;
+    size_t i, c;
+    for (i = 0; i < count; i++, p += r->channels)
+        for (c = 0; c < 3; c++) p[c] = p[c] > 0.0f ? p[c] < 1.0f ? p[c] : 1.0f : 0.0f;
+    out.data = (uint8_t *)(uintptr_t)gmlp__row(&out, t->span[1].from - r->y) +
+               (t->span[0].from - r->x) * gmlp__step(out.type, out.channels, out.plane_stride);
+    if (!out.stride) out.stride = gmlp__stride(&r->out);
+    out.width = width;
+    out.height = height;
+    gmlp_converter_rows(r->pixels, &light, &out);
+}
+
+static void gmlp__span_of(const gmlp__axis *a, uint32_t tile, uint32_t at, uint32_t n, gmlp__tile *t, int axis) {
+    const uint32_t first = tile * (uint32_t)GMLP__TILE, last = first + (uint32_t)GMLP__TILE;
+    const uint32_t around = GMLP__TILE_AROUND, low = first > around ? first - around : 0,
+                   high = last + around < a->shrunk ? last + around : a->shrunk;
+    t->span[axis].from = first > at ? first : at;
+    t->span[axis].to = last < at + n ? last : at + n;
+    t->span[axis].low = low;
+    t->span[axis].high = high;
+    t->span[axis].large_from = gmlp__large_low(a, t->span[axis].from);
+    t->span[axis].large_to = gmlp__large_high(a, t->span[axis].to);
+    t->span[axis].large_low = gmlp__large_low(a, low);
+    t->span[axis].large_high = gmlp__large_high(a, high);
+}
+
+/* Where the parts of a job's memory are, which may be NULL; its size. */
+static size_t gmlp__tile_memory(const gmlp__resized *r, unsigned char *memory, gmlp__tile *t) {
+    const size_t side = GMLP__TILE_SIDE, columns = r->side[0].most, rows = r->side[1].most,
+                 strip = columns * GMLP__TILE_STRIP * 3;
+    const size_t floats[6] = {side * side * 3, columns * rows * 3, (columns > side ? columns : side) * 3,
+                              strip,           strip,              (size_t)GMLP__TILE * GMLP__TILE * 4};
+    float **const part[6] = {&t->shrunk, &t->large, &t->row, &t->decoded, &t->plain, &t->light};
+    const size_t codes = (columns > side ? columns : side) * (rows > side ? rows : side) * 3;
+    size_t size = 0, i;
+    for (i = 0; i < 6; i++) {
+        if (memory) *part[i] = (float *)(void *)(memory + size);
+        size += floats[i] * sizeof(float);
+    }
+    if (memory) {
+        t->codes = memory + size;
+        t->scratch = memory + size + codes;
+    }
+    return (size + codes + r->decoder_scratch + 15) & ~(size_t)15;
+}
+
+static void gmlp__resized_job(void *ctx, size_t job) {
+    gmlp__resized *r = (gmlp__resized *)ctx;
+    const float share = (float)((double)r->side[0].shrunk / (double)r->side[0].large * (double)r->side[1].shrunk /
+                                (double)r->side[1].large);
+    gmlp__tile t;
+    size_t k;
+    memset(&t, 0, sizeof t);
+    gmlp__tile_memory(r, r->scratch + job * r->scratch_size, &t);
+    r->status[job] = GMLP_OK;
+    for (k = job; k < r->tiles && !r->status[job]; k += r->jobs) {
+        gmlp__span_of(&r->side[0], r->x / (uint32_t)GMLP__TILE + (uint32_t)(k % r->across), r->x, r->out.width, &t, 0);
+        gmlp__span_of(&r->side[1], r->y / (uint32_t)GMLP__TILE + (uint32_t)(k / r->across), r->y, r->out.height, &t, 1);
+        gmlp__small_light(r, &t);
+        gmlp__find_codes(r, &t, share);
+        r->status[job] = gmlp__add_network(r, &t, share);
+        if (!r->status[job]) gmlp__write_light(r, &t);
+    }
+}
+
+/* The net as it was for the large picture, whose pixels lie as the base's do. */
+static gmlp_net gmlp__net_of_large(const gmlp_net *net, const gmlp__axis side[2]) {
+    gmlp_net large = *net;
+    gmlp_coords *const c = &large.coords;
+    float *const at[2] = {c->transpose ? &c->row : &c->col, c->transpose ? &c->col : &c->row};
+    float *const step[2] = {c->transpose ? &c->row_step : &c->col_step, c->transpose ? &c->col_step : &c->row_step};
+    int i;
+    for (i = 0; i < 2; i++) {
+        const double ratio = (double)side[i].shrunk / (double)side[i].large;
+        *at[i] = (float)((double)*at[i] + gmlp__dmul((double)*step[i], 0.5 * ratio - 0.5));
+        *step[i] = (float)gmlp__dmul((double)*step[i], ratio);
+    }
+    large.base_width = side[0].large;
+    large.base_height = side[1].large;
+    return large;
+}
+
+/* The space of light in a space. */
+static int gmlp__light_space(int space) {
+    return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG ? (int)GMLP_REC2020_LINEAR
+         : space == GMLP_REC709                                ? (int)GMLP_SRGB_LINEAR
+         : gmlp_space_is_linear(space)                         ? space
+                                                               : space + GMLP_LINEAR;
+}
+
+static gmlp_result gmlp__resized_open(gmlp__resized *r, const gmlp_net *net, const double step[2],
+                                      const gmlp_decode_opts *o) {
+    const int light = gmlp__light_space(net->wide_space);
+    const gmlp__fp_state fp = gmlp__fp_enter();
+    gmlp_net large;
+    gmlp_decoder_opts decoder;
+    gmlp_convert_opts c;
+    gmlp_result result;
+    gmlp__axis_size(&r->side[0], r->base->width, step[0]);
+    gmlp__axis_size(&r->side[1], r->base->height, step[1]);
+    large = gmlp__net_of_large(net, r->side);
+    gmlp__fp_leave(fp);
+    memset(&decoder, 0, sizeof decoder);
+    memset(&c, 0, sizeof c);
+    decoder.x = gmlp__large_low(&r->side[0], r->x);
+    decoder.width = gmlp__large_high(&r->side[0], r->x + r->out.width) - decoder.x;
+    c.isa = decoder.isa = o->decoder.isa;
+    c.alloc = decoder.alloc = o->decoder.alloc;
+    c.adaptation = net->adaptation;
+    result = gmlp_decoder_create(&large, GMLP_F32, light, &decoder, &r->decoder);
+    if (!result) result = gmlp_converter_create(GMLP_U8, net->base_space, GMLP_F32, light, &c, &r->light);
+    if (!result) result = gmlp_converter_create(GMLP_U8, net->base_space, GMLP_U8, GMLP_SRGB, &c, &r->rgb);
+    if (!result) result = gmlp_converter_create(GMLP_F32, GMLP_SRGB, GMLP_F32, light, &c, &r->shown);
+    c.white_nits = o->decoder.white_nits > 0.0 ? o->decoder.white_nits : (double)net->white_nits;
+    c.scale = o->decoder.scale;
+    c.clamp_negative = o->decoder.clamp_negative;
+    c.alpha = o->decoder.alpha;
+    c.primaries = o->decoder.primaries;
+    if (!result) result = gmlp_converter_create(GMLP_F32, light, r->out.type, r->out.space, &c, &r->pixels);
+    return result;
+}
+
+/* Memory for the sides and the jobs, and all tiles. */
+static gmlp_result gmlp__resized_run(gmlp__resized *r, const gmlp_decode_opts *o) {
+    const gmlp_alloc *alloc = &o->decoder.alloc;
+    const size_t of_columns = r->side[0].large * 4 * sizeof(uint32_t);
+    gmlp_result result = GMLP_OK;
+    gmlp__tile t;
+    size_t i;
+    r->across = (r->x + r->out.width - 1) / GMLP__TILE - r->x / GMLP__TILE + 1;
+    r->tiles = (size_t)r->across * ((r->y + r->out.height - 1) / GMLP__TILE - r->y / GMLP__TILE + 1);
+    r->jobs = !o->threads.parallel_for ? 1 : r->tiles < GMLP__TILE_JOBS ? r->tiles : (size_t)GMLP__TILE_JOBS;
+    r->decoder_scratch = gmlp_decoder_scratch_size(r->decoder, r->side[0].most);
+    r->scratch_size = gmlp__tile_memory(r, NULL, &t);
+    r->sides_size = of_columns + r->side[1].large * 4 * sizeof(uint32_t);
+    r->sides = (unsigned char *)gmlp__alloc(alloc, r->sides_size);
+    if (r->sides) r->scratch = (unsigned char *)gmlp__alloc(alloc, r->jobs * r->scratch_size);
+    if (r->scratch) {
+        gmlp__axis_fill(&r->side[0], r->sides);
+        gmlp__axis_fill(&r->side[1], r->sides + of_columns);
+        gmlp__run(&o->threads, gmlp__resized_job, r, r->jobs);
+        for (i = 0; i < r->jobs && !result; i++) result = r->status[i];
+    } else result = GMLP_E_MEMORY;
+    gmlp__free(alloc, r->scratch, r->jobs * r->scratch_size);
+    gmlp__free(alloc, r->sides, r->sides_size);
+    return result;
+}
+
+GMLP_DEF gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
+                                         double lost, const gmlp_decode_opts *opts) {
+    gmlp_decode_opts o;
+    gmlp__resized r;
+    gmlp_result result;
+    double step[2];
+    int i;
+    if (!net || !base || !out || !(lost >= 0.0 && lost <= 1.0)) return GMLP_E_ARGUMENT;
+    step[0] = (double)(net->coords.transpose ? net->coords.row_step : net->coords.col_step);
+    step[1] = (double)(net->coords.transpose ? net->coords.col_step : net->coords.row_step);
+    for (i = 0; i < 2; i++) step[i] = step[i] < 0.0 ? 0.0 - step[i] : step[i];
+    if (net->method != GMLP_METHOD_RESIDUAL || net->mask != GMLP_MASK_SATURATED ||
+        !(lost > 0.0 || gmlp__dmul(step[0], step[1]) > 1.1))
+        return gmlp_decode(net, base, out, opts);
+    memset(&o, 0, sizeof o);
+    memset(&r, 0, sizeof r);
+    if (opts) o = *opts;
+    if (!gmlp__codes_ok(base) || gmlp__check_pixels(out) || gmlp__net_check(net, NULL)) return GMLP_E_ARGUMENT;
+    if (base->space != net->base_space)
+        return base->space == GMLP_SYCC || net->base_space == GMLP_SYCC ? GMLP_E_BASE_SPACE : GMLP_E_ARGUMENT;
+    if (o.base_x || o.base_y || base->width != net->base_width || base->height != net->base_height)
+        return GMLP_E_MISMATCH;
+    if (o.x >= base->width || o.y >= base->height || out->width > base->width - o.x || out->height > base->height - o.y)
+        return GMLP_E_OUT_VIEW;
+    r.base = base;
+    r.out = *out;
+    if (!r.out.space) r.out.space = net->wide_space;
+    r.x = o.x;
+    r.y = o.y;
+    r.channels = base->channels == 4 ? 4 : 3;
+    for (i = 0; i < 256; i++) r.code[i] = (float)i + (i > 0 && i < 255 ? (float)lost : 0.0f);
+    result = gmlp__resized_open(&r, net, step, &o);
+    if (!result) result = gmlp__resized_run(&r, &o);
+    gmlp_converter_free(r.light);
+    gmlp_converter_free(r.rgb);
+    gmlp_converter_free(r.shown);
+    gmlp_converter_free(r.pixels);
+    gmlp_decoder_free(r.decoder);
+    return result;
 }
 
 #ifndef GMLP_DECODE_ONLY

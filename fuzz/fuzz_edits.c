@@ -118,6 +118,32 @@ static gmlp_image edited(input *in, const original *o, gmlp_geometry *g, int *ex
     return base;
 }
 
+/* A part of it as of a base that was made smaller, at once and from elsewhere. */
+static void decode(const gmlp_net *net, const gmlp_image *base, uint32_t pick) {
+    static uint16_t wide[2][24 * 24 * 3];
+    gmlp_image out;
+    gmlp_decode_opts opts;
+    gmlp_result result;
+    memset(&out, 0, sizeof out);
+    memset(&opts, 0, sizeof opts);
+    memset(wide, 0, sizeof wide);
+    out.data = wide[0];
+    out.width = base->width < 24 ? base->width : 24;
+    out.height = base->height < 24 ? base->height : 24;
+    out.type = GMLP_U16;
+    opts.x = (base->width - out.width) * (pick % 8) / 7;
+    opts.y = (base->height - out.height) * (pick / 8 % 8) / 7;
+    result = gmlp_decode_resized(net, base, &out, pick % 3 / 4.0, &opts);
+    CHECK(result == GMLP_OK || result == GMLP_E_MISMATCH || result == GMLP_E_ARGUMENT || result == GMLP_E_BASE_VIEW);
+    out.data = wide[1];
+    opts.threads.parallel_for = backwards;
+    opts.decoder.isa = GMLP_ISA_SCALAR;
+    if (gmlp_isa_available(GMLP_ISA_SCALAR)) {
+        CHECK(gmlp_decode_resized(net, base, &out, pick % 3 / 4.0, &opts) == result);
+        CHECK(!memcmp(wide[0], wide[1], sizeof wide[0]));
+    }
+}
+
 static void use(const gmlp_net *net, const gmlp_image *base, const gmlp_geometry *g, int sound, uint32_t pick) {
     const int whole = !g->width && !g->to_width, sycc = base->space == GMLP_SYCC;
     gmlp_net copy = *net;
@@ -142,7 +168,9 @@ static void use(const gmlp_net *net, const gmlp_image *base, const gmlp_geometry
         gmlp_net_follow(&copy, &edit);
         CHECK(gmlp_net_check(&copy, base) == GMLP_OK || (sycc && gmlp_net_check(&copy, base) == GMLP_E_CLIPPED));
         CHECK(gmlp_blob_size(&copy));
+        decode(&copy, base, pick);
     } else {
+        decode(net, base, pick);
         reached[OTHER]++;
         CHECK(!edit.width && !edit.expected);
     }

@@ -49,6 +49,8 @@ gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_
 gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base);
 gmlp_result gmlp_find_edit(const gmlp_net *net, const gmlp_image *base, const void *opts, gmlp_edit *edit);
 void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit);
+gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out, double lost,
+                                const gmlp_decode_opts *opts);
 size_t gmlp_mlp_weights(const gmlp_mlp *mlp);
 size_t gmlp_blob_size(const gmlp_net *net);
 gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t capacity, size_t *size);

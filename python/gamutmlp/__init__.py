@@ -173,6 +173,7 @@ class Net:
     Net(blob) make one; bytes(net) is the blob."""
 
     report: Optional[TrainReport] = None
+    _followed = False
 
     def __init__(self, blob: Union[bytes, bytearray, memoryview]) -> None:
         self._net = ffi.gc(ffi.new("gmlp_net *"), lib.gmlp_net_free)
@@ -236,11 +237,13 @@ class Net:
         edit = ffi.new("gmlp_edit *")
         _done(lib.gmlp_find_edit(self._net, _view(base, self._net.base_space, "base"), ffi.NULL, edit))
         lib.gmlp_net_follow(self._net, edit)
+        self._followed = True
 
     def decode(self, base: Array, space: Optional[str] = None, dtype: Any = np.uint16, *, out: Optional[Array] = None,
-               headroom: float = 0.0, white_nits: float = 0.0, threads: int = 0) -> Array:
+               headroom: float = 0.0, white_nits: float = 0.0, lost: float = 0.0, threads: int = 0) -> Array:
         """The wide-gamut or HDR picture, in space (that of the original), in out or a new array of dtype. headroom:
-        stops that the display has above white, for HDR; 0: all that there is."""
+        stops that the display has above white, for HDR; 0: all that there is. After follow(): lost, what codes of a
+        picture that was resized lost on the mean (0.5 in a PNG that ImageMagick 6 resized, as that cuts them)."""
         image = _view(base, self._net.base_space, "base")
         wide = np.empty(base.shape[:2] + (3,), dtype) if out is None else out
         target = _view(wide, _space(space) if space else self._net.wide_space, "out", write=True)
@@ -253,7 +256,10 @@ class Net:
             opts.threads = t
             opts.decoder.headroom = headroom
             opts.decoder.white_nits = white_nits
-            _done(lib.gmlp_decode(self._net, image, target, opts))
+            if self._followed:
+                _done(lib.gmlp_decode_resized(self._net, image, target, lost, opts))
+            else:
+                _done(lib.gmlp_decode(self._net, image, target, opts))
         return wide
 
 

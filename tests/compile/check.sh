@@ -115,10 +115,10 @@ compiler() {
         check "$cc: $a implementation, $b user" $cc "$out/$a.o" "$out/$b-user.o" -o "$out/linked"
         check "$cc: $a implementation, $b user runs" "$out/linked"
     done; done
-    # 106302 bytes with gcc 12; room for other versions, but not for the kernels of training (9000)
+    # 117405 bytes with gcc 12; room for other versions, but not for the kernels of training (9000)
     if [ "$cc $(uname -m)" = "gcc x86_64" ]; then
         check "$cc: GMLP_DECODE_ONLY, smallest" $cc -std=c99 -Os -I../.. -DGMLP_DECODE_ONLY -DGMLP_NO_AVX512 -DGMLP_NO_LETNET -c c99.c -o "$out/small.o"
-        check "$cc: GMLP_DECODE_ONLY, its size" smaller 112640 "$out/small.o"
+        check "$cc: GMLP_DECODE_ONLY, its size" smaller 121856 "$out/small.o"
         check "$cc: decoding alone" $cc -std=c99 -Os -I../.. -c smallest.c -o "$out/smallest.o"
         check "$cc: decoding alone, its code" code_within 65536 "$out/smallest.o"
     fi

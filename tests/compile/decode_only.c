@@ -42,13 +42,17 @@ static void make_base(uint8_t *p, unsigned channels) {
             }
 }
 
-/* Into all types, in two of five spaces each; with alpha also into less headroom. */
+/* Into all types, in two of five spaces each; with alpha also into less headroom. Once as it is, and once as if it had
+   been made smaller. */
 static void decode(const gmlp_net *net, gmlp_image base, int isa, const char *name) {
     static const int spaces[] = {GMLP_SPACE_NONE, GMLP_SRGB_LINEAR, GMLP_REC2020_PQ, GMLP_REC2020_HLG, GMLP_P3};
     static uint32_t pixels[PIXELS * 4];
     gmlp_image out = base;
+    gmlp_net smaller = *net;
     gmlp_decode_opts opts;
     size_t s;
+    smaller.coords.col_step *= 1.5f;
+    smaller.coords.row_step *= 2.25f;
     memset(&opts, 0, sizeof opts);
     opts.decoder.isa = isa;
     opts.decoder.headroom = base.channels == 4 ? 0.5 : 0.0;
@@ -59,6 +63,9 @@ static void decode(const gmlp_net *net, gmlp_image base, int isa, const char *na
             out.channels = out.type < GMLP_BGRA8 ? base.channels : 0; /* packed ones have their own */
             memset(pixels, 0, sizeof pixels);
             if (gmlp_decode(net, &base, &out, &opts)) fail("does not decode", name);
+            add(pixels, sizeof pixels);
+            memset(pixels, 0, sizeof pixels);
+            if (gmlp_decode_resized(&smaller, &base, &out, 0.3, &opts)) fail("does not decode, smaller", name);
             add(pixels, sizeof pixels);
         }
 }

@@ -200,6 +200,15 @@ def test_other_pictures_and_edits(base, net):
     moved.check(turned)
     back = np.rot90(moved.decode(turned))
     assert np.abs(back.astype(int) - net.decode(base)).max() < 200
+    h, w = base.shape[0] // 2, base.shape[1] // 2
+    half = np.uint8(base[:2 * h, :2 * w].reshape(h, 2, w, 2, 3).mean((1, 3)) + 0.5)
+    moved = gamutmlp.Net(bytes(net))
+    moved.follow(half)
+    light = gamutmlp.convert(net.decode(base), "prophoto", "prophoto-linear", np.float32)
+    light = light[:2 * h, :2 * w].reshape(h, 2, w, 2, 3).mean((1, 3))
+    error = np.abs(moved.decode(half, "prophoto-linear", np.float32) - light)
+    assert error.mean() < 0.01
+    assert not np.array_equal(moved.decode(half), moved.decode(half, lost=0.5))
 
 
 def test_hdr():

@@ -15,6 +15,7 @@
 #include "work/hidden.h"
 #include "work/kept.h"
 #include "work/quality.h"
+#include "work/resized.h"
 
 /* From there on the network, which knows the picture, learns its new codes. Twice what training takes from nothing at
    lossless bases, as what is learned is within 1 dB then; JPEG bases have twice as many samples a step. */
@@ -42,10 +43,9 @@ typedef struct transcoding {
     picture said;    /* what the file says beside its pixels */
     edited edit;     /* what another program did before */
     gmlp_image base; /* as it is stored; of 4 channels, if it has alpha and OUT can */
-    resized *larger; /* that, if another program resized it */
     gmlp_geometry geometry;
     int hdr, clipped, way, trains;
-    int resized, narrower; /* by another program, for resized.h; a network of its own for the budget */
+    int resized, narrower; /* by another program (resized.h); a network of its own for the budget */
     const char *why; /* it is made anew, if that could be expected to go without; NULL */
     picture wide;    /* what the network gave back, edited */
     gmlp_train_report training;
@@ -227,11 +227,9 @@ static int base_anew(transcoding *t) {
 
 static int decode(transcoding *t) {
     const gmlp_threads threads = pool_threads(t->workers);
-    const gmlp_net *net = &t->file.net;
-    const gmlp_result status = t->resized ? resized_open(net, &t->base, t->edit.lost, &t->larger) : GMLP_OK;
+    const double *lost = t->resized ? &t->edit.lost : NULL;
     char error[256];
-    if (status) return fail("transcode", "%s: %s", t->in, gmlp_result_string(status));
-    if (!geometry_light(&t->geometry, net, &t->base, t->larger, &threads, &t->wide, error)) return 0;
+    if (!geometry_light(&t->geometry, &t->file.net, &t->base, lost, &threads, &t->wide, error)) return 0;
     return fail("transcode", "%s: %s", t->in, error);
 }
 
@@ -507,7 +505,6 @@ int cmd_transcode(int argc, char **argv) {
     carried_free(&t.file);
     picture_free(&t.said);
     picture_free(&t.wide);
-    resized_close(t.larger);
     free(t.base.data);
     pool_free(t.workers);
     return status;

@@ -24,8 +24,12 @@ static int read_numbers(const char *text, char between, uint32_t *to, int n) {
     return 0;
 }
 
+int geometry_crop(const char *text, uint32_t part[4]) {
+    return read_numbers(text, ',', part, 4) || !part[2] || !part[3] ? -1 : 0;
+}
+
 static int read_crop(const char *text, uint32_t width, uint32_t height, uint32_t part[4], char error[256]) {
-    if (read_numbers(text, ',', part, 4) || !part[2] || !part[3])
+    if (geometry_crop(text, part))
         return snprintf(error, 256, "--crop takes X,Y,W,H in pixels, not '%s'", text), -1;
     if (part[0] <= width && part[1] <= height && part[2] <= width - part[0] && part[3] <= height - part[1]) return 0;
     return snprintf(error, 256, "--crop %s reaches outside the picture, which is %u x %u", text, width, height), -1;
@@ -205,29 +209,29 @@ int geometry_codes(const gmlp_geometry *g, const gmlp_image *base, picture *out,
 typedef struct decoding {
     const gmlp_net *net;
     const gmlp_image *base;
-    resized *larger;
+    const double *lost;
     const gmlp_threads *threads;
 } decoding;
 
 static gmlp_result light_of_network(const void *user, const gmlp_geometry *g, uint32_t y, const gmlp_image *light) {
     const decoding *d = (const decoding *)user;
     gmlp_decode_opts opts;
-    if (d->larger) return resized_rows(d->larger, light, g->x, g->y + y, (double)d->net->white_nits, d->threads);
     memset(&opts, 0, sizeof opts);
     opts.x = g->x;
     opts.y = g->y + y;
     opts.threads = *d->threads;
-    return gmlp_decode(d->net, d->base, light, &opts);
+    return d->lost ? gmlp_decode_resized(d->net, d->base, light, *d->lost, &opts)
+                   : gmlp_decode(d->net, d->base, light, &opts);
 }
 
-int geometry_light(const gmlp_geometry *g, const gmlp_net *net, const gmlp_image *base, resized *larger,
+int geometry_light(const gmlp_geometry *g, const gmlp_net *net, const gmlp_image *base, const double *lost,
                    const gmlp_threads *threads, picture *out, char error[256]) {
     const int space = net->wide_space;
     gmlp_result status;
     decoding d;
     d.net = net;
     d.base = base;
-    d.larger = larger;
+    d.lost = lost;
     d.threads = threads;
     memset(out, 0, sizeof *out);
     out->image = flat(g, gmlp_space_is_linear(space) ? GMLP_F32 : GMLP_U16, base->channels, space);

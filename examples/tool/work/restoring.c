@@ -9,26 +9,11 @@
 #include "shell/messages.h"
 #include "shell/progress.h"
 #include "work/extras.h"
+#include "work/geometry.h"
 #include "work/quality.h"
 #include "work/resized.h"
 
 /* The command line. */
-
-/* X,Y,W,H; 0 or -1. */
-static int parse_crop(const char *text, rectangle *r) {
-    uint32_t *const to[4] = { &r->x, &r->y, &r->width, &r->height };
-    int i;
-    for (i = 0; i < 4; i++) {
-        char *end;
-        unsigned long v;
-        if (*text < '0' || *text > '9') return -1;
-        v = strtoul(text, &end, 10);
-        if (v > GMLP_MAX_SIZE || *end != (i < 3 ? ',' : 0)) return -1;
-        *to[i] = (uint32_t)v;
-        text = end + 1;
-    }
-    return r->width && r->height ? 0 : -1;
-}
 
 void restoring_depth(restoring *r, int choice, int usual) {
     static const int depths[] = { GMLP_U16, GMLP_U16, GMLP_U16, GMLP_F16, GMLP_F32 }, bits[] = { 10, 12, 16, 0, 0 };
@@ -46,11 +31,17 @@ int restoring_has_name(const restoring *r) {
 
 int restoring_check(restoring *r) {
     const char *cannot = picture_cannot_hold(r->out, r->depth);
+    uint32_t part[4];
     if (cannot) return args_wrong(r->command, "--depth: %s", cannot);
     if (r->depth == GMLP_U16 && (r->bits == 16) == path_has_extension(r->out, "avif"))
         return args_wrong(r->command, "--depth: 10 and 12 bits are for .avif files, which hold no more");
-    if (r->crop_text && parse_crop(r->crop_text, &r->crop))
+    if (!r->crop_text) return ARGS_GO_ON;
+    if (geometry_crop(r->crop_text, part))
         return args_wrong(r->command, "--crop takes X,Y,W,H in pixels, not '%s'", r->crop_text);
+    r->crop.x = part[0];
+    r->crop.y = part[1];
+    r->crop.width = part[2];
+    r->crop.height = part[3];
     return ARGS_GO_ON;
 }
 
@@ -162,7 +153,7 @@ int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint3
     s.net = &r->file.net;
     s.write = write;
     s.user = user;
-    bad = is_resized(r) ? resized_run(&s, r->to, r->opts.white_nits, r->edit.lost, error) : stream_run(&s, error);
+    bad = is_resized(r) ? resized_run(&s, r->to, &r->opts, r->edit.lost, error) : stream_run(&s, error);
     gmlp_converter_free(to_sycc);
     r->belongs = s.verdict == GMLP_OK || s.verdict == GMLP_E_CLIPPED;
     r->clipped = r->belongs && r->file.net.weights && (r->rgb || s.verdict == GMLP_E_CLIPPED);
