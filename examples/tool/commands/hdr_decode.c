@@ -71,6 +71,7 @@ static void make_room(picture *base) {
 
 /* The base's bytes; those of a PNG become a JPEG, for whose pixels the network is not. */
 static int base_jpeg(const restoring *r, uint8_t **bytes, size_t *size, char error[256]) {
+    const int codes = r->file.net.base_space, space = codes == GMLP_SYCC ? GMLP_SRGB : codes; /* of what is no JPEG */
     picture base;
     picture_write_opts opts;
     extras x;
@@ -83,7 +84,7 @@ static int base_jpeg(const restoring *r, uint8_t **bytes, size_t *size, char err
     }
     fprintf(stderr, "gamutmlp hdr-decode: note: %s is a PNG; in %s its picture is a JPEG, without the network\n", r->in,
             r->out);
-    if (picture_read_memory(r->file.bytes, r->file.size, r->in, r->file.net.base_space, &base, error)) return -1;
+    if (picture_read_memory(r->file.bytes, r->file.size, r->in, space, &base, error)) return -1;
     kept_for(&base, r->out, r->strip);
     make_room(&base);
     memset(&opts, 0, sizeof opts);

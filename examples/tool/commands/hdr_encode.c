@@ -183,10 +183,11 @@ static int look_for_numbers(const hdr_encoding *e) {
 /* The base. */
 
 static int make_anew(hdr_encoding *e) {
+    static const int subsamples[] = { PICTURE_444, PICTURE_422, PICTURE_420 };
     picture_write_opts write;
     memset(&write, 0, sizeof write);
     write.quality = (int)e->o.quality;
-    write.subsample = e->o.subsample > 0;
+    write.subsample = e->o.subsample < 0 ? PICTURE_444 : subsamples[e->o.subsample];
     write.metadata = &e->sdr.metadata;
     write.alpha = e->alpha;
     hidden_codes(e->alpha, &e->c.base.image);
@@ -475,7 +476,7 @@ int cmd_hdr_encode(int argc, char **argv) {
         TRAINING_OPTIONS(e.t),
         { "--quality", ARG_INT, &e.o.quality, "Q", "of a JPEG, 1 to 100 (95); an SDR JPEG is kept as it is without", 1,
           100 },
-        { "--subsample", ARG_CHOICE, &e.o.subsample, "444|420", "chroma of that JPEG (444)", 0, 0 },
+        { "--subsample", ARG_CHOICE, &e.o.subsample, "444|422|420", "chroma of that JPEG (444)", 0, 0 },
         { "--base", ARG_CHOICE, &e.o.sycc, "sdr|sycc",
           "of a JPEG: SDR's space; or unclipped Y'CbCr, which viewers show as sRGB (sdr)", 0, 0 },
         { "--from-sdr", ARG_SPACE, &e.o.from_sdr, "SPACE", "what SDR's numbers are, whatever the file says", 0, 0 },

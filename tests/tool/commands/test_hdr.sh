@@ -53,11 +53,12 @@ is "the summary names the next step" grep -q "gamutmlp hdr-decode a.jpg" out
 is "the summary says that the picture is kept" grep -q "compressed picture of sdr.jpg as it is" out
 does inspect a.jpg
 is "inspect says in words what comes back" grep -q "HDR in rec2020hlg, up to .* stops above the white of srgb" out
-does hdr-encode sdr.jpg wide.png anew.jpg $hlg $steps --quality 80 --subsample 420 --json
+does hdr-encode sdr.jpg wide.png anew.jpg $hlg $steps --quality 80 --subsample 422 --json
 is "--quality compresses anew" [ "$(value base_kept)" = false ]
 does hdr-encode sdr.png wide.png made.jpg $hlg $steps --json
 is "a PNG becomes a JPEG" [ "$(value base_kept)" = false ]
 does compare anew.jpg made.jpg
+have identify && is "--subsample" [ "$(identify -format '%[jpeg:sampling-factor]' anew.jpg)" = 2x1,1x1,1x1 ]
 for map in gain gamma direct; do
     does hdr-encode sdr.png wide.png map.png $hlg $steps --map $map --json
     is "--map $map" [ "$(value method)" = $map ]
@@ -162,6 +163,11 @@ does compare wide.png ycc.png --from rec2020hlg --from-test rec2020pq --json
 is "sYCC: gives what hdr-encode measured" above 0.1 "sqrt(($(value psnr) - $said) ^ 2)"
 does hdr-decode ycc.jpg ycc_phone.jpg --json
 is "sYCC: as Ultra HDR sRGB" [ "$(value space)" = srgb ]
+if have convert; then
+    convert ycc.jpg ycc_base.png
+    does extract ycc.jpg
+    says 0 "note: ycc_base.png is a PNG; in ycc_map.jpg its picture is a JPEG" hdr-decode ycc_base.png ycc_map.jpg --net ycc.jpg.gmlp
+fi
 does strip ycc.jpg ycc_bare.jpg
 does hdr-encode ycc_bare.jpg wide.png ycc_kept.jpg $hlg $steps --base sycc --json
 is "sYCC: a JPEG is kept, its Y'CbCr is read" [ "$(value base_space) $(value base_kept) $(value psnr)" = "sycc true $said" ]
