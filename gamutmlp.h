@@ -1262,7 +1262,8 @@ GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit);
    none that the network was trained on. So codes are looked for at the size that it was trained on, up to 4 times each
    side, whose means over areas those of the base are, clipped areas getting their edges back; the network is asked
    there, and what it adds is averaged in linear light. Light outside 0..1 of the wide space is cut off. What was not
-   made smaller, and nets that are not for saturated pixels alone, go to gmlp_decode.
+   made smaller, and nets that are not for saturated pixels alone, go to gmlp_decode; so does a base in sYCC that still
+   has its colours outside sRGB (gmlp_net_check), of which every call reads the whole base.
    lost: what codes other than 0 and 255 have lost on the mean, 0..1. ImageMagick 6 cuts codes of a PNG that it resizes
    instead of rounding them: 0.5; others: 0.
    base: as of gmlp_find_edit, the whole picture; out: a part of it, as gmlp_decode writes it; opts: no device, no
@@ -9532,7 +9533,8 @@ GMLP_DEF gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *
     step[1] = (double)(net->coords.transpose ? net->coords.col_step : net->coords.row_step);
     for (i = 0; i < 2; i++) step[i] = step[i] < 0.0 ? 0.0 - step[i] : step[i];
     if (net->method != GMLP_METHOD_RESIDUAL || net->mask != GMLP_MASK_SATURATED ||
-        !(lost > 0.0 || gmlp__dmul(step[0], step[1]) > 1.1))
+        !(lost > 0.0 || gmlp__dmul(step[0], step[1]) > 1.1) ||
+        (net->base_space == GMLP_SYCC && gmlp_net_check(net, base) == GMLP_OK))
         return gmlp_decode(net, base, out, opts);
     memset(&o, 0, sizeof o);
     memset(&r, 0, sizeof r);

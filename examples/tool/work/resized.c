@@ -6,7 +6,7 @@
 
 #include "shell/messages.h"
 
-#define BAND 64u /* rows for each thread at a time */
+#define BAND 512u /* rows at a time: of sYCC each call looks at the whole base */
 
 int resized_is(const gmlp_net *net, double lost) {
     return net->method == GMLP_METHOD_RESIDUAL && net->mask == GMLP_MASK_SATURATED &&
@@ -35,8 +35,7 @@ static int write_rows(const stream *s, const gmlp_image *base, gmlp_image *out, 
     opts.x = s->crop.x;
     opts.threads = pool_threads(s->workers);
     for (opts.y = s->crop.y; opts.y < bottom; opts.y += out->height) {
-        const uint32_t end = opts.y / BAND * BAND + most; /* that of a band */
-        out->height = (end < bottom ? end : bottom) - opts.y;
+        out->height = most < bottom - opts.y ? most : bottom - opts.y;
         status = gmlp_decode_resized(s->net, base, out, lost, &opts);
         if (status) return error_text(error, s->name, "%s", gmlp_result_string(status)), -1;
         if (s->write(s->user, out->data, out->height, error)) return -1;
@@ -46,7 +45,7 @@ static int write_rows(const stream *s, const gmlp_image *base, gmlp_image *out, 
 
 int resized_run(stream *s, int space, const gmlp_decoder_opts *opts, double lost, char error[256]) {
     gmlp_image base = view(s->width, s->height, GMLP_U8, s->channels, s->net->base_space),
-               out = view(s->crop.width, 2 * BAND * (uint32_t)pool_size(s->workers), s->type, s->channels, space);
+               out = view(s->crop.width, BAND, s->type, s->channels, space);
     int bad = !base.data || !out.data;
     if (bad) error_text(error, s->name, "out of memory");
     else bad = picture_rows_read(s->rows, base.data, s->height, error);
