@@ -122,7 +122,9 @@ static void report_text(const findings *f, const char *path) {
     const gmlp_net *net = &f->file.net;
     const uint8_t *k = net->mlp.frequencies;
     static const char *const containers[] = { "", "JPEG", "PNG", "KTX2" }; /* gmlp_container */
-    printf("%s: %s, %u x %u, carries a network\n", path, containers[f->file.container], f->width, f->height);
+    printf("%s: %s, ", path, containers[f->file.container]);
+    if (f->width) printf("%u x %u, carries a network\n", f->width, f->height);
+    else printf("carries a network; its pixels were not read\n");
     printf("  base            %s\n", net->base_space == GMLP_SYCC
                                         ? "sYCC: the JPEG's Y'CbCr also holds colours that viewers clip to sRGB"
                                         : gmlp_space_name(net->base_space));
