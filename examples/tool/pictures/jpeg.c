@@ -634,6 +634,11 @@ static int write_blocks(block_writer *w, FILE *file, jpeg_blocks *blocks, int la
     for (i = 0; i < 2; i++) jpeg_add_quant_table(&w->jpeg, i, blocks->steps[i], 100, TRUE);
     set_sampling(&w->jpeg, blocks->subsample);
     w->jpeg.optimize_coding = TRUE;
+#if JPEG_LIB_VERSION >= 70 /* as Ubuntu's: of coefficients it computes neither */
+    w->jpeg.jpeg_width = blocks->width;
+    w->jpeg.jpeg_height = blocks->height;
+    w->jpeg.min_DCT_h_scaled_size = w->jpeg.min_DCT_v_scaled_size = DCTSIZE;
+#endif
     for (i = 0; i < 3; i++) {
         const JDIMENSION rows = (JDIMENSION)w->jpeg.comp_info[i].v_samp_factor;
         arrays[i] = w->jpeg.mem->request_virt_barray(c, JPOOL_IMAGE, TRUE, blocks->wide[i],
