@@ -23,6 +23,7 @@ sizes=$(for f in build/web/gamutmlp.mjs build/web/gamutmlp.wasm; do echo "$(wc -
 if [ "${sizes% *}" -le 153600 ] && [ "${sizes#* }" -le 61440 ]; then echo "ok web: within 150 KB, 60 by gzip"
 else echo "not ok web: module and code have $sizes bytes, plain and by gzip, of 153600 and 61440"; failed=1; fi
 build/scene "$scratch/scene.png" 240 180
+build/scene "$scratch/large.png" 480 280 # workers share it
 node tests/web/test.mjs build/web build/gamutmlp "$scratch" || failed=1
 chromium=
 for p in chromium chromium-browser google-chrome; do

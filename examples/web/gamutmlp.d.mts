@@ -17,6 +17,9 @@ export interface Picture {
     readonly type?: SampleType;
     /** What the numbers are; of a base, 'srgb' unless it is said. */
     readonly space?: Space | string;
+    /** Some rows of a picture alone, for decode: the first one's number, and the height of all. */
+    readonly top?: number;
+    readonly wholeHeight?: number;
 }
 /** What the module makes: RGBA; of 'uint8' fit for new ImageData(data, width, height). */
 export interface Made extends Picture {
@@ -30,7 +33,7 @@ export class GamutMLPError extends Error {
     readonly code: number;
 }
 /** Codes that a program asks for. */
-export const MEMORY: 2, NOT_FOUND: 6, MISMATCH: 14, OTHER_PICTURE: 17, BASE_SPACE: 21, CLIPPED: 22;
+export const MEMORY: 2, NOT_FOUND: 6, MISMATCH: 14, HALO: 16, OTHER_PICTURE: 17, BASE_SPACE: 21, CLIPPED: 22;
 
 export interface DecodeOptions {
     /** The original's. */
@@ -68,6 +71,8 @@ export interface Net {
     readonly height: number;
     /** In each of the two hidden layers. */
     readonly neurons: number;
+    /** So many pixels around a part are needed to decode it. */
+    readonly halo: number;
     /** Of HDR: the light of the brightest channel; white is 1. */
     readonly contentMax: number;
     /** The network as bytes. */

@@ -25,7 +25,7 @@ export class GamutMLPError extends Error {
         this.code = code;
     }
 }
-export const MEMORY = 2, NOT_FOUND = 6, MISMATCH = 14, OTHER_PICTURE = 17, BASE_SPACE = 21, CLIPPED = 22;
+export const MEMORY = 2, NOT_FOUND = 6, MISMATCH = 14, HALO = 16, OTHER_PICTURE = 17, BASE_SPACE = 21, CLIPPED = 22;
 
 function choice(table, name, what) {
     if (!Object.hasOwn(table, name))
@@ -188,6 +188,7 @@ export default async function load(source) {
         get width() { return this.#about().width; }
         get height() { return this.#about().height; }
         get neurons() { return this.#about().neurons; }
+        get halo() { return this.#about().halo; }
         get contentMax() { return this.#about().most; }
         get blob() {
             const code = c.net_blob(this.pointer);
@@ -227,24 +228,28 @@ export default async function load(source) {
             const net = this.#about(), base = codes(net, picture);
             const { type = 'uint16', x = 0, y = 0, headroom = 0, whiteNits = 0 } = options;
             const t = choice(TYPES, type, 'type'), space = options.space ? spaceOf(options.space) : net.wide;
+            const top = number(picture.top ?? 0, 'the picture: top', 0, 65535), there = top + base.height;
+            const whole = number(picture.wholeHeight ?? there, 'the picture: wholeHeight', there, 65535);
             number(x, 'x', 0, base.width - 1);
-            number(y, 'y', 0, base.height - 1);
+            number(y, 'y', 0, whole - 1);
             const width = number(options.width ?? base.width - x, 'width', 1, base.width - x);
-            const height = number(options.height ?? base.height - y, 'height', 1, base.height - y);
-            if (net.method && (base.width !== net.width || base.height !== net.height)) fail(MISMATCH);
+            const height = number(options.height ?? whole - y, 'height', 1, whole - y);
+            if (net.method && (base.width !== net.width || whole !== net.height)) fail(MISMATCH);
+            const start = row => Math.max(0, row - net.halo), stop = row => Math.min(whole, row + net.halo);
+            if (start(y) < top || stop(y + height) > there) fail(HALO);
             const out = blank(width, height, type, string(c.space_name(space)));
             const to = seen(out, 'the result');
-            done(c.decoder_create(this.pointer, base.width, base.height, t, space, x, width, headroom, whiteNits));
+            done(c.decoder_create(this.pointer, base.width, whole, t, space, x, width, headroom, whiteNits));
             const decoder = pointer();
             try {
                 using(take => {
                     const from = take((ROWS + 2 * net.halo) * base.row), strip = take(ROWS * to.row);
                     for (let row = 0; row < height; row += ROWS) {
-                        const rows = Math.min(ROWS, height - row), top = y + row;
-                        const first = Math.max(0, top - net.halo), end = Math.min(base.height, top + rows + net.halo);
-                        copy(net, base, from, first, end);
+                        const rows = Math.min(ROWS, height - row), at = y + row;
+                        const first = start(at), end = stop(at + rows);
+                        copy(net, base, from, first - top, end - top);
                         done(c.decoder_rows(decoder, from, base.width, end - first, base.channels, net.base, first,
-                                            strip, width, rows, t, 4, x, top));
+                                            strip, width, rows, t, 4, x, at));
                         to.bytes.set(memory(strip, rows * to.row), row * to.row);
                     }
                 });

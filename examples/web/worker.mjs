@@ -2,9 +2,11 @@
    about, wide, base }, the pixels as 8-bit Display P3; wide is null of a file without a network. With measure also
    { histogram, points }. shader: 'always', 'never', or else where there is a GPU. */
 import { gamutmlp, opened } from './restore.mjs';
+import Pool from './gamutmlp-pool.mjs';
 import { open } from './shader.mjs';
 
 const shaders = {};
+let pool;
 function shaderOf(g, when) {
     return when === 'never' ? null : shaders[when] ??= open(g, when === 'always').catch(() => null);
 }
@@ -37,8 +39,8 @@ async function answer({ file, measure, shader }) {
     try {
         const { width, height } = shown, p3 = { space: 'p3', type: 'uint8' };
         const drawn = net && (await shaderOf(g, shader))?.decode(net, base, 'p3');
-        const wide = net ? (drawn ?? net.decode(base, p3)).data : null;
-        const made = { width, height, note, base: g.convert(shown, p3).data, wide,
+        const recovered = net && (drawn ?? (pool ??= new Pool(g)).decode(net, base, p3));
+        const made = { width, height, note, base: g.convert(shown, p3).data, wide: (await recovered)?.data ?? null,
                        about: net && { method: net.method, space: net.wideSpace, base: net.baseSpace, codes: base.space,
                                        neurons: net.neurons, bytes: net.blob.length, contentMax: net.contentMax,
                                        shader: !!drawn } };

@@ -1,5 +1,5 @@
 // The page, its worker and <wide-img> in Chromium without a window: browser.mjs CHROMIUM FOLDER-OF-THE-MODULE TOOL FOLDER.
-// FOLDER has scene.png. What canvases hold comes back by POST.
+// FOLDER has scene.png and large.png. What canvases hold comes back by POST.
 import assert from 'node:assert';
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ const [chromium, folder, tool, scratch] = process.argv.slice(2);
 const at = name => join(scratch, name);
 const run = (...args) => execFileSync(tool, args, { stdio: ['ignore', 'ignore', 'pipe'] });
 run('encode', at('scene.png'), at('demo.png'), '--from', 'prophoto', '--iterations', '40');
+run('encode', at('large.png'), at('many.png'), '--from', 'prophoto', '--iterations', '5');
 run('encode', at('scene.png'), at('demo.jpg'), '--from', 'prophoto', '--iterations', '40', '--base', 'sycc');
 run('encode', at('scene.png'), at('rgb.jpg'), '--from', 'prophoto', '--iterations', '40', '--base', 'srgb');
 const turned = at('turned.jpg'), jpeg = readFileSync(at('rgb.jpg'));
@@ -19,7 +20,7 @@ writeFileSync(turned, Buffer.concat([jpeg.subarray(0, 2), // EXIF, of orientatio
     Buffer.from('ffe10022457869660000' + '49492a0008000000' + '0100' + '120103000100000003000000' + '00000000', 'hex'), jpeg.subarray(2)]));
 run('strip', at('demo.png'), at('plain.png'));
 run('hdr-encode', at('plain.png'), at('scene.png'), at('hdr.png'), '--from-hdr', 'rec2020hlg', '--iterations', '20');
-for (const name of ['demo.png', 'demo.jpg', 'rgb.jpg']) run('decode', at(name), at(`${name}.wide.png`));
+for (const name of ['demo.png', 'many.png', 'demo.jpg', 'rgb.jpg']) run('decode', at(name), at(`${name}.wide.png`));
 
 /* Runs in the browser. */
 async function inBrowser() {
@@ -41,6 +42,10 @@ async function inBrowser() {
                 await post('auto.shader', (await open(g))?.decode(net, base, 'p3')?.data ?? 'null');
             }
         }
+        const { default: Pool } = await import('/gamutmlp-pool.mjs');
+        const pool = new Pool(g), many = await opened(await (await fetch('many.png')).blob());
+        await post('wide.many.png', (await pool.decode(many.net, many.base)).data.buffer);
+        pool.close();
         for (const name of ['demo.png', 'demo.jpg', 'rgb.jpg', 'turned.jpg']) {
             const file = await (await fetch(name)).blob();
             const { net, base, shown, note } = await opened(file);
@@ -48,7 +53,7 @@ async function inBrowser() {
             await post(`note.${name}`, `${base.space} ${note}`);
             await post(`wide.${name}`, net.decode(base).data.buffer);
         }
-        for (const [name, how] of [['demo.png', 'never'], ['demo.png', 'always'], ['plain.png', 'auto']]) {
+        for (const [name, how, as = how] of [['demo.png', 'never'], ['demo.png', 'always'], ['many.png', 'never', 'many'], ['plain.png', 'auto']]) {
             const frame = document.createElement('iframe');
             frame.src = `/index.html?src=${name}&shader=${how}`;
             document.body.append(frame);
@@ -63,10 +68,10 @@ async function inBrowser() {
             for (const value of ['base', 'wide', 'difference']) {
                 view.value = value;
                 view.onchange();
-                await post(`${value}.page.${how}`, pixels(page.getElementById('picture')));
+                await post(`${value}.page.${as}`, pixels(page.getElementById('picture')));
             }
-            await post(`text.page.${how}`, page.getElementById('note').textContent);
-            await post(`about.page.${how}`, page.getElementById('about').textContent);
+            await post(`text.page.${as}`, page.getElementById('note').textContent);
+            await post(`about.page.${as}`, page.getElementById('about').textContent);
             frame.remove();
         }
         await import('/wide-img.mjs');
@@ -146,6 +151,10 @@ const tests = {
         assert.equal(Buffer.compare(rgb(results['base.demo.png'], 1), bytesOf(base.data)), 0);
         assert.equal(`${results['note.demo.png']}`, 'srgb ');
         assert.equal(Buffer.compare(rgb(results['wide.demo.png'], 2), bytesOf(readPng(readFileSync(at('demo.png.wide.png'))).data)), 0);
+    },
+    'workers share a large one, for a page and for the page\'s worker'() {
+        assert.equal(Buffer.compare(rgb(results['wide.many.png'], 2), bytesOf(readPng(readFileSync(at('many.png.wide.png'))).data)), 0);
+        same('wide.page.many', g.open(readFileSync(at('many.png'))).decode(readPng(readFileSync(at('many.png'))), p3).data);
     },
     'a JPEG\'s'() {
         assert.equal(`${results['note.rgb.jpg']}`, 'srgb ');

@@ -1,4 +1,5 @@
-// The module in Node against the tool: test.mjs FOLDER-OF-THE-MODULE TOOL FOLDER. FOLDER has scene.png (ProPhoto, 16 bit).
+// The module in Node against the tool: test.mjs FOLDER-OF-THE-MODULE TOOL FOLDER. FOLDER has scene.png and
+// large.png (ProPhoto, 16 bit).
 import assert from 'node:assert';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,8 @@ import { readPng } from './png.mjs';
 const [folder, tool, scratch] = process.argv.slice(2);
 const at = name => join(scratch, name);
 const url = pathToFileURL(join(folder, 'gamutmlp.mjs'));
-const { default: load, GamutMLPError, CLIPPED, MISMATCH, NOT_FOUND, OTHER_PICTURE } = await import(url);
+const { default: load, GamutMLPError, CLIPPED, HALO, MISMATCH, NOT_FOUND, OTHER_PICTURE } = await import(url);
+const { default: Pool } = await import(pathToFileURL(join(folder, 'gamutmlp-pool.mjs')));
 const g = await load();
 const run = (...args) => execFileSync(tool, args, { stdio: ['ignore', 'ignore', 'pipe'] });
 const file = name => readFileSync(at(name)), png = name => readPng(file(name));
@@ -214,6 +216,69 @@ const tests = {
                                   { workerData: { url: url.href, module: g.module, blob: net.blob, base } });
         const data = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
         same(data, net.decode(base).data);
+    },
+    'rows alone, with those around them'() {
+        const { width, height, data } = base, rows = (top, end) => ({ data: data.subarray(4 * width * top, 4 * width * end),
+            width, height: end - top, top, wholeHeight: height });
+        const want = net.decode(base, { y: 50, height: 70 }).data;
+        same(net.decode(rows(50 - net.halo, 120 + net.halo), { y: 50, height: 70 }).data, want);
+        same(net.decode(rows(0, height), { y: 50, height: 70 }).data, want);
+        same(net.decode(rows(0, 10 + net.halo), { height: 10 }).data, net.decode(base, { height: 10 }).data);
+        same(net.decode(rows(height - 9 - net.halo, height), { y: height - 9 }).data, net.decode(base, { y: height - 9 }).data);
+        assert.throws(() => net.decode(rows(51 - net.halo, height), { y: 50, height: 70 }), refused(HALO));
+        assert.throws(() => net.decode(rows(0, 119 + net.halo), { y: 50, height: 70 }), refused(HALO));
+        assert.throws(() => net.decode(rows(0, 20)), refused(HALO));
+        assert.throws(() => net.decode({ ...rows(0, 20), wholeHeight: height - 1 }, { height: 1 }), refused(MISMATCH));
+        assert.throws(() => net.decode({ ...rows(0, 20), wholeHeight: 19 }), TypeError);
+        assert.throws(() => net.decode({ ...rows(0, 20), top: -1 }), TypeError);
+    },
+    async 'a pool of workers: the same bytes'() {
+        const pool = new Pool(g, { workers: 3 }), original = { ...png('large.png'), space: 'prophoto' };
+        const large = g.reduce(original), { width, height } = large;
+        try {
+            for (const kind of ['srgb', 'sycc']) {
+                const b = kind === 'srgb' ? large : g.reduce(original, { space: kind }), n = g.train(b, original, { iterations: 5 });
+                for (const o of [undefined, { space: 'p3', type: 'uint8' }, { type: 'float16', x: 3, y: 71, height: height - 80 }])
+                    same((await pool.decode(n, b, o)).data, n.decode(b, o).data);
+                same((await pool.decode(n, { ...b, data: rgb(b) })).data, n.decode(b).data);
+                n.free();
+            }
+            run('encode', at('large.png'), at('large_base.png'), '--from', 'prophoto', '--iterations', '5');
+            run('decode', at('large_base.png'), at('large_wide.png'));
+            const n = g.open(file('large_base.png')), small = net.decode(base);
+            const made = await Promise.all([pool.decode(n, large), pool.decode(net, base), pool.decode(n, large, { height: 1 })]);
+            samePixels(made[0], png('large_wide.png')); // the tool's
+            assert.deepEqual({ ...made[1], data: 0 }, { ...small, data: 0 });
+            same(made[1].data, small.data);
+            assert.equal(made[2].height, 1);
+            const turned = { ...large, data: large.data.slice() }, at32 = new Uint32Array(turned.data.buffer);
+            at32.reverse(); // upside down
+            n.follow(turned);
+            same((await pool.decode(n, turned)).data, n.decode(turned).data);
+            await assert.rejects(pool.decode(net, large), refused(MISMATCH));
+            await assert.rejects(pool.decode(n, large, { type: 'uint4' }), TypeError);
+            await assert.rejects(pool.decode(n, large, { y: 1, height }), TypeError);
+            await assert.rejects(pool.decode(n, large, { height: 279.5 }), TypeError);
+            const late = pool.decode(n, large), again = n.decode(large);
+            pool.close();
+            await assert.rejects(late, /closed/);
+            const next = pool.decode(n, large); // with new workers
+            n.free();
+            same((await next).data, again.data);
+        } finally {
+            pool.close();
+        }
+        assert.throws(() => new Pool(g, { workers: 0 }), TypeError);
+        assert.throws(() => new Pool(g, { workers: 1.5 }), TypeError);
+    },
+    async 'a pool whose workers cannot work'() {
+        const pool = new Pool({ module: new Uint8Array(8) }), n = g.open(file('large_base.png')); // what is no module
+        try {
+            await assert.rejects(pool.decode(n, g.reduce({ ...png('large.png'), space: 'prophoto' })), /WebAssembly/);
+        } finally {
+            pool.close();
+            n.free();
+        }
     },
 };
 
