@@ -26,8 +26,8 @@ import torch.nn.functional as F
 
 GROUPS, PIECES, PIECE = 8, 8, 64 # a step looks at so many photographs, pieces of each, pixels of a piece's side
 BATCH = GROUPS * PIECES
-TILE, TILES, VIVID, TRIED = 96, 24, 16, 100
-RATE, DECAY = 0.003, 0.05
+TILE, TILES, VIVID, TRIED = 96, 40, 28, 130
+ENOUGH, RATE, DECAY = 1 / 32, 0.003, 0.05
 CAUTIONS = 1., .95, .9, .85, .8, .7
 GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
@@ -136,7 +136,7 @@ def cut(image, scene, level, random, even):
     if even:
         return tiles[:TILES]
     plain = [share(t, scene, level, 1.6 if scene else 1.) for t in tiles]
-    order = [i for i in range(TRIED) if plain[i] > .03][:VIVID]
+    order = [i for i in range(TRIED) if plain[i] > .04][:VIVID]
     if len(order) < VIVID: # those that more saturation clips first
         vivid = [share(t, scene, level, 2. if scene else 1.25) for t in tiles]
         order += [i for i in sorted(range(TRIED), key=lambda i: -vivid[i]) if i not in order][:VIVID - len(order)]
@@ -209,7 +209,7 @@ class Photographs:
             v = styled(v.float(), scene[wide], gain[:, :, None, None], saturation[wide])
             linear = product(v, FROM_PROPHOTO)
             code = codes(linear)
-            enough = saturated(code, 0).float().mean((1, 2)) >= 1 / 100
+            enough = saturated(code, 0).float().mean((1, 2)) >= ENOUGH
             if best is None:
                 best = linear, code, enough
             else:
@@ -231,6 +231,7 @@ class Network:
     def __init__(self, a):
         c, h = a.channels, a.hidden
         self.iterations, self.together = a.iterations, a.together
+        self.floor, self.by_photographs = a.floor, a.whole
         self.sizes = c, h
         self.layers = (("x1", 9, c), ("x2", c, c), ("f1", c, h), ("f2", h, c), ("v1", c, 8), ("v2", 8, c), ("o", c, 3))
         self.keep = torch.cat([part for name, i, o in self.layers for part in (
@@ -309,11 +310,13 @@ class Network:
         now = before + sign * F.leaky_relu(o, .1)
         error, clipped = ((product(d, TO_PROPHOTO) ** 2 * mask).sum((1, 2, 3)) for d in (now, before))
         pixels = mask.sum((1, 2, 3))
-        logarithms = []
-        for e, c, n in ((error, clipped, pixels), (summed(v, PIECES) for v in (error, clipped, pixels))):
-            some = n > PIECE * PIECE / 50
-            logarithms.append((torch.log(.2 + e / (c + 1e-5 * n + 1e-30)) * some).sum() / some.sum().clamp(min=1))
-        return sum(logarithms) / 2, residual.mean()
+        loss = 0.
+        for part, m in ((1 - self.by_photographs, 1), (self.by_photographs, PIECES)):
+            e, c, n = (summed(v, m) for v in (error, clipped, pixels))
+            some = n >= PIECE * PIECE * ENOUGH
+            logarithms = torch.log(self.floor + e / (c + 1e-5 * n + 1e-30)) * some
+            loss = loss + part * logarithms.sum() / some.sum().clamp(min=1)
+        return loss, residual.mean()
 
     @torch.no_grad()
     def gains(self, weights, photographs):
@@ -463,7 +466,9 @@ def main():
     t.add_argument("--hidden", type=int, default=48)
     t.add_argument("--iterations", type=int, default=8, help="3 and more; 1: a plain network of convolutions")
     t.add_argument("--pixels", action="store_true", help="convolutions of 1 x 1")
-    t.add_argument("--together", type=int, choices=(1, 2, 4, 8), default=2, help="pieces whose attention is one")
+    t.add_argument("--together", type=int, choices=(1, 2, 4, 8), default=1, help="pieces whose attention is one")
+    t.add_argument("--floor", type=float, default=1., help="loss: log(FLOOR + error / error of clipping)")
+    t.add_argument("--whole", type=float, default=0., help="share of the loss that is by photographs, not by pieces")
     t.add_argument("--caution", type=float, default=.85, help="a factor of the last layer in the file")
     t.add_argument("--rate", type=float, default=1., help="a factor of the rate")
     t.add_argument("--start", help="a network to go on from")
