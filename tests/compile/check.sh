@@ -149,8 +149,7 @@ bytes() {
     same gcc -std=c99 -O2
     same gcc -std=c99 -O0 -DGMLP_NO_SIMD
     same gcc -std=gnu11 -O3 -march=native -ffp-contract=fast
-    same gcc -x c++ -std=c++11 -O2
-    same gcc -std=c99 -O1 -funsigned-char
+    same gcc -x c++ -std=c++11 -O1 -funsigned-char
     same clang -std=c99 -O2
     same clang -O3 -march=native -ffp-contract=fast
     check "decoding" gcc -O2 -I../.. decode_only.c -o "$out/decode"
