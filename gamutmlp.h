@@ -9096,13 +9096,13 @@ GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit) {
 /* A base that was made smaller. All light here is linear, in the net's wide space. */
 
 enum {
-    GMLP__TILE = 64,        /* pixels of the base a side, beginning at multiples: parts then decode as the whole */
-    GMLP__TILE_AROUND = 16, /* pixels around them that have a say: two in each round */
-    GMLP__TILE_ROUNDS = 8,  /* one more adds less than 0.1 dB */
-    GMLP__TILE_SIDE = GMLP__TILE + 2 * GMLP__TILE_AROUND,
-    GMLP__TILE_LARGER = 4,  /* times as long the trained picture's sides may be, for a tile to fit into memory */
-    GMLP__TILE_STRIP = 16,  /* rows of the large picture that are decoded at once */
-    GMLP__TILE_JOBS = 16
+    GMLP__PATCH = 64,        /* pixels of the base a side, beginning at multiples: parts then decode as the whole */
+    GMLP__PATCH_AROUND = 16, /* pixels around them that have a say: two in each round */
+    GMLP__PATCH_ROUNDS = 8,  /* one more adds less than 0.1 dB */
+    GMLP__PATCH_SIDE = GMLP__PATCH + 2 * GMLP__PATCH_AROUND,
+    GMLP__PATCH_LARGER = 4,  /* times as long the trained picture's sides may be, for a tile to fit into memory */
+    GMLP__PATCH_STRIP = 16,  /* rows of the large picture that are decoded at once */
+    GMLP__PATCH_JOBS = 16
 };
 
 /* From a side of the large picture to that of the small one, which has no more pixels: for each of its pixels the first
@@ -9125,7 +9125,7 @@ typedef struct gmlp__resized {
     float code[256];              /* what the codes of the base were */
     unsigned char *sides, *scratch; /* memory */
     size_t sides_size;
-    gmlp_result status[GMLP__TILE_JOBS];
+    gmlp_result status[GMLP__PATCH_JOBS];
 } gmlp__resized;
 
 /* What a tile is done in. span[0]: columns, [1]: rows; from..to-1 are those that are wanted, in the base, low..high-1
@@ -9148,11 +9148,11 @@ static uint32_t gmlp__large_high(const gmlp__axis *a, uint32_t at) {
 
 /* step: of the coordinates along it. */
 static void gmlp__axis_size(gmlp__axis *a, uint32_t shrunk, double step) {
-    const double most = step < (double)GMLP__TILE_LARGER ? step : (double)GMLP__TILE_LARGER;
+    const double most = step < (double)GMLP__PATCH_LARGER ? step : (double)GMLP__PATCH_LARGER;
     a->shrunk = shrunk;
     a->large = (uint32_t)(gmlp__dmul((double)shrunk, most) + 0.5);
     if (a->large < shrunk) a->large = shrunk; /* codes of larger pictures are as they were in training */
-    a->most = gmlp__large_high(a, shrunk < (uint32_t)GMLP__TILE_SIDE ? shrunk : (uint32_t)GMLP__TILE_SIDE) + 1;
+    a->most = gmlp__large_high(a, shrunk < (uint32_t)GMLP__PATCH_SIDE ? shrunk : (uint32_t)GMLP__PATCH_SIDE) + 1;
 }
 
 static void gmlp__axis_fill(gmlp__axis *a, unsigned char *memory) {
@@ -9309,7 +9309,7 @@ static void gmlp__find_codes(const gmlp__resized *r, const gmlp__tile *t, float 
     int round;
     gmlp_converter_rows(r->rgb, &base, &rgb);
     memset(t->large, 0, count * 3 * sizeof *t->large);
-    for (round = 0; round < GMLP__TILE_ROUNDS; round++) {
+    for (round = 0; round < GMLP__PATCH_ROUNDS; round++) {
         gmlp__subtract_means(r, t, t->codes, share);
         gmlp__add_up(r, t);
     }
@@ -9350,7 +9350,7 @@ static gmlp_result gmlp__add_network(const gmlp__resized *r, const gmlp__tile *t
     for (y = t->span[1].large_from; y < end; y += n) {
         gmlp_image rows, out;
         gmlp_result result;
-        n = end - y < (uint32_t)GMLP__TILE_STRIP ? end - y : (uint32_t)GMLP__TILE_STRIP;
+        n = end - y < (uint32_t)GMLP__PATCH_STRIP ? end - y : (uint32_t)GMLP__PATCH_STRIP;
         rows = gmlp__part_of(&codes, from - left, y - top, width, n);
         out = gmlp__packed(t->decoded, width, n, GMLP_F32, 3, GMLP_SPACE_NONE);
         result = gmlp_decoder_rows(r->decoder, &codes, left, top, &out, from, y, t->scratch);
@@ -9386,8 +9386,8 @@ static void gmlp__write_light(const gmlp__resized *r, const gmlp__tile *t) {
 }
 
 static void gmlp__span_of(const gmlp__axis *a, uint32_t tile, uint32_t at, uint32_t n, gmlp__tile *t, int axis) {
-    const uint32_t first = tile * (uint32_t)GMLP__TILE, last = first + (uint32_t)GMLP__TILE;
-    const uint32_t around = GMLP__TILE_AROUND, low = first > around ? first - around : 0,
+    const uint32_t first = tile * (uint32_t)GMLP__PATCH, last = first + (uint32_t)GMLP__PATCH;
+    const uint32_t around = GMLP__PATCH_AROUND, low = first > around ? first - around : 0,
                    high = last + around < a->shrunk ? last + around : a->shrunk;
     t->span[axis].from = first > at ? first : at;
     t->span[axis].to = last < at + n ? last : at + n;
@@ -9401,10 +9401,10 @@ static void gmlp__span_of(const gmlp__axis *a, uint32_t tile, uint32_t at, uint3
 
 /* Where the parts of a job's memory are, which may be NULL; its size. */
 static size_t gmlp__tile_memory(const gmlp__resized *r, unsigned char *memory, gmlp__tile *t) {
-    const size_t side = GMLP__TILE_SIDE, columns = r->side[0].most, rows = r->side[1].most,
-                 strip = columns * GMLP__TILE_STRIP * 3;
+    const size_t side = GMLP__PATCH_SIDE, columns = r->side[0].most, rows = r->side[1].most,
+                 strip = columns * GMLP__PATCH_STRIP * 3;
     const size_t floats[6] = {side * side * 3, columns * rows * 3, (columns > side ? columns : side) * 3,
-                              strip,           strip,              (size_t)GMLP__TILE * GMLP__TILE * 4};
+                              strip,           strip,              (size_t)GMLP__PATCH * GMLP__PATCH * 4};
     float **const part[6] = {&t->shrunk, &t->large, &t->row, &t->decoded, &t->plain, &t->light};
     const size_t codes = (columns > side ? columns : side) * (rows > side ? rows : side) * 3;
     size_t size = 0, i;
@@ -9429,8 +9429,9 @@ static void gmlp__resized_job(void *ctx, size_t job) {
     gmlp__tile_memory(r, r->scratch + job * r->scratch_size, &t);
     r->status[job] = GMLP_OK;
     for (k = job; k < r->tiles && !r->status[job]; k += r->jobs) {
-        gmlp__span_of(&r->side[0], r->x / (uint32_t)GMLP__TILE + (uint32_t)(k % r->across), r->x, r->out.width, &t, 0);
-        gmlp__span_of(&r->side[1], r->y / (uint32_t)GMLP__TILE + (uint32_t)(k / r->across), r->y, r->out.height, &t, 1);
+        gmlp__span_of(&r->side[0], r->x / (uint32_t)GMLP__PATCH + (uint32_t)(k % r->across), r->x, r->out.width, &t, 0);
+        gmlp__span_of(&r->side[1], r->y / (uint32_t)GMLP__PATCH + (uint32_t)(k / r->across), r->y, r->out.height, &t,
+                      1);
         gmlp__small_light(r, &t);
         gmlp__find_codes(r, &t, share);
         r->status[job] = gmlp__add_network(r, &t, share);
@@ -9502,9 +9503,9 @@ static gmlp_result gmlp__resized_run(gmlp__resized *r, const gmlp_decode_opts *o
     gmlp_result result = GMLP_OK;
     gmlp__tile t;
     size_t i;
-    r->across = (r->x + r->out.width - 1) / GMLP__TILE - r->x / GMLP__TILE + 1;
-    r->tiles = (size_t)r->across * ((r->y + r->out.height - 1) / GMLP__TILE - r->y / GMLP__TILE + 1);
-    r->jobs = !o->threads.parallel_for ? 1 : r->tiles < GMLP__TILE_JOBS ? r->tiles : (size_t)GMLP__TILE_JOBS;
+    r->across = (r->x + r->out.width - 1) / GMLP__PATCH - r->x / GMLP__PATCH + 1;
+    r->tiles = (size_t)r->across * ((r->y + r->out.height - 1) / GMLP__PATCH - r->y / GMLP__PATCH + 1);
+    r->jobs = !o->threads.parallel_for ? 1 : r->tiles < GMLP__PATCH_JOBS ? r->tiles : (size_t)GMLP__PATCH_JOBS;
     r->decoder_scratch = gmlp_decoder_scratch_size(r->decoder, r->side[0].most);
     r->scratch_size = gmlp__tile_memory(r, NULL, &t);
     r->sides_size = of_columns + r->side[1].large * 4 * sizeof(uint32_t);
