@@ -704,6 +704,73 @@ static void test_what_moves(void **state) {
     gmlp_letnet_free(&net);
 }
 
+/* Four tiles: where only one of them knows a pixel it is what the tile's part of the picture gives alone; where two or
+   four do, the network's moves are a mean of theirs, whose weights go from one to the other in sixteenths. */
+static void test_borders(void **state) {
+    enum { W = 170, H = 168, FROM = 136, TO = 152 };
+    static uint8_t codes[W * H * 3];
+    static float plain[W * H * 3], got[2][W * H * 3], part[4][2][W * H * 3]; /* in linear sRGB, in ProPhoto */
+    static const int spaces[2] = { GMLP_SRGB_LINEAR, GMLP_PROPHOTO_LINEAR };
+    gmlp_image base = image(codes, W, H, GMLP_U8, GMLP_SRGB), out = image(plain, W, H, GMLP_F32, GMLP_SRGB_LINEAR);
+    gmlp_letnet net = make_net(16, 16, 1.0);
+    gmlp_expand_opts opts;
+    int x, y, c, i, k, tested = 0, corner = 0;
+    (void)state;
+    make_base(codes, W, H);
+    memset(&opts, 0, sizeof opts);
+    opts.iterations = 3;
+    assert_int_equal(gmlp_convert(&base, &out, NULL), GMLP_OK);
+    for (i = 0; i < 2; i++) {
+        out.data = got[i];
+        out.space = spaces[i];
+        assert_int_equal(gmlp_expand(&net, &base, &out, &opts, NULL), GMLP_OK);
+        for (k = 0; k < 4; k++) {
+            const int left = k & 1 ? FROM : 0, top = k & 2 ? FROM : 0;
+            gmlp_image b = base, o = out;
+            b.data = codes + (top * W + left) * 3;
+            b.stride = W * 3;
+            o.data = part[k][i] + (top * W + left) * 3;
+            o.stride = W * 12;
+            b.width = o.width = (uint32_t)((k & 1 ? W : TO) - left);
+            b.height = o.height = (uint32_t)((k & 2 ? H : TO) - top);
+            assert_int_equal(gmlp_expand(&net, &b, &o, &opts, NULL), GMLP_OK);
+        }
+    }
+    for (y = 0; y < H; y++)
+        for (x = 0; x < W; x++) {
+            const int at = (y * W + x) * 3, alone = (x < FROM || x >= TO) && (y < FROM || y >= TO);
+            const double right = x < FROM ? 0 : x >= TO ? 1 : (x - FROM + 0.5) / 16,
+                         below = y < FROM ? 0 : y >= TO ? 1 : (y - FROM + 0.5) / 16;
+            const double weight[4] = { (1 - right) * (1 - below), right * (1 - below), (1 - right) * below,
+                                       right * below };
+            if (alone) {
+                k = (x >= TO) + 2 * (y >= TO);
+                for (i = 0; i < 2; i++) assert_memory_equal(&got[i][at], &part[k][i][at], 12);
+                continue;
+            }
+            for (c = 0; c < 3; c++) {
+                double want = 0, all = 0;
+                int moved = 0, still = 0, clamped = 0;
+                for (k = 0; k < 4; k++) {
+                    const double by = (double)part[k][0][at + c] - (double)plain[at + c];
+                    if (!(weight[k] > 0)) continue;
+                    if (fabs(by) > 1e-5) moved = 1;
+                    else still = 1;
+                    for (i = 0; i < 3; i++) clamped |= part[k][1][at + i] <= 0 || part[k][1][at + i] >= 1;
+                    want += weight[k] * by;
+                    all += weight[k];
+                }
+                assert_true(fabs(all - 1) < 1e-12);
+                if (clamped || (moved && still)) continue; /* no mean, then */
+                assert_true(fabs((double)got[0][at + c] - (double)plain[at + c] - want) < 1e-5);
+                tested += moved;
+                corner += moved && x >= FROM && x < TO && y >= FROM && y < TO;
+            }
+        }
+    assert_true(tested > 500 && corner > 20);
+    gmlp_letnet_free(&net);
+}
+
 /* The same bytes on every instruction set and any threads. */
 typedef struct share {
     void (*job)(void *, size_t);
@@ -792,7 +859,7 @@ static void test_shipped(void **state) {
         uint32_t w, h;
         int margin;
         uint32_t sum; /* CRC-32 of 16-bit ProPhoto, the lower byte first */
-    } pictures[] = { { 17, 12, 0, 0x6480cce7u }, { 22, 15, 8, 0x71f900a5u }, { 164, 9, 0, 0xd76e4675u } };
+    } pictures[] = { { 17, 12, 0, 0x6480cce7u }, { 22, 15, 8, 0x71f900a5u }, { 164, 9, 0, 0x3797ac47u } };
     FILE *f = fopen("examples/letnet.gmlp", "rb");
     uint8_t *bytes = (uint8_t *)malloc(102400);
     gmlp_letnet net;
@@ -904,7 +971,8 @@ int main(void) {
         cmocka_unit_test(test_tanh), cmocka_unit_test(test_conv), cmocka_unit_test(test_network),
         cmocka_unit_test(test_gradient), cmocka_unit_test(test_one_iteration), cmocka_unit_test(test_anderson_linear),
         cmocka_unit_test(test_anderson_without_solution), cmocka_unit_test(test_file), cmocka_unit_test(test_zeros),
-        cmocka_unit_test(test_what_moves), cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_hostile_weights),
+        cmocka_unit_test(test_what_moves), cmocka_unit_test(test_borders),
+        cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_hostile_weights),
         cmocka_unit_test(test_shipped), cmocka_unit_test(test_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
