@@ -27,6 +27,9 @@ export class GamutMLPError extends Error {
 }
 export const MEMORY = 2, NOT_FOUND = 6, MISMATCH = 14, HALO = 16, OTHER_PICTURE = 17, BASE_SPACE = 21, CLIPPED = 22;
 
+function eightBits(picture, what) {
+    if (picture.type !== 'uint8') throw new TypeError(`${what} has samples of ${picture.type}, not uint8`);
+}
 function choice(table, name, what) {
     if (!Object.hasOwn(table, name))
         throw new TypeError(`${what} '${name}' is none of ${Object.keys(table).join(', ')}`);
@@ -35,7 +38,7 @@ function choice(table, name, what) {
 
 function number(value, what, least, most, whole = true) {
     if (typeof value !== 'number' || !(value >= least && value <= most) || (whole && !Number.isInteger(value)))
-        throw new TypeError(`${what} is ${value}, not ${whole ? 'a whole number' : 'a number'} of ${least} to ${most}`);
+        throw new TypeError(`${what} is ${value}, not a ${whole ? 'whole ' : ''}number of ${least} to ${most}`);
     return value;
 }
 
@@ -146,7 +149,7 @@ export default async function load(source) {
     const RGB = 1, YCC = 11;
     function codes(net, picture) {
         const base = seen(picture, 'the picture');
-        if (base.type !== 'uint8') throw new TypeError(`the picture has samples of ${base.type}, not uint8`);
+        eightBits(base, 'the picture');
         const ycc = picture.space === 'sycc';
         if (ycc && net.base !== YCC) fail(BASE_SPACE);
         return { ...base, clips: net.base === YCC && !ycc };
@@ -292,7 +295,7 @@ export default async function load(source) {
 
     function trained(hdr, base, original, options) {
         const b = seen(base, 'the base'), o = seen(original, 'the original');
-        if (b.type !== 'uint8') throw new TypeError(`the base has samples of ${b.type}, not uint8`);
+        eightBits(b, 'the base');
         if (b.width !== o.width || b.height !== o.height)
             throw new TypeError(`the base is ${b.width} x ${b.height}, the original ${o.width} x ${o.height}`);
         if (!original.space) throw new TypeError('the original has no space');
