@@ -1770,8 +1770,8 @@ typedef struct gmlp_expand_report {
 
 /* Writes to out the colours of base (GMLP_SRGB, any type) as they may have been before they were clipped to sRGB. (A
    base in GMLP_SYCC holds most of them itself: gmlp_convert gives them.) out: any type and space, of base's size, other
-   memory. Takes up to 200 MB whatever the picture's size, about 50 MB without threads. GMLP_E_ARGUMENT, GMLP_E_LIMIT,
-   GMLP_E_MEMORY; after the last, out may have been written. report may be NULL. */
+   memory. Takes up to 200 MB whatever the picture's size, without threads about 50 MB and 512 bytes a column.
+   GMLP_E_ARGUMENT, GMLP_E_LIMIT, GMLP_E_MEMORY; after the last, out may have been written. report may be NULL. */
 GMLP_DEF gmlp_result gmlp_expand(const gmlp_letnet *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_expand_opts *opts, gmlp_expand_report *report);
 

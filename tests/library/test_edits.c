@@ -1,5 +1,6 @@
 /* Edits by other programs: made here by plain loops, found again from the pixels, decoded; others are refused. */
 #include "gamutmlp.h"
+#include "tests/rationed.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -557,19 +558,6 @@ static void hostile(void **state) {
     free(s.rgb);
 }
 
-static int left, live;
-static void *take(void *user, size_t size) {
-    (void)user;
-    if (left-- == 0) return NULL;
-    live++;
-    return malloc(size);
-}
-static void give(void *user, void *p, size_t size) {
-    (void)user;
-    (void)size;
-    live--;
-    free(p);
-}
 static void backwards(void *user, void (*job)(void *, size_t), void *ctx, size_t count) {
     (void)user;
     while (count--) job(ctx, count);

@@ -1,6 +1,7 @@
 /* >>edits, a base that another program made smaller: nearer to the original than without; the same pixels in parts, on
    threads, on every instruction set. */
 #include "gamutmlp.h"
+#include "tests/rationed.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -220,20 +221,6 @@ static void others(void **state) {
     assert_int_equal(gmlp_decode_resized(&net, &base, &out, 0, NULL), GMLP_OK);
     assert_memory_equal(out.data, want.data, W * H * 6);
     free(out.data), free(want.data);
-}
-
-static int left, live;
-static void *take(void *user, size_t size) {
-    (void)user;
-    if (left-- == 0) return NULL;
-    live++;
-    return malloc(size);
-}
-static void give(void *user, void *p, size_t size) {
-    (void)user;
-    (void)size;
-    live--;
-    free(p);
 }
 
 static void memory_arguments(void **state) {
