@@ -88,6 +88,8 @@ def _view(pixels: Array, space: int, what: str, write: bool = False) -> Any:
         raise ValueError(f"{what} has more than 65535 rows or columns")
     if pixels.strides[2] != pixels.itemsize or pixels.strides[1] != pixels.itemsize * pixels.shape[2]:
         raise ValueError(f"{what}: the samples of a row are not side by side: numpy.ascontiguousarray makes it so")
+    if pixels.shape[0] > 1 and abs(pixels.strides[0]) < pixels.shape[1] * pixels.strides[1]:  # 0 would mean no gap
+        raise ValueError(f"{what}: rows share their memory (numpy.broadcast_to): numpy.ascontiguousarray parts them")
     if write and not pixels.flags.writeable:
         raise ValueError(f"{what} cannot be written")
     image = ffi.new("gmlp_image *")
@@ -249,6 +251,8 @@ class Net:
         target = _view(wide, _space(space) if space else self._net.wide_space, "out", write=True)
         if wide.shape[:2] != base.shape[:2]:
             raise ValueError(f"out has shape {wide.shape}, base {base.shape}")
+        if np.may_share_memory(base, wide):
+            raise ValueError("out shares its memory with base")
         if (base.shape[1], base.shape[0]) != self.size and self.method != "none":
             raise Error(14, f"{base.shape[1]} x {base.shape[0]}, not {self.size[0]} x {self.size[1]}")
         with _Pool(threads) as t:

@@ -161,6 +161,8 @@ def test_arrays_are_used_where_they_lie(base, wide, net):
 @pytest.mark.parametrize("bad, error", [
     (lambda b: b[..., 0], ValueError), (lambda b: b[:, ::2], ValueError), (lambda b: b.transpose(1, 0, 2), ValueError),
     (lambda b: b.astype(np.int32), TypeError), (lambda b: b[:0], ValueError), (lambda b: b.tolist(), TypeError),
+    (lambda b: np.broadcast_to(b[:1], b.shape), ValueError),
+    (lambda b: np.lib.stride_tricks.as_strided(b, strides=(3, 3, 1)), ValueError),
     (lambda b: b.astype(">u2"), TypeError), (lambda b: b[:-1], gamutmlp.Error), (lambda b: b.astype(np.uint16), gamutmlp.Error),
 ])
 def test_what_is_no_base(base, net, bad, error):
@@ -177,6 +179,9 @@ def test_wrong_words(base, wide, net):
     readonly.flags.writeable = False
     with pytest.raises(ValueError, match="written"):
         net.decode(base, out=readonly)
+    room = np.zeros((base.shape[0] + 1,) + base.shape[1:], np.uint8)
+    with pytest.raises(ValueError, match="shares"):
+        net.decode(room[1:], out=room[:-1])
 
 
 def test_progress(base, wide):
