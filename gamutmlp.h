@@ -12,8 +12,8 @@
    written by your own library for them: this one only puts the network in and takes it out.
 
    There, from a 16-bit original to a PNG file with its network:
-      gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO };
-      gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB };
+      gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0 };
+      gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB, 0 };
       uint8_t blob[4096];                                   // HDR: 5120
       size_t blob_size, png_size;
       const uint8_t *png;
@@ -26,8 +26,8 @@
       gmlp_png_embed(png, png_size, blob, blob_size, NULL, &writer, NULL);  // your callback writes the file
 
    Back, from the bytes of that file alone:
-      gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB };
-      gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO };
+      gmlp_image base = { pixels8,  width, height, 0, GMLP_U8,  3, GMLP_SRGB, 0 };
+      gmlp_image wide = { pixels16, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0 };
       gmlp_net net;
       your_png_reader(file, file_size, pixels8);
       gmlp_open(file, file_size, NULL, &net, NULL);         // the network in the file
@@ -99,8 +99,9 @@
 
    Determinism. With one version of this file, equal input, options and seed give equal bytes, whatever the instruction
    set, the number of threads, the caller's rounding mode and its denormal flags. A picture decoded in parts has the
-   bytes of one decoded at once. This needs IEEE 754 arithmetic in the declared precision. Under -ffast-math, /fp:fast
-   or x87 arithmetic the implementation does not compile, unless GMLP_ALLOW_FAST_MATH gives the promise up.
+   bytes of one decoded at once. This needs IEEE 754 arithmetic in the declared precision. Under -ffast-math (from gcc
+   12 on its parts, too), /fp:fast or x87 arithmetic the implementation does not compile, unless GMLP_ALLOW_FAST_MATH
+   gives the promise up.
 
    >>bounds  Untrusted input. The bytes of files and blobs may come from anyone. They can make colours wrong; they
    cannot cause a crash, a hang, or more than this. Memory is what is held at a time; time is in proportion to the n
@@ -1825,7 +1826,8 @@ GMLP_DEF gmlp_result gmlp_letnet_gradient(const gmlp_letnet *net, const gmlp_ima
 #include <string.h>
 
 #ifndef GMLP_ALLOW_FAST_MATH
-#if defined(__FAST_MATH__) || defined(_M_FP_FAST)
+/* the last two: what gcc 12 tells of its parts, such as -funsafe-math-optimizations */
+#if defined(__FAST_MATH__) || defined(_M_FP_FAST) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__)
 #error "gamutmlp.h: -ffast-math or /fp:fast changes results: build without, or define GMLP_ALLOW_FAST_MATH"
 #endif
 #if (defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0 && __FLT_EVAL_METHOD__ != 16) || \
@@ -2988,8 +2990,8 @@ static ptrdiff_t gmlp__stride(const gmlp_image *im) {
 }
 
 /* Row y of a view, the first plane's. */
-static const unsigned char *gmlp__row(const gmlp_image *im, uint32_t y) {
-    return (const unsigned char *)im->data + (ptrdiff_t)y * gmlp__stride(im);
+static unsigned char *gmlp__row(const gmlp_image *im, uint32_t y) {
+    return (unsigned char *)im->data + (ptrdiff_t)y * gmlp__stride(im);
 }
 
 static uint64_t gmlp__away(ptrdiff_t v) { return v < 0 ? 0u - (uint64_t)v : (uint64_t)v; }
@@ -3710,7 +3712,7 @@ static void gmlp__convert_rows(const gmlp_converter *c, const gmlp_image *src, c
     v.loader.channels = gmlp__channels(src->type, src->channels);
     v.storer.channels = gmlp__channels(dst->type, dst->channels);
     for (y = first; y < last; y++)
-        gmlp__convert_row(&v, gmlp__row(src, y), src->plane_stride, (unsigned char *)gmlp__row(dst, y),
+        gmlp__convert_row(&v, gmlp__row(src, y), src->plane_stride, gmlp__row(dst, y),
                           dst->plane_stride, src->width);
 }
 
@@ -3874,7 +3876,7 @@ static void gmlp__reduce_band(void *ctx, size_t band) {
                 }
             }
             if (v->base) {
-                unsigned char *to = (unsigned char *)gmlp__row(v->base, (uint32_t)y) + x * (size_t)v->storer.channels;
+                unsigned char *to = gmlp__row(v->base, (uint32_t)y) + x * (size_t)v->storer.channels;
                 gmlp__store_portion(&v->storer, r, g, b, v->alpha ? a : NULL, n, to, 0);
                 if (report)
                     report->saturated += gmlp__saturated_row(&v->base_loader, to, n, 0, index, NULL);
@@ -3993,18 +3995,18 @@ static float gmlp__stretch(double v, double a0, double a1, double b0, double b1)
 #define GMLP__KNEE_LOW 0.05
 #define GMLP__KNEE_HIGH 0.9
 
-GMLP_DEF float gmlp_soft_clip_apply(const gmlp_soft_clip *s, int channel, float v) {
-    const double low = s->low[channel], high = s->high[channel];
+GMLP_DEF float gmlp_soft_clip_apply(const gmlp_soft_clip *s, int channel, float value) {
+    const double low = (double)s->low[channel], high = (double)s->high[channel], v = (double)value;
     if (v > GMLP__KNEE_HIGH && high > 1.0) return gmlp__stretch(v, GMLP__KNEE_HIGH, high, GMLP__KNEE_HIGH, 1.0);
     if (v < GMLP__KNEE_LOW && low < 0.0) return gmlp__stretch(v, GMLP__KNEE_LOW, low, GMLP__KNEE_LOW, 0.0);
-    return v;
+    return value;
 }
 
-GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float v) {
-    const double low = s->low[channel], high = s->high[channel];
+GMLP_DEF float gmlp_soft_clip_undo(const gmlp_soft_clip *s, int channel, float value) {
+    const double low = (double)s->low[channel], high = (double)s->high[channel], v = (double)value;
     if (v > GMLP__KNEE_HIGH && high > 1.0) return gmlp__stretch(v, GMLP__KNEE_HIGH, 1.0, GMLP__KNEE_HIGH, high);
     if (v < GMLP__KNEE_LOW && low < 0.0) return gmlp__stretch(v, GMLP__KNEE_LOW, 0.0, GMLP__KNEE_LOW, low);
-    return v;
+    return value;
 }
 #endif /* GMLP_DECODE_ONLY */
 
@@ -4561,7 +4563,7 @@ typedef struct gmlp__family {
     uint32_t bases;               /* spaces that the base may have: bits of 1 << gmlp_space */
     int numbers;                  /* in the blob, by gmlp__number */
     const gmlp__scale *scale;     /* NULL: measured on the samples, in the net */
-    gmlp_result (*check)(const gmlp_net *net, gmlp_error *err);
+    gmlp_result (*examine)(const gmlp_net *net, gmlp_error *err);
     void (*open)(gmlp__domain *d, const gmlp_net *net, double headroom, void *memory);
     int (*direct)(const gmlp_net *net, int space, double white_nits); /* is a value the code that space has for it? */
     void (*base)(const gmlp__domain *d, float *const planes[3], float *const kept[3], size_t n); /* light to values */
@@ -6526,7 +6528,7 @@ static gmlp_result gmlp__net_check(const gmlp_net *net, gmlp_error *err) {
         GMLP__RULE(net->radius[k] || !gmlp__window_frequencies(net->mlp.frequencies, k), 46 + 3 * (size_t)k,
                    "a window without a radius has frequencies");
     }
-    if (method->family->check && method->family->check(net, err)) return GMLP_E_FIELD;
+    if (method->family->examine && method->family->examine(net, err)) return GMLP_E_FIELD;
     if (gmlp__fields_check(net, GMLP__FIELDS, GMLP__FIELDS + method->family->numbers, GMLP__BLOB_NET, err))
         return GMLP_E_FIELD;
     GMLP__RULE(net->section_bytes <= GMLP_MAX_SECTIONS && gmlp__sections_pass(net, 256) == net->section_bytes,
@@ -7714,8 +7716,7 @@ GMLP__NOINLINE int gmlp__decode_strip(const gmlp__view *v, gmlp__work *w, uint32
     float *const *const planes = w->plane;
     const ptrdiff_t plane = v->sink ? (ptrdiff_t)(w->plane[1] - w->plane[0]) * 4 : v->out->plane_stride; /* in place */
     const size_t step = gmlp__step(s->type, s->channels, plane);
-    unsigned char *const row = v->sink ? (unsigned char *)w->plane[0]
-                                       : (unsigned char *)gmlp__row(v->out, y - v->y) + (x - v->x) * step;
+    unsigned char *const row = v->sink ? (unsigned char *)w->plane[0] : gmlp__row(v->out, y - v->y) + (x - v->x) * step;
     size_t count = 0, i, m;
     if (d->network && d->mask == GMLP_MASK_SATURATED)
         count = gmlp__saturated_row(&w->convert.loader, codes, n, d->clip_margin, w->index, planes);
@@ -8017,7 +8018,7 @@ GMLP_DEF gmlp_result gmlp_stream_space(const gmlp_stream *stream, gmlp_image *ro
     room = gmlp__stream_room(stream);
     at = stream->filled % stream->ring.height;
     *rows = stream->ring;
-    rows->data = (void *)(uintptr_t)gmlp__row(&stream->ring, at);
+    rows->data = gmlp__row(&stream->ring, at);
     if (room > stream->ring.height - at) room = stream->ring.height - at;
     rows->height = wanted < room ? wanted : room;
     return GMLP_OK;
@@ -9291,7 +9292,7 @@ static gmlp_image gmlp__packed(void *data, uint32_t width, uint32_t height, int 
 static gmlp_image gmlp__part_of(const gmlp_image *of, uint32_t x, uint32_t y, uint32_t width, uint32_t height) {
     gmlp_image v = *of;
     const size_t pixel = gmlp_pixel_size(of->type, of->channels);
-    v.data = (uint8_t *)(uintptr_t)gmlp__row(of, y) + x * pixel;
+    v.data = gmlp__row(of, y) + x * pixel;
     v.stride = of->stride ? of->stride : (ptrdiff_t)(of->width * pixel);
     v.width = width;
     v.height = height;
@@ -9377,7 +9378,7 @@ static void gmlp__write_light(const gmlp__resized *r, const gmlp__tile *t) {
     size_t i, c;
     for (i = 0; i < count; i++, p += r->channels)
         for (c = 0; c < 3; c++) p[c] = p[c] > 0.0f ? p[c] < 1.0f ? p[c] : 1.0f : 0.0f;
-    out.data = (uint8_t *)(uintptr_t)gmlp__row(&out, t->span[1].from - r->y) +
+    out.data = gmlp__row(&out, t->span[1].from - r->y) +
                (t->span[0].from - r->x) * gmlp__step(out.type, out.channels, out.plane_stride);
     if (!out.stride) out.stride = gmlp__stride(&r->out);
     out.width = width;
@@ -11829,7 +11830,7 @@ typedef struct gmlp__letnet_axis {
 static gmlp_image gmlp__letnet_view(const gmlp_image *im, uint32_t x, uint32_t y, uint32_t n) {
     const size_t step = gmlp__step(im->type, gmlp__channels(im->type, im->channels), im->plane_stride);
     gmlp_image v = *im;
-    v.data = (unsigned char *)gmlp__row(im, y) + x * step;
+    v.data = gmlp__row(im, y) + x * step;
     v.width = n;
     v.height = 1;
     return v;

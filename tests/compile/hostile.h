@@ -1,4 +1,5 @@
-/* What other headers leave behind: windows.h's empty and common words, a maths header's, a neighbour's. */
+/* What other headers leave behind: windows.h's empty and common words, a maths header's, macOS's
+   AssertMacros.h's, a neighbour's. */
 #define near
 #define far
 #define small char
@@ -10,5 +11,8 @@
 #define OUT
 #define OPTIONAL
 #define I _Complex_I
+#define check(assertion) @
+#define verify(assertion) @
+#define require(assertion, label) @
 #define CONST const
 #define VOID void

@@ -80,8 +80,8 @@ static void your_png_reader(const uint8_t *p, size_t size, uint8_t *pixels) {
 /* The mean squared error in linear light. */
 static double error_of(void *a, void *b) {
     static float light[2][samples];
-    gmlp_image from = {a, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO};
-    gmlp_image to = {light[0], width, height, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR};
+    gmlp_image from = {a, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
+    gmlp_image to = {light[0], width, height, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
     double sum = 0;
     int i;
     gmlp_convert(&from, &to, NULL);
@@ -108,8 +108,8 @@ static void back(const uint8_t *file, size_t file_size, uint8_t *pixels8, uint16
 int main(void) {
     static uint16_t original[samples], again[samples], clipped[samples];
     static uint8_t pixels8[samples], seen[samples];
-    gmlp_image base = {seen, width, height, 0, GMLP_U8, 3, GMLP_SRGB};
-    gmlp_image wide = {clipped, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO};
+    gmlp_image base = {seen, width, height, 0, GMLP_U8, 3, GMLP_SRGB, 0};
+    gmlp_image wide = {clipped, width, height, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
     size_t blob_size;
     double without, with;
     test_picture(original, width, height, 1);
