@@ -210,7 +210,7 @@ extern "C" {
     X(18, GMLP_E_BASE_VIEW, "base reaches outside the picture that the network belongs to")              \
     X(19, GMLP_E_OUT_VIEW, "out reaches outside the picture, or outside base")                           \
     X(20, GMLP_E_OLDER, "made by a version of the format from before 0.3, no longer read") \
-    X(21, GMLP_E_BASE_SPACE, "the network is for codes of another colour space than base's (sYCC and RGB)") \
+    X(21, GMLP_E_BASE_SPACE, "the network is for codes of another colour space than base's") \
     X(22, GMLP_E_CLIPPED, "saved anew by a program that keeps only sRGB: the colours outside it are gone") \
     X(23, GMLP_E_NO_DEVICE, "there is no such device") \
     X(24, GMLP_E_DRIVER, "the device's driver is missing or older than this program needs") \
@@ -715,7 +715,7 @@ typedef struct gmlp_train_opts {
     uint8_t radius[GMLP_WINDOWS]; /* in pixels, 1..7, of windows whose inputs have frequencies. PAPER has none */
     int activation;          /* gmlp_activation; 0: GMLP_RELU */
     uint32_t budget;         /* bytes that the blob has at most, 512..65536. Not with PAPER */
-    double target_psnr;      /* dB. Above 0: finds the smallest blob, within the budget (0: 32768 bytes), that gives the
+    double target_psnr;      /* dB. Not 0: finds the smallest blob, within the budget (0: 32768 bytes), that gives the
                                 OG pixels back so well (linear light, peak 1). Trains several networks of chosen widths,
                                 for blobs down to 1 KB, each a fifth smaller than the one before. Not with PAPER, not
                                 for HDR */
@@ -1094,13 +1094,14 @@ typedef struct gmlp_decode_opts {
 } gmlp_decode_opts;
 
 /* Decodes into out: a rectangle of the picture, as large as out. base: GMLP_U8, in the net's base_space, interleaved.
-   out: any type; its space says what to write, GMLP_SPACE_NONE the net's wide_space. The views must not overlap. opts
-   NULL: base is the whole picture, out begins at (0, 0). The views are checked before anything is built or written:
+   out: any type; its space says what to write (not GMLP_SYCC), GMLP_SPACE_NONE the net's wide_space. The views must not
+   overlap: nothing is decoded in place. opts NULL: base is the whole picture, out begins at (0, 0). The views are
+   checked before anything is built or written:
       GMLP_E_MISMATCH    opts is NULL, and base is not of the net's base_width and base_height
       GMLP_E_BASE_VIEW   base reaches outside the picture
       GMLP_E_OUT_VIEW    out reaches outside base
       GMLP_E_HALO        base lacks pixels around out
-      GMLP_E_BASE_SPACE  base has RGB codes and the net takes sYCC, or the other way round
+      GMLP_E_BASE_SPACE  base is not in the net's base_space
    On these, on GMLP_E_ARGUMENT and on GMLP_E_MEMORY out is as it was. With opts->threads there are up to 64 jobs of
    some rows each, otherwise all is done on the caller's thread. To decode many parts, make a decoder. */
 GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
@@ -2998,18 +2999,19 @@ static uint64_t gmlp__away(ptrdiff_t v) { return v < 0 ? 0u - (uint64_t)v : (uin
 
 /* All but the space. */
 static gmlp_result gmlp__check_pixels(const gmlp_image *im) {
+    const uint64_t most = (size_t)-1 >> 17 | 0x3fffffff; /* with 65535 rows, places do not overflow */
     uint64_t row, stride, plane, more;
     if (!im || !im->data || !im->width || !im->height) return GMLP_E_ARGUMENT;
     if (im->width > GMLP_MAX_SIZE || im->height > GMLP_MAX_SIZE) return GMLP_E_LIMIT;
     if (!gmlp__channels(im->type, im->channels)) return GMLP_E_ARGUMENT;
     row = (uint64_t)im->width * gmlp__step(im->type, im->channels, im->plane_stride);
     stride = im->stride ? gmlp__away(im->stride) : row;
-    if (stride < row) return GMLP_E_ARGUMENT;
+    if (stride < row || stride > most) return GMLP_E_ARGUMENT;
     if (!im->plane_stride) return GMLP_OK;
     /* planes, or their rows, may not lie in each other: one plane after the other, or row for row */
     plane = gmlp__away(im->plane_stride);
     more = (uint64_t)gmlp__channels(im->type, im->channels) - 1;
-    if (!gmlp__sample_size(im->type) || plane < row) return GMLP_E_ARGUMENT;
+    if (!gmlp__sample_size(im->type) || plane < row || plane > most) return GMLP_E_ARGUMENT;
     if ((plane - row) / stride < im->height - 1u && (stride - row) / more < plane) return GMLP_E_ARGUMENT;
     return GMLP_OK;
 }
@@ -4957,6 +4959,8 @@ static int gmlp__resolve_train(const gmlp_train_opts *in, const gmlp__lessons *l
     if (in) *o = *in;
     else memset(o, 0, sizeof *o);
     if (o->preset < 0 || o->preset > GMLP_PRESET_MAX) return 0;
+    if (!(o->learning_rate >= 0.0 && o->muon_learning_rate >= 0.0 && o->beta2 >= 0.0 && o->target_psnr >= 0.0))
+        return 0; /* NaN is none of these */
     if (o->preset == GMLP_PRESET_PAPER && (o->budget || o->target_psnr > 0.0)) return 0;
     if (o->target_psnr > 0.0 && !lessons->finds_og) return 0;
     gmlp__resolve_network(o, &lessons->presets[o->preset], effort);
@@ -5758,8 +5762,10 @@ static gmlp_result gmlp__optimise(gmlp__trainer *t, gmlp_train_report *report) {
     size_t i;
     t->rounding = 0;
     for (t->step = 0; t->step < t->opts.iterations; t->step++) {
-        if (t->opts.progress && t->opts.progress(t->opts.progress_user, t->steps_before + t->step, t->steps_all))
+        if (t->opts.progress && t->opts.progress(t->opts.progress_user, t->steps_before + t->step, t->steps_all)) {
+            report->iterations = t->steps_before + t->step;
             return GMLP_E_CANCELLED;
+        }
         if (t->step == gmlp__first_rounded(t)) {
             gmlp__unpack(&t->shape, t->block, t->net->weights);
             gmlp__begin_rounding(t);
@@ -7831,7 +7837,7 @@ static gmlp_result gmlp__check_rectangle(const gmlp__frame *f, const gmlp__view 
 static gmlp_result gmlp__check_view(const gmlp__frame *f, gmlp__view *v) {
     gmlp_result result = gmlp__check_base(f, v);
     if (result) return result;
-    if (gmlp__check_pixels(v->out) || v->out->type != f->type) return GMLP_E_ARGUMENT;
+    if (gmlp__check_pixels(v->out) || v->out->type != f->type || v->out->data == v->base->data) return GMLP_E_ARGUMENT;
     v->width = v->out->width;
     v->height = v->out->height;
     return gmlp__check_rectangle(f, v);
@@ -7911,10 +7917,10 @@ GMLP_DEF gmlp_result gmlp_decode(const gmlp_net *net, const gmlp_image *base, co
     gmlp__decode_job job;
     gmlp__frame frame;
     gmlp_result result;
+    int space;
     if (!base || !out || !net) return GMLP_E_ARGUMENT;
-    if (base->space == GMLP_SYCC || net->base_space == GMLP_SYCC) {
-        if (base->space != net->base_space) return GMLP_E_BASE_SPACE;
-    } else if (base->space != (net->method == GMLP_METHOD_NONE ? GMLP_SRGB : net->base_space)) return GMLP_E_ARGUMENT;
+    space = net->method == GMLP_METHOD_NONE && net->base_space != GMLP_SYCC ? GMLP_SRGB : net->base_space;
+    if (base->space != space) return GMLP_E_BASE_SPACE;
     memset(&o, 0, sizeof o);
     if (opts) o = *opts;
     frame = gmlp__frame_of(net, out->type);
@@ -7984,6 +7990,7 @@ GMLP_DEF gmlp_result gmlp_stream_create(const gmlp_decoder *decoder, const gmlp_
     s->ring.data = (unsigned char *)(s + 1) + scratch;
     s->ring.width = decoder->frame.width;
     s->ring.height = (uint32_t)rows;
+    s->ring.stride = (ptrdiff_t)row; /* said, as gmlp_stream_space hands it out */
     s->ring.type = GMLP_U8;
     s->ring.channels = (int)channels;
     s->ring.space = decoder->base_space;
@@ -9541,9 +9548,9 @@ GMLP_DEF gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *
     memset(&o, 0, sizeof o);
     memset(&r, 0, sizeof r);
     if (opts) o = *opts;
-    if (!gmlp__codes_ok(base) || gmlp__check_pixels(out) || gmlp__net_check(net, NULL)) return GMLP_E_ARGUMENT;
-    if (base->space != net->base_space)
-        return base->space == GMLP_SYCC || net->base_space == GMLP_SYCC ? GMLP_E_BASE_SPACE : GMLP_E_ARGUMENT;
+    if (!gmlp__codes_ok(base) || gmlp__check_pixels(out) || out->space == GMLP_SYCC || gmlp__net_check(net, NULL))
+        return GMLP_E_ARGUMENT;
+    if (base->space != net->base_space) return GMLP_E_BASE_SPACE;
     if (o.base_x || o.base_y || base->width != net->base_width || base->height != net->base_height)
         return GMLP_E_MISMATCH;
     if (o.x >= base->width || o.y >= base->height || out->width > base->width - o.x || out->height > base->height - o.y)

@@ -673,6 +673,8 @@ static void wrong_arguments_are_refused(void **state) {
     REFUSED(bad.space = 70, GMLP_E_ARGUMENT);
     REFUSED(bad.stride = 5, GMLP_E_ARGUMENT);
     REFUSED(bad.stride = -5, GMLP_E_ARGUMENT);
+    REFUSED(bad.stride = PTRDIFF_MAX, GMLP_E_ARGUMENT); /* rows beyond all memory */
+    REFUSED(bad.stride = PTRDIFF_MIN, GMLP_E_ARGUMENT);
     assert_int_equal(gmlp_convert(NULL, &good, NULL), GMLP_E_ARGUMENT);
 #define REFUSED_OPTION(change)                                      \
     memset(&o, 0, sizeof o);                                        \

@@ -331,7 +331,7 @@ static void fields_are_checked(void **state) {
         else net.weights = NULL;
         assert_int_equal(gmlp_decoder_create(&net, GMLP_F32, GMLP_PROPHOTO_LINEAR, NULL, &d), GMLP_E_ARGUMENT);
         assert_null(d);
-        assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_E_ARGUMENT);
+        assert_int_equal(gmlp_decode(&net, &base, &view, NULL), k / 2 == 2 ? GMLP_E_BASE_SPACE : GMLP_E_ARGUMENT);
         assert_int_equal(gmlp_blob_size(&net), 0);
         net.weights = weights;
         net.mlp.activation = 0;
@@ -512,7 +512,11 @@ static void views_outside_are_refused(void **state) {
     view.type = GMLP_U8 + 100;
     assert_int_equal(gmlp_decode(&net, &base, &view, NULL), GMLP_E_ARGUMENT);
     view.type = GMLP_U16;
-    assert_int_equal(gmlp_decode(&net, &view, &view, NULL), GMLP_E_ARGUMENT);
+    small = base, small.type = GMLP_U16;
+    assert_int_equal(gmlp_decode(&net, &small, &view, NULL), GMLP_E_ARGUMENT);
+    small = base, small.space = GMLP_P3;
+    assert_int_equal(gmlp_decode(&net, &small, &view, NULL), GMLP_E_BASE_SPACE);
+    assert_int_equal(gmlp_decode(&net, &base, &small, NULL), GMLP_E_ARGUMENT); /* not in place */
     assert_int_equal(gmlp_decode(NULL, &base, &view, NULL), GMLP_E_ARGUMENT);
     memset(&none, 0, sizeof none);
     assert_int_equal(gmlp_decode(&none, &base, &view, NULL), GMLP_E_ARGUMENT); /* no space to go to */

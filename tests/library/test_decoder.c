@@ -339,7 +339,7 @@ static void streams_equal_the_whole(void **state) {
                     assert_int_equal(gmlp_stream_space(s, &space), GMLP_OK);
                     assert_true(space.height <= rows.height && space.width == W && space.channels == (int)channels);
                     for (uint32_t r = 0; r < space.height; r++)
-                        memcpy((uint8_t *)space.data + r * W * channels, (uint8_t *)rows.data + r * W * channels, W * channels);
+                        memcpy((uint8_t *)space.data + (ptrdiff_t)r * space.stride, (uint8_t *)rows.data + r * W * channels, W * channels);
                     assert_int_equal(gmlp_stream_filled(s, space.height), GMLP_OK);
                     y += space.height;
                 } else if (rows.height) {

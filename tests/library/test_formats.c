@@ -560,6 +560,8 @@ static void what_does_not_exist_is_refused(void **state) {
     VIEW((bad.type = GMLP_RGB10A2, bad.channels = 0, bad.plane_stride = 64), GMLP_E_ARGUMENT);
     VIEW(bad.plane_stride = 32, GMLP_OK);
     VIEW(bad.plane_stride = 31, GMLP_E_ARGUMENT);
+    VIEW(bad.plane_stride = PTRDIFF_MAX, GMLP_E_ARGUMENT);
+    VIEW(bad.plane_stride = PTRDIFF_MIN, GMLP_E_ARGUMENT);
     VIEW(bad.plane_stride = 7, GMLP_E_ARGUMENT);
     VIEW((bad.plane_stride = 8, bad.stride = 24), GMLP_OK);
     VIEW((bad.plane_stride = 8, bad.stride = 23), GMLP_E_ARGUMENT);

@@ -489,7 +489,7 @@ static void what_is_refused(void **state) {
     assert_int_equal(gmlp_train_hdr(&base, &hdr, &opts, &net, NULL), GMLP_E_ARGUMENT);
     /* the net says what space its base is in */
     base.space = GMLP_SRGB;
-    assert_int_equal(gmlp_decode(&start, &base, &view, NULL), GMLP_E_ARGUMENT);
+    assert_int_equal(gmlp_decode(&start, &base, &view, NULL), GMLP_E_BASE_SPACE);
     base.space = GMLP_P3;
     assert_int_equal(gmlp_decode(&start, &base, &view, NULL), GMLP_OK);
     gmlp_net_free(&start);

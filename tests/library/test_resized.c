@@ -253,6 +253,8 @@ static void memory_arguments(void **state) {
     assert_int_equal(gmlp_decode_resized(&made.net, &base, &out, 0, &opts), GMLP_E_OUT_VIEW);
     opts.x = UINT32_MAX - 5;
     assert_int_equal(gmlp_decode_resized(&made.net, &base, &out, 0, &opts), GMLP_E_OUT_VIEW);
+    wrong = out, wrong.type = GMLP_U8, wrong.space = GMLP_SYCC;
+    assert_int_equal(gmlp_decode_resized(&made.net, &base, &wrong, 0, NULL), GMLP_E_ARGUMENT);
     other.base_space = GMLP_SYCC;
     assert_int_equal(gmlp_decode_resized(&other, &base, &out, 0, NULL), GMLP_E_BASE_SPACE);
     free(out.data);

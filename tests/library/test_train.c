@@ -648,6 +648,7 @@ static void a_search_can_be_cancelled(void **state) {
         memset(&net, 0xee, sizeof net);
         assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, &report), GMLP_E_CANCELLED);
         assert_int_equal(c.next, at + 1);
+        assert_int_equal(report.iterations, at);
         assert_int_equal(b.live, 0);
         assert_zeroed(&net);
     }
@@ -725,7 +726,7 @@ static void wrong_arguments(void **state) {
     assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_E_ARGUMENT);
     memset(&opts, 0, sizeof opts), opts.isa = 77;
     assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_E_ARGUMENT);
-    for (int i = 0; i < 13; i++) {
+    for (int i = 0; i < 21; i++) {
         memset(&opts, 0, sizeof opts), memset(&net, 0xee, sizeof net);
         switch (i) {
         case 0: opts.preset = 9; break;
@@ -740,6 +741,14 @@ static void wrong_arguments(void **state) {
         case 9: opts.batch = (1u << 20) + 1; break;
         case 10: opts.preset = GMLP_PRESET_PAPER, opts.budget = 4096; break; /* its weights are floats */
         case 11: opts.preset = GMLP_PRESET_PAPER, opts.target_psnr = 30; break;
+        case 12: opts.learning_rate = -1; break;
+        case 13: opts.muon_learning_rate = -1; break;
+        case 14: opts.beta2 = -1; break;
+        case 15: opts.target_psnr = -1; break;
+        case 16: opts.learning_rate = (double)NAN; break;
+        case 17: opts.muon_learning_rate = (double)NAN; break;
+        case 18: opts.beta2 = (double)NAN; break;
+        case 19: opts.target_psnr = (double)NAN; break;
         default: opts.adaptation = 2;
         }
         assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &net, NULL), GMLP_E_ARGUMENT);
