@@ -1079,8 +1079,8 @@ typedef struct gmlp_decoder_opts {
     int clamp_negative;      /* GMLP_F16 and GMLP_F32: light below 0 becomes 0 */
     int alpha;               /* gmlp_alpha, of views with four channels; the source is base */
     const gmlp_primaries *primaries; /* NULL: those of the space. Not kept */
-    uint32_t x, width;       /* the columns that will be asked for; width 0: all of them. A decoder of few columns is
-                                made faster and is smaller */
+    uint32_t x, width;       /* the columns that will be asked for; width 0: all of them, whatever x says. A decoder of
+                                few columns is made faster and is smaller */
     int isa;                 /* gmlp_isa */
     gmlp_alloc alloc;
 } gmlp_decoder_opts;
@@ -1115,11 +1115,14 @@ typedef struct gmlp_decoder gmlp_decoder;
 GMLP_DEF gmlp_result gmlp_decoder_size(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
                                        size_t *bytes);
 /* Makes one in memory of the caller's, which takes those bytes, at any address; it is the caller's to release when the
-   decoder is no longer used, and gmlp_decoder_free does nothing. GMLP_E_BUFFER if size is too small. On failure
-   *decoder is NULL. */
+   decoder is no longer used, and gmlp_decoder_free does nothing. On failure *decoder is NULL:
+      GMLP_E_ARGUMENT    type, space or options are out of range, or the net is one that a blob cannot hold
+      GMLP_E_OUT_VIEW    columns outside the picture
+      GMLP_E_BUFFER      size is too small */
 GMLP_DEF gmlp_result gmlp_decoder_init(void *memory, size_t size, const gmlp_net *net, int type, int space,
                                        const gmlp_decoder_opts *opts, gmlp_decoder **decoder);
-/* Makes one in one allocation of opts->alloc; gmlp_decoder_free releases it. On failure *decoder is NULL. */
+/* Makes one in one allocation of opts->alloc; gmlp_decoder_free releases it. Fails as gmlp_decoder_init, or with
+   GMLP_E_MEMORY. */
 GMLP_DEF gmlp_result gmlp_decoder_create(const gmlp_net *net, int type, int space, const gmlp_decoder_opts *opts,
                                          gmlp_decoder **decoder);
 GMLP_DEF void gmlp_decoder_free(gmlp_decoder *decoder); /* NULL is fine */
@@ -1207,7 +1210,7 @@ GMLP_DEF gmlp_result gmlp_stream_take(gmlp_stream *stream, const gmlp_image *out
 /* For several threads, all other calls being locked by the caller: gmlp_stream_rows decodes rows y and on without
    taking them. It may run on many threads at once, also while another one fills what gmlp_stream_space gave. That those
    rows are ready is the caller's word: it is not looked at. gmlp_stream_drop takes the next n rows without decoding
-   them. scratch: as for gmlp_decoder_rows. */
+   them (GMLP_E_ARGUMENT if fewer are ready). scratch: as for gmlp_decoder_rows. */
 GMLP_DEF gmlp_result gmlp_stream_rows(const gmlp_stream *stream, uint32_t y, const gmlp_image *out, void *scratch);
 GMLP_DEF gmlp_result gmlp_stream_drop(gmlp_stream *stream, uint32_t n);
 
