@@ -9,6 +9,22 @@ enum {
     INTEROPERABILITY_INDEX = 1
 };
 enum { SRGB = 1, ADOBE = 2, UNCALIBRATED = 0xffff };
+enum { X_RESOLUTION = 282, Y_RESOLUTION = 283, RESOLUTION_UNIT = 296, NO_UNIT = 1, CENTIMETRE = 3 };
+
+static double ratio(const tiff_bytes *f, uint64_t directory, uint32_t tag) {
+    enum { RATIONAL = 5 };
+    tiff_entry e;
+    const int known = tiff_find(f, directory, tag, &e) && e.type == RATIONAL && e.count == 1;
+    if (!known || !tiff_number(f, e.at + 4, 4)) return 0;
+    return (double)tiff_number(f, e.at, 4) / (double)tiff_number(f, e.at + 4, 4);
+}
+
+void exif_read_resolution(const tiff_bytes *f, uint64_t directory, picture_facts *facts) {
+    const double x = ratio(f, directory, X_RESOLUTION), y = ratio(f, directory, Y_RESOLUTION);
+    const uint64_t unit = tiff_value(f, directory, RESOLUTION_UNIT);
+    if (unit == NO_UNIT) return;
+    picture_keep_resolution(facts, x, y, unit == CENTIMETRE ? 100 * METRES_PER_INCH : 1);
+}
 
 void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts) {
     tiff_bytes f;
@@ -20,6 +36,7 @@ void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts) {
     first = tiff_first_directory(&f);
     turned = tiff_value(&f, first, TAG_ORIENTATION);
     if (turned <= 8) facts->orientation = (int)turned;
+    exif_read_resolution(&f, first, facts);
     exif = tiff_value(&f, first, TAG_EXIF);
     space = tiff_value(&f, exif, COLOR_SPACE);
     if (tiff_find(&f, tiff_value(&f, exif, TAG_INTEROPERABILITY), INTEROPERABILITY_INDEX, &index))

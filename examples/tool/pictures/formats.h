@@ -53,6 +53,11 @@ int picture_keep_icc(picture_facts *color, const void *bytes, size_t size);
 
 /* Takes a copy of metadata, if it is the first of its kind and sound. */
 void picture_keep_metadata(picture_facts *facts, int kind, const void *bytes, size_t size);
+/* Takes the resolution, if none is known yet: pixels a unit, of which there are so many to an inch. Or an EXIF's. */
+void picture_keep_resolution(picture_facts *facts, double x, double y, double units_per_inch);
+struct tiff_bytes;
+void exif_read_resolution(const struct tiff_bytes *f, uint64_t directory, picture_facts *facts);
+#define METRES_PER_INCH 0.0254
 /* Notes what is there and was not taken. */
 void metadata_note_left(picture_facts *facts);
 /* A copy (from: NULL, of none) that says of orientation, size and space what is true of such an image. 0, or -1: no

@@ -193,6 +193,8 @@ static int read_icc(const jpeg_saved_marker_ptr first, picture_facts *facts) {
     return 0;
 }
 
+enum { JFIF_INCH = 1, JFIF_CENTIMETRE = 2 }; /* units of resolution */
+
 #define EXIF_ID "Exif\0"                          /* with its NUL, as the others */
 #define XMP_ID "http://ns.adobe.com/xap/1.0/"
 #define EXTENDED_XMP_ID "http://ns.adobe.com/xmp/extension/"
@@ -264,7 +266,11 @@ static int is_network(const jpeg_saved_marker_ptr m) {
 
 static void read_markers(jpeg_reader *r, picture_facts *facts) {
     const jpeg_saved_marker_ptr first = r->jpeg.marker_list;
+    const int unit = r->jpeg.saw_JFIF_marker ? r->jpeg.density_unit : 0;
     jpeg_saved_marker_ptr m;
+    if (unit == JFIF_INCH || unit == JFIF_CENTIMETRE)
+        picture_keep_resolution(facts, r->jpeg.X_density, r->jpeg.Y_density,
+                                unit == JFIF_INCH ? 1 : 100 * METRES_PER_INCH);
     for (m = first; m; m = m->next) {
         if (HAS_ID(m, 1, EXIF_ID)) {
             if (!(facts->metadata & PICTURE_HAS_EXIF)) exif_read(m->data + 6, m->data_length - 6, facts);
@@ -539,6 +545,16 @@ static void write_metadata(struct jpeg_compress_struct *jpeg, const picture_meta
     }
 }
 
+/* Goes into the file before all other metadata. */
+static void set_resolution(struct jpeg_compress_struct *jpeg, const picture_metadata *metadata) {
+    const double most = 65535;
+    picture_resolution r;
+    if (!metadata || !metadata_resolution(metadata, &r) || r.x < 1 || r.y < 1 || r.x > most || r.y > most) return;
+    jpeg->density_unit = JFIF_INCH;
+    jpeg->X_density = (UINT16)(r.x + 0.5);
+    jpeg->Y_density = (UINT16)(r.y + 0.5);
+}
+
 static void set_sampling(struct jpeg_compress_struct *jpeg, int subsample) {
     int i;
     for (i = 0; i < jpeg->num_components; i++) {
@@ -559,6 +575,7 @@ static int jpeg_begin(jpeg_sink *s, int channels, const picture_write_opts *opts
     jpeg_set_quality(&s->jpeg, opts->quality ? opts->quality : 95, TRUE);
     s->jpeg.dct_method = JDCT_ISLOW;
     set_sampling(&s->jpeg, opts->subsample);
+    set_resolution(&s->jpeg, opts->metadata);
     jpeg_start_compress(&s->jpeg, TRUE);
     if (opts->metadata) write_metadata(&s->jpeg, opts->metadata);
     if (icc) jpeg_write_icc_profile(&s->jpeg, icc, (unsigned int)icc_size);
@@ -644,6 +661,7 @@ static int write_blocks(block_writer *w, FILE *file, jpeg_blocks *blocks, int la
         arrays[i] = w->jpeg.mem->request_virt_barray(c, JPOOL_IMAGE, TRUE, blocks->wide[i],
                                                      (blocks->high[i] + rows - 1) / rows * rows, rows);
     }
+    set_resolution(&w->jpeg, metadata);
     jpeg_write_coefficients(&w->jpeg, arrays);
     if (metadata) write_metadata(&w->jpeg, metadata);
     if (icc) jpeg_write_icc_profile(&w->jpeg, icc, (unsigned int)icc_size);
@@ -687,6 +705,7 @@ static int copy_all(block_copier *c, FILE *file, const uint8_t *bytes, size_t si
     arrays = jpeg_read_coefficients(&c->from);
     jpeg_copy_critical_parameters(&c->from, &c->to);
     c->to.optimize_coding = TRUE;
+    set_resolution(&c->to, metadata);
     jpeg_write_coefficients(&c->to, arrays);
     if (metadata) write_metadata(&c->to, metadata);
     if (icc) jpeg_write_icc_profile(&c->to, icc, (unsigned int)icc_size);

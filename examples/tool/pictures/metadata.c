@@ -1,5 +1,6 @@
 #include "pictures/metadata.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,27 @@ void picture_keep_metadata(picture_facts *facts, int kind, const void *bytes, si
     if (size <= METADATA_MOST) metadata_set(&facts->carried, kind, bytes, size); /* what is not there is told */
 }
 
+/* What was whole before it became numbers for a metre or a centimetre is whole again. */
+static double settled(double v) {
+    const double near = 0.013, whole = floor(v + 0.5);
+    return fabs(v - whole) < near ? whole : v;
+}
+
+void picture_keep_resolution(picture_facts *facts, double x, double y, double units_per_inch) {
+    picture_resolution r;
+    r.x = settled(x * units_per_inch);
+    r.y = settled(y * units_per_inch);
+    if (r.x > 0 && r.y > 0 && !facts->carried.blocks[METADATA_RESOLUTION].bytes)
+        metadata_set(&facts->carried, METADATA_RESOLUTION, &r, sizeof r);
+}
+
+int metadata_resolution(const picture_metadata *m, picture_resolution *resolution) {
+    const metadata_block *b = &m->blocks[METADATA_RESOLUTION];
+    if (b->size != sizeof *resolution) return 0;
+    memcpy(resolution, b->bytes, sizeof *resolution);
+    return resolution->x > 0 && resolution->y > 0;
+}
+
 void metadata_note_left(picture_facts *facts) {
     int k, left = facts->metadata;
     for (k = METADATA_EXIF; k <= METADATA_XMP; k++)
@@ -54,7 +76,8 @@ void metadata_note_left(picture_facts *facts) {
 /* Longer than a JPEG's segment with the name that stands before it. */
 static int too_long(int kind, size_t size) {
     static const size_t most[METADATA_KINDS] = { 65533 - 6, 65533 - 14 - PHOTOSHOP_ROOM, XMP_SEGMENT_MOST,
-                                                 METADATA_MOST, METADATA_MOST };
+                                                 METADATA_MOST, METADATA_MOST,
+                                                 METADATA_MOST };
     return size > most[kind];
 }
 
@@ -94,9 +117,10 @@ static int is_least(const metadata_block *exif) {
 /* Which kinds a file of this name has a place for. */
 static int kinds_of(const char *path) {
     const int usual = PICTURE_HAS_EXIF | PICTURE_HAS_IPTC | PICTURE_HAS_XMP;
-    if (path_has_extension(path, "png")) return usual | 1 << METADATA_TEXTS;
-    if (path_has_extension(path, "jpg") || path_has_extension(path, "jpeg")) return usual | 1 << METADATA_EXTENSION;
-    if (picture_says_orientation(path)) return usual;
+    const int printed = usual | 1 << METADATA_RESOLUTION;
+    if (path_has_extension(path, "png")) return printed | 1 << METADATA_TEXTS;
+    if (path_has_extension(path, "jpg") || path_has_extension(path, "jpeg")) return printed | 1 << METADATA_EXTENSION;
+    if (picture_says_orientation(path)) return printed;
     return path_has_extension(path, "jxl") || path_has_extension(path, "avif") ? PICTURE_HAS_EXIF | PICTURE_HAS_XMP : 0;
 }
 

@@ -6,8 +6,10 @@
 #include <stdint.h>
 
 /* EXIF: a TIFF structure, from "II*\0" or "MM\0*" on. IPTC: IIM records. XMP: a packet. EXTENSION: its second part, of
-   a JPEG. TEXTS: whole chunks of a PNG, one after another. */
-enum { METADATA_EXIF, METADATA_IPTC, METADATA_XMP, METADATA_EXTENSION, METADATA_TEXTS, METADATA_KINDS };
+   a JPEG. TEXTS: whole chunks of a PNG, one after another. RESOLUTION: how large the picture is printed. */
+enum {
+    METADATA_EXIF, METADATA_IPTC, METADATA_XMP, METADATA_EXTENSION, METADATA_TEXTS, METADATA_RESOLUTION, METADATA_KINDS
+};
 #define METADATA_MOST ((size_t)16 << 20) /* bytes of one */
 
 typedef struct metadata_block {
@@ -29,6 +31,12 @@ const char *xmp_extension(const uint8_t *packet, size_t size);
 
 /* Of TEXTS, the chunk at *at: its type's four letters, then size bytes; NULL: there is no more. Moves at behind it. */
 const uint8_t *metadata_text(const metadata_block *texts, size_t *at, size_t *size);
+
+/* RESOLUTION: pixels an inch. */
+typedef struct picture_resolution {
+    double x, y;
+} picture_resolution;
+int metadata_resolution(const picture_metadata *m, picture_resolution *resolution); /* 1 if it is known */
 
 /* The size of the IIM records that the bytes begin with. */
 size_t iptc_size(const uint8_t *bytes, size_t size);

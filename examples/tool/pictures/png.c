@@ -324,6 +324,9 @@ static void read_chunk(const png_chunk *c, picture_facts *facts) {
     else if (is_chunk(c, "cHRM")) { /* white comes first */
         facts->has_xy = 1;
         for (i = 0; i < 8; i++) facts->xy[(i + 6) % 8] = is_intact(c, 32) ? number(c->data + 4 * i) / 1e5 : NAN;
+    } else if (is_chunk(c, "pHYs") && is_intact(c, 9) && c->data[8] == PNG_RESOLUTION_METER) {
+        metadata_set(&facts->carried, METADATA_RESOLUTION, NULL, 0); /* of EXIF, which counts less */
+        picture_keep_resolution(facts, number(c->data), number(c->data + 4), METRES_PER_INCH);
     } else if (is_chunk(c, "acTL") && is_intact(c, 8) && number(c->data) > 1)
         picture_note(facts->left, "of its animation the still picture is taken");
 }
@@ -548,10 +551,16 @@ static void write_metadata(png_sink *s, const picture_metadata *metadata) {
         png_write_chunk(s->png, text, text + 4, size);
 }
 
+static png_uint_32 per_metre(double per_inch) {
+    const double v = floor(per_inch / METRES_PER_INCH + 0.5);
+    return v < PNG_UINT_31_MAX ? (png_uint_32)v : PNG_UINT_31_MAX;
+}
+
 static int png_begin(png_sink *s, const picture_write_opts *opts, const uint8_t *icc, size_t icc_size) {
     const uint16_t one = 1;
     const gmlp_image *like = &s->base.like;
     const int hdr = like->space == GMLP_REC2020_PQ || like->space == GMLP_REC2020_HLG;
+    picture_resolution printed;
     uint8_t cicp[4];
     if (setjmp(png_jmpbuf(s->png))) return -1;
     png_set_write_fn(s->png, s, write_file, flush_file);
@@ -564,6 +573,8 @@ static int png_begin(png_sink *s, const picture_write_opts *opts, const uint8_t 
     png_set_filter(s->png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
     if (like->space == GMLP_SRGB) png_set_sRGB_gAMA_and_cHRM(s->png, s->info, PNG_sRGB_INTENT_RELATIVE);
     else if (!hdr) png_set_iCCP(s->png, s->info, "ICC profile", PNG_COMPRESSION_TYPE_BASE, icc, (png_uint_32)icc_size);
+    if (metadata_resolution(opts->metadata, &printed))
+        png_set_pHYs(s->png, s->info, per_metre(printed.x), per_metre(printed.y), PNG_RESOLUTION_METER);
     png_write_info_before_PLTE(s->png, s->info);
     if (hdr && cicp_of_space(like->space, cicp)) png_write_chunk(s->png, (png_const_bytep)"cICP", cicp, 4);
     png_write_info(s->png, s->info);

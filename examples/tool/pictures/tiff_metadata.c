@@ -175,6 +175,7 @@ void tiff_keep_metadata(const uint8_t *bytes, size_t size, uint64_t directory, p
     size_t iptc_bytes;
     tiff_entry e;
     keep_exif(&f, directory, facts);
+    exif_read_resolution(&f, directory, facts);
     if (tiff_find(&f, directory, XMP, &e) && e.size)
         picture_keep_metadata(facts, METADATA_XMP, bytes + e.at, (size_t)e.size);
     if (tiff_find(&f, directory, IPTC, &e) && e.size) keep_iptc(bytes + e.at, (size_t)e.size, facts);
@@ -301,8 +302,14 @@ static void set_iptc(TIFF *t, const metadata_block *iptc, int motorola) {
 
 void tiff_set_metadata(TIFF *t, const picture_metadata *m, const uint64_t places[2]) {
     const metadata_block *xmp = &m->blocks[METADATA_XMP];
+    picture_resolution printed;
     if (m->blocks[METADATA_EXIF].bytes) set_exif(t, &m->blocks[METADATA_EXIF], places);
     if (m->blocks[METADATA_IPTC].bytes)
         set_iptc(t, &m->blocks[METADATA_IPTC], tiff_is_motorola(m));
     if (xmp->bytes) TIFFSetField(t, XMP, (uint32_t)xmp->size, xmp->bytes);
+    if (metadata_resolution(m, &printed)) {
+        TIFFSetField(t, X_RESOLUTION, printed.x);
+        TIFFSetField(t, Y_RESOLUTION, printed.y);
+        TIFFSetField(t, RESOLUTION_UNIT, RESUNIT_INCH);
+    }
 }

@@ -65,6 +65,19 @@ if [ $exr = exr ]; then
     says 0 "note: base.jpg: its EXIF, IPTC and XMP are not carried over: a .exr file gets none" decode base.jpg a.exr
 fi
 
+# How large the picture is printed: 300 pixels an inch, from JPEG to JPEG, TIFF and PNG.
+bytes() { od -An -tx1 -v "$1" | tr -d ' \n'; }
+{ head -c 13 plain.jpg; printf '\001\001\054\001\054'; tail -c +19 plain.jpg; } >printed.jpg
+does encode printed.jpg printed_base.jpg --from p3 $few
+is "encode: the resolution" [ "$(bytes printed_base.jpg | cut -c 27-36)" = 01012c012c ]
+does decode printed_base.jpg printed.tif
+does encode printed.tif printed_base.png $few
+is "and by way of a TIFF into a PNG" [ "$(bytes printed_base.png | grep -c 7048597300002e2300002e2301)" = 1 ]
+does transcode printed_base.png printed_cut.jpg --crop 0,0,32,16
+is "transcode: the resolution" [ "$(bytes printed_cut.jpg | cut -c 27-36)" = 01012c012c ]
+does encode printed.tif printed_bare.png $few --strip-metadata
+is "--strip-metadata: none" [ "$(bytes printed_bare.png | grep -c 70485973)" = 0 ]
+
 # JPEG XL and AVIF have a place for EXIF and XMP, and turn their pixels themselves.
 boxed=
 for out in a.jxl a.avif; do

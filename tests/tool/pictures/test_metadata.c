@@ -304,6 +304,102 @@ static size_t put_chunk(uint8_t *to, const char *type, const void *data, size_t 
     return size + 12;
 }
 
+/* How large a picture is printed: in the numbers that each format has for it, and back as it was. */
+static void resolution(void **state) {
+    static const struct {
+        const char *name, *says;
+        size_t size;
+    } formats[] = { { "a.jpg", "JFIF\0\1\1\1\1\54\0\110", 12 },
+                    { "a.png", "pHYs\0\0\56\43\0\0\13\23\1", 13 }, /* 11811 and 2835 in a metre */
+                    { "a.tif", NULL, 12 } };
+    static const char inches[2][13] = { "\1\50\0\3\0\0\0\1\0\2\0\0", "\50\1\3\0\1\0\0\0\2\0\0\0" };
+    const picture_resolution made = { 300, 72 };
+    gmlp_image image = test_image(8, 8, GMLP_U8, GMLP_P3);
+    picture_resolution r;
+    picture_metadata m;
+    size_t i, at;
+    const uint16_t one = 1;
+    (void)state;
+    memset(&m, 0, sizeof m);
+    assert_int_equal(metadata_resolution(&m, &r), 0);
+    assert_int_equal(metadata_set(&m, METADATA_RESOLUTION, &made, sizeof made), 0);
+    for (i = 0; i < 3; i++) {
+        picture p = through(formats[i].name, &image, &m, 1), none = through(formats[i].name, &image, NULL, 1);
+        const char *says = formats[i].says ? formats[i].says : inches[*(const uint8_t *)&one];
+        for (at = 0; at + formats[i].size < p.file_size; at++)
+            if (!memcmp(p.file + at, says, formats[i].size)) break;
+        assert_true(at + formats[i].size < p.file_size);
+        assert_int_equal(metadata_resolution(&p.metadata, &r), 1);
+        assert_true(r.x == 300 && r.y == 72);
+        assert_string_equal(p.left, "");
+        assert_int_equal(metadata_resolution(&none.metadata, &r), 0);
+        picture_metadata_fit(&p, "b.exr");
+        assert_int_equal(metadata_resolution(&p.metadata, &r), 0);
+        picture_free(&p);
+        picture_free(&none);
+    }
+    metadata_free(&m);
+    free(image.data);
+}
+
+/* Of an EXIF block with these tags alone: rationals of so many hundredths, and a unit. */
+static block resolution_block(uint32_t x, uint32_t y, uint32_t unit) {
+    block b;
+    uint8_t ratio[8] = { 0, 0, 0, 0, 100, 0, 0, 0 };
+    size_t first, i;
+    memset(&b, 0, sizeof b);
+    memcpy(b.p, "II*\0\10\0\0\0", 8);
+    b.n = 8;
+    first = directory(&b, 3);
+    for (i = 0; i < 4; i++) ratio[i] = (uint8_t)(x >> 8 * i);
+    entry(&b, first, 282, RATIONAL, 1, 0, ratio);
+    for (i = 0; i < 4; i++) ratio[i] = (uint8_t)(y >> 8 * i);
+    entry(&b, first + 12, 283, RATIONAL, 1, 0, ratio);
+    entry(&b, first + 24, 296, SHORT, 1, unit, NULL);
+    return b;
+}
+
+static void resolution_of_exif(void **state) {
+    static const struct {
+        uint32_t x, y, unit;
+        double want_x, want_y; /* 0: none is known */
+    } blocks[] = { { 24000, 30050, 2, 240, 300.5 }, { 11811, 2835, 3, 300, 72 }, { 24000, 24000, 1, 0, 0 },
+                   { 0, 24000, 2, 0, 0 } };
+    gmlp_image image = test_image(8, 8, GMLP_U8, GMLP_SRGB);
+    picture_metadata m;
+    picture_resolution r;
+    char error[256];
+    size_t i;
+    (void)state;
+    memset(&m, 0, sizeof m);
+    for (i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        const block b = resolution_block(blocks[i].x, blocks[i].y, blocks[i].unit);
+        picture p, own;
+        assert_int_equal(metadata_set(&m, METADATA_EXIF, b.p, b.n), 0);
+        p = through("a.jpg", &image, &m, 1);
+        assert_int_equal(metadata_resolution(&p.metadata, &r), blocks[i].want_x > 0);
+        if (blocks[i].want_x > 0) assert_true(fabs(r.x - blocks[i].want_x) + fabs(r.y - blocks[i].want_y) < 1e-9);
+        /* what a JPEG says itself counts more */
+        memcpy(p.file + 13, "\1\0\140\0\110", 5);
+        assert_int_equal(picture_read_memory(p.file, p.file_size, "x", 0, &own, error), 0);
+        assert_int_equal(metadata_resolution(&own.metadata, &r), 1);
+        assert_true(r.x == 96 && r.y == 72);
+        picture_free(&own);
+        picture_free(&p);
+    }
+    { /* so does a PNG's chunk, wherever it is */
+        const picture_resolution chunk = { 96, 96 };
+        picture p;
+        assert_int_equal(metadata_set(&m, METADATA_RESOLUTION, &chunk, sizeof chunk), 0);
+        p = through("a.png", &image, &m, 1);
+        assert_int_equal(metadata_resolution(&p.metadata, &r), 1);
+        assert_true(r.x == 96 && r.y == 96);
+        picture_free(&p);
+    }
+    metadata_free(&m);
+    free(image.data);
+}
+
 /* What a PNG tells people goes into the next one, as it is, and the rest of it is told to be lost elsewhere. */
 static void texts(void **state) {
     static const char packed[] = "Author\0\0x\234", international[] = "Title\0\0\0de\0Titel\0Ein \303\234berblick";
@@ -756,6 +852,8 @@ int main(void) {
         cmocka_unit_test(adapted),
         cmocka_unit_test(orientation_alone),
         cmocka_unit_test(in_boxes),
+        cmocka_unit_test(resolution),
+        cmocka_unit_test(resolution_of_exif),
         cmocka_unit_test(texts),
         cmocka_unit_test(from_format_to_format),
         cmocka_unit_test(every_type),
