@@ -17,10 +17,20 @@ typedef struct jpeg_errors {
     int ended; /* the file ended before the picture's end marker */
 } jpeg_errors;
 
+#define BITS_REASON "JPEG: %d-bit samples are not supported, 8-bit ones are; a PNG or TIFF holds it"
+
 static void on_jpeg_error(j_common_ptr c) {
+    enum { LOSSLESS = 0xc3, ARITHMETIC_LOSSLESS = 0xcb, JPEG_LS = 0xf7 };
     jpeg_errors *e = (jpeg_errors *)(void *)c->err;
+    const int code = c->err->msg_code, value = c->err->msg_parm.i[0];
     char text[JMSG_LENGTH_MAX];
-    if (c->err->msg_code == JERR_FILE_WRITE) write_reason(e->reason);
+    if (code == JERR_FILE_WRITE) write_reason(e->reason);
+    else if (code == JERR_SOF_UNSUPPORTED || (code == JERR_UNKNOWN_MARKER && value == JPEG_LS))
+        snprintf(e->reason, REASON, "JPEG: %s, which is not read here; a PNG or TIFF holds it",
+                 value == JPEG_LS                                    ? "JPEG-LS"
+                 : value == LOSSLESS || value == ARITHMETIC_LOSSLESS ? "lossless JPEG"
+                                                                     : "hierarchical JPEG");
+    else if (code == JERR_BAD_PRECISION) snprintf(e->reason, REASON, BITS_REASON, value);
     else {
         c->err->format_message(c, text);
         snprintf(e->reason, REASON, "JPEG: %.*s", REASON - 8, text);
@@ -332,9 +342,7 @@ static int read_header(jpeg_reader *r, const uint8_t *bytes, size_t size, pictur
         return -1;
     }
     if (r->jpeg.data_precision != 8) {
-        snprintf(r->errors.reason, REASON,
-                 "JPEG: %d-bit samples are not supported, 8-bit ones are; a PNG or TIFF holds it",
-                 r->jpeg.data_precision);
+        snprintf(r->errors.reason, REASON, BITS_REASON, r->jpeg.data_precision);
         return -1;
     }
     if ((double)r->jpeg.image_width * r->jpeg.image_height > FREE_PIXELS + (double)PIXELS_A_BYTE * (double)size) {

@@ -474,11 +474,21 @@ static void tiff_color(TIFF *t, const tiff_layout *l, picture_facts *facts) {
     }
 }
 
+/* Libtiff would say that a scheme with a number is not implemented. */
+static int has_codec(uint16_t compression, char *reason) {
+    enum { JPEG_XL = 50002 };
+    const char *name = compression == COMPRESSION_JP2000 ? "JPEG 2000, " : compression == JPEG_XL ? "JPEG XL, " : "";
+    if (TIFFIsCODECConfigured(compression)) return 1;
+    snprintf(reason, REASON, "TIFF: its compression (%snumber %u) is not read here; save it with LZW or ZIP", name,
+             (unsigned int)compression);
+    return 0;
+}
+
 static int tiff_picture(TIFF *t, uint64_t file_size, gmlp_image *image, picture_facts *facts, char *reason) {
     tiff_layout l;
     uint32_t icc_size;
     void *icc;
-    if (tiff_layout_read(t, &l, facts, reason)) return -1;
+    if (tiff_layout_read(t, &l, facts, reason) || !has_codec(l.compression, reason)) return -1;
     image->width = l.width;
     image->height = l.height;
     image->type = l.type;

@@ -497,7 +497,14 @@ static void other_depths(void **state) {
     (void)state;
     for (i = 2; made.bytes[i + 1] != 0xc0;) i += 2 + ((size_t)made.bytes[i + 2] << 8 | made.bytes[i + 3]);
     made.bytes[i + 4] = 12;
-    refuse_made(made.bytes, made.size, "12");
+    refuse_made(made.bytes, made.size, "JPEG: 12-bit samples are not supported, 8-bit ones are");
+    made.bytes[i + 4] = 8;
+    made.bytes[i + 1] = 0xc5; /* other processes, by their frame's marker */
+    refuse_made(made.bytes, made.size, "JPEG: hierarchical JPEG, which is not read here; a PNG or TIFF holds it");
+    made.bytes[i + 1] = 0xcb;
+    refuse_made(made.bytes, made.size, "JPEG: lossless JPEG, which");
+    made.bytes[i + 1] = 0xf7;
+    refuse_made(made.bytes, made.size, "JPEG: JPEG-LS, which");
     free(made.bytes);
 }
 

@@ -360,6 +360,40 @@ static void other_colours(void **state) {
     unlink(path);
 }
 
+/* A scheme that libtiff knows by its number alone. */
+static void other_compressions(void **state) {
+    static const struct {
+        uint16_t scheme;
+        const char *name;
+    } kinds[] = { { 34712, "(JPEG 2000, number 34712)" }, { 50002, "(JPEG XL, number 50002)" }, { 4711, "(number 4711)" } };
+    static const uint8_t rows[64];
+    const uint16_t entry[] = { TIFFTAG_COMPRESSION, 3 };
+    uint8_t bytes[1000];
+    size_t i, at, size;
+    FILE *f;
+    TIFF *t;
+    (void)state;
+    for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        t = make_file("w");
+        begin_page(t, 4, 2, 8, 3, PHOTOMETRIC_RGB);
+        TIFFSetField(t, TIFFTAG_COMPRESSION, COMPRESSION_NONE);
+        end_page(t, rows);
+        TIFFClose(t);
+        f = fopen(path, "r+b");
+        assert_non_null(f);
+        size = fread(bytes, 1, sizeof bytes, f);
+        for (at = 0; at + 10 < size && memcmp(bytes + at, entry, sizeof entry) != 0; at++) {}
+        assert_true(at + 10 < size);
+        memcpy(bytes + at + 8, &kinds[i].scheme, 2);
+        rewind(f);
+        assert_int_equal(fwrite(bytes, 1, size, f), size);
+        fclose(f);
+        expect_error(kinds[i].name);
+        expect_error("is not read here; save it with LZW or ZIP");
+    }
+    unlink(path);
+}
+
 static void jpeg_inside(void **state) {
     uint8_t rows[64 * 64 * 3], bytes[8192], *counts;
     char error[256];
@@ -831,6 +865,7 @@ int main(void) {
         cmocka_unit_test(palettes),
         cmocka_unit_test(premultiplied),
         cmocka_unit_test(other_colours),
+        cmocka_unit_test(other_compressions),
         cmocka_unit_test(jpeg_inside),
         cmocka_unit_test(float_is_linear),
         cmocka_unit_test(chromaticities),
