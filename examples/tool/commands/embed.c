@@ -66,8 +66,9 @@ int cmd_embed(int argc, char **argv) {
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
     files_forced(force);
-    bad = carried_open_with(names[0], names[1], &c, error) || (!force && check(&c, names[0], names[1], error)) ||
-          write_with(&c, names[2], error);
+    bad = carried_open_with(names[0], names[1], &c, error) ||
+          carried_names_agree(c.container, names[0], names[2], error) ||
+          (!force && check(&c, names[0], names[1], error)) || write_with(&c, names[2], error);
     carried_free(&c);
     return bad ? fail("embed", "%s", error) : 0;
 }

@@ -50,6 +50,8 @@ int cmd_extract(int argc, char **argv) {
     status = args_parse(&command, argc, argv, names);
     if (status != ARGS_GO_ON) return status;
     if (count > 2) return args_wrong(&command, "one name too many: '%s'", names[2]);
+    if (count == 2 && !path_has_extension(names[1], &SIDE_CAR[1]))
+        return args_wrong(&command, "%s: the output's name must end in " SIDE_CAR, names[1]);
     if (count == 2) return extract(names[0], names[1]);
     beside = (char *)malloc(strlen(names[0]) + sizeof SIDE_CAR);
     if (!beside) return fail("extract", "out of memory");

@@ -5,6 +5,7 @@
 #include "shell/args.h"
 #include "shell/files.h"
 #include "shell/messages.h"
+#include "work/carried.h"
 
 static int strip(const char *in, const char *out) {
     uint8_t *bytes;
@@ -13,9 +14,11 @@ static int strip(const char *in, const char *out) {
     gmlp_error why;
     char error[256];
     gmlp_result status;
+    int kind;
     memset(&why, 0, sizeof why);
     if (file_read(in, &bytes, &size, error)) return fail("strip", "%s", error);
-    if (!gmlp_container_kind(bytes, size)) {
+    kind = gmlp_container_kind(bytes, size);
+    if (!kind) {
         free(bytes);
         return fail("strip", "%s: is neither a JPEG nor a PNG nor a KTX2 file", in);
     }
@@ -31,6 +34,10 @@ static int strip(const char *in, const char *out) {
         else
             error_text(error, in, "%s (at byte %llu)", why.text ? why.text : gmlp_result_string(status),
                        (unsigned long long)why.offset);
+        output_discard(&o);
+        return fail("strip", "%s", error);
+    }
+    if (carried_names_agree(kind, in, out, error)) {
         output_discard(&o);
         return fail("strip", "%s", error);
     }

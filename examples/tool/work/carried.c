@@ -122,6 +122,16 @@ int carried_pixels(const carried *c, const char *name, gmlp_image *base, char er
     return status ? error_text(error, name, "%s", gmlp_result_string(status)), -1 : 0;
 }
 
+int carried_names_agree(int container, const char *in, const char *out, char error[256]) {
+    static const char *const kinds[] = { "", "JPEG", "PNG", "KTX2" }, *const endings[] = { "", "jpg", "png", "ktx2" };
+    if (path_has_extension(out, endings[container]) || path_has_extension(out, path_extension(in)) ||
+        (container == GMLP_CONTAINER_JPEG && path_has_extension(out, "jpeg")))
+        return 0;
+    error_text(error, out, "would be a %s, as %s is; its name must end in .%s", kinds[container], in,
+               endings[container]);
+    return -1;
+}
+
 int carried_is_hdr(const gmlp_net *net) { return net->method >= GMLP_METHOD_DIFFERENCE; }
 
 const char *carried_method(const gmlp_net *net) {

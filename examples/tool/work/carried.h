@@ -42,6 +42,10 @@ int carried_is_hdr(const gmlp_net *net);
 const char *carried_method(const gmlp_net *net);
 double carried_peak_nits(const gmlp_net *net);
 
+/* May a file of this kind (gmlp_container), which was in, be written as out? The name has to end as that kind's do, or
+   as in does. 0, or -1 and a text. */
+int carried_names_agree(int container, const char *in, const char *out, char error[256]);
+
 /* How large a JPEG, PNG or KTX2 file is without the network in it. */
 size_t carried_bare_size(const void *bytes, size_t size);
 

@@ -119,6 +119,10 @@ for beside in lost.jpg.gmlp lost.gmlp; do
     is "inspect: finds $beside" [ "$(value carriers) $(value belongs) $(value metadata_bytes)" = "side-car true 0" ]
     rm $beside
 done
+cp wide.png keep.png
+says 2 "keep.png: the output's name must end in .gmlp" extract base.jpg keep.png
+is "extract: a picture by that name stays" cmp -s keep.png wide.png
+says 1 "x.png: would be a JPEG, as lost.jpg is" embed lost.jpg net.gmlp x.png
 does embed lost.jpg net.gmlp found.jpg
 is "embed: the file as it was" cmp -s found.jpg base.jpg
 does extract base.ktx2
