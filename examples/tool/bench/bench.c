@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "bench/bench.h"
+#include "bench/pictures.h"
 #include "commands/commands.h"
 #include "measure/drawing.h"
 #include "pictures/picture.h"
@@ -48,6 +49,7 @@ static int run(bench *b, int only) {
 static int bench_command(int argc, char **argv, const char **names) {
     static const int subsamples[] = { PICTURE_444, PICTURE_422, PICTURE_420 };
     bench b;
+    bench_list pictures;
     FILE *json_file;
     char *json_text = NULL;
     size_t json_size = 0;
@@ -125,6 +127,11 @@ static int bench_command(int argc, char **argv, const char **names) {
     b.iterations = (uint32_t)iterations;
     b.siren_steps = (uint32_t)siren_steps;
     b.folder = found ? names[0] : NULL;
+    if (b.folder && !only && !b.hdr && !b.network) { /* the last part needs them, after minutes */
+        status = bench_list_open(&pictures, b.folder);
+        bench_list_free(&pictures);
+        if (status) return status;
+    }
     b.workers = pool_create((int)threads);
     if (!b.workers) return fail("bench", "out of memory");
     b.run = pool_threads(b.workers);

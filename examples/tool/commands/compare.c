@@ -82,6 +82,11 @@ static int compare(const char *const paths[2], const options *o, char error[256]
             if (!status) status = picture_upright(&pictures[i], error);
             picture_tell(&pictures[i], "compare", paths[i]);
         }
+        if (!status && (reference->width != test->width || reference->height != test->height)) {
+            error_text(error, paths[1], "is %u x %u, and %s is %u x %u: there is nothing to compare", test->width,
+                       test->height, paths[0], reference->width, reference->height);
+            status = -1;
+        }
         if (!status) status = metrics_compare(reference, test, &threads, &m, error);
     } else {
         snprintf(error, 256, "%s", gmlp_result_string(GMLP_E_MEMORY));
@@ -118,5 +123,7 @@ int cmd_compare(int argc, char **argv) {
     for (i = 0; i < 2; i++)
         if (plots[i] && !drawing_has_name(plots[i]))
             return args_wrong(&command, "%s: plots end in .svg or .png", plots[i]);
+    if (plots[0] && plots[1] && !strcmp(plots[0], plots[1]))
+        return args_wrong(&command, "%s: --heatmap and --chromaticity need a file each", plots[0]);
     return compare(paths, &o, error) ? fail("compare", "%s", error) : 0;
 }

@@ -4,11 +4,13 @@
 
 #include "commands/commands.h"
 #include "measure/psnr.h"
+#include "pictures/formats.h"
 #include "shell/args.h"
 #include "shell/json.h"
 #include "shell/messages.h"
 #include "shell/progress.h"
 #include "work/base.h"
+#include "work/carried.h"
 #include "work/carrying.h"
 #include "work/extras.h"
 #include "work/hidden.h"
@@ -307,6 +309,18 @@ static const char *only_base(const encoding *e) {
                                                  : NULL;
 }
 
+/* The pixels alone are not what was encoded before. */
+static void note_network(picture *wide) {
+    gmlp_net net;
+    if (gmlp_open(wide->file, wide->file_size, NULL, &net, NULL)) return;
+    if (carried_is_hdr(&net))
+        picture_note(wide->left, "its network is left out, with the HDR that 'gamutmlp hdr-decode' gives back from it");
+    else
+        picture_note(wide->left, "its network is left out, with the wide gamut that 'gamutmlp decode' gives back from "
+                     "it, which is what to encode");
+    gmlp_net_free(&net);
+}
+
 static int encode(encoding *e) {
     const double start = seconds_now();
     metrics_psnr_result q;
@@ -314,6 +328,7 @@ static int encode(encoding *e) {
     char error[256];
     if (picture_read(e->in, e->o.from, 1, &e->wide, error) || picture_upright(&e->wide, error))
         return fail("encode", "%s", error);
+    note_network(&e->wide);
     extras_find(e->wide.file, e->wide.file_size, &x);
     extras_note(&x, EXTRAS_GAIN_MAP, e->wide.notes);
     kept_for(&e->wide, e->c.out, e->o.strip);

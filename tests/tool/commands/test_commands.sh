@@ -141,6 +141,16 @@ says 1 "carries no network" decode bare.png x.tif
 does strip bare.png again.png
 is "strip says that there was nothing" grep -q "no network" out
 is "strip of nothing copies" cmp -s bare.png again.png
+says 1 "x.jpg: would be a PNG, as base.png is; its name must end in .png" strip base.png x.jpg
+cp base.png misnamed.jpg
+does strip misnamed.jpg x.jpg
+is "strip of a file with another's suffix, which it keeps" cmp -s x.jpg bare.png
+rm x.jpg
+
+# What is encoded is no original.
+says 0 "note: base.png: its network is left out, with the wide gamut that 'gamutmlp decode' gives back" encode base.png x.png --iterations 5
+does encode bare.png x.png --iterations 5
+rm x.png
 
 # Files in their own place, odd names, links, permissions.
 cp wide.png same.png
@@ -279,6 +289,9 @@ says 2 "\-\-paper goes without" bench --paper photographs --only rate
 says 2 "\-\-hdr goes without" bench --hdr pairs --quality 90
 says 2 "\-\-hdr goes without" bench --hdr pairs --paper-iterations 9
 says 2 "\-\-plot draws part rate" bench photographs --only train --plot x.svg
+says 1 "nowhere: no pictures" bench nowhere
+says 2 "x.svg: --heatmap and --chromaticity need a file each" compare base.png base.png --heatmap x.svg --chromaticity x.svg
+says 1 "one.png: is 1 x 1, and base.png is" compare base.png one.png
 says 2 "x.gif: plots end in .svg or .png" compare base.png base.png --heatmap x.gif
 says 2 "x: plots end in .svg or .png" bench photographs --plot x
 says 2 "'-' (standard input or output) is not supported" encode - x.jpg
