@@ -184,6 +184,22 @@ static int find_any_layer(exr_reader *r, char layer[64]) {
     return 0;
 }
 
+/* With the names of those that are there, as far as there is room. */
+static void no_colours(const exr_reader *r, char reason[REASON]) {
+    size_t used = (size_t)snprintf(reason, REASON, "EXR: has neither channels R, G, B nor a single Y");
+    int i;
+    for (i = 0; i < r->list->num_channels; i++) {
+        char name[40];
+        const size_t n = (size_t)snprintf(name, sizeof name, "%s%.30s", i ? ", " : ", but ",
+                                          r->list->entries[i].name.str);
+        const int fits = used + n + sizeof " ..." <= REASON;
+        strcpy(reason + used, fits ? name : " ...");
+        if (!fits) break;
+        used += n;
+    }
+    plain_text(reason);
+}
+
 /* Finds part and channels, and says what else the file holds. */
 static int find_picture(exr_reader *r, picture_facts *facts, char reason[REASON]) {
     char layer[64] = "";
@@ -202,8 +218,8 @@ static int find_picture(exr_reader *r, picture_facts *facts, char reason[REASON]
             if (found) break;
         }
     if (!found) {
-        snprintf(reason, REASON, deep ? "EXR: deep pictures are not supported; flatten it first"
-                                      : "EXR: has neither channels R, G, B nor a single Y");
+        if (deep) snprintf(reason, REASON, "EXR: deep pictures are not supported; flatten it first");
+        else no_colours(r, reason);
         return -1;
     }
     plain_text(layer);
@@ -285,10 +301,12 @@ static int read_color(exr_reader *r, picture_facts *facts, char reason[REASON]) 
 
 static int find_layout(exr_reader *r, picture_facts *facts, char reason[REASON]) {
     exr_attr_box2i_t display;
+    float aspect = 1;
     int64_t width, height;
     int32_t lines = 0;
     if (failed(exr_get_data_window(r->context, r->part, &r->window), r->in.said, reason) ||
         failed(exr_get_display_window(r->context, r->part, &display), r->in.said, reason) ||
+        failed(exr_get_pixel_aspect_ratio(r->context, r->part, &aspect), r->in.said, reason) ||
         failed(exr_get_compression(r->context, r->part, &r->compression), r->in.said, reason))
         return -1;
     width = (int64_t)r->window.max.x - r->window.min.x + 1;
@@ -298,6 +316,8 @@ static int find_layout(exr_reader *r, picture_facts *facts, char reason[REASON])
                  (long long)height, GMLP_MAX_SIZE, GMLP_MAX_SIZE);
         return -1;
     }
+    if (fabsf(aspect - 1) > 0.001f)
+        picture_note(facts->notes, "its pixels are %g times as wide as high, which is left out", (double)aspect);
     if (memcmp(&display, &r->window, sizeof display))
         picture_note(facts->notes, "the picture is the data window; the display window is another");
     r->width = r->chunk_width = (uint32_t)width;

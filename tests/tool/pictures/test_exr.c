@@ -37,7 +37,7 @@ typedef struct recipe {
     const channel *channels;
     int count;
     int tile_width, tile_height, levels; /* 0: rows */
-    int order, compression, display_is_another;
+    int order, compression, display_is_another, wide_pixels;
     int more_attributes;                 /* so many, before the chromaticities */
     const float *xy;
     const char *type;                    /* attributes of parts, if not NULL */
@@ -156,7 +156,7 @@ static void put_header(file *f, const recipe *r, int part, int parts, int chunks
     put_attribute(f, "lineOrder", "lineOrder", 1);
     put_number(f, r->order == SHUFFLED && !r->tile_width ? 0 : (uint64_t)r->order, 1);
     put_attribute(f, "pixelAspectRatio", "float", 4);
-    put_float(f, 1);
+    put_float(f, r->wide_pixels ? 2 : 1);
     put_attribute(f, "screenWindowCenter", "v2f", 8);
     put_number(f, 0, 8);
     put_attribute(f, "screenWindowWidth", "float", 4);
@@ -368,6 +368,11 @@ static void display_window(void **state) {
     has_pattern(&p, &r, 0);
     assert_non_null(strstr(p.notes, "display window"));
     picture_free(&p);
+    r.display_is_another = 0;
+    r.wide_pixels = 1;
+    p = opened(make(&r, 1), 0);
+    assert_string_equal(p.notes, "its pixels are 2 times as wide as high, which is left out\n");
+    picture_free(&p);
 }
 
 /* What of the channels is the picture. */
@@ -398,6 +403,12 @@ static void grey_and_mixed(void **state) {
 static void no_colours(void **state) {
     static const channel alpha[] = { { "A", EXR_PIXEL_HALF, 1 } };
     static const channel two[] = { { "G", EXR_PIXEL_HALF, 1 }, { "R", EXR_PIXEL_HALF, 1 } };
+    static const channel many[] = { { "a", EXR_PIXEL_HALF, 1 },
+                                    { "b", EXR_PIXEL_HALF, 1 },
+                                    { "channel_of_thirty_letters_and_more", EXR_PIXEL_HALF, 1 },
+                                    { "channel_of_thirty_letters_and_more_1", EXR_PIXEL_HALF, 1 },
+                                    { "channel_of_thirty_letters_and_more_2", EXR_PIXEL_HALF, 1 },
+                                    { "channel_of_thirty_letters_and_more_3", EXR_PIXEL_HALF, 1 } };
     static const channel half_chroma[] = { { "RY", EXR_PIXEL_HALF, 1 }, { "Y", EXR_PIXEL_HALF, 1 } };
     static const channel integers[] = { { "B", EXR_PIXEL_HALF, 1 },
                                         { "G", EXR_PIXEL_UINT, 1 },
@@ -406,7 +417,10 @@ static void no_colours(void **state) {
     (void)state;
     refused(make(&r, 1), "channels R, G, B");
     r = basic(two, 2);
-    refused(make(&r, 1), "channels R, G, B");
+    refused(make(&r, 1), "EXR: has neither channels R, G, B nor a single Y, but G, R");
+    r = basic(many, 6);
+    refused(make(&r, 1), "nor a single Y, but a, b, channel_of_thirty_letters_and_, channel_of_thirty_letters_and_, "
+                         "channel_of_thirty_letters_and_ ...");
     r = basic(half_chroma, 2);
     refused(make(&r, 1), "channels R, G, B");
     r = basic(integers, 3);
