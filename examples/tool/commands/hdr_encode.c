@@ -414,10 +414,11 @@ static void report_text(const hdr_encoding *e, const metrics *m, const metrics *
     const gmlp_net *net = &e->c.net;
     const double pixels = (double)net->width * net->height;
     const char *base = gmlp_space_name(net->base_space);
+    const double stops = log2((double)net->content_max);
     char because[160];
-    printf("%s: %u x %u, %s (%s), up to %.2f stops above the SDR's white of %g nit\n", e->hdr_name, net->width,
-           net->height, gmlp_space_name(net->wide_space), e->hdr.space_from, log2((double)net->content_max),
-           (double)net->white_nits);
+    printf("%s: %u x %u, %s (%s), up to %.2f stops %s the SDR's white of %g nit\n", e->hdr_name, net->width,
+           net->height, gmlp_space_name(net->wide_space), e->hdr.space_from, fabs(stops),
+           stops < 0 ? "below" : "above", (double)net->white_nits);
     if (e->clamped.both)
         printf("  clamped         %.2f %% of the pixels: %llu below 0, %llu above %.0f nit\n",
                100 * (double)e->clamped.both / pixels, (unsigned long long)e->clamped.below,
