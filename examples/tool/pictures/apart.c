@@ -1,5 +1,5 @@
-/* Readers that are libraries, in a process of their own: what they found comes back in pieces, none of which is
-   believed, as a hostile file may speak by now. */
+/* Readers that are libraries, in a process of their own. What they found comes back in pieces, none of which is believed, as a hostile
+   file may speak by now. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +29,9 @@ static size_t bytes_of(const gmlp_image *image) {
     return (size_t)image->width * image->height * gmlp_pixel_size(image->type, 3);
 }
 
+/* The most bytes of pixels that readers make of a file, EXR's DWA of so many bytes: see largest_ratio in exr.c. */
+static uint64_t picture_most(size_t size) { return ((uint64_t)256 << 20) + (uint64_t)size * 40000 * 3; }
+
 static int read_there(void *user, apart_link *to) {
     apart_reading *r = (apart_reading *)user;
     found f;
@@ -40,7 +43,7 @@ static int read_there(void *user, apart_link *to) {
     f.facts = *r->facts;
     if (apart_send(to, &f, sizeof f)) return -1;
     if (f.bad) return 0;
-    for (k = 0; k < METADATA_KINDS; k++) {
+    for (k = METADATA_EXIF; k <= METADATA_XMP; k++) { /* of the kinds, those that are not of JPEG or PNG alone */
         const metadata_block *b = &f.facts.carried.blocks[k];
         if (b->bytes && apart_send(to, b->bytes, b->size)) return -1;
     }
@@ -53,6 +56,15 @@ static int take(apart_link *from, uint8_t **bytes, size_t size, size_t most) {
     if (!size || size > most) return -1;
     *bytes = (uint8_t *)malloc(size);
     return !*bytes || apart_receive(from, *bytes, size) ? -1 : 0;
+}
+
+/* Looked at as if it had been found here. */
+static int take_metadata(apart_link *from, int kind, size_t size, picture_facts *facts) {
+    uint8_t *bytes = NULL;
+    const int bad = take(from, &bytes, size, METADATA_MOST);
+    if (!bad) picture_keep_metadata(facts, kind, bytes, size);
+    free(bytes);
+    return bad;
 }
 
 /* Texts end, and hold nothing that a terminal would obey. */
@@ -96,10 +108,10 @@ static int take_answer(void *user, apart_link *from) {
         return 0;
     }
     if (f.image.type < GMLP_U8 || f.image.type > GMLP_F32 || take_said(&f.facts, r->facts)) return -1;
-    for (k = 0; k < METADATA_KINDS; k++) {
+    if (bytes_of(&f.image) > picture_most(r->size)) return -1;
+    for (k = METADATA_EXIF; k <= METADATA_XMP; k++) {
         const metadata_block *b = &f.facts.carried.blocks[k];
-        metadata_block *to = &r->facts->carried.blocks[k];
-        if (b->bytes && take(from, &to->bytes, to->size = b->size, METADATA_MOST)) return -1;
+        if (b->bytes && take_metadata(from, k, b->size, r->facts)) return -1;
     }
     if (f.facts.icc && take(from, &r->facts->icc, f.facts.icc_size, PROFILE_MOST)) return -1;
     r->image->width = f.image.width;
@@ -139,7 +151,6 @@ int load_apart(picture_load *load, void (*prepare)(void), const char *kind, cons
     a.user = &r;
     a.bounds = *bounds;
     status = apart_run(&a, why);
-    if (status > 0) return load(bytes, size, image, facts, reason);
-    if (status < 0 && !r.told) snprintf(reason, REASON, "the library that reads %s %s", kind, why);
+    if (status && !r.told) snprintf(reason, REASON, "the library that reads %s %s", kind, why);
     return status || r.bad ? -1 : 0;
 }

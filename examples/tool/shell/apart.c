@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,6 +24,7 @@
 #endif
 
 #include "shell/files.h"
+#include "shell/progress.h"
 
 /* Sanitizers hold more memory than there is, and read and write files to say what they found. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -40,11 +42,13 @@ struct apart_link {
     int fd;
     pid_t pid;
     unsigned idle;
-    int ends, hangs; /* the answer ends too early; nothing is done for it any more */
+    double patience; /* seconds by the clock that it may still be waited for */
+    int ends, hangs; /* the answer has come to its end; nothing, or too little, is done for it */
 };
 
 enum { ANSWER = STDIN_FILENO }; /* of all descriptors the one that the process may write to */
 enum { NO_ANSWER = 2 };         /* its exit status; 1: files_give_up found no memory */
+enum { PATIENCE = 20 };         /* times the processors' time that it may take */
 
 /* What the process may ask of the system. */
 
@@ -68,7 +72,8 @@ static int close_doors(void) {
     const uint32_t self = (uint32_t)getpid();
     const struct { int call, argument; uint32_t mask, value; } rules[] = {
         { SYS_write, 0, ~0u, ANSWER },
-        { SYS_mmap, 3, MAP_ANONYMOUS, MAP_ANONYMOUS },
+        /* not what RLIMIT_DATA leaves out */
+        { SYS_mmap, 3, MAP_ANONYMOUS | MAP_SHARED | MAP_GROWSDOWN, MAP_ANONYMOUS },
         { SYS_munmap, ANY, 0, 0 }, { SYS_mremap, ANY, 0, 0 }, { SYS_mprotect, ANY, 0, 0 }, { SYS_madvise, ANY, 0, 0 },
         { SYS_brk, ANY, 0, 0 }, { SYS_futex, ANY, 0, 0 },
         { SYS_clone, 0, CLONE_THREAD, CLONE_THREAD },
@@ -163,22 +168,30 @@ static void limit_memory(uint64_t held, uint64_t more) {
 #endif
 }
 
+/* All other files that this program has open, among them what it is writing. */
+static void close_files(void) {
+    int fd;
+#ifdef SYS_close_range
+    if (!syscall(SYS_close_range, 3u, ~0u, 0u)) return;
+#endif
+    for (fd = 3; fd < 1024; fd++) close(fd);
+}
+
 /* The new process. */
 static void be_child(const apart_job *a, const int ends[2], pid_t parent, uint64_t held) {
-    struct apart_link link = { ANSWER, 0, 0, 0, 0 };
+    struct apart_link link = { ANSWER, 0, 0, 0, 0, 0 };
     int nowhere;
     files_disown();
     signal(SIGXCPU, SIG_DFL);
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
-    close(ends[0]);
     if (getppid() != parent || dup2(ends[1], ANSWER) < 0) _exit(NO_ANSWER);
-    if (ends[1] > STDERR_FILENO) close(ends[1]);
     /* what a library says while it crashes is no message of this program */
     nowhere = open("/dev/null", O_RDWR);
     if (nowhere < 0 || dup2(nowhere, STDOUT_FILENO) < 0) close(STDOUT_FILENO);
     if (!SANITIZED && (nowhere < 0 || dup2(nowhere, STDERR_FILENO) < 0)) close(STDERR_FILENO);
+    close_files();
     if (a->prepare) a->prepare();
     limit(RLIMIT_CORE, 0, 0);
     limit(RLIMIT_CPU, a->bounds.seconds, a->bounds.seconds + 1);
@@ -232,21 +245,24 @@ static int64_t time_had(pid_t pid) {
 }
 
 /* Waits for bytes. -1: the process does nothing any more, or a thread of it wakes to find that the others sleep, which
-   is less than what the busiest machine leaves it. Only twice counts: both may have been stopped meanwhile. */
+   is less than what the busiest machine leaves it. Only twice counts: both may have been stopped meanwhile. Or it
+   speaks so slowly that there is no end to it. */
 static int await(apart_link *from) {
     struct pollfd fd;
     int64_t had = time_had(from->pid);
     int still = 0;
     fd.fd = from->fd;
     fd.events = POLLIN;
-    for (;;) {
+    while (still < 2 && from->patience >= 0) {
+        const double since = seconds_now();
         const int n = poll(&fd, 1, (int)from->idle * 500);
+        const double waited = seconds_now() - since;
         const int64_t has = n ? 0 : time_had(from->pid);
+        from->patience -= waited < from->idle ? waited : from->idle;
         if (n > 0 || (n < 0 && errno != EINTR)) return 0;
         if (n < 0) continue;
         still = has >= 0 && has - had < (int64_t)from->idle * 50000 ? still + 1 : 0;
         had = has;
-        if (still == 2) break;
     }
     from->hangs = 1;
     return -1;
@@ -277,33 +293,49 @@ static void tell(const apart_job *a, const apart_link *link, int status, char wh
     else snprintf(why, APART_WHY, "makes no sense of this file");
 }
 
-int apart_run(const apart_job *a, char why[APART_WHY]) {
+static int no_process(char why[APART_WHY]) {
+    snprintf(why, APART_WHY, "has no process of its own: %s", strerror(errno));
+    return -1;
+}
+
+static int run(const apart_job *a, char why[APART_WHY]) {
     const pid_t parent = getpid();
     const uint64_t held = memory_held();
-    struct apart_link link = { -1, 0, 0, 0, 0 };
+    struct apart_link link = { -1, 0, 0, 0, 0, 0 };
     int ends[2], status = 0, bad;
-    if (pipe(ends)) return 1;
+    char more;
+    if (pipe(ends)) return no_process(why);
     link.fd = ends[0];
     link.idle = a->bounds.idle;
+    link.patience = (double)a->bounds.seconds * PATIENCE;
 #ifdef F_SETPIPE_SZ
     fcntl(ends[1], F_SETPIPE_SZ, 1 << 20); /* pictures come through in half the time */
 #endif
     link.pid = fork();
     if (!link.pid) be_child(a, ends, parent, held);
+    bad = link.pid < 0 ? no_process(why) : 0;
     close(ends[1]);
-    if (link.pid < 0) {
+    if (bad) {
         close(ends[0]);
-        return 1;
+        return bad;
     }
     bad = a->answer(a->user, &link);
-    if (bad && !link.ends) kill(link.pid, SIGKILL);
+    if (!bad && (!apart_receive(&link, &more, 1) || !link.ends)) bad = -1; /* it goes on, or does not end */
+    kill(link.pid, SIGKILL); /* who is ending by itself does so as it was to */
     close(ends[0]);
-    while (waitpid(link.pid, &status, 0) < 0)
-        if (errno != EINTR) { /* who started this program wants no word of its children */
-            status = 0;
-            break;
-        }
+    while (waitpid(link.pid, &status, 0) < 0 && errno == EINTR) {}
     if (!bad && !status) return 0;
     tell(a, &link, status, why);
     return -1;
+}
+
+int apart_run(const apart_job *a, char why[APART_WHY]) {
+    struct sigaction usual, before; /* who started this program may want no word of its children */
+    int result;
+    memset(&usual, 0, sizeof usual);
+    usual.sa_handler = SIG_DFL;
+    sigaction(SIGCHLD, &usual, &before);
+    result = run(a, why);
+    sigaction(SIGCHLD, &before, NULL);
+    return result;
 }

@@ -13,21 +13,21 @@ typedef struct apart_link apart_link; /* the way of the answer */
 
 typedef struct apart_bounds {
     uint64_t memory;  /* bytes beyond what this process holds already; on Linux */
-    unsigned seconds; /* of the processors' time; */
+    unsigned seconds; /* of the processors' time; its answer is awaited for twenty times as long by the clock */
     unsigned idle;    /* of the clock's, in which it does nothing at all */
 } apart_bounds;
 
 typedef struct apart_job {
     void (*prepare)(void);                       /* In the process, before the limits; or NULL. */
     int (*work)(void *user, apart_link *to);     /* Then this; 0: it has answered. */
-    int (*answer)(void *user, apart_link *from); /* In this process, meanwhile; 0: it makes sense. As the process may be
-                                                    in a stranger's hands, so may what it says. */
+    int (*answer)(void *user, apart_link *from); /* In this process, meanwhile; 0: it makes sense, and is all. As the
+                                                    process may be in a stranger's hands, so may what it says. */
     void *user;
     apart_bounds bounds;
 } apart_job;
 
-/* 0; 1: the system gives no process, and nothing was done; -1 and how it went, as in "it crashed on this file (signal
-   11)" without the "it". The process is gone in any case, also when a signal ends this one (on Linux at once). */
+/* 0; or -1 and how it went, as in "it crashed on this file (signal 11)" without the "it". The process is gone in any
+   case, also when a signal ends this one (on Linux at once). */
 int apart_run(const apart_job *a, char why[APART_WHY]);
 
 /* All of size bytes; 0 or -1. */

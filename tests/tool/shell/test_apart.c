@@ -1,4 +1,7 @@
 /* Work in a process apart: what it can do to this one, and to the machine, when a stranger has taken it over. */
+#ifdef __linux__
+#define _GNU_SOURCE /* MAP_ANONYMOUS */
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -9,6 +12,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,6 +24,7 @@
 
 #include "shell/apart.h"
 #include "shell/files.h"
+#include "shell/pool.h"
 
 enum { LARGE = 9000001 }; /* more than a pipe holds, and no whole number of pages */
 
@@ -46,9 +54,10 @@ static int one_byte(void *user, apart_link *from) {
 }
 
 /* What comes of such work; the process is gone. */
+static unsigned seconds = 1;
 static const char *fate(int (*work)(void *, apart_link *), int (*answer)(void *, apart_link *), void *user) {
     static char why[APART_WHY];
-    apart_job a = { NULL, work, answer, user, { (uint64_t)64 << 20, 1, 1 } };
+    apart_job a = { NULL, work, answer, user, { (uint64_t)64 << 20, seconds, 1 } };
     int status = apart_run(&a, why);
     assert_true(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
     if (!status) return "done";
@@ -63,6 +72,38 @@ static void test_answer(void **state) {
     for (i = 0; i < LARGE; i++) large[i] = (uint8_t)(i * 2654435761u >> 13);
     assert_string_equal(fate(send_large, receive_large, &same), "done");
     assert_true(same);
+}
+
+/* Libraries have threads of their own there, and this program may have some here. */
+static void add(void *user, size_t index) { __atomic_add_fetch((long *)user, (long)index, __ATOMIC_SEQ_CST); }
+
+static long sum_by(pool *p) {
+    const gmlp_threads t = pool_threads(p);
+    long sum = 0;
+    t.parallel_for(t.user, add, &sum, 1000);
+    return sum;
+}
+
+static int sums(void *user, apart_link *to) {
+    pool *p = pool_create(3);
+    const long sum = sum_by(p);
+    (void)user;
+    pool_free(p);
+    return apart_send(to, &sum, sizeof sum);
+}
+static int take_sum(void *user, apart_link *from) { return apart_receive(from, user, sizeof(long)); }
+
+static void test_threads(void **state) {
+    pool *p = pool_create(3);
+    int i;
+    (void)state;
+    for (i = 0; i < 20; i++) {
+        long sum = 0;
+        assert_int_equal(sum_by(p), 499500);
+        assert_string_equal(fate(sums, take_sum, &sum), "done");
+        assert_int_equal(sum, 499500);
+    }
+    pool_free(p);
 }
 
 static int by_signal(void *user, apart_link *to) {
@@ -101,6 +142,18 @@ static void test_crashes(void **state) {
     assert_string_equal(fate(finds_no_memory, one_byte, NULL), "found too little memory");
 }
 
+/* Who started this program wants no word of its children: it is told of a crash all the same, and left as it was. */
+static void test_ignored_children(void **state) {
+    struct sigaction now;
+    int number = SIGSEGV;
+    (void)state;
+    signal(SIGCHLD, SIG_IGN);
+    assert_string_equal(fate(by_signal, one_byte, &number), "crashed on this file (signal 11)");
+    assert_int_equal(sigaction(SIGCHLD, NULL, &now), 0);
+    assert_true(now.sa_handler == SIG_IGN);
+    signal(SIGCHLD, SIG_DFL);
+}
+
 static int loops(void *user, apart_link *to) {
     volatile int on = 1;
     (void)user;
@@ -116,6 +169,27 @@ static int sleeps(void *user, apart_link *to) {
     return -1;
 }
 
+/* Who has answered does not stay. */
+static int answers_and_sleeps(void *user, apart_link *to) { return apart_send(to, "y", 1) || sleeps(user, to); }
+static int says_too_much(void *user, apart_link *to) { return apart_send(to, "yes", 3) || sleeps(user, to); }
+
+/* No more bytes, but no end either; a filter refuses to close. */
+static int closes_and_sleeps(void *user, apart_link *to) {
+    close(STDIN_FILENO);
+    return sleeps(user, to);
+}
+
+/* Each byte comes in time. */
+static int says_little(void *user, apart_link *to) {
+    (void)user;
+    while (!apart_send(to, "", 1)) usleep(100000);
+    return 0;
+}
+static int receives_for_ever(void *user, apart_link *from) {
+    while (!one_byte(user, from)) {}
+    return -1;
+}
+
 static int talks_for_ever(void *user, apart_link *to) {
     (void)user;
     while (!apart_send(to, large, LARGE)) {}
@@ -127,7 +201,13 @@ static void test_time(void **state) {
     assert_string_equal(fate(loops, one_byte, NULL), "takes more than 1 seconds of processor time for this file");
 #ifdef __linux__
     assert_string_equal(fate(sleeps, one_byte, NULL), "hangs on this file");
+    assert_string_equal(fate(answers_and_sleeps, one_byte, NULL), "hangs on this file");
 #endif
+    assert_string_equal(fate(says_too_much, one_byte, NULL), "makes no sense of this file");
+    assert_string_not_equal(fate(closes_and_sleeps, one_byte, NULL), "done");
+    seconds = 0;
+    assert_string_equal(fate(says_little, receives_for_ever, NULL), "hangs on this file");
+    seconds = 1;
     assert_string_equal(fate(talks_for_ever, refuses, NULL), "makes no sense of this file");
 }
 
@@ -157,13 +237,17 @@ static void test_memory(void **state) {
 }
 
 /* What it must not: an errno each, 0 where it could. */
-enum { READS, WRITES, SOCKET, FORKS, STARTS, KILLS, REMOVES, OWN_FILE, TRIES };
+enum { READS, WRITES, SOCKET, FORKS, STARTS, KILLS, REMOVES, OWN_FILE, SHARED, GROWING, TRIES };
 typedef struct tries {
     int error[TRIES];
     char path[32];
     int open;
 } tries;
 #define TRY(which, call) (errno = 0, t->error[which] = (call) < 0 ? errno : 0)
+
+#ifdef __linux__
+static int maps(int how) { return mmap(NULL, 4096, PROT_WRITE, how | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0; }
+#endif
 
 static int tries_all(void *user, apart_link *to) {
     tries *t = (tries *)user;
@@ -177,6 +261,10 @@ static int tries_all(void *user, apart_link *to) {
     TRY(KILLS, kill(getppid(), SIGTERM));
     TRY(REMOVES, unlink(t->path));
     TRY(OWN_FILE, write(t->open, "x", 1) < 0 ? -1 : read(t->open, &byte, 1));
+#ifdef __linux__ /* memory that its limit does not count */
+    TRY(SHARED, maps(MAP_SHARED));
+    TRY(GROWING, maps(MAP_PRIVATE | MAP_GROWSDOWN));
+#endif
     return apart_send(to, t->error, sizeof t->error);
 }
 
@@ -227,45 +315,72 @@ static void test_unfinished(void **state) {
     rmdir(folder);
 }
 
-#ifdef __linux__
-static int holds(void *user, apart_link *to) {
-    if (write(((const int *)user)[1], "x", 1) != 1) return -1;
-    return sleeps(user, to);
+/* What this program has open, the process has not, be there a filter or none. */
+static int counts_open(void *user, apart_link *to) {
+    int fd, open = 0;
+    (void)user;
+    for (fd = STDERR_FILENO + 1; fd < 100; fd++) open += fcntl(fd, F_GETFD) >= 0;
+    return apart_send(to, &open, sizeof open);
+}
+static int take_int(void *user, apart_link *from) { return apart_receive(from, user, sizeof(int)); }
+
+static void test_open_files(void **state) {
+    int pair[2], open = -1;
+    (void)state;
+    assert_int_equal(pipe(pair), 0);
+    assert_string_equal(fate(counts_open, take_int, &open), "done");
+    assert_int_equal(open, 0);
+    close(pair[0]);
+    close(pair[1]);
 }
 
-/* When this program ends, however, so does the process: nobody holds the pipe any more. */
+#ifdef __linux__
+static int tells_its_number(void *user, apart_link *to) {
+    const pid_t itself = getpid();
+    return apart_send(to, &itself, sizeof itself) || sleeps(user, to);
+}
+static int passes_on(void *user, apart_link *from) {
+    pid_t other;
+    if (apart_receive(from, &other, sizeof other) || write(*(const int *)user, &other, sizeof other) < 0) return -1;
+    return one_byte(NULL, from);
+}
+
+/* When this program ends, however, so does the process. */
 static void test_ends_with_us(void **state) {
-    int alive[2], status;
-    char byte;
-    pid_t program;
+    int told[2], status;
+    pid_t program, other;
     (void)state;
-    if (filtered()) return; /* what it holds it cannot tell then; a sanitizer's build does it */
-    assert_int_equal(pipe(alive), 0);
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+    assert_int_equal(pipe(told), 0);
     program = fork();
     if (!program) {
-        apart_job a = { NULL, holds, one_byte, alive, { (uint64_t)64 << 20, 100, 100 } };
+        apart_job a = { NULL, tells_its_number, passes_on, &told[1], { (uint64_t)64 << 20, 100, 100 } };
         char why[APART_WHY];
-        close(alive[0]);
         apart_run(&a, why);
         _exit(4);
     }
-    close(alive[1]);
-    assert_int_equal(read(alive[0], &byte, 1), 1);
+    assert_int_equal(read(told[0], &other, sizeof other), sizeof other);
     kill(program, SIGKILL);
     assert_int_equal(waitpid(program, &status, 0), program);
-    assert_int_equal(read(alive[0], &byte, 1), 0); /* or it waits for ever */
-    close(alive[0]);
+    assert_int_equal(waitpid(other, &status, 0), other); /* or this waits for ever */
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    close(told[0]);
+    close(told[1]);
 }
 #endif
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answer),
+        cmocka_unit_test(test_threads),
         cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_ignored_children),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_doors),
         cmocka_unit_test(test_unfinished),
+        cmocka_unit_test(test_open_files),
 #ifdef __linux__
         cmocka_unit_test(test_ends_with_us),
 #endif
