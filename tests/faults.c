@@ -6,7 +6,8 @@
       FAULT_KILL=N      SIGKILL in the place of that call
       FAULT_COUNT=file  gets the numbers of allocations and of such calls
    Calls are seen where the system is entered (seccomp gives the program a signal for each), whatever library they come
-   from. Numbers are the same in every run of a program with one thread. */
+   from, and counted on in the processes that the program starts. Numbers are the same in every run of a program with
+   one thread, whose processes work while it waits. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -29,7 +31,7 @@ extern void *__libc_realloc(void *p, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
 typedef struct fault {
-    long at, seen; /* at: 0: never */
+    long at, *seen; /* at: 0: never; seen: shared with all processes, from main on */
     int lasting;
 } fault;
 static fault memory, call, killing;
@@ -37,7 +39,7 @@ static int on, number;
 static const char *counts;
 
 static int strikes(fault *f) {
-    const long n = __atomic_add_fetch(&f->seen, 1, __ATOMIC_SEQ_CST);
+    const long n = __atomic_add_fetch(f->seen, 1, __ATOMIC_SEQ_CST);
     return f->at && (f->lasting ? n >= f->at : n == f->at);
 }
 static int no_memory(void) {
@@ -140,14 +142,19 @@ static void stop(void) {
     if (!on) return;
     on = 0;
     if (counts && (f = fopen(counts, "w")) != NULL) {
-        fprintf(f, "%ld %ld\n", memory.seen, killing.seen);
+        fprintf(f, "%ld %ld\n", *memory.seen, *killing.seen);
         fclose(f);
     }
 }
 
 static int main_with_faults(int argc, char **argv, char **environment) {
     const char *code = getenv("FAULT_ERRNO");
+    long *seen = (long *)mmap(NULL, 3 * sizeof *seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     int status;
+    if (seen == MAP_FAILED) _exit(77);
+    memory.seen = seen;
+    call.seen = seen + 1;
+    killing.seen = seen + 2;
     counts = getenv("FAULT_COUNT");
     number = code ? atoi(code) : ENOSPC;
     read_fault(&memory, "FAULT_MEMORY");

@@ -1,4 +1,4 @@
-/* Readers that are libraries, in a process of their own. What they found comes back in pieces, none of which is believed, as a hostile
+/* Libraries in a process of their own. What readers found comes back in pieces, none of which is believed, as a hostile
    file may speak by now. */
 #include <stdlib.h>
 #include <string.h>
@@ -153,4 +153,74 @@ int load_apart(picture_load *load, void (*prepare)(void), const char *kind, cons
     status = apart_run(&a, why);
     if (status && !r.told) snprintf(reason, REASON, "the library that reads %s %s", kind, why);
     return status || r.bad ? -1 : 0;
+}
+
+typedef struct apart_writing {
+    picture_make *make;
+    void *user;
+    FILE *file;
+    char *reason;
+    int bad, told;
+} apart_writing;
+
+typedef struct made {
+    int bad;
+    char reason[REASON];
+    uint64_t size;
+} made;
+
+static int make_there(void *user, apart_link *to) {
+    apart_writing *w = (apart_writing *)user;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    made m;
+    memset(&m, 0, sizeof m);
+    m.bad = w->make(w->user, &bytes, &size, m.reason);
+    m.size = size;
+    return apart_send(to, &m, sizeof m) || (!m.bad && apart_send(to, bytes, size)) ? -1 : 0;
+}
+
+/* It goes on into the file as it comes. */
+static int take_file(void *user, apart_link *from) {
+    apart_writing *w = (apart_writing *)user;
+    uint8_t part[1 << 16];
+    made m;
+    size_t n;
+    if (apart_receive(from, &m, sizeof m)) return -1;
+    if (m.bad) {
+        be_text(m.reason, sizeof m.reason, 0);
+        memcpy(w->reason, m.reason, REASON);
+        w->bad = w->told = 1;
+        return 0;
+    }
+    for (; m.size; m.size -= n) {
+        n = m.size < sizeof part ? (size_t)m.size : sizeof part;
+        if (apart_receive(from, part, n)) return -1;
+        if (fwrite(part, 1, n, w->file) == n) continue;
+        write_reason(w->reason);
+        return w->told = 1, -1;
+    }
+    return 0;
+}
+
+int save_apart(picture_make *make, void *user, const char *kind, uint64_t pixels, FILE *file, char reason[REASON]) {
+    apart_writing w;
+    apart_job a;
+    char why[APART_WHY];
+    int status;
+    memset(&w, 0, sizeof w);
+    w.make = make;
+    w.user = user;
+    w.file = file;
+    w.reason = reason;
+    a.prepare = NULL;
+    a.work = make_there;
+    a.answer = take_file;
+    a.user = &w;
+    a.bounds.memory = UINT64_MAX; /* what the machine has: the pixels are ours */
+    a.bounds.seconds = 600 + (unsigned)(pixels >> 20) * 60;
+    a.bounds.idle = 60;
+    status = apart_run(&a, why);
+    if (status && !w.told) snprintf(reason, REASON, "the library that writes %s %s", kind, why);
+    return status || w.bad ? -1 : 0;
 }

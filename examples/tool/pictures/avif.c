@@ -1,11 +1,12 @@
 /* AVIF pictures out, with libavif; heif.c reads them. RGB, not YCbCr, of 10 or 12 bits, and without loss but for their
    rounding. Spaces with code points say those, others their ICC profile. Large pictures are a grid of cells, as the
-   encoder takes some 40 bytes for each pixel of what it encodes at once. */
+   encoder takes some 40 bytes for each pixel of what it encodes at once. libavif and its encoders crash where they find
+   no memory, so they are let into a process of their own; what lies here, that has too. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pictures/formats.h"
+#include "shell/pool.h"
 
 #ifdef __has_include
 #if __has_include(<avif/avif.h>)
@@ -31,7 +32,11 @@ enum { WHOLE = 1 << 24, CELL = 2048, CELL_MOST = 1 << 25 };
 /* The whole picture becomes a file when its last row is there; rows are converted as they come. */
 typedef struct avif_sink {
     picture_sink base;
-    avifImage *image;
+    uint16_t *samples; /* planes: green, blue, red, which stand for Y', Cb, Cr, and alpha */
+    int bits;
+    uint8_t *icc;
+    size_t icc_size;
+    picture_metadata metadata;
     uint32_t done;
 } avif_sink;
 
@@ -51,9 +56,68 @@ static uint32_t cells_of(uint32_t pixels) {
     return count;
 }
 
+static int avif_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t count, char reason[REASON]) {
+    static const size_t plane[4] = { 2, 0, 1, 3 };
+    avif_sink *s = (avif_sink *)(void *)base;
+    const size_t channels = base->like.channels == 4 ? 4 : 3, all = (size_t)base->like.width * base->like.height;
+    const size_t first = (size_t)s->done * base->like.width, n = (size_t)count * base->like.width;
+    const uint32_t full = (1u << s->bits) - 1;
+    size_t i, c;
+    (void)reason;
+    for (c = 0; c < channels; c++) {
+        uint16_t *to = s->samples + plane[c] * all + first;
+        for (i = 0; i < n; i++) {
+            uint16_t v;
+            memcpy(&v, rows + 2 * (i * channels + c), 2);
+            to[i] = (uint16_t)((v * full + 32767) / 65535);
+        }
+    }
+    s->done += count;
+    return 0;
+}
+
+/* In the other process. */
+
+static void set_color(const avif_sink *s, avifImage *image) {
+    uint8_t cicp[4];
+    if (cicp_of_space(s->base.like.space, cicp)) {
+        image->colorPrimaries = cicp[0];
+        image->transferCharacteristics = cicp[1];
+    } else {
+        image->colorPrimaries = AVIF_COLOR_PRIMARIES_UNSPECIFIED;
+        image->transferCharacteristics = AVIF_TRANSFER_CHARACTERISTICS_UNSPECIFIED;
+        avifImageSetProfileICC(image, s->icc, s->icc_size);
+    }
+    image->matrixCoefficients = AVIF_MATRIX_COEFFICIENTS_IDENTITY;
+    image->yuvRange = AVIF_RANGE_FULL;
+}
+
+/* The picture, in the sink's memory; NULL: no memory. */
+static avifImage *whole(const avif_sink *s) {
+    const gmlp_image *like = &s->base.like;
+    const size_t all = (size_t)like->width * like->height;
+    const metadata_block *exif = &s->metadata.blocks[METADATA_EXIF], *xmp = &s->metadata.blocks[METADATA_XMP];
+    avifImage *image = avifImageCreate(like->width, like->height, (uint32_t)s->bits, AVIF_PIXEL_FORMAT_YUV444);
+    int c;
+    if (!image) return NULL;
+    for (c = 0; c < 3; c++) {
+        image->yuvPlanes[c] = (uint8_t *)(s->samples + (size_t)c * all);
+        image->yuvRowBytes[c] = like->width * 2;
+    }
+    if (like->channels == 4) {
+        image->alphaPlane = (uint8_t *)(s->samples + 3 * all);
+        image->alphaRowBytes = like->width * 2;
+    }
+    set_color(s, image);
+    if (exif->bytes) avifImageSetMetadataExif(image, exif->bytes, exif->size);
+    if (xmp->bytes) avifImageSetMetadataXMP(image, xmp->bytes, xmp->size);
+    return image->exif.size < exif->size || image->xmp.size < xmp->size ||
+                   (!image->icc.size && image->colorPrimaries == AVIF_COLOR_PRIMARIES_UNSPECIFIED) ? NULL : image;
+}
+
 /* A rectangle of the picture as a picture of its own, in the same memory. */
-static avifImage part_of(const avif_sink *s, uint32_t x, uint32_t y, uint32_t width, uint32_t height) {
-    avifImage part = *s->image;
+static avifImage part_of(const avifImage *image, uint32_t x, uint32_t y, uint32_t width, uint32_t height) {
+    avifImage part = *image;
     int c;
     part.width = width;
     part.height = height;
@@ -62,26 +126,9 @@ static avifImage part_of(const avif_sink *s, uint32_t x, uint32_t y, uint32_t wi
     return part;
 }
 
-static int avif_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t count, char reason[REASON]) {
-    avif_sink *s = (avif_sink *)(void *)base;
-    avifImage part = part_of(s, 0, s->done, base->like.width, count);
-    avifRGBImage rgb;
-    avifResult status;
-    avifRGBImageSetDefaults(&rgb, &part);
-    rgb.format = part.alphaPlane ? AVIF_RGB_FORMAT_RGBA : AVIF_RGB_FORMAT_RGB;
-    rgb.depth = 16;
-    rgb.pixels = (uint8_t *)(uintptr_t)rows; /* only read */
-    rgb.rowBytes = base->like.width * (part.alphaPlane ? 8 : 6);
-    status = avifImageRGBToYUV(&part, &rgb);
-    s->done += count;
-    if (status == AVIF_RESULT_OK) return 0;
-    snprintf(reason, REASON, "AVIF: %s", avifResultToString(status));
-    return -1;
-}
-
 /* All of one size, but for the last ones of rows and columns, if there libavif can have that. */
-static avifResult encode_cells(avifEncoder *encoder, const avif_sink *s, avifRWData *made) {
-    const uint32_t width = s->image->width, height = s->image->height;
+static avifResult encode_cells(avifEncoder *encoder, const avifImage *image, avifRWData *made) {
+    const uint32_t width = image->width, height = image->height;
     const uint32_t columns = cells_of(width), rows = cells_of(height), count = columns * rows;
     const uint32_t cell_width = (width - 1) / columns + 1, cell_height = (height - 1) / rows + 1;
     avifImage *cells = (avifImage *)malloc(count * sizeof *cells);
@@ -91,7 +138,7 @@ static avifResult encode_cells(avifEncoder *encoder, const avif_sink *s, avifRWD
     if (cells && list) {
         for (i = 0; i < count; i++) {
             const uint32_t x = i % columns * cell_width, y = i / columns * cell_height;
-            cells[i] = part_of(s, x, y, smaller(cell_width, width - x), smaller(cell_height, height - y));
+            cells[i] = part_of(image, x, y, smaller(cell_width, width - x), smaller(cell_height, height - y));
             list[i] = &cells[i];
         }
         status = avifEncoderAddImageGrid(encoder, columns, rows, list, AVIF_ADD_IMAGE_FLAG_SINGLE);
@@ -101,62 +148,55 @@ static avifResult encode_cells(avifEncoder *encoder, const avif_sink *s, avifRWD
     return status == AVIF_RESULT_OK ? avifEncoderFinish(encoder, made) : status;
 }
 
-static int encode(avif_sink *s, char reason[REASON]) {
-    const int whole = is_whole(s->image->width, s->image->height);
+static int encode(void *user, uint8_t **bytes, size_t *size, char reason[REASON]) {
+    const avif_sink *s = (const avif_sink *)user;
+    avifImage *image = whole(s);
     avifEncoder *encoder = avifEncoderCreate();
     avifRWData made = AVIF_DATA_EMPTY;
     avifResult status = AVIF_RESULT_UNKNOWN_ERROR;
-    int bad;
-    if (encoder) {
+    if (!image || !encoder) snprintf(reason, REASON, "out of memory");
+    else {
         encoder->minQuantizer = encoder->maxQuantizer = AVIF_QUANTIZER_LOSSLESS;
         encoder->minQuantizerAlpha = encoder->maxQuantizerAlpha = AVIF_QUANTIZER_LOSSLESS;
         encoder->speed = 9; /* 8 takes two or three times as long for 7 % of the size */
-        encoder->maxThreads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-        status = whole ? avifEncoderWrite(encoder, s->image, &made) : encode_cells(encoder, s, &made);
-        avifEncoderDestroy(encoder);
+        encoder->maxThreads = pool_processors();
+        status = is_whole(image->width, image->height) ? avifEncoderWrite(encoder, image, &made)
+                                                       : encode_cells(encoder, image, &made);
+        if (status != AVIF_RESULT_OK) snprintf(reason, REASON, "AVIF: %s", avifResultToString(status));
     }
-    bad = status != AVIF_RESULT_OK;
-    if (bad) snprintf(reason, REASON, "AVIF: %s", avifResultToString(status));
-    else if (fwrite(made.data, 1, made.size, s->base.file) != made.size) {
-        write_reason(reason);
-        bad = 1;
-    }
-    avifRWDataFree(&made);
-    return bad ? -1 : 0;
+    /* checked: what is allocated here goes with the process */
+    *bytes = made.data;
+    *size = made.size;
+    return status == AVIF_RESULT_OK ? 0 : -1;
 }
 
+/* Here. */
+
 static void avif_free(avif_sink *s) {
-    if (s->image) avifImageDestroy(s->image);
+    free(s->samples);
+    free(s->icc);
+    metadata_free(&s->metadata);
     free(s);
 }
 
 static int avif_sink_end(picture_sink *base, int failed, char reason[REASON]) {
     avif_sink *s = (avif_sink *)(void *)base;
-    const int bad = failed || encode(s, reason);
+    const uint64_t pixels = (uint64_t)base->like.width * base->like.height;
+    const int bad = failed || save_apart(encode, s, "AVIF", pixels, base->file, reason);
     avif_free(s);
     return bad ? -1 : 0;
 }
 
-static void set_color(avif_sink *s, const uint8_t *icc, size_t icc_size) {
-    uint8_t cicp[4];
-    if (cicp_of_space(s->base.like.space, cicp)) {
-        s->image->colorPrimaries = cicp[0];
-        s->image->transferCharacteristics = cicp[1];
-    } else {
-        s->image->colorPrimaries = AVIF_COLOR_PRIMARIES_UNSPECIFIED;
-        s->image->transferCharacteristics = AVIF_TRANSFER_CHARACTERISTICS_UNSPECIFIED;
-        avifImageSetProfileICC(s->image, icc, icc_size);
-    }
-    s->image->matrixCoefficients = AVIF_MATRIX_COEFFICIENTS_IDENTITY;
-    s->image->yuvRange = AVIF_RANGE_FULL;
-}
-
 /* 0, or -1: no memory. */
-static int set_metadata(avifImage *image, const picture_metadata *m) {
-    const metadata_block *exif = &m->blocks[METADATA_EXIF], *xmp = &m->blocks[METADATA_XMP];
-    if (exif->bytes) avifImageSetMetadataExif(image, exif->bytes, exif->size);
-    if (xmp->bytes) avifImageSetMetadataXMP(image, xmp->bytes, xmp->size);
-    return image->exif.size < exif->size || image->xmp.size < xmp->size ? -1 : 0;
+static int keep(avif_sink *s, const picture_metadata *metadata, const uint8_t *icc, size_t icc_size) {
+    int k, bad = 0;
+    for (k = 0; k < METADATA_KINDS; k++)
+        bad |= metadata_set(&s->metadata, k, metadata->blocks[k].bytes, metadata->blocks[k].size);
+    s->icc = (uint8_t *)malloc(icc_size);
+    if (!s->icc || bad) return -1;
+    memcpy(s->icc, icc, icc_size);
+    s->icc_size = icc_size;
+    return 0;
 }
 
 picture_sink *avif_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
@@ -177,16 +217,9 @@ picture_sink *avif_sink_open(FILE *file, const gmlp_image *like, const picture_w
     s->base.end = avif_sink_end;
     s->base.file = file;
     s->base.like = *like;
-    s->image = avifImageCreate(like->width, like->height, opts->bits ? (uint32_t)opts->bits : 10,
-                               AVIF_PIXEL_FORMAT_YUV444);
-    if (s->image) {
-        set_color(s, icc, icc_size);
-        avifImageAllocatePlanes(s->image, AVIF_PLANES_YUV | (like->channels == 4 ? AVIF_PLANES_A : 0));
-        if (s->image->yuvPlanes[0] && s->image->yuvPlanes[1] && s->image->yuvPlanes[2] &&
-            (like->channels != 4 || s->image->alphaPlane) && !set_metadata(s->image, opts->metadata) &&
-            (s->image->icc.size || s->image->colorPrimaries != AVIF_COLOR_PRIMARIES_UNSPECIFIED))
-            return &s->base;
-    }
+    s->bits = opts->bits ? opts->bits : 10;
+    s->samples = (uint16_t *)malloc((size_t)like->width * like->height * (like->channels == 4 ? 8 : 6));
+    if (s->samples && !keep(s, opts->metadata, icc, icc_size)) return &s->base;
     avif_free(s);
     return NULL;
 }

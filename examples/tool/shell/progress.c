@@ -12,8 +12,9 @@ double seconds_now(void) {
 }
 
 uint64_t peak_rss_bytes(void) {
-    struct rusage usage;
+    struct rusage usage, others;
     if (getrusage(RUSAGE_SELF, &usage)) return 0;
+    if (!getrusage(RUSAGE_CHILDREN, &others) && others.ru_maxrss > usage.ru_maxrss) usage = others;
 #ifdef __APPLE__
     return (uint64_t)usage.ru_maxrss;
 #else

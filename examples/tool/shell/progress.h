@@ -17,7 +17,7 @@ void progress_end(progress *p);
 
 /* Seconds of a clock that only goes forward. */
 double seconds_now(void);
-/* The most memory that the process has held. */
+/* The most memory that the process has held, or one that it started and that has ended. */
 uint64_t peak_rss_bytes(void);
 
 #endif

@@ -260,6 +260,54 @@ static void test_failures(void **state) {
     assert_string_equal(reading(refuses, &p, &facts), "fake: has no pixels");
 }
 
+/* Writers. */
+
+enum { MADE = 300001 }; /* more than goes through at once */
+
+static int makes(void *user, uint8_t **bytes, size_t *size, char reason[REASON]) {
+    size_t i;
+    (void)user, (void)reason;
+    *size = MADE;
+    *bytes = (uint8_t *)malloc(MADE);
+    for (i = 0; i < MADE; i++) (*bytes)[i] = (uint8_t)(i * 31);
+    return 0;
+}
+
+static int cannot_make(void *user, uint8_t **bytes, size_t *size, char reason[REASON]) {
+    (void)user, (void)bytes, (void)size;
+    snprintf(reason, REASON, "fake: no memory");
+    return -1;
+}
+
+static int crashes_making(void *user, uint8_t **bytes, size_t *size, char reason[REASON]) {
+    (void)user, (void)bytes, (void)size, (void)reason;
+    abort();
+}
+
+static const char *writing(picture_make *make, FILE *file) {
+    static char reason[REASON];
+    strcpy(reason, "is written");
+    save_apart(make, NULL, "FAKE", 100, file, reason);
+    return reason;
+}
+
+static void test_writers(void **state) {
+    FILE *file = tmpfile(), *full = fopen("/dev/full", "wb");
+    size_t i;
+    (void)state;
+    assert_string_equal(writing(cannot_make, file), "fake: no memory");
+    assert_string_equal(writing(crashes_making, file), "the library that writes FAKE crashed on this file (signal 6)");
+    assert_int_equal(ftell(file), 0);
+    assert_string_equal(writing(makes, file), "is written");
+    assert_int_equal(ftell(file), MADE);
+    rewind(file);
+    for (i = 0; i < MADE; i++) assert_int_equal(fgetc(file), (uint8_t)(i * 31));
+    fclose(file);
+    if (!full) return;
+    assert_string_equal(writing(makes, full), "cannot be written: No space left on device");
+    fclose(full);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same),
@@ -267,6 +315,7 @@ int main(void) {
         cmocka_unit_test(test_metadata_lies),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_writers),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
