@@ -13,6 +13,7 @@
 
 #include "pictures/exr_dwa.h"
 #include "pictures/formats.h"
+#include "pictures/memory.h"
 
 #ifdef __has_include
 #if __has_include(<OpenEXR/openexr.h>)
@@ -790,6 +791,8 @@ picture_sink *exr_sink_open(FILE *file, const gmlp_image *like, const picture_wr
     with.user_data = s;
     with.write_fn = write_bytes;
     with.destroy_fn = leave_file_open;
+    with.alloc_fn = memory_or_end; /* it does not look at all of what it gets */
+    with.free_fn = free;
     with.zip_level = 4; /* OpenEXR's own choice now; 6 is 1 % smaller and takes half as long again */
     status = exr_start_write(&s->context, "EXR", EXR_WRITE_FILE_DIRECTLY, &with);
     if (status == EXR_ERR_SUCCESS) status = write_header(s);
