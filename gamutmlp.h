@@ -1522,7 +1522,10 @@ typedef struct gmlp_cuda_opts {
     void *stream;            /* a cudaStream_t of the caller's, which outlives the context and on which all work is put;
                                 then one call at a time. NULL: each call has a stream of its own, and threads may call
                                 at once */
+    char *error;             /* NULL, or GMLP_CUDA_ERROR bytes, in which gmlp_cuda_create says in CUDA's words why it
+                                fails; "" if it does not, or not by CUDA */
 } gmlp_cuda_opts;
+#define GMLP_CUDA_ERROR 256
 
 /* A context: the GPU, its streams, and memory that is kept between calls, of the host, too. opts may be NULL. Fails
    with GMLP_E_NO_DEVICE, _DRIVER, _DEVICE_CODE, _MEMORY or _DEVICE; *cuda is then NULL. */

@@ -443,7 +443,7 @@ struct gmlp_cuda {
     cudaStream_t stream;          /* the caller's */
     std::mutex lock;              /* of what follows */
     gmlp_gpu::lane_of_work *lanes;
-    char error[256];
+    char error[GMLP_CUDA_ERROR];
 };
 
 namespace gmlp_gpu {
@@ -4298,6 +4298,7 @@ extern "C" {
 
 gmlp_result gmlp_cuda_create(const gmlp_cuda_opts *opts, gmlp_cuda **cuda) {
     gmlp_result result;
+    if (opts && opts->error) *opts->error = 0;
     if (!cuda) return GMLP_E_ARGUMENT;
     *cuda = NULL;
     void *const memory = calloc(1, sizeof(gmlp_cuda));
@@ -4319,6 +4320,7 @@ gmlp_result gmlp_cuda_create(const gmlp_cuda_opts *opts, gmlp_cuda **cuda) {
     c->device.close = gmlp_gpu::close_work;
 #endif
     result = gmlp_gpu::look_at(c);
+    if (opts && opts->error) memcpy(opts->error, c->error, sizeof c->error);
     if (result) gmlp_cuda_free(c);
     else *cuda = c;
     return result;

@@ -515,9 +515,13 @@ static void odd_devices(void **state) {
     emulation::device = usual;
     gmlp_cuda_opts o;
     memset(&o, 0, sizeof o);
+    char words[GMLP_CUDA_ERROR];
+    o.error = words;
     for (int ordinal : {1, -1, 99}) {
         o.ordinal = ordinal;
+        memset(words, 'x', sizeof words);
         assert_int_equal(gmlp_cuda_create(&o, &c), GMLP_E_NO_DEVICE);
+        assert_non_null(strstr(words, cudaGetErrorString(cudaErrorInvalidDevice)));
         assert_int_equal(cudaGetLastError(), cudaSuccess); /* the program's own calls do not see it */
     }
     emulation::device.major = 7;
@@ -526,6 +530,13 @@ static void odd_devices(void **state) {
     emulation::device.cooperative = 0;
     assert_int_equal(gmlp_cuda_create(NULL, &c), GMLP_E_DEVICE_CODE);
     emulation::device = usual;
+    o.ordinal = 0;
+    assert_int_equal(gmlp_cuda_create(&o, NULL), GMLP_E_ARGUMENT);
+    assert_string_equal(words, "");
+    memset(words, 'x', sizeof words);
+    assert_int_equal(gmlp_cuda_create(&o, &c), GMLP_OK);
+    assert_string_equal(words, "");
+    gmlp_cuda_free(c);
     assert_int_equal(gmlp_cuda_create(NULL, NULL), GMLP_E_ARGUMENT);
     gmlp_cuda_free(NULL);
     assert_null(gmlp_cuda_device(NULL));

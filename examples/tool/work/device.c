@@ -8,13 +8,20 @@
 
 #ifdef GAMUTMLP_WITH_CUDA
 int device_is_built(void) { return 1; }
-static gmlp_result start(gmlp_cuda **gpu) { return gmlp_cuda_create(NULL, gpu); }
+static gmlp_result start(gmlp_cuda **gpu, char error[GMLP_CUDA_ERROR]) {
+    gmlp_cuda_opts opts = { 0, NULL, NULL };
+    opts.error = error;
+    return gmlp_cuda_create(&opts, gpu);
+}
 static void stop(gmlp_cuda *gpu) { gmlp_cuda_free(gpu); }
 static const gmlp_device *table(const gmlp_cuda *gpu) { return gmlp_cuda_device(gpu); }
 static const char *cuda_words(const gmlp_cuda *gpu) { return gmlp_cuda_error(gpu); }
 #else
 int device_is_built(void) { return 0; }
-static gmlp_result start(gmlp_cuda **gpu) { return *gpu = NULL, GMLP_E_NO_DEVICE; }
+static gmlp_result start(gmlp_cuda **gpu, char error[GMLP_CUDA_ERROR]) {
+    *error = 0;
+    return *gpu = NULL, GMLP_E_NO_DEVICE;
+}
 static void stop(gmlp_cuda *gpu) { (void)gpu; }
 static const gmlp_device *table(const gmlp_cuda *gpu) { return (void)gpu, NULL; }
 static const char *cuda_words(const gmlp_cuda *gpu) { return (void)gpu, ""; }
@@ -34,13 +41,17 @@ void device_only_cpu(device *d, const char *why) {
     d->choice = DEVICE_CPU;
 }
 
-const char *device_words(const device *d, gmlp_result status, char text[400]) {
-    const char *cuda = d->gpu && is_of_device(status) ? cuda_words(d->gpu) : "";
+static void put_words(gmlp_result status, const char *cuda, char text[400]) {
     snprintf(text, 400, "%s%s%s%s", gmlp_result_string(status), *cuda ? " (" : "", cuda, *cuda ? ")" : "");
+}
+
+const char *device_words(const device *d, gmlp_result status, char text[400]) {
+    put_words(status, d->gpu && is_of_device(status) ? cuda_words(d->gpu) : "", text);
     return text;
 }
 
 int device_open(device *d, const char *command) {
+    char error[GMLP_CUDA_ERROR], text[400];
     gmlp_result status;
     d->command = command;
     if (d->choice == DEVICE_CPU) return 0;
@@ -48,11 +59,11 @@ int device_open(device *d, const char *command) {
         snprintf(d->note, sizeof d->note, NOT_BUILT);
         return 0;
     }
-    status = start(&d->gpu);
+    status = start(&d->gpu, error);
     if (!status) return 0;
-    if (d->choice == DEVICE_GPU)
-        return fail(command, "--device gpu: %s; --device cpu does without", gmlp_result_string(status));
-    snprintf(d->note, sizeof d->note, "%s", gmlp_result_string(status));
+    put_words(status, error, text);
+    if (d->choice == DEVICE_GPU) return fail(command, "--device gpu: %s; --device cpu does without", text);
+    snprintf(d->note, sizeof d->note, "%s", text);
     fprintf(stderr, "gamutmlp %s: note: no GPU: %s; the CPU does the work\n", command, d->note);
     return 0;
 }

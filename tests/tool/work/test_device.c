@@ -42,7 +42,9 @@ static gmlp_result fake_rows(void *handle, const gmlp_image *base, uint32_t base
 static void fake_decoder_free(void *handle) { (void)handle; }
 
 gmlp_result gmlp_cuda_create(const gmlp_cuda_opts *opts, gmlp_cuda **cuda) {
-    assert_null(opts);
+    assert_int_equal(opts->ordinal, 0);
+    assert_null(opts->stream);
+    strcpy(opts->error, on_start == GMLP_E_DRIVER ? "cudaErrorOfTheStart" : "");
     *cuda = NULL;
     if (on_start) return on_start;
     *cuda = (gmlp_cuda *)calloc(1, sizeof **cuda);
@@ -99,7 +101,7 @@ static void choices(void **state) {
     assert_int_equal(device_open(&d, "test"), 0);
     assert_null(device_table(&d));
     json_is(&d, "{\n  \"device\": \"cpu\",\n  \"device_note\": \"the device's driver is missing or older than this "
-                "program needs\"\n}\n");
+                "program needs (cudaErrorOfTheStart)\"\n}\n");
     device_close(&d);
 
     d = chosen(DEVICE_GPU);
