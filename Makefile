@@ -187,6 +187,11 @@ export LSAN_OPTIONS = suppressions=tests/leaks.txt:print_suppressions=0
 cc_msan = $(CLANG)
 objects_msan = $(B)/msan
 flags_msan = -O1 -g1 -fsanitize=memory -fno-omit-frame-pointer
+cxx_msan = $(CLANG)++
+cc_tsan = $(CLANG)
+cxx_tsan = $(CLANG)++
+objects_tsan = $(B)/tsan
+flags_tsan = -O1 -g1 -fsanitize=thread -DGMLP_NO_AVX512
 
 # How to build and run in one of these ways.
 define variant
@@ -204,12 +209,15 @@ $(B)/$(1)/tests/%: tests/%.c | $(B)/deps-test
 	$$(Q)$$(cc_$(1)) -std=c99 $$(flags_$(1)) $$(WARNINGS) $$(CPPFLAGS) $$(call without,$$<,$(1)) -MMD -MP -MF $$@.d $$< $$(filter %.a %.o,$$^) -o $$@ -lcmocka $$(LIBS)
 $(B)/$(1)/tool.a: $(patsubst %,$(objects_$(1))/%.o,$(filter-out %/main,$(tool)))
 	@mkdir -p $$(@D) && rm -f $$@ && ar rcs $$@ $$^
-$(tool_tests:%=$(B)/$(1)/%): $(B)/$(1)/tool.a
+$(filter-out $(if $(filter msan,$(1)),$(shell_alone)),$(tool_tests:%=$(B)/$(1)/%)): $(B)/$(1)/tool.a
 $(linked:%=$(B)/$(1)/%): $(objects_$(1))/examples/tool/shell/gamutmlp.o
 $(B)/log/$(1)/%.log: $(B)/$(1)/% FORCE
 	@scripts/logged.sh $$@ $$<
 endef
-$(foreach v,plain asan msan,$(eval $(call variant,$(v))))
+# Under MSan no more of the tool than has no library in it: its process code.
+shell_alone := $(B)/msan/tests/tool/shell/test_apart
+$(shell_alone): $(addprefix $(B)/msan/examples/tool/shell/,apart.o files.o messages.o pool.o progress.o)
+$(foreach v,plain asan msan tsan,$(eval $(call variant,$(v))))
 
 # tests/cuda/: the kernels on the host, by tests/cuda/emulation.h, which says what the last two flags are for. The two that
 # take minutes run under the sanitizers alone.
@@ -249,22 +257,20 @@ $(B)/log/tests/tool/commands/test_failure.sh.log: $(B)/faults.so
 # The longest first, so that no processor waits at the end.
 logs := $(addprefix compile/,bytes gcc clang) $(cuda_tests:%=asan/%) $(script_tests) compile/targets \
         $(addprefix plain/,$(library_tests) $(tool_tests)) $(addprefix asan/,$(library_tests) $(tool_tests)) \
-        $(addprefix msan/,$(filter-out $(uninstrumented),$(library_tests))) $(fuzz:%=replay/%) \
+        $(addprefix msan/,$(filter-out $(uninstrumented),$(library_tests)) tests/tool/shell/test_apart) $(fuzz:%=replay/%) \
         $(patsubst %,plain/%,$(filter-out %_device %_decode,$(cuda_tests)))
 test: $(logs:%=$(B)/log/%.log)
 	@awk -f scripts/summary.awk $^
 
 # What takes too long for every day.
-of_pool := examples/tool/shell/pool.c
-$(B)/tsan/%: tests/%.c $(of_pool) gamutmlp.h | $(B)/deps-test
-	$(call say,CC,$<)
-	@mkdir -p $(@D)
-	$(Q)$(CLANG) -std=c99 -O1 -g -fsanitize=thread $(WARNINGS) $(CPPFLAGS) -DGMLP_NO_AVX512 $(filter %.c,$^) -o $@ -lcmocka -lpthread -lm
-$(B)/log/tsan/%.log: $(B)/tsan/% FORCE
-	@scripts/logged.sh $@ $<
+$(B)/tsan/tests/threads: $(B)/tsan/tool.a
+# MSan bears no library that is not built for it, so of pictures/ the test without them. TSan bears processes, and by this
+# option also those that start threads while the program has some.
+export TSAN_OPTIONS = die_after_fork=0
+processes := $(addprefix tsan/tests/tool/,shell/test_apart shell/test_processes pictures/test_apart) msan/tests/tool/pictures/test_apart
 $(B)/log/failures.log: all $(B)/faults.so FORCE
 	@WHOLE=1 scripts/logged.sh $@ tests/tool/commands/test_failure.sh
-failures: $(B)/log/failures.log $(B)/log/tsan/threads.log $(B)/log/tsan/tool/shell/test_pool.log
+failures: $(B)/log/failures.log $(patsubst %,$(B)/log/%.log,tsan/tests/threads tsan/tests/tool/shell/test_pool $(processes))
 	@grep -h '^#' $<
 	@awk -f scripts/summary.awk $^
 

@@ -4,6 +4,12 @@
 
 #include "pictures/apart.c"
 
+#ifdef __has_feature
+#if __has_feature(memory_sanitizer)
+#define UNINSTRUMENTED /* libraries: MSan takes what they write for not written */
+#endif
+#endif
+
 static uint8_t exif[] = { 'I', 'I', '*', 0, 8, 0, 0, 0, 1, 0, 15, 1, 2, 0, 4, 0, 0, 0, 'A', 'B', 'C', 0, 0, 0, 0, 0 };
 static uint8_t xmp[] = "<x:xmpmeta xmlns:x='adobe:ns:meta/'/>";
 
@@ -67,6 +73,10 @@ static void test_same(void **state) {
     char error[256];
     int i;
     (void)state;
+#ifdef UNINSTRUMENTED
+    print_message("# the libraries are not built for MSan: left out\n");
+    return;
+#endif
     for (i = 0; i < FILES; i++) {
         made[i] = make(in_folder(files[i].name), files[i].type, files[i].space);
         if (made[i] && picture_read(in_folder(files[i].name), GMLP_SPACE_NONE, 0, &here[i], error)) {
