@@ -138,9 +138,9 @@ else
     may_crash=1
     fails "expand" e.tif expand bare.jpg e.tif --network general $one_thread
     for kind in tif $exr jxl avif; do # readers in a process of their own: their crash is an error
-        "$tool" decode net.png w.$kind >out 2>err && "$tool" compare w.$kind w.$kind >out 2>err ||
+        "$tool" decode net.png w.$kind >out 2>err && "$tool" encode w.$kind r.png --iterations 2 >out 2>err ||
             { echo "# no .$kind here: its reader is left out"; continue; }
-        fails "compare of a .$kind" h.png compare w.$kind scene.png --heatmap h.png
+        fails "encode of a .$kind" r.png encode w.$kind r.png --iterations 2 $one_thread
     done
     for out in d.png d.tif d.$exr; do dies "decode to $out" $out decode net.jpg $out $one_thread; done
     dies "encode" o.jpg encode scene.png o.jpg --from prophoto --iterations 2 $one_thread
