@@ -11,11 +11,12 @@
 #include <stdlib.h>
 
 static gmlp_cuda *gpu;
+static char words[GMLP_CUDA_ERROR]; /* why there is none */
 static void check(int good, const char *what, const char *why) {
     if (!good) { fprintf(stderr, "quickstart_cuda: %s %s\n", what, why); exit(1); }
 }
 static void cuda(cudaError_t e) { check(e == cudaSuccess, "CUDA:", cudaGetErrorString(e)); }
-static void call(gmlp_result result) { check(!result, gmlp_result_string(result), gmlp_cuda_error(gpu)); }
+static void call(gmlp_result result) { check(!result, gmlp_result_string(result), gpu ? gmlp_cuda_error(gpu) : words); }
 
 /* What an engine draws: wide, linear Rec.2020, and base, the same clipped to sRGB's codes. */
 static __global__ void draw(uint32_t width, uint32_t height, float *wide, uint8_t *base) {
@@ -66,6 +67,7 @@ int main(void) {
     /* There: train a network on what was lost. Its blob travels with the base: gmlp_png_embed, gmlp_jpeg_embed. */
     gmlp_cuda_opts where = {};
     where.stream = stream;
+    where.error = words;
     call(gmlp_cuda_create(&where, &gpu));
     gmlp_image base = {codes, width, height, 0, GMLP_U8, 3, GMLP_SRGB, 0};
     gmlp_image wide = {original, width, height, 0, GMLP_F32, 3, GMLP_REC2020_LINEAR, 0};
