@@ -203,6 +203,18 @@ static int take_file(void *user, apart_link *from) {
     return 0;
 }
 
+static int save_here(picture_make *make, void *user, FILE *file, char reason[REASON]) {
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    int bad = make(user, &bytes, &size, reason);
+    if (!bad && fwrite(bytes, 1, size, file) != size) {
+        write_reason(reason);
+        bad = -1;
+    }
+    free(bytes);
+    return bad;
+}
+
 int save_apart(picture_make *make, void *user, const char *kind, uint64_t pixels, FILE *file, char reason[REASON]) {
     apart_writing w;
     apart_job a;
@@ -221,6 +233,7 @@ int save_apart(picture_make *make, void *user, const char *kind, uint64_t pixels
     a.bounds.seconds = 600 + (unsigned)(pixels >> 20) * 60;
     a.bounds.idle = 60;
     status = apart_run(&a, why);
+    if (status > 0) return save_here(make, user, file, reason); /* the pixels are no stranger's */
     if (status && !w.told) snprintf(reason, REASON, "the library that writes %s %s", kind, why);
     return status || w.bad ? -1 : 0;
 }

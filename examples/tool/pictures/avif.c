@@ -76,7 +76,7 @@ static int avif_sink_rows(picture_sink *base, const uint8_t *rows, uint32_t coun
     return 0;
 }
 
-/* In the other process. */
+/* In the other process, if there is one. */
 
 static void set_color(const avif_sink *s, avifImage *image) {
     uint8_t cicp[4];
@@ -111,8 +111,11 @@ static avifImage *whole(const avif_sink *s) {
     set_color(s, image);
     if (exif->bytes) avifImageSetMetadataExif(image, exif->bytes, exif->size);
     if (xmp->bytes) avifImageSetMetadataXMP(image, xmp->bytes, xmp->size);
-    return image->exif.size < exif->size || image->xmp.size < xmp->size ||
-                   (!image->icc.size && image->colorPrimaries == AVIF_COLOR_PRIMARIES_UNSPECIFIED) ? NULL : image;
+    if (image->exif.size >= exif->size && image->xmp.size >= xmp->size &&
+        (image->icc.size || image->colorPrimaries != AVIF_COLOR_PRIMARIES_UNSPECIFIED))
+        return image;
+    avifImageDestroy(image);
+    return NULL;
 }
 
 /* A rectangle of the picture as a picture of its own, in the same memory. */
@@ -164,8 +167,9 @@ static int encode(void *user, uint8_t **bytes, size_t *size, char reason[REASON]
                                                        : encode_cells(encoder, image, &made);
         if (status != AVIF_RESULT_OK) snprintf(reason, REASON, "AVIF: %s", avifResultToString(status));
     }
-    /* checked: what is allocated here goes with the process */
-    *bytes = made.data;
+    if (image) avifImageDestroy(image);
+    if (encoder) avifEncoderDestroy(encoder);
+    *bytes = made.data; /* of malloc; see avifFree */
     *size = made.size;
     return status == AVIF_RESULT_OK ? 0 : -1;
 }

@@ -84,7 +84,7 @@ int load_apart(picture_load *load, void (*prepare)(void), const char *kind, cons
                const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]);
 apart_bounds reading_bounds(size_t size); /* of a file of so many bytes */
 /* A file's bytes, which the caller frees; 0, or -1 and a reason. save_apart has them made in a process of its own, of
-   what lies in memory here, and writes them to file; kind: "AVIF", for reasons. */
+   what lies in memory here, or here if there is no process, and writes them to file; kind: "AVIF", for reasons. */
 typedef int picture_make(void *user, uint8_t **bytes, size_t *size, char reason[REASON]);
 int save_apart(picture_make *make, void *user, const char *kind, uint64_t pixels, FILE *file, char reason[REASON]);
 void heif_prepare(void); /* finds the decoders where they are files of their own; they stay until the program ends */

@@ -295,7 +295,15 @@ static void tell(const apart_job *a, const apart_link *link, int status, char wh
 
 static int no_process(char why[APART_WHY]) {
     snprintf(why, APART_WHY, "has no process of its own: %s", strerror(errno));
-    return -1;
+    return 1;
+}
+
+/* A system that has just too many may soon have fewer. */
+static pid_t fork_patiently(void) {
+    pid_t pid;
+    int i;
+    for (i = 0; (pid = fork()) < 0 && errno == EAGAIN && i < 20; i++) poll(NULL, 0, 100);
+    return pid;
 }
 
 static int run(const apart_job *a, char why[APART_WHY]) {
@@ -311,7 +319,7 @@ static int run(const apart_job *a, char why[APART_WHY]) {
 #ifdef F_SETPIPE_SZ
     fcntl(ends[1], F_SETPIPE_SZ, 1 << 20); /* pictures come through in half the time */
 #endif
-    link.pid = fork();
+    link.pid = fork_patiently();
     if (!link.pid) be_child(a, ends, parent, held);
     bad = link.pid < 0 ? no_process(why) : 0;
     close(ends[1]);

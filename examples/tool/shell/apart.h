@@ -26,8 +26,9 @@ typedef struct apart_job {
     apart_bounds bounds;
 } apart_job;
 
-/* 0; or -1 and how it went, as in "it crashed on this file (signal 11)" without the "it". The process is gone in any
-   case, also when a signal ends this one (on Linux at once). */
+/* 0; or how it went, as in "it crashed on this file (signal 11)" without the "it", and -1, or 1: the system gives no
+   process, and nothing was done. The process is gone in any case, also when a signal ends this one (on Linux at
+   once). */
 int apart_run(const apart_job *a, char why[APART_WHY]);
 
 /* All of size bytes; 0 or -1. */

@@ -2,6 +2,8 @@
    believed. */
 #include "made.h"
 
+#include <sys/resource.h>
+
 #include "pictures/apart.c"
 
 #ifdef __has_feature
@@ -318,6 +320,26 @@ static void test_writers(void **state) {
     fclose(full);
 }
 
+/* Without a process strangers' files are not read; what is ours is written all the same. */
+static void test_no_process(void **state) {
+    FILE *file = tmpfile();
+    struct rlimit usual, few;
+    picture p;
+    picture_facts facts;
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    few = usual;
+    few.rlim_cur = 3; /* and no pipe */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    strcpy(p.notes, reading(crashes, &p, &facts));
+    strcpy(p.left, writing(makes, file));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    assert_string_equal(p.notes, "the library that reads fake files has no process of its own: Too many open files");
+    assert_string_equal(p.left, "is written");
+    assert_int_equal(ftell(file), MADE);
+    fclose(file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same),
@@ -326,6 +348,7 @@ int main(void) {
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_writers),
+        cmocka_unit_test(test_no_process),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
