@@ -570,15 +570,32 @@ static int tiff_sink_end(picture_sink *base, int failed, char reason[REASON]) {
     return failed ? -1 : 0;
 }
 
+/* What the picture is. 0, or -1: no memory. */
+static int set_fields(TIFF *t, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
+                      size_t icc_size, size_t row_bytes) {
+    const int integer = like->type == GMLP_U8 || like->type == GMLP_U16;
+    const uint16_t straight = EXTRASAMPLE_UNASSALPHA;
+    return TIFFSetField(t, TIFFTAG_IMAGEWIDTH, like->width) && TIFFSetField(t, TIFFTAG_IMAGELENGTH, like->height) &&
+           TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, (int)(8 * gmlp_pixel_size(like->type, 1))) &&
+           TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, like->channels == 4 ? 4 : 3) &&
+           (like->channels != 4 || TIFFSetField(t, TIFFTAG_EXTRASAMPLES, 1, &straight)) &&
+           TIFFSetField(t, TIFFTAG_SAMPLEFORMAT, integer ? SAMPLEFORMAT_UINT : SAMPLEFORMAT_IEEEFP) &&
+           TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
+           TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_RGB) &&
+           TIFFSetField(t, TIFFTAG_COMPRESSION, COMPRESSION_LZW) &&
+           TIFFSetField(t, TIFFTAG_PREDICTOR, integer ? PREDICTOR_HORIZONTAL : PREDICTOR_FLOATINGPOINT) &&
+           TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, row_bytes < 65536 ? (uint32_t)(131072 / row_bytes) : 1u) &&
+           TIFFSetField(t, TIFFTAG_ICCPROFILE, (uint32_t)icc_size, icc) &&
+           (opts->orientation <= 1 || TIFFSetField(t, TIFFTAG_ORIENTATION, opts->orientation)) ? 0 : -1;
+}
+
 picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_write_opts *opts, const uint8_t *icc,
                              size_t icc_size, char reason[REASON]) {
     static const char *const modes[2][2] = { { "wl", "w8l" }, { "wb", "w8b" } };
     tiff_sink *s = (tiff_sink *)calloc(1, sizeof *s);
-    const int integer = like->type == GMLP_U8 || like->type == GMLP_U16;
     const int motorola = tiff_is_motorola(opts->metadata);
     uint64_t places[2];
     const size_t row_bytes = (size_t)like->width * gmlp_pixel_size(like->type, like->channels);
-    const uint16_t straight = EXTRASAMPLE_UNASSALPHA;
     const int big = row_bytes > LARGEST_CLASSIC / like->height;
     if (s) {
         s->base.rows = tiff_sink_rows;
@@ -595,19 +612,13 @@ picture_sink *tiff_sink_open(FILE *file, const gmlp_image *like, const picture_w
         snprintf(reason, REASON, "out of memory");
         return NULL;
     }
-    TIFFSetField(s->tiff, TIFFTAG_IMAGEWIDTH, like->width);
-    TIFFSetField(s->tiff, TIFFTAG_IMAGELENGTH, like->height);
-    TIFFSetField(s->tiff, TIFFTAG_BITSPERSAMPLE, (int)(8 * gmlp_pixel_size(like->type, 1)));
-    TIFFSetField(s->tiff, TIFFTAG_SAMPLESPERPIXEL, like->channels == 4 ? 4 : 3);
-    if (like->channels == 4) TIFFSetField(s->tiff, TIFFTAG_EXTRASAMPLES, 1, &straight);
-    TIFFSetField(s->tiff, TIFFTAG_SAMPLEFORMAT, integer ? SAMPLEFORMAT_UINT : SAMPLEFORMAT_IEEEFP);
-    TIFFSetField(s->tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
-    TIFFSetField(s->tiff, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_RGB);
-    TIFFSetField(s->tiff, TIFFTAG_COMPRESSION, COMPRESSION_LZW);
-    TIFFSetField(s->tiff, TIFFTAG_PREDICTOR, integer ? PREDICTOR_HORIZONTAL : PREDICTOR_FLOATINGPOINT);
-    TIFFSetField(s->tiff, TIFFTAG_ROWSPERSTRIP, s->row_bytes < 65536 ? (uint32_t)(131072 / s->row_bytes) : 1u);
-    TIFFSetField(s->tiff, TIFFTAG_ICCPROFILE, (uint32_t)icc_size, icc);
-    if (opts->orientation > 1) TIFFSetField(s->tiff, TIFFTAG_ORIENTATION, opts->orientation);
+    if (set_fields(s->tiff, like, opts, icc, icc_size, row_bytes)) {
+        /* which libtiff 4.5 would crash on if it were to close it: it stays open */
+        free(s->row);
+        free(s);
+        snprintf(reason, REASON, "out of memory");
+        return NULL;
+    }
     tiff_place_exif(file, opts->metadata, big, places);
     tiff_set_metadata(s->tiff, opts->metadata, places);
     return &s->base;
