@@ -2277,7 +2277,8 @@ typedef struct gmlp__fixed {
     float scale[3], bias[3];
 } gmlp__fixed;
 
-/* Without a branch: in saturated areas nothing could predict one. */
+/* Without a branch: in saturated areas nothing could predict one. checked: all callers' codes are written, some by a
+   converter that analyzers cannot follow */
 GMLP__INLINE int gmlp__saturated(const unsigned char *rgb, int margin) {
     const int r = rgb[0], g = rgb[1], b = rgb[2], rg_min = r < g ? r : g, rg_max = r < g ? g : r;
     const int least = rg_min < b ? rg_min : b, most = rg_max < b ? b : rg_max;
@@ -9182,6 +9183,7 @@ static void gmlp__axis_fill(gmlp__axis *a, unsigned char *memory) {
         const double edge = (double)(in + 1) * (double)a->large / (double)a->shrunk - (double)i,
                      at = ((double)i + 0.5) * (double)a->shrunk / (double)a->large - 0.5,
                      low = at > 0.0 ? (double)(uint32_t)at : 0.0;
+        /* checked: there is memory for the sides, as there is scratch, which came later */
         a->in[i] = (uint32_t)in;
         a->part[i] = (float)(edge < 1.0 ? edge : 1.0);
         a->before[i] = (uint32_t)low;
