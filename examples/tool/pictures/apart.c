@@ -32,6 +32,10 @@ static size_t bytes_of(const gmlp_image *image) {
 /* The most bytes of pixels that readers make of a file, EXR's DWA of so many bytes: see largest_ratio in exr.c. */
 static uint64_t picture_most(size_t size) { return ((uint64_t)256 << 20) + (uint64_t)size * 40000 * 3; }
 
+/* The kinds of metadata that are not of JPEG or PNG alone; what a file says of its resolution counts more than EXIF. */
+enum { SENT = 4 };
+static const int sent[SENT] = { METADATA_RESOLUTION, METADATA_EXIF, METADATA_IPTC, METADATA_XMP };
+
 static int read_there(void *user, apart_link *to) {
     apart_reading *r = (apart_reading *)user;
     found f;
@@ -43,8 +47,8 @@ static int read_there(void *user, apart_link *to) {
     f.facts = *r->facts;
     if (apart_send(to, &f, sizeof f)) return -1;
     if (f.bad) return 0;
-    for (k = METADATA_EXIF; k <= METADATA_XMP; k++) { /* of the kinds, those that are not of JPEG or PNG alone */
-        const metadata_block *b = &f.facts.carried.blocks[k];
+    for (k = 0; k < SENT; k++) {
+        const metadata_block *b = &f.facts.carried.blocks[sent[k]];
         if (b->bytes && apart_send(to, b->bytes, b->size)) return -1;
     }
     if (f.facts.icc && apart_send(to, f.facts.icc, f.facts.icc_size)) return -1;
@@ -61,8 +65,13 @@ static int take(apart_link *from, uint8_t **bytes, size_t size, size_t most) {
 /* Looked at as if it had been found here. */
 static int take_metadata(apart_link *from, int kind, size_t size, picture_facts *facts) {
     uint8_t *bytes = NULL;
+    picture_resolution r;
     const int bad = take(from, &bytes, size, METADATA_MOST);
-    if (!bad) picture_keep_metadata(facts, kind, bytes, size);
+    if (!bad && kind != METADATA_RESOLUTION) picture_keep_metadata(facts, kind, bytes, size);
+    else if (!bad && size == sizeof r) {
+        memcpy(&r, bytes, sizeof r);
+        picture_keep_resolution(facts, r.x, r.y, 1);
+    }
     free(bytes);
     return bad;
 }
@@ -109,9 +118,9 @@ static int take_answer(void *user, apart_link *from) {
     }
     if (f.image.type < GMLP_U8 || f.image.type > GMLP_F32 || take_said(&f.facts, r->facts)) return -1;
     if (bytes_of(&f.image) > picture_most(r->size)) return -1;
-    for (k = METADATA_EXIF; k <= METADATA_XMP; k++) {
-        const metadata_block *b = &f.facts.carried.blocks[k];
-        if (b->bytes && take_metadata(from, k, b->size, r->facts)) return -1;
+    for (k = 0; k < SENT; k++) {
+        const metadata_block *b = &f.facts.carried.blocks[sent[k]];
+        if (b->bytes && take_metadata(from, sent[k], b->size, r->facts)) return -1;
     }
     if (f.facts.icc && take(from, &r->facts->icc, f.facts.icc_size, PROFILE_MOST)) return -1;
     r->image->width = f.image.width;
