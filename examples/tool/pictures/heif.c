@@ -120,63 +120,72 @@ static int read_color(const struct heif_image_handle *handle, picture_facts *fac
     return 0;
 }
 
-/* 9 to 16 bits to 16; what lies above them in a sample would be a fault of the library's. */
-static uint16_t widen(const uint8_t *from, int bits) {
-    const uint32_t full = ((uint32_t)1 << bits) - 1;
-    uint16_t v;
-    memcpy(&v, from, 2);
-    return (uint16_t)(v >= full ? 65535 : ((uint32_t)v * 65535 + full / 2) / full);
+/* Samples of a plane as so many bytes each, 1 or 2; what lies above their bits would be a fault of the library's. */
+typedef struct plane {
+    const uint8_t *row;
+    int stride, bits;
+} plane;
+
+static int find_plane(const struct heif_image *decoded, enum heif_channel channel, const gmlp_image *image, plane *p) {
+    p->row = heif_image_get_plane_readonly(decoded, channel, &p->stride);
+    p->bits = heif_image_get_bits_per_pixel_range(decoded, channel);
+    return p->row && p->bits >= 8 && p->bits <= 16 &&
+           (uint32_t)heif_image_get_width(decoded, channel) == image->width &&
+           (uint32_t)heif_image_get_height(decoded, channel) == image->height ? 0 : -1;
+}
+
+/* The next row, every so many samples of it. */
+static void take_row(plane *p, int type, void *to, size_t step, size_t n) {
+    const uint32_t full = ((uint32_t)1 << p->bits) - 1, most = type == GMLP_U8 ? 255 : 65535;
+    size_t x;
+    for (x = 0; x < n; x++) {
+        uint16_t wide;
+        uint32_t v;
+        if (p->bits > 8) memcpy(&wide, p->row + 2 * x, 2);
+        else wide = p->row[x];
+        v = wide >= full ? most : full == most ? wide : ((uint32_t)wide * most + full / 2) / full;
+        if (type == GMLP_U8) ((uint8_t *)to)[x * step] = (uint8_t)v;
+        else ((uint16_t *)to)[x * step] = (uint16_t)v;
+    }
+    p->row += p->stride;
 }
 
 static int copy_pixels(const struct heif_image *decoded, int channels, int multiplied, gmlp_image *image,
                        picture_facts *facts, char reason[REASON]) {
-    int stride = 0;
-    const uint8_t *from = heif_image_get_plane_readonly(decoded, heif_channel_interleaved, &stride);
-    const int bits = heif_image_get_bits_per_pixel_range(decoded, heif_channel_interleaved);
-    const int width = heif_image_get_width(decoded, heif_channel_interleaved);
-    const int height = heif_image_get_height(decoded, heif_channel_interleaved);
+    static const enum heif_channel names[4] = { heif_channel_R, heif_channel_G, heif_channel_B, heif_channel_Alpha };
+    plane planes[4];
     uint8_t *alpha = NULL;
-    size_t size, x, n;
-    int y, c;
-    if (!from || bits < 8 || bits > 16 || (uint32_t)width != image->width || (uint32_t)height != image->height) {
-        snprintf(reason, REASON, "HEIF: its pixels are not those that its header says");
-        return -1;
-    }
-    image->type = bits > 8 ? GMLP_U16 : GMLP_U8;
+    size_t size, n = image->width;
+    uint32_t y;
+    int c;
+    for (c = 0; c < channels; c++)
+        if (find_plane(decoded, names[c], image, &planes[c])) {
+            snprintf(reason, REASON, "HEIF: its pixels are not those that its header says");
+            return -1;
+        }
+    image->type = planes[0].bits > 8 ? GMLP_U16 : GMLP_U8;
     size = gmlp_pixel_size(image->type, 1);
-    n = (size_t)width;
     if (image_allocate(image, reason)) return -1;
     if (channels == 4 && alpha_allocate(facts, image, reason)) return -1;
     if (channels == 4 && !(alpha = (uint8_t *)malloc(n * size))) {
         snprintf(reason, REASON, "out of memory");
         return -1;
     }
-    for (y = 0; y < height; y++, from += stride) {
-        uint8_t *to = (uint8_t *)image->data + (size_t)y * n * 3 * size;
-        for (x = 0; x < n; x++)
-            for (c = 0; c < channels; c++) {
-                const uint8_t *sample = from + (x * (size_t)channels + (size_t)c) * size;
-                uint8_t *place = c < 3 ? to + (3 * x + (size_t)c) * size : alpha + x * size;
-                const uint16_t v = bits > 8 ? widen(sample, bits) : *sample;
-                if (bits > 8) memcpy(place, &v, 2);
-                else *place = (uint8_t)v;
-            }
-        if (channels == 4) alpha_codes(image->type, alpha, n, facts->alpha + (size_t)y * n);
+    for (y = 0; y < image->height; y++) {
+        uint8_t *to = (uint8_t *)image->data + y * n * 3 * size;
+        for (c = 0; c < 3; c++) take_row(&planes[c], image->type, to + (size_t)c * size, 3, n);
+        if (channels < 4) continue;
+        take_row(&planes[3], image->type, alpha, 1, n);
+        alpha_codes(image->type, alpha, n, facts->alpha + y * n);
         if (multiplied) alpha_divide(image->type, to, alpha, n);
     }
     free(alpha);
     return 0;
 }
 
-static int decode(const struct heif_image_handle *handle, struct heif_image **decoded, int alpha,
-                  char reason[REASON]) {
-    const uint16_t one = 1;
-    const int little = *(const uint8_t *)&one, deep = heif_image_handle_get_luma_bits_per_pixel(handle) > 8;
-    const enum heif_chroma chroma =
-        !deep    ? (alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB)
-        : little ? (alpha ? heif_chroma_interleaved_RRGGBBAA_LE : heif_chroma_interleaved_RRGGBB_LE)
-                 : (alpha ? heif_chroma_interleaved_RRGGBBAA_BE : heif_chroma_interleaved_RRGGBB_BE);
-    if (failed(heif_decode_image(handle, decoded, heif_colorspace_RGB, chroma, NULL), reason)) return -1;
+/* In planes, as the library has them at last: of large pictures another form would be a copy too much. */
+static int decode(const struct heif_image_handle *handle, struct heif_image **decoded, char reason[REASON]) {
+    if (failed(heif_decode_image(handle, decoded, heif_colorspace_RGB, heif_chroma_444, NULL), reason)) return -1;
 #if LIBHEIF_NUMERIC_VERSION >= 0x010d0000
     if (heif_image_get_decoding_warnings(*decoded, 0, NULL, 0) > 0) { /* their texts may be gone already */
         snprintf(reason, REASON, "HEIF: the pixels are damaged");
@@ -192,21 +201,18 @@ static int read_primary(struct heif_context *context, const struct heif_image_ha
     struct heif_image *decoded = NULL;
     const int multiplied = heif_image_handle_is_premultiplied_alpha(handle);
     int bad, alpha = multiplied || heif_image_handle_has_alpha_channel(handle);
+    plane unused;
     if (image_in_proportion(width, height, size, reason)) return -1;
     image->width = (uint32_t)width;
     image->height = (uint32_t)height;
     read_metadata(handle, facts);
     note_others(context, handle, facts);
-    bad = decode(handle, &decoded, alpha, reason);
-    if (bad && alpha && !multiplied) { /* of another depth than the colours, or damaged: they do without it */
-        picture_note(facts->notes, "alpha is left out");
-        if (decoded) heif_image_release(decoded);
-        decoded = NULL;
+    bad = decode(handle, &decoded, reason) || read_color(handle, facts, reason);
+    if (!bad && alpha && !multiplied && find_plane(decoded, heif_channel_Alpha, image, &unused)) {
+        picture_note(facts->notes, "alpha is left out"); /* not as the colours are */
         alpha = 0;
-        bad = decode(handle, &decoded, 0, reason);
     }
-    bad = bad || read_color(handle, facts, reason) ||
-          copy_pixels(decoded, alpha ? 4 : 3, multiplied, image, facts, reason);
+    bad = bad || copy_pixels(decoded, alpha ? 4 : 3, multiplied, image, facts, reason);
     if (decoded) heif_image_release(decoded);
     return bad;
 }
