@@ -58,7 +58,8 @@ typedef struct jxl_reader {
     picture_facts *facts;
     int channels, multiplied;  /* of the samples that are taken; by alpha, which is the fourth */
     int wide, whole;           /* linear light beyond sRGB; the pixels are there */
-    uint8_t *samples;          /* with alpha; NULL: they go into the image */
+    int layered, last;         /* layer by layer; the present one is the last, */
+    int64_t left, top;         /* and lies there */
 } jxl_reader;
 
 /* The numbers of H.273, but for P3's primaries. */
@@ -155,7 +156,13 @@ static int read_header(jxl_reader *r, char reason[REASON]) {
                                                                                                : GMLP_U16;
     r->channels = info.alpha_bits ? 4 : 3;
     r->multiplied = info.alpha_premultiplied;
-    return image_allocate(image, reason) || (info.alpha_bits && alpha_allocate(r->facts, image, reason)) ? -1 : 0;
+    if (image_allocate(image, reason) || (info.alpha_bits && alpha_allocate(r->facts, image, reason))) return -1;
+    if (r->layered) { /* where no layer lies, nothing can be seen */
+        const size_t n = (size_t)image->width * image->height;
+        memset(image->data, 0, n * gmlp_pixel_size(image->type, 3));
+        if (info.alpha_bits) memset(r->facts->alpha, 0, n);
+    }
+    return 0;
 }
 
 static int check_size(jxl_reader *r, char reason[REASON]) {
@@ -166,26 +173,97 @@ static int check_size(jxl_reader *r, char reason[REASON]) {
                : -1;
 }
 
-static int set_buffer(jxl_reader *r, char reason[REASON]) {
+/* Some pixels of a row; threads call it. */
+static void take_pixels(void *user, size_t x, size_t y, size_t count, const void *samples) {
+    const jxl_reader *r = (const jxl_reader *)user;
+    const size_t sample = gmlp_pixel_size(r->image->type, 1), width = r->image->width;
+    const int64_t row = (int64_t)y + r->top;
+    int64_t column = (int64_t)x + r->left;
+    const uint8_t *from = (const uint8_t *)samples;
+    uint8_t *to, *alpha;
+    size_t i;
+    if (row < 0 || row >= (int64_t)r->image->height) return;
+    for (; count && column < 0; count--, column++) from += (size_t)r->channels * sample;
+    if (column >= (int64_t)width) return;
+    if (count > width - (size_t)column) count = width - (size_t)column;
+    i = (size_t)row * width + (size_t)column;
+    to = (uint8_t *)r->image->data + i * 3 * sample;
+    if (r->channels == 3) {
+        memcpy(to, from, count * 3 * sample);
+        return;
+    }
+    for (alpha = r->facts->alpha + i; count--; from += 4 * sample, to += 3 * sample, alpha++) {
+        memcpy(to, from, 3 * sample);
+        alpha_codes(r->image->type, from + 3 * sample, 1, alpha);
+        if (r->multiplied) alpha_divide(r->image->type, to, from + 3 * sample, 1);
+    }
+}
+
+static int set_out(jxl_reader *r, char reason[REASON]) {
     static const JxlDataType types[] = { JXL_TYPE_UINT8, JXL_TYPE_UINT8, JXL_TYPE_UINT16, JXL_TYPE_FLOAT16,
                                          JXL_TYPE_FLOAT }; /* of gmlp_type */
-    const size_t bytes = (size_t)r->image->width * r->image->height * gmlp_pixel_size(r->image->type, r->channels);
     JxlPixelFormat format;
-    size_t needed = 0;
     format.num_channels = (uint32_t)r->channels;
     format.data_type = types[r->image->type];
     format.endianness = JXL_NATIVE_ENDIAN;
     format.align = 0;
-    if (r->channels == 4 && !(r->samples = (uint8_t *)malloc(bytes))) {
-        snprintf(reason, REASON, "%u x %u pixels are too many for the memory", r->image->width, r->image->height);
-        return -1;
-    }
-    if (JxlDecoderImageOutBufferSize(r->decoder, &format, &needed) == JXL_DEC_SUCCESS && needed == bytes &&
-        JxlDecoderSetImageOutBuffer(r->decoder, &format, r->samples ? r->samples : r->image->data, bytes) ==
-            JXL_DEC_SUCCESS)
-        return 0;
+    if (JxlDecoderSetImageOutCallback(r->decoder, &format, take_pixels, r) == JXL_DEC_SUCCESS) return 0;
     snprintf(reason, REASON, "JPEG XL: unexpected samples");
     return -1;
+}
+
+/* Layers. Where they only replace what they lie on, they are put together here: the library would do it with two
+   pictures of floats. */
+
+static int replaces(const JxlBlendInfo *b) { return b->blendmode == JXL_BLEND_REPLACE && b->source == 0; }
+
+static int layer_replaces(JxlDecoder *d, int has_alpha) {
+    JxlFrameHeader header;
+    JxlBlendInfo alpha;
+    return JxlDecoderGetFrameHeader(d, &header) == JXL_DEC_SUCCESS && replaces(&header.layer_info.blend_info) &&
+           (header.is_last || header.layer_info.save_as_reference == 0) &&
+           (!has_alpha || (JxlDecoderGetExtraChannelBlendInfo(d, 0, &alpha) == JXL_DEC_SUCCESS && replaces(&alpha)));
+}
+
+static int may_be_layered(const JxlBasicInfo *info) {
+    return !info->have_animation && info->orientation == JXL_ORIENT_IDENTITY &&
+           info->num_extra_channels == (info->alpha_bits != 0);
+}
+
+/* More than one layer, of which all only replace? */
+static int is_layered(const uint8_t *bytes, size_t size) {
+    JxlDecoder *d = JxlDecoderCreate(NULL);
+    JxlBasicInfo info;
+    int layers = 0;
+    /* checked: info is there before the first frame */
+    int goes_on = d && JxlDecoderSetCoalescing(d, JXL_FALSE) == JXL_DEC_SUCCESS &&
+                  JxlDecoderSubscribeEvents(d, JXL_DEC_BASIC_INFO | JXL_DEC_FRAME) == JXL_DEC_SUCCESS &&
+                  JxlDecoderSetInput(d, bytes, size) == JXL_DEC_SUCCESS;
+    if (goes_on) JxlDecoderCloseInput(d);
+    while (goes_on) switch (JxlDecoderProcessInput(d)) {
+            case JXL_DEC_BASIC_INFO:
+                goes_on = JxlDecoderGetBasicInfo(d, &info) == JXL_DEC_SUCCESS && may_be_layered(&info);
+                break;
+            case JXL_DEC_FRAME:
+                goes_on = layer_replaces(d, info.alpha_bits != 0);
+                layers = goes_on ? layers + 1 : 0;
+                break;
+            default: goes_on = 0; break;
+        }
+    if (d) JxlDecoderDestroy(d);
+    return layers > 1;
+}
+
+static int begin_layer(jxl_reader *r, char reason[REASON]) {
+    JxlFrameHeader header;
+    if (JxlDecoderGetFrameHeader(r->decoder, &header) != JXL_DEC_SUCCESS) {
+        snprintf(reason, REASON, "JPEG XL: its layers cannot be read");
+        return -1;
+    }
+    r->last = header.is_last;
+    r->left = header.layer_info.have_crop ? header.layer_info.crop_x0 : 0;
+    r->top = header.layer_info.have_crop ? header.layer_info.crop_y0 : 0;
+    return 0;
 }
 
 /* Metadata: boxes beside the picture's own, by a decoder that reads nothing else. */
@@ -267,11 +345,14 @@ static int decode(jxl_reader *r, char reason[REASON]) {
             case JXL_DEC_COLOR_ENCODING: /* which has a say in what samples to ask for */
                 if (read_header(r, reason)) return -1;
                 break;
+            case JXL_DEC_FRAME:
+                if (begin_layer(r, reason)) return -1;
+                break;
             case JXL_DEC_NEED_IMAGE_OUT_BUFFER:
                 if (r->whole) return 0; /* the next frame */
-                if (set_buffer(r, reason)) return -1;
+                if (set_out(r, reason)) return -1;
                 break;
-            case JXL_DEC_FULL_IMAGE: r->whole = 1; break;
+            case JXL_DEC_FULL_IMAGE: r->whole = !r->layered || r->last; break;
             case JXL_DEC_SUCCESS:
                 if (r->whole) return 0;
                 snprintf(reason, REASON, "JPEG XL: holds no picture");
@@ -288,21 +369,9 @@ static int decode(jxl_reader *r, char reason[REASON]) {
     }
 }
 
-static void split(jxl_reader *r) {
-    const size_t sample = gmlp_pixel_size(r->image->type, 1), n = (size_t)r->image->width * r->image->height;
-    uint8_t *to = (uint8_t *)r->image->data, *from = r->samples;
-    size_t i;
-    for (i = 0; i < n; i++, from += 4 * sample, to += 3 * sample) {
-        memcpy(to, from, 3 * sample);
-        alpha_codes(r->image->type, from + 3 * sample, 1, r->facts->alpha + i);
-        if (r->multiplied) alpha_divide(r->image->type, to, from + 3 * sample, 1);
-    }
-}
-
 static int finish(jxl_reader *r, char reason[REASON]) {
     gmlp_image light = *r->image, romm = *r->image;
     gmlp_result status;
-    if (r->samples) split(r);
     if (!r->wide) return 0;
     light.space = GMLP_SRGB_LINEAR;
     romm.space = GMLP_PROPHOTO;
@@ -317,10 +386,12 @@ static int finish(jxl_reader *r, char reason[REASON]) {
 }
 
 int jxl_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
-    const int events = JXL_DEC_BASIC_INFO | JXL_DEC_COLOR_ENCODING | JXL_DEC_FULL_IMAGE;
+    int events = JXL_DEC_BASIC_INFO | JXL_DEC_COLOR_ENCODING | JXL_DEC_FULL_IMAGE;
     jxl_reader r;
     int bad;
     memset(&r, 0, sizeof r);
+    r.layered = is_layered(bytes, size);
+    if (r.layered) events |= JXL_DEC_FRAME;
     r.decoder = JxlDecoderCreate(NULL);
     r.runner = make_runner();
     r.size = size;
@@ -328,6 +399,7 @@ int jxl_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
     r.facts = facts;
     bad = !r.decoder || !r.runner ||
           JxlDecoderSetParallelRunner(r.decoder, JxlThreadParallelRunner, r.runner) != JXL_DEC_SUCCESS ||
+          JxlDecoderSetCoalescing(r.decoder, !r.layered) != JXL_DEC_SUCCESS ||
           JxlDecoderSubscribeEvents(r.decoder, events) != JXL_DEC_SUCCESS ||
           JxlDecoderSetInput(r.decoder, bytes, size) != JXL_DEC_SUCCESS;
     if (bad) snprintf(reason, REASON, "out of memory");
@@ -338,7 +410,6 @@ int jxl_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
     }
     if (r.decoder) JxlDecoderDestroy(r.decoder);
     if (r.runner) JxlThreadParallelRunnerDestroy(r.runner);
-    free(r.samples);
     return bad ? -1 : 0;
 }
 

@@ -311,6 +311,96 @@ static void kinds(void **state) {
     free(b);
 }
 
+/* What the library itself makes of a picture with layers and alpha. */
+static void put_together(const bytes *b, uint8_t *rgba) {
+    const JxlPixelFormat format = { 4, JXL_TYPE_UINT8, JXL_NATIVE_ENDIAN, 0 };
+    JxlDecoder *d = JxlDecoderCreate(NULL);
+    assert_int_equal(JxlDecoderSubscribeEvents(d, JXL_DEC_FULL_IMAGE), JXL_DEC_SUCCESS);
+    assert_int_equal(JxlDecoderSetInput(d, b->data, b->size), JXL_DEC_SUCCESS);
+    JxlDecoderCloseInput(d);
+    assert_int_equal(JxlDecoderProcessInput(d), JXL_DEC_NEED_IMAGE_OUT_BUFFER);
+    assert_int_equal(JxlDecoderSetImageOutBuffer(d, &format, rgba, SIDE * SIDE * 4), JXL_DEC_SUCCESS);
+    assert_int_equal(JxlDecoderProcessInput(d), JXL_DEC_FULL_IMAGE);
+    JxlDecoderDestroy(d);
+}
+
+typedef struct layer {
+    int x, y;
+    uint32_t width, height;
+    JxlBlendMode mode;
+} layer;
+
+static void make_layers(const layer *layers, int count, bytes *b) {
+    static const JxlPixelFormat format = { 4, JXL_TYPE_UINT8, JXL_NATIVE_ENDIAN, 0 };
+    static uint8_t noise[SIDE * SIDE * 4];
+    JxlEncoder *e = JxlEncoderCreate(NULL);
+    JxlEncoderFrameSettings *how;
+    JxlColorEncoding srgb;
+    JxlBasicInfo info;
+    uint8_t *end = b->data;
+    uint32_t state = 1;
+    size_t room = sizeof b->data, i;
+    JxlEncoderInitBasicInfo(&info);
+    info.xsize = info.ysize = SIDE;
+    info.bits_per_sample = info.alpha_bits = 8;
+    info.num_extra_channels = 1;
+    info.uses_original_profile = JXL_TRUE;
+    assert_int_equal(JxlEncoderSetBasicInfo(e, &info), 0);
+    JxlColorEncodingSetToSRGB(&srgb, 0);
+    assert_int_equal(JxlEncoderSetColorEncoding(e, &srgb), 0);
+    how = JxlEncoderFrameSettingsCreate(e, NULL);
+    JxlEncoderSetFrameLossless(how, JXL_TRUE);
+    for (; count--; layers++) {
+        JxlFrameHeader head;
+        JxlEncoderInitFrameHeader(&head);
+        head.layer_info.have_crop = JXL_TRUE;
+        head.layer_info.crop_x0 = layers->x;
+        head.layer_info.crop_y0 = layers->y;
+        head.layer_info.xsize = layers->width;
+        head.layer_info.ysize = layers->height;
+        head.layer_info.blend_info.blendmode = layers->mode;
+        assert_int_equal(JxlEncoderSetFrameHeader(how, &head), 0);
+        assert_int_equal(JxlEncoderSetExtraChannelBlendInfo(how, 0, &head.layer_info.blend_info), 0);
+        for (i = 0; i < layers->width * layers->height * 4; i++)
+            noise[i] = (uint8_t)((state = state * 1664525u + 1013904223u) >> 24);
+        assert_int_equal(JxlEncoderAddImageFrame(how, &format, noise, layers->width * layers->height * 4), 0);
+    }
+    JxlEncoderCloseInput(e);
+    assert_int_equal(JxlEncoderProcessOutput(e, &end, &room), JXL_ENC_SUCCESS);
+    b->size = sizeof b->data - room;
+    JxlEncoderDestroy(e);
+}
+
+/* Layers that reach over the edges, lie on others and leave gaps; the last one replaces or blends. A file that ends
+   within one is no picture. */
+static void layers_on_layers(void **state) {
+    layer layers[] = { { -8, 5, 40, 30, JXL_BLEND_REPLACE }, { 20, -4, 64, 30, JXL_BLEND_REPLACE },
+                       { 10, 20, 20, 50, JXL_BLEND_REPLACE } };
+    bytes *b = (bytes *)malloc(sizeof *b);
+    uint8_t right[SIDE * SIDE * 4];
+    char error[256];
+    picture p;
+    size_t i;
+    int blend;
+    (void)state;
+    for (blend = 0; blend < 2; blend++) {
+        layers[2].mode = blend ? JXL_BLEND_BLEND : JXL_BLEND_REPLACE;
+        make_layers(layers, 3, b);
+        assert_int_equal(layers_of(b->data, b->size), 3);
+        put_together(b, right);
+        p = read_made(b);
+        assert_int_equal(p.image.type, GMLP_U8);
+        for (i = 0; i < SIDE * SIDE; i++) {
+            assert_memory_equal((uint8_t *)p.image.data + 3 * i, right + 4 * i, 3);
+            assert_int_equal(p.alpha[i], right[4 * i + 3]);
+        }
+        picture_free(&p);
+        for (i = 200; i < b->size; i += 2999)
+            if (!picture_read_memory(b->data, i, "x", 0, &p, error)) fail_msg("%zu of %zu bytes", i, b->size);
+    }
+    free(b);
+}
+
 /* 1 if nothing but the alpha of a file is another. */
 static int is_associated(const bytes *b) {
     JxlDecoder *d = JxlDecoderCreate(NULL);
@@ -527,8 +617,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(first_bytes),       cmocka_unit_test(there_and_back),
         cmocka_unit_test(no_halves),         cmocka_unit_test(kinds),
+        cmocka_unit_test(layers_on_layers),
         cmocka_unit_test(alpha),             cmocka_unit_test(boxes),
-        cmocka_unit_test(cmyk),
+        cmocka_unit_test(cmyk),              cmocka_unit_test(layers_on_layers),
         cmocka_unit_test(turned),            cmocka_unit_test(lossy_with_profile),
         cmocka_unit_test(lossy_in_p3),       cmocka_unit_test(strips),
         cmocka_unit_test(out_of_proportion),
