@@ -178,11 +178,15 @@ typedef struct jpeg_blocks {
     int subsample;
     unsigned int steps[2][64];    /* of luma, of chroma */
     uint32_t wide[3], high[3];    /* blocks of Y', Cb, Cr */
-    int16_t *at[3];
+    int16_t **rows[3];            /* rows of blocks, zero at first: libjpeg's own memory, as a copy of large pictures is
+                                     too much */
 } jpeg_blocks;
-/* last: nobody needs them after, and they are freed as they go. */
-int jpeg_save_blocks(FILE *file, jpeg_blocks *blocks, int last, const picture_metadata *metadata, const uint8_t *icc,
-                     size_t icc_size, char reason[REASON]);
+/* Begins a file of such blocks, of which width to steps are set; gives the rest. NULL and a reason: it cannot be. */
+typedef struct block_writer block_writer;
+block_writer *jpeg_blocks_open(FILE *file, jpeg_blocks *blocks, const picture_metadata *metadata, const uint8_t *icc,
+                               size_t icc_size, char reason[REASON]);
+/* Writes them, unless something failed, and frees all. */
+int jpeg_blocks_end(block_writer *w, int failed, char reason[REASON]);
 int jpeg_save_fine(FILE *file, const gmlp_image *image, const picture_fine_opts *opts, const uint8_t *icc,
                    size_t icc_size, char reason[REASON]);
 

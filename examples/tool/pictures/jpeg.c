@@ -622,31 +622,17 @@ int jpeg_save_bare(FILE *file, const gmlp_image *image, int channels, const pict
 
 /* Blocks of coefficients. */
 
-typedef struct block_writer {
+struct block_writer {
     struct jpeg_compress_struct jpeg;
     jpeg_errors errors;
-} block_writer;
+    jvirt_barray_ptr arrays[3];
+    int16_t **rows; /* of all components */
+    char reason[REASON];
+};
 
-/* libjpeg needs all of them at once, in memory of its own. */
-static void copy_blocks(block_writer *w, jpeg_blocks *blocks, int last, jvirt_barray_ptr arrays[3]) {
-    j_common_ptr c = (j_common_ptr)(void *)&w->jpeg;
-    JDIMENSION y;
-    int i;
-    for (i = 0; i < 3; i++) {
-        for (y = 0; y < blocks->high[i]; y++) {
-            JBLOCKARRAY row = w->jpeg.mem->access_virt_barray(c, arrays[i], y, 1, TRUE);
-            memcpy(row[0], blocks->at[i] + (size_t)y * blocks->wide[i] * DCTSIZE2, blocks->wide[i] * sizeof(JBLOCK));
-        }
-        if (!last) continue;
-        free(blocks->at[i]);
-        blocks->at[i] = NULL;
-    }
-}
-
-static int write_blocks(block_writer *w, FILE *file, jpeg_blocks *blocks, int last, const picture_metadata *metadata,
+static int blocks_begin(block_writer *w, FILE *file, const jpeg_blocks *blocks, const picture_metadata *metadata,
                         const uint8_t *icc, size_t icc_size) {
     j_common_ptr c = (j_common_ptr)(void *)&w->jpeg;
-    jvirt_barray_ptr arrays[3];
     int i;
     if (setjmp(w->errors.jump)) return -1;
     jpeg_create_compress(&w->jpeg);
@@ -666,31 +652,69 @@ static int write_blocks(block_writer *w, FILE *file, jpeg_blocks *blocks, int la
 #endif
     for (i = 0; i < 3; i++) {
         const JDIMENSION rows = (JDIMENSION)w->jpeg.comp_info[i].v_samp_factor;
-        arrays[i] = w->jpeg.mem->request_virt_barray(c, JPOOL_IMAGE, TRUE, blocks->wide[i],
-                                                     (blocks->high[i] + rows - 1) / rows * rows, rows);
+        w->arrays[i] = w->jpeg.mem->request_virt_barray(c, JPOOL_IMAGE, TRUE, blocks->wide[i],
+                                                        (blocks->high[i] + rows - 1) / rows * rows, rows);
     }
     set_resolution(&w->jpeg, metadata);
-    jpeg_write_coefficients(&w->jpeg, arrays);
+    jpeg_write_coefficients(&w->jpeg, w->arrays);
     if (metadata) write_metadata(&w->jpeg, metadata);
     if (icc) jpeg_write_icc_profile(&w->jpeg, icc, (unsigned int)icc_size);
-    copy_blocks(w, blocks, last, arrays);
+    return 0;
+}
+
+/* libjpeg has all of them in memory at once, where they stay. */
+static int find_rows(block_writer *w, jpeg_blocks *blocks) {
+    j_common_ptr c = (j_common_ptr)(void *)&w->jpeg;
+    int16_t **row = w->rows;
+    JDIMENSION y;
+    int i;
+    if (setjmp(w->errors.jump)) return -1;
+    for (i = 0; i < 3; i++) {
+        blocks->rows[i] = row;
+        for (y = 0; y < blocks->high[i]; y++)
+            *row++ = w->jpeg.mem->access_virt_barray(c, w->arrays[i], y, 1, TRUE)[0][0];
+    }
+    return 0;
+}
+
+static void blocks_free(block_writer *w) {
+    jpeg_destroy_compress(&w->jpeg);
+    free(w->rows);
+    free(w);
+}
+
+block_writer *jpeg_blocks_open(FILE *file, jpeg_blocks *blocks, const picture_metadata *metadata, const uint8_t *icc,
+                               size_t icc_size, char reason[REASON]) {
+    block_writer *w = (block_writer *)calloc(1, sizeof *w);
+    const uint32_t across = blocks->subsample != PICTURE_444, down = blocks->subsample == PICTURE_420;
+    int i;
+    snprintf(reason, REASON, "out of memory");
+    if (!w) return NULL;
+    for (i = 0; i < 3; i++) {
+        const uint32_t width = i && across ? (blocks->width + 1) / 2 : blocks->width;
+        const uint32_t height = i && down ? (blocks->height + 1) / 2 : blocks->height;
+        blocks->wide[i] = (width + DCTSIZE - 1) / DCTSIZE;
+        blocks->high[i] = (height + DCTSIZE - 1) / DCTSIZE;
+    }
+    w->jpeg.err = errors_begin(&w->errors, w->reason);
+    w->rows = (int16_t **)malloc(((size_t)blocks->high[0] + blocks->high[1] + blocks->high[2]) * sizeof *w->rows);
+    if (w->rows && !blocks_begin(w, file, blocks, metadata, icc, icc_size) && !find_rows(w, blocks)) return w;
+    if (w->rows) memcpy(reason, w->reason, REASON);
+    blocks_free(w);
+    return NULL;
+}
+
+static int blocks_finish(block_writer *w) {
+    if (setjmp(w->errors.jump)) return -1;
     jpeg_finish_compress(&w->jpeg);
     return 0;
 }
 
-int jpeg_save_blocks(FILE *file, jpeg_blocks *blocks, int last, const picture_metadata *metadata, const uint8_t *icc,
-                     size_t icc_size, char reason[REASON]) {
-    block_writer *w = (block_writer *)calloc(1, sizeof *w);
-    int bad;
-    if (!w) {
-        snprintf(reason, REASON, "out of memory");
-        return -1;
-    }
-    w->jpeg.err = errors_begin(&w->errors, reason);
-    bad = write_blocks(w, file, blocks, last, metadata, icc, icc_size);
-    jpeg_destroy_compress(&w->jpeg);
-    free(w);
-    return bad;
+int jpeg_blocks_end(block_writer *w, int failed, char reason[REASON]) {
+    const int bad = !failed && blocks_finish(w);
+    if (bad) memcpy(reason, w->reason, REASON);
+    blocks_free(w);
+    return failed || bad ? -1 : 0;
 }
 
 /* The same blocks with other segments. */

@@ -15,6 +15,7 @@
 
 #define AT_ONCE 32u             /* blocks of a strip */
 #define ACROSS (8 * AT_ONCE)    /* their columns */
+#define AT_ONCE_DECODED 64u     /* strips, 2 at least */
 #define ROUNDING 0.35f          /* 0.5: to the nearest */
 #define LOW 3                   /* frequencies across and down whose sum is below are rounded to the nearest */
 #define STEEP 0.35              /* power of Annex K's steps; 0: all steps alike */
@@ -37,7 +38,8 @@ typedef struct fine {
     float inverse[2][64], rounding[2][64];
     float *chroma[2];           /* NULL: as many samples as pixels */
     uint32_t width, height;     /* of chroma */
-    gmlp_image decoded;         /* Y'CbCr with the chroma of the file; luma is nothing */
+    gmlp_image decoded;         /* Y'CbCr of some rows with the chroma of the file; luma is nothing */
+    uint32_t top, strip;        /* the first of these rows, and of the strips of luma that they are for */
     float slopes[SLOPES];       /* of light over R', G' or B' */
     float light[3][3];          /* how errors of linear red, green and blue weigh together, in ProPhoto */
 } fine;
@@ -249,7 +251,7 @@ static void transform(const fine *f, int table, const float *samples, int16_t *t
 static void strip_blocks(const fine *f, int component, uint32_t strip, uint32_t first, float samples[8][ACROSS],
                          uint32_t n) {
     const uint32_t whole = (n + 7) / 8;
-    int16_t *to = f->blocks.at[component] + ((size_t)strip * f->blocks.wide[component] + first) * 64;
+    int16_t *to = f->blocks.rows[component][strip] + (size_t)first * 64;
     uint32_t x, y;
     for (y = 0; y < 8; y++)
         for (x = n; x < 8 * whole; x++) samples[y][x] = samples[y][n - 1];
@@ -315,7 +317,7 @@ static void make_good(const fine *f, pixels *p) {
 
 static void luma_strip(void *user, size_t index) {
     const fine *f = (const fine *)user;
-    const uint32_t strip = (uint32_t)index, width = f->image->width;
+    const uint32_t strip = f->strip + (uint32_t)index, width = f->image->width;
     float samples[8][ACROSS], none[ACROSS];
     pixels p;
     uint32_t x, y, i, n;
@@ -326,7 +328,7 @@ static void luma_strip(void *user, size_t index) {
         for (y = 0; y < 8; y++) {
             const uint32_t row = smaller(8 * strip + y, f->image->height - 1);
             row_codes(f->image, row, x, n, p.luma, p.cb, p.cr);
-            row_codes(&f->decoded, row, x, n, none, p.cb_off, p.cr_off);
+            row_codes(&f->decoded, row - f->top, x, n, none, p.cb_off, p.cr_off);
             for (i = 0; i < n; i++) {
                 p.cb_off[i] = p.cb[i] - p.cb_off[i];
                 p.cr_off[i] = p.cr[i] - p.cr_off[i];
@@ -339,23 +341,42 @@ static void luma_strip(void *user, size_t index) {
     }
 }
 
-/* The chroma that decoders will have. */
-static int decode_chroma(fine *f, char reason[REASON]) {
+/* Rows of blocks of chroma in a file of their own. */
+static int write_chroma(const fine *f, FILE *file, uint32_t first, uint32_t end, uint32_t height, char reason[REASON]) {
+    jpeg_blocks part = f->blocks;
+    block_writer *w;
+    uint32_t y;
+    int c;
+    part.height = height;
+    w = jpeg_blocks_open(file, &part, NULL, NULL, 0, reason);
+    if (!w) return -1;
+    for (c = 1; c < 3; c++)
+        for (y = first; y < end; y++)
+            memcpy(part.rows[c][y - first], f->blocks.rows[c][y], part.wide[c] * 64 * sizeof(int16_t));
+    return jpeg_blocks_end(w, 0, reason);
+}
+
+/* The chroma that decoders will have for strips of luma. Where they filter it down, too, they ask its neighbours. */
+static int decode_chroma(fine *f, uint32_t strip, uint32_t strips, char reason[REASON]) {
+    const uint32_t down = f->blocks.subsample == PICTURE_420, high = f->blocks.high[1];
+    uint32_t first = strip >> down, end = ((strip + strips - 1) >> down) + 1;
     char *bytes = NULL;
     size_t size;
     picture_facts facts;
     FILE *file = open_memstream(&bytes, &size);
     int bad;
-    if (!file) {
-        snprintf(reason, REASON, "out of memory");
-        return -1;
-    }
+    if (!file) return snprintf(reason, REASON, "out of memory"), -1;
+    if (down) first -= first > 0, end += end < high;
+    f->strip = strip;
+    f->top = first * (8u << down);
     memset(&facts, 0, sizeof facts);
-    bad = jpeg_save_blocks(file, &f->blocks, 0, NULL, NULL, 0, reason);
+    bad = write_chroma(f, file, first, end, smaller(end * (8u << down), f->image->height) - f->top, reason);
     if ((fclose(file) || !bytes) && !bad) {
         snprintf(reason, REASON, "out of memory");
         bad = -1;
     }
+    free(f->decoded.data);
+    f->decoded.data = NULL;
     if (!bad) {
         f->decoded.space = GMLP_SYCC;
         bad = jpeg_load_sycc((const uint8_t *)bytes, size, &f->decoded, &facts, reason);
@@ -365,13 +386,14 @@ static int decode_chroma(fine *f, char reason[REASON]) {
     return bad;
 }
 
-static int blocks_begin(jpeg_blocks *b, uint32_t width, uint32_t height) {
-    int c;
-    for (c = 0; c < 3; c++) {
-        b->wide[c] = ((c ? width : b->width) + 7) / 8;
-        b->high[c] = ((c ? height : b->height) + 7) / 8;
-        b->at[c] = (int16_t *)calloc((size_t)b->wide[c] * b->high[c], 64 * sizeof(int16_t));
-        if (!b->at[c]) return -1;
+static int make_blocks(fine *f, char reason[REASON]) {
+    const uint32_t high = f->blocks.high[0];
+    uint32_t strip;
+    each(f, chroma_strip, f->blocks.high[1]);
+    for (strip = 0; strip < high; strip += AT_ONCE_DECODED) {
+        const uint32_t strips = smaller(AT_ONCE_DECODED, high - strip);
+        if (decode_chroma(f, strip, strips, reason)) return -1;
+        each(f, luma_strip, strips);
     }
     return 0;
 }
@@ -380,6 +402,7 @@ int jpeg_save_fine(FILE *file, const gmlp_image *image, const picture_fine_opts 
                    size_t icc_size, char reason[REASON]) {
     fine *f = (fine *)calloc(1, sizeof *f);
     const int across = opts->subsample != PICTURE_444, down = opts->subsample == PICTURE_420;
+    block_writer *w = NULL;
     int bad = !f, c;
     if (!bad) {
         f->image = image;
@@ -392,20 +415,12 @@ int jpeg_save_fine(FILE *file, const gmlp_image *image, const picture_fine_opts 
         set_steps(f, opts->steps);
         set_basis(f);
         set_light(f);
-        bad = blocks_begin(&f->blocks, f->width, f->height) || (across && subsample(f, down));
+        bad = across && subsample(f, down);
     }
     if (bad) snprintf(reason, REASON, "out of memory");
-    else {
-        each(f, chroma_strip, f->blocks.high[1]);
-        bad = decode_chroma(f, reason);
-    }
-    if (!bad) {
-        each(f, luma_strip, f->blocks.high[0]);
-        free(f->decoded.data);
-        f->decoded.data = NULL;
-        bad = jpeg_save_blocks(file, &f->blocks, 1, opts->metadata, icc, icc_size, reason);
-    }
-    for (c = 0; c < 3 && f; c++) free(f->blocks.at[c]);
+    else w = jpeg_blocks_open(file, &f->blocks, opts->metadata, icc, icc_size, reason);
+    bad = !w || make_blocks(f, reason);
+    if (w) bad = jpeg_blocks_end(w, bad, reason);
     for (c = 0; c < 2 && f; c++) free(f->chroma[c]);
     if (f) free(f->decoded.data);
     free(f);

@@ -193,6 +193,55 @@ static void files_are_as_asked(void **state) {
     free(image.data);
 }
 
+/* The chroma of some strips, decoded by themselves, is that of the whole picture, which filters go across. */
+static void chroma_in_parts(void **state) {
+    gmlp_image image = grainy_image(43, 8 * 37 + 3, GMLP_SRGB);
+    const size_t row = (size_t)image.width * 3;
+    int i;
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        fine f;
+        gmlp_image all;
+        char *bytes = NULL, reason[REASON];
+        size_t size;
+        FILE *file = open_memstream(&bytes, &size);
+        block_writer *w;
+        uint32_t strip, strips, y;
+        memset(&f, 0, sizeof f);
+        f.image = &image;
+        f.width = every[i] == PICTURE_444 ? image.width : (image.width + 1) / 2;
+        f.height = every[i] == PICTURE_420 ? (image.height + 1) / 2 : image.height;
+        f.blocks.width = image.width;
+        f.blocks.height = image.height;
+        f.blocks.subsample = every[i];
+        set_steps(&f, 0.5);
+        set_basis(&f);
+        assert_int_equal(every[i] == PICTURE_444 ? 0 : subsample(&f, every[i] == PICTURE_420), 0);
+        w = jpeg_blocks_open(file, &f.blocks, NULL, NULL, 0, reason);
+        assert_non_null(w);
+        each(&f, chroma_strip, f.blocks.high[1]);
+        assert_int_equal(decode_chroma(&f, 0, f.blocks.high[0], reason), 0);
+        assert_int_equal(f.decoded.height, image.height);
+        all = f.decoded;
+        f.decoded.data = NULL;
+        for (strip = 0; strip < f.blocks.high[0]; strip += strips) {
+            strips = smaller(6, f.blocks.high[0] - strip);
+            assert_int_equal(decode_chroma(&f, strip, strips, reason), 0);
+            assert_in_range(f.decoded.height, 8 * (strips - 1) + 1, 8 * (strips + 4));
+            for (y = 8 * strip; y < 8 * (strip + strips) && y < image.height; y++)
+                assert_memory_equal((uint8_t *)f.decoded.data + (y - f.top) * row, (uint8_t *)all.data + y * row, row);
+        }
+        assert_int_equal(jpeg_blocks_end(w, 1, reason), -1);
+        fclose(file);
+        free(bytes);
+        free(f.chroma[0]);
+        free(f.chroma[1]);
+        free(f.decoded.data);
+        free(all.data);
+    }
+    free(image.data);
+}
+
 /* All sizes up to two units of the largest kind, and smooth pictures come back to a code or two. */
 static void small_sizes(void **state) {
     uint32_t width, height;
@@ -309,7 +358,7 @@ static void halves_of_many(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nearer_than_libjpeg), cmocka_unit_test(fair_to_repeaters), cmocka_unit_test(files_are_as_asked),
-        cmocka_unit_test(small_sizes), cmocka_unit_test(extremes),
+        cmocka_unit_test(chroma_in_parts), cmocka_unit_test(small_sizes), cmocka_unit_test(extremes),
         cmocka_unit_test(halves_are_least_squares), cmocka_unit_test(halves_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
