@@ -7,6 +7,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -192,6 +195,9 @@ static void be_child(const apart_job *a, const int ends[2], pid_t parent, uint64
     if (nowhere < 0 || dup2(nowhere, STDOUT_FILENO) < 0) close(STDOUT_FILENO);
     if (!SANITIZED && (nowhere < 0 || dup2(nowhere, STDERR_FILENO) < 0)) close(STDERR_FILENO);
     close_files();
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 1 << 20); /* what libraries free of large pictures' parts goes back at once */
+#endif
     if (a->prepare) a->prepare();
     limit(RLIMIT_CORE, 0, 0);
     limit(RLIMIT_CPU, a->bounds.seconds, a->bounds.seconds + 1);
