@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "commands/commands.h"
 #include "measure/psnr.h"
@@ -116,6 +117,28 @@ static int plain_base(encoding *e) {
     return carrying_compress(&e->c, &write);
 }
 
+/* Reads the original's pixels once more. */
+static int read_again(void *user, gmlp_image *wide, char error[256]) {
+    const encoding *e = (const encoding *)user;
+    picture again;
+    if (picture_read(e->in, e->o.from, 0, &again, error)) return -1;
+    if (!picture_upright(&again, error) && again.image.width == wide->width && again.image.height == wide->height &&
+        again.image.type == wide->type && again.image.space == wide->space) {
+        wide->data = again.image.data;
+        again.image.data = NULL;
+    }
+    picture_free(&again);
+    return wide->data ? 0 : (error_text(error, e->in, "has changed since it was read"), -1);
+}
+
+/* Floats of 90 megapixels or more; a pipe gives its bytes only once. */
+static int is_for_twice(const encoding *e) {
+    const gmlp_image *wide = &e->wide.image;
+    struct stat s;
+    return (size_t)wide->width * wide->height * gmlp_pixel_size(wide->type, 3) >> 30 && !stat(e->in, &s) &&
+           S_ISREG(s.st_mode);
+}
+
 static int make_base(encoding *e) {
     base_opts opts;
     base_file file;
@@ -133,9 +156,11 @@ static int make_base(encoding *e) {
     opts.adaptation = e->o.adaptation;
     opts.threads = pool_threads(e->workers);
     opts.metadata = &e->wide.metadata;
+    if (is_for_twice(e)) opts.again = read_again;
+    opts.user = e;
     if (base_make(&e->wide.image, &opts, &file, error)) {
         base_free(&file);
-        return fail("encode", "%s: %s", e->in, error);
+        return e->wide.image.data ? fail("encode", "%s: %s", e->in, error) : fail("encode", "%s", error);
     }
     e->gamut = file.gamut;
     e->gain = file.gain;

@@ -11,7 +11,7 @@
 #define WORTH_SYCC 0.5 /* dB */
 
 typedef struct making {
-    const gmlp_image *wide;
+    gmlp_image *wide;
     const base_opts *opts;
     gmlp_convert_opts convert;
 } making;
@@ -71,6 +71,24 @@ static int reduce(const making *m, int space, gmlp_image *codes, gmlp_gamut_repo
     return status ? error_text(error, "the base", "%s", gmlp_result_string(status)), -1 : 0;
 }
 
+/* For which the original is not needed, and of large ones there may be no room for both. */
+static int make_file(const making *m, gmlp_image *codes, picture_fine_opts *file, base_file *out, char error[256]) {
+    gmlp_image *wide = m->wide;
+    uint8_t *bytes;
+    size_t n;
+    if (m->opts->again) {
+        free(wide->data);
+        wide->data = NULL;
+    }
+    if (fit_file(codes, out->size, file, &bytes, &n, error)) return -1;
+    free(out->bytes);
+    out->bytes = bytes;
+    out->size = n;
+    free(codes->data);
+    codes->data = NULL;
+    return m->opts->again ? m->opts->again(m->opts->user, wide, error) : 0;
+}
+
 static int make(making *m, gmlp_image *codes, base_file *out, char error[256]) {
     picture_write_opts usual;
     picture_fine_opts file;
@@ -90,21 +108,12 @@ static int make(making *m, gmlp_image *codes, base_file *out, char error[256]) {
     m->opts = &opts;
     bad = choose(m, &file, &space, &out->gain, error);
     if (!bad && space == GMLP_SYCC) bad = reduce(m, GMLP_SYCC, codes, NULL, error);
-    if (!bad && file.steps > 0) {
-        uint8_t *bytes;
-        size_t size;
-        bad = fit_file(codes, out->size, &file, &bytes, &size, error);
-        if (!bad) {
-            free(out->bytes);
-            out->bytes = bytes;
-            out->size = size;
-        }
-    }
+    if (!bad && file.steps > 0) bad = make_file(m, codes, &file, out, error);
     /* checked: as above */
     return bad || picture_read_memory(out->bytes, out->size, "the base", space, &out->picture, error) ? -1 : 0;
 }
 
-int base_make(const gmlp_image *wide, const base_opts *opts, base_file *out, char error[256]) {
+int base_make(gmlp_image *wide, const base_opts *opts, base_file *out, char error[256]) {
     gmlp_image codes;
     making m;
     int bad;

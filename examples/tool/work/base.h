@@ -13,6 +13,10 @@ typedef struct base_opts {
     int adaptation;
     gmlp_threads threads;   /* the file is the same on any */
     const picture_metadata *metadata; /* as of picture_write_opts */
+    /* If wide is so large that its pixels are to be freed while a file is made: brings them back. 0, or -1 and a text.
+       NULL: they stay. */
+    int (*again)(void *user, gmlp_image *wide, char error[256]);
+    void *user;
 } base_opts;
 
 typedef struct base_file {
@@ -26,7 +30,7 @@ typedef struct base_file {
 
 /* wide's base. AUTO takes Y'CbCr if it is well ahead, as a base of codes beyond sRGB has less room for the others, and
    some readers of JPEG files give RGB alone. 0, or -1 and a text without the picture's name; base_free either way. */
-int base_make(const gmlp_image *wide, const base_opts *opts, base_file *out, char error[256]);
+int base_make(gmlp_image *wide, const base_opts *opts, base_file *out, char error[256]);
 void base_free(base_file *f);
 
 /* The clip margin for training on a base (GMLP_SRGB, GMLP_SYCC) with such chroma (PICTURE_444 ...); 0: the library

@@ -53,8 +53,8 @@ static void the_better_base(void **state) {
     (void)state;
     for (int i = 0; i < 3; i++)
         for (int chroma = PICTURE_444; chroma <= PICTURE_420; chroma++) {
-            const gmlp_image wide = waves(vivid[i]);
-            base_opts opts = { BASE_AUTO, 85, chroma, 0, pool_threads(workers), NULL };
+            gmlp_image wide = waves(vivid[i]);
+            base_opts opts = { BASE_AUTO, 85, chroma, 0, pool_threads(workers), NULL, NULL, NULL };
             base_file file[3]; /* by BASE_... */
             char error[256];
             double gain;
@@ -81,8 +81,8 @@ static void the_better_base(void **state) {
 /* Without a colour outside sRGB there is nothing to keep. */
 static void grey_takes_srgb(void **state) {
     pool *workers = pool_create(1);
-    const gmlp_image wide = waves(0);
-    const base_opts opts = { BASE_AUTO, 95, PICTURE_444, 0, pool_threads(workers), NULL };
+    gmlp_image wide = waves(0);
+    const base_opts opts = { BASE_AUTO, 95, PICTURE_444, 0, pool_threads(workers), NULL, NULL, NULL };
     base_file file;
     char error[256];
     (void)state;
@@ -92,6 +92,40 @@ static void grey_takes_srgb(void **state) {
     assert_true(isnan(file.gain));
     base_free(&file);
     free(wide.data);
+    pool_free(workers);
+}
+
+static int once_more(void *user, gmlp_image *wide, char error[256]) {
+    gmlp_image *from = (gmlp_image *)user;
+    assert_null(wide->data);
+    wide->data = from->data;
+    from->data = NULL;
+    if (!wide->data) strcpy(error, "gone");
+    return wide->data ? 0 : -1;
+}
+
+/* The original's pixels are free meanwhile, to the same file; if they do not come back there is none. */
+static void original_aside(void **state) {
+    pool *workers = pool_create(1);
+    gmlp_image wide = waves(1), again = waves(1);
+    base_opts opts = { BASE_AUTO, 85, PICTURE_444, 0, pool_threads(workers), NULL, NULL, NULL };
+    base_file stays, comes_back;
+    char error[256];
+    (void)state;
+    assert_int_equal(base_make(&wide, &opts, &stays, error), 0);
+    opts.again = once_more;
+    opts.user = &again;
+    assert_int_equal(base_make(&wide, &opts, &comes_back, error), 0);
+    assert_null(again.data);
+    assert_non_null(wide.data);
+    assert_int_equal(comes_back.size, stays.size);
+    assert_memory_equal(comes_back.bytes, stays.bytes, stays.size);
+    base_free(&comes_back);
+    assert_int_equal(base_make(&wide, &opts, &comes_back, error), -1);
+    assert_string_equal(error, "gone");
+    assert_null(wide.data);
+    base_free(&comes_back);
+    base_free(&stays);
     pool_free(workers);
 }
 
@@ -106,6 +140,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_better_base),
         cmocka_unit_test(grey_takes_srgb),
+        cmocka_unit_test(original_aside),
         cmocka_unit_test(margins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
