@@ -15,6 +15,7 @@
 #include "work/extras.h"
 #include "work/hidden.h"
 #include "work/kept.h"
+#include "work/quality.h"
 
 #define REFERENCE_WHITE 203.0 /* ITU-R BT.2408 */
 #define PAPER_WHITE 100.0
@@ -317,55 +318,21 @@ static gmlp_result count_clamped(hdr_encoding *e) {
     return status;
 }
 
-/* Y'CbCr as viewers show it; else NULL in data. */
-static gmlp_result clipped(const gmlp_image *base, gmlp_image *out) {
-    *out = *base;
-    out->data = NULL;
-    if (base->space != GMLP_SYCC) return GMLP_OK;
-    out->space = GMLP_SRGB;
-    out->data = malloc((size_t)base->width * base->height * 3);
-    return out->data ? gmlp_convert(base, out, NULL) : GMLP_E_MEMORY;
-}
-
-/* A picture as what metrics_compare looks at: absolute light, whatever white is. */
-static gmlp_image signal_like(const gmlp_image *image, void *data) {
-    gmlp_image s = *image;
-    s.data = data;
-    s.stride = 0;
-    s.type = GMLP_F32;
-    s.channels = 3;
-    s.space = GMLP_REC2020_PQ;
-    return s;
-}
-
+/* Of what is decoded, and of the base as viewers show it. */
 static int measure(hdr_encoding *e, metrics *decoded, metrics *plain) {
-    const gmlp_image *base = &e->c.base.image;
-    const gmlp_threads threads = pool_threads(e->workers);
-    const size_t bytes = (size_t)base->width * base->height * 3 * sizeof(float);
-    gmlp_convert_opts convert;
-    gmlp_decode_opts decode;
-    gmlp_image original = signal_like(&e->hdr.image, NULL), test, shown;
-    gmlp_result status = clipped(base, &shown);
-    char error[400] = "";
-    memset(&convert, 0, sizeof convert);
-    memset(&decode, 0, sizeof decode);
-    convert.white_nits = e->white;
-    convert.threads = decode.threads = threads;
-    test = signal_like(base, malloc(bytes));
-    original.data = e->hdr.image.type == GMLP_F32 ? e->hdr.image.data : malloc(bytes); /* in place if it can be */
-    if (!status && (!test.data || !original.data)) status = GMLP_E_MEMORY;
-    if (!status) status = count_clamped(e);
-    if (!status) status = gmlp_convert(&e->hdr.image, &original, &convert);
-    if (!status) status = device_decode(&e->t.device, &e->c.net, base, &test, &decode);
-    if (!status && !metrics_compare_signals(&original, &test, &threads, decoded, error)) {
-        status = gmlp_convert(shown.data ? &shown : base, &test, &convert);
-        if (!status) metrics_compare_signals(&original, &test, &threads, plain, error);
-    }
-    if (status) device_words(&e->t.device, status, error);
-    if (original.data != e->hdr.image.data) free(original.data);
-    free(test.data);
-    free(shown.data);
-    return *error ? fail("hdr-encode", "%s: %s", e->c.out, error) : 0;
+    const gmlp_result status = count_clamped(e);
+    quality_subject s;
+    char error[256];
+    memset(&s, 0, sizeof s);
+    s.name = e->c.out;
+    s.wide = &e->hdr.image;
+    s.base = &e->c.base.image;
+    s.net = &e->c.net;
+    s.threads = pool_threads(e->workers);
+    if (status) return fail("hdr-encode", "%s: %s", e->c.out, gmlp_result_string(status));
+    if (quality_signals(&s, e->white, decoded, error)) return fail("hdr-encode", "%s", error);
+    s.net = NULL;
+    return quality_signals(&s, e->white, plain, error) ? fail("hdr-encode", "%s", error) : 0;
 }
 
 /* What it says. */

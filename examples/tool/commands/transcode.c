@@ -336,31 +336,17 @@ static int measure_gamut(transcoding *t, char error[256]) {
 }
 
 static int measure_hdr(transcoding *t, char error[256]) {
-    const gmlp_threads threads = pool_threads(t->workers);
-    gmlp_image signal[2];
-    gmlp_convert_opts convert;
-    gmlp_decode_opts opts;
-    gmlp_result status = GMLP_OK;
+    quality_subject s;
     metrics m;
-    int i, bad;
-    memset(&convert, 0, sizeof convert);
-    memset(&opts, 0, sizeof opts);
-    convert.white_nits = (double)t->c.net.white_nits;
-    convert.threads = opts.threads = threads;
-    for (i = 0; i < 2; i++) {
-        signal[i] = t->wide.image;
-        signal[i].type = GMLP_F32;
-        signal[i].space = GMLP_REC2020_PQ;
-        signal[i].data = malloc((size_t)signal[i].width * signal[i].height * 3 * sizeof(float));
-        if (!signal[i].data) status = GMLP_E_MEMORY;
-    }
-    if (!status) status = gmlp_convert(&t->wide.image, &signal[0], &convert);
-    if (!status) status = gmlp_decode(&t->c.net, &t->c.base.image, &signal[1], &opts);
-    bad = status || metrics_compare_signals(&signal[0], &signal[1], &threads, &m, error);
-    if (status) error_text(error, t->c.out, "%s", gmlp_result_string(status));
-    if (!bad) t->psnr = m.psnr + hidden_psnr(t->c.base.alpha, &t->wide.image);
-    for (i = 0; i < 2; i++) free(signal[i].data);
-    return bad ? -1 : 0;
+    memset(&s, 0, sizeof s);
+    s.name = t->c.out;
+    s.wide = &t->wide.image;
+    s.base = &t->c.base.image;
+    s.net = &t->c.net;
+    s.threads = pool_threads(t->workers);
+    if (quality_signals(&s, (double)t->c.net.white_nits, &m, error)) return -1;
+    t->psnr = m.psnr + hidden_psnr(t->c.base.alpha, &t->wide.image);
+    return 0;
 }
 
 static int measure(transcoding *t) {

@@ -188,6 +188,7 @@ typedef struct partial {
 
 typedef struct comparison {
     const gmlp_image *reference, *test;
+    const metrics_maker *makers[2]; /* NULL: the pictures have pixels */
     colours colours;
     uint32_t band_rows, jobs;
     int hdr, signal_only;
@@ -247,17 +248,29 @@ static gmlp_result load(const comparison *c, const gmlp_image *rows, float *line
     return result;
 }
 
+/* Some of a picture's rows, which may be made in memory. */
+static gmlp_result rows_of(const comparison *c, int which, uint32_t first, uint32_t rows, float *memory,
+                           gmlp_image *out) {
+    const metrics_maker *m = c->makers[which];
+    if (m) *out = metrics_floats(memory, c->reference->width, rows, GMLP_REC2020_PQ);
+    else *out = metrics_rows(which ? c->test : c->reference, first, rows);
+    return m ? m->rows(m->user, first, out) : GMLP_OK;
+}
+
 static gmlp_result compare_band(const comparison *c, band *b, uint32_t first, partial *out) {
     const uint32_t width = c->reference->width, below = c->reference->height - first;
     const uint32_t rows = below < c->band_rows ? below : c->band_rows;
     const uint32_t loaded = below < rows + (WINDOW - 1) ? below : rows + (WINDOW - 1);
-    const gmlp_image reference = metrics_rows(c->reference, first, loaded);
-    const gmlp_image test = metrics_rows(c->test, first, loaded);
-    const gmlp_image masked = metrics_rows(c->reference, first, rows);
+    gmlp_image pictures[2], masked;
     gmlp_result result;
     uint32_t y, x;
-    if ((result = load(c, &reference, b->linear[0], b->coded[0], b->luma[0])) != GMLP_OK) return result;
-    if ((result = load(c, &test, b->linear[1], b->coded[1], b->luma[1])) != GMLP_OK) return result;
+    int i;
+    for (i = 0; i < 2; i++) {
+        if ((result = rows_of(c, i, first, loaded, b->coded[i], &pictures[i])) != GMLP_OK) return result;
+        if ((result = load(c, &pictures[i], b->linear[i], b->coded[i], b->luma[i])) != GMLP_OK) return result;
+    }
+    masked = pictures[0];
+    masked.height = rows;
     if ((result = metrics_mask(&masked, b->linear[0], c->hdr, b->mask)) != GMLP_OK) return result;
     for (y = 0; y < rows; y++) {
         const size_t row = (size_t)y * width;
@@ -334,8 +347,8 @@ static int failed(gmlp_result result, char error[256]) {
     return -1;
 }
 
-static int compare(const gmlp_image *reference, const gmlp_image *test, int signal_only, const gmlp_threads *threads,
-                   metrics *out, char error[256]) {
+static int compare(const gmlp_image *reference, const gmlp_image *test, const metrics_maker *const makers[2],
+                   int signal_only, const gmlp_threads *threads, metrics *out, char error[256]) {
     const uint32_t width = reference->width, height = reference->height;
     const uint64_t pixels = (uint64_t)width * height;
     comparison c;
@@ -350,6 +363,8 @@ static int compare(const gmlp_image *reference, const gmlp_image *test, int sign
     if (!pixels) return failed(GMLP_E_ARGUMENT, error);
     c.reference = reference;
     c.test = test;
+    c.makers[0] = makers[0];
+    c.makers[1] = makers[1];
     c.hdr = metrics_is_hdr(reference);
     c.signal_only = signal_only;
     c.band_rows = 262144u / width < 16 ? 16 : 262144u / width;
@@ -382,12 +397,21 @@ static int compare(const gmlp_image *reference, const gmlp_image *test, int sign
     return result ? failed(result, error) : 0;
 }
 
+static const metrics_maker *const none[2] = { NULL, NULL };
+
 int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
                     metrics *out, char error[256]) {
-    return compare(reference, test, 0, threads, out, error);
+    return compare(reference, test, none, 0, threads, out, error);
 }
 
 int metrics_compare_signals(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
                             metrics *out, char error[256]) {
-    return compare(reference, test, 1, threads, out, error);
+    return compare(reference, test, none, 1, threads, out, error);
+}
+
+int metrics_compare_made(uint32_t width, uint32_t height, const metrics_maker *reference, const metrics_maker *test,
+                         const gmlp_threads *threads, metrics *out, char error[256]) {
+    const gmlp_image like = metrics_floats(NULL, width, height, GMLP_REC2020_PQ);
+    const metrics_maker *const makers[2] = { reference, test };
+    return compare(&like, &like, makers, 1, threads, out, error);
 }

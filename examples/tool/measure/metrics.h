@@ -33,6 +33,15 @@ int metrics_compare(const gmlp_image *reference, const gmlp_image *test, const g
 int metrics_compare_signals(const gmlp_image *reference, const gmlp_image *test, const gmlp_threads *threads,
                             metrics *out, char error[256]);
 
+/* The same of two HDR pictures whose rows are made as they are needed, on any thread: into packed floats, in
+   GMLP_REC2020_PQ. */
+typedef struct metrics_maker {
+    gmlp_result (*rows)(void *user, uint32_t first, const gmlp_image *out);
+    void *user;
+} metrics_maker;
+int metrics_compare_made(uint32_t width, uint32_t height, const metrics_maker *reference, const metrics_maker *test,
+                         const gmlp_threads *threads, metrics *out, char error[256]);
+
 /* The pieces, which plots and others use. */
 
 int metrics_is_hdr(const gmlp_image *reference);

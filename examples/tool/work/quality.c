@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "measure/metrics.h"
 #include "shell/messages.h"
 
 #define BAND 16u /* rows */
@@ -75,6 +74,57 @@ int quality_measure(const quality_subject *s, metrics_psnr_result *result, char 
     free(m.sums);
     free(m.errors);
     return *error ? -1 : 0;
+}
+
+/* HDR. */
+
+typedef struct signals {
+    const quality_subject *s;
+    const gmlp_decoder *decoder;
+    gmlp_convert_opts convert;
+} signals;
+
+static gmlp_result original_rows(void *user, uint32_t first, const gmlp_image *out) {
+    const signals *m = (const signals *)user;
+    const gmlp_image rows = metrics_rows(m->s->wide, first, out->height);
+    return gmlp_convert(&rows, out, &m->convert);
+}
+
+static gmlp_result decoded_rows(void *user, uint32_t first, const gmlp_image *out) {
+    const signals *m = (const signals *)user;
+    return gmlp_decoder_rows(m->decoder, m->s->base, 0, 0, out, 0, first, NULL);
+}
+
+static gmlp_result shown_rows(void *user, uint32_t first, const gmlp_image *out) {
+    const signals *m = (const signals *)user;
+    const gmlp_image rows = metrics_rows(m->s->base, first, out->height);
+    gmlp_image clipped = rows;
+    gmlp_result status;
+    if (rows.space != GMLP_SYCC) return gmlp_convert(&rows, out, &m->convert);
+    clipped.space = GMLP_SRGB;
+    clipped.stride = 0;
+    clipped.data = malloc((size_t)rows.width * rows.height * 3);
+    status = clipped.data ? gmlp_convert(&rows, &clipped, NULL) : GMLP_E_MEMORY;
+    if (!status) status = gmlp_convert(&clipped, out, &m->convert);
+    free(clipped.data);
+    return status;
+}
+
+int quality_signals(const quality_subject *s, double white_nits, metrics *result, char error[256]) {
+    metrics_maker original = { original_rows, NULL }, test = { s->net ? decoded_rows : shown_rows, NULL };
+    gmlp_decoder *decoder = NULL;
+    signals m;
+    gmlp_result status = s->net ? gmlp_decoder_create(s->net, GMLP_F32, GMLP_REC2020_PQ, NULL, &decoder) : GMLP_OK;
+    int bad;
+    memset(&m, 0, sizeof m);
+    m.s = s;
+    m.decoder = decoder;
+    m.convert.white_nits = white_nits;
+    original.user = test.user = &m;
+    if (status) error_text(error, s->name, "%s", gmlp_result_string(status));
+    bad = status || metrics_compare_made(s->wide->width, s->wide->height, &original, &test, &s->threads, result, error);
+    gmlp_decoder_free(decoder);
+    return bad ? -1 : 0;
 }
 
 /* As the file says it. */

@@ -3,6 +3,7 @@
 #define QUALITY_H
 
 #include "gamutmlp.h"
+#include "measure/metrics.h"
 #include "measure/psnr.h"
 
 typedef struct quality_subject {
@@ -17,6 +18,10 @@ typedef struct quality_subject {
 
 /* psnr_clip and psnr_clip_og of what viewers show, psnr and psnr_og of what is decoded. 0, or -1 and a text. */
 int quality_measure(const quality_subject *s, metrics_psnr_result *result, char error[256]);
+
+/* The same of HDR: PQ signals of the original and of what is decoded, or (net: NULL) of what viewers show of base.
+   decoded, adaptation: not looked at. */
+int quality_signals(const quality_subject *s, double white_nits, metrics *result, char error[256]);
 
 /* The PSNR that the encoder measured, of all pixels and of those out of gamut (HDR: of PQ signals, and NAN); NAN if
    the file does not say, INFINITY if nothing is lost. */

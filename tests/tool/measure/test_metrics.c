@@ -394,6 +394,54 @@ static void psnr_types_and_spaces(void **state) {
     }
 }
 
+static gmlp_result given_rows(void *user, uint32_t first, const gmlp_image *out) {
+    const float *signal = (const float *)user + (size_t)first * out->width * 3;
+    assert_int_equal(out->space, GMLP_REC2020_PQ);
+    memcpy(out->data, signal, (size_t)out->width * out->height * 3 * sizeof(float));
+    return GMLP_OK;
+}
+
+static gmlp_result no_rows(void *user, uint32_t first, const gmlp_image *out) {
+    (void)user, (void)out;
+    return first ? GMLP_E_MEMORY : GMLP_OK;
+}
+
+/* Rows that are made when they are needed give what pictures do. */
+static void made_rows(void **state) {
+    enum { WIDTH = 640, HEIGHT = 900 };
+    const size_t n = (size_t)WIDTH * HEIGHT * 3;
+    float *signals[2];
+    metrics_maker makers[2];
+    const metrics_maker broken = { no_rows, NULL };
+    metrics whole, made;
+    char error[256];
+    gmlp_image a, b;
+    uint32_t seed = 7;
+    size_t i;
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        signals[i] = (float *)calloc(n, sizeof(float));
+        makers[i].rows = given_rows;
+        makers[i].user = signals[i];
+    }
+    for (i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        signals[0][i] = (float)(seed >> 8) / (1 << 24);
+        signals[1][i] = 0.9f * signals[0][i];
+    }
+    a = metrics_floats(signals[0], WIDTH, HEIGHT, GMLP_REC2020_PQ);
+    b = metrics_floats(signals[1], WIDTH, HEIGHT, GMLP_REC2020_PQ);
+    memset(&whole, 0, sizeof whole);
+    memset(&made, 0, sizeof made);
+    assert_int_equal(metrics_compare_signals(&a, &b, NULL, &whole, error), 0);
+    assert_int_equal(metrics_compare_made(WIDTH, HEIGHT, &makers[0], &makers[1], NULL, &made, error), 0);
+    assert_true(whole.psnr > 10 && whole.psnr < 40 && whole.ssim < 1);
+    whole.delta_e2000_mean = whole.delta_e2000_p95 = made.delta_e2000_mean = made.delta_e2000_p95 = 0; /* NaN */
+    assert_memory_equal(&whole, &made, sizeof whole);
+    assert_int_equal(metrics_compare_made(WIDTH, HEIGHT, &makers[0], &broken, NULL, &made, error), -1);
+    for (i = 0; i < 2; i++) free(signals[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ciede2000),         cmocka_unit_test(two_colours),
@@ -402,6 +450,6 @@ int main(void) {
         cmocka_unit_test(equal_and_empty),   cmocka_unit_test(hdr_rule),
         cmocka_unit_test(hdr_mask),          cmocka_unit_test(percentile),
         cmocka_unit_test(sums),              cmocka_unit_test(bands_and_threads),
-        cmocka_unit_test(psnr_types_and_spaces)};
+        cmocka_unit_test(psnr_types_and_spaces), cmocka_unit_test(made_rows)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
