@@ -9,14 +9,16 @@ hdr-decode. A file is ok, refused (exit 1, with a reason and its name) or a FAUL
 file, OUT/faults.txt the commands that repeat each fault. Exit 1 if there is one. A tool built with AddressSanitizer
 works too; its memory is not judged.
 
-Needs python3 with numpy and OpenEXR (PyPI), ImageMagick (convert) and liblcms2. Where truth comes from:
-  samples   ImageMagick without its colour management, turned upright; EXR: the OpenEXR library's data window
+Needs python3 with numpy and OpenEXR (PyPI), ImageMagick (convert), avifdec, heif-convert, djxl and liblcms2. Where
+truth comes from:
+  samples   ImageMagick without its colour management, turned upright; EXR: the OpenEXR library's data window; AVIF,
+            HEIC and JPEG XL: their libraries' own programs
   colour    ICC profiles: Little-CMS in float, relative colorimetric, no black point compensation; all else: the
             matrices and curves below, white points joined by Bradford. What leaves sRGB is clipped per channel
 Where the tool may differ, a comment that begins with "Rule" says why.
 """
 import argparse, concurrent.futures, ctypes, ctypes.util, fnmatch, io, json, os, re, shlex, shutil, signal, struct
-import subprocess, sys, threading, time, zlib
+import subprocess, sys, tempfile, threading, time, zlib
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -115,16 +117,38 @@ def exr_facts(b, f):
         if names != sorted(names): f["no truth"] = "EXR channels out of order"
         at += n
 
+def heif_facts(b, f):
+    """The colour of the first item that says it: the picture's, as writers have it."""
+    f["linear"] = False
+    for at in (m.start() for m in re.finditer(b"colr", b)):
+        kind, data = b[at + 4 : at + 8], b[at + 8 : at - 4 + struct.unpack_from(">I", b, at - 4)[0]]
+        if kind in (b"prof", b"rICC"): f.setdefault("icc", data)
+        # Rule: 2 says nothing; libraries take sRGB then.
+        elif kind == b"nclx" and 2 not in (data[1], data[3]): f.setdefault("nclx", (data[1], data[3], 0, 1))
+    if "icc" not in f and "nclx" in f: f["cicp"] = f["nclx"]
+
+def radiance_facts(b, f):
+    m = re.search(rb"PRIMARIES=([ \t\d.]+)", b[:4096])
+    f["linear"] = True
+    if b"xyze" in b[:4096] or b"EXPOSURE" in b[:4096]: f["no truth"] = "ImageMagick takes no XYZE and no EXPOSURE"
+    if m and min(map(float, m[1].split())) > 0: f["xy"] = tuple(map(float, m[1].split()))  # zeros say nothing
+
 def facts(path):
     with open(path, "rb") as file: b = file.read()
     f = {"kind": None, "gainmap": b"hdrgm:" in b or b"HDRGainMap" in b or b"iso:ts:21496" in b}
     for magics, kind, read in (((b"\x89PNG\r\n\x1a\n",), "png", png_facts), ((b"\xff\xd8\xff",), "jpeg", jpeg_facts),
                                ((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiff", tiff_facts),
-                               ((b"v/1\1",), "exr", exr_facts), ((b"P5", b"P6"), "ppm", lambda b, f: None)):
+                               ((b"v/1\1",), "exr", exr_facts), ((b"P5", b"P6"), "ppm", lambda b, f: None),
+                               ((b"#?",), "hdr", radiance_facts), ((b"\xff\x0a", b"\0\0\0\x0cJXL "), "jxl",
+                                lambda b, f: None)):
         if b.startswith(magics):
             f["kind"] = kind
             try: read(b, f)
             except (struct.error, ValueError, IndexError): pass  # a damaged file: what was found so far
+    if b[4:8] == b"ftyp":
+        f["kind"] = "avif" if b"avif" in b[8:40] and not re.search(b"irot|imir|clap", b) else "heif"
+        try: heif_facts(b, f)
+        except (struct.error, IndexError): pass
     return f
 
 # What its numbers are.
@@ -144,6 +168,26 @@ def magick(path, kind, *how):
     w, h, most = map(int, m.groups())
     codes = np.frombuffer(out, ">u2" if most > 255 else "u1", w * h * 3, m.end())
     return codes.reshape(h, w, 3).astype(np.float32) / most
+
+# Rule: libavif and libheif differ in how they filter chroma and in the order of a grid's cells: each is right.
+READERS = {"avif": [["avifdec", "-d", "16"], ["heif-convert"]], "heif": [["heif-convert"]],
+           "jxl": [["djxl", "--bits_per_sample", "16"]]}
+
+def own_programs(path, f, *how):
+    """(samples, facts) by the programs that come with the format's libraries."""
+    out, said = [], ""
+    for reader in READERS[f["kind"]]:
+        with tempfile.TemporaryDirectory() as folder:
+            said = program(*reader, path, folder + "/a.png")[1] or said
+            made = [f"{folder}/{name}" for name in sorted(os.listdir(folder))][:1]
+            out += [(magick(name, "png", *how), facts(name) if f["kind"] == "jxl" else f) for name in made]
+    if not out: raise ValueError(f["kind"] + ": " + said)
+    return out
+
+def alphas_of(path, f):
+    how = "-alpha", "extract"
+    all = own_programs(path, f, *how) if f["kind"] in READERS else [(magick(path, f["kind"], *how), f)]
+    return [v[..., 0] for v, _ in all]
 
 OPENEXR = """
 import sys, OpenEXR, numpy as np
@@ -221,6 +265,8 @@ def stated(f):
     cicp = f.get("cicp") or (tuple(icc[struct.unpack_from(">I", icc, at + 4)[0] + 8 :][:4]) if at else None)
     if cicp:
         xy, curve = {1: SRGB, 9: REC2020, 12: P3}.get(cicp[0]), CURVES.get(cicp[1])
+        # Rule: gamma 2.2 and sRGB's primaries mean sRGB, as below.
+        if cicp[1] == 4: curve = srgb_curve if xy is SRGB else lambda v: v ** 2.2
         if not xy or not curve: raise ValueError(f"cICP {cicp[0]}/{cicp[1]} is unknown")
         return xy, curve
     if icc: return None, None
@@ -234,11 +280,16 @@ def stated(f):
 
 def truths(path, f):
     """8-bit sRGB pictures, each of which would be right."""
-    v, (xy, curve) = samples(path, f), stated(f)
+    all = own_programs(path, f) if f["kind"] in READERS else [(samples(path, f), f)]
+    return [picture for v, said in all for picture in truths_of(v, said)]
+
+def truths_of(v, f):
+    xy, curve = stated(f)
     if not xy: return [np.clip(lcms_to_srgb(f["icc"], v), 0, 1) * 255]
     v, to, out = np.nan_to_num(curve(v).astype(np.float32), posinf=1e6, neginf=-1e6), to_xyz(xy), []
-    # Rule: what the source's space cannot hold is clamped in it, or in ROMM where the tool has no such space.
-    for space in (None, xy, ROMM) if f.get("linear") else (None,):
+    # Rule: what the source's space cannot hold is clamped in it, or in ROMM or Rec. 2020 where the tool has no
+    # such space.
+    for space in (None, xy, REC2020, ROMM) if f.get("linear") or curve in (pq_curve, hlg_curve) else (None,):
         there = np.linalg.inv(to_xyz(space or SRGB)) @ to
         clamped = np.clip(v @ there.T, 0, 1) @ np.linalg.inv(there).T if space else v
         light = np.clip(clamped @ (np.linalg.inv(to_xyz(SRGB)) @ to).T, 0, 1)
@@ -248,6 +299,7 @@ def truths(path, f):
 
 def differs(right, has, where=slice(None)):
     """None, or how a picture is unlike all that would be right."""
+    right = [r for r in right if r.shape == has.shape] or right
     if right[0].shape != has.shape:
         return "geometry: {1} x {0}, not {3} x {2}".format(*has.shape[:2], *right[0].shape[:2])
     wrong = lambda a, b: (np.abs(np.rint(a) - np.rint(b)).max(2) > CODES)[where].mean()
@@ -394,10 +446,16 @@ class Way:
         if told.get("space_from") == "camera raw": f = {"kind": None, "no truth": "a camera raw, developed"}
         if "preview" in f: self.fault("geometry: " + f["preview"])
         try:
-            # Rule: where associated alpha is near 0 no colour is left.
-            opaque = magick(src, "tiff", "-alpha", "extract")[..., 0] > 0.1 if f.get("associated") else slice(None)
-            how = differs(truths(src, f), base, opaque)
+            seen = slice(None)
+            # Rule: where alpha is 0 the base has a colour of its own; where associated alpha is near 0 none is left.
+            if told.get("alpha"):
+                alpha = alphas_of(self.folder + "/e.png", {"kind": "png"})[0]
+                seen = alpha > (0.1 if f.get("associated") or f["kind"] in ("exr", "heif", "avif", "jxl") else 0)
+            how = differs(truths(src, f), base, seen) if np.any(np.ones(base.shape[:2], bool)[seen]) else None
             if how: self.fault(f"{how}; read as {space}")
+            if told.get("alpha") and f["kind"] not in ("exr", "ppm", "hdr"):
+                wrong = lambda a: a.shape != alpha.shape or (np.abs(a - alpha) * 255 > 1.5).mean() > SHARE
+                if all(map(wrong, alphas_of(src, f))): self.fault("alpha: not as other programs read it")
         except (ValueError, subprocess.TimeoutExpired) as e:
             checked = str(e)
             if re.match("cICP|the ICC", checked): self.fault(f"colour: {checked}, yet it was read as {space}")
@@ -424,12 +482,25 @@ class Way:
         psnr = self.run("compare", self.path, "d.png", as_json=True, area=area)[1].get("psnr")
         clip = told.get("psnr_clip") or 99
         # Rule: what encode clamped, and said so, stays clamped.
-        if psnr is not None and not told.get("clamped") and psnr < min(40, clip - 1):
+        # Rule: where alpha is 0 neither the base nor what comes back has the source's colour.
+        hidden = told.get("alpha") and (alphas_of(self.folder + "/e.png", {"kind": "png"})[0] == 0).any()
+        if psnr is not None and not told.get("clamped") and not hidden and psnr < min(40, clip - 1):
             self.fault(f"decode: {psnr:.1f} dB from the source, {clip:.1f} without a network")
         inside = ((base > 0) & (base < 255)).all(2)
+        self.others_out(area)
         d = self.folder + "/d.png"
         how = inside.sum() > 100 and differs(truths(d, facts(d)), base, inside)
         if how: self.fault("decode: inside sRGB, " + how)
+
+    def others_out(self, area):
+        """The decoded picture in other formats is the same one."""
+        if area > 1 << 19: return  # they take their time
+        for name, least in (("d.jxl", 90), ("d.avif", 45), ("d.tif", 90)):
+            if self.run("decode", "e.png", out=name, area=area)[0]: self.fault("decode: does not write " + name)
+            else:
+                rc, told, _ = self.run("compare", "d.png", name, as_json=True, area=area)
+                psnr = told.get("psnr")
+                if rc or (psnr is not None and psnr < least): self.fault(f"{name}: {psnr} dB from the PNG")
 
 # All files.
 
