@@ -6,6 +6,7 @@
 #include "pictures/formats.h"
 #include "shell/files.h"
 #include "shell/messages.h"
+#include "shell/progress.h"
 #include "work/extras.h"
 #include "work/kept.h"
 #include "work/restoring.h"
@@ -98,27 +99,48 @@ static int base_jpeg(const restoring *r, uint8_t **bytes, size_t *size, char err
     return bad;
 }
 
-static int make_ultrahdr(restoring *r, uint8_t **file, size_t *size, char error[256]) {
-    uint8_t *base = NULL;
-    size_t base_size;
-    gmlp_image hdr;
-    int bad = restoring_gather(r, &hdr, error);
-    if (!bad)
-        bad = base_jpeg(r, &base, &base_size, error) || ultrahdr_encode(base, base_size, &hdr, NULL, file, size, error);
-    free(base);
-    free(hdr.data);
-    return bad;
+typedef struct joining {
+    ultrahdr_making *file;
+    progress bar;
+    uint32_t done, height;
+} joining;
+
+static int add_rows(void *user, const void *rows, uint32_t count, char error[256]) {
+    joining *j = (joining *)user;
+    if (ultrahdr_rows(j->file, rows, count, error)) return -1;
+    j->done += count;
+    progress_show(&j->bar, j->done, j->height);
+    return 0;
+}
+
+static int make_ultrahdr(restoring *r, const uint8_t *base, size_t base_size, uint8_t **file, size_t *size,
+                         char error[256]) {
+    const gmlp_image like = restoring_like(r);
+    joining j;
+    int bad;
+    memset(&j, 0, sizeof j);
+    j.height = like.height;
+    j.file = ultrahdr_begin(base, base_size, &like, NULL, error);
+    if (!j.file) return -1;
+    progress_begin(&j.bar, "decoding");
+    bad = restoring_run(r, add_rows, &j, error);
+    progress_end(&j.bar);
+    return ultrahdr_end(j.file, bad, file, size, error);
 }
 
 static int write_ultrahdr(restoring *r) {
-    uint8_t *file;
-    size_t size;
+    uint8_t *base = NULL, *file;
+    size_t base_size, size;
     output o;
     char error[256];
     int bad;
     if (output_open(&o, r->out, error)) return fail("hdr-decode", "%s", error);
-    bad = make_ultrahdr(r, &file, &size, error);
-    if (bad && restoring_again(r, error)) bad = make_ultrahdr(r, &file, &size, error);
+    bad = base_jpeg(r, &base, &base_size, error);
+    if (!bad) {
+        bad = make_ultrahdr(r, base, base_size, &file, &size, error);
+        if (bad && restoring_again(r, error)) bad = make_ultrahdr(r, base, base_size, &file, &size, error);
+    }
+    free(base);
     if (!bad) {
         fwrite(file, 1, size, o.file); /* output_commit looks for errors */
         free(file);

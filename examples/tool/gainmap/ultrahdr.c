@@ -286,35 +286,55 @@ static float stops(float sdr, float hdr) {
     return log2f((fminf(fmaxf(hdr, 0), BRIGHTEST) + (float)OFFSET) / (fmaxf(sdr, 0) + (float)OFFSET));
 }
 
-static int measure_gains(const gmlp_image *sdr, const gmlp_image *hdr, uint32_t scale, int channels, gains *out) {
+struct ultrahdr_making {
+    ultrahdr_write_opts opts;
+    const void *base;
+    size_t base_size;
+    picture_rows *rows; /* of the base's codes */
+    gmlp_image like, light; /* the HDR picture; linear floats in the base's primaries */
+    int space;          /* of the base's codes */
+    float *sdr, *hdr;   /* a row of each */
+    gains gains;        /* sums so far */
+    double to_xyz[9];
+    uint32_t y;
+};
+
+static gmlp_image one_row(const gmlp_image *like, const void *data) {
+    gmlp_image row = *like;
+    row.data = (void *)(uintptr_t)data; /* of what is read only, too */
+    row.height = 1;
+    row.stride = 0;
+    return row;
+}
+
+static void add_gains(ultrahdr_making *m) {
+    const uint32_t scale = (uint32_t)m->opts.scale;
+    const double *t = m->to_xyz;
+    gains *g = &m->gains;
+    uint32_t x, k;
+    for (x = 0; x < m->light.width; x++) {
+        const float *s = m->sdr + (size_t)x * 3, *h = m->hdr + (size_t)x * 3;
+        float *mean = g->mean + ((size_t)(m->y / scale) * g->width + x / scale) * (size_t)g->channels;
+        if (g->channels == 1)
+            mean[0] += stops((float)(t[3] * (double)s[0] + t[4] * (double)s[1] + t[5] * (double)s[2]),
+                             (float)(t[3] * (double)h[0] + t[4] * (double)h[1] + t[5] * (double)h[2]));
+        else
+            for (k = 0; k < 3; k++) mean[k] += stops(s[k], h[k]);
+    }
+}
+
+static void divide_gains(ultrahdr_making *m) {
+    const uint32_t scale = (uint32_t)m->opts.scale, width = m->light.width, height = m->light.height;
+    gains *g = &m->gains;
+    float *mean = g->mean;
     uint32_t x, y;
-    size_t i, k;
-    double m[9];
-    if (gmlp_space_to_xyz(sdr->space, m)) return -1;
-    out->channels = channels;
-    out->width = (sdr->width + scale - 1) / scale;
-    out->height = (sdr->height + scale - 1) / scale;
-    out->mean = (float *)calloc((size_t)out->width * out->height, (size_t)channels * sizeof *out->mean);
-    if (!out->mean) return -1;
-    for (y = 0; y < sdr->height; y++)
-        for (x = 0; x < sdr->width; x++) {
-            const float *s = (const float *)sdr->data + ((size_t)y * sdr->width + x) * 3;
-            const float *h = (const float *)hdr->data + ((size_t)y * sdr->width + x) * 3;
-            float *mean = out->mean + ((size_t)(y / scale) * out->width + x / scale) * (size_t)channels;
-            if (channels == 1)
-                mean[0] += stops((float)(m[3] * (double)s[0] + m[4] * (double)s[1] + m[5] * (double)s[2]),
-                                 (float)(m[3] * (double)h[0] + m[4] * (double)h[1] + m[5] * (double)h[2]));
-            else
-                for (k = 0; k < 3; k++) mean[k] += stops(s[k], h[k]);
+    int k;
+    for (y = 0; y < g->height; y++)
+        for (x = 0; x < g->width; x++) {
+            const uint32_t columns = width - x * scale < scale ? width - x * scale : scale;
+            const uint32_t rows = height - y * scale < scale ? height - y * scale : scale;
+            for (k = 0; k < g->channels; k++) *mean++ /= (float)columns * (float)rows;
         }
-    for (y = 0; y < out->height; y++)
-        for (x = 0; x < out->width; x++) {
-            const uint32_t columns = sdr->width - x * scale < scale ? sdr->width - x * scale : scale;
-            const uint32_t rows = sdr->height - y * scale < scale ? sdr->height - y * scale : scale;
-            i = ((size_t)y * out->width + x) * (size_t)channels;
-            for (k = 0; k < (size_t)channels; k++) out->mean[i + k] /= (float)columns * (float)rows;
-        }
-    return 0;
 }
 
 static void describe_gains(const gains *g, ultrahdr_metadata *m) {
@@ -389,52 +409,116 @@ static int join(const void *base, size_t base_size, const gains *g, int quality,
     return r ? -1 : 0;
 }
 
-static int encode(const void *base, size_t base_size, const picture *sdr, const gmlp_image *hdr,
-                  const ultrahdr_write_opts *opts, uint8_t **file, size_t *size, char reason[REASON]) {
-    gmlp_image light, target;
-    gains g = { NULL, 0, 0, 0 };
-    gmlp_result r = GMLP_OK;
-    int bad;
-    if (hdr->width != sdr->image.width || hdr->height != sdr->image.height) {
-        snprintf(reason, REASON, "the HDR picture has %u x %u pixels, the base %u x %u", hdr->width, hdr->height,
-                 sdr->image.width, sdr->image.height);
-        return -1;
-    }
-    bad = linear_base(base, base_size, &sdr->image, sdr->image.space, &light, reason);
-    target = light;
-    target.data = NULL;
-    bad = bad || image_allocate(&target, reason);
-    if (!bad && (r = gmlp_convert(hdr, &target, NULL)) != GMLP_OK)
-        snprintf(reason, REASON, "%s", gmlp_result_string(r));
-    if (!bad && !r) {
-        snprintf(reason, REASON, "out of memory");
-        bad = measure_gains(&light, &target, (uint32_t)(opts->scale ? opts->scale : 1),
-                            opts->channels ? opts->channels : 3, &g) ||
-              join(base, base_size, &g, opts->quality, file, size, reason);
-    }
-    free(light.data);
-    free(target.data);
-    free(g.mean);
-    return bad || r ? -1 : 0;
+static void making_free(ultrahdr_making *m) {
+    if (m->rows) m->rows->close(m->rows);
+    free(m->sdr);
+    free(m->hdr);
+    free(m->gains.mean);
+    free(m);
 }
 
-int ultrahdr_encode(const void *base, size_t base_size, const gmlp_image *hdr, const ultrahdr_write_opts *opts,
-                    uint8_t **file, size_t *size, char error[256]) {
+static int making_open(ultrahdr_making *m, int space, char reason[REASON]) {
+    gains *g = &m->gains;
+    const uint32_t scale = (uint32_t)m->opts.scale;
+    m->rows = jpeg_rows_open_float((const uint8_t *)m->base, m->base_size, reason);
+    if (!m->rows) return -1;
+    if (m->like.width != m->rows->width || m->like.height != m->rows->height) {
+        snprintf(reason, REASON, "the HDR picture has %u x %u pixels, the base %u x %u", m->like.width, m->like.height,
+                 m->rows->width, m->rows->height);
+        return -1;
+    }
+    m->light.width = m->like.width;
+    m->light.height = m->like.height;
+    m->light.channels = 3;
+    m->light.type = GMLP_F32;
+    m->space = space;
+    m->light.space = picture_linear_space(space);
+    g->channels = m->opts.channels;
+    g->width = (m->light.width + scale - 1) / scale;
+    g->height = (m->light.height + scale - 1) / scale;
+    g->mean = (float *)calloc((size_t)g->width * g->height, (size_t)g->channels * sizeof *g->mean);
+    m->sdr = (float *)malloc((size_t)m->light.width * 3 * sizeof(float));
+    m->hdr = (float *)malloc((size_t)m->light.width * 3 * sizeof(float));
+    snprintf(reason, REASON, "out of memory");
+    return g->mean && m->sdr && m->hdr && !gmlp_space_to_xyz(m->light.space, m->to_xyz) ? 0 : -1;
+}
+
+ultrahdr_making *ultrahdr_begin(const void *base, size_t base_size, const gmlp_image *like,
+                                const ultrahdr_write_opts *opts, char error[256]) {
     static const ultrahdr_write_opts defaults = { 0, 0, 0 };
+    ultrahdr_making *m;
     picture sdr;
     char reason[REASON];
-    int bad;
     if (!opts) opts = &defaults;
     if (opts->scale < 0 || opts->scale > 128 || (opts->channels != 0 && opts->channels != 1 && opts->channels != 3) ||
         opts->quality < 0 || opts->quality > 100) {
         error_text(error, "the gain map", "its scale is 1 to 128, its channels are 1 or 3, its quality is 1 to 100");
-        return -1;
+        return NULL;
     }
-    if (picture_read_memory(base, base_size, "the base", GMLP_SPACE_NONE, &sdr, error)) return -1;
-    bad = encode(base, base_size, &sdr, hdr, opts, file, size, reason);
-    if (bad) error_text(error, "the base", "%s", reason);
-    picture_free(&sdr);
-    return bad;
+    if (picture_read_memory(base, base_size, "the base", GMLP_SPACE_NONE, &sdr, error)) return NULL;
+    m = (ultrahdr_making *)calloc(1, sizeof *m);
+    snprintf(reason, REASON, "out of memory");
+    if (m) {
+        const int space = sdr.image.space;
+        picture_free(&sdr);
+        m->opts = *opts;
+        if (!m->opts.scale) m->opts.scale = 1;
+        if (!m->opts.channels) m->opts.channels = 3;
+        m->base = base;
+        m->base_size = base_size;
+        m->like = *like;
+        if (!making_open(m, space, reason)) return m;
+        making_free(m);
+    } else picture_free(&sdr);
+    error_text(error, "the base", "%s", reason);
+    return NULL;
+}
+
+int ultrahdr_rows(ultrahdr_making *m, const void *rows, uint32_t count, char error[256]) {
+    const size_t bytes = (size_t)m->like.width * gmlp_pixel_size(m->like.type, m->like.channels ? m->like.channels : 3);
+    const uint8_t *from = (const uint8_t *)rows;
+    const gmlp_image sdr = one_row(&m->light, m->sdr), hdr = one_row(&m->light, m->hdr);
+    gmlp_image codes = sdr;
+    char reason[REASON] = "";
+    codes.space = m->space;
+    for (; count--; from += bytes, m->y++) {
+        const gmlp_image row = one_row(&m->like, from);
+        gmlp_result r = GMLP_OK;
+        if (m->rows->read(m->rows, (uint8_t *)m->sdr, 1, reason) || (r = gmlp_convert(&codes, &sdr, NULL)) != GMLP_OK ||
+            (r = gmlp_convert(&row, &hdr, NULL)) != GMLP_OK) {
+            error_text(error, "the base", "%s", r ? gmlp_result_string(r) : reason);
+            return -1;
+        }
+        add_gains(m);
+    }
+    return 0;
+}
+
+int ultrahdr_end(ultrahdr_making *m, int failed, uint8_t **file, size_t *size, char error[256]) {
+    char reason[REASON];
+    int bad = failed;
+    if (!bad) {
+        divide_gains(m);
+        snprintf(reason, REASON, "out of memory");
+        bad = join(m->base, m->base_size, &m->gains, m->opts.quality, file, size, reason);
+        if (bad) error_text(error, "the base", "%s", reason);
+    }
+    making_free(m);
+    return bad ? -1 : 0;
+}
+
+int ultrahdr_encode(const void *base, size_t base_size, const gmlp_image *hdr, const ultrahdr_write_opts *opts,
+                    uint8_t **file, size_t *size, char error[256]) {
+    const ptrdiff_t row = hdr->stride ? hdr->stride
+                                      : (ptrdiff_t)(hdr->width *
+                                                    gmlp_pixel_size(hdr->type, hdr->channels ? hdr->channels : 3));
+    ultrahdr_making *m = ultrahdr_begin(base, base_size, hdr, opts, error);
+    uint32_t y;
+    int bad = 0;
+    if (!m) return -1;
+    for (y = 0; y < hdr->height && !bad; y++)
+        bad = ultrahdr_rows(m, (const uint8_t *)hdr->data + (ptrdiff_t)y * row, 1, error);
+    return ultrahdr_end(m, bad, file, size, error);
 }
 
 int ultrahdr_write(const char *path, const gmlp_image *base, const picture_write_opts *base_opts, const gmlp_image *hdr,

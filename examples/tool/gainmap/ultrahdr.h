@@ -38,6 +38,15 @@ typedef struct ultrahdr_write_opts {
    NULL. The caller frees. */
 int ultrahdr_encode(const void *base, size_t base_size, const gmlp_image *hdr, const ultrahdr_write_opts *opts,
                     uint8_t **file, size_t *size, char error[256]);
+/* The same in portions, as such pictures are large: of the HDR picture's rows, packed, from the first to the last.
+   like: its size, type, channels and space. base stays until the end, which frees all, and makes nothing if something
+   failed. */
+typedef struct ultrahdr_making ultrahdr_making;
+ultrahdr_making *ultrahdr_begin(const void *base, size_t base_size, const gmlp_image *like,
+                                const ultrahdr_write_opts *opts, char error[256]);
+int ultrahdr_rows(ultrahdr_making *m, const void *rows, uint32_t count, char error[256]);
+int ultrahdr_end(ultrahdr_making *m, int failed, uint8_t **file, size_t *size, char error[256]);
+
 /* The same for a base of 8-bit pixels, which are first made a JPEG picture in their space, into a file. */
 int ultrahdr_write(const char *path, const gmlp_image *base, const picture_write_opts *base_opts, const gmlp_image *hdr,
                    const ultrahdr_write_opts *opts, char error[256]);

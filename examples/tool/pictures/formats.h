@@ -141,6 +141,7 @@ const char *foreign_format(const uint8_t *bytes, size_t size);
 
 /* A JPEG picture's codes, 0..1, before they are rounded to 8-bit RGB. Subsampled colour is repeated, not smoothed. */
 int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]);
+picture_rows *jpeg_rows_open_float(const uint8_t *bytes, size_t size, char reason[REASON]);
 
 /* Row readers and writers put these first in their own structures. */
 struct picture_rows {

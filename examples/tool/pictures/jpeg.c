@@ -445,27 +445,57 @@ static void float_codes(const uint8_t *row, uint32_t width, int ycc, float *out)
     }
 }
 
-int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]) {
-    jpeg_reader *r = reader_open(bytes, size, NULL, GIVE_STORED, reason);
+typedef struct float_reader {
+    picture_rows base;
+    jpeg_reader *stored;
     uint8_t *row;
-    uint32_t y;
+} float_reader;
+
+static int float_read(picture_rows *base, uint8_t *rows, uint32_t count, char reason[REASON]) {
+    float_reader *r = (float_reader *)(void *)base;
+    const size_t bytes = (size_t)base->width * 3 * sizeof(float);
+    for (; count--; rows += bytes) {
+        if (jpeg_reader_read(&r->stored->base, r->row, 1, reason)) return -1;
+        float_codes(r->row, base->width, r->stored->jpeg.out_color_space == JCS_YCbCr, (float *)(void *)rows);
+    }
+    return 0;
+}
+
+static void float_close(picture_rows *base) {
+    float_reader *r = (float_reader *)(void *)base;
+    jpeg_reader_close(&r->stored->base);
+    free(r->row);
+    free(r);
+}
+
+picture_rows *jpeg_rows_open_float(const uint8_t *bytes, size_t size, char reason[REASON]) {
+    jpeg_reader *stored = reader_open(bytes, size, NULL, GIVE_STORED, reason);
+    float_reader *r = stored ? (float_reader *)calloc(1, sizeof *r) : NULL;
+    if (!stored) return NULL;
+    if (r && (r->row = (uint8_t *)malloc(stored->row_bytes)) != NULL) {
+        r->stored = stored;
+        r->base.read = float_read;
+        r->base.close = float_close;
+        r->base.width = stored->base.width;
+        r->base.height = stored->base.height;
+        return &r->base;
+    }
+    snprintf(reason, REASON, "out of memory");
+    jpeg_reader_close(&stored->base);
+    free(r);
+    return NULL;
+}
+
+int jpeg_load_float(const uint8_t *bytes, size_t size, gmlp_image *image, char reason[REASON]) {
+    picture_rows *r = jpeg_rows_open_float(bytes, size, reason);
     int bad;
     if (!r) return -1;
-    image->width = r->base.width;
-    image->height = r->base.height;
+    image->width = r->width;
+    image->height = r->height;
     image->type = GMLP_F32;
     image->data = NULL;
-    row = (uint8_t *)malloc(r->row_bytes);
-    if (!row) snprintf(reason, REASON, "out of memory");
-    bad = !row || image_allocate(image, reason);
-    for (y = 0; y < image->height && !bad; y++) {
-        bad = jpeg_reader_read(&r->base, row, 1, reason);
-        if (!bad)
-            float_codes(row, image->width, r->jpeg.out_color_space == JCS_YCbCr,
-                        (float *)image->data + (size_t)y * image->width * 3);
-    }
-    free(row);
-    jpeg_reader_close(&r->base);
+    bad = image_allocate(image, reason) || r->read(r, (uint8_t *)image->data, image->height, reason);
+    r->close(r);
     if (!bad) return 0;
     free(image->data);
     image->data = NULL;

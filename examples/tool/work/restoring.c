@@ -182,7 +182,7 @@ static int write_rows(void *user, const void *rows, uint32_t count, char error[2
     return 0;
 }
 
-static gmlp_image output_like(const restoring *r) {
+gmlp_image restoring_like(const restoring *r) {
     gmlp_image like;
     memset(&like, 0, sizeof like);
     like.width = r->crop.width;
@@ -210,10 +210,11 @@ static int gather_rows(void *user, const void *rows, uint32_t count, char error[
     return 0;
 }
 
-int restoring_gather(restoring *r, gmlp_image *out, char error[256]) {
+/* Into memory: packed pixels. */
+static int gather(restoring *r, gmlp_image *out, char error[256]) {
     gathering g;
     int bad;
-    *out = output_like(r);
+    *out = restoring_like(r);
     g.row_bytes = (size_t)out->width * gmlp_pixel_size(out->type, out->channels);
     out->data = malloc(g.row_bytes * out->height);
     if (!out->data) return error_text(error, r->in, "too large for the memory"), -1;
@@ -236,7 +237,7 @@ static int write_turned(restoring *r, FILE *file, const picture *said, char erro
     memset(&opts, 0, sizeof opts);
     opts.bits = r->bits;
     opts.metadata = &said->metadata;
-    bad = restoring_gather(r, &p.image, error) || picture_turn(&p, said->orientation, error);
+    bad = gather(r, &p.image, error) || picture_turn(&p, said->orientation, error);
     if (!bad) {
         r->out_width = p.image.width;
         r->out_height = p.image.height;
@@ -249,7 +250,7 @@ static int write_turned(restoring *r, FILE *file, const picture *said, char erro
 }
 
 static int write_rows_of(restoring *r, FILE *file, const picture *said, char error[256]) {
-    const gmlp_image like = output_like(r);
+    const gmlp_image like = restoring_like(r);
     picture_write_opts opts;
     target t;
     int bad;

@@ -64,8 +64,8 @@ int restoring_again(restoring *r, char error[256]);
    force. Clipped ones are none: what is left comes back. 0, or -1 and a text. */
 int restoring_run(restoring *r, int (*write)(void *user, const void *rows, uint32_t count, char error[256]), void *user,
                   char error[256]);
-/* The same into memory: packed pixels, which the caller frees. */
-int restoring_gather(restoring *r, gmlp_image *out, char error[256]);
+/* What these rows are rows of. */
+gmlp_image restoring_like(const restoring *r);
 /* The same into the file out, with the metadata of in. 0, or 1 after a message. */
 int restoring_write(restoring *r);
 /* Warns, too, of clipped pixels, and if the network does not belong to them, and that was forced. */
