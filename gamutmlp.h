@@ -121,7 +121,7 @@
                                                         columns that a blob claims)
       gmlp_decoder_rows                                 0.4 MB (gmlp_decoder_scratch_size); gmlp_decode that a job
                                                                                  0.3 us a pixel, GMLP_SINE 1.5
-      gmlp_decode_resized                               20 MiB, and 3 MB a job   10 us a pixel, GMLP_SINE 30
+      gmlp_decode_resized                               20 MiB, and 5 MB a job   10 us a pixel, GMLP_SINE 30
       gmlp_expand                                       200 MB                   50 iterations of each tile
    How large a picture is, only decides what you allocate for its pixels: a blob claims sizes up to 65535 x 65535, and
    gmlp_blob_info tells them before. A compressed text in a PNG that grows to more than 16 times its size, or to more
@@ -1262,18 +1262,20 @@ GMLP_DEF gmlp_result gmlp_find_edit(const gmlp_net *net, const gmlp_image *base,
    codes are means of clipped ones and others, and a clip margin below 8 grows by 5, up to 8. */
 GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit);
 
-/* Decodes a base that another program made smaller, which the net follows, with more of its colours than gmlp_decode
-   gives: 0.2 to 1.5 dB out of gamut, where lost is not 0 up to 6. Codes that are means of clipped ones and others are
-   none that the network was trained on. So codes are looked for at the size that it was trained on, up to 4 times each
-   side, whose means over areas those of the base are, clipped areas getting their edges back; the network is asked
-   there, and what it adds is averaged in linear light. Light outside 0..1 of the wide space is cut off. What was not
-   made smaller, and nets that are not for saturated pixels alone, go to gmlp_decode; so does a base in sYCC that still
-   has its colours outside sRGB (gmlp_net_check), of which every call reads the whole base.
+/* Decodes a base that another program resized, which the net follows, with more of its colours than gmlp_decode
+   gives: made smaller 0.1 to 5 dB out of gamut, larger 0.2 to 9, where lost is not 0 more. Codes that are means of
+   clipped ones and others are none that the network was trained on. So codes are looked for at the size that it was
+   trained on (up to 4 times each side, or a quarter of it) that would give those of the base, clipped areas getting
+   their edges back. They are decoded, and the result is resized as by a program that resizes the original: in codes
+   of the wide space, if that has a curve (of PQ and HLG, in those of GMLP_REC2020). Light outside 0..1 of the wide
+   space is cut off. What was not resized, and nets that are not for saturated pixels alone, go to gmlp_decode; so
+   does a base in sYCC that still has its colours outside sRGB (gmlp_net_check), of which every call reads the whole
+   base.
    lost: what codes other than 0 and 255 have lost on the mean, 0..1. ImageMagick 6 cuts codes of a PNG that it resizes
    instead of rounding them: 0.5; others: 0.
    base: as of gmlp_find_edit, the whole picture; out: a part of it, as gmlp_decode writes it; opts: no device, no
    headroom. Results as gmlp_decode's; GMLP_E_MISMATCH also for a base that is not the whole one. A part has the bytes
-   of the whole. There are up to 16 jobs, which work in 1 to 3 MB each.
+   of the whole. There are up to 16 jobs, which work in 1 to 5 MB each.
       if (gmlp_find_edit(&net, &base, NULL, &edit) == GMLP_OK) {  // gmlp_net_check had refused it
           gmlp_net_follow(&net, &edit);
           gmlp_decode_resized(&net, &base, &wide, 0, NULL);
@@ -9108,48 +9110,63 @@ GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit) {
     memcpy(net->signature, edit->signature, sizeof net->signature);
 }
 
-/* A base that was made smaller. All light here is linear, in the net's wide space. */
+/* A resized base. A program averages codes, the original's in its own space as the base's: so the picture
+   of the size trained on is decoded to codes of the wide space, and these are averaged. What the base's codes have more
+   than the codes found there is added, so that pixels that were in gamut come back as they are. */
 
 enum {
     GMLP__PATCH = 64,        /* pixels of the base a side, beginning at multiples: parts then decode as the whole */
     GMLP__PATCH_AROUND = 16, /* pixels around them that have a say: two in each round */
-    GMLP__PATCH_ROUNDS = 8,  /* one more adds less than 0.1 dB */
+    GMLP__PATCH_ROUNDS = 8,  /* twelve more add 0.1 dB */
     GMLP__PATCH_SIDE = GMLP__PATCH + 2 * GMLP__PATCH_AROUND,
-    GMLP__PATCH_LARGER = 4,  /* times as long the trained picture's sides may be, for a tile to fit into memory */
+    GMLP__PATCH_LARGER = 4,  /* times as long or short the trained sides may be, for a tile to fit into memory */
     GMLP__PATCH_STRIP = 16,  /* rows of the large picture that are decoded at once */
     GMLP__PATCH_JOBS = 16
 };
 
-/* From a side of the large picture to that of the small one, which has no more pixels: for each of its pixels the first
-   of at most two that it lies in, and how much of it; and the first of the two around it, and how far it is beyond. */
+/* A side of the picture: its pixels in the base and in the picture of the size trained on, here called the small and
+   the large one, as in most cases they are. */
 typedef struct gmlp__axis {
-    uint32_t shrunk, large, most; /* most: of the large one's pixels a tile */
-    uint32_t *in, *before;
-    float *part, *beyond;
+    uint32_t shrunk, large;
+    uint32_t most, taps;          /* of the large one's pixels, in a tile and in a sum */
+    uint32_t reach;               /* of the small one's, to either side of one, that its sum lies in */
 } gmlp__axis;
+
+/* The two ways in which a small pixel is a sum of large ones. */
+enum {
+    GMLP__TAKEN,                  /* when codes are looked for */
+    GMLP__GIVEN,                  /* when they have been decoded */
+    GMLP__SUMS
+};
+
+/* A side of a tile. from..to-1 are the pixels that are wanted, in the base, low..high-1 those with what is around
+   them, large_low..large_high-1 the same in the large picture, large_from..large_to-1 what the wanted are sums of. */
+typedef struct gmlp__tile_side {
+    uint32_t from, to, low, high, large_from, large_to, large_low, large_high, taps;
+    uint32_t *first[GMLP__SUMS], *count[GMLP__SUMS]; /* of the pixels from low on: the large ones in their sums */
+    float *weight[GMLP__SUMS];    /* taps for each of them */
+    uint32_t *before;             /* of the large ones: the first of the two small ones around it, */
+    float *beyond;                /* and how far it is beyond that */
+} gmlp__tile_side;
 
 typedef struct gmlp__resized {
     const gmlp_image *base;
     gmlp_image out;
     uint32_t x, y, across;        /* of out; tiles from left to right */
-    gmlp__axis side[2];           /* columns, rows */
+    gmlp__axis axis[2];           /* columns, rows */
     size_t channels, tiles, jobs, scratch_size, decoder_scratch;
     gmlp_decoder *decoder;        /* of the large picture */
-    gmlp_converter *light, *rgb;  /* codes of the base to light, and to RGB */
-    gmlp_converter *shown, *pixels; /* sRGB in float to light; light to out's */
+    gmlp_converter *plain, *rgb;  /* the base's codes to those of the wide space, and to RGB */
+    gmlp_converter *shown, *pixels; /* sRGB in float to codes of the wide space; these to out's */
     float code[256];              /* what the codes of the base were */
-    unsigned char *sides, *scratch; /* memory */
-    size_t sides_size;
+    unsigned char *scratch;
     gmlp_result status[GMLP__PATCH_JOBS];
 } gmlp__resized;
 
-/* What a tile is done in. span[0]: columns, [1]: rows; from..to-1 are those that are wanted, in the base, low..high-1
-   those with what is around them, large_ those in the large picture. */
+/* What a tile is done in. */
 typedef struct gmlp__tile {
-    struct {
-        uint32_t from, to, low, high, large_from, large_to, large_low, large_high;
-    } span[2];
-    float *shrunk, *large, *row, *decoded, *plain, *light;
+    gmlp__tile_side side[2];           /* columns, rows */
+    float *shrunk, *large, *step, *row, *decoded, *wide;
     uint8_t *codes;
     void *scratch;
 } gmlp__tile;
@@ -9163,68 +9180,109 @@ static uint32_t gmlp__large_high(const gmlp__axis *a, uint32_t at) {
 
 /* step: of the coordinates along it. */
 static void gmlp__axis_size(gmlp__axis *a, uint32_t shrunk, double step) {
-    const double most = step < (double)GMLP__PATCH_LARGER ? step : (double)GMLP__PATCH_LARGER;
+    const double most = (double)GMLP__PATCH_LARGER, least = 1.0 / most;
     a->shrunk = shrunk;
-    a->large = (uint32_t)(gmlp__dmul((double)shrunk, most) + 0.5);
-    if (a->large < shrunk) a->large = shrunk; /* codes of larger pictures are as they were in training */
+    a->large = (uint32_t)(gmlp__dmul((double)shrunk, step < most ? step > least ? step : least : most) + 0.5);
+    if (!a->large) a->large = 1;
+    a->reach = a->large < shrunk ? (shrunk - 1) / a->large + 1 : 2;
     a->most = gmlp__large_high(a, shrunk < (uint32_t)GMLP__PATCH_SIDE ? shrunk : (uint32_t)GMLP__PATCH_SIDE) + 1;
+    a->taps = 4 * a->large / shrunk + 3;
 }
 
-static void gmlp__axis_fill(gmlp__axis *a, unsigned char *memory) {
-    const size_t bytes = a->large * sizeof(uint32_t);
+static double gmlp__overlap(double at, double low, double high) {
+    const double from = at > low ? at : low, to = at + 1.0 < high ? at + 1.0 : high;
+    return to > from ? to - from : 0.0;
+}
+
+/* How much large pixel at is in the sum of a small one that has its centre there and is so many large ones wide.
+   Less than one: small ones lie between large ones, on a straight line. Else, when codes are looked for, means over
+   areas, blurred by how much of the area is more than a pixel, as codes found to be sharper than they were bring
+   more colour back than those that are softer; when they are given, the cubic of Catmull and Rom, which is between
+   the filters that programs use. (Tried: areas, cubics and Lanczos for either.) */
+static double gmlp__weight_of(int sum, double at, double centre, double ratio) {
+    double x = at + 0.5 - centre;
+    if (x < 0.0) x = 0.0 - x;
+    if (ratio < 1.0) return x < 1.0 ? 1.0 - x : 0.0;
+    if (sum == GMLP__TAKEN) {
+        const double low = centre - ratio * 0.5, high = centre + ratio * 0.5, outer = gmlp__dmul(ratio - 1.0, 0.375),
+                     inner = (ratio - 1.0) * 0.125;
+        return gmlp__overlap(at, low - outer, high - outer) + gmlp__overlap(at, low - inner, high - inner) +
+               gmlp__overlap(at, low + inner, high + inner) + gmlp__overlap(at, low + outer, high + outer);
+    }
+    x /= ratio;
+    if (x < 1.0) return gmlp__dmul(gmlp__dmul(gmlp__dmul(1.5, x) - 2.5, x), x) + 1.0;
+    if (x < 2.0) return gmlp__dmul(gmlp__dmul(2.5 - x * 0.5, x) - 4.0, x) + 2.0;
+    return 0.0;
+}
+
+static void gmlp__side_sum(gmlp__tile_side *s, int sum, uint32_t at, double centre, double ratio) {
+    const double reach = ratio < 1.0 ? 1.0 : sum == GMLP__TAKEN ? ratio : ratio * 2.0;
+    const double low = centre - reach > (double)s->large_low ? centre - reach : (double)s->large_low,
+                 high = centre + reach < (double)s->large_high ? centre + reach : (double)s->large_high;
+    float *weight = s->weight[sum] + (size_t)at * s->taps;
+    double w, all = 0.0;
+    uint32_t i, first = (uint32_t)low, end = (uint32_t)high;
+    if ((double)end < high) end++;
+    for (i = first; i < end; i++) all += gmlp__weight_of(sum, (double)i, centre, ratio);
+    for (i = first; i < end; i++) {
+        w = gmlp__weight_of(sum, (double)i, centre, ratio) / all;
+        weight[i - first] = (float)w;
+    }
+    s->first[sum][at] = first;
+    s->count[sum][at] = end - first;
+}
+
+static void gmlp__side_fill(gmlp__tile_side *s, const gmlp__axis *a) {
     const gmlp__fp_state fp = gmlp__fp_enter();
+    const double ratio = (double)a->large / (double)a->shrunk;
     uint32_t i;
-    a->in = (uint32_t *)(void *)memory;
-    a->before = (uint32_t *)(void *)(memory + bytes);
-    a->part = (float *)(void *)(memory + 2 * bytes);
-    a->beyond = (float *)(void *)(memory + 3 * bytes);
-    for (i = 0; i < a->large; i++) {
-        const uint64_t in = (uint64_t)i * a->shrunk / a->large;
-        const double edge = (double)(in + 1) * (double)a->large / (double)a->shrunk - (double)i,
-                     at = ((double)i + 0.5) * (double)a->shrunk / (double)a->large - 0.5,
+    int sum;
+    s->taps = a->taps;
+    for (i = s->low; i < s->high; i++)
+        for (sum = 0; sum < GMLP__SUMS; sum++)
+            gmlp__side_sum(s, sum, i - s->low, gmlp__dmul((double)i + 0.5, ratio), ratio);
+    for (i = s->large_low; i < s->large_high; i++) {
+        const double at = ((double)i + 0.5) * (double)a->shrunk / (double)a->large - 0.5,
                      low = at > 0.0 ? (double)(uint32_t)at : 0.0;
-        /* checked: there is memory for the sides, as there is scratch, which came later */
-        a->in[i] = (uint32_t)in;
-        a->part[i] = (float)(edge < 1.0 ? edge : 1.0);
-        a->before[i] = (uint32_t)low;
-        a->beyond[i] = (float)(at > low ? at - low : 0.0);
+        s->before[i - s->large_low] = (uint32_t)low;
+        s->beyond[i - s->large_low] = (float)(at > low ? at - low : 0.0);
     }
     gmlp__fp_leave(fp);
 }
 
-/* Sums of large pixels first..last-1 of a row over the small ones low..high-1. Here and below products are of floats
-   in double, which are exact, so that no compiler can change a sum by fusing it with them. */
-static void gmlp__row_down(const gmlp__axis *a, const float *large, uint32_t first, uint32_t last, float *shrunk,
+/* Sums of a row of the large picture, which begins at its pixel begin, for the small pixels low..high-1. Here and below
+   products are of floats in double, which are exact, so that no compiler can change a sum by fusing it with them. */
+static void gmlp__row_down(const gmlp__tile_side *s, int sum, const float *large, uint32_t begin, float *shrunk,
                            uint32_t low, uint32_t high) {
     uint32_t i, k;
-    size_t c;
-    memset(shrunk, 0, (high - low) * 3 * sizeof *shrunk);
-    for (i = first; i < last; i++, large += 3)
-        for (k = 0; k < 2; k++) {
-            const uint32_t at = a->in[i] + k;
-            const float part = k ? 1.0f - a->part[i] : a->part[i];
-            float *to;
-            if (at < low || at >= high || !(part > 0.0f)) continue;
-            to = shrunk + (size_t)(at - low) * 3;
-            for (c = 0; c < 3; c++) to[c] = (float)((double)to[c] + (double)part * (double)large[c]);
+    for (i = low - s->low; i < high - s->low; i++, shrunk += 3) {
+        const float *p = large + (size_t)(s->first[sum][i] - begin) * 3, *w = s->weight[sum] + (size_t)i * s->taps;
+        double r = 0.0, g = 0.0, b = 0.0;
+        for (k = s->count[sum][i]; k; k--, p += 3, w++) {
+            r += (double)*w * (double)p[0];
+            g += (double)*w * (double)p[1];
+            b += (double)*w * (double)p[2];
         }
+        shrunk[0] = (float)r;
+        shrunk[1] = (float)g;
+        shrunk[2] = (float)b;
+    }
 }
 
-/* Adds share of large row y's sums to the small rows low..high-1 that it lies in, of so many channels. */
-static void gmlp__add_down(const gmlp__axis *a, uint32_t y, const float *sums, float share, float *rows, size_t width,
-                           size_t channels, uint32_t low, uint32_t high) {
-    uint32_t k;
+/* Adds large row y's sums, times factor, to the small rows low..high-1 that it has a part in, of so many channels. */
+static void gmlp__add_down(const gmlp__tile_side *s, int sum, uint32_t y, const float *sums, float factor, float *rows,
+                           size_t width, size_t channels, uint32_t low, uint32_t high) {
+    uint32_t at;
     size_t i, c;
-    for (k = 0; k < 2; k++) {
-        const uint32_t at = a->in[y] + k;
-        const float part = share * (k ? 1.0f - a->part[y] : a->part[y]);
-        float *row;
-        if (at < low || at >= high) continue;
-        row = rows + (at - low) * width * channels;
+    for (at = low; at < high; at++, rows += width * channels) {
+        const uint32_t k = y - s->first[sum][at - s->low];
+        float weight;
+        if (k >= s->count[sum][at - s->low]) continue; /* rows before the first wrap around */
+        weight = factor * s->weight[sum][(size_t)(at - s->low) * s->taps + k];
         for (i = 0; i < width; i++)
             for (c = 0; c < 3; c++)
-                row[i * channels + c] =
-                    (float)((double)row[i * channels + c] + (double)part * (double)sums[3 * i + c]);
+                rows[i * channels + c] =
+                    (float)((double)rows[i * channels + c] + (double)weight * (double)sums[3 * i + c]);
     }
 }
 
@@ -9232,18 +9290,18 @@ static float gmlp__between(float p, float q, float beyond) {
     return (float)((double)(1.0f - beyond) * (double)p + (double)beyond * (double)q);
 }
 
-/* The small codes less the means of the large ones. */
-static void gmlp__subtract_means(const gmlp__resized *r, const gmlp__tile *t, const uint8_t *codes, float share) {
-    const uint32_t low = t->span[0].low, high = t->span[0].high, left = t->span[0].large_low,
-                   right = t->span[0].large_high;
-    const size_t width = high - low, samples = width * (t->span[1].high - t->span[1].low) * 3;
+/* The small codes less what the large ones come to. */
+static void gmlp__subtract_sums(const gmlp__resized *r, const gmlp__tile *t, const uint8_t *codes) {
+    const gmlp__tile_side *const columns = &t->side[0], *const rows = &t->side[1];
+    const size_t width = columns->high - columns->low, samples = width * (rows->high - rows->low) * 3;
     uint32_t y;
     size_t i;
     for (i = 0; i < samples; i++) t->shrunk[i] = r->code[codes[i]];
-    for (y = t->span[1].large_low; y < t->span[1].large_high; y++) {
-        gmlp__row_down(&r->side[0], t->large + (size_t)(y - t->span[1].large_low) * (right - left) * 3, left, right,
-                       t->row, low, high);
-        gmlp__add_down(&r->side[1], y, t->row, -share, t->shrunk, width, 3, t->span[1].low, t->span[1].high);
+    for (y = rows->large_low; y < rows->large_high; y++) {
+        gmlp__row_down(columns, GMLP__TAKEN,
+                       t->large + (size_t)(y - rows->large_low) * (columns->large_high - columns->large_low) * 3,
+                       columns->large_low, t->row, columns->low, columns->high);
+        gmlp__add_down(rows, GMLP__TAKEN, y, t->row, -1.0f, t->shrunk, width, 3, rows->low, rows->high);
     }
 }
 
@@ -9252,24 +9310,26 @@ static uint32_t gmlp__inner(uint32_t at, uint32_t low, uint32_t high) {
     return (at < low ? low : at < high ? at : high - 1) - low;
 }
 
-/* Adds to the large codes what the small ones have more than their means, as it lies between pixels' centres. */
-static void gmlp__add_up(const gmlp__resized *r, const gmlp__tile *t) {
-    const gmlp__axis *const a = &r->side[0], *const d = &r->side[1];
-    const uint32_t left = t->span[0].low, right = t->span[0].high, top = t->span[1].low, bottom = t->span[1].high;
-    const size_t samples = (size_t)(right - left) * 3;
+/* Adds to the large codes what the small ones have more than they come to, as it lies between pixels' centres, and that
+   share of what the round before has added. */
+static void gmlp__add_up(const gmlp__tile *t, float share) {
+    const gmlp__tile_side *const a = &t->side[0], *const d = &t->side[1];
+    const size_t samples = (size_t)(a->high - a->low) * 3;
     uint32_t x, y;
     size_t i, c;
-    float *out = t->large;
-    for (y = t->span[1].large_low; y < t->span[1].large_high; y++) {
-        const float *p = t->shrunk + gmlp__inner(d->before[y], top, bottom) * samples,
-                    *q = t->shrunk + gmlp__inner(d->before[y] + 1, top, bottom) * samples;
+    float *out = t->large, *step = t->step;
+    for (y = 0; y < d->large_high - d->large_low; y++) {
+        const float *p = t->shrunk + gmlp__inner(d->before[y], d->low, d->high) * samples,
+                    *q = t->shrunk + gmlp__inner(d->before[y] + 1, d->low, d->high) * samples;
         for (i = 0; i < samples; i++) t->row[i] = gmlp__between(p[i], q[i], d->beyond[y]);
-        for (x = t->span[0].large_low; x < t->span[0].large_high; x++, out += 3) {
-            const float *low = t->row + (size_t)gmlp__inner(a->before[x], left, right) * 3,
-                        *high = t->row + (size_t)gmlp__inner(a->before[x] + 1, left, right) * 3;
+        for (x = 0; x < a->large_high - a->large_low; x++, out += 3, step += 3) {
+            const float *low = t->row + (size_t)gmlp__inner(a->before[x], a->low, a->high) * 3,
+                        *high = t->row + (size_t)gmlp__inner(a->before[x] + 1, a->low, a->high) * 3;
             for (c = 0; c < 3; c++) {
-                const float v = out[c] + gmlp__between(low[c], high[c], a->beyond[x]);
-                out[c] = v > 0.0f ? v < 255.0f ? v : 255.0f : 0.0f;
+                const float v = out[c] + (gmlp__between(low[c], high[c], a->beyond[x]) + share * step[c]),
+                            held = v > 0.0f ? v < 255.0f ? v : 255.0f : 0.0f;
+                step[c] = held - out[c];
+                out[c] = held;
             }
         }
     }
@@ -9315,118 +9375,154 @@ static gmlp_image gmlp__part_of(const gmlp_image *of, uint32_t x, uint32_t y, ui
 }
 
 /* The codes of the large picture's part. */
-static void gmlp__find_codes(const gmlp__resized *r, const gmlp__tile *t, float share) {
-    const uint32_t width = t->span[0].high - t->span[0].low, height = t->span[1].high - t->span[1].low;
-    const size_t count = (size_t)(t->span[0].large_high - t->span[0].large_low) *
-                         (t->span[1].large_high - t->span[1].large_low);
-    const gmlp_image base = gmlp__part_of(r->base, t->span[0].low, t->span[1].low, width, height),
+static void gmlp__find_codes(const gmlp__resized *r, const gmlp__tile *t) {
+    const uint32_t width = t->side[0].high - t->side[0].low, height = t->side[1].high - t->side[1].low;
+    const size_t count = (size_t)(t->side[0].large_high - t->side[0].large_low) *
+                         (t->side[1].large_high - t->side[1].large_low);
+    const gmlp_image base = gmlp__part_of(r->base, t->side[0].low, t->side[1].low, width, height),
                      rgb = gmlp__packed(t->codes, width, height, GMLP_U8, 3, GMLP_SRGB);
     size_t i;
     int round;
     gmlp_converter_rows(r->rgb, &base, &rgb);
     memset(t->large, 0, count * 3 * sizeof *t->large);
+    memset(t->step, 0, count * 3 * sizeof *t->step);
     for (round = 0; round < GMLP__PATCH_ROUNDS; round++) {
-        gmlp__subtract_means(r, t, t->codes, share);
-        gmlp__add_up(r, t);
+        gmlp__subtract_sums(r, t, t->codes);
+        gmlp__add_up(t, round > 1 ? 0.5f : 0.0f);
     }
-    for (i = 0; i < count * 3; i++) t->codes[i] = (uint8_t)(t->large[i] + 0.5f);
+    for (i = 0; i < count * 3; i++) {
+        t->codes[i] = (uint8_t)(t->large[i] + 0.5f);
+        t->large[i] = (float)t->codes[i];
+    }
     if (r->base->space == GMLP_SYCC) gmlp__codes_to_sycc(t->codes, count);
 }
 
-/* The light of the wanted pixels of the base. That of Y'CbCr lies beyond 0 and 255, and its codes were not cut. */
-static void gmlp__small_light(const gmlp__resized *r, const gmlp__tile *t) {
-    const uint32_t width = t->span[0].to - t->span[0].from, height = t->span[1].to - t->span[1].from;
-    const gmlp_image base = gmlp__part_of(r->base, t->span[0].from, t->span[1].from, width, height),
-                     light = gmlp__packed(t->light, width, height, GMLP_F32, r->channels, GMLP_SPACE_NONE);
+/* The wanted pixels of the base in the wide space. Those of Y'CbCr lie beyond 0 and 255, and its codes were not cut. */
+static void gmlp__small_plain(const gmlp__resized *r, const gmlp__tile *t) {
+    const uint32_t width = t->side[0].to - t->side[0].from, height = t->side[1].to - t->side[1].from;
+    const gmlp_image base = gmlp__part_of(r->base, t->side[0].from, t->side[1].from, width, height),
+                     wide = gmlp__packed(t->wide, width, height, GMLP_F32, r->channels, GMLP_SPACE_NONE);
     const size_t samples = width * r->channels;
-    float *to = t->light;
+    float *to = t->wide;
     uint32_t y;
     size_t i;
     if (base.space == GMLP_SYCC) {
-        gmlp_converter_rows(r->light, &base, &light);
+        gmlp_converter_rows(r->plain, &base, &wide);
         return;
     }
     for (y = 0; y < height; y++, to += samples) {
         const uint8_t *codes = gmlp__row(&base, y);
         for (i = 0; i < samples; i++) to[i] = (i % r->channels < 3 ? r->code[codes[i]] : (float)codes[i]) / 255.0f;
     }
-    gmlp_converter_rows(r->shown, &light, &light);
+    gmlp_converter_rows(r->shown, &wide, &wide);
 }
 
-/* Adds to that light what the network adds. */
-static gmlp_result gmlp__add_network(const gmlp__resized *r, const gmlp__tile *t, float share) {
-    const uint32_t left = t->span[0].large_low, top = t->span[1].large_low, from = t->span[0].large_from,
-                   end = t->span[1].large_to, width = t->span[0].large_to - from,
-                   wanted = t->span[0].to - t->span[0].from;
-    const gmlp_image codes = gmlp__packed(t->codes, t->span[0].large_high - left, t->span[1].large_high - top, GMLP_U8,
-                                          3, r->base->space);
-    const size_t samples = (size_t)width * 3;
+/* Subtracts from that what the codes found come to. */
+static void gmlp__subtract_found(const gmlp__resized *r, const gmlp__tile *t) {
+    const gmlp__tile_side *const columns = &t->side[0], *const rows = &t->side[1];
+    const size_t width = columns->to - columns->from, height = rows->to - rows->from, pixels = width * height;
+    const gmlp_image found = gmlp__packed(t->shrunk, (uint32_t)width, (uint32_t)height, GMLP_F32, 3, GMLP_SPACE_NONE);
+    uint32_t y;
+    size_t i, c;
+    memset(t->shrunk, 0, pixels * 3 * sizeof *t->shrunk);
+    for (y = rows->large_from; y < rows->large_to; y++) {
+        gmlp__row_down(columns, GMLP__GIVEN,
+                       t->large + (size_t)(y - rows->large_low) * (columns->large_high - columns->large_low) * 3,
+                       columns->large_low, t->row, columns->from, columns->to);
+        gmlp__add_down(rows, GMLP__GIVEN, y, t->row, 1.0f, t->shrunk, width, 3, rows->from, rows->to);
+    }
+    for (i = 0; i < pixels * 3; i++) {
+        const float v = t->shrunk[i];
+        t->shrunk[i] = (v > 0.0f ? v < 255.0f ? v : 255.0f : 0.0f) / 255.0f;
+    }
+    gmlp_converter_rows(r->shown, &found, &found);
+    for (i = 0; i < pixels; i++)
+        for (c = 0; c < 3; c++) t->wide[i * r->channels + c] -= t->shrunk[3 * i + c];
+}
+
+/* Adds what they are decoded to. */
+static gmlp_result gmlp__add_decoded(const gmlp__resized *r, const gmlp__tile *t) {
+    const gmlp__tile_side *const columns = &t->side[0], *const rows = &t->side[1];
+    const uint32_t from = columns->large_from, width = columns->large_to - from, wanted = columns->to - columns->from;
+    const gmlp_image codes = gmlp__packed(t->codes, columns->large_high - columns->large_low,
+                                          rows->large_high - rows->large_low, GMLP_U8, 3, r->base->space);
     uint32_t y, i, n;
-    size_t k;
-    for (y = t->span[1].large_from; y < end; y += n) {
-        gmlp_image rows, out;
+    for (y = rows->large_from; y < rows->large_to; y += n) {
+        gmlp_image out;
         gmlp_result result;
-        n = end - y < (uint32_t)GMLP__PATCH_STRIP ? end - y : (uint32_t)GMLP__PATCH_STRIP;
-        rows = gmlp__part_of(&codes, from - left, y - top, width, n);
+        n = rows->large_to - y < (uint32_t)GMLP__PATCH_STRIP ? rows->large_to - y : (uint32_t)GMLP__PATCH_STRIP;
         out = gmlp__packed(t->decoded, width, n, GMLP_F32, 3, GMLP_SPACE_NONE);
-        result = gmlp_decoder_rows(r->decoder, &codes, left, top, &out, from, y, t->scratch);
+        result = gmlp_decoder_rows(r->decoder, &codes, columns->large_low, rows->large_low, &out, from, y, t->scratch);
         if (result) return result;
-        out.data = t->plain;
-        gmlp_converter_rows(r->light, &rows, &out);
-        for (k = 0; k < n * samples; k++) t->decoded[k] -= t->plain[k];
         for (i = 0; i < n; i++) {
-            gmlp__row_down(&r->side[0], t->decoded + i * samples, from, from + width, t->row, t->span[0].from,
-                           t->span[0].to);
-            gmlp__add_down(&r->side[1], y + i, t->row, share, t->light, wanted, r->channels, t->span[1].from,
-                           t->span[1].to);
+            gmlp__row_down(columns, GMLP__GIVEN, t->decoded + (size_t)i * width * 3, from, t->row, columns->from,
+                           columns->to);
+            gmlp__add_down(rows, GMLP__GIVEN, y + i, t->row, 1.0f, t->wide, wanted, r->channels, rows->from, rows->to);
         }
     }
     return GMLP_OK;
 }
 
-static void gmlp__write_light(const gmlp__resized *r, const gmlp__tile *t) {
-    const uint32_t width = t->span[0].to - t->span[0].from, height = t->span[1].to - t->span[1].from;
-    const gmlp_image light = gmlp__packed(t->light, width, height, GMLP_F32, r->channels, GMLP_SPACE_NONE);
+static void gmlp__write_wide(const gmlp__resized *r, const gmlp__tile *t) {
+    const uint32_t width = t->side[0].to - t->side[0].from, height = t->side[1].to - t->side[1].from;
+    const gmlp_image wide = gmlp__packed(t->wide, width, height, GMLP_F32, r->channels, GMLP_SPACE_NONE);
     const size_t count = (size_t)width * height;
     gmlp_image out = r->out;
-    float *p = t->light;
+    float *p = t->wide;
     size_t i, c;
     for (i = 0; i < count; i++, p += r->channels)
         for (c = 0; c < 3; c++) p[c] = p[c] > 0.0f ? p[c] < 1.0f ? p[c] : 1.0f : 0.0f;
-    out.data = gmlp__row(&out, t->span[1].from - r->y) +
-               (t->span[0].from - r->x) * gmlp__step(out.type, out.channels, out.plane_stride);
+    out.data = gmlp__row(&out, t->side[1].from - r->y) +
+               (t->side[0].from - r->x) * gmlp__step(out.type, out.channels, out.plane_stride);
     if (!out.stride) out.stride = gmlp__stride(&r->out);
     out.width = width;
     out.height = height;
-    gmlp_converter_rows(r->pixels, &light, &out);
+    gmlp_converter_rows(r->pixels, &wide, &out);
 }
 
-static void gmlp__span_of(const gmlp__axis *a, uint32_t tile, uint32_t at, uint32_t n, gmlp__tile *t, int axis) {
+static void gmlp__side_of(const gmlp__axis *a, uint32_t tile, uint32_t at, uint32_t n, gmlp__tile_side *s) {
     const uint32_t first = tile * (uint32_t)GMLP__PATCH, last = first + (uint32_t)GMLP__PATCH;
     const uint32_t around = GMLP__PATCH_AROUND, low = first > around ? first - around : 0,
                    high = last + around < a->shrunk ? last + around : a->shrunk;
-    t->span[axis].from = first > at ? first : at;
-    t->span[axis].to = last < at + n ? last : at + n;
-    t->span[axis].low = low;
-    t->span[axis].high = high;
-    t->span[axis].large_from = gmlp__large_low(a, t->span[axis].from);
-    t->span[axis].large_to = gmlp__large_high(a, t->span[axis].to);
-    t->span[axis].large_low = gmlp__large_low(a, low);
-    t->span[axis].large_high = gmlp__large_high(a, high);
+    s->from = first > at ? first : at;
+    s->to = last < at + n ? last : at + n;
+    s->low = low;
+    s->high = high;
+    s->large_low = gmlp__large_low(a, low);
+    s->large_high = gmlp__large_high(a, high);
+    s->large_from = gmlp__large_low(a, s->from > low + a->reach ? s->from - a->reach : low);
+    s->large_to = gmlp__large_high(a, s->to + a->reach < high ? s->to + a->reach : high);
+    gmlp__side_fill(s, a);
 }
 
 /* Where the parts of a job's memory are, which may be NULL; its size. */
 static size_t gmlp__tile_memory(const gmlp__resized *r, unsigned char *memory, gmlp__tile *t) {
-    const size_t side = GMLP__PATCH_SIDE, columns = r->side[0].most, rows = r->side[1].most,
-                 strip = columns * GMLP__PATCH_STRIP * 3;
-    const size_t floats[6] = {side * side * 3, columns * rows * 3, (columns > side ? columns : side) * 3,
-                              strip,           strip,              (size_t)GMLP__PATCH * GMLP__PATCH * 4};
-    float **const part[6] = {&t->shrunk, &t->large, &t->row, &t->decoded, &t->plain, &t->light};
+    const size_t side = GMLP__PATCH_SIDE, columns = r->axis[0].most, rows = r->axis[1].most,
+                 pixels = (size_t)GMLP__PATCH * GMLP__PATCH * 4;
+    const size_t floats[6] = {side * side * 3, columns * rows * 3, columns * rows * 3,
+                              (columns > side ? columns : side) * 3, columns * GMLP__PATCH_STRIP * 3, pixels};
+    float **const part[6] = {&t->shrunk, &t->large, &t->step, &t->row, &t->decoded, &t->wide};
     const size_t codes = (columns > side ? columns : side) * (rows > side ? rows : side) * 3;
-    size_t size = 0, i;
+    size_t size = 0, i, k;
     for (i = 0; i < 6; i++) {
         if (memory) *part[i] = (float *)(void *)(memory + size);
         size += floats[i] * sizeof(float);
+    }
+    for (i = 0; i < 2; i++) {
+        gmlp__tile_side *const s = &t->side[i];
+        for (k = 0; k < GMLP__SUMS; k++) {
+            if (memory) {
+                s->first[k] = (uint32_t *)(void *)(memory + size);
+                s->count[k] = s->first[k] + side;
+                s->weight[k] = (float *)(void *)(s->count[k] + side);
+            }
+            size += side * (2 * sizeof(uint32_t) + r->axis[i].taps * sizeof(float));
+        }
+        if (memory) {
+            s->before = (uint32_t *)(void *)(memory + size);
+            s->beyond = (float *)(void *)(s->before + r->axis[i].most);
+        }
+        size += r->axis[i].most * (sizeof(uint32_t) + sizeof(float));
     }
     if (memory) {
         t->codes = memory + size;
@@ -9437,104 +9533,97 @@ static size_t gmlp__tile_memory(const gmlp__resized *r, unsigned char *memory, g
 
 static void gmlp__resized_job(void *ctx, size_t job) {
     gmlp__resized *r = (gmlp__resized *)ctx;
-    const float share = (float)((double)r->side[0].shrunk / (double)r->side[0].large * (double)r->side[1].shrunk /
-                                (double)r->side[1].large);
     gmlp__tile t;
     size_t k;
     memset(&t, 0, sizeof t);
     gmlp__tile_memory(r, r->scratch + job * r->scratch_size, &t);
     r->status[job] = GMLP_OK;
     for (k = job; k < r->tiles && !r->status[job]; k += r->jobs) {
-        gmlp__span_of(&r->side[0], r->x / (uint32_t)GMLP__PATCH + (uint32_t)(k % r->across), r->x, r->out.width, &t, 0);
-        gmlp__span_of(&r->side[1], r->y / (uint32_t)GMLP__PATCH + (uint32_t)(k / r->across), r->y, r->out.height, &t,
-                      1);
-        gmlp__small_light(r, &t);
-        gmlp__find_codes(r, &t, share);
-        r->status[job] = gmlp__add_network(r, &t, share);
-        if (!r->status[job]) gmlp__write_light(r, &t);
+        gmlp__side_of(&r->axis[0], r->x / (uint32_t)GMLP__PATCH + (uint32_t)(k % r->across), r->x, r->out.width,
+                      &t.side[0]);
+        gmlp__side_of(&r->axis[1], r->y / (uint32_t)GMLP__PATCH + (uint32_t)(k / r->across), r->y, r->out.height,
+                      &t.side[1]);
+        gmlp__find_codes(r, &t);
+        gmlp__small_plain(r, &t);
+        gmlp__subtract_found(r, &t);
+        r->status[job] = gmlp__add_decoded(r, &t);
+        if (!r->status[job]) gmlp__write_wide(r, &t);
     }
 }
 
 /* The net as it was for the large picture, whose pixels lie as the base's do. */
-static gmlp_net gmlp__net_of_large(const gmlp_net *net, const gmlp__axis side[2]) {
+static gmlp_net gmlp__net_of_large(const gmlp_net *net, const gmlp__axis axis[2]) {
     gmlp_net large = *net;
     gmlp_coords *const c = &large.coords;
     float *const at[2] = {c->transpose ? &c->row : &c->col, c->transpose ? &c->col : &c->row};
     float *const step[2] = {c->transpose ? &c->row_step : &c->col_step, c->transpose ? &c->col_step : &c->row_step};
     int i;
     for (i = 0; i < 2; i++) {
-        const double ratio = (double)side[i].shrunk / (double)side[i].large;
+        const double ratio = (double)axis[i].shrunk / (double)axis[i].large;
         *at[i] = (float)((double)*at[i] + gmlp__dmul((double)*step[i], 0.5 * ratio - 0.5));
         *step[i] = (float)gmlp__dmul((double)*step[i], ratio);
     }
-    large.base_width = side[0].large;
-    large.base_height = side[1].large;
+    large.base_width = axis[0].large;
+    large.base_height = axis[1].large;
     return large;
 }
 
-/* The space of light in a space. */
-static int gmlp__light_space(int space) {
-    return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG ? (int)GMLP_REC2020_LINEAR
-         : space == GMLP_REC709                                ? (int)GMLP_SRGB_LINEAR
-         : gmlp_space_is_linear(space)                         ? space
-                                                               : space + GMLP_LINEAR;
+/* The space whose codes are averaged: the wide one, which originals are stored in; an HDR curve is for more light than
+   the network gives. */
+static int gmlp__averaged_space(int space) {
+    return space == GMLP_REC2020_PQ || space == GMLP_REC2020_HLG ? (int)GMLP_REC2020 : space;
 }
 
 static gmlp_result gmlp__resized_open(gmlp__resized *r, const gmlp_net *net, const double step[2],
                                       const gmlp_decode_opts *o) {
-    const int light = gmlp__light_space(net->wide_space);
+    const int wide = gmlp__averaged_space(net->wide_space);
     const gmlp__fp_state fp = gmlp__fp_enter();
     gmlp_net large;
     gmlp_decoder_opts decoder;
     gmlp_convert_opts c;
     gmlp_result result;
-    gmlp__axis_size(&r->side[0], r->base->width, step[0]);
-    gmlp__axis_size(&r->side[1], r->base->height, step[1]);
-    large = gmlp__net_of_large(net, r->side);
+    uint32_t last;
+    gmlp__axis_size(&r->axis[0], r->base->width, step[0]);
+    gmlp__axis_size(&r->axis[1], r->base->height, step[1]);
+    large = gmlp__net_of_large(net, r->axis);
     gmlp__fp_leave(fp);
     memset(&decoder, 0, sizeof decoder);
     memset(&c, 0, sizeof c);
-    decoder.x = gmlp__large_low(&r->side[0], r->x);
-    decoder.width = gmlp__large_high(&r->side[0], r->x + r->out.width) - decoder.x;
+    decoder.x = gmlp__large_low(&r->axis[0], r->x > r->axis[0].reach ? r->x - r->axis[0].reach : 0);
+    last = r->x + r->out.width + r->axis[0].reach;
+    decoder.width = gmlp__large_high(&r->axis[0], last < r->base->width ? last : r->base->width) - decoder.x;
     c.isa = decoder.isa = o->decoder.isa;
     c.alloc = decoder.alloc = o->decoder.alloc;
     c.adaptation = net->adaptation;
-    result = gmlp_decoder_create(&large, GMLP_F32, light, &decoder, &r->decoder);
-    if (!result) result = gmlp_converter_create(GMLP_U8, net->base_space, GMLP_F32, light, &c, &r->light);
+    result = gmlp_decoder_create(&large, GMLP_F32, wide, &decoder, &r->decoder);
+    if (!result) result = gmlp_converter_create(GMLP_U8, net->base_space, GMLP_F32, wide, &c, &r->plain);
     if (!result) result = gmlp_converter_create(GMLP_U8, net->base_space, GMLP_U8, GMLP_SRGB, &c, &r->rgb);
-    if (!result) result = gmlp_converter_create(GMLP_F32, GMLP_SRGB, GMLP_F32, light, &c, &r->shown);
+    if (!result) result = gmlp_converter_create(GMLP_F32, GMLP_SRGB, GMLP_F32, wide, &c, &r->shown);
     c.white_nits = o->decoder.white_nits > 0.0 ? o->decoder.white_nits : (double)net->white_nits;
     c.scale = o->decoder.scale;
     c.clamp_negative = o->decoder.clamp_negative;
     c.alpha = o->decoder.alpha;
     c.primaries = o->decoder.primaries;
-    if (!result) result = gmlp_converter_create(GMLP_F32, light, r->out.type, r->out.space, &c, &r->pixels);
+    if (!result) result = gmlp_converter_create(GMLP_F32, wide, r->out.type, r->out.space, &c, &r->pixels);
     return result;
 }
 
-/* Memory for the sides and the jobs, and all tiles. */
+/* Memory for the jobs, and all tiles. */
 static gmlp_result gmlp__resized_run(gmlp__resized *r, const gmlp_decode_opts *o) {
     const gmlp_alloc *alloc = &o->decoder.alloc;
-    const size_t of_columns = r->side[0].large * 4 * sizeof(uint32_t);
     gmlp_result result = GMLP_OK;
     gmlp__tile t;
     size_t i;
     r->across = (r->x + r->out.width - 1) / GMLP__PATCH - r->x / GMLP__PATCH + 1;
     r->tiles = (size_t)r->across * ((r->y + r->out.height - 1) / GMLP__PATCH - r->y / GMLP__PATCH + 1);
     r->jobs = !o->threads.parallel_for ? 1 : r->tiles < GMLP__PATCH_JOBS ? r->tiles : (size_t)GMLP__PATCH_JOBS;
-    r->decoder_scratch = gmlp_decoder_scratch_size(r->decoder, r->side[0].most);
+    r->decoder_scratch = gmlp_decoder_scratch_size(r->decoder, r->axis[0].most);
     r->scratch_size = gmlp__tile_memory(r, NULL, &t);
-    r->sides_size = of_columns + r->side[1].large * 4 * sizeof(uint32_t);
-    r->sides = (unsigned char *)gmlp__alloc(alloc, r->sides_size);
-    if (r->sides) r->scratch = (unsigned char *)gmlp__alloc(alloc, r->jobs * r->scratch_size);
-    if (r->scratch) {
-        gmlp__axis_fill(&r->side[0], r->sides);
-        gmlp__axis_fill(&r->side[1], r->sides + of_columns);
-        gmlp__run(&o->threads, gmlp__resized_job, r, r->jobs);
-        for (i = 0; i < r->jobs && !result; i++) result = r->status[i];
-    } else result = GMLP_E_MEMORY;
+    r->scratch = (unsigned char *)gmlp__alloc(alloc, r->jobs * r->scratch_size);
+    if (!r->scratch) return GMLP_E_MEMORY;
+    gmlp__run(&o->threads, gmlp__resized_job, r, r->jobs);
+    for (i = 0; i < r->jobs && !result; i++) result = r->status[i];
     gmlp__free(alloc, r->scratch, r->jobs * r->scratch_size);
-    gmlp__free(alloc, r->sides, r->sides_size);
     return result;
 }
 
@@ -9550,7 +9639,7 @@ GMLP_DEF gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *
     step[1] = (double)(net->coords.transpose ? net->coords.col_step : net->coords.row_step);
     for (i = 0; i < 2; i++) step[i] = step[i] < 0.0 ? 0.0 - step[i] : step[i];
     if (net->method != GMLP_METHOD_RESIDUAL || net->mask != GMLP_MASK_SATURATED ||
-        !(lost > 0.0 || gmlp__dmul(step[0], step[1]) > 1.1) ||
+        !(lost > 0.0 || gmlp__dmul(step[0], step[1]) > 1.1 || gmlp__dmul(step[0], step[1]) < 0.9) ||
         (net->base_space == GMLP_SYCC && gmlp_net_check(net, base) == GMLP_OK))
         return gmlp_decode(net, base, out, opts);
     memset(&o, 0, sizeof o);
@@ -9572,7 +9661,7 @@ GMLP_DEF gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *
     for (i = 0; i < 256; i++) r.code[i] = (float)i + (i > 0 && i < 255 ? (float)lost : 0.0f);
     result = gmlp__resized_open(&r, net, step, &o);
     if (!result) result = gmlp__resized_run(&r, &o);
-    gmlp_converter_free(r.light);
+    gmlp_converter_free(r.plain);
     gmlp_converter_free(r.rgb);
     gmlp_converter_free(r.shown);
     gmlp_converter_free(r.pixels);

@@ -118,7 +118,7 @@ static gmlp_image edited(input *in, const original *o, gmlp_geometry *g, int *ex
     return base;
 }
 
-/* A part of it as of a base that was made smaller, at once and from elsewhere; of some, as it takes longer than the rest. */
+/* A part of it as of a base that was resized, at once and from elsewhere; of some, as it takes longer than the rest. */
 static void decode(const gmlp_net *net, const gmlp_image *base, uint32_t pick) {
     static uint16_t wide[2][24 * 24 * 3];
     gmlp_image out;
@@ -135,7 +135,8 @@ static void decode(const gmlp_net *net, const gmlp_image *base, uint32_t pick) {
     opts.x = (base->width - out.width) * (pick % 8) / 7;
     opts.y = (base->height - out.height) * (pick / 8 % 8) / 7;
     result = gmlp_decode_resized(net, base, &out, pick % 3 / 4.0, &opts);
-    CHECK(result == GMLP_OK || result == GMLP_E_MISMATCH || result == GMLP_E_ARGUMENT || result == GMLP_E_BASE_VIEW);
+    CHECK(result == GMLP_OK || result == GMLP_E_MISMATCH || result == GMLP_E_ARGUMENT || result == GMLP_E_BASE_VIEW ||
+          result == GMLP_E_HALO); /* gmlp_decode's, of less than the whole */
     out.data = wide[1];
     opts.threads.parallel_for = backwards;
     opts.decoder.isa = GMLP_ISA_SCALAR;

@@ -1,4 +1,4 @@
-/* >>edits, a base that another program made smaller: nearer to the original than without; the same pixels in parts, on
+/* >>edits, a base that another program resized: nearer to the original than without; the same pixels in parts, on
    threads, on every instruction set. */
 #include "gamutmlp.h"
 #include "tests/rationed.h"
@@ -14,7 +14,8 @@ enum { W = 300, H = 220, HALF_W = W / 2, HALF_H = H / 2 };
 
 /* A vivid picture and its base; both at another size, and the network as it follows there. */
 typedef struct {
-    float *wide, *light; /* linear ProPhoto */
+    float *wide, *stored; /* linear ProPhoto; as its file has it */
+    float *light;         /* linear, of stored, resized */
     uint8_t *codes, *small;
     int w, h;
     gmlp_net trained, net;
@@ -22,34 +23,63 @@ typedef struct {
 
 static scene made;
 
-static void train(int space) {
-    gmlp_image wide = {made.wide, W, H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0},
-               base = {made.codes, W, H, 0, GMLP_U8, 3, space, 0};
+static void store(int space) {
+    for (int i = 0; i < W * H * 3; i++) made.stored[i] = (float)gmlp_curve_encode(space, (double)made.wide[i], 0);
+}
+
+static void train(int wide_space, int base_space) {
+    gmlp_image wide = {made.stored, W, H, 0, GMLP_F32, 3, wide_space, 0},
+               base = {made.codes, W, H, 0, GMLP_U8, 3, base_space, 0};
     gmlp_train_opts opts = {0};
+    store(wide_space);
     assert_int_equal(gmlp_reduce(&wide, &base, NULL, NULL), GMLP_OK);
     opts.iterations = 250, opts.batch = 512;
     gmlp_net_free(&made.trained);
     assert_int_equal(gmlp_train(&base, &wide, &opts, &made.trained, NULL), GMLP_OK);
 }
 
-/* Means over areas, by samples along a pixel's sides. */
-static void resize(int w, int h) {
+/* On a straight line between pixels, by channel. */
+static double between(const float *wide, const uint8_t *codes, double u, double v, int c) {
+    const int x = u > 0 ? u < W - 1 ? (int)u : W - 2 : 0, y = v > 0 ? v < H - 1 ? (int)v : H - 2 : 0;
+    const double right = u > x ? u - x < 1 ? u - x : 1 : 0, down = v > y ? v - y < 1 ? v - y : 1 : 0;
+    double sum = 0;
+    for (int k = 0; k < 4; k++) {
+        const int at = ((y + k / 2) * W + x + k % 2) * 3 + c;
+        sum += (k % 2 ? right : 1 - right) * (k / 2 ? down : 1 - down) * (wide ? (double)wide[at] : codes[at]);
+    }
+    return sum;
+}
+
+/* Means over areas, by samples along a pixel's sides, of codes and of what is stored in that space; of larger pictures
+   what lies between pixels. */
+static void average(int w, int h, int space) {
     enum { N = 6 };
-    gmlp_signature signature;
-    gmlp_image base;
-    gmlp_edit edit = {0};
     made.w = w, made.h = h;
+    made.light = realloc(made.light, (size_t)w * (size_t)h * 12);
+    made.small = realloc(made.small, (size_t)w * (size_t)h * 3);
     for (int i = 0; i < w * h * 3; i++) {
         const int x = i / 3 % w, y = i / 3 / w;
         double light = 0, code = 0;
-        for (int k = 0; k < N * N; k++) {
+        if (w > W) {
+            const double u = (x + 0.5) * W / w - 0.5, v = (y + 0.5) * H / h - 0.5;
+            light = between(made.stored, NULL, u, v, i % 3) * (N * N);
+            code = between(NULL, made.codes, u, v, i % 3) * (N * N);
+        }
+        for (int k = 0; k < N * N && w <= W; k++) {
             const int u = (int)((x + (k % N + 0.5) / N) * W / w), v = (int)((y + (k / N + 0.5) / N) * H / h);
-            light += (double)made.wide[(v * W + u) * 3 + i % 3];
+            light += (double)made.stored[(v * W + u) * 3 + i % 3];
             code += made.codes[(v * W + u) * 3 + i % 3];
         }
-        made.light[i] = (float)(light / (N * N));
+        made.light[i] = (float)gmlp_curve_decode(space, light / (N * N), 0);
         made.small[i] = (uint8_t)(code / (N * N) + 0.5);
     }
+}
+
+static void resize(int w, int h) {
+    gmlp_signature signature;
+    gmlp_image base;
+    gmlp_edit edit = {0};
+    average(w, h, made.trained.wide_space);
     edit.coords.col_step = (float)W / (float)w;
     edit.coords.row_step = (float)H / (float)h;
     edit.coords.col = edit.coords.col_step / 2 - 0.5f;
@@ -65,7 +95,7 @@ static void resize(int w, int h) {
 
 static int prepare(void **state) {
     (void)state;
-    made.wide = malloc(W * H * 12), made.light = malloc(W * H * 12);
+    made.wide = malloc(W * H * 12), made.stored = malloc(W * H * 12), made.light = malloc(W * H * 12);
     made.codes = malloc(W * H * 3), made.small = malloc(W * H * 3);
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++) {
@@ -76,14 +106,14 @@ static int prepare(void **state) {
             p[1] = ink == 1 ? 0.6f + slope : 0.25f + slope;
             p[2] = ink == 2 ? 0.5f + slope : ink == 3 ? 0.2f : 0.05f;
         }
-    train(GMLP_SRGB);
+    train(GMLP_PROPHOTO_LINEAR, GMLP_SRGB);
     resize(HALF_W, HALF_H);
     return 0;
 }
 
 static int done(void **state) {
     (void)state;
-    free(made.wide), free(made.light), free(made.codes), free(made.small);
+    free(made.wide), free(made.stored), free(made.light), free(made.codes), free(made.small);
     gmlp_net_free(&made.trained);
     return 0;
 }
@@ -121,7 +151,7 @@ static void nearer(void **state) {
     static const struct {
         int w, h;
         double by;
-    } cases[] = {{150, 110, 0.2}, {100, 110, 0.2}, {60, 44, 0.5}, {211, 157, 0.7}};
+    } cases[] = {{150, 110, 2.5}, {100, 110, 2.5}, {60, 44, 3}, {211, 157, 2.5}, {450, 330, 3}, {601, 250, 3}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double with, without;
@@ -136,12 +166,50 @@ static void nearer(void **state) {
     resize(HALF_W, HALF_H);
 }
 
+/* What is averaged is what the original's file holds: that mean is nearer to what a network for such a file gives than
+   to what one for the other kind does, and a network for codes is far from the mean of light. */
+static void averaged(void **state) {
+    static const int spaces[2] = {GMLP_PROPHOTO, GMLP_PROPHOTO_LINEAR};
+    double of[2][2]; /* network, mean */
+    (void)state;
+    for (int i = 0; i < 2; i++) { /* the last one leaves the network as it was */
+        train(spaces[i], GMLP_SRGB);
+        resize(HALF_W, HALF_H);
+        of[i][i] = quality(decoded(0, NULL));
+        store(spaces[!i]);
+        average(HALF_W, HALF_H, spaces[!i]);
+        of[i][!i] = quality(decoded(0, NULL));
+        store(spaces[i]);
+        resize(HALF_W, HALF_H);
+    }
+    printf("# codes: %.2f dB, of light %.2f; light: %.2f dB, of codes %.2f\n", of[0][0], of[0][1], of[1][1], of[1][0]);
+    assert_true(of[0][0] > of[0][1] + 2);
+    assert_true(of[1][1] > of[0][1] + 0.5);
+}
+
+/* Flat parts that were in gamut are as gmlp_decode has them, in any place of a tile. */
+static void flat(void **state) {
+    const gmlp_image base = small_base();
+    float *got, *want;
+    uint8_t *codes = malloc(HALF_W * HALF_H * 3);
+    gmlp_image out = {NULL, HALF_W, HALF_H, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
+    (void)state;
+    memcpy(codes, made.small, HALF_W * HALF_H * 3);
+    for (int i = 0; i < HALF_W * HALF_H * 3; i++) made.small[i] = (uint8_t)(90 + 40 * (i % 3));
+    got = decoded(0, NULL);
+    want = out.data = malloc(HALF_W * HALF_H * 12);
+    assert_int_equal(gmlp_decode(&made.net, &base, &out, NULL), GMLP_OK);
+    for (int i = 0; i < HALF_W * HALF_H * 3; i++) assert_true(fabsf(got[i] - want[i]) < 1e-5f);
+    memcpy(made.small, codes, HALF_W * HALF_H * 3);
+    free(got), free(want), free(codes);
+}
+
 /* A base of Y'CbCr that still has its colours outside sRGB is for gmlp_decode; what a program clipped is not. */
 static void sycc(void **state) {
     gmlp_image base, rgb;
     double with, without;
     (void)state;
-    train(GMLP_SYCC);
+    train(GMLP_PROPHOTO_LINEAR, GMLP_SYCC);
     resize(HALF_W, HALF_H);
     base = rgb = small_base();
     rgb.space = GMLP_SRGB;
@@ -206,7 +274,30 @@ static void same(void **state) {
     free(out.data), free(rgba), free(whole);
 }
 
-/* What was not made smaller is for gmlp_decode. */
+/* Parts of larger pictures, where one pixel reaches over several. */
+static void parts_of_larger(void **state) {
+    static const int sizes[][2] = {{450, 330}, {1150, 230}, {1500, 250}};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        float *whole, *part;
+        gmlp_decode_opts opts = {0};
+        gmlp_image base, out = {NULL, 70, 7, 0, GMLP_F32, 3, GMLP_PROPHOTO_LINEAR, 0};
+        resize(sizes[i][0], sizes[i][1]);
+        base = small_base();
+        whole = decoded(0, NULL);
+        part = out.data = malloc(70 * 7 * 12);
+        for (int k = 0; k < 5; k++) {
+            opts.x = (uint32_t)((made.w - 70) * k / 4), opts.y = (uint32_t)((made.h - 7) * k / 4);
+            assert_int_equal(gmlp_decode_resized(&made.net, &base, &out, 0, &opts), GMLP_OK);
+            for (int y = 0; y < 7; y++)
+                assert_memory_equal(part + 3 * y * 70, whole + 3 * (((int)opts.y + y) * made.w + (int)opts.x), 70 * 12);
+        }
+        free(whole), free(part);
+    }
+    resize(HALF_W, HALF_H);
+}
+
+/* What was not resized is for gmlp_decode. */
 static void others(void **state) {
     const gmlp_image base = {made.codes, W, H, 0, GMLP_U8, 3, GMLP_SRGB, 0};
     gmlp_image out = {NULL, W, H, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0}, want = out;
@@ -262,8 +353,10 @@ static void memory_arguments(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nearer),           cmocka_unit_test(same), cmocka_unit_test(others),
-        cmocka_unit_test(memory_arguments), cmocka_unit_test(sycc), /* the last: it leaves another network */
+        cmocka_unit_test(nearer), cmocka_unit_test(averaged), cmocka_unit_test(flat),
+        cmocka_unit_test(same),   cmocka_unit_test(others),   cmocka_unit_test(memory_arguments),
+        cmocka_unit_test(parts_of_larger),
+        cmocka_unit_test(sycc), /* the last: it leaves another network */
     };
     return cmocka_run_group_tests(tests, prepare, done);
 }

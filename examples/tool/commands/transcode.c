@@ -465,7 +465,7 @@ int cmd_transcode(int argc, char **argv) {
         "blocks, keeps all of its coefficients, if neither --quality nor --subsample is given. Else (resized in\n"
         "linear light, cut within a block, compressed anew, a PNG of a JPEG whose Y'CbCr holds colours beyond\n"
         "sRGB) the picture is decoded, edited, reduced again, and the network trained further on that, for about\n"
-        "half a second; so it is where another program had made the picture smaller. A smaller --budget takes\n"
+        "half a second; so it is where another program had resized the picture. A smaller --budget takes\n"
         "coarser weights, trained further on the colours that they gave if a weight gets less than five\n"
         "bits; below five eighths of the size, a narrower network is trained.",
         "  gamutmlp transcode photo.jpg small.jpg --resize 50%\n"

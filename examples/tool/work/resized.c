@@ -9,8 +9,9 @@
 #define BAND 512u /* rows at a time: of sYCC each call looks at the whole base */
 
 int resized_is(const gmlp_net *net, double lost) {
+    const double area = fabs((double)net->coords.col_step * (double)net->coords.row_step);
     return net->method == GMLP_METHOD_RESIDUAL && net->mask == GMLP_MASK_SATURATED &&
-           (lost > 0 || fabs((double)net->coords.col_step * (double)net->coords.row_step) > 1.1);
+           (lost > 0 || area > 1.1 || area < 0.9);
 }
 
 static gmlp_image view(uint32_t width, uint32_t height, int type, int channels, int space) {
