@@ -8753,6 +8753,30 @@ static double gmlp__edge_at(const gmlp_net *net, const gmlp__guess *g, int axis,
     return (at + gmlp__dmul(step, (double)edge - 0.5) + 0.5 - g->at[axis]) / g->step[axis];
 }
 
+/* The mean code in a cell from..to, of row cell of the signature's; of sYCC in those rows alone that this is of: in
+   pictures of fine detail four codes may be between them and all. */
+static double gmlp__guess_cell(const gmlp__finder *s, const gmlp__guess *g, uint32_t cell, const double from[2],
+                               const double to[2]) {
+    const gmlp_net *const net = s->net;
+    const uint32_t height = net->base_height, every = 1 + height / 256, end = ((cell + 1) * height + 7) / 8;
+    const int axis = !net->coords.transpose, side = g->orientation & GMLP__TRANSPOSED ? !axis : axis;
+    double strip[2][2], sum = 0.0, all = 0.0;
+    uint32_t y;
+    memcpy(strip[0], from, sizeof strip[0]);
+    memcpy(strip[1], to, sizeof strip[1]);
+    for (y = (cell * height + 7) / 8; y < end && net->base_space == GMLP_SYCC; y++) {
+        const double one = gmlp__edge_at(net, g, axis, y), other = gmlp__edge_at(net, g, axis, y + 1),
+                     low = one < other ? one : other, high = one < other ? other : one;
+        if (y % every) continue;
+        strip[0][side] = low > from[side] ? low : from[side];
+        strip[1][side] = high < to[side] ? high : to[side];
+        if (strip[0][side] >= strip[1][side]) continue;
+        sum += gmlp__dmul(gmlp__sheet_mean(&s->sheet, strip[0], strip[1]), strip[1][side] - strip[0][side]);
+        all += strip[1][side] - strip[0][side];
+    }
+    return all > 0.0 ? sum / all : gmlp__sheet_mean(&s->sheet, from, to);
+}
+
 /* How the cells of the signature that are wholly in the edited picture differ from it: codes, on the mean and at most;
    how many they are. */
 static uint32_t gmlp__guess_luma(const gmlp__finder *s, const gmlp__guess *g, double *mean, double *most) {
@@ -8776,7 +8800,7 @@ static uint32_t gmlp__guess_luma(const gmlp__finder *s, const gmlp__guess *g, do
                  to[1] <= (double)s->sheet.height + 1.0;
         if (!inside) continue;
         for (k = 0; k < 2; k++) from[k] = from[k] > 0.0 ? from[k] : 0.0;
-        d = gmlp__positive(gmlp__sheet_mean(&s->sheet, from, to) - (double)net->signature[i]);
+        d = gmlp__positive(gmlp__guess_cell(s, g, i / 8, from, to) - (double)net->signature[i]);
         *mean += d;
         *most = d > *most ? d : *most;
         n++;

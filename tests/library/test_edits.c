@@ -82,21 +82,36 @@ static gmlp_image view(const shot *s) {
     return (gmlp_image){s->rgb, (uint32_t)s->w, (uint32_t)s->h, 0, GMLP_U8, 3, GMLP_SRGB, 0};
 }
 
+/* The same as sYCC, in memory of its own. */
+static gmlp_image sycc_of(const shot *s) {
+    const gmlp_image rgb = view(s);
+    gmlp_image base = rgb;
+    base.space = GMLP_SYCC;
+    base.data = malloc((size_t)s->w * s->h * 3);
+    assert_int_equal(gmlp_convert(&rgb, &base, NULL), GMLP_OK);
+    return base;
+}
+
 /* A network of hardly any training, for a wide original that is somewhat more vivid than the base. */
-static gmlp_net net_for(const shot *s, uint32_t budget) {
-    const gmlp_image base = view(s);
-    gmlp_image wide = {NULL, base.width, base.height, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
+static gmlp_net net_of(const shot *s, const gmlp_image *base, uint32_t budget) {
+    const gmlp_image rgb = view(s);
+    gmlp_image wide = {NULL, rgb.width, rgb.height, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
     gmlp_train_opts opts = {0};
     gmlp_net net;
     uint16_t *v = wide.data = malloc((size_t)s->w * s->h * 6);
-    assert_int_equal(gmlp_convert(&base, &wide, NULL), GMLP_OK);
+    assert_int_equal(gmlp_convert(&rgb, &wide, NULL), GMLP_OK);
     for (int i = 0; i < s->w * s->h; i++)
         if (s->rgb[3 * i] == 0 || s->rgb[3 * i + 2] == 255) v[3 * i] = 0;
     opts.iterations = 1;
     opts.budget = budget;
-    assert_int_equal(gmlp_train(&base, &wide, &opts, &net, NULL), GMLP_OK);
+    assert_int_equal(gmlp_train(base, &wide, &opts, &net, NULL), GMLP_OK);
     free(wide.data);
     return net;
+}
+
+static gmlp_net net_for(const shot *s, uint32_t budget) {
+    const gmlp_image base = view(s);
+    return net_of(s, &base, budget);
 }
 
 static gmlp_result find(const gmlp_net *net, const shot *s, gmlp_edit *out) {
@@ -116,6 +131,32 @@ static double off(const gmlp_edit *found, const edit *e) {
         most = fmax(most, fabs(v - (e->rows == end ? e->y : e->y + e->h)));
     }
     return most;
+}
+
+/* Every third row, which the signature of a base of sYCC of this height is of, is brighter in a part of the picture. */
+static void rows_of_sycc(void **state) {
+    static const edit edits[] = {
+        {0, 0, 640, 720, 640, 720, 0, 0, 1}, {0, 0, 640, 720, 640, 720, 1, 1, 0}, {0, 0, 640, 720, 640, 720, 0, 1, 1},
+        {0, 0, 640, 720, 640, 720, 1, 0, 0}, {0, 24, 640, 660, 640, 660, 0, 0, 0}};
+    const shot s = scene(640, 720, 5, 0, 0);
+    gmlp_image base;
+    gmlp_net net;
+    (void)state;
+    for (int i = 0; i < 640 * 720 * 3; i++)
+        if (i / 3 % 640 < 200) s.rgb[i] = (uint8_t)(20 + s.rgb[i] * 5 / 6 + (i / 3 / 640 % 3 ? -8 : 16));
+    base = sycc_of(&s);
+    net = net_of(&s, &base, 0);
+    free(base.data);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        shot t = edited(&s, &edits[i]);
+        gmlp_edit found;
+        base = sycc_of(&t);
+        assert_int_equal(gmlp_find_edit(&net, &base, NULL, &found), GMLP_OK);
+        assert_true(off(&found, &edits[i]) < 1e-3);
+        free(base.data), free(t.rgb);
+    }
+    gmlp_net_free(&net);
+    free(s.rgb);
 }
 
 static void whole_pictures(void **state) {
@@ -631,6 +672,7 @@ static void memory_threads_arguments(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_pictures),      cmocka_unit_test(crops),
+        cmocka_unit_test(rows_of_sycc),
         cmocka_unit_test(resized),             cmocka_unit_test(decoded),
         cmocka_unit_test(own_edits_are_exact),
         cmocka_unit_test(own_edits_add_up),    cmocka_unit_test(own_edits_are_checked),
