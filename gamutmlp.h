@@ -1268,9 +1268,9 @@ GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit);
    trained on (up to 4 times each side, or a quarter of it) that would give those of the base, clipped areas getting
    their edges back. They are decoded, and the result is resized as by a program that resizes the original: in codes
    of the wide space, if that has a curve (of PQ and HLG, in those of GMLP_REC2020). Light outside 0..1 of the wide
-   space is cut off. What was not resized, and nets that are not for saturated pixels alone, go to gmlp_decode; so
-   does a base in sYCC that still has its colours outside sRGB (gmlp_net_check), of which every call reads the whole
-   base.
+   space is cut off. What was not resized, or made larger by repeating rows, and nets that are not for saturated
+   pixels alone, go to gmlp_decode; so does a base in sYCC that still has its colours outside sRGB (gmlp_net_check), of
+   which every call reads the whole base.
    lost: what codes other than 0 and 255 have lost on the mean, 0..1. ImageMagick 6 cuts codes of a PNG that it resizes
    instead of rounding them: 0.5; others: 0.
    base: as of gmlp_find_edit, the whole picture; out: a part of it, as gmlp_decode writes it; opts: no device, no
@@ -9651,6 +9651,14 @@ static gmlp_result gmlp__resized_run(gmlp__resized *r, const gmlp_decode_opts *o
     return result;
 }
 
+/* 1 if most of the rows that a picture has more than the one trained on repeat others: codes were not averaged. */
+static int gmlp__rows_repeat(const gmlp_image *base, double step) {
+    const size_t bytes = base->width * gmlp__step(base->type, base->channels, base->plane_stride);
+    uint32_t y, same = 0;
+    for (y = 1; y < base->height; y++) same += !memcmp(gmlp__row(base, y - 1), gmlp__row(base, y), bytes);
+    return step < 0.9 && (double)same > gmlp__dmul((1.0 - step) * 0.5, (double)base->height);
+}
+
 GMLP_DEF gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
                                          double lost, const gmlp_decode_opts *opts) {
     gmlp_decode_opts o;
@@ -9676,6 +9684,7 @@ GMLP_DEF gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *
         return GMLP_E_MISMATCH;
     if (o.x >= base->width || o.y >= base->height || out->width > base->width - o.x || out->height > base->height - o.y)
         return GMLP_E_OUT_VIEW;
+    if (gmlp__rows_repeat(base, step[1])) return gmlp_decode(net, base, out, opts);
     r.base = base;
     r.out = *out;
     if (!r.out.space) r.out.space = net->wide_space;

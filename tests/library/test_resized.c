@@ -314,6 +314,19 @@ static void others(void **state) {
     free(out.data), free(want.data);
 }
 
+/* Nor is what was made larger without new codes. */
+static void repeated(void **state) {
+    (void)state;
+    resize(450, 330);
+    assert_true(fabs(quality(decoded(0, NULL)) - quality_without()) > 1);
+    for (int i = 0; i < made.w * made.h * 3; i++) {
+        const int x = i / 3 % made.w * W / made.w, y = i / 3 / made.w * H / made.h;
+        made.small[i] = made.codes[(y * W + x) * 3 + i % 3];
+    }
+    assert_true(fabs(quality(decoded(0, NULL)) - quality_without()) < 1e-9);
+    resize(HALF_W, HALF_H);
+}
+
 static void memory_arguments(void **state) {
     gmlp_image base = small_base(), out = {NULL, 20, 10, 0, GMLP_U16, 3, 0, 0}, wrong = base;
     gmlp_decode_opts opts = {0};
@@ -354,7 +367,8 @@ static void memory_arguments(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nearer), cmocka_unit_test(averaged), cmocka_unit_test(flat),
-        cmocka_unit_test(same),   cmocka_unit_test(others),   cmocka_unit_test(memory_arguments),
+        cmocka_unit_test(same),   cmocka_unit_test(others),   cmocka_unit_test(repeated),
+        cmocka_unit_test(memory_arguments),
         cmocka_unit_test(parts_of_larger),
         cmocka_unit_test(sycc), /* the last: it leaves another network */
     };
