@@ -366,8 +366,8 @@ static int encode(encoding *e) {
     picture_tell(&e->wide, "encode", e->in);
     picture_tell_left(&e->wide, "encode", e->in);
     if (!strcmp(e->wide.space_from, "assumed"))
-        fprintf(stderr, "gamutmlp encode: note: %s does not say its colour space; %s assumed (--from tells it)\n",
-                e->in, gmlp_space_name(e->wide.image.space));
+        tell_note("encode", "%s does not say its colour space; %s assumed (--from tells it)", e->in,
+                  gmlp_space_name(e->wide.image.space));
     if (training_prepare(&e->t, "encode")) return 1;
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("encode", "out of memory");

@@ -83,8 +83,8 @@ static int base_jpeg(const restoring *r, uint8_t **bytes, size_t *size, char err
         if (ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error)) return -1;
         return r->strip ? strip_base(r, bytes, size, error) : 0;
     }
-    fprintf(stderr, "gamutmlp hdr-decode: note: %s is a PNG; in %s its picture is a JPEG, without the network\n", r->in,
-            r->out);
+    tell_note("hdr-decode", "%s is a PNG; in %s its picture is a JPEG, without the network", r->in,
+              r->out);
     if (picture_read_memory(r->file.bytes, r->file.size, r->in, space, &base, error)) return -1;
     kept_for(&base, r->out, r->strip);
     make_room(&base);
@@ -160,10 +160,9 @@ static int hdr_decode(restoring *r, int ultrahdr) {
     else if (!r->to && has_codes(r)) r->to = GMLP_REC2020_PQ;
     else if (!r->to || path_has_extension(r->out, "exr")) r->to = picture_linear_space(r->to ? r->to : net->wide_space);
     if (r->depth == GMLP_U16 && !is_hdr_code(r->to) && r->opts.headroom <= 0)
-        fprintf(stderr,
-                "gamutmlp hdr-decode: note: %d-bit %s ends at SDR white, and %s loses what is brighter; rec2020pq and "
-                "rec2020hlg hold it\n",
-                r->bits, gmlp_space_name(r->to), r->out);
+        tell_note("hdr-decode",
+                  "%d-bit %s ends at SDR white, and %s loses what is brighter; rec2020pq and rec2020hlg hold it",
+                  r->bits, gmlp_space_name(r->to), r->out);
     status = ultrahdr ? write_ultrahdr(r) : restoring_write(r);
     if (ultrahdr) { /* what viewers see of it */
         r->to = net->base_space == GMLP_SYCC ? GMLP_SRGB : net->base_space;

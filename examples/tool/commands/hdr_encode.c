@@ -238,8 +238,8 @@ static int make_base(hdr_encoding *e) {
         e->sdr.image.data = NULL;
         return e->kept ? keep_file(e) : make_anew(e);
     }
-    fprintf(stderr, "gamutmlp hdr-encode: note: %s (%s) becomes 8-bit %s\n", e->sdr_name,
-            gmlp_space_name(e->sdr.image.space), gmlp_space_name(space));
+    tell_note("hdr-encode", "%s (%s) becomes 8-bit %s", e->sdr_name, gmlp_space_name(e->sdr.image.space),
+              gmlp_space_name(space));
     *base = e->sdr.image;
     base->type = GMLP_U8;
     base->space = space;
@@ -420,9 +420,8 @@ static int hdr_encode(hdr_encoding *e) {
     memset(&plain, 0, sizeof plain);
     if (e->sdr_name == e->hdr_name ? read_ultrahdr(e) : read_two(e)) return 1;
     if (!strcmp(e->hdr.space_from, "assumed"))
-        fprintf(stderr,
-                "gamutmlp hdr-encode: note: %s does not say its colour space; %s assumed (--from-hdr tells it)\n",
-                e->hdr_name, gmlp_space_name(e->hdr.image.space));
+        tell_note("hdr-encode", "%s does not say its colour space; %s assumed (--from-hdr tells it)", e->hdr_name,
+                  gmlp_space_name(e->hdr.image.space));
     if (look_for_numbers(e) || training_prepare(&e->t, "hdr-encode")) return 1;
     e->workers = pool_create((int)e->t.threads);
     if (!e->workers) return fail("hdr-encode", "out of memory");

@@ -81,10 +81,10 @@ static int open_file(transcoding *t) {
                         "cannot be found out; take the file as it was encoded", t->in);
         t->clipped = gmlp_net_check(net, &t->base) == GMLP_E_CLIPPED;
         t->resized = resized_is(net, t->edit.lost);
-        fprintf(stderr, "gamutmlp transcode: note: %s: %s by another program; the network %s\n", t->in, t->edit.text,
-                t->resized ? "is asked at the size that it knows, and learns what it gives at this one" : "follows");
+        tell_note("transcode", "%s: %s by another program; the network %s", t->in, t->edit.text,
+                  t->resized ? "is asked at the size that it knows, and learns what it gives at this one" : "follows");
     }
-    if (t->clipped) fprintf(stderr, "gamutmlp transcode: warning: %s: " CARRIED_CLIPPED "\n", t->in);
+    if (t->clipped) tell_warning("transcode", "%s: " CARRIED_CLIPPED, t->in);
     return 0;
 }
 

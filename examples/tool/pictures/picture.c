@@ -217,17 +217,15 @@ void picture_note(char notes[PICTURE_NOTES], const char *format, ...) {
 
 static void tell(const char *at, const char *command, const char *name) {
     for (; *at; at += strcspn(at, "\n") + 1)
-        fprintf(stderr, "gamutmlp %s: note: %s: %.*s\n", command, name, (int)strcspn(at, "\n"), at);
+        tell_note(command, "%s: %.*s", name, (int)strcspn(at, "\n"), at);
 }
 
 void picture_tell(const picture *p, const char *command, const char *name) {
     tell(p->notes, command, name);
     if (p->alpha) tell("alpha is left out\n", command, name);
     if (p->orientation > 1)
-        fprintf(
-            stderr,
-            "gamutmlp %s: note: %s: its orientation tag (%d) says turned; the pixels are taken as they are stored\n",
-            command, name, p->orientation);
+        tell_note(command, "%s: its orientation tag (%d) says turned; the pixels are taken as they are stored", name,
+                  p->orientation);
 }
 
 void picture_tell_left(const picture *p, const char *command, const char *name) { tell(p->left, command, name); }

@@ -64,7 +64,7 @@ int device_open(device *d, const char *command) {
     put_words(status, error, text);
     if (d->choice == DEVICE_GPU) return fail(command, "--device gpu: %s; --device cpu does without", text);
     snprintf(d->note, sizeof d->note, "%s", text);
-    fprintf(stderr, "gamutmlp %s: note: no GPU: %s; the CPU does the work\n", command, d->note);
+    tell_note(command, "no GPU: %s; the CPU does the work", d->note);
     return 0;
 }
 
@@ -79,7 +79,7 @@ const gmlp_device *device_table(const device *d) { return d->gpu ? table(d->gpu)
 static int gave_up(device *d, gmlp_result status) {
     if (!d->gpu || d->choice != DEVICE_AUTO || !is_of_device(status)) return 0;
     device_words(d, status, d->note);
-    fprintf(stderr, "gamutmlp %s: note: the GPU gave up: %s; the CPU does it again\n", d->command, d->note);
+    tell_note(d->command, "the GPU gave up: %s; the CPU does it again", d->note);
     device_close(d);
     return 1;
 }

@@ -130,8 +130,7 @@ static int work(void *user, size_t i, size_t place) {
     if (source && done_holds(&m->record, source, m->out[i])) status = WAS_DONE;
     else status = m->make(m->user, m->in[i], m->out[i], threads_at(m, place, places_of(m)));
     if (!status && source && done_add(&m->record, source, m->out[i], error))
-        fprintf(stderr, "gamutmlp %s: note: %s; --resume will not know that %s is done\n", m->command->name, error,
-                m->out[i]);
+        tell_note(m->command->name, "%s; --resume will not know that %s is done", error, m->out[i]);
     free(source);
     return status;
 }

@@ -310,25 +310,22 @@ void restoring_report(const restoring *r) {
     json j;
     quality_of(&r->file.net, &psnr, &psnr_og);
     if (r->file.beside)
-        fprintf(stderr, "gamutmlp %s: note: %s: has no network of its own; that of %s is taken\n", r->command->name,
-                r->in, r->file.beside);
+        tell_note(r->command->name, "%s: has no network of its own; that of %s is taken", r->in, r->file.beside);
     if (r->base)
-        fprintf(stderr, "gamutmlp %s: note: %s: carries no network; %s has what its %s alone holds\n", r->command->name,
-                r->in, r->out, r->base == GMLP_SYCC ? "Y'CbCr" : "RGB");
+        tell_note(r->command->name, "%s: carries no network; %s has what its %s alone holds", r->in, r->out,
+                  r->base == GMLP_SYCC ? "Y'CbCr" : "RGB");
     else if (r->clipped)
-        fprintf(stderr,
-                "gamutmlp %s: warning: %s: " CARRIED_CLIPPED ". %s has what the network makes of what is left; "
-                "colours within sRGB are as they were saved\n",
-                r->command->name, r->in, r->out);
+        tell_warning(r->command->name,
+                     "%s: " CARRIED_CLIPPED ". %s has what the network makes of what is left; "
+                     "colours within sRGB are as they were saved",
+                     r->in, r->out);
     else if (!r->belongs)
-        fprintf(
-            stderr,
-            "gamutmlp %s: warning: the network in %s does not belong to these pixels; the picture was changed after "
-            "encoding and the colours of %s may be wrong\n",
-            r->command->name, r->in, r->out);
+        tell_warning(r->command->name,
+                     "the network in %s does not belong to these pixels; the picture was changed after encoding and "
+                     "the colours of %s may be wrong",
+                     r->in, r->out);
     else if (r->edit.found)
-        fprintf(stderr, "gamutmlp %s: note: %s: %s by another program; the colours come back\n", r->command->name,
-                r->in, r->edit.text);
+        tell_note(r->command->name, "%s: %s by another program; the colours come back", r->in, r->edit.text);
     if (!r->json) {
         printf("%s: %u x %u, %s, %s%s, in %.2f s\n", r->out, r->out_width, r->out_height, gmlp_space_name(r->to), depth,
                r->depth <= GMLP_U16 ? " bit" : "", seconds);

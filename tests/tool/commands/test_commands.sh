@@ -137,6 +137,9 @@ does strip base.png bare.png
 does compare base.png bare.png --json
 is "strip leaves the pixels" [ "$(value psnr)" = null ]
 says 1 "carries no network" inspect bare.png
+odd=$(printf 'a\033[31m\nb.png')   # nothing that a terminal obeys, and one line
+printf x >"$odd"
+says 1 'a?\[31m?b.png: is neither' inspect "$odd"
 says 1 "carries no network" decode bare.png x.tif
 does strip bare.png again.png
 is "strip says that there was nothing" grep -q "no network" out
