@@ -130,7 +130,7 @@ EMCC = emcc
 web_flags = -Oz -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext --no-entry -sSTANDALONE_WASM -sMALLOC=emmalloc \
             -sALLOW_MEMORY_GROWTH -sINITIAL_MEMORY=2MB -sMAXIMUM_MEMORY=4GB -sTOTAL_STACK=256KB \
             -sERROR_ON_UNDEFINED_SYMBOLS=0 -sWARN_ON_UNDEFINED_SYMBOLS=0 \
-            -sBINARYEN_EXTRA_PASSES=--flatten,--rereloop,-Oz,-Oz
+            -sBINARYEN_EXTRA_PASSES=--flatten,--rereloop,-Oz,-Oz,--flatten,--rereloop,-Oz,-Oz,--reorder-functions
 web := $(filter-out %.c,$(wildcard examples/web/*))
 wasm: $(web:examples/web/%=$(B)/web/%) $(B)/web/gamutmlp_decode.es.frag $(B)/web/gamutmlp.wasm
 $(B)/web/gamutmlp.wasm: examples/web/gamutmlp_web.c gamutmlp.h
