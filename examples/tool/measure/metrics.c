@@ -276,6 +276,7 @@ static gmlp_result compare_band(const comparison *c, band *b, uint32_t first, pa
         const size_t row = (size_t)y * width;
         float **pixels = c->hdr ? b->coded : b->linear;
         row_errors(pixels[0] + 3 * row, pixels[1] + 3 * row, b->mask + row, width, &out->error, &out->error_og);
+        /* checked: each pixel has its mask, of as many pixels as there are */
         for (x = 0; x < width; x++) out->out_of_gamut += b->mask[row + x];
     }
     if (width >= WINDOW && loaded >= WINDOW)

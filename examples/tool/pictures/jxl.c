@@ -235,7 +235,6 @@ static int is_layered(const uint8_t *bytes, size_t size) {
     JxlDecoder *d = JxlDecoderCreate(NULL);
     JxlBasicInfo info;
     int layers = 0;
-    /* checked: info is there before the first frame */
     int goes_on = d && JxlDecoderSetCoalescing(d, JXL_FALSE) == JXL_DEC_SUCCESS &&
                   JxlDecoderSubscribeEvents(d, JXL_DEC_BASIC_INFO | JXL_DEC_FRAME) == JXL_DEC_SUCCESS &&
                   JxlDecoderSetInput(d, bytes, size) == JXL_DEC_SUCCESS;
@@ -245,6 +244,7 @@ static int is_layered(const uint8_t *bytes, size_t size) {
                 goes_on = JxlDecoderGetBasicInfo(d, &info) == JXL_DEC_SUCCESS && may_be_layered(&info);
                 break;
             case JXL_DEC_FRAME:
+                /* checked: info is there before the first frame */
                 goes_on = layer_replaces(d, info.alpha_bits != 0);
                 layers = goes_on ? layers + 1 : 0;
                 break;
