@@ -12411,6 +12411,7 @@ static void gmlp__letnet_attention_back(const gmlp__letnet_tile *t, const float 
         if (!(narrow[j] > 0.0f)) continue;
         for (i = 0; i < s->c; i++) {
             float *g = &gradient[s->v2 + j * s->c + i];
+            /* checked: the loop above sets all of dv */
             *g = gmlp__fmaf(narrow[j], dv[i], *g);
             dn = gmlp__fmaf(w[s->v2 + j * s->c + i], dv[i], dn);
         }
