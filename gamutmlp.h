@@ -9655,8 +9655,9 @@ static gmlp_result gmlp__resized_run(gmlp__resized *r, const gmlp_decode_opts *o
 static int gmlp__rows_repeat(const gmlp_image *base, double step) {
     const size_t bytes = base->width * gmlp__step(base->type, base->channels, base->plane_stride);
     uint32_t y, same = 0;
+    if (step >= 0.9) return 0;
     for (y = 1; y < base->height; y++) same += !memcmp(gmlp__row(base, y - 1), gmlp__row(base, y), bytes);
-    return step < 0.9 && (double)same > gmlp__dmul((1.0 - step) * 0.5, (double)base->height);
+    return (double)same > gmlp__dmul((1.0 - step) * 0.5, (double)base->height);
 }
 
 GMLP_DEF gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *base, const gmlp_image *out,
