@@ -4,6 +4,7 @@
    - in the space that the file says. Of lossy files that say it by an ICC profile libjxl gives linear light beyond
      sRGB, which becomes ROMM;
    - samples as they are stored, but 16 bits of what is not stored as integers of RGB. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,38 +174,60 @@ static int check_size(jxl_reader *r, char reason[REASON]) {
                : -1;
 }
 
+/* Samples as they are stored in the file, of what the decoder gives: floats, codes being 0 to 1. */
+static void from_floats(int type, const float *from, size_t n, void *to) {
+    const float full = type == GMLP_U8 ? 255.0f : 65535.0f;
+    size_t i;
+    if (type == GMLP_F32) memcpy(to, from, n * sizeof *from);
+    else if (type == GMLP_F16)
+        for (i = 0; i < n; i++) ((uint16_t *)to)[i] = gmlp_half_from_float(from[i]);
+    else
+        for (i = 0; i < n; i++) {
+            const long code = lrintf((from[i] > 0 ? from[i] < 1 ? from[i] : 1 : 0) * full);
+            if (type == GMLP_U8) ((uint8_t *)to)[i] = (uint8_t)code;
+            else ((uint16_t *)to)[i] = (uint16_t)code;
+        }
+}
+
 /* Some pixels of a row; threads call it. */
 static void take_pixels(void *user, size_t x, size_t y, size_t count, const void *samples) {
+    enum { AT_ONCE = 256 };
     const jxl_reader *r = (const jxl_reader *)user;
-    const size_t sample = gmlp_pixel_size(r->image->type, 1), width = r->image->width;
+    const size_t sample = gmlp_pixel_size(r->image->type, 1), width = r->image->width, channels = (size_t)r->channels;
     const int64_t row = (int64_t)y + r->top;
     int64_t column = (int64_t)x + r->left;
-    const uint8_t *from = (const uint8_t *)samples;
-    uint8_t *to, *alpha;
-    size_t i;
+    const float *from = (const float *)samples;
+    float room[AT_ONCE * 4]; /* of any type */
+    uint8_t *to, *alpha, *has;
+    size_t i, n;
     if (row < 0 || row >= (int64_t)r->image->height) return;
-    for (; count && column < 0; count--, column++) from += (size_t)r->channels * sample;
+    for (; count && column < 0; count--, column++) from += channels;
     if (column >= (int64_t)width) return;
     if (count > width - (size_t)column) count = width - (size_t)column;
     i = (size_t)row * width + (size_t)column;
     to = (uint8_t *)r->image->data + i * 3 * sample;
-    if (r->channels == 3) {
-        memcpy(to, from, count * 3 * sample);
+    if (channels == 3) {
+        from_floats(r->image->type, from, count * 3, to);
         return;
     }
-    for (alpha = r->facts->alpha + i; count--; from += 4 * sample, to += 3 * sample, alpha++) {
-        memcpy(to, from, 3 * sample);
-        alpha_codes(r->image->type, from + 3 * sample, 1, alpha);
-        if (r->multiplied) alpha_divide(r->image->type, to, from + 3 * sample, 1);
+    for (alpha = r->facts->alpha + i; count; count -= n) {
+        n = count < AT_ONCE ? count : AT_ONCE;
+        from_floats(r->image->type, from, n * 4, room);
+        from += n * 4;
+        for (i = 0, has = (uint8_t *)(void *)room; i < n; i++, has += 4 * sample, to += 3 * sample) {
+            memcpy(to, has, 3 * sample);
+            alpha_codes(r->image->type, has + 3 * sample, 1, alpha++);
+            if (r->multiplied) alpha_divide(r->image->type, to, has + 3 * sample, 1);
+        }
     }
 }
 
+/* Floats whatever the samples, for these alone libjxl 0.7 gives as it decodes them; of others it first has the whole
+   picture in floats. */
 static int set_out(jxl_reader *r, char reason[REASON]) {
-    static const JxlDataType types[] = { JXL_TYPE_UINT8, JXL_TYPE_UINT8, JXL_TYPE_UINT16, JXL_TYPE_FLOAT16,
-                                         JXL_TYPE_FLOAT }; /* of gmlp_type */
     JxlPixelFormat format;
     format.num_channels = (uint32_t)r->channels;
-    format.data_type = types[r->image->type];
+    format.data_type = JXL_TYPE_FLOAT;
     format.endianness = JXL_NATIVE_ENDIAN;
     format.align = 0;
     if (JxlDecoderSetImageOutCallback(r->decoder, &format, take_pixels, r) == JXL_DEC_SUCCESS) return 0;
