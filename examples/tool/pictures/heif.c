@@ -3,6 +3,10 @@
      has it;
    - colours as they are without their alpha, which is by itself;
    - an ICC profile says more than code points, which then stand for the YCbCr alone. */
+#ifdef __linux__
+#define _GNU_SOURCE /* sched_setaffinity */
+#include <sched.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -183,9 +187,46 @@ static int copy_pixels(const struct heif_image *decoded, int channels, int multi
     return 0;
 }
 
+/* With more than one processor dav1d, which libheif lets do as it likes, makes ready for several frames at once and
+   keeps all coefficients of the one that there is, up to 15 bytes a pixel. */
+#ifdef __linux__
+typedef struct processors {
+    cpu_set_t all;
+    int changed;
+} processors;
+
+static void take_one_processor(processors *p) {
+    cpu_set_t one;
+    int i = 0;
+    p->changed = !sched_getaffinity(0, sizeof p->all, &p->all);
+    if (!p->changed) return;
+    while (i < CPU_SETSIZE - 1 && !CPU_ISSET(i, &p->all)) i++;
+    CPU_ZERO(&one);
+    CPU_SET(i, &one);
+    p->changed = !sched_setaffinity(0, sizeof one, &one);
+}
+
+static void take_all_processors(const processors *p) {
+    if (p->changed) sched_setaffinity(0, sizeof p->all, &p->all);
+}
+#else
+typedef int processors;
+static void take_one_processor(processors *p) { (void)p; }
+static void take_all_processors(const processors *p) { (void)p; }
+#endif
+
+enum { MANY_PIXELS = 1 << 26 }; /* with which memory counts more than time */
+
 /* In planes, as the library has them at last: of large pictures another form would be a copy too much. */
-static int decode(const struct heif_image_handle *handle, struct heif_image **decoded, char reason[REASON]) {
-    if (failed(heif_decode_image(handle, decoded, heif_colorspace_RGB, heif_chroma_444, NULL), reason)) return -1;
+static int decode(const struct heif_image_handle *handle, const gmlp_image *image, struct heif_image **decoded,
+                  char reason[REASON]) {
+    const int large = (uint64_t)image->width * image->height > MANY_PIXELS;
+    struct heif_error status;
+    processors p;
+    if (large) take_one_processor(&p);
+    status = heif_decode_image(handle, decoded, heif_colorspace_RGB, heif_chroma_444, NULL);
+    if (large) take_all_processors(&p);
+    if (failed(status, reason)) return -1;
 #if LIBHEIF_NUMERIC_VERSION >= 0x010d0000
     if (heif_image_get_decoding_warnings(*decoded, 0, NULL, 0) > 0) { /* their texts may be gone already */
         snprintf(reason, REASON, "HEIF: the pixels are damaged");
@@ -207,7 +248,7 @@ static int read_primary(struct heif_context *context, const struct heif_image_ha
     image->height = (uint32_t)height;
     read_metadata(handle, facts);
     note_others(context, handle, facts);
-    bad = decode(handle, &decoded, reason) || read_color(handle, facts, reason);
+    bad = decode(handle, image, &decoded, reason) || read_color(handle, facts, reason);
     if (!bad && alpha && !multiplied && find_plane(decoded, heif_channel_Alpha, image, &unused)) {
         picture_note(facts->notes, "alpha is left out"); /* not as the colours are */
         alpha = 0;

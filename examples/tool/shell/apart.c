@@ -49,6 +49,8 @@ struct apart_link {
     int ends, hangs; /* the answer has come to its end; nothing, or too little, is done for it */
 };
 
+static int is_apart; /* is this such a process? */
+
 enum { ANSWER = STDIN_FILENO }; /* of all descriptors the one that the process may write to */
 enum { NO_ANSWER = 2 };         /* its exit status; 1: files_give_up found no memory */
 enum { PATIENCE = 20 };         /* times the processors' time that it may take */
@@ -82,6 +84,7 @@ static int close_doors(void) {
         { SYS_clone, 0, CLONE_THREAD, CLONE_THREAD },
         { SYS_set_robust_list, ANY, 0, 0 }, { SYS_rseq, ANY, 0, 0 },
         { SYS_sched_yield, ANY, 0, 0 }, { SYS_sched_getaffinity, ANY, 0, 0 }, { SYS_getcpu, ANY, 0, 0 },
+        { SYS_sched_setaffinity, 0, ~0u, 0 }, /* of the thread itself */
         { SYS_rt_sigaction, ANY, 0, 0 }, { SYS_rt_sigprocmask, ANY, 0, 0 }, { SYS_rt_sigreturn, ANY, 0, 0 },
         { SYS_sigaltstack, ANY, 0, 0 },
         { SYS_tgkill, 0, ~0u, self }, /* abort() */
@@ -184,6 +187,7 @@ static void close_files(void) {
 static void be_child(const apart_job *a, const int ends[2], pid_t parent, uint64_t held) {
     struct apart_link link = { ANSWER, 0, 0, 0, 0, 0 };
     int nowhere;
+    is_apart = 1;
     files_disown();
     signal(SIGXCPU, SIG_DFL);
 #ifdef __linux__
@@ -222,19 +226,31 @@ int apart_send(apart_link *to, const void *bytes, size_t size) {
     return 0;
 }
 
+enum { PART = 4 << 20 };
+
+/* Whole pages of memory that is not shared. */
+static void give_back(char *at, size_t size) {
+#ifdef __linux__
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), gap = (0 - (uintptr_t)at) & (page - 1);
+    if (size > gap) madvise(at + gap, (size - gap) & ~(page - 1), MADV_DONTNEED);
+#else
+    (void)at, (void)size;
+#endif
+}
+
 int apart_send_away(apart_link *to, void *bytes, size_t size) {
-    enum { PART = 4 << 20 };
     char *at = (char *)bytes;
     for (; size > PART; at += PART, size -= PART) {
         if (apart_send(to, at, PART)) return -1;
-#ifdef __linux__
-        {
-            const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), gap = (0 - (uintptr_t)at) & (page - 1);
-            madvise(at + gap, (PART - gap) & ~(page - 1), MADV_DONTNEED);
-        }
-#endif
+        give_back(at, PART);
     }
     return apart_send(to, at, size);
+}
+
+void apart_done_with(const uint8_t *bytes, uint64_t *given, uint64_t count) {
+    if (!is_apart || count < *given + PART) return;
+    give_back((char *)(uintptr_t)bytes + *given, (size_t)(count - *given));
+    *given = count;
 }
 
 /* Nanoseconds of the processors' time that it has had; -1: not known. */

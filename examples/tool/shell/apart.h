@@ -36,6 +36,9 @@ int apart_send(apart_link *to, const void *bytes, size_t size);
 int apart_receive(apart_link *from, void *bytes, size_t size);
 /* Of memory that is not needed any more: it is given back while it is sent. */
 int apart_send_away(apart_link *to, void *bytes, size_t size);
+/* In such a process: of the bytes that it was given to work on nobody looks at the first so many any more. They are
+   given back to the system, and hold zeros then; *given, at first 0, is how many were. Elsewhere nothing happens. */
+void apart_done_with(const uint8_t *bytes, uint64_t *given, uint64_t count);
 
 /* What there is of it, for people. */
 const char *apart_means(void);

@@ -1,6 +1,6 @@
 /* Work in a process apart: what it can do to this one, and to the machine, when a stranger has taken it over. */
 #ifdef __linux__
-#define _GNU_SOURCE /* MAP_ANONYMOUS */
+#define _GNU_SOURCE /* MAP_ANONYMOUS, sched_setaffinity */
 #endif
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #ifdef __linux__
+#include <sched.h>
 #include <sys/prctl.h>
 #endif
 #include <sys/socket.h>
@@ -72,6 +73,37 @@ static void test_answer(void **state) {
     for (i = 0; i < LARGE; i++) large[i] = (uint8_t)(i * 2654435761u >> 13);
     assert_string_equal(fate(send_large, receive_large, &same), "done");
     assert_true(same);
+}
+
+/* Of what it was given to work on: it is gone there, up to where nobody looks any more, and here as it was. */
+static int done_with_some(void *user, apart_link *to) {
+    uint64_t given = 0;
+    int right, few;
+    (void)user;
+    apart_done_with(large, &given, 5000);
+    few = given == 0; /* too few to be worth it */
+    apart_done_with(large, &given, LARGE / 2);
+    right = few && given == LARGE / 2 && large[5000] == 0 && large[LARGE / 2 - 5000] == 0 &&
+            large[LARGE / 2] == (uint8_t)((LARGE / 2) * 2654435761u >> 13);
+    return apart_send(to, &right, sizeof right);
+}
+
+static int takes_int(void *user, apart_link *from) { return apart_receive(from, user, sizeof(int)); }
+
+static void test_done_with(void **state) {
+    uint64_t given = 0;
+    int right = 0;
+    size_t i;
+    (void)state;
+    for (i = 0; i < LARGE; i++) large[i] = (uint8_t)(i * 2654435761u >> 13);
+    assert_string_equal(fate(done_with_some, takes_int, &right), "done");
+#ifdef __linux__
+    assert_true(right);
+#endif
+    apart_done_with(large, &given, LARGE);
+    assert_int_equal(given, 0);
+    for (i = 0; i < LARGE; i++)
+        if (large[i] != (uint8_t)(i * 2654435761u >> 13)) fail_msg("byte %zu is gone", i);
 }
 
 /* Libraries have threads of their own there, and this program may have some here. */
@@ -237,7 +269,7 @@ static void test_memory(void **state) {
 }
 
 /* What it must not: an errno each, 0 where it could. */
-enum { READS, WRITES, SOCKET, FORKS, STARTS, KILLS, REMOVES, OWN_FILE, SHARED, GROWING, TRIES };
+enum { READS, WRITES, SOCKET, FORKS, STARTS, KILLS, REMOVES, OWN_FILE, SHARED, GROWING, PLACES, TRIES };
 typedef struct tries {
     int error[TRIES];
     char path[32];
@@ -253,6 +285,10 @@ static int tries_all(void *user, apart_link *to) {
     tries *t = (tries *)user;
     char *const argv[] = { "true", NULL };
     char byte;
+#ifdef __linux__
+    cpu_set_t places;
+    if (sched_getaffinity(0, sizeof places, &places)) return -1;
+#endif
     TRY(READS, open("/etc/passwd", O_RDONLY));
     TRY(WRITES, open(t->path, O_WRONLY | O_TRUNC));
     TRY(SOCKET, socket(AF_INET, SOCK_STREAM, 0));
@@ -264,6 +300,8 @@ static int tries_all(void *user, apart_link *to) {
 #ifdef __linux__ /* memory that its limit does not count */
     TRY(SHARED, maps(MAP_SHARED));
     TRY(GROWING, maps(MAP_PRIVATE | MAP_GROWSDOWN));
+    TRY(PLACES, sched_setaffinity(getppid(), sizeof places, &places)); /* its own it may: see heif.c */
+    if (sched_setaffinity(0, sizeof places, &places)) t->error[PLACES] = 0;
 #endif
     return apart_send(to, t->error, sizeof t->error);
 }
@@ -322,13 +360,11 @@ static int counts_open(void *user, apart_link *to) {
     for (fd = STDERR_FILENO + 1; fd < 100; fd++) open += fcntl(fd, F_GETFD) >= 0;
     return apart_send(to, &open, sizeof open);
 }
-static int take_int(void *user, apart_link *from) { return apart_receive(from, user, sizeof(int)); }
-
 static void test_open_files(void **state) {
     int pair[2], open = -1;
     (void)state;
     assert_int_equal(pipe(pair), 0);
-    assert_string_equal(fate(counts_open, take_int, &open), "done");
+    assert_string_equal(fate(counts_open, takes_int, &open), "done");
     assert_int_equal(open, 0);
     close(pair[0]);
     close(pair[1]);
@@ -373,6 +409,7 @@ static void test_ends_with_us(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answer),
+        cmocka_unit_test(test_done_with),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_crashes),
         cmocka_unit_test(test_ignored_children),
