@@ -11,6 +11,7 @@ typedef struct apart_reading {
     picture_load *load;
     const uint8_t *bytes;
     size_t size;
+    uint8_t **spare;
     gmlp_image *image;
     picture_facts *facts;
     char *reason;
@@ -109,6 +110,10 @@ static int take_answer(void *user, apart_link *from) {
     apart_reading *r = (apart_reading *)user;
     found f;
     int k;
+    if (r->spare) { /* which the other process has now */
+        free(*r->spare);
+        *r->spare = NULL;
+    }
     if (apart_receive(from, &f, sizeof f)) return -1;
     if (f.bad) {
         be_text(f.reason, sizeof f.reason, 0);
@@ -142,7 +147,8 @@ apart_bounds reading_bounds(size_t size) {
 }
 
 int load_apart(picture_load *load, void (*prepare)(void), const char *kind, const apart_bounds *bounds,
-               const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+               const uint8_t *bytes, size_t size, uint8_t **spare, gmlp_image *image, picture_facts *facts,
+               char reason[REASON]) {
     apart_reading r;
     char why[APART_WHY];
     apart_job a;
@@ -151,6 +157,7 @@ int load_apart(picture_load *load, void (*prepare)(void), const char *kind, cons
     r.load = load;
     r.bytes = bytes;
     r.size = size;
+    r.spare = spare;
     r.image = image;
     r.facts = facts;
     r.reason = reason;

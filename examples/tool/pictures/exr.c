@@ -62,6 +62,7 @@ static int failed(exr_result_t status, const char *said, char reason[REASON]) {
 #define MAX_CHANNELS 4096   /* of all parts together, */
 #define MAX_ATTRIBUTES 8192 /* as many */
 #define MAX_CHUNK ((uint64_t)1 << 30) /* bytes; the decoders count in ints */
+#define CHUNK_HEADER 32               /* bytes in front of a chunk at most: a tile's in a part are 24 */
 
 typedef struct bytes_read {
     char said[REASON]; /* first: what hear() finds */
@@ -142,6 +143,7 @@ typedef struct exr_reader {
     float weights[3];     /* of R, G, B in Y */
     plane planes[4];
     int plane_count;
+    uint64_t *first; /* of each chunk the first byte that is needed from it on, for they may lie in another order */
 } exr_reader;
 
 static int channel_size(const exr_attr_chlist_entry_t *channel) {
@@ -404,14 +406,22 @@ static int check_chunks(exr_reader *r, char reason[REASON]) {
         snprintf(reason, REASON, "EXR: the file is too short for its size in pixels");
         return -1;
     }
+    r->first = (uint64_t *)malloc((size_t)count * sizeof *r->first);
+    if (!r->first) {
+        snprintf(reason, REASON, "out of memory");
+        return -1;
+    }
     for (i = 0; i < count; i++) {
         if (find_chunk(r, i, &c, reason)) return -1;
+        r->first[i] = c.info.data_offset > CHUNK_HEADER ? c.info.data_offset - CHUNK_HEADER : 0;
         sum += c.info.packed_size;
         if (sum > r->in.size) {
             snprintf(reason, REASON, "EXR: its parts lie over each other");
             return -1;
         }
     }
+    for (i = count - 1; i--;)
+        if (r->first[i] > r->first[i + 1]) r->first[i] = r->first[i + 1];
     return 0;
 }
 
@@ -595,7 +605,7 @@ static int read_pixels(exr_reader *r, gmlp_image *image, picture_facts *facts, c
     uint8_t *alpha = NULL;
     float *chroma = NULL;
     chunk found;
-    uint64_t i;
+    uint64_t i, given = 0;
     size_t size, n;
     int c, half = r->alpha < 0 || e[r->alpha].pixel_type == EXR_PIXEL_HALF, bad = 0;
     for (c = 0; c < 3; c++) half &= e[r->color[c]].pixel_type == EXR_PIXEL_HALF;
@@ -618,7 +628,10 @@ static int read_pixels(exr_reader *r, gmlp_image *image, picture_facts *facts, c
                       r->width * 3 * size);
     if (alpha && !bad) add_plane(r, r->alpha, image->type, alpha, size, r->width * size);
     if (!bad && is_dwa(r->compression)) bad = undo_dwa(r, reason);
-    else for (i = 0; i < count && !bad; i++) bad = find_chunk(r, i, &found, reason) || decode_chunk(r, &found, reason);
+    else for (i = 0; i < count && !bad; i++) {
+        apart_done_with(r->in.bytes, &given, r->first[i]);
+        bad = find_chunk(r, i, &found, reason) || decode_chunk(r, &found, reason);
+    }
     if (!bad && r->chroma) bad = chroma_to_rgb(r, image, reason);
     for (n = 0; n < pixels && alpha && !bad; n++) {
         const float share = half ? gmlp_half_to_float(((uint16_t *)(void *)alpha)[n]) : ((float *)(void *)alpha)[n];
@@ -648,6 +661,7 @@ int exr_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts
           find_picture(&r, color, reason) || find_layout(&r, color, reason) || check_channels(&r, color, reason) ||
           read_color(&r, color, reason) || check_chunks(&r, reason) || read_pixels(&r, image, color, reason);
     exr_finish(&r.context);
+    free(r.first);
     return bad ? -1 : 0;
 }
 

@@ -45,6 +45,9 @@ void picture_note(char notes[PICTURE_NOTES], const char *format, ...)
 
 /* Memory for an image's packed rows; sets stride to 0. 0, or -1 and a reason. */
 int image_allocate(gmlp_image *image, char reason[REASON]);
+/* Room in it for samples of a type that is not smaller: its pixels stay as they are, at the beginning. For what goes
+   from the last to the first, so that no second picture is needed. */
+int image_make_room(gmlp_image *image, int type, char reason[REASON]);
 /* Of formats that can make much of few bytes: how many pixels a picture in so many bytes may have; and has it? */
 uint64_t pixels_in_proportion(size_t size);
 int image_in_proportion(int64_t width, int64_t height, size_t size, char reason[REASON]);
@@ -79,9 +82,11 @@ picture_load png_load, jpeg_load, tiff_load, exr_load, pnm_load, heif_load, jxl_
 picture_load jpeg_load_sycc; /* Y'CbCr */
 picture_load raw_load;
 /* As load gives it, which runs in a process of its own (shell/apart.h) within these bounds; prepare: what it does
-   before, or NULL. kind: "EXR files", for reasons. */
+   before, or NULL. kind: "EXR files", for reasons. spare: NULL, or the bytes' memory, which is freed here, and NULL
+   then, as soon as that process has it. */
 int load_apart(picture_load *load, void (*prepare)(void), const char *kind, const apart_bounds *bounds,
-               const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]);
+               const uint8_t *bytes, size_t size, uint8_t **spare, gmlp_image *image, picture_facts *facts,
+               char reason[REASON]);
 apart_bounds reading_bounds(size_t size); /* of a file of so many bytes */
 /* A file's bytes, which the caller frees; 0, or -1 and a reason. save_apart has them made in a process of its own, of
    what lies in memory here, or here if there is no process, and writes them to file; kind: "AVIF", for reasons. */

@@ -24,6 +24,16 @@ int image_allocate(gmlp_image *image, char reason[REASON]) {
     return image->data ? 0 : -1;
 }
 
+int image_make_room(gmlp_image *image, int type, char reason[REASON]) {
+    const size_t pixel = gmlp_pixel_size(type, 3);
+    void *larger = (size_t)image->width > (size_t)-1 / pixel / image->height
+                       ? NULL
+                       : realloc(image->data, (size_t)image->width * image->height * pixel);
+    if (larger) image->data = larger;
+    else snprintf(reason, REASON, "%u x %u pixels are too many for the memory", image->width, image->height);
+    return larger ? 0 : -1;
+}
+
 /* What flat colour comes to in AV1, HEVC or JPEG XL has no end; photographs have less than 100 pixels a byte. */
 uint64_t pixels_in_proportion(size_t size) { return ((uint64_t)1 << 24) + (uint64_t)size * 1024; }
 
@@ -140,7 +150,8 @@ static void take_facts(picture *out, picture_facts *facts) {
     out->orientation = facts->orientation ? facts->orientation : 1;
 }
 
-int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
+/* spare: NULL, or the bytes' memory, which is freed when it has served, and NULL then. */
+static int read_picture(const void *bytes, size_t size, uint8_t **spare, const char *name, int from_space, picture *out,
                         char error[256]) {
     const format f = find_format((const uint8_t *)bytes, size);
     picture_load *const load = from_space == GMLP_SYCC ? f.load_sycc : f.load;
@@ -161,14 +172,24 @@ int picture_read_memory(const void *bytes, size_t size, const char *name, int fr
     if (!load) return error_text(error, name, "%s", no_sycc), -1;
     if (f.apart && reads_apart) {
         const apart_bounds bounds = reading_bounds(size);
-        bad = load_apart(load, f.prepare, f.apart, &bounds, (const uint8_t *)bytes, size, &out->image, &facts, reason);
+        bad = load_apart(load, f.prepare, f.apart, &bounds, (const uint8_t *)bytes, size, spare, &out->image, &facts,
+                         reason);
     } else bad = load((const uint8_t *)bytes, size, &out->image, &facts, reason);
+    if (spare) { /* before there is more */
+        free(*spare);
+        *spare = NULL;
+    }
     bad = bad || decide_space(out, &facts, from_space, reason);
     take_facts(out, &facts);
     if (!bad) return drop_opaque(out), 0;
     error_text(error, name, "%s", reason);
     picture_free(out);
     return -1;
+}
+
+int picture_read_memory(const void *bytes, size_t size, const char *name, int from_space, picture *out,
+                        char error[256]) {
+    return read_picture(bytes, size, NULL, name, from_space, out, error);
 }
 
 int picture_read_metadata(const void *bytes, size_t size, const char *name, picture *out, char error[256]) {
@@ -192,7 +213,8 @@ int picture_read(const char *path, int from_space, int keep_file, picture *out, 
     int bad;
     memset(out, 0, sizeof *out);
     if (file_read(path, &bytes, &size, error)) return -1;
-    bad = picture_read_memory(bytes, size, path, from_space, out, error);
+    keep_file = keep_file && (find_format(bytes, size).look || heif_name(bytes, size));
+    bad = read_picture(bytes, size, keep_file ? NULL : &bytes, path, from_space, out, error);
     if (bad || !keep_file) free(bytes);
     else {
         out->file = bytes;

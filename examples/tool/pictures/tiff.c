@@ -85,6 +85,20 @@ static toff_t io_size(thandle_t handle) {
     return (toff_t)end;
 }
 
+/* What is read is in memory already: libtiff need not copy what it decodes. */
+static int io_map(thandle_t handle, void **base, toff_t *size) {
+    const tiff_io *io = (const tiff_io *)handle;
+    *base = (void *)(uintptr_t)io->bytes;
+    *size = io->size;
+    return io->bytes != NULL;
+}
+
+static void io_unmap(thandle_t handle, void *base, toff_t size) {
+    (void)handle;
+    (void)base;
+    (void)size;
+}
+
 /* most: bytes that libtiff may allocate at once, where it can be told; 0: any. */
 static TIFF *open_io(tiff_io *io, const char *mode, uint64_t most, char *reason) {
     TIFF *t;
@@ -102,11 +116,12 @@ static TIFF *open_io(tiff_io *io, const char *mode, uint64_t most, char *reason)
     TIFFSetErrorHandlerExt(on_tiff_error);
     TIFFSetWarningHandlerExt(on_tiff_warning);
 #if TIFFLIB_VERSION >= 20221213
-    t = TIFFClientOpenExt("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, NULL, NULL,
+    t = TIFFClientOpenExt("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, io_map, io_unmap,
                           options);
     TIFFOpenOptionsFree(options);
 #else
-    t = TIFFClientOpen("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, NULL, NULL);
+    t = TIFFClientOpen("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, io_map,
+                       io_unmap);
 #endif
     return t;
 }
@@ -342,11 +357,8 @@ static void place(const tiff_layout *l, const tiff_blocks *b, const gmlp_image *
     }
 }
 
-static int read_block(TIFF *t, const tiff_layout *l, const tiff_blocks *b, uint32_t x, uint32_t y, int plane,
-                      char *reason) {
+static int read_block(TIFF *t, const tiff_layout *l, const tiff_blocks *b, uint32_t index, uint32_t y, char *reason) {
     const uint32_t rows = l->height - y < b->height ? l->height - y : b->height;
-    const uint32_t index = b->tiled ? TIFFComputeTile(t, x, y, 0, (uint16_t)plane)
-                                    : TIFFComputeStrip(t, y, (uint16_t)plane);
     const tmsize_t want = b->tiled ? b->size : (tmsize_t)rows * b->row_bytes;
     tmsize_t got = 0;
     memset(b->bytes, 0, (size_t)b->size); /* a decoder that stops short leaves no other block's pixels */
@@ -357,19 +369,37 @@ static int read_block(TIFF *t, const tiff_layout *l, const tiff_blocks *b, uint3
     return *reason ? -1 : 0;
 }
 
+/* Of each block the first byte that is needed from it on, for some lie in another order, or in the same bytes. NULL: not
+   known, as for more blocks than the file can tell of. */
+static uint64_t *first_needed(TIFF *t, uint32_t count) {
+    const uint64_t size = ((const tiff_io *)TIFFClientdata(t))->size;
+    uint64_t *first = count < size ? (uint64_t *)malloc((size_t)count * sizeof *first) : NULL, least = size;
+    uint32_t i;
+    for (i = count; first && i--;) {
+        const uint64_t at = TIFFGetStrileOffset(t, i);
+        first[i] = least = at < least ? at : least;
+    }
+    return first;
+}
+
 static int read_blocks(TIFF *t, const tiff_layout *l, const tiff_blocks *b, const gmlp_image *image, uint8_t *alpha,
                        char *reason) {
-    uint32_t x, y;
-    int plane;
-    for (plane = 0; plane < l->samples; plane += b->planes) {
+    const tiff_io *io = (const tiff_io *)TIFFClientdata(t);
+    uint64_t *first = first_needed(t, b->count), given = 0;
+    uint32_t x, y, i;
+    int plane, bad = 0;
+    for (plane = 0; plane < l->samples && !bad; plane += b->planes) {
         if (plane >= l->colours && plane != l->alpha) continue;
-        for (y = 0; y < l->height; y += b->height)
-            for (x = 0; x < l->width; x += b->width) {
-                if (read_block(t, l, b, x, y, plane, reason)) return -1;
-                place(l, b, image, alpha, x, y, plane);
+        for (y = 0; y < l->height && !bad; y += b->height)
+            for (x = 0; x < l->width && !bad; x += b->width) {
+                i = b->tiled ? TIFFComputeTile(t, x, y, 0, (uint16_t)plane) : TIFFComputeStrip(t, y, (uint16_t)plane);
+                if (first && i < b->count) apart_done_with(io->bytes, &given, first[i]);
+                bad = read_block(t, l, b, i, y, reason);
+                if (!bad) place(l, b, image, alpha, x, y, plane);
             }
     }
-    return 0;
+    free(first);
+    return bad ? -1 : 0;
 }
 
 /* All samples count, and whole blocks, as they are decoded: most may be none of the picture's. */
@@ -517,7 +547,7 @@ int tiff_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_fact
     memset(&io, 0, sizeof io);
     io.bytes = bytes;
     io.size = size;
-    t = open_io(&io, "rhm", largest_size(size, MOST_OF_A_BYTE), reason);
+    t = open_io(&io, "rh", largest_size(size, MOST_OF_A_BYTE), reason);
     bad = !t || !TIFFSetSubDirectory(t, directory) || *reason;
     io.notes = facts->notes;
     bad = bad || tiff_picture(t, size, image, facts, reason);

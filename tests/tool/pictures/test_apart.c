@@ -101,6 +101,120 @@ static void test_same(void **state) {
     }
 }
 
+/* Files of which the process gives back what it has read, whatever order that lies in, and be it read twice. */
+
+enum { STRIPS = 64, STRIP_ROWS = 64, WIDE = 1024, STRIP = STRIP_ROWS * WIDE * 3, FRONT = 4096 };
+enum { FORWARDS, BACKWARDS, SHARED, WAYS };
+
+static size_t place_of(int way, int strip) {
+    const int at = way == BACKWARDS ? STRIPS - 1 - strip : way == SHARED && strip == STRIPS - 1 ? 0 : strip;
+    return FRONT + (size_t)at * STRIP;
+}
+
+static void put(uint8_t *to, uint32_t v) {
+    int i;
+    for (i = 0; i < 4; i++) to[i] = (uint8_t)(v >> 8 * i);
+}
+
+static uint8_t *make_tiff(int way, size_t *size) {
+    const uint32_t tags[][3] = { { 256, 3, WIDE }, { 257, 3, STRIPS * STRIP_ROWS }, { 258, 3, 8 }, { 259, 3, 1 }, { 262, 3, 2 },
+                                 { 273, 4, 512 }, { 277, 3, 3 }, { 278, 3, STRIP_ROWS }, { 279, 4, 1024 } };
+    uint8_t *file = (uint8_t *)calloc(*size = FRONT + (size_t)STRIPS * STRIP, 1), *at = file + 10;
+    size_t i;
+    memcpy(file, "II*\0\10\0\0\0\11", 10);
+    for (i = 0; i < 9; i++, at += 12) {
+        put(at, tags[i][0] | tags[i][1] << 16);
+        put(at + 4, tags[i][1] == 4 ? STRIPS : 1);
+        put(at + 8, tags[i][2]);
+    }
+    for (i = 0; i < STRIPS; i++) {
+        put(file + 512 + 4 * i, (uint32_t)place_of(way, (int)i));
+        put(file + 1024 + 4 * i, STRIP);
+    }
+    for (i = FRONT; i < *size; i++) file[i] = (uint8_t)(i * 2654435761u >> 13);
+    return file;
+}
+
+static void test_strips(void **state) {
+    int way, strip;
+    (void)state;
+#ifdef UNINSTRUMENTED
+    return;
+#endif
+    for (way = 0; way < WAYS; way++) {
+        size_t size;
+        uint8_t *file = make_tiff(way, &size);
+        picture p;
+        char error[256];
+        if (picture_read_memory(file, size, "large.tif", GMLP_SRGB, &p, error)) fail_msg("%s", error);
+        for (strip = 0; strip < STRIPS; strip++)
+            if (memcmp((uint8_t *)p.image.data + (size_t)strip * STRIP, file + place_of(way, strip), STRIP))
+                fail_msg("way %d: strip %d is not what the file has", way, strip);
+        picture_free(&p);
+        free(file);
+    }
+}
+
+/* Chunks of an EXR in the other order: its table of places, of eight bytes each, ends where the first chunk begins. */
+static uint8_t *backwards(const uint8_t *file, size_t size, uint32_t count) {
+    uint8_t *other = (uint8_t *)malloc(size);
+    uint64_t place, next;
+    size_t table = 0, at, i;
+    for (;; table++) {
+        assert_true(table + 8 < size);
+        memcpy(&place, file + table, 8);
+        if (place == table + 8 * (size_t)count) break;
+    }
+    at = (size_t)place;
+    memcpy(other, file, at);
+    for (i = count; i--;) {
+        const uint64_t goes = at;
+        memcpy(&place, file + table + 8 * i, 8);
+        next = size;
+        if (i + 1 < count) memcpy(&next, file + table + 8 * (i + 1), 8);
+        memcpy(other + at, file + place, (size_t)(next - place));
+        memcpy(other + table + 8 * i, &goes, 8);
+        at += (size_t)(next - place);
+    }
+    assert_int_equal(at, size);
+    return other;
+}
+
+static void test_chunks(void **state) {
+    enum { ROWS = 2048 };
+    gmlp_image image = test_image(WIDE, ROWS, GMLP_F16, GMLP_SRGB_LINEAR);
+    const char *path = in_folder("large.exr");
+    uint8_t *file, *other;
+    uint32_t noise = 1;
+    size_t size, i;
+    char error[256];
+    (void)state;
+    for (i = 0; i < (size_t)WIDE * ROWS * 3; i++) { /* what packs badly */
+        noise ^= noise << 13, noise ^= noise >> 17, noise ^= noise << 5;
+        ((uint16_t *)image.data)[i] = (uint16_t)((noise & 0x1fff) + 0x2000);
+    }
+    if (picture_write(path, &image, NULL, error)) {
+        assert_non_null(strstr(error, "missing"));
+        free(image.data);
+        return;
+    }
+    assert_int_equal(file_read(path, &file, &size, error), 0);
+    assert_true(size > 8u << 20);
+    unlink(path);
+    other = backwards(file, size, ROWS / 16);
+    for (i = 0; i < 2; i++) {
+        picture p;
+#ifndef UNINSTRUMENTED
+        if (picture_read_memory(i ? other : file, size, path, 0, &p, error)) fail_msg("%s", error);
+        assert_memory_equal(p.image.data, image.data, image_bytes(&image));
+        picture_free(&p);
+#endif
+    }
+    free(other);
+    free(file);
+    free(image.data);
+}
+
 /* What a reader does and says there; the file's bytes tell which. */
 
 static found lie;           /* sent as it is, */
@@ -123,7 +237,7 @@ static const char *reading(picture_load *load, picture *out, picture_facts *fact
     memset(out, 0, sizeof *out);
     memset(facts, 0, sizeof *facts);
     strcpy(reason, "cannot be read");
-    bad = load_apart(load, NULL, "fake files", &bounds, (const uint8_t *)"", 0, &out->image, facts, reason);
+    bad = load_apart(load, NULL, "fake files", &bounds, (const uint8_t *)"", 0, NULL, &out->image, facts, reason);
     if (!bad) strcpy(reason, "is read");
     return reason;
 }
@@ -266,6 +380,26 @@ static int refuses(const uint8_t *bytes, size_t size, gmlp_image *image, picture
     return -1;
 }
 
+static int knows(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    (void)image, (void)facts;
+    snprintf(reason, REASON, "fake: %.*s", (int)size, (const char *)bytes);
+    return -1;
+}
+
+/* Bytes that nobody else needs are that process's alone. */
+static void test_spare(void **state) {
+    const apart_bounds bounds = reading_bounds(100);
+    uint8_t *bytes = (uint8_t *)malloc(5);
+    char reason[REASON] = "";
+    picture_facts facts;
+    gmlp_image image;
+    (void)state;
+    memcpy(bytes, "bytes", 5);
+    assert_int_equal(load_apart(knows, NULL, "fake files", &bounds, bytes, 5, &bytes, &image, &facts, reason), -1);
+    assert_string_equal(reason, "fake: bytes");
+    assert_null(bytes);
+}
+
 static void test_failures(void **state) {
     picture p;
     picture_facts facts;
@@ -346,9 +480,12 @@ static void test_no_process(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same),
+        cmocka_unit_test(test_strips),
+        cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_lies),
         cmocka_unit_test(test_metadata_lies),
         cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_spare),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_writers),
         cmocka_unit_test(test_no_process),

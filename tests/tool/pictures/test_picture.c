@@ -19,8 +19,10 @@ static void round_trip(const char *name, int type, int space, int space_read, co
     assert_int_equal(back.image.width, 37);
     assert_int_equal(back.image.height, 23);
     assert_memory_equal(back.image.data, image.data, image_bytes(&image));
-    assert_non_null(back.file);
-    assert_true(back.file_size > 0);
+    if (strstr(name, ".png")) { /* of which more than the picture is of use */
+        assert_non_null(back.file);
+        assert_true(back.file_size > 0);
+    } else assert_null(back.file);
     picture_free(&back);
     free(image.data);
     unlink(path);
