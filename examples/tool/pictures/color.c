@@ -286,7 +286,8 @@ static int space_of_profile(cmsHPROFILE profile) {
     return same_curves(profile, space) ? space : GMLP_SPACE_NONE;
 }
 
-/* Conversion of what is none of the library's spaces. */
+/* Conversion of what is none of the library's spaces: in its place, from the last sample to the first, as those that it
+   becomes may be larger. */
 
 static float sample_at(const gmlp_image *image, size_t i) {
     const void *p = image->data;
@@ -303,8 +304,8 @@ static float sample_at(const gmlp_image *image, size_t i) {
 static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, char reason[REASON]) {
     const int integer = image->type == GMLP_U8 || image->type == GMLP_U16;
     const size_t codes = image->type == GMLP_U8 ? 256 : 65536, n = (size_t)image->width * image->height * 3;
+    const int type = integer && !gmlp_space_is_linear(space) ? GMLP_U16 : GMLP_F32;
     const cmsToneCurve *curve[3];
-    gmlp_image result = *image;
     float *table;
     size_t i, c;
     for (c = 0; c < 3; c++) {
@@ -314,10 +315,8 @@ static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, cha
         return -1;
     }
     table = integer ? (float *)malloc(3 * codes * sizeof *table) : NULL;
-    result.type = integer && !gmlp_space_is_linear(space) ? GMLP_U16 : GMLP_F32;
-    result.space = space;
     if (integer && !table) snprintf(reason, REASON, "out of memory");
-    if ((integer && !table) || image_allocate(&result, reason)) {
+    if ((integer && !table) || image_make_room(image, type, reason)) {
         free(table);
         return -1;
     }
@@ -325,18 +324,20 @@ static int convert_curves(gmlp_image *image, cmsHPROFILE profile, int space, cha
         for (i = 0; i < codes; i++)
             table[c * codes + i] = (float)gmlp_curve_encode(
                 space, (double)cmsEvalToneCurveFloat(curve[c], (float)i / (float)(codes - 1)), 0);
-    for (i = 0; i < n; i++) {
+    for (i = n; i--;) {
         const size_t channel = i % 3;
+        uint16_t code;
         float v;
         if (image->type == GMLP_U8) v = table[channel * codes + ((const uint8_t *)image->data)[i]];
         else if (image->type == GMLP_U16) v = table[channel * codes + ((const uint16_t *)image->data)[i]];
         else v = (float)gmlp_curve_encode(space, (double)cmsEvalToneCurveFloat(curve[channel], sample_at(image, i)), 0);
-        if (result.type == GMLP_F32) ((float *)result.data)[i] = v;
-        else ((uint16_t *)result.data)[i] = (uint16_t)(v > 0 ? v < 1 ? v * 65535 + 0.5f : 65535 : 0);
+        code = (uint16_t)(v > 0 ? v < 1 ? v * 65535 + 0.5f : 65535 : 0);
+        if (type == GMLP_F32) memcpy((uint8_t *)image->data + i * sizeof v, &v, sizeof v);
+        else memcpy((uint8_t *)image->data + i * sizeof code, &code, sizeof code);
     }
     free(table);
-    free(image->data);
-    *image = result;
+    image->type = type;
+    image->space = space;
     return 0;
 }
 
@@ -348,60 +349,67 @@ static int convert_to_romm(gmlp_image *image, cmsHPROFILE profile, char reason[R
         linear ? cmsCreateTransform(profile, TYPE_RGB_FLT, linear, TYPE_RGB_FLT, INTENT_RELATIVE_COLORIMETRIC,
                                     cmsFLAGS_NOOPTIMIZE | cmsFLAGS_NOCACHE)
                : NULL;
-    gmlp_image result = *image, from, to;
+    gmlp_image from, to;
     gmlp_result status;
     float *code = (float *)malloc(row * sizeof *code);
     uint32_t y;
     size_t i;
     int bad;
     if (linear) cmsCloseProfile(linear);
-    result.type = GMLP_F32;
-    bad = !transform || !code || image_allocate(&result, reason);
+    bad = !transform || !code || image_make_room(image, GMLP_F32, reason);
     if (!transform) snprintf(reason, REASON, "its ICC profile cannot be used; say the colour space with --from");
     else if (!code) snprintf(reason, REASON, "out of memory");
-    for (y = 0; y < image->height && !bad; y++) {
+    for (y = image->height; !bad && y--;) {
         for (i = 0; i < row; i++) code[i] = sample_at(image, y * row + i);
-        cmsDoTransform(transform, code, (float *)result.data + y * row, image->width);
+        cmsDoTransform(transform, code, (float *)image->data + y * row, image->width);
     }
     if (transform) cmsDeleteTransform(transform);
     free(code);
     if (bad) return -1;
-    from = to = result;
+    image->type = GMLP_F32;
+    from = to = *image;
     from.space = GMLP_PROPHOTO_LINEAR;
     to.space = GMLP_PROPHOTO;
     status = gmlp_convert(&from, &to, NULL);
     if (status) {
         snprintf(reason, REASON, "%s", gmlp_result_string(status));
-        free(result.data);
         return -1;
     }
-    free(image->data);
     *image = to;
     return 0;
 }
 
 /* PQ codes become those of Rec.2020, which hold every colour of the smaller primaries. */
 static int convert_pq(gmlp_image *image, int linear, char reason[REASON]) {
-    gmlp_image codes = *image, light = *image;
-    gmlp_result status;
-    codes.space = GMLP_REC2020_PQ;
-    light.space = GMLP_REC2020_LINEAR;
-    light.type = GMLP_F32;
-    if (image_allocate(&light, reason)) return -1;
-    status = gmlp_convert(&codes, &light, NULL);
-    light.space = linear;
-    if (codes.type == GMLP_U8) codes.type = GMLP_U16;
-    if (!status && image_allocate(&codes, reason)) {
-        free(light.data);
+    const int type = image->type == GMLP_U8 ? GMLP_U16 : image->type;
+    const size_t row = (size_t)image->width * 3;
+    gmlp_image from = *image, light, to;
+    gmlp_result status = GMLP_OK;
+    float *samples = (float *)malloc(row * sizeof *samples);
+    uint32_t y;
+    if (!samples) snprintf(reason, REASON, "out of memory");
+    if (!samples || image_make_room(image, type, reason)) {
+        free(samples);
         return -1;
     }
-    if (!status) status = gmlp_convert(&light, &codes, NULL);
-    free(light.data);
-    if (status) snprintf(reason, REASON, "%s", gmlp_result_string(status));
-    if (codes.data != image->data) {
-        free(image->data);
-        *image = codes;
+    from.height = 1;
+    from.space = GMLP_REC2020_PQ;
+    light = to = from;
+    light.type = GMLP_F32;
+    light.data = samples;
+    to.type = type;
+    for (y = image->height; y-- && !status;) {
+        from.data = (uint8_t *)image->data + y * row * gmlp_pixel_size(from.type, 1);
+        to.data = (uint8_t *)image->data + y * row * gmlp_pixel_size(type, 1);
+        light.space = GMLP_REC2020_LINEAR;
+        status = gmlp_convert(&from, &light, NULL);
+        light.space = linear;
+        if (!status) status = gmlp_convert(&light, &to, NULL);
     }
+    free(samples);
+    if (status) snprintf(reason, REASON, "%s", gmlp_result_string(status));
+    image->type = type;
+    image->space = GMLP_REC2020_PQ;
     return status ? -1 : 0;
 }
 
