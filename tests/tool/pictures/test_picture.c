@@ -288,9 +288,47 @@ static void orientations(void **state) {
     }
 }
 
+/* By the definition of each orientation, of sizes that bands of columns divide and of others. */
+static void turns_of_any_size(void **state) {
+    static const uint32_t sizes[][2] = { { 37, 23 }, { 23, 37 }, { 16, 9 }, { 7, 40 }, { 1, 11 }, { 64, 64 } };
+    static const int types[] = { GMLP_U8, GMLP_U16, GMLP_F32 };
+    size_t i, k;
+    int orientation;
+    (void)state;
+    for (i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (k = 0; k < 3; k++)
+            for (orientation = 1; orientation <= 8; orientation++) {
+                const gmlp_image from = test_image(sizes[i][0], sizes[i][1], types[k], GMLP_SRGB);
+                const size_t pixel = gmlp_pixel_size(types[k], 3);
+                const int lies = orientation >= 5;
+                picture p;
+                char error[256];
+                uint32_t x, y;
+                memset(&p, 0, sizeof p);
+                p.image = test_image(sizes[i][0], sizes[i][1], types[k], GMLP_SRGB);
+                assert_int_equal(picture_turn(&p, orientation, error), 0);
+                assert_int_equal(p.image.width, lies ? from.height : from.width);
+                assert_int_equal(p.image.height, lies ? from.width : from.height);
+                for (y = 0; y < from.height; y++)
+                    for (x = 0; x < from.width; x++) {
+                        const uint32_t right = from.width - 1 - x, bottom = from.height - 1 - y;
+                        const uint32_t to[9][2] = { { 0, 0 }, { x, y }, { right, y }, { right, bottom }, { x, bottom },
+                                                    { y, x }, { bottom, x }, { bottom, right }, { y, right } };
+                        const size_t at = (size_t)to[orientation][1] * p.image.width + to[orientation][0];
+                        if (memcmp((uint8_t *)p.image.data + at * pixel,
+                                   (uint8_t *)from.data + ((size_t)y * from.width + x) * pixel, pixel))
+                            fail_msg("%u x %u, type %d, orientation %d: column %u, row %u", from.width, from.height,
+                                     types[k], orientation, x, y);
+                    }
+                picture_free(&p);
+                free(from.data);
+            }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_format_and_depth),
+        cmocka_unit_test(turns_of_any_size),
         cmocka_unit_test(linear_forms),
         cmocka_unit_test(equal_pictures_are_equal_files),
         cmocka_unit_test(rows_equal_whole),
