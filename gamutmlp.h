@@ -1259,18 +1259,20 @@ GMLP_DEF gmlp_result gmlp_find_edit(const gmlp_net *net, const gmlp_image *base,
                                     gmlp_edit *edit);
 
 /* Sets the net's coords, base_width, base_height and signature: it then belongs to that base. Where that was resized,
-   codes are means of clipped ones and others, and a clip margin below 8 grows by 5, up to 8. */
+   codes are means of clipped ones and others, and a clip margin below 8 grows by 5, up to 8 (of larger
+   pictures by 2). */
 GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit);
 
 /* Decodes a base that another program resized, which the net follows, with more of its colours than gmlp_decode
    gives: made smaller 0.1 to 5 dB out of gamut, larger 0.2 to 9, where lost is not 0 more. Codes that are means of
    clipped ones and others are none that the network was trained on. So codes are looked for at the size that it was
    trained on (up to 4 times each side, or a quarter of it) that would give those of the base, clipped areas getting
-   their edges back. They are decoded, and the result is resized as by a program that resizes the original: in codes
-   of the wide space, if that has a curve (of PQ and HLG, in those of GMLP_REC2020). Light outside 0..1 of the wide
-   space is cut off. What was not resized, or made larger by repeating rows, and nets that are not for saturated
-   pixels alone, go to gmlp_decode; so does a base in sYCC that still has its colours outside sRGB (gmlp_net_check), of
-   which every call reads the whole base.
+   their edges back. (Of larger pictures each call tries first, on 8 tiles of 64 x 64 pixels, whether pixels lie half a
+   pixel beside their places, as libvips 8.14 lays them.) They are decoded, and the result is resized as by a program
+   that resizes the original: in codes of the wide space, if that has a curve (of PQ and HLG, in those of
+   GMLP_REC2020). Light outside 0..1 of the wide space is cut off. What was not resized, or made larger by repeating
+   rows, and nets that are not for saturated pixels alone, go to gmlp_decode; so does a base in sYCC that still has its
+   colours outside sRGB (gmlp_net_check), of which every call reads the whole base.
    lost: what codes other than 0 and 255 have lost on the mean, 0..1. ImageMagick 6 cuts codes of a PNG that it resizes
    instead of rounding them: 0.5; others: 0.
    base: as of gmlp_find_edit, the whole picture; out: a part of it, as gmlp_decode writes it; opts: no device, no
@@ -9124,10 +9126,12 @@ static void gmlp__outside_follow(gmlp_net *net, const gmlp_edit *edit) {
 }
 
 GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit) {
+    const double pixel = gmlp__positive(gmlp__dmul((double)edit->coords.col_step, (double)edit->coords.row_step));
+    const int more = pixel < 1.0 ? 2 : 5; /* tried: more takes more in gamut */
     gmlp__outside_follow(net, edit);
     if (((edit->coords.col_step != 1.0f && edit->coords.col_step != -1.0f) ||
          (edit->coords.row_step != 1.0f && edit->coords.row_step != -1.0f)) && net->clip_margin < 8)
-        net->clip_margin = net->clip_margin + 5 < 8 ? net->clip_margin + 5 : 8; /* tried: more takes more in gamut */
+        net->clip_margin = net->clip_margin + more < 8 ? net->clip_margin + more : 8;
     net->coords = edit->coords;
     net->base_width = edit->width;
     net->base_height = edit->height;
@@ -9140,20 +9144,23 @@ GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit) {
 
 enum {
     GMLP__PATCH = 64,        /* pixels of the base a side, beginning at multiples: parts then decode as the whole */
-    GMLP__PATCH_AROUND = 16, /* pixels around them that have a say: two in each round */
+    GMLP__PATCH_AROUND = 16, /* pixels around them that have a say: two in each round; */
+    GMLP__PATCH_BEYOND = 24, /* of larger pictures, where windows and sums reach over more */
     GMLP__PATCH_ROUNDS = 8,  /* twelve more add 0.1 dB */
-    GMLP__PATCH_SIDE = GMLP__PATCH + 2 * GMLP__PATCH_AROUND,
     GMLP__PATCH_LARGER = 4,  /* times as long or short the trained sides may be, for a tile to fit into memory */
     GMLP__PATCH_STRIP = 16,  /* rows of the large picture that are decoded at once */
-    GMLP__PATCH_JOBS = 16
+    GMLP__PATCH_JOBS = 16,
+    GMLP__PATCHES_TRIED = 8  /* for where pixels lie */
 };
 
 /* A side of the picture: its pixels in the base and in the picture of the size trained on, here called the small and
    the large one, as in most cases they are. */
 typedef struct gmlp__axis {
     uint32_t shrunk, large;
+    uint32_t around, side;        /* of a tile, and its length with them */
     uint32_t most, taps;          /* of the large one's pixels, in a tile and in a sum */
     uint32_t reach;               /* of the small one's, to either side of one, that its sum lies in */
+    double shift;                 /* of the small one's middles in the large one, in pixels of that */
 } gmlp__axis;
 
 /* The two ways in which a small pixel is a sum of large ones. */
@@ -9208,9 +9215,11 @@ static void gmlp__axis_size(gmlp__axis *a, uint32_t shrunk, double step) {
     a->shrunk = shrunk;
     a->large = (uint32_t)(gmlp__dmul((double)shrunk, step < most ? step > least ? step : least : most) + 0.5);
     if (!a->large) a->large = 1;
-    a->reach = a->large < shrunk ? (shrunk - 1) / a->large + 1 : 2;
-    a->most = gmlp__large_high(a, shrunk < (uint32_t)GMLP__PATCH_SIDE ? shrunk : (uint32_t)GMLP__PATCH_SIDE) + 1;
-    a->taps = 4 * a->large / shrunk + 3;
+    a->reach = a->large < shrunk ? (2 * shrunk - 1) / a->large + 2 : 2;
+    a->around = a->large < shrunk ? (uint32_t)GMLP__PATCH_BEYOND : (uint32_t)GMLP__PATCH_AROUND;
+    a->side = (uint32_t)GMLP__PATCH + 2 * a->around;
+    a->most = gmlp__large_high(a, shrunk < a->side ? shrunk : a->side) + 1;
+    a->taps = 4 * a->large / shrunk + 5;
 }
 
 static double gmlp__overlap(double at, double low, double high) {
@@ -9219,14 +9228,20 @@ static double gmlp__overlap(double at, double low, double high) {
 }
 
 /* How much large pixel at is in the sum of a small one that has its centre there and is so many large ones wide.
-   Less than one: small ones lie between large ones, on a straight line. Else, when codes are looked for, means over
-   areas, blurred by how much of the area is more than a pixel, as codes found to be sharper than they were bring
-   more colour back than those that are softer; when they are given, the cubic of Catmull and Rom, which is between
-   the filters that programs use. (Tried: areas, cubics and Lanczos for either.) */
+   When codes are looked for: less than one, on a straight line between large ones; else means over areas, blurred by
+   how much of the area is more than a pixel, as codes found to be sharper than they were bring more colour back than
+   those that are softer. When they are given: the cubic of Mitchell and Netravali, or that of Catmull and Rom, which are
+   between the filters that programs use to make pictures larger, and smaller. (Tried: areas, lines, cubics and Lanczos
+   for each.) */
 static double gmlp__weight_of(int sum, double at, double centre, double ratio) {
     double x = at + 0.5 - centre;
     if (x < 0.0) x = 0.0 - x;
-    if (ratio < 1.0) return x < 1.0 ? 1.0 - x : 0.0;
+    if (ratio < 1.0) {
+        if (sum == GMLP__TAKEN) return x < 1.0 ? 1.0 - x : 0.0;
+        if (x < 1.0) return gmlp__dmul(gmlp__dmul(gmlp__dmul(21.0, x) - 36.0, x), x) + 16.0;
+        if (x < 2.0) return gmlp__dmul(gmlp__dmul(36.0 - gmlp__dmul(7.0, x), x) - 60.0, x) + 32.0;
+        return 0.0;
+    }
     if (sum == GMLP__TAKEN) {
         const double low = centre - ratio * 0.5, high = centre + ratio * 0.5, outer = gmlp__dmul(ratio - 1.0, 0.375),
                      inner = (ratio - 1.0) * 0.125;
@@ -9240,7 +9255,7 @@ static double gmlp__weight_of(int sum, double at, double centre, double ratio) {
 }
 
 static void gmlp__side_sum(gmlp__tile_side *s, int sum, uint32_t at, double centre, double ratio) {
-    const double reach = ratio < 1.0 ? 1.0 : sum == GMLP__TAKEN ? ratio : ratio * 2.0;
+    const double reach = gmlp__dmul(ratio > 1.0 ? ratio : 1.0, sum == GMLP__TAKEN ? 1.0 : 2.0);
     const double low = centre - reach > (double)s->large_low ? centre - reach : (double)s->large_low,
                  high = centre + reach < (double)s->large_high ? centre + reach : (double)s->large_high;
     float *weight = s->weight[sum] + (size_t)at * s->taps;
@@ -9264,9 +9279,9 @@ static void gmlp__side_fill(gmlp__tile_side *s, const gmlp__axis *a) {
     s->taps = a->taps;
     for (i = s->low; i < s->high; i++)
         for (sum = 0; sum < GMLP__SUMS; sum++)
-            gmlp__side_sum(s, sum, i - s->low, gmlp__dmul((double)i + 0.5, ratio), ratio);
+            gmlp__side_sum(s, sum, i - s->low, gmlp__dmul((double)i + 0.5, ratio) + a->shift, ratio);
     for (i = s->large_low; i < s->large_high; i++) {
-        const double at = ((double)i + 0.5) * (double)a->shrunk / (double)a->large - 0.5,
+        const double at = ((double)i + 0.5 - a->shift) * (double)a->shrunk / (double)a->large - 0.5,
                      low = at > 0.0 ? (double)(uint32_t)at : 0.0;
         s->before[i - s->large_low] = (uint32_t)low;
         s->beyond[i - s->large_low] = (float)(at > low ? at - low : 0.0);
@@ -9506,8 +9521,8 @@ static void gmlp__write_wide(const gmlp__resized *r, const gmlp__tile *t) {
 
 static void gmlp__side_of(const gmlp__axis *a, uint32_t tile, uint32_t at, uint32_t n, gmlp__tile_side *s) {
     const uint32_t first = tile * (uint32_t)GMLP__PATCH, last = first + (uint32_t)GMLP__PATCH;
-    const uint32_t around = GMLP__PATCH_AROUND, low = first > around ? first - around : 0,
-                   high = last + around < a->shrunk ? last + around : a->shrunk;
+    const uint32_t low = first > a->around ? first - a->around : 0,
+                   high = last + a->around < a->shrunk ? last + a->around : a->shrunk;
     s->from = first > at ? first : at;
     s->to = last < at + n ? last : at + n;
     s->low = low;
@@ -9521,12 +9536,12 @@ static void gmlp__side_of(const gmlp__axis *a, uint32_t tile, uint32_t at, uint3
 
 /* Where the parts of a job's memory are, which may be NULL; its size. */
 static size_t gmlp__tile_memory(const gmlp__resized *r, unsigned char *memory, gmlp__tile *t) {
-    const size_t side = GMLP__PATCH_SIDE, columns = r->axis[0].most, rows = r->axis[1].most,
+    const size_t width = r->axis[0].side, height = r->axis[1].side, columns = r->axis[0].most, rows = r->axis[1].most,
                  pixels = (size_t)GMLP__PATCH * GMLP__PATCH * 4;
-    const size_t floats[6] = {side * side * 3, columns * rows * 3, columns * rows * 3,
-                              (columns > side ? columns : side) * 3, columns * GMLP__PATCH_STRIP * 3, pixels};
+    const size_t floats[6] = {width * height * 3, columns * rows * 3, columns * rows * 3,
+                              (columns > width ? columns : width) * 3, columns * GMLP__PATCH_STRIP * 3, pixels};
     float **const part[6] = {&t->shrunk, &t->large, &t->step, &t->row, &t->decoded, &t->wide};
-    const size_t codes = (columns > side ? columns : side) * (rows > side ? rows : side) * 3;
+    const size_t codes = (columns > width ? columns : width) * (rows > height ? rows : height) * 3;
     size_t size = 0, i, k;
     for (i = 0; i < 6; i++) {
         if (memory) *part[i] = (float *)(void *)(memory + size);
@@ -9534,6 +9549,7 @@ static size_t gmlp__tile_memory(const gmlp__resized *r, unsigned char *memory, g
     }
     for (i = 0; i < 2; i++) {
         gmlp__tile_side *const s = &t->side[i];
+        const size_t side = r->axis[i].side;
         for (k = 0; k < GMLP__SUMS; k++) {
             if (memory) {
                 s->first[k] = (uint32_t *)(void *)(memory + size);
@@ -9553,6 +9569,46 @@ static size_t gmlp__tile_memory(const gmlp__resized *r, unsigned char *memory, g
         t->scratch = memory + size + codes;
     }
     return (size + codes + r->decoder_scratch + 15) & ~(size_t)15;
+}
+
+/* How far the codes of some tiles are from those that the codes found come to. */
+static double gmlp__codes_off(const gmlp__resized *r, gmlp__tile *t) {
+    const size_t across = (r->base->width - 1) / GMLP__PATCH + 1,
+                 tiles = across * ((r->base->height - 1) / GMLP__PATCH + 1);
+    double off = 0.0;
+    size_t i, k, samples;
+    for (k = 0; k < (size_t)GMLP__PATCHES_TRIED; k++) {
+        const size_t tile = tiles * (2 * k + 1) / (2 * (size_t)GMLP__PATCHES_TRIED);
+        gmlp__side_of(&r->axis[0], (uint32_t)(tile % across), 0, r->base->width, &t->side[0]);
+        gmlp__side_of(&r->axis[1], (uint32_t)(tile / across), 0, r->base->height, &t->side[1]);
+        gmlp__find_codes(r, t);
+        samples = (size_t)(t->side[0].high - t->side[0].low) * (t->side[1].high - t->side[1].low) * 3;
+        for (i = 0; i < samples; i++) off += (double)t->shrunk[i] * (double)t->shrunk[i];
+    }
+    return off;
+}
+
+/* Programs that make a picture larger lay the middles of its sides on each other or, as libvips 8.14 does, are half a
+   pixel beside that, and may mirror it then. There the codes found come nearest to the base's. */
+static void gmlp__find_shift(gmlp__resized *r, gmlp__tile *t) {
+    const gmlp__fp_state fp = gmlp__fp_enter();
+    double least = -1.0, off;
+    int axis, side;
+    for (axis = 0; axis < 2; axis++) {
+        gmlp__axis *const a = &r->axis[axis];
+        double best = 0.0;
+        if (a->large >= a->shrunk) continue;
+        if (least < 0.0) least = gmlp__codes_off(r, t);
+        for (side = -1; side < 2; side += 2) {
+            a->shift = gmlp__dmul((double)side * 0.5, (double)a->large / (double)a->shrunk);
+            off = gmlp__codes_off(r, t);
+            if (off >= gmlp__dmul(least, 0.9)) continue;
+            least = off;
+            best = a->shift;
+        }
+        a->shift = best;
+    }
+    gmlp__fp_leave(fp);
 }
 
 static void gmlp__resized_job(void *ctx, size_t job) {
@@ -9645,6 +9701,8 @@ static gmlp_result gmlp__resized_run(gmlp__resized *r, const gmlp_decode_opts *o
     r->scratch_size = gmlp__tile_memory(r, NULL, &t);
     r->scratch = (unsigned char *)gmlp__alloc(alloc, r->jobs * r->scratch_size);
     if (!r->scratch) return GMLP_E_MEMORY;
+    gmlp__tile_memory(r, r->scratch, &t);
+    gmlp__find_shift(r, &t);
     gmlp__run(&o->threads, gmlp__resized_job, r, r->jobs);
     for (i = 0; i < r->jobs && !result; i++) result = r->status[i];
     gmlp__free(alloc, r->scratch, r->jobs * r->scratch_size);

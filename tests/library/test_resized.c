@@ -18,6 +18,7 @@ typedef struct {
     float *light;         /* linear, of stored, resized */
     uint8_t *codes, *small;
     int w, h;
+    double right, down;   /* how far the pixels of larger ones lie beside their places, in pixels of theirs */
     gmlp_net trained, net;
 } scene;
 
@@ -61,7 +62,7 @@ static void average(int w, int h, int space) {
         const int x = i / 3 % w, y = i / 3 / w;
         double light = 0, code = 0;
         if (w > W) {
-            const double u = (x + 0.5) * W / w - 0.5, v = (y + 0.5) * H / h - 0.5;
+            const double u = (x + 0.5 + made.right) * W / w - 0.5, v = (y + 0.5 + made.down) * H / h - 0.5;
             light = between(made.stored, NULL, u, v, i % 3) * (N * N);
             code = between(NULL, made.codes, u, v, i % 3) * (N * N);
         }
@@ -163,6 +164,28 @@ static void nearer(void **state) {
             if (made.small[k] % 255) made.small[k]--;
         assert_true(quality(decoded(0.5, NULL)) > quality(decoded(0, NULL)));
     }
+    resize(HALF_W, HALF_H);
+}
+
+/* Programs that make pictures larger may lay pixels half a pixel beside their places, and mirror them then. */
+static void beside(void **state) {
+    static const int sizes[][2] = {{450, 330}, {601, 250}, {330, 700}};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        double straight = 0;
+        for (int k = 0; k < 9; k++) {
+            double got;
+            made.right = (k % 3 + 1) % 3 * 0.5 - 0.5, made.down = (k / 3 + 1) % 3 * 0.5 - 0.5; /* both 0 the first time */
+            if (!k) made.right = made.down = 0;
+            resize(sizes[i][0], sizes[i][1]);
+            got = quality(decoded(0, NULL));
+            printf("# %d x %d, %+.1f, %+.1f beside: %.2f dB, by gmlp_decode %.2f\n", made.w, made.h, made.right, made.down,
+                   got, quality_without());
+            if (!k) straight = got;
+            assert_true(got > straight - 1.5);
+        }
+    }
+    made.right = made.down = 0;
     resize(HALF_W, HALF_H);
 }
 
@@ -369,7 +392,7 @@ int main(void) {
         cmocka_unit_test(nearer), cmocka_unit_test(averaged), cmocka_unit_test(flat),
         cmocka_unit_test(same),   cmocka_unit_test(others),   cmocka_unit_test(repeated),
         cmocka_unit_test(memory_arguments),
-        cmocka_unit_test(parts_of_larger),
+        cmocka_unit_test(parts_of_larger), cmocka_unit_test(beside),
         cmocka_unit_test(sycc), /* the last: it leaves another network */
     };
     return cmocka_run_group_tests(tests, prepare, done);

@@ -6,7 +6,7 @@
 
 #include "shell/messages.h"
 
-#define BAND 512u /* rows at a time: of sYCC each call looks at the whole base */
+#define BAND 1024u /* rows at a time: each call looks at the whole base, of sYCC, or at parts of it, of larger ones */
 
 int resized_is(const gmlp_net *net, double lost) {
     const double area = fabs((double)net->coords.col_step * (double)net->coords.row_step);
