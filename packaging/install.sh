@@ -23,7 +23,7 @@ put 755 "$tool" bin gamutmlp
 put 644 "$here/../gamutmlp.h" include
 put 644 "$here/../examples/letnet.gmlp" share/gamutmlp
 put 644 "$here/../gamutmlp_cuda.cu" share/gamutmlp
-for f in "$here"/../shaders/gamutmlp_decode.*; do put 644 "$f" share/gamutmlp/shaders; done
+for f in "$here"/../shaders/README.md "$here"/../shaders/gamutmlp_decode.*; do put 644 "$f" share/gamutmlp/shaders; done
 filled gamutmlp.pc.in | made share/pkgconfig gamutmlp.pc
 put 644 "$here/gamutmlp-config.cmake" share/cmake/gamutmlp
 filled gamutmlp-config-version.cmake.in | made share/cmake/gamutmlp gamutmlp-config-version.cmake

@@ -27,7 +27,7 @@ check "debian/changelog has the header's version" grep -q "^gamutmlp ($version)"
 # What is installed.
 prefix=$scratch/usr
 check "make install" packaging/install.sh "$prefix" "$version" build/gamutmlp
-for f in bin/gamutmlp share/gamutmlp/letnet.gmlp include/gamutmlp.h share/gamutmlp/gamutmlp_cuda.cu share/gamutmlp/shaders/gamutmlp_decode.wgsl share/pkgconfig/gamutmlp.pc \
+for f in bin/gamutmlp share/gamutmlp/letnet.gmlp include/gamutmlp.h share/gamutmlp/gamutmlp_cuda.cu share/gamutmlp/shaders/gamutmlp_decode.wgsl share/gamutmlp/shaders/README.md share/pkgconfig/gamutmlp.pc \
     share/cmake/gamutmlp/gamutmlp-config.cmake share/cmake/gamutmlp/gamutmlp-config-version.cmake \
     share/man/man1/gamutmlp.1 share/bash-completion/completions/gamutmlp share/doc/gamutmlp/LICENSE; do
     check "installed: $f" test -s "$prefix/$f"

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 Array = np.ndarray
+Bytes = Union[bytes, bytearray, memoryview]
 _TYPES = {"uint8": 1, "uint16": 2, "float16": 3, "float32": 4}
 _PRESETS = {"default": 0, "paper": 1, "fast": 2, "high": 3, "max": 4}
 _METHODS = {"auto": 0, "difference": 2, "gain": 3, "gamma": 4, "direct": 5}
@@ -177,7 +178,7 @@ class Net:
     report: Optional[TrainReport] = None
     _followed = False
 
-    def __init__(self, blob: Union[bytes, bytearray, memoryview]) -> None:
+    def __init__(self, blob: Bytes) -> None:
         self._net = ffi.gc(ffi.new("gmlp_net *"), lib.gmlp_net_free)
         err = ffi.new("gmlp_error *")
         data = ffi.from_buffer(blob)
@@ -349,27 +350,29 @@ def _written(call: Callable[[Any, Any], int]) -> bytes:
     return b"".join(parts)
 
 
-def embed(file: bytes, net: Union[Net, bytes]) -> bytes:
+def embed(file: Bytes, net: Union[Net, Bytes]) -> bytes:
     """The JPEG or PNG file with the network in its metadata, in place of one that it may have."""
-    blob = bytes(net)
-    return _written(lambda writer, err: lib.gmlp_embed(file, len(file), blob, len(blob), ffi.NULL, writer, err))
+    blob, data = bytes(net), ffi.from_buffer(file)
+    return _written(lambda writer, err: lib.gmlp_embed(data, len(data), blob, len(blob), ffi.NULL, writer, err))
 
 
-def strip(file: bytes) -> bytes:
+def strip(file: Bytes) -> bytes:
     """The file without a network; all else stays."""
-    return _written(lambda writer, err: lib.gmlp_strip(file, len(file), writer, err))
+    data = ffi.from_buffer(file)
+    return _written(lambda writer, err: lib.gmlp_strip(data, len(data), writer, err))
 
 
-def extract(file: bytes) -> bytes:
+def extract(file: Bytes) -> bytes:
     """The network of a JPEG or PNG file, as a blob."""
+    data = ffi.from_buffer(file)
     blob, size, err = ffi.new("void **"), ffi.new("size_t *"), ffi.new("gmlp_error *")
-    _done(lib.gmlp_extract(file, len(file), ffi.NULL, blob, size, err), err)
+    _done(lib.gmlp_extract(data, len(data), ffi.NULL, blob, size, err), err)
     try:
         return bytes(ffi.buffer(blob[0], size[0]))
     finally:
         lib.gmlp_bytes_free(blob[0], size[0], ffi.NULL)
 
 
-def open(file: bytes) -> Net:
+def open(file: Bytes) -> Net:
     """The network of a JPEG or PNG file. net.check tells whether pixels are its own."""
     return Net(extract(file))

@@ -133,6 +133,10 @@ def test_blobs_and_files(base, net):
     file = gamutmlp.embed(png(base), blob)
     assert gamutmlp.extract(file) == blob
     assert bytes(gamutmlp.open(file)) == blob
+    for other in bytearray(file), memoryview(b"before" + file)[6:]:
+        assert bytes(gamutmlp.open(other)) == blob
+        assert gamutmlp.strip(other) == gamutmlp.strip(file)
+    assert gamutmlp.embed(memoryview(png(base)), memoryview(blob)) == file
     with pytest.raises(gamutmlp.Error, match="no network"):
         gamutmlp.extract(gamutmlp.strip(file))
     with pytest.raises(gamutmlp.Error, match="byte"):

@@ -640,7 +640,8 @@ int decide_space(picture *p, picture_facts *facts, int from_space, char reason[R
     p->space_from = "assumed";
     if (facts->srgb) p->space_from = "sRGB chunk";
     else if (facts->gamma != 0 || facts->has_xy) {
-        if (facts->gamma != 0 && (image->type == GMLP_U8 || image->type == GMLP_U16)) p->space_from = "gAMA chunk";
+        if (facts->gamma_by == GAMMA_BY_CHUNK) p->space_from = "gAMA chunk";
+        else if (facts->gamma_by == GAMMA_BY_CURVE) p->space_from = "TransferFunction";
         else if (facts->has_xy) p->space_from = "chromaticities";
         return apply_gamma(image, facts, reason);
     } else if (facts->exif_space == EXIF_OTHER_SPACE)

@@ -14,7 +14,8 @@ typedef struct picture_facts {
     int has_cicp, srgb;      /* a cICP chunk; an sRGB chunk */
     int exif_space;          /* gmlp_space that EXIF means, or EXIF_OTHER_SPACE */
     int orientation;         /* EXIF's or TIFF's, 1 to 8; 0: not said */
-    double gamma;            /* exponent from code to light, from a gAMA chunk or, 1, from EXR; NAN: damaged */
+    double gamma;            /* exponent from code to light; NAN: damaged */
+    int gamma_by;            /* GAMMA_BY_FORMAT (as light has 1), ..._CHUNK, ..._CURVE */
     double xy[8];            /* red, green, blue, white; has_xy */
     int has_xy;
     uint8_t *icc;            /* owned */
@@ -28,6 +29,7 @@ typedef struct picture_facts {
     char notes[PICTURE_NOTES];
     char left[PICTURE_NOTES];
 } picture_facts;
+enum { GAMMA_BY_FORMAT, GAMMA_BY_CHUNK, GAMMA_BY_CURVE };
 enum { SAID_BY_PROFILE, SAID_BY_RAW, SAID_BY_KTX2, SAID_BY_COUNT };
 #define PROFILE_MOST ((size_t)256 << 20) /* bytes of an ICC profile that another process read */
 #define EXIF_OTHER_SPACE (-1) /* "uncalibrated", without an option that says more */

@@ -15,7 +15,7 @@ typedef struct picture {
     gmlp_image image;       /* pixels, owned; 3 channels, packed */
     uint8_t *alpha;         /* owned, a code a pixel, packed; the colours are not multiplied by it. NULL: all opaque */
     const char *space_from; /* what said the colour space: "--from", "cICP", "ICC profile", "sRGB chunk",
-                               "gAMA chunk", "chromaticities", "EXIF", "camera raw", "assumed" */
+                               "gAMA chunk", "TransferFunction", "chromaticities", "EXIF", "camera raw", "assumed" */
     uint8_t *file;          /* the file's bytes, owned, when keep_file was asked; NULL of formats in whose files a
                                command looks for no more than the picture: TIFF, EXR, JPEG XL, raws and such */
     size_t file_size;

@@ -320,8 +320,10 @@ static void read_chunk(const png_chunk *c, picture_facts *facts) {
         if (!is_intact(c, c->size) || inflate_profile(c, facts))
             snprintf(facts->icc_fault, REASON, "its ICC profile is damaged");
     } else if (is_chunk(c, "sRGB")) facts->srgb = 1;
-    else if (is_chunk(c, "gAMA")) facts->gamma = is_intact(c, 4) ? 1e5 / number(c->data) : NAN;
-    else if (is_chunk(c, "cHRM")) { /* white comes first */
+    else if (is_chunk(c, "gAMA")) {
+        facts->gamma = is_intact(c, 4) ? 1e5 / number(c->data) : NAN;
+        facts->gamma_by = GAMMA_BY_CHUNK;
+    } else if (is_chunk(c, "cHRM")) { /* white comes first */
         facts->has_xy = 1;
         for (i = 0; i < 8; i++) facts->xy[(i + 6) % 8] = is_intact(c, 32) ? number(c->data + 4 * i) / 1e5 : NAN;
     } else if (is_chunk(c, "pHYs") && is_intact(c, 9) && c->data[8] == PNG_RESOLUTION_METER) {

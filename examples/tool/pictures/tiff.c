@@ -499,8 +499,10 @@ static void tiff_color(TIFF *t, const tiff_layout *l, picture_facts *facts) {
         const size_t count = (size_t)1 << l->bits;
         const double power = power_of_table(curve[0], count);
         for (i = 1; i < 3 && curve[i] && !memcmp(curve[0], curve[i], count * sizeof **curve); i++) {}
-        if (power > 0 && (i == 3 || !curve[i])) facts->gamma = power;
-        else if (!facts->icc) picture_note(facts->notes, "its TransferFunction is not a power and is not used");
+        if (power > 0 && (i == 3 || !curve[i])) {
+            facts->gamma = power;
+            facts->gamma_by = GAMMA_BY_CURVE;
+        } else if (!facts->icc) picture_note(facts->notes, "its TransferFunction is not a power and is not used");
     }
 }
 

@@ -480,12 +480,12 @@ static void chromaticities(void **state) {
         end_page(t, k == 1 ? (const void *)light : (const void *)codes);
         TIFFClose(t);
         p = read_back();
+        assert_string_equal(p.space_from, k < 3 ? "chromaticities" : "TransferFunction");
         if (k == 0) {
             assert_int_equal(p.image.space, GMLP_SRGB);
             assert_memory_equal(p.image.data, codes, 3);
         } else if (k == 1) {
             assert_int_equal(p.image.space, GMLP_P3_LINEAR);
-            assert_string_equal(p.space_from, "chromaticities");
             assert_memory_equal(p.image.data, light, sizeof light);
         } else { /* the standard's power of 2.2, or the curve's 1.8, in the form that the curve of the space has */
             assert_int_equal(p.image.space, k == 2 ? GMLP_P3 : GMLP_SRGB);
