@@ -247,6 +247,8 @@ static int make_base(hdr_encoding *e) {
     memset(&opts, 0, sizeof opts);
     opts.threads = pool_threads(e->workers);
     status = base->data ? gmlp_convert(&e->sdr.image, base, &opts) : GMLP_E_MEMORY;
+    free(e->sdr.image.data); /* of a large picture there may be no room for both beside its JPEG */
+    e->sdr.image.data = NULL;
     return status ? fail("hdr-encode", "%s: %s", e->sdr_name, gmlp_result_string(status)) : make_anew(e);
 }
 
