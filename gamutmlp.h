@@ -9230,9 +9230,9 @@ static double gmlp__overlap(double at, double low, double high) {
 /* How much large pixel at is in the sum of a small one that has its centre there and is so many large ones wide.
    When codes are looked for: less than one, on a straight line between large ones; else means over areas, blurred by
    how much of the area is more than a pixel, as codes found to be sharper than they were bring more colour back than
-   those that are softer. When they are given: the cubic of Mitchell and Netravali, or that of Catmull and Rom, which are
-   between the filters that programs use to make pictures larger, and smaller. (Tried: areas, lines, cubics and Lanczos
-   for each.) */
+   those that are softer. When they are given: the cubic of Mitchell and Netravali, or that of Catmull and Rom, which
+   are between the filters that programs use to make pictures larger, and smaller. (Tried: areas, lines, cubics and
+   Lanczos for each.) */
 static double gmlp__weight_of(int sum, double at, double centre, double ratio) {
     double x = at + 0.5 - centre;
     if (x < 0.0) x = 0.0 - x;

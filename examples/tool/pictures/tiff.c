@@ -116,8 +116,8 @@ static TIFF *open_io(tiff_io *io, const char *mode, uint64_t most, char *reason)
     TIFFSetErrorHandlerExt(on_tiff_error);
     TIFFSetWarningHandlerExt(on_tiff_warning);
 #if TIFFLIB_VERSION >= 20221213
-    t = TIFFClientOpenExt("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, io_map, io_unmap,
-                          options);
+    t = TIFFClientOpenExt("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, io_map,
+                          io_unmap, options);
     TIFFOpenOptionsFree(options);
 #else
     t = TIFFClientOpen("picture", mode, (thandle_t)io, io_read, io_write, io_seek, io_close, io_size, io_map,
@@ -369,8 +369,8 @@ static int read_block(TIFF *t, const tiff_layout *l, const tiff_blocks *b, uint3
     return *reason ? -1 : 0;
 }
 
-/* Of each block the first byte that is needed from it on, for some lie in another order, or in the same bytes. NULL: not
-   known, as for more blocks than the file can tell of. */
+/* Of each block the first byte that is needed from it on, for some lie in another order, or in the same bytes. NULL:
+   not known, as for more blocks than the file can tell of. */
 static uint64_t *first_needed(TIFF *t, uint32_t count) {
     const uint64_t size = ((const tiff_io *)TIFFClientdata(t))->size;
     uint64_t *first = count < size ? (uint64_t *)malloc((size_t)count * sizeof *first) : NULL, least = size;

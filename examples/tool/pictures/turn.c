@@ -22,9 +22,12 @@ static int transpose(uint8_t *pixels, uint32_t width, uint32_t height, size_t pi
     enum { BANDS = 8 };
     const size_t band = width / BANDS, rest = width % BANDS, chunk = band * pixel, chunks = (size_t)height * BANDS;
     uint8_t *const aside = (uint8_t *)malloc(rest * height * pixel + height * chunk + chunk + chunks);
-    uint8_t *const copy = aside + rest * height * pixel, *const held = copy + height * chunk, *const moved = held + chunk;
+    uint8_t *copy, *held, *moved;
     size_t x, y, i, to, from;
     if (!aside) return -1;
+    copy = aside + rest * height * pixel;
+    held = copy + height * chunk;
+    moved = held + chunk;
     for (y = 0; y < height; y++) {
         const uint8_t *row = pixels + y * width * pixel;
         for (x = 0; x < rest; x++) memcpy(aside + (x * height + y) * pixel, row + (width - rest + x) * pixel, pixel);

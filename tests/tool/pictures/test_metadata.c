@@ -156,7 +156,9 @@ static picture through(const char *name, const gmlp_image *image, const picture_
     memset(&p, 0, sizeof p);
     opts.metadata = m;
     opts.orientation = orientation;
-    if (picture_write(path, image, &opts, error) || picture_read(path, 0, 1, &p, error)) fail_msg("%s", error);
+    if (picture_write(path, image, &opts, error) || picture_read(path, 0, 0, &p, error) ||
+        file_read(path, &p.file, &p.file_size, error))
+        fail_msg("%s", error);
     unlink(path);
     return p;
 }
