@@ -186,6 +186,20 @@ static int sdr_anew(transcoding *t) {
     return compress(t);
 }
 
+static int decode(const transcoding *t, picture *wide, char error[256]) {
+    const gmlp_threads threads = pool_threads(t->workers);
+    return geometry_light(&t->geometry, &t->file.net, &t->base, t->resized ? &t->edit.lost : NULL, &threads, wide, error);
+}
+
+static int decode_again(void *user, gmlp_image *wide, char error[256]) {
+    picture again;
+    if (decode((const transcoding *)user, &again, error)) return -1;
+    wide->data = again.image.data;
+    again.image.data = NULL;
+    picture_free(&again);
+    return 0;
+}
+
 /* Wide gamut: of what the network gave back. */
 static int base_anew(transcoding *t) {
     gmlp_image *base = &t->c.base.image;
@@ -204,6 +218,9 @@ static int base_anew(transcoding *t) {
         opts.adaptation = t->file.net.adaptation;
         opts.threads = pool_threads(t->workers);
         opts.metadata = &t->said.metadata;
+        if ((size_t)t->wide.image.width * t->wide.image.height * gmlp_pixel_size(t->wide.image.type, 3) >> 29)
+            opts.again = decode_again;
+        opts.user = t;
         if (!base_make(&t->wide.image, &opts, &file, error)) {
             carrying_base(&t->c, &file);
             return 0;
@@ -225,14 +242,6 @@ static int base_anew(transcoding *t) {
     return status ? fail("transcode", "%s: %s", t->in, gmlp_result_string(status)) : compress(t);
 }
 
-static int decode(transcoding *t) {
-    const gmlp_threads threads = pool_threads(t->workers);
-    const double *lost = t->resized ? &t->edit.lost : NULL;
-    char error[256];
-    if (!geometry_light(&t->geometry, &t->file.net, &t->base, lost, &threads, &t->wide, error)) return 0;
-    return fail("transcode", "%s: %s", t->in, error);
-}
-
 static int make_base(transcoding *t) {
     char error[256];
     int status;
@@ -246,7 +255,7 @@ static int make_base(transcoding *t) {
             t->trains = 1;
         }
     }
-    if (t->trains && decode(t)) return 1;
+    if (t->trains && decode(t, &t->wide, error)) return fail("transcode", "%s: %s", t->in, error);
     switch (t->way) {
         case KEPT: return keep(t);
         case CODES: return same_codes(t);

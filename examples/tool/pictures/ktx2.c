@@ -476,9 +476,12 @@ static int write_levels(ktx2_sink *s, level *levels, int count, char reason[REAS
         at += size;
     }
     bad = fwrite(head, 1, n, s->base.file) != n;
-    for (i = count - 1; i >= 0 && !bad; i--) {
+    for (i = count - 1; i >= 0 && !bad; i--) { /* where the file is in memory, too, there may be no room for both */
         n = (size_t)levels[i].width * levels[i].height * 4;
         bad = fwrite(levels[i].codes, 1, n, s->base.file) != n;
+        if (!i) break;
+        free(levels[i].codes);
+        levels[i].codes = NULL;
     }
     if (bad) write_reason(reason);
     return bad ? -1 : 0;
@@ -504,6 +507,8 @@ static int write_texture(ktx2_sink *s, char reason[REASON]) {
         to->codes = (uint8_t *)malloc(n);
         bad = !to->light || !to->codes;
         if (!bad) halve(to - 1, &c, to, rows);
+        free(to[-1].light);
+        to[-1].light = NULL;
     }
     bad = bad ? refuse(reason, "out of memory") : write_levels(s, levels, count, reason);
     for (i = 1; i < count; i++) {
