@@ -188,7 +188,8 @@ static int sdr_anew(transcoding *t) {
 
 static int decode(const transcoding *t, picture *wide, char error[256]) {
     const gmlp_threads threads = pool_threads(t->workers);
-    return geometry_light(&t->geometry, &t->file.net, &t->base, t->resized ? &t->edit.lost : NULL, &threads, wide, error);
+    const double *lost = t->resized ? &t->edit.lost : NULL;
+    return geometry_light(&t->geometry, &t->file.net, &t->base, lost, &threads, wide, error);
 }
 
 static int decode_again(void *user, gmlp_image *wide, char error[256]) {
