@@ -10993,10 +10993,11 @@ static size_t gmlp__packet_size(const uint8_t *s, size_t n, const uint8_t *blob,
     return o.count;
 }
 
-/* 1 if a packet is one that we added to a file without any. */
+/* 1 if a packet is one that we added to a file without any, or as empty as ours without a network: added to, that could
+   not be told from ours when the network is taken out again. */
 static int gmlp__xmp_only(const uint8_t *s, size_t n) {
     const size_t all = sizeof gmlp__xmp_empty - 1, place = gmlp__xmp_place((const uint8_t *)gmlp__xmp_empty, all);
-    return n > all && !memcmp(s, gmlp__xmp_empty, place) &&
+    return n >= all && !memcmp(s, gmlp__xmp_empty, place) &&
            !memcmp(s + n - (all - place), gmlp__xmp_empty + place, all - place) &&
            gmlp__packet_size(s, n, NULL, 0) == all;
 }
@@ -11078,7 +11079,7 @@ static gmlp_result gmlp__rewrite(int kind, const void *file, size_t size, const 
         if (part.is_insert && !insert_at) insert_at = part.start;
         if (part.is_color) tag_color = 0;
         if (part.carrier == GMLP_CARRIER_XMP && !packet_at &&
-            (part.packed || !gmlp__xmp_only(part.body, part.size))) { /* our own is made anew */
+            (part.packed || !gmlp__xmp_only(part.body, part.size))) { /* our own is made anew, such a one left alone */
             packet_at = part.start;
             packet = part.body;
             packet_size = part.size;

@@ -245,6 +245,27 @@ static void test_compressed_text(void **state) {
     }
 }
 
+/* A packet as empty as ours is another program's, and stays. */
+static void test_empty_xmp(void **state) {
+    buffer file, blob = make_blob(8, 1, 8, 1), out, back;
+    png_text text;
+    (void)state;
+    memset(&text, 0, sizeof text);
+    text.compression = PNG_ITXT_COMPRESSION_NONE;
+    text.key = (char *)"XML:com.adobe.xmp";
+    text.text = (char *)"<?xpacket begin=\"\xEF\xBB\xBF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?><x:xmpmeta xmlns:x=\"adobe:ns:meta/\">"
+                        "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"></rdf:RDF></x:xmpmeta><?xpacket end=\"w\"?>";
+    file = make_png(PLAIN, &text, 0, 0);
+    out = embed(&file, &blob, XMP, 1);
+    assert_holds(&out, &blob);
+    back = strip(&out);
+    assert_equal(&back, &file);
+    drop(&back);
+    drop(&out);
+    drop(&file);
+    drop(&blob);
+}
+
 /* Streams by hand (RFC 1951): what is malformed gives nothing. */
 /* A network in compressed XMP is found, and taken out of the packet; more than a network can need is not looked at. */
 static void test_compressed_xmp(void **state) {
@@ -496,6 +517,7 @@ static void test_callers(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_color_tag), cmocka_unit_test(test_xmp),
+        cmocka_unit_test(test_empty_xmp),
         cmocka_unit_test(test_compressed_text), cmocka_unit_test(test_inflate), cmocka_unit_test(test_large),
         cmocka_unit_test(test_compressed_xmp), cmocka_unit_test(test_bombs), cmocka_unit_test(test_inflate_blocks),
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_malformed), cmocka_unit_test(test_damage), cmocka_unit_test(test_callers)
