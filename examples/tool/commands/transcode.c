@@ -192,6 +192,7 @@ static int decode(const transcoding *t, picture *wide, char error[256]) {
     return geometry_light(&t->geometry, &t->file.net, &t->base, lost, &threads, wide, error);
 }
 
+/* Of 90 megapixels of 16 bits or more there may be no room beside what makes their JPEG. */
 static int decode_again(void *user, gmlp_image *wide, char error[256]) {
     picture again;
     if (decode((const transcoding *)user, &again, error)) return -1;
