@@ -125,10 +125,20 @@ static int sums(void *user, apart_link *to) {
 }
 static int take_sum(void *user, apart_link *from) { return apart_receive(from, user, sizeof(long)); }
 
+/* Threads that start hold the sanitizers' allocator, which, unlike the C library's, a fork then leaves locked. */
+static void meet(void *user, size_t index) {
+    int *const here = (int *)user;
+    (void)index;
+    __atomic_add_fetch(here, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(here, __ATOMIC_SEQ_CST) < 3) usleep(100);
+}
+
 static void test_threads(void **state) {
     pool *p = pool_create(3);
-    int i;
+    const gmlp_threads t = pool_threads(p);
+    int i, here = 0;
     (void)state;
+    t.parallel_for(t.user, meet, &here, 3);
     for (i = 0; i < 20; i++) {
         long sum = 0;
         assert_int_equal(sum_by(p), 499500);
