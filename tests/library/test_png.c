@@ -266,7 +266,6 @@ static void test_empty_xmp(void **state) {
     drop(&blob);
 }
 
-/* Streams by hand (RFC 1951): what is malformed gives nothing. */
 /* A network in compressed XMP is found, and taken out of the packet; more than a network can need is not looked at. */
 static void test_compressed_xmp(void **state) {
     enum { SPACES = 300000 };

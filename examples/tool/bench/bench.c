@@ -53,6 +53,7 @@ static int bench_command(int argc, char **argv, const char **names) {
     FILE *json_file;
     char *json_text = NULL;
     size_t json_size = 0;
+    char error[256];
     int status, only = 0, found = 0;
     const char *counts = NULL;
     uint64_t threads = 0, quality = 0, iterations = 0, siren_steps = 4000;
@@ -132,6 +133,7 @@ static int bench_command(int argc, char **argv, const char **names) {
         bench_list_free(&pictures);
         if (status) return status;
     }
+    if (b.plot && output_check(b.plot, error)) return fail("bench", "%s", error); /* drawn after minutes */
     b.workers = pool_create((int)threads);
     if (!b.workers) return fail("bench", "out of memory");
     b.run = pool_threads(b.workers);

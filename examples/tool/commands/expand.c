@@ -133,6 +133,7 @@ static int expand(expanding *e) {
     if (!e->workers) return fail("expand", "out of memory");
     if (read_network(e) || read_base(e)) return 1;
     if (!e->to) e->to = GMLP_PROPHOTO;
+    if (output_check(e->out, error)) return fail("expand", "%s", error);
     if (path_has_extension(e->out, "exr")) e->to = picture_linear_space(e->to);
     e->wide.width = e->p.image.width;
     e->wide.height = e->p.image.height;

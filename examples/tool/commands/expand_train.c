@@ -251,10 +251,12 @@ static int train(training *t) {
     uint64_t first, counted = 0;
     gmlp_result status;
     progress bar;
+    char error[256];
     int bad = 0;
     t->workers = pool_create((int)t->threads);
     if (!t->workers) return no_memory();
     if (read_sources(t)) return 1;
+    if (output_check(t->out, error)) return fail("expand-train", "%s", error);
     status = gmlp_letnet_init((int)t->channels, (int)t->hidden, t->seed, NULL, &t->net);
     if (status) return fail("expand-train", "%s", gmlp_result_string(status));
     t->weights = gmlp_letnet_weights(t->net.channels, t->net.hidden);

@@ -249,6 +249,7 @@ static int meta_train(meta *m) {
     double tried = 0;
     gmlp_net start;
     size_t size = 0;
+    char error[256];
     int bad = 0, i;
     for (i = 0; i < TRIED; i++) tried += 2.0 * tried_steps[i];
     m->workers = pool_create((int)m->o.threads);
@@ -257,6 +258,7 @@ static int meta_train(meta *m) {
     if (device_open(&m->device, "meta-train")) return 1;
     for (i = 0; i < m->count && !m->o.noise; i++)
         if (lesson_load(m, i)) return 1;
+    if (!m->o.leave_out && output_check(m->o.out, error)) return fail("meta-train", "%s", error);
     memset(&start, 0, sizeof start);
     m->all = (double)m->o.inner * (m->o.noise ? m->count : 1 + (double)m->o.rounds * m->count);
     if (m->o.leave_out) m->all = m->count * ((double)m->o.inner * (1 + (double)m->o.rounds * (m->count - 1)) + tried);

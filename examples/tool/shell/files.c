@@ -377,6 +377,13 @@ void output_discard(output *o) {
     release(o, 1);
 }
 
+int output_check(const char *path, char error[256]) {
+    output o;
+    if (output_open(&o, path, error)) return -1;
+    output_discard(&o);
+    return 0;
+}
+
 static int write_bytes(void *user, const void *bytes, size_t size) {
     output *o = (output *)user;
     return fwrite(bytes, 1, size, o->file) == size ? 0 : -1;

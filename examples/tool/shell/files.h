@@ -35,6 +35,8 @@ int output_open(output *o, const char *path, char error[256]);
 /* After every write: looks for errors, has the bytes and then the place written out, closes. On failure nothing is left
    behind. */
 int output_commit(output *o, char error[256]);
+/* Before long work: could it be written? 0, or -1 and output_open's text. */
+int output_check(const char *path, char error[256]);
 void output_discard(output *o); /* a zeroed, committed or discarded output is fine */
 /* As the library's writer; lives as long as o. */
 const gmlp_writer *output_writer(output *o);

@@ -262,6 +262,8 @@ says 2 "number from 1 to 120, not '3x'" encode wide.png x.png --target-psnr 3x
 says 2 "preset paper has its own" encode wide.png x.png --preset paper --budget 4096
 says 2 "there is no --start for it" encode wide.png x.png --target-psnr 30 --start two.start
 says 2 "\-o FILE is missing" meta-train wide.png
+says 1 "is read by this command" meta-train wide.png $from -o wide.png --inner 1 --rounds 1
+says 1 "none does not exist" bench photographs --only rate --plot none/x.svg
 says 2 "multiple of 8" meta-train wide.png -o x.start --width 33
 says 2 "no file names given" meta-train -o x.start
 says 2 "\-\-noise takes no pictures" meta-train wide.png -o x.start --noise

@@ -28,6 +28,8 @@ is "expand-train: interrupted and resumed, the same" cmp -s half.letnet whole.le
 says 1 "not the state of a training with these" $train -o half.letnet --steps 60 --resume --seed 4
 says 1 "none.letnet.state" $train -o none.letnet --resume
 says 1 "none.png" expand-train none.png -o x.letnet
+says 1 "is read by this command" $train -o scene1.png # before it trains
+says 1 "none does not exist" $train -o none/x.letnet
 says 1 "smaller --size" $train -o x.letnet --size 160
 says 2 "no file names given" expand-train -o x.letnet
 says 2 "-o FILE is missing" expand-train scene1.png
@@ -57,6 +59,7 @@ does compare scene3.png wide.tif --from prophoto --from-test prophoto --json
 is "expand: better than plain inversion" above "$(value psnr_og)" "$plain + 0.3"
 for out in wide.png wide.$exr; do does expand base.png $out $use; done
 does expand base.png p3.png $use --to p3
+says 1 "is read by this command" expand base.png base.png $use
 says 1 "carries its own network" expand net.png x.tif $use
 says 1 "not sRGB" expand p3.png x.tif $use
 says 1 "not a general network" expand base.png x.tif --network base.png
