@@ -70,6 +70,21 @@ static void choose_kept(hdr_encoding *e) {
         e->kept = 0; /* made anew it says its space and no more, at no loss */
 }
 
+/* A file that is kept says of its colours what it said before --from-sdr. */
+static void tell_tag(const hdr_encoding *e) {
+    picture again;
+    char error[256];
+    if (!e->kept || !e->o.from_sdr) return;
+    if (picture_read_memory(e->sdr.file, e->sdr.file_size, e->sdr_name, GMLP_SPACE_NONE, &again, error))
+        tell_note("hdr-encode", "%s; the file stays as it is; --quality writes it anew", error);
+    else if (again.image.space != e->sdr.image.space)
+        tell_note("hdr-encode",
+                  "%s: stays as it is, %s for other programs (%s); --quality writes it anew, tagged %s",
+                  e->sdr_name, gmlp_space_name(again.image.space), again.space_from,
+                  gmlp_space_name(e->sdr.image.space));
+    picture_free(&again);
+}
+
 /* What SDR's own Y'CbCr holds beyond sRGB. */
 static int read_ycc(hdr_encoding *e, char error[256]) {
     picture again;
@@ -116,6 +131,7 @@ static int read_two(hdr_encoding *e) {
         return fail("hdr-encode", "%s", error);
     extras_find(e->sdr.file, e->sdr.file_size, &e->extra);
     choose_kept(e);
+    tell_tag(e);
     if (turn_alike(e, error)) return fail("hdr-encode", "%s", error);
     keep_alpha(e);
     picture_tell(&e->sdr, "hdr-encode", e->sdr_name);

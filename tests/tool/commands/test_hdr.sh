@@ -143,7 +143,10 @@ does hdr-encode sdr.png wide.png video_p3.png $hlg $steps --from-sdr p3 --json
 is "--from-sdr: a PNG is made anew" [ "$(value base_space) $(value base_kept)" = "p3 false" ]
 does hdr-encode video_p3.png wide.png x.png $hlg $steps --json
 is "--from-sdr: and then says its space" [ "$(value base_space)" = p3 ]
-does hdr-encode sdr.jpg wide.png video.jpg $hlg $steps --from-sdr rec709 --json
+does hdr-encode sdr.jpg wide.png x.jpg $hlg $steps --from-sdr rec709 --quality 90
+does hdr-encode p3_base.jpg wide.png x.jpg $hlg $steps --from-sdr p3
+says 0 "note: p3_base.jpg: stays as it is, p3 for other programs (ICC profile)" hdr-encode p3_base.jpg wide.png srgb.jpg $hlg $steps --from-sdr srgb
+says 0 "note: sdr.jpg: stays as it is, srgb for other programs .*; --quality .* rec709" hdr-encode sdr.jpg wide.png video.jpg $hlg $steps --from-sdr rec709 --json
 is "Rec.709: the base's space" [ "$(value base_space)" = rec709 ]
 said=$(value psnr)
 does hdr-decode video.jpg video.png
