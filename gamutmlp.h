@@ -2595,12 +2595,23 @@ GMLP_DEF int gmlp_space_is_linear(int space) {
     return gmlp__space_of(space) && (space >= GMLP_LINEAR || space == GMLP_ACES2065_1 || space == GMLP_ACESCG);
 }
 
-/* Logarithm and exponential to base 2, to about an ulp, from their series. x is positive and
-   normal. */
+/* term[0] + term[1] x + ..., n of them, an even number: in two sums, which do not wait for each other. */
+static double gmlp__series(const double *term, int n, double x) {
+    const double square = gmlp__dmul(x, x);
+    double even = term[n - 2], odd = term[n - 1];
+    while ((n -= 2) != 0) {
+        even = gmlp__dmul(even, square) + term[n - 2];
+        odd = gmlp__dmul(odd, square) + term[n - 1];
+    }
+    return even + gmlp__dmul(odd, x);
+}
+
+/* Logarithm and exponential to base 2, to about an ulp. x is positive and normal. */
 static double gmlp__log2(double x) {
+    static const double term[12] = {1.0,        1.0 / 3.0,  1.0 / 5.0,  1.0 / 7.0,  1.0 / 9.0,  1.0 / 11.0,
+                                    1.0 / 13.0, 1.0 / 15.0, 1.0 / 17.0, 1.0 / 19.0, 1.0 / 21.0, 1.0 / 23.0};
     uint64_t u;
-    double e, s, t, sum;
-    int k;
+    double e, s;
     memcpy(&u, &x, 8);
     e = (double)(int)(u >> 52) - 1023.0;
     u = (u & 0xfffffffffffffu) | 0x3ff0000000000000u;
@@ -2610,25 +2621,24 @@ static double gmlp__log2(double x) {
         e += 1.0;
     }
     s = (x - 1.0) / (x + 1.0);
-    t = s * s;
-    sum = 1.0 / 23.0; /* 2 atanh(s) / s, of which |s| < 0.1716 leaves 1e-18 */
-    for (k = 21; k >= 1; k -= 2) sum = gmlp__dmul(sum, t) + 1.0 / (double)k;
-    return e + gmlp__dmul(gmlp__dmul(s, sum), 2.8853900817779268); /* 2 / ln 2 */
+    /* atanh(s) / s, of which |s| < 0.1716 leaves 1e-18; 2 / ln 2 */
+    return e + gmlp__dmul(gmlp__dmul(s, gmlp__series(term, 12, s * s)), 2.8853900817779268);
 }
 
 static double gmlp__exp2(double x) {
-    double k, z, sum, scale;
+    static const double term[16] = { /* 1 / i! */
+        1.0, 1.0, 1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5040.0, 1.0 / 40320.0,
+        1.0 / 362880.0, 1.0 / 3628800.0, 1.0 / 39916800.0, 1.0 / 479001600.0, 1.0 / 6227020800.0,
+        1.0 / 87178291200.0, 1.0 / 1307674368000.0};
+    double scale;
     uint64_t u;
-    int i;
+    int e;
     if (!(x > -1022.0)) return 0.0;
     if (x >= 1023.5) x = 1023.49;
-    k = (double)(int)(x + (x < 0.0 ? -0.5 : 0.5));
-    z = gmlp__dmul(x - k, 0.69314718055994531);
-    sum = 1.0;
-    for (i = 15; i >= 1; i--) sum = gmlp__dmul(sum, z / (double)i) + 1.0;
-    u = (uint64_t)((int)k + 1023) << 52;
+    e = (int)(x + 1023.5);
+    u = (uint64_t)e << 52;
     memcpy(&scale, &u, 8);
-    return sum * scale;
+    return gmlp__series(term, 16, gmlp__dmul(x - (double)(e - 1023), 0.69314718055994531)) * scale;
 }
 
 /* x^p for x > 0, else 0; relative error about 1e-15 * (1 + |p log2 x|). */
@@ -2784,16 +2794,14 @@ static const gmlp__gamma *gmlp__gamma_of(int space) {
 #define GMLP__PQ_C2 (2413.0 / 128.0)
 #define GMLP__PQ_C3 (2392.0 / 128.0)
 
-static double gmlp__pq_encode(double x) {
-    double y = gmlp__pow(x, GMLP__PQ_M1);
+/* y: x^m1; code^(1 / m2) */
+static double gmlp__pq_encode(double y) {
     return gmlp__pow((gmlp__dmul(GMLP__PQ_C2, y) + GMLP__PQ_C1) / (gmlp__dmul(GMLP__PQ_C3, y) + 1.0), GMLP__PQ_M2);
 }
 
-static double gmlp__pq_decode(double code) {
-    double y = code < 1.0 ? gmlp__pow(code, 1.0 / GMLP__PQ_M2) : 1.0;
-    return y > GMLP__PQ_C1
-             ? gmlp__pow((y - GMLP__PQ_C1) / (GMLP__PQ_C2 - gmlp__dmul(GMLP__PQ_C3, y)), 1.0 / GMLP__PQ_M1)
-             : 0.0;
+static double gmlp__pq_decode(double y) {
+    if (!(y < 1.0)) y = 1.0;
+    return gmlp__pow((y - GMLP__PQ_C1) / (GMLP__PQ_C2 - gmlp__dmul(GMLP__PQ_C3, y)), 1.0 / GMLP__PQ_M1);
 }
 
 /* ARIB STD-B67 and ITU-R BT.2100: HLG between code and scene light. b and c follow from a. */
@@ -2802,10 +2810,10 @@ static double gmlp__pq_decode(double code) {
 #define GMLP__HLG_C 0.55991072952956202 /* 0.5 - a ln(4 a) */
 #define GMLP__LN2 0.69314718055994531
 
-/* x: 12 times the light. */
-static double gmlp__hlg_encode(double x) {
-    if (x <= 1.0) return 0.5 * gmlp__pow(x, 0.5);
-    return gmlp__dmul(GMLP__HLG_A * GMLP__LN2, gmlp__log2(x - GMLP__HLG_B)) + GMLP__HLG_C;
+/* y: the root of 12 times the light */
+static double gmlp__hlg_encode(double y) {
+    if (y <= 1.0) return 0.5 * y;
+    return gmlp__dmul(GMLP__HLG_A * GMLP__LN2, gmlp__log2(gmlp__dmul(y, y) - GMLP__HLG_B)) + GMLP__HLG_C;
 }
 
 static double gmlp__hlg_decode(double code) {
@@ -2824,15 +2832,16 @@ static double gmlp__curve_encode(int space, double x, double white_nits) {
     if (g)
         return g->slope > 0.0 && x <= g->linear_end ? g->slope * x
                                                     : gmlp__dmul(g->a, gmlp__pow(x, g->p)) - (g->a - 1.0);
-    if (space == GMLP_REC2020_PQ) return gmlp__pq_encode(x * white_nits / GMLP__PQ_NITS);
-    if (space == GMLP_REC2020_HLG) return gmlp__hlg_encode(12.0 * x);
+    if (space == GMLP_REC2020_PQ) return gmlp__pq_encode(gmlp__pow(x * white_nits / GMLP__PQ_NITS, GMLP__PQ_M1));
+    if (space == GMLP_REC2020_HLG) return gmlp__hlg_encode(gmlp__pow(12.0 * x, 0.5));
     return x;
 }
 
 static double gmlp__curve_decode(int space, double x, double white_nits) {
     const gmlp__gamma *g = gmlp__gamma_of(space);
     if (g) return g->slope > 0.0 && x <= g->code_end ? x / g->slope : gmlp__pow((x + (g->a - 1.0)) / g->a, 1.0 / g->p);
-    if (space == GMLP_REC2020_PQ) return gmlp__pq_decode(x) * (GMLP__PQ_NITS / white_nits);
+    if (space == GMLP_REC2020_PQ)
+        return gmlp__pq_decode(gmlp__pow(x, 1.0 / GMLP__PQ_M2)) * (GMLP__PQ_NITS / white_nits);
     if (space == GMLP_REC2020_HLG) return gmlp__hlg_decode(x);
     return x;
 }
@@ -2926,31 +2935,37 @@ static void gmlp__curve_power(gmlp__curve *c, double p, double factor) {
     c->in_scale = 1.0f;
 }
 
-/* f(in_scale * x) * out_scale with in_scale * x from 2^low to 2^high; below, a line to zero. */
-static void gmlp__curve_segments(gmlp__curve *c, double (*f)(double), int low, int high, double in_scale,
-                                 double out_scale, float *segment) {
+/* A curve in segments: f(x^power), of x from 2^low to 2^high; below, a line to zero. */
+typedef struct gmlp__segments {
+    double (*f)(double), power;
+    int low, high;
+} gmlp__segments;
+
+/* That of in_scale * x, times out_scale. An octave's powers are those of another times a number. */
+static void gmlp__curve_segments(gmlp__curve *c, const gmlp__segments *g, double in_scale, double out_scale,
+                                 float *segment) {
     /* cos(pi (2 i + 1) / 8) / 2 */
     static const double node[4] = {0.46193976625564337, 0.19134171618254489, -0.19134171618254489,
                                    -0.46193976625564337};
-    const int per_octave = 1 << GMLP__SEGMENT_BITS;
-    double value[4];
-    int e, s, i;
-    for (e = low; e < high; e++) {
-        const double octave = gmlp__exp2((double)e);
-        for (s = 0; s < per_octave; s++) {
-            for (i = 0; i < 4; i++)
-                value[i] = f(octave * (1.0 + ((double)s + 0.5 + node[i]) / (double)per_octave)) * out_scale;
-            gmlp__interpolate(node, value, 4, segment + ((e - low) * per_octave + s) * 4);
-        }
+    enum { PER_OCTAVE = 1 << GMLP__SEGMENT_BITS };
+    const int count = (g->high - g->low) * PER_OCTAVE;
+    double value[4], powers[PER_OCTAVE * 4], octave = 0.0;
+    int s, i;
+    for (i = 0; i < PER_OCTAVE * 4; i++)
+        powers[i] = gmlp__pow(1.0 + ((double)(i / 4) + 0.5 + node[i % 4]) / (double)PER_OCTAVE, g->power);
+    for (s = 0; s < count; s++) {
+        if (s % PER_OCTAVE == 0) octave = gmlp__exp2((double)(g->low + s / PER_OCTAVE) * g->power);
+        for (i = 0; i < 4; i++) value[i] = g->f(octave * powers[s % PER_OCTAVE * 4 + i]) * out_scale;
+        gmlp__interpolate(node, value, 4, segment + s * 4);
     }
     c->kind = GMLP_CURVE_SEGMENTS;
     c->segment = segment;
-    c->segments = (size_t)((high - low) * per_octave);
+    c->segments = (size_t)count;
     c->in_scale = (float)in_scale;
-    c->bottom = (float)gmlp__exp2((double)low);
-    c->top = (float)(gmlp__exp2((double)high) * (1.0 - 1.0 / 16777216.0));
-    c->toe_slope = (float)(f((double)c->bottom) * out_scale) / c->bottom;
-    c->segment_base = (low + 127) * per_octave;
+    c->bottom = (float)gmlp__exp2((double)g->low);
+    c->top = (float)(gmlp__exp2((double)g->high) * (1.0 - 1.0 / 16777216.0));
+    c->toe_slope = (float)(g->f(gmlp__exp2((double)g->low * g->power)) * out_scale) / c->bottom;
+    c->segment_base = (g->low + 127) * PER_OCTAVE;
 }
 
 /* The octaves that segments are for: of light, of codes. */
@@ -2967,9 +2982,13 @@ static size_t gmlp__curve_bytes(int space, int encode) {
    using; NULL if there are none. */
 static void gmlp__curve_init(gmlp__curve *c, int space, int encode, double white_nits, void *memory) {
     const gmlp__gamma *g = gmlp__gamma_of(space);
-    const double pq = white_nits / GMLP__PQ_NITS;
+    /* [PQ or HLG][encode or decode]; HLG of 12 x: its two parts then meet between octaves */
+    static const gmlp__segments segments[2][2] = {
+        {{gmlp__hlg_decode, 1.0, GMLP__CODE_LOW, GMLP__CODE_HIGH},
+         {gmlp__hlg_encode, 0.5, GMLP__LIGHT_LOW, GMLP__LIGHT_HIGH}},
+        {{gmlp__pq_decode, 1.0 / GMLP__PQ_M2, GMLP__CODE_LOW, GMLP__CODE_HIGH},
+         {gmlp__pq_encode, GMLP__PQ_M1, GMLP__LIGHT_LOW, GMLP__LIGHT_HIGH}}};
     const int is_pq = space == GMLP_REC2020_PQ;
-    float *const segment = (float *)memory;
     memset(c, 0, sizeof *c);
     if (g) {
         gmlp__curve_power(c, encode ? g->p : 1.0 / g->p, encode ? g->a : 1.0);
@@ -2980,13 +2999,10 @@ static void gmlp__curve_init(gmlp__curve *c, int space, int encode, double white
             c->in_scale = (float)(1.0 / g->a);
             c->in_offset = (float)((g->a - 1.0) / g->a);
         }
-    } else if (is_pq || space == GMLP_REC2020_HLG) { /* HLG, 12 x: the two parts then meet between octaves */
-        if (encode)
-            gmlp__curve_segments(c, is_pq ? gmlp__pq_encode : gmlp__hlg_encode, GMLP__LIGHT_LOW, GMLP__LIGHT_HIGH,
-                                 is_pq ? pq : 12.0, 1.0, segment);
-        else
-            gmlp__curve_segments(c, is_pq ? gmlp__pq_decode : gmlp__hlg_decode, GMLP__CODE_LOW, GMLP__CODE_HIGH, 1.0,
-                                 is_pq ? 1.0 / pq : 1.0, segment);
+    } else if (is_pq || space == GMLP_REC2020_HLG) {
+        const double scale = is_pq ? white_nits / GMLP__PQ_NITS : encode ? 12.0 : 1.0;
+        gmlp__curve_segments(c, &segments[is_pq][encode], encode ? scale : 1.0, encode ? 1.0 : 1.0 / scale,
+                             (float *)memory);
     }
 }
 
