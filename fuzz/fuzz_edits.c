@@ -204,7 +204,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const uint32_t pick = take(&in, 1);
     gmlp_geometry g;
     int exact;
-    const gmlp_image base = edited(&in, o, &g, &exact);
+    gmlp_image base = edited(&in, o, &g, &exact);
     unsigned changes;
     size_t n;
     gmlp_net net;
@@ -213,7 +213,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (gmlp_blob_read(blob, n, NULL, &net, NULL) != GMLP_OK || (net.base_space == GMLP_SYCC) != (base.space == GMLP_SYCC)) {
         CHECK(changes);
         reached[REFUSED]++;
-    } else use(&net, &base, &g, !changes && exact, pick);
+    } else {
+        base.space = space_of_codes(&net);
+        use(&net, &base, &g, !changes && exact, pick);
+    }
     gmlp_net_free(&net);
     return 0;
 }

@@ -214,6 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     input in = {data, size};
     const trained *const t = trained_of(take(&in, 1) % TRAINED);
     const unsigned how = take(&in, 1);
+    gmlp_image base = t->base;
     uint8_t *blob = (uint8_t *)malloc(t->size), *back;
     unsigned changes;
     gmlp_net net;
@@ -237,7 +238,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     verdict = gmlp_net_check(&net, &t->base);
     if (!changes) CHECK(!memcmp(back, t->blob, n) && verdict == GMLP_OK);
     free(back);
-    if (verdict != GMLP_E_BASE_SPACE) use(&in, &net, &t->base);
+    base.space = space_of_codes(&net);
+    if (verdict != GMLP_E_BASE_SPACE) use(&in, &net, &base);
     gmlp_net_free(&net);
     return 0;
 }

@@ -39,3 +39,8 @@ static unsigned spoil(input *in, uint8_t *blob, size_t size, size_t before) {
     gmlp__put_le(blob + size - GMLP__BLOB_CRC, gmlp__crc32(0, blob, size - GMLP__BLOB_CRC), GMLP__BLOB_CRC);
     return changes;
 }
+
+/* What a reader takes a picture's codes for: RGB does not say itself whose it is. */
+static int space_of_codes(const gmlp_net *net) {
+    return net->method == GMLP_METHOD_NONE && net->base_space != GMLP_SYCC ? GMLP_SRGB : net->base_space;
+}
