@@ -186,7 +186,7 @@ static double paint(engine *e, int kind) {
 }
 
 /* A network of the default preset's shape, said to be of this picture: what it says does not matter here. */
-static gmlp_result train(engine *e) {
+static gmlp_result train(engine *e, int hdr) {
     gmlp_train_opts opts;
     gmlp_signature signature;
     gmlp_result result;
@@ -195,7 +195,8 @@ static gmlp_result train(engine *e) {
     memset(&opts, 0, sizeof opts);
     opts.iterations = STEPS;
     opts.threads = e->b->run;
-    result = gmlp_train(&c.base, &c.wide, &opts, &e->net, NULL);
+    if (hdr) c.wide.space = GMLP_REC2020_PQ;
+    result = (hdr ? gmlp_train_hdr : gmlp_train)(&c.base, &c.wide, &opts, &e->net, NULL);
     colours_free(&c);
     e->net.width = e->net.base_width = e->base.width;
     e->net.height = e->net.base_height = e->base.height;
@@ -395,6 +396,18 @@ static void first_tile_rows(engine *e) {
     time_row(e, "... and its decoder", "create_and_tile", best_of(e, create_and_decode, NULL), "");
 }
 
+/* The same with a network for HDR, which is for all pixels. */
+static void hdr_rows(engine *e) {
+    engine hdr = *e;
+    if (e->result) return;
+    hdr.result = train(&hdr, 1);
+    time_row(&hdr, "HDR: a decoder for the whole picture", "create_hdr", best_of(&hdr, create, (void *)formats), "");
+    whole_row(&hdr, formats, GMLP_ISA_AUTO, "HDR: RGBA16F, linear Rec. 2020", "rgba16f_hdr", "");
+    gmlp_net_free(&hdr.net);
+    e->late = hdr.late;
+    e->result = hdr.result;
+}
+
 int bench_engine_of(bench *b, uint32_t width, uint32_t height, int rounds) {
     const gmlp_image base = { malloc((size_t)width * height * 4), width, height, 0, GMLP_U8, 4, GMLP_SRGB, 0 };
     double saturated = 0;
@@ -408,7 +421,7 @@ int bench_engine_of(bench *b, uint32_t width, uint32_t height, int rounds) {
     e.result = base.data && e.out ? GMLP_OK : GMLP_E_MEMORY;
     if (!e.result) {
         saturated = paint(&e, MIXED);
-        e.result = train(&e);
+        e.result = train(&e, 0);
     }
     if (!e.result) {
         fprintf(b->table,
@@ -430,6 +443,7 @@ int bench_engine_of(bench *b, uint32_t width, uint32_t height, int rounds) {
         paint(&e, ALL);
         whole_row(&e, formats, GMLP_ISA_AUTO, "RGBA16F, all saturated", "rgba16f_all", "");
         first_tile_rows(&e);
+        hdr_rows(&e);
         row(&e, "allocations after a decoder was made", "allocations", (double)e.late, "", "0");
     }
     gmlp_net_free(&e.net);

@@ -35,7 +35,7 @@ static void figures_of_a_tiny_picture(void **state) {
         "engine_rgb10a2_megapixels_per_second", "engine_rgb16_megapixels_per_second",
         "engine_sink_megapixels_per_second", "engine_two_threads", "engine_two_threads_cores",
         "engine_two_threads_cpu", "engine_scalar_megapixels_per_second", "engine_rgba16f_none_megapixels_per_second",
-        "engine_rgba16f_all_megapixels_per_second"
+        "engine_rgba16f_all_megapixels_per_second", "engine_create_hdr_seconds", "engine_rgba16f_hdr_megapixels_per_second"
     };
     FILE *json_file;
     char *json = NULL, line[512];
