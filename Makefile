@@ -139,10 +139,12 @@ $(B)/web/gamutmlp.wasm: examples/web/gamutmlp_web.c gamutmlp.h
 	$(call say,EMCC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(EMCC) -std=c99 $(WARNINGS) -I. $(web_flags) $< -o $@
-# Without comments and indentation: its size has a bound, see tests/test_web.sh.
+# Without comments and most blanks: its size has a bound, see tests/test_web.sh.
 $(B)/web/gamutmlp.mjs: examples/web/gamutmlp.mjs
 	@mkdir -p $(@D)
-	@sed -e '/^ *\/\*.*\*\/$$/d' -e '/^ *\/\*/,/\*\/$$/d' -e 's/^ *//' -e 's| // .*||' -e '/^$$/d' $< >$@
+	@sed -e '/^ *\/\*.*\*\/$$/d' -e '/^ *\/\*/,/\*\/$$/d' -e 's/^ *//' -e 's| // .*||' -e '/^$$/d' \
+	     -e 's/ \(=\|=>\|===\|!==\|&&\|||\|??\|>=\|<=\) /\1/g' -e 's/{ /{/g;s/ }/}/g;s/ \([({]\)/\1/g' $< | \
+	    sed -e ':a' -e 'N' -e '$$!ba' -e 's/\([;{,(]\)\n/\1/g;s/;\{0,1\}\n*}/}/g' >$@
 $(B)/web/%: examples/web/%
 	@mkdir -p $(@D)
 	@cp $< $@
