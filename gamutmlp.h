@@ -357,7 +357,7 @@ typedef enum gmlp_alpha {
     GMLP_ALPHA_KEEP = 2     /* what is in memory stays, bit for bit; memory is read */
 } gmlp_alpha;
 
-/* Primaries and white point of a display, CIE 1931 x and y, -10..10, the white's y above 0. They span a triangle with
+/* Primaries and white point of a display, CIE 1931 x and y, -10..10, the white's y above 0.001. They span a triangle with
    the white inside or outside, but not on an edge. */
 typedef struct gmlp_primaries {
     double red[2], green[2], blue[2], white[2];
@@ -772,8 +772,8 @@ typedef struct gmlp_train_report {
 } gmlp_train_report;
 
 /* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB or GMLP_SYCC, the pixels as the decoder
-   will see them: those of a JPEG must be the decoded ones. wide: the original, any type and space, the same size; light
-   is clamped to [0,1]. Both are only read; a fourth channel is not looked at.
+   will see them: those of a JPEG must be the decoded ones. wide: the original, any type and space but GMLP_SYCC, the same
+   size; light is clamped to [0,1]. Both are only read; a fourth channel is not looked at.
 
    Up to 1048576 of the pixels that the network is for are kept as samples, at 44 bytes each (PAPER: every fifth OG
    pixel and every fiftieth other one, in a picture of any size). If the network is for saturated pixels, the errors of
@@ -989,7 +989,7 @@ GMLP_DEF const uint8_t *gmlp_net_section(const gmlp_net *net, int kind, size_t *
       gmlp_signature_rows     some whole rows of it (GMLP_U8, 3 or 4 channels, as wide as the picture), the first of
                               them being row y; each row of the picture once, in any order and any number at a time
       gmlp_signature_finish   the means of the rows so far
-   Another view or size is GMLP_E_ARGUMENT, and changes nothing. */
+   Another view or size is GMLP_E_ARGUMENT; rows then change nothing, and s is one to which no rows can be added. */
 typedef struct gmlp_signature {
     uint32_t width, height;
     uint64_t sum[GMLP_SIGNATURE_SIZE];
@@ -1019,7 +1019,8 @@ GMLP_DEF gmlp_result gmlp_net_verdict(const gmlp_net *net, const gmlp_signature 
 
 /* The same for a whole base in memory (GMLP_U8), and GMLP_E_BASE_SPACE for RGB codes where the net takes sYCC, or the
    other way round. RGB codes of a picture whose network takes sYCC, from a PNG or a reader that has no Y'CbCr, can be
-   brought to sYCC by gmlp_convert: then they are clipped, and decode as such. GMLP_E_ARGUMENT for a view that is none.
+   brought to sYCC by gmlp_convert (not under GMLP_DECODE_ONLY, which converts to no sYCC): then they are clipped, and
+   decode as such. GMLP_E_ARGUMENT for a view that is none.
    Reads every pixel once, as fast as memory gives them (of sYCC, a few rows). Before decoding what a stranger sent, ask
    this. */
 GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base);
@@ -1192,8 +1193,8 @@ GMLP_DEF gmlp_result gmlp_stream_create(const gmlp_decoder *decoder, const gmlp_
 GMLP_DEF void gmlp_stream_free(gmlp_stream *stream); /* NULL is fine */
 
 /* The next rows of base, as many as rows->height: GMLP_U8, as wide as the picture, with the stream's channels. They are
-   copied. GMLP_E_BUFFER if there is no room for all of them, GMLP_E_BASE_VIEW if the picture ends before: then none is
-   taken. */
+   copied. GMLP_E_BUFFER if there is no room for all of them, GMLP_E_BASE_VIEW if the picture ends before,
+   GMLP_E_BASE_SPACE as gmlp_net_check: then none is taken. */
 GMLP_DEF gmlp_result gmlp_stream_put(gmlp_stream *stream, const gmlp_image *rows);
 /* The same without the copy: *rows becomes a view of the stream's memory for up to rows->height (before the call) of
    the next rows, 0 if there is no room; after the caller has filled them, gmlp_stream_filled takes the first n of them.
@@ -1782,7 +1783,7 @@ typedef struct gmlp_expand_report {
 
 /* Writes to out the colours of base (GMLP_SRGB, any type) as they may have been before they were clipped to sRGB. (A
    base in GMLP_SYCC holds most of them itself: gmlp_convert gives them.) out: any type and space, of base's size, other
-   memory. Takes up to 200 MB whatever the picture's size, without threads about 50 MB and 512 bytes a column.
+   memory. Takes up to 200 MB whatever the picture's size, without threads 50 MB (16 and 32 neurons) to 90 (64) and 512 bytes a column.
    GMLP_E_ARGUMENT, GMLP_E_LIMIT, GMLP_E_MEMORY; after the last, out may have been written. report may be NULL. */
 GMLP_DEF gmlp_result gmlp_expand(const gmlp_letnet *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_expand_opts *opts, gmlp_expand_report *report);
@@ -3248,16 +3249,17 @@ static void gmlp__load_portion(const gmlp__loader *l, const unsigned char *row, 
     const int unit = l->type == GMLP_U16 || l->type == GMLP_RGB10A2 ? 1 : l->sycc ? 2 : 0;
     float *const planes[3] = {r, g, b};
     unsigned char packed[GMLP__PORTION * 6];
+    const unsigned char *codes;
     size_t i, step;
     switch (l->type) {
         case GMLP_U8:
-            row = gmlp__codes8(l, row, plane, n, packed, &step);
-            if (l->sycc) k->from_ycc(row, step, r, g, b, padded);
-            else k->load8(row, step, l->table, r, g, b, padded);
+            codes = gmlp__codes8(l, row, plane, n, packed, &step);
+            if (l->sycc) k->from_ycc(codes, step, r, g, b, padded);
+            else k->load8(codes, step, l->table, r, g, b, padded);
             break;
         case GMLP_BGRA8:
-            row = gmlp__codes8(l, row, plane, n, packed, &step);
-            k->load8(row, step, l->table, b, g, r, padded);
+            codes = gmlp__codes8(l, row, plane, n, packed, &step);
+            k->load8(codes, step, l->table, b, g, r, padded);
             break;
         case GMLP_U16: k->load16(gmlp__codes16(l, row, plane, n, packed), r, g, b, padded); break;
         case GMLP_F16: case GMLP_R11G11B10F:
@@ -6195,8 +6197,8 @@ static void gmlp__trainer_close(gmlp__trainer *t) {
 }
 
 /* Training of any family. */
-static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
-                               const gmlp__lessons *lessons, gmlp_net *net, gmlp_train_report *report) {
+static gmlp_result gmlp__train_new(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
+                                   const gmlp__lessons *lessons, gmlp_net *net, gmlp_train_report *report) {
     gmlp__trainer t;
     gmlp_train_report unused;
     gmlp__fp_state fp;
@@ -6237,6 +6239,22 @@ static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, c
     gmlp__trainer_close(&t);
     if (result) gmlp_net_free(net);
     gmlp__fp_leave(fp);
+    return result;
+}
+
+/* The same into what may be the start. */
+static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
+                               const gmlp__lessons *lessons, gmlp_net *net, gmlp_train_report *report) {
+    gmlp_train_opts further;
+    gmlp_net start;
+    gmlp_result result;
+    if (!net || !opts || opts->start != net) return gmlp__train_new(base, wide, opts, lessons, net, report);
+    start = *net;
+    further = *opts;
+    further.start = &start;
+    result = gmlp__train_new(base, wide, &further, lessons, net, report);
+    if (result) *net = start;
+    else gmlp_net_free(&start);
     return result;
 }
 
@@ -6667,11 +6685,12 @@ static gmlp_result gmlp__blob_open(const void *bytes, size_t size, gmlp_net *n, 
 }
 
 GMLP_DEF const uint8_t *gmlp_net_section(const gmlp_net *net, int kind, size_t *size) {
-    size_t at;
+    size_t at, left;
     *size = 0;
     if (net->section_bytes > GMLP_MAX_SECTIONS) return NULL;
     at = gmlp__sections_pass(net, kind);
-    if (gmlp__sections_pass(net, kind + 1) == at) return NULL;
+    left = net->section_bytes - at;
+    if (left < 2 || net->sections[at] != kind || net->sections[at + 1] > left - 2) return NULL;
     *size = net->sections[at + 1];
     return net->sections + at + 2;
 }
@@ -6974,18 +6993,20 @@ static int gmlp__weights_ok(const gmlp_net *net) {
 
 GMLP_DEF gmlp_result gmlp_net_section_set(gmlp_net *net, int kind, const void *bytes, size_t size) {
     size_t at, end, add = bytes ? size + 2 : 0;
+    uint8_t copy[255]; /* bytes may be another section of this net */
     if (!net || kind < 1 || kind > 255 || size > 255 || net->section_bytes > GMLP_MAX_SECTIONS ||
         gmlp__sections_pass(net, 256) != net->section_bytes)
         return GMLP_E_ARGUMENT;
     at = gmlp__sections_pass(net, kind);
     end = gmlp__sections_pass(net, kind + 1);
     if (net->section_bytes - (end - at) + add > GMLP_MAX_SECTIONS) return GMLP_E_ARGUMENT;
+    if (bytes) memcpy(copy, bytes, size);
     memmove(net->sections + at + add, net->sections + end, net->section_bytes - end);
     net->section_bytes = (uint32_t)(net->section_bytes - (end - at) + add);
     if (!bytes) return GMLP_OK;
     net->sections[at] = (uint8_t)kind;
     net->sections[at + 1] = (uint8_t)size;
-    memcpy(net->sections + at + 2, bytes, size);
+    memcpy(net->sections + at + 2, copy, size);
     return GMLP_OK;
 }
 
@@ -7059,7 +7080,7 @@ GMLP_DEF gmlp_result gmlp_blob_write(const gmlp_net *net, void *bytes, size_t ca
     uint8_t *p = (uint8_t *)bytes;
     gmlp_net copy;
     int i;
-    if (size) *size = need;
+    if (size) *size = bytes || capacity < need ? need : 0;
     if (!need || !size) return GMLP_E_ARGUMENT;
     if (capacity < need) return GMLP_E_BUFFER;
     if (!bytes) return GMLP_E_ARGUMENT;
@@ -8166,15 +8187,16 @@ typedef struct gmlp__sheet {
 
 static void gmlp__sheet_close(gmlp__sheet *s) { gmlp__free(&s->alloc, s->memory, s->size); }
 
-/* A row of sYCC codes as viewers show it: clipped sRGB codes. */
-static const uint8_t *gmlp__shown_row(const gmlp_image *base, const gmlp__kernels *k, const uint8_t *in, uint8_t *out) {
+/* The first width pixels of a row of sYCC codes as viewers show them: clipped sRGB codes. */
+static const uint8_t *gmlp__shown_row(const gmlp_image *base, size_t width, const gmlp__kernels *k, const uint8_t *in,
+                                      uint8_t *out) {
     const size_t channels = base->channels == 4 ? 4 : 3;
     float tone[3 * GMLP__PORTION];
     int32_t codes[3 * GMLP__PORTION];
     uint8_t packed[4 * GMLP__PORTION], shown[3 * GMLP__PORTION];
     size_t i, n;
-    for (i = 0; i < base->width; i += n, in += n * channels) {
-        n = base->width - i < GMLP__PORTION ? base->width - i : GMLP__PORTION;
+    for (i = 0; i < width; i += n, in += n * channels) {
+        n = width - i < GMLP__PORTION ? width - i : GMLP__PORTION;
         memset(packed, 0, sizeof packed);
         memcpy(packed, in, n * channels);
         k->from_ycc(packed, channels, tone, tone + GMLP__PORTION, tone + 2 * GMLP__PORTION, GMLP__PORTION);
@@ -8219,8 +8241,9 @@ static gmlp_result gmlp__sheet_open(gmlp__sheet *s, const gmlp_image *base, cons
         uint32_t *const sum = s->sums + ((size_t)y + 1) * (s->w + 1);
         memset(line, 0, row * sizeof *line);
         for (i = 0; i < s->step; i++) {
-            const uint8_t *const codes = gmlp__row(base, y * s->step + i);
-            k->add_codes(line, sycc ? gmlp__shown_row(base, k, codes, (uint8_t *)(line + row)) : codes, NULL, n);
+            const uint8_t *codes = gmlp__row(base, y * s->step + i);
+            if (sycc) codes = gmlp__shown_row(base, (size_t)s->w * s->step, k, codes, (uint8_t *)(line + row));
+            k->add_codes(line, codes, NULL, n);
         }
         for (x = 0; x < s->w; x++) {
             const uint16_t *p = line + (size_t)x * s->step * channels;
@@ -8784,9 +8807,12 @@ static double gmlp__guess_cell(const gmlp__finder *s, const gmlp__guess *g, uint
     memcpy(strip[0], from, sizeof strip[0]);
     memcpy(strip[1], to, sizeof strip[1]);
     for (y = (cell * height + 7) / 8; y < end && net->base_space == GMLP_SYCC; y++) {
-        const double one = gmlp__edge_at(net, g, axis, y), other = gmlp__edge_at(net, g, axis, y + 1),
-                     low = one < other ? one : other, high = one < other ? other : one;
+        double one, other, low, high;
         if (y % every) continue;
+        one = gmlp__edge_at(net, g, axis, y);
+        other = gmlp__edge_at(net, g, axis, y + 1);
+        low = one < other ? one : other;
+        high = one < other ? other : one;
         strip[0][side] = low > from[side] ? low : from[side];
         strip[1][side] = high < to[side] ? high : to[side];
         if (strip[0][side] >= strip[1][side]) continue;
@@ -9122,9 +9148,9 @@ GMLP_DEF gmlp_result gmlp_find_edit(const gmlp_net *net, const gmlp_image *base,
     return gmlp_signature_finish(&signature, edit->signature);
 }
 
-/* The cells of GMLP_SECTION_OUTSIDE, each as that in which its middle was. */
+/* The cells of GMLP_SECTION_OUTSIDE, each as that of the net's base in which its middle was. */
 static void gmlp__outside_follow(gmlp_net *net, const gmlp_edit *edit) {
-    const gmlp_coords *const c = &edit->coords;
+    const gmlp_coords *const c = &edit->coords, *const b = &net->coords;
     uint8_t was[GMLP__OUTSIDE_SIZE];
     uint8_t *const out = (uint8_t *)(uintptr_t)gmlp__outside_section(net);
     uint32_t i;
@@ -9134,20 +9160,25 @@ static void gmlp__outside_follow(gmlp_net *net, const gmlp_edit *edit) {
     for (i = 0; i < GMLP_SIGNATURE_SIZE; i++) {
         const double x = ((double)(i % 8) + 0.5) * (double)edit->width / 8.0 - 0.5,
                      y = ((double)(i / 8) + 0.5) * (double)edit->height / 8.0 - 0.5;
-        const double col = (double)c->col + gmlp__dmul((double)c->col_step, c->transpose ? y : x) + 0.5,
-                     row = (double)c->row + gmlp__dmul((double)c->row_step, c->transpose ? x : y) + 0.5;
-        const double u = 8.0 * col / (double)net->width, v = 8.0 * row / (double)net->height;
+        const double col = (double)c->col + gmlp__dmul((double)c->col_step, c->transpose ? y : x),
+                     row = (double)c->row + gmlp__dmul((double)c->row_step, c->transpose ? x : y);
+        const double p = (col - (double)b->col) / (double)b->col_step, q = (row - (double)b->row) / (double)b->row_step;
+        const double u = 8.0 * ((b->transpose ? q : p) + 0.5) / (double)net->base_width,
+                     v = 8.0 * ((b->transpose ? p : q) + 0.5) / (double)net->base_height;
         const uint32_t from = (u > 0.0 ? u < 7.0 ? (uint32_t)u : 7 : 0) + 8 * (v > 0.0 ? v < 7.0 ? (uint32_t)v : 7 : 0);
         out[i / 2] = (uint8_t)(out[i / 2] | (was[from / 2] >> from % 2 * 4 & 15) << i % 2 * 4);
     }
+}
+
+static int gmlp__is_resized(const gmlp_coords *c) {
+    return (c->col_step != 1.0f && c->col_step != -1.0f) || (c->row_step != 1.0f && c->row_step != -1.0f);
 }
 
 GMLP_DEF void gmlp_net_follow(gmlp_net *net, const gmlp_edit *edit) {
     const double pixel = gmlp__positive(gmlp__dmul((double)edit->coords.col_step, (double)edit->coords.row_step));
     const int more = pixel < 1.0 ? 2 : 5; /* tried: more takes more in gamut */
     gmlp__outside_follow(net, edit);
-    if (((edit->coords.col_step != 1.0f && edit->coords.col_step != -1.0f) ||
-         (edit->coords.row_step != 1.0f && edit->coords.row_step != -1.0f)) && net->clip_margin < 8)
+    if (gmlp__is_resized(&edit->coords) && !gmlp__is_resized(&net->coords) && net->clip_margin < 8)
         net->clip_margin = net->clip_margin + more < 8 ? net->clip_margin + more : 8;
     net->coords = edit->coords;
     net->base_width = edit->width;
@@ -9233,10 +9264,16 @@ static void gmlp__axis_size(gmlp__axis *a, uint32_t shrunk, double step) {
     a->large = (uint32_t)(gmlp__dmul((double)shrunk, step < most ? step > least ? step : least : most) + 0.5);
     if (!a->large) a->large = 1;
     a->reach = a->large < shrunk ? (2 * shrunk - 1) / a->large + 2 : 2;
-    a->around = a->large < shrunk ? (uint32_t)GMLP__PATCH_BEYOND : (uint32_t)GMLP__PATCH_AROUND;
-    a->side = (uint32_t)GMLP__PATCH + 2 * a->around;
-    a->most = gmlp__large_high(a, shrunk < a->side ? shrunk : a->side) + 1;
     a->taps = 4 * a->large / shrunk + 5;
+}
+
+/* halo: what the network reads around each of the large one's pixels. */
+static void gmlp__axis_tile(gmlp__axis *a, uint32_t halo) {
+    const uint32_t needed = a->reach + (halo + 1) * ((a->shrunk + a->large - 1) / a->large),
+                   usual = a->large < a->shrunk ? (uint32_t)GMLP__PATCH_BEYOND : (uint32_t)GMLP__PATCH_AROUND;
+    a->around = needed > usual ? needed : usual;
+    a->side = (uint32_t)GMLP__PATCH + 2 * a->around;
+    a->most = gmlp__large_high(a, a->shrunk < a->side ? a->shrunk : a->side) + 1;
 }
 
 static double gmlp__overlap(double at, double low, double high) {
@@ -9683,6 +9720,8 @@ static gmlp_result gmlp__resized_open(gmlp__resized *r, const gmlp_net *net, con
     gmlp__axis_size(&r->axis[0], r->base->width, step[0]);
     gmlp__axis_size(&r->axis[1], r->base->height, step[1]);
     large = gmlp__net_of_large(net, r->axis);
+    gmlp__axis_tile(&r->axis[0], gmlp_net_halo(&large));
+    gmlp__axis_tile(&r->axis[1], gmlp_net_halo(&large));
     gmlp__fp_leave(fp);
     memset(&decoder, 0, sizeof decoder);
     memset(&c, 0, sizeof c);
@@ -9753,7 +9792,8 @@ GMLP_DEF gmlp_result gmlp_decode_resized(const gmlp_net *net, const gmlp_image *
     memset(&o, 0, sizeof o);
     memset(&r, 0, sizeof r);
     if (opts) o = *opts;
-    if (!gmlp__codes_ok(base) || gmlp__check_pixels(out) || out->space == GMLP_SYCC || gmlp__net_check(net, NULL))
+    if (!gmlp__codes_ok(base) || gmlp__check_pixels(out) || out->data == base->data || out->space == GMLP_SYCC ||
+        !gmlp__white_nits_ok(o.decoder.white_nits) || !(o.decoder.headroom >= 0.0) || gmlp__net_check(net, NULL))
         return GMLP_E_ARGUMENT;
     if (base->space != net->base_space) return GMLP_E_BASE_SPACE;
     if (o.base_x || o.base_y || base->width != net->base_width || base->height != net->base_height)
@@ -10164,7 +10204,7 @@ static void gmlp__shader_plan(gmlp__shader *p, const gmlp_decoder *d) {
     p->end = at[GMLP__SHADER_FIRST] = GMLP__SHADER_HEAD + 3 * 256;
     if (!d->network) return;
     p->neurons = 2 * d->fixed.pairs;
-    p->inputs = gmlp__inputs(d->radius);
+    p->inputs = 5 + 3 * d->windows; /* a window may be the pixel itself, of the radius 0 */
     p->columns = d->frame.columns;
     p->rows = d->frame.height;
     p->odd_words = (p->neurons + 31) / 32;
@@ -10607,17 +10647,15 @@ static gmlp_result gmlp__join(const gmlp__slice *piece, unsigned count, int is_t
                               void **blob, size_t *blob_size) {
     size_t total = 0, n;
     unsigned i;
-    uint8_t *p;
+    uint8_t *p, *all;
     for (i = 0; i < count; i++) {
         n = is_text ? gmlp__base64_decode(piece[i].p, piece[i].n, NULL) : piece[i].n;
         if (n > GMLP_MAX_BLOB - total) return GMLP_E_CORRUPT;
         total += n;
     }
     if (total < GMLP__BLOB_HEAD) return GMLP_E_CORRUPT;
-    p = (uint8_t *)gmlp__alloc(alloc, total);
+    all = p = (uint8_t *)gmlp__alloc(alloc, total);
     if (!p) return GMLP_E_MEMORY;
-    *blob = p;
-    *blob_size = total;
     for (i = 0; i < count; i++) {
         if (is_text) p += gmlp__base64_decode(piece[i].p, piece[i].n, p);
         else {
@@ -10625,11 +10663,13 @@ static gmlp_result gmlp__join(const gmlp__slice *piece, unsigned count, int is_t
             p += piece[i].n;
         }
     }
-    if (gmlp__blob_intact((const uint8_t *)*blob, total)) return GMLP_OK;
-    gmlp__free(alloc, *blob, total);
-    *blob = NULL;
-    *blob_size = 0;
-    return GMLP_E_CORRUPT;
+    if (!gmlp__blob_intact(all, total)) {
+        gmlp__free(alloc, all, total);
+        return GMLP_E_CORRUPT;
+    }
+    *blob = all;
+    *blob_size = total;
+    return GMLP_OK;
 }
 
 /* The text of a part, in memory of its own if it was compressed. Nothing that holds a network shrinks to a sixteenth or
@@ -10695,16 +10735,16 @@ static gmlp_result gmlp__gather(int kind, const uint8_t *p, size_t size, int car
         if (carrier == GMLP_CARRIER_XMP || part.packed) {
             if (!part.damaged) result = gmlp__join_text(&part, alloc, blob, blob_size);
         } else if (!part.damaged) {
-            if (!have) {
-                memset(pieces, 0, part.total * sizeof *pieces);
+            if (part.total != total || !have) {
+                if (have) damaged = first; /* of that set pieces are missing */
+                memset(pieces, 0, sizeof pieces);
                 first = part.start;
                 total = part.total;
+                have = 0;
             }
-            if (part.total == total && !pieces[part.number - 1].p) {
-                pieces[part.number - 1].p = part.body;
-                pieces[part.number - 1].n = part.size;
-                have++;
-            }
+            have += !pieces[part.number - 1].p;
+            pieces[part.number - 1].p = part.body; /* the last one of a number counts */
+            pieces[part.number - 1].n = part.size;
             if (have < total) continue;
             result = gmlp__join(pieces, total, is_text, alloc, blob, blob_size);
             have = 0;
@@ -12393,7 +12433,10 @@ GMLP_DEF gmlp_result gmlp_letnet_init(int channels, int hidden, uint64_t seed, c
     if (!net || !gmlp__letnet_shape_of(channels, hidden, &s)) return GMLP_E_ARGUMENT;
     if (alloc) net->alloc = *alloc;
     net->weights = (float *)gmlp__alloc(&net->alloc, s.count * sizeof(float));
-    if (!net->weights) return GMLP_E_MEMORY;
+    if (!net->weights) {
+        memset(net, 0, sizeof *net);
+        return GMLP_E_MEMORY;
+    }
     net->channels = channels;
     net->hidden = hidden;
     fp = gmlp__fp_enter();

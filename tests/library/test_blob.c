@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fenv.h>
+#include <limits.h>
 #include <math.h>
 #include <cmocka.h>
 
@@ -505,6 +506,9 @@ static void test_sections_set(void **state) {
     }
     assert_true(full > 20);
     before = net;
+    assert_null(gmlp_net_section(&net, INT_MAX, &n));
+    assert_null(gmlp_net_section(&net, 0, &n));
+    assert_null(gmlp_net_section(&net, -1, &n));
     assert_int_equal(gmlp_net_section_set(&net, 0, bytes, 1), GMLP_E_ARGUMENT);
     assert_int_equal(gmlp_net_section_set(&net, 256, bytes, 1), GMLP_E_ARGUMENT);
     assert_int_equal(gmlp_net_section_set(&net, 3, bytes, 256), GMLP_E_ARGUMENT);

@@ -159,6 +159,57 @@ static void rows_of_sycc(void **state) {
     free(s.rgb);
 }
 
+/* Wide ones: of some, the means of a few pixels each leave the last pixels of a row out. */
+static void wide_bases_of_sycc(void **state) {
+    static const uint32_t widths[] = {4934, 13999, 1399};
+    const shot s = scene(640, 480, 1, 0, 0);
+    gmlp_net net = net_for(&s, 0);
+    (void)state;
+    net.base_space = GMLP_SYCC;
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
+        gmlp_image base = {NULL, widths[i], 19, 0, GMLP_U8, 3, GMLP_SYCC, 0};
+        gmlp_edit found;
+        base.data = malloc((size_t)widths[i] * 19 * 3);
+        for (uint32_t k = 0; k < widths[i] * 19 * 3; k++) ((uint8_t *)base.data)[k] = (uint8_t)(k * 2654435761u >> 24);
+        assert_int_equal(gmlp_find_edit(&net, &base, NULL, &found), GMLP_E_OTHER_PICTURE);
+        free(base.data);
+    }
+    gmlp_net_free(&net);
+    free(s.rgb);
+}
+
+/* What lies outside sRGB, a number a cell: that of the whole, where the part was cut; the same again changes nothing. */
+static void outside_follows(void **state) {
+    uint8_t cells[32], part[32], again[32], turned[32];
+    const shot s = scene(640, 480, 1, 0, 0);
+    gmlp_net net = net_for(&s, 0);
+    gmlp_edit e;
+    size_t n;
+    int margin;
+    (void)state;
+    for (int i = 0; i < 64; i += 2) cells[i / 2] = (uint8_t)(i % 8 | (i % 8 + 1) << 4); /* the column */
+    assert_int_equal(gmlp_net_section_set(&net, GMLP_SECTION_OUTSIDE, cells, 32), GMLP_OK);
+    memset(&e, 0, sizeof e);
+    e.coords.col = 320, e.coords.col_step = e.coords.row_step = 1, e.width = 320, e.height = 480;
+    for (int k = 0; k < 2; k++) {
+        gmlp_net_follow(&net, &e); /* the right half */
+        memcpy(k ? again : part, gmlp_net_section(&net, GMLP_SECTION_OUTSIDE, &n), 32);
+    }
+    assert_memory_equal(again, part, 32);
+    for (int i = 0; i < 64; i++) assert_int_equal(part[i / 2] >> i % 2 * 4 & 15, 4 + i % 8 / 2);
+    e.coords.transpose = 1, e.width = 480, e.height = 320; /* and now it stands */
+    gmlp_net_follow(&net, &e);
+    memcpy(turned, gmlp_net_section(&net, GMLP_SECTION_OUTSIDE, &n), 32);
+    for (int i = 0; i < 64; i++) assert_int_equal(turned[i / 2] >> i % 2 * 4 & 15, 4 + i / 8 / 2);
+    e.coords.col_step = e.coords.row_step = 2, e.width = 240, e.height = 160;
+    gmlp_net_follow(&net, &e);
+    margin = net.clip_margin;
+    gmlp_net_follow(&net, &e);
+    assert_int_equal(net.clip_margin, margin);
+    gmlp_net_free(&net);
+    free(s.rgb);
+}
+
 static void whole_pictures(void **state) {
     static const double sizes[][2] = {{1, 1}, {0.75, 0.75}, {0.5, 0.5}, {0.33, 0.33}, {1.5, 1.5}, {0.9, 0.6}};
     const shot s = scene(640, 480, 1, 0, 0);
@@ -672,7 +723,7 @@ static void memory_threads_arguments(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_pictures),      cmocka_unit_test(crops),
-        cmocka_unit_test(rows_of_sycc),
+        cmocka_unit_test(wide_bases_of_sycc), cmocka_unit_test(outside_follows), cmocka_unit_test(rows_of_sycc),
         cmocka_unit_test(resized),             cmocka_unit_test(decoded),
         cmocka_unit_test(own_edits_are_exact),
         cmocka_unit_test(own_edits_add_up),    cmocka_unit_test(own_edits_are_checked),

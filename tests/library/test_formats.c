@@ -596,9 +596,28 @@ static void what_does_not_exist_is_refused(void **state) {
     assert_int_equal(gmlp_converter_create(GMLP_U8, GMLP_SRGB, GMLP_U8, GMLP_SRGB, NULL, NULL), GMLP_E_ARGUMENT);
 }
 
+/* Alpha of a plane, where the colours' codes are put together first. */
+static void alpha_of_planes(void **state) {
+    enum { W_ = 1000, H_ = 40, N_ = W_ * H_ };
+    uint8_t *planes = malloc(N_ * 4), *to = malloc(N_ * 4);
+    const int spaces[][2] = {{GMLP_SYCC, GMLP_P3}, {GMLP_ADOBERGB, GMLP_SRGB}, {GMLP_P3, GMLP_SRGB}};
+    (void)state;
+    for (int i = 0; i < 4 * N_; i++) planes[i] = i < 3 * N_ ? (uint8_t)(60 + i % 130) : (uint8_t)(i * 7);
+    for (size_t k = 0; k < sizeof spaces / sizeof *spaces; k++)
+        for (int reduces = 0; reduces < (k ? 2 : 1); reduces++) {
+            const gmlp_image from = {planes, W_, H_, 0, GMLP_U8, 4, spaces[k][0], N_},
+                             out = {to, W_, H_, 0, GMLP_U8, 4, spaces[k][1], 0};
+            memset(to, 0, N_ * 4);
+            if (reduces) assert_int_equal(gmlp_reduce(&from, &out, NULL, NULL), GMLP_OK);
+            else assert_int_equal(gmlp_convert(&from, &out, NULL), GMLP_OK);
+            for (int i = 0; i < N_; i++) assert_int_equal(to[4 * i + 3], planes[3 * N_ + i]);
+        }
+    free(planes), free(to);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(words_are_read),
+        cmocka_unit_test(alpha_of_planes), cmocka_unit_test(words_are_read),
         cmocka_unit_test(words_are_written),
         cmocka_unit_test(words_come_back),
         cmocka_unit_test(alpha_goes_along),

@@ -256,6 +256,30 @@ static void test_split(void **state) {
     drop(&blob);
 }
 
+/* Pieces that another file's network left behind do not hide a whole one. */
+static void test_leftover(void **state) {
+    static const uint8_t one[] = "\377\376\000\025GamutMLP 01/02 AAAA", same[] = "\377\376\000\025GamutMLP 01/01 AAAA";
+    buffer file = make_jpeg(0), blob = make_blob(16, 4, 7, 2), out = embed(&file, &blob, COM, 1), both = {NULL, 0, 0};
+    size_t offset = 0;
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        append(&both, out.p, 2);
+        append(&both, k ? same : one, sizeof one - 1);
+        append(&both, out.p + 2, out.n - 2);
+        assert_holds(&both, &blob);
+        drop(&both);
+    }
+    append(&both, file.p, 2);
+    append(&both, one, sizeof one - 1);
+    append(&both, file.p + 2, file.n - 2);
+    assert_int_equal(extract_result(both.p, both.n, &offset), GMLP_E_CORRUPT);
+    assert_int_equal(offset, 2);
+    drop(&both);
+    drop(&out);
+    drop(&file);
+    drop(&blob);
+}
+
 /* The largest blob that one segment holds, and one byte more. */
 static void test_segment_limit(void **state) {
     buffer file = make_jpeg(0), blob = {NULL, 0, 0}, out;
@@ -662,7 +686,7 @@ static void test_signature_recompressed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip), cmocka_unit_test(test_metadata_stays), cmocka_unit_test(test_color_tag),
-        cmocka_unit_test(test_split), cmocka_unit_test(test_segment_limit), cmocka_unit_test(test_xmp), cmocka_unit_test(test_strip_joins_nothing),
+        cmocka_unit_test(test_split), cmocka_unit_test(test_leftover), cmocka_unit_test(test_segment_limit), cmocka_unit_test(test_xmp), cmocka_unit_test(test_strip_joins_nothing),
         cmocka_unit_test(test_odd_files), cmocka_unit_test(test_truncated), cmocka_unit_test(test_malformed),
         cmocka_unit_test(test_damage), cmocka_unit_test(test_callers),
         cmocka_unit_test(test_signature_recompressed)

@@ -337,6 +337,37 @@ static void others(void **state) {
     free(out.data), free(want.data);
 }
 
+/* Of a network by hand, whose windows reach far, or whose base is much larger than its picture, all is decoded. */
+static void much_larger(void **state) {
+    static const int cases[][2] = {{3, 5}, {3, 8}, {7, 3}, {7, 4}, {7, 6}}; /* radius, times */
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const uint32_t times = (uint32_t)cases[i][1], w = 40 * times, h = 30 * times;
+        gmlp_image base = {NULL, w, h, 0, GMLP_U8, 3, GMLP_SRGB, 0}, out = {NULL, w, h, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0},
+                   part = {NULL, 50, 20, 0, GMLP_U16, 3, GMLP_PROPHOTO, 0};
+        gmlp_decode_opts opts = {0};
+        gmlp_net net;
+        memset(&net, 0, sizeof net);
+        net.method = GMLP_METHOD_RESIDUAL, net.wide_space = GMLP_PROPHOTO, net.base_space = GMLP_SRGB;
+        net.weight_format = GMLP_WEIGHTS_F32, net.mlp.width = 8;
+        for (int k = 0; k < GMLP_INPUTS; k++) net.mlp.frequencies[k] = 2;
+        net.radius[0] = 1, net.radius[1] = (uint8_t)cases[i][0];
+        net.width = 40, net.height = 30, net.base_width = w, net.base_height = h;
+        net.coords.col_step = net.coords.row_step = 1 / (float)times;
+        net.coords.col = net.coords.row = 0.5f / (float)times - 0.5f;
+        net.weights = calloc(gmlp_mlp_weights(&net.mlp), sizeof(float));
+        gmlp_mlp_init(&net.mlp, 1, 1.0f, net.weights);
+        base.data = malloc((size_t)w * h * 3), out.data = malloc((size_t)w * h * 6), part.data = malloc(50 * 20 * 6);
+        for (uint32_t k = 0; k < w * h * 3; k++) ((uint8_t *)base.data)[k] = (uint8_t)(k / 3 % w * 5 + k / 3 / w * 3 + k % 3 * 60);
+        assert_int_equal(gmlp_decode_resized(&net, &base, &out, 0, NULL), GMLP_OK);
+        opts.x = w - 60, opts.y = h / 2;
+        assert_int_equal(gmlp_decode_resized(&net, &base, &part, 0, &opts), GMLP_OK);
+        for (uint32_t y = 0; y < 20; y++)
+            assert_memory_equal((uint8_t *)part.data + y * 300, (uint8_t *)out.data + ((opts.y + y) * w + opts.x) * 6, 300);
+        free(base.data), free(out.data), free(part.data), free(net.weights);
+    }
+}
+
 /* Nor is what was made larger without new codes. */
 static void repeated(void **state) {
     (void)state;
@@ -382,6 +413,13 @@ static void memory_arguments(void **state) {
     assert_int_equal(gmlp_decode_resized(&made.net, &base, &out, 0, &opts), GMLP_E_OUT_VIEW);
     wrong = out, wrong.type = GMLP_U8, wrong.space = GMLP_SYCC;
     assert_int_equal(gmlp_decode_resized(&made.net, &base, &wrong, 0, NULL), GMLP_E_ARGUMENT);
+    wrong = out, wrong.data = base.data;
+    assert_int_equal(gmlp_decode_resized(&made.net, &base, &wrong, 0, NULL), GMLP_E_ARGUMENT);
+    memset(&opts, 0, sizeof opts);
+    opts.decoder.white_nits = -1;
+    assert_int_equal(gmlp_decode_resized(&made.net, &base, &out, 0, &opts), GMLP_E_ARGUMENT);
+    opts.decoder.white_nits = 0, opts.decoder.headroom = (double)NAN;
+    assert_int_equal(gmlp_decode_resized(&made.net, &base, &out, 0, &opts), GMLP_E_ARGUMENT);
     other.base_space = GMLP_SYCC;
     assert_int_equal(gmlp_decode_resized(&other, &base, &out, 0, NULL), GMLP_E_BASE_SPACE);
     free(out.data);
@@ -392,7 +430,7 @@ int main(void) {
         cmocka_unit_test(nearer), cmocka_unit_test(averaged), cmocka_unit_test(flat),
         cmocka_unit_test(same),   cmocka_unit_test(others),   cmocka_unit_test(repeated),
         cmocka_unit_test(memory_arguments),
-        cmocka_unit_test(parts_of_larger), cmocka_unit_test(beside),
+        cmocka_unit_test(parts_of_larger), cmocka_unit_test(much_larger), cmocka_unit_test(beside),
         cmocka_unit_test(sycc), /* the last: it leaves another network */
     };
     return cmocka_run_group_tests(tests, prepare, done);

@@ -705,6 +705,14 @@ static void a_start_is_where_training_starts(void **state) {
     assert_true(error_of(&s, &second) < 1.05 * error_of(&s, &first));
     opts.width = 16; /* another shape */
     assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &other, NULL), GMLP_E_ARGUMENT);
+    {
+        const float *const weights = first.weights; /* into itself: as it was, or as the second */
+        assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &first, NULL), GMLP_E_ARGUMENT);
+        assert_ptr_equal(first.weights, weights);
+        opts.width = 32;
+        assert_int_equal(gmlp_train(&s.base, &s.wide, &opts, &first, NULL), GMLP_OK);
+        assert_memory_equal(first.weights, second.weights, gmlp_mlp_weights(&first.mlp) * sizeof(float));
+    }
     gmlp_net_free(&first), gmlp_net_free(&second);
     free_scene(&s);
 }
