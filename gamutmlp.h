@@ -357,7 +357,7 @@ typedef enum gmlp_alpha {
     GMLP_ALPHA_KEEP = 2     /* what is in memory stays, bit for bit; memory is read */
 } gmlp_alpha;
 
-/* Primaries and white point of a display, CIE 1931 x and y, -10..10, the white's y above 0.001. They span a triangle with
+/* Primaries and white point of a display, CIE 1931 x and y, -10..10, the white's y above 0.001. They span a triangle,
    the white inside or outside, but not on an edge. */
 typedef struct gmlp_primaries {
     double red[2], green[2], blue[2], white[2];
@@ -772,8 +772,8 @@ typedef struct gmlp_train_report {
 } gmlp_train_report;
 
 /* Trains a network that gives wide back from base. base: GMLP_U8, GMLP_SRGB or GMLP_SYCC, the pixels as the decoder
-   will see them: those of a JPEG must be the decoded ones. wide: the original, any type and space but GMLP_SYCC, the same
-   size; light is clamped to [0,1]. Both are only read; a fourth channel is not looked at.
+   will see them: those of a JPEG must be the decoded ones. wide: the original, any type and space but GMLP_SYCC, of
+   base's size; light is clamped to [0,1]. Both are only read; a fourth channel is not looked at.
 
    Up to 1048576 of the pixels that the network is for are kept as samples, at 44 bytes each (PAPER: every fifth OG
    pixel and every fiftieth other one, in a picture of any size). If the network is for saturated pixels, the errors of
@@ -1783,7 +1783,8 @@ typedef struct gmlp_expand_report {
 
 /* Writes to out the colours of base (GMLP_SRGB, any type) as they may have been before they were clipped to sRGB. (A
    base in GMLP_SYCC holds most of them itself: gmlp_convert gives them.) out: any type and space, of base's size, other
-   memory. Takes up to 200 MB whatever the picture's size, without threads 50 MB (16 and 32 neurons) to 90 (64) and 512 bytes a column.
+   memory. Takes up to 200 MB whatever the picture's size, without threads 50 MB (16 and 32 channels) to 90 (64), and
+   512 bytes a column.
    GMLP_E_ARGUMENT, GMLP_E_LIMIT, GMLP_E_MEMORY; after the last, out may have been written. report may be NULL. */
 GMLP_DEF gmlp_result gmlp_expand(const gmlp_letnet *net, const gmlp_image *base, const gmlp_image *out,
                                  const gmlp_expand_opts *opts, gmlp_expand_report *report);

@@ -112,7 +112,8 @@ int cmd_compare(int argc, char **argv) {
     const args_command command = {
         "compare", "REFERENCE TEST",
         "Tells how far TEST is from REFERENCE: in linear ProPhoto, or by the PQ signal in Rec.2020 if REFERENCE is\n"
-        "HDR (PQ, HLG, or linear with samples above 1). Pixels of REFERENCE outside sRGB are also counted apart.",
+        "HDR (PQ, HLG, or linear with samples above 1). Linear 1.0 is 203 cd/m2 there, whatever --white made a file.\n"
+        "Pixels of REFERENCE outside sRGB are also counted apart.",
         "  gamutmlp compare original.png decoded.png --heatmap error.png\n", table, 2, NULL};
     const char *plots[2], *paths[2];
     char error[256];

@@ -133,8 +133,9 @@ static void report_text(const findings *f, const char *path) {
            (unsigned long long)f->file.blob_size, (unsigned long long)f->metadata_bytes,
            (unsigned long long)f->file.size);
     if (carried_is_hdr(net)) {
-        printf("  gives back      HDR in %s, up to %.2f stops above the white of %s, which is at %g nit\n",
-               gmlp_space_name(net->wide_space), log2((double)net->content_max),
+        const double stops = log2((double)net->content_max);
+        printf("  gives back      HDR in %s, up to %.2f stops %s the white of %s, which is at %g nit\n",
+               gmlp_space_name(net->wide_space), fabs(stops), stops < 0 ? "below" : "above",
                gmlp_space_name(net->base_space == GMLP_SYCC ? GMLP_SRGB : net->base_space), (double)net->white_nits);
         printf("  by              the %s of PQ signals, 1 being %.0f nit\n", carried_method(net),
                carried_peak_nits(net));

@@ -66,6 +66,8 @@ static int open_file(transcoding *t) {
     if (picture_read_metadata(t->file.bytes, t->file.size, t->in, &t->said, error) ||
         carried_pixels(&t->file, t->in, &t->base, error))
         return fail("transcode", "%s", error);
+    if (t->file.beside)
+        tell_note("transcode", "%s: has no network of its own; that of %s is taken", t->in, t->file.beside);
     t->hdr = carried_is_hdr(net);
     verdict = gmlp_net_check(net, &t->base);
     t->clipped = verdict == GMLP_E_CLIPPED;
@@ -439,9 +441,12 @@ static int transcode(transcoding *t, const args_command *command) {
         return args_wrong(command, "%s", error);
     choose_network(t);
     choose_way(t);
-    if (t->way != KEPT) {
+    if (t->way != KEPT || t->strip) {
         extras_find(t->file.bytes, t->file.size, &x);
-        extras_tell(&x, EXTRAS_GAIN_MAP, "transcode", t->in);
+        x.extension = 0; /* goes with the rest */
+        extras_tell(&x, EXTRAS_GAIN_MAP | EXTRAS_BEHIND, "transcode", t->in);
+    }
+    if (t->way != KEPT) {
         kept_for(&t->said, t->c.out, t->strip);
         picture_tell_left(&t->said, "transcode", t->in);
     } else {

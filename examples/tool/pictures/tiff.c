@@ -607,6 +607,10 @@ static int set_fields(TIFF *t, const gmlp_image *like, const picture_write_opts 
                       size_t icc_size, size_t row_bytes) {
     const int integer = like->type == GMLP_U8 || like->type == GMLP_U16;
     const uint16_t straight = EXTRASAMPLE_UNASSALPHA;
+    /* libtiff's predictor of floats makes wrong ones in the other byte order than the machine's */
+    const int predictor = integer              ? PREDICTOR_HORIZONTAL
+                        : TIFFIsByteSwapped(t) ? PREDICTOR_NONE
+                                               : PREDICTOR_FLOATINGPOINT;
     return TIFFSetField(t, TIFFTAG_IMAGEWIDTH, like->width) && TIFFSetField(t, TIFFTAG_IMAGELENGTH, like->height) &&
            TIFFSetField(t, TIFFTAG_BITSPERSAMPLE, (int)(8 * gmlp_pixel_size(like->type, 1))) &&
            TIFFSetField(t, TIFFTAG_SAMPLESPERPIXEL, like->channels == 4 ? 4 : 3) &&
@@ -615,7 +619,7 @@ static int set_fields(TIFF *t, const gmlp_image *like, const picture_write_opts 
            TIFFSetField(t, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) &&
            TIFFSetField(t, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_RGB) &&
            TIFFSetField(t, TIFFTAG_COMPRESSION, COMPRESSION_LZW) &&
-           TIFFSetField(t, TIFFTAG_PREDICTOR, integer ? PREDICTOR_HORIZONTAL : PREDICTOR_FLOATINGPOINT) &&
+           TIFFSetField(t, TIFFTAG_PREDICTOR, predictor) &&
            TIFFSetField(t, TIFFTAG_ROWSPERSTRIP, row_bytes < 65536 ? (uint32_t)(131072 / row_bytes) : 1u) &&
            TIFFSetField(t, TIFFTAG_ICCPROFILE, (uint32_t)icc_size, icc) &&
            (opts->orientation <= 1 || TIFFSetField(t, TIFFTAG_ORIENTATION, opts->orientation)) ? 0 : -1;

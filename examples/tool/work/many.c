@@ -41,14 +41,16 @@ static int by_out(const void *a, const void *b) {
     return strcmp(((const place *)a)->out, ((const place *)b)->out);
 }
 
-/* No two pictures may become one file. */
+/* No two pictures may become one file; folders, which fail alone, become none. */
 static int names_differ(const many *m) {
     place *places = (place *)malloc((size_t)m->count * sizeof *places);
-    int i, status = 0;
+    struct stat st;
+    int i, status = 0, count = 0;
     if (!places) return fail(m->command->name, "out of memory");
-    for (i = 0; i < m->count; i++) places[i].in = m->in[i], places[i].out = m->out[i];
-    qsort(places, (size_t)m->count, sizeof *places, by_out);
-    for (i = 1; i < m->count && !status; i++)
+    for (i = 0; i < m->count; i++)
+        if (stat(m->in[i], &st) || !S_ISDIR(st.st_mode)) places[count].in = m->in[i], places[count++].out = m->out[i];
+    qsort(places, (size_t)count, sizeof *places, by_out);
+    for (i = 1; i < count && !status; i++)
         if (!by_out(&places[i - 1], &places[i]))
             status = args_wrong(m->command,
                                 "%s and %s would both become %s; nothing was begun. Encode them in two runs, into "

@@ -38,10 +38,6 @@ int restoring_check(restoring *r) {
     if (!r->crop_text) return ARGS_GO_ON;
     if (geometry_crop(r->crop_text, part))
         return args_wrong(r->command, "--crop takes X,Y,W,H in pixels, not '%s'", r->crop_text);
-    r->crop.x = part[0];
-    r->crop.y = part[1];
-    r->crop.width = part[2];
-    r->crop.height = part[3];
     return ARGS_GO_ON;
 }
 
@@ -51,6 +47,24 @@ static int wrong_network(const restoring *r, int hdr) {
     return hdr ? fail(r->command->name, "%s: its network gives back a wide gamut, not HDR: 'gamutmlp decode' does that",
                       r->in)
                : fail(r->command->name, "%s: its network gives back HDR: 'gamutmlp hdr-decode' does that", r->in);
+}
+
+/* What --crop means: a part of the picture as viewers show it, so of the stored one another. */
+static int find_part(restoring *r, char error[256]) {
+    const geometry_words words = { r->crop_text, NULL, -1, -1 };
+    gmlp_geometry g;
+    picture said;
+    int orientation = 1;
+    if (r->crop_text) {
+        if (!picture_read_metadata(r->file.bytes, r->file.size, r->in, &said, error)) orientation = said.orientation;
+        picture_free(&said);
+    }
+    if (geometry_of(&words, r->width, r->height, orientation, &g, error)) return -1;
+    r->crop.x = g.x;
+    r->crop.y = g.y;
+    r->crop.width = g.width;
+    r->crop.height = g.height;
+    return 0;
 }
 
 /* Of the picture without a network. */
@@ -99,7 +113,7 @@ int restoring_open(restoring *r, int hdr) {
     if (bad && (!r->base || !r->file.missing)) return fail(r->command->name, "%s", error);
     if (!bad && r->base)
         return fail(r->command->name, "%s: carries a network, which says what its base is; --base is for files without",
-                    r->in);
+                    r->file.beside ? r->file.beside : r->in);
     if (carried_is_hdr(net) != hdr) return wrong_network(r, hdr);
     if (open_rows(r, error)) return fail(r->command->name, "%s", error);
     if (r->base) plain_network(r);
@@ -110,13 +124,7 @@ int restoring_open(restoring *r, int hdr) {
             r->command->name,
             "%s: is %u x %u, but its network is for %u x %u; what was done to the picture after encoding cannot be found out",
             r->in, r->width, r->height, net->base_width, net->base_height);
-    if (!r->crop_text) {
-        r->crop.width = r->width;
-        r->crop.height = r->height;
-    } else if (r->crop.x > r->width || r->crop.y > r->height || r->crop.width > r->width - r->crop.x ||
-               r->crop.height > r->height - r->crop.y)
-        return args_wrong(r->command, "--crop %s reaches outside the picture, which is %u x %u", r->crop_text, r->width,
-                          r->height);
+    if (find_part(r, error)) return args_wrong(r->command, "%s", error);
     r->out_width = r->crop.width;
     r->out_height = r->crop.height;
     /* Starting a GPU takes longer than the CPU needs between reading and writing. */

@@ -41,6 +41,10 @@ for bad in bad folder none; do
     is "failures: $bad.tif is in the summary" grep -q "^  failed: $bad.tif$" out
 done
 is "failures: whole lines" [ "$(grep -c '' err)" -eq 3 ]
+mkdir p1
+many p1 p1.png --out apart $with
+is "failures: a folder is no second p1.jpg" ends 1 "1 of 2 encoded, 1 failed"
+rmdir p1
 many bad.tif --out mixed
 is "a failure alone" ends 1 "0 of 1 encoded, 1 failed"
 many p1.png --out mixed --iterations 5

@@ -116,6 +116,10 @@ does hdr-encode behind.jpg turned.jpg behind_hdr.jpg --from-hdr p3 $few
 is "hdr-encode keeps it" [ "$(tail -c 9 behind_hdr.jpg)" = ": a video" ]
 does strip behind_hdr.jpg behind_plain.jpg
 is "strip keeps it" [ "$(tail -c 9 behind_plain.jpg)" = ": a video" ]
+says 0 "note: behind_hdr.jpg: 21 bytes behind the picture are left out" transcode behind_hdr.jpg a.jpg --resize 50%
+says 0 "note: behind_hdr.jpg: 21 bytes behind the picture are left out" transcode behind_hdr.jpg a.jpg --strip-metadata
+does transcode behind_hdr.jpg a.jpg
+is "transcode keeps it" [ "$(tail -c 9 a.jpg)" = ": a video" ]
 says 0 "note: behind_hdr.jpg: 21 bytes behind the picture are left out" hdr-decode behind_hdr.jpg a.tif
 says 0 "note: behind_hdr.jpg: 21 bytes behind the picture are left out" hdr-decode behind_hdr.jpg a.jpg
 says 0 "note: behind.jpg: 21 bytes behind the picture are left out" hdr-encode behind.jpg turned.jpg a.jpg --from-hdr p3 $few --strip-metadata

@@ -167,6 +167,19 @@ if [ $lossless ]; then
         is "the part that is shown ($(value psnr))" above "$(value psnr)" 35
     fi
     is "and its tag says so" [ "$(tag t.jpg)" = 1 ]
+    # decode's part is of the picture as it is shown, too; and floats are right in the byte order of the EXIF
+    does decode tagged.jpg part.png --crop 16,32,96,64
+    if have convert; then
+        does compare want.png part.png $from
+        is "decode --crop: the part that is shown" grep -q "^PSNR *equal *equal" out
+    fi
+    says 2 "crop 0,0,320,240 reaches outside the picture, which is 240 x 320" decode tagged.jpg x.png --crop 0,0,320,240
+    "$tool" decode tagged.jpg t.$exr --depth half >out 2>err
+    for depth in half float; do
+        does decode tagged.jpg t.tif --depth $depth --to prophoto-linear
+        does compare t.$exr t.tif --json
+        is "$depth in the EXIF's byte order" above "$(value psnr | sed 's/null/99/')" 60
+    done
     does transcode tagged.jpg t.jpg --budget 3000
     is "kept: with its tag" [ "$(tag t.jpg)" = 6 ]
     does transcode tagged.jpg t.jpg --flip h --strip-metadata
