@@ -127,10 +127,10 @@ cuda-report:
 # For browsers and Node. Small before fast: the vector code is intrinsics, which -O2 makes no faster. What these
 # instructions need, any machine with SIMD128 has.
 EMCC = emcc
-web_flags = -Oz -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext --no-entry -sSTANDALONE_WASM -sMALLOC=emmalloc \
+web_flags = -Oz -mllvm -enable-gvn-hoist -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext --no-entry -sSTANDALONE_WASM -sMALLOC=emmalloc \
             -sALLOW_MEMORY_GROWTH -sINITIAL_MEMORY=2MB -sMAXIMUM_MEMORY=4GB -sTOTAL_STACK=256KB \
             -sERROR_ON_UNDEFINED_SYMBOLS=0 -sWARN_ON_UNDEFINED_SYMBOLS=0 \
-            -sBINARYEN_EXTRA_PASSES=--flatten,--rereloop,-Oz,-Oz,--flatten,--rereloop,-Oz,-Oz,--reorder-functions
+            -sBINARYEN_EXTRA_PASSES=--flatten,--rereloop,-Oz,-Oz,--flatten,--rereloop,-Oz,-Oz,--merge-similar-functions,-Oz,--reorder-functions
 web := $(filter-out %.c,$(wildcard examples/web/*))
 wasm: $(web:examples/web/%=$(B)/web/%) $(B)/web/gamutmlp_decode.es.frag $(B)/web/gamutmlp.wasm
 $(B)/web/gamutmlp.wasm: examples/web/gamutmlp_web.c gamutmlp.h

@@ -1027,7 +1027,8 @@ GMLP_DEF gmlp_result gmlp_net_check(const gmlp_net *net, const gmlp_image *base)
 
 #ifndef GMLP_DECODE_ONLY
 /* Gives the net a section of these bytes, up to 255, in place of the one it has of that kind, 1..255. bytes NULL: it
-   gets none. GMLP_E_ARGUMENT, and the net as it was: out of these ranges, or more than GMLP_MAX_SECTIONS in all. */
+   gets none. Not bytes of the net's own. GMLP_E_ARGUMENT, and the net as it was: out of these ranges, or more than
+   GMLP_MAX_SECTIONS in all. */
 GMLP_DEF gmlp_result gmlp_net_section_set(gmlp_net *net, int kind, const void *bytes, size_t size);
 
 /* Bytes of the net's blob; 0 if gmlp_blob_write would refuse the net. */
@@ -1303,7 +1304,7 @@ typedef struct gmlp_geometry {
    not GMLP_E_CLIPPED). Then gmlp_blob_write makes a blob for the new file. Parts, turns and mirrors of the same codes
    decode to the values that the whole picture gave there, to the bit, but where windows reach over the part's edges:
    up to gmlp_net_halo pixels from there. Where codes change (resized, compressed again) colours come back less well:
-   train the net further on what it gave back, edited alike, with itself as gmlp_train_opts.start. On failure the net
+   train another on what the net gave back, edited alike, with the net as gmlp_train_opts.start. On failure the net
    is as it was: GMLP_E_ARGUMENT for a part outside the base that it belonged to, an edit that does not give base's
    size, coords out of their range, views that are none; GMLP_E_BASE_SPACE as gmlp_net_check; GMLP_E_MEMORY
    (net->alloc, for the landmarks of a part: 25 MB at most). */
@@ -6198,15 +6199,15 @@ static void gmlp__trainer_close(gmlp__trainer *t) {
 }
 
 /* Training of any family. */
-static gmlp_result gmlp__train_new(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
-                                   const gmlp__lessons *lessons, gmlp_net *net, gmlp_train_report *report) {
+static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
+                               const gmlp__lessons *lessons, gmlp_net *net, gmlp_train_report *report) {
     gmlp__trainer t;
     gmlp_train_report unused;
     gmlp__fp_state fp;
     gmlp_result result;
     if (!report) report = &unused;
     memset(report, 0, sizeof *report);
-    if (!net) return GMLP_E_ARGUMENT;
+    if (!net || (opts && opts->start == net)) return GMLP_E_ARGUMENT;
     memset(net, 0, sizeof *net);
     memset(&t, 0, sizeof t);
     if (gmlp__check_pair(base, wide) || base->type != GMLP_U8 || base->plane_stride ||
@@ -6240,22 +6241,6 @@ static gmlp_result gmlp__train_new(const gmlp_image *base, const gmlp_image *wid
     gmlp__trainer_close(&t);
     if (result) gmlp_net_free(net);
     gmlp__fp_leave(fp);
-    return result;
-}
-
-/* The same into what may be the start. */
-static gmlp_result gmlp__train(const gmlp_image *base, const gmlp_image *wide, const gmlp_train_opts *opts,
-                               const gmlp__lessons *lessons, gmlp_net *net, gmlp_train_report *report) {
-    gmlp_train_opts further;
-    gmlp_net start;
-    gmlp_result result;
-    if (!net || !opts || opts->start != net) return gmlp__train_new(base, wide, opts, lessons, net, report);
-    start = *net;
-    further = *opts;
-    further.start = &start;
-    result = gmlp__train_new(base, wide, &further, lessons, net, report);
-    if (result) *net = start;
-    else gmlp_net_free(&start);
     return result;
 }
 
@@ -6994,20 +6979,18 @@ static int gmlp__weights_ok(const gmlp_net *net) {
 
 GMLP_DEF gmlp_result gmlp_net_section_set(gmlp_net *net, int kind, const void *bytes, size_t size) {
     size_t at, end, add = bytes ? size + 2 : 0;
-    uint8_t copy[255]; /* bytes may be another section of this net */
     if (!net || kind < 1 || kind > 255 || size > 255 || net->section_bytes > GMLP_MAX_SECTIONS ||
         gmlp__sections_pass(net, 256) != net->section_bytes)
         return GMLP_E_ARGUMENT;
     at = gmlp__sections_pass(net, kind);
     end = gmlp__sections_pass(net, kind + 1);
     if (net->section_bytes - (end - at) + add > GMLP_MAX_SECTIONS) return GMLP_E_ARGUMENT;
-    if (bytes) memcpy(copy, bytes, size);
     memmove(net->sections + at + add, net->sections + end, net->section_bytes - end);
     net->section_bytes = (uint32_t)(net->section_bytes - (end - at) + add);
     if (!bytes) return GMLP_OK;
     net->sections[at] = (uint8_t)kind;
     net->sections[at + 1] = (uint8_t)size;
-    memcpy(net->sections + at + 2, copy, size);
+    memcpy(net->sections + at + 2, bytes, size);
     return GMLP_OK;
 }
 

@@ -70,7 +70,7 @@ async function compiled(source) {
     if (url.protocol === 'file:' && globalThis.process?.versions?.node)
         return WebAssembly.compile(await (await import('node:fs/promises')).readFile(url));
     const answer = await fetch(url);
-    if (!answer.ok) throw new Error(`${url}: ${answer.status} ${answer.statusText}`);
+    if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
     return WebAssembly.compile(await answer.arrayBuffer());
 }
 
@@ -137,7 +137,7 @@ export default async function load(source) {
     function fileOf(file) {
         if (file instanceof ArrayBuffer) return new Uint8Array(file);
         if (ArrayBuffer.isView(file)) return new Uint8Array(file.buffer, file.byteOffset, file.byteLength);
-        throw new TypeError('a file is an ArrayBuffer or an array of its bytes');
+        throw new TypeError('a file is its bytes');
     }
     function spaceOf(name) {
         const space = using((take, put) => c.space_of(put(new TextEncoder().encode(`${name}\0`))));
@@ -297,8 +297,8 @@ export default async function load(source) {
         const b = seen(base, 'the base'), o = seen(original, 'the original');
         eightBits(b, 'the base');
         if (b.width !== o.width || b.height !== o.height)
-            throw new TypeError(`the base is ${b.width} x ${b.height}, the original ${o.width} x ${o.height}`);
-        if (!original.space) throw new TypeError('the original has no space');
+            throw new TypeError('base and original differ in size');
+        if (!original.space) throw new TypeError('the picture has no space');
         const { preset = 'default', method = 'auto', seed = 0, iterations = 0, batch = 0, neurons = 0, budget = 0,
                 targetPsnr = 0, clipMargin = 0, adaptation = 'bradford', whiteNits = 0, start = null } = options;
         const bSpace = spaceOf(base.space ?? 'srgb'), oSpace = spaceOf(original.space);
