@@ -9,7 +9,7 @@ static const char *const kinds[KINDS] = { "by landmarks", "by signature", "anoth
 #include "fuzz.h"
 #include "take.h"
 
-enum { SHAPES = 5, W_MOST = 1420, PIXELS_MOST = W_MOST * 150 };
+enum { SHAPES = 6, W_MOST = 1420, PIXELS_MOST = W_MOST * 150 };
 typedef struct original {
     uint8_t *codes;
     gmlp_net net; /* its network, which is 0 */
@@ -41,7 +41,7 @@ static void paint(uint8_t *codes, uint32_t w, uint32_t h, uint64_t seed) {
 }
 
 static const original *original_of(uint32_t shape, int sycc) {
-    static const uint32_t sizes[SHAPES][2] = { {100, 80}, {72, 110}, {72, 60}, {150, 120}, {W_MOST, 150} };
+    static const uint32_t sizes[SHAPES][2] = { {100, 80}, {72, 110}, {72, 60}, {150, 120}, {W_MOST, 150}, {4934, 40} };
     static original all[SHAPES][2];
     original *const o = &all[shape][sycc];
     uint32_t i, count = 0;
@@ -200,7 +200,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static uint8_t blob[4096];
     input in = {data, size};
     const uint32_t shape = take(&in, 1);
-    const original *const o = original_of(shape == 255 ? 4 : shape % 4, shape >> 6 & 1);
+    const original *const o = original_of(shape >= 254 ? 259 - shape : shape % 4, shape >> 6 & 1);
     const uint32_t pick = take(&in, 1);
     gmlp_geometry g;
     int exact;
@@ -215,7 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         reached[REFUSED]++;
     } else {
         base.space = space_of_codes(&net);
-        use(&net, &base, &g, !changes && exact, pick);
+        use(&net, &base, &g, !changes && exact && shape != 254, pick); /* that one is too flat to be found */
     }
     gmlp_net_free(&net);
     return 0;
