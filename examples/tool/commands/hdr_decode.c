@@ -83,7 +83,8 @@ static int base_jpeg(const restoring *r, uint8_t **bytes, size_t *size, char err
         if (ultrahdr_base(r->file.bytes, r->file.size, r->in, bytes, size, error)) return -1;
         return r->strip ? strip_base(r, bytes, size, error) : 0;
     }
-    tell_note("hdr-decode", "%s is no JPEG; in %s its picture is a JPEG, without the network", r->in, r->out);
+    tell_note("hdr-decode", "%s is a %s; in %s its picture is a JPEG, without the network", r->in,
+              r->file.container == GMLP_CONTAINER_KTX2 ? "KTX2" : "PNG", r->out);
     if (picture_read_memory(r->file.bytes, r->file.size, r->in, space, &base, error)) return -1;
     kept_for(&base, r->out, r->strip);
     make_room(&base);
