@@ -127,7 +127,8 @@ cuda-report:
 # For browsers and Node. Small before fast: the vector code is intrinsics, which -O2 makes no faster. What these
 # instructions need, any machine with SIMD128 has.
 EMCC = emcc
-web_flags = -Oz -mllvm -enable-gvn-hoist -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext --no-entry -sSTANDALONE_WASM -sMALLOC=emmalloc \
+web_flags = -Oz -mllvm -enable-gvn-hoist -msimd128 -mbulk-memory -mnontrapping-fptoint -msign-ext --no-entry \
+            -sSTANDALONE_WASM -sMALLOC=emmalloc \
             -sALLOW_MEMORY_GROWTH -sINITIAL_MEMORY=2MB -sMAXIMUM_MEMORY=4GB -sTOTAL_STACK=256KB \
             -sERROR_ON_UNDEFINED_SYMBOLS=0 -sWARN_ON_UNDEFINED_SYMBOLS=0 \
             -sBINARYEN_EXTRA_PASSES=--flatten,--rereloop,-Oz,-Oz,--flatten,--rereloop,-Oz,-Oz,--merge-similar-functions,-Oz,--reorder-functions
@@ -139,7 +140,7 @@ $(B)/web/gamutmlp.wasm: examples/web/gamutmlp_web.c gamutmlp.h
 	$(call say,EMCC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(EMCC) -std=c99 $(WARNINGS) -I. $(web_flags) $< -o $@
-# Without comments and most blanks: its size has a bound, see tests/test_web.sh.
+# Without comments and most blanks: its size has a bound, see tests/test_web.sh. Texts in it have none around operators.
 $(B)/web/gamutmlp.mjs: examples/web/gamutmlp.mjs
 	@mkdir -p $(@D)
 	@sed -e '/^ *\/\*.*\*\/$$/d' -e '/^ *\/\*/,/\*\/$$/d' -e 's/^ *//' -e 's| // .*||' -e '/^$$/d' \

@@ -169,9 +169,19 @@ static void test_color_tag(void **state) {
     drop(&blob);
 }
 
+/* In and out again: the same file. */
+static void in_and_out(buffer *file, buffer *blob, int carriers) {
+    buffer out = embed(file, blob, carriers, 1), back;
+    assert_holds(&out, blob);
+    back = strip(&out);
+    assert_equal(&back, file);
+    drop(&back);
+    drop(&out);
+}
+
 /* XMP that was there is added to; its chunk's own fields stay. */
 static void test_xmp(void **state) {
-    buffer file = make_png(TAGGED, NULL, 0, 0), blob = make_blob(8, 1, 8, 1), out = embed(&file, &blob, XMP, 1), back;
+    buffer file = make_png(TAGGED, NULL, 0, 0), blob = make_blob(8, 1, 8, 1), out = embed(&file, &blob, XMP, 1);
     png_text packed;
     uint8_t *chunk = find_chunk(&out, "iTXt"), *old = find_chunk(&file, "iTXt");
     (void)state;
@@ -181,12 +191,7 @@ static void test_xmp(void **state) {
                      (blob.n + 2) / 3 * 4);
     drop(&out);
     old[find_chunk(&file, "iTXt") - old + 40] ^= 1; /* a damaged packet is not ours to mend: there will be two */
-    out = embed(&file, &blob, XMP, 1);
-    assert_holds(&out, &blob);
-    back = strip(&out);
-    assert_equal(&back, &file);
-    drop(&back);
-    drop(&out);
+    in_and_out(&file, &blob, XMP);
     drop(&file);
     memset(&packed, 0, sizeof packed); /* nor one that is compressed */
     packed.compression = PNG_ITXT_COMPRESSION_zTXt;
@@ -247,7 +252,7 @@ static void test_compressed_text(void **state) {
 
 /* A packet as empty as ours is another program's, and stays. */
 static void test_empty_xmp(void **state) {
-    buffer file, blob = make_blob(8, 1, 8, 1), out, back;
+    buffer file, blob = make_blob(8, 1, 8, 1);
     png_text text;
     (void)state;
     memset(&text, 0, sizeof text);
@@ -256,12 +261,7 @@ static void test_empty_xmp(void **state) {
     text.text = (char *)"<?xpacket begin=\"\xEF\xBB\xBF\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?><x:xmpmeta xmlns:x=\"adobe:ns:meta/\">"
                         "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"></rdf:RDF></x:xmpmeta><?xpacket end=\"w\"?>";
     file = make_png(PLAIN, &text, 0, 0);
-    out = embed(&file, &blob, XMP, 1);
-    assert_holds(&out, &blob);
-    back = strip(&out);
-    assert_equal(&back, &file);
-    drop(&back);
-    drop(&out);
+    in_and_out(&file, &blob, XMP);
     drop(&file);
     drop(&blob);
 }
