@@ -38,7 +38,7 @@ typedef struct restoring {
 #define DEPTHS "10|12|16|half|float"
 void restoring_depth(restoring *r, int choice, int usual); /* a word's place in DEPTHS, or -1: the usual gmlp_type */
 #define RESTORING_OPTIONS(r) \
-    { "--crop", ARG_TEXT, &(r).crop_text, "X,Y,W,H", "only this part, as it is shown: left, top, width, height", 0, 0 }, \
+    { "--crop", ARG_TEXT, &(r).crop_text, "X,Y,W,H", "this part of what is shown: left, top, width, height", 0, 0 }, \
     { "--net", ARG_TEXT, &(r).network, "FILE", \
       "IN's network, from 'extract' (in IN, else in IN.gmlp beside it); it must be that of IN's pixels", 0, 0 }, \
     STRIP_METADATA((r).strip), \
