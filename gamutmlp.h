@@ -730,7 +730,8 @@ typedef struct gmlp_train_opts {
                                 GAMMA and that preset's shape those that come with the library */
     int isa;                 /* gmlp_isa; 0: the best there is */
     const struct gmlp_device *device; /* does the work where it can: not with target_psnr, nor GMLP_SINE. Weights are
-                                then not those of the processor, but as good. NULL: none */
+                                then not those of the processor, but as good. GMLP_E_DEVICE_MEMORY if the network
+                                is too wide for it. NULL: none */
     gmlp_threads threads;    /* 0: none */
     gmlp_alloc alloc;        /* of the net and of all that training needs; 0: GMLP_MALLOC */
     gmlp_progress progress;  /* NULL: none */
@@ -1526,8 +1527,9 @@ typedef struct gmlp_cuda gmlp_cuda;
 typedef struct gmlp_cuda_opts {
     int ordinal;             /* which GPU, as CUDA counts them from 0 */
     void *stream;            /* a cudaStream_t of the caller's, which outlives the context and on which all work is put;
-                                then one call at a time. NULL: each call has a stream of its own, and threads may call
-                                at once */
+                                then one call at a time; none that is being captured. NULL: each call has a stream of
+                                its own, and threads may call at once; it waits for what the program has put on
+                                CUDA's default stream, but not for its other streams */
     char *error;             /* NULL, or GMLP_CUDA_ERROR bytes, in which gmlp_cuda_create says in CUDA's words why it
                                 fails; "" if it does not, or not by CUDA */
 } gmlp_cuda_opts;
@@ -1537,11 +1539,12 @@ typedef struct gmlp_cuda_opts {
    with GMLP_E_NO_DEVICE, _DRIVER, _DEVICE_CODE, _MEMORY or _DEVICE; *cuda is then NULL. */
 gmlp_result gmlp_cuda_create(const gmlp_cuda_opts *opts, gmlp_cuda **cuda);
 void gmlp_cuda_free(gmlp_cuda *cuda); /* NULL is fine */
-/* The device to put into options; lives as long as the context. Pictures may lie in the GPU's memory (cudaMalloc) or in
-   the caller's. With both there, and a stream of the caller's, decoder_rows returns when its work is on the stream;
-   else calls return when they are done. */
+/* The device to put into options; lives as long as the context. Pictures may lie in the GPU's memory (cudaMalloc), in
+   another one's, from which they are copied, or in the caller's. With both on a GPU, and a stream of the caller's,
+   decoder_rows returns when its work is on the stream; else calls return when they are done. */
 const gmlp_device *gmlp_cuda_device(const gmlp_cuda *cuda);
-/* The CUDA error behind the last failure of a call with this context, in CUDA's words; "" if there was none. */
+/* The CUDA error behind the last failure of a call with this context, in CUDA's words, or that a network is too wide;
+   "" if there was none. Not while another thread is in a call with it. */
 const char *gmlp_cuda_error(const gmlp_cuda *cuda);
 
 #ifndef GMLP_DECODE_ONLY

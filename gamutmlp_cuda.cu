@@ -394,25 +394,6 @@ static uint32_t host_halves(float low, float high) {
 }
 #endif
 
-/* Starts a kernel. */
-template <class T>
-static cudaError_t launch(void (*kernel)(T), dim3 grid, dim3 block, size_t shared_bytes, cudaStream_t stream,
-                          const T &argument, bool cooperative) {
-    const void *const f = reinterpret_cast<const void *>(kernel);
-    if (shared_bytes > 48u * 1024u) {
-        const cudaError_t e = cudaFuncSetAttribute(f, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
-        if (e != cudaSuccess) return e;
-    }
-#ifdef GMLP_CUDA_EMULATION
-    (void)stream;
-    return emulation::launch(kernel, grid, block, shared_bytes, argument, cooperative);
-#else
-    void *arguments[1] = {const_cast<T *>(&argument)};
-    return cooperative ? cudaLaunchCooperativeKernel(f, grid, block, arguments, shared_bytes, stream)
-                       : cudaLaunchKernel(f, grid, block, arguments, shared_bytes, stream);
-#endif
-}
-
 /* ---------------------------------------------------------------------------------------
    >>context: errors, streams, memory that is kept, pictures on their way
 */
@@ -453,7 +434,8 @@ static gmlp_result result_of(cudaError_t e) {
         case cudaSuccess: return GMLP_OK;
         case cudaErrorMemoryAllocation: return GMLP_E_DEVICE_MEMORY;
         case cudaErrorNoDevice: case cudaErrorInvalidDevice: return GMLP_E_NO_DEVICE;
-        case cudaErrorInsufficientDriver: return GMLP_E_DRIVER;
+        case cudaErrorInsufficientDriver: case cudaErrorSystemDriverMismatch: case cudaErrorUnsupportedPtxVersion:
+            return GMLP_E_DRIVER;
         case cudaErrorNoKernelImageForDevice: return GMLP_E_DEVICE_CODE;
         default: return GMLP_E_DEVICE;
     }
@@ -469,6 +451,13 @@ static gmlp_result outcome(gmlp_cuda *c, cudaError_t e) {
     return result_of(e);
 }
 
+/* Says so why the GPU will not do. */
+static gmlp_result refusal(gmlp_cuda *c, gmlp_result result, const char *text) {
+    std::lock_guard<std::mutex> hold(c->lock);
+    snprintf(c->error, sizeof c->error, "%s", text);
+    return result;
+}
+
 /* In a function with gmlp_cuda *c. */
 #define GMLP_GPU_TRY(call)                                   \
     do {                                                     \
@@ -480,6 +469,30 @@ static gmlp_result outcome(gmlp_cuda *c, cudaError_t e) {
 static bool done(cudaError_t e) {
     if (e != cudaSuccess) cudaGetLastError();
     return e == cudaSuccess;
+}
+
+/* Lets a kernel have so much shared memory. What is set is the kernel's, not the launch's, and threads launch at once:
+   all of them ask for all that there is. */
+static cudaError_t permit(const gmlp_cuda *c, const void *kernel, size_t shared_bytes) {
+    if (shared_bytes <= 48u * 1024u) return cudaSuccess;
+    return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)c->shared_memory);
+}
+
+/* Starts a kernel. */
+template <class T>
+static cudaError_t launch(const gmlp_cuda *c, void (*kernel)(T), dim3 grid, dim3 block, size_t shared_bytes,
+                          cudaStream_t stream, const T &argument, bool cooperative) {
+    const void *const f = reinterpret_cast<const void *>(kernel);
+    const cudaError_t e = permit(c, f, shared_bytes);
+    if (e != cudaSuccess) return e;
+#ifdef GMLP_CUDA_EMULATION
+    (void)stream;
+    return emulation::launch(kernel, grid, block, shared_bytes, argument, cooperative);
+#else
+    void *arguments[1] = {const_cast<T *>(&argument)};
+    return cooperative ? cudaLaunchCooperativeKernel(f, grid, block, arguments, shared_bytes, stream)
+                       : cudaLaunchKernel(f, grid, block, arguments, shared_bytes, stream);
+#endif
 }
 
 /* The calling thread's GPU for as long as this lives. */
@@ -511,7 +524,7 @@ static gmlp_result lane_take(gmlp_cuda *c, lane_of_work **out) {
         l->own = !c->stream;
         l->taken = true;
         if (l->own) {
-            const gmlp_result result = outcome(c, cudaStreamCreateWithFlags(&l->stream, cudaStreamNonBlocking));
+            const gmlp_result result = outcome(c, cudaStreamCreateWithFlags(&l->stream, cudaStreamDefault));
             if (result) {
                 free(l);
                 return result;
@@ -533,7 +546,7 @@ static void lane_give(gmlp_cuda *c, lane_of_work *l) {
 /* At least so many bytes of a name, which may lose what they held. */
 static gmlp_result lane_memory(gmlp_cuda *c, lane_of_work *l, int name, size_t size, void **at) {
     if (l->memory[name].size < size) {
-        cudaFree(l->memory[name].at);
+        done(cudaFree(l->memory[name].at));
         l->memory[name].at = NULL;
         l->memory[name].size = 0;
         GMLP_GPU_TRY(cudaMalloc(&l->memory[name].at, size));
@@ -585,12 +598,15 @@ static view view_of(const gmlp_image *im) {
     return v;
 }
 
-/* Does this memory belong to a GPU? */
-static bool is_there(const void *p) {
+/* Whose memory is this: the host's, this GPU's, whose kernels can use it, or another one's, which can be copied? */
+enum owner { HOST, OURS, ANOTHER };
+static owner owner_of(const gmlp_cuda *c, const void *p) {
     cudaPointerAttributes a;
     memset(&a, 0, sizeof a);
-    if (!done(cudaPointerGetAttributes(&a, p))) return false;
-    return a.type == cudaMemoryTypeDevice || a.type == cudaMemoryTypeManaged;
+    if (!done(cudaPointerGetAttributes(&a, p))) return HOST;
+    if (a.type == cudaMemoryTypeManaged) return OURS;
+    if (a.type != cudaMemoryTypeDevice) return HOST;
+    return a.device == c->ordinal ? OURS : ANOTHER;
 }
 
 /* Bytes of a row of pixels, of planes of one plane's. */
@@ -643,14 +659,14 @@ static bool is_aligned(const view &v) {
 /* The picture where kernels can read it: where it is, or in a copy of ours under that name. */
 static gmlp_result bring(gmlp_cuda *c, lane_of_work *l, int name, const gmlp_image *im, view *out) {
     const view theirs = view_of(im);
-    const bool there = is_there(im->data);
+    const owner whose = owner_of(c, im->data);
     void *at;
     *out = theirs;
-    if (there && is_aligned(theirs)) return GMLP_OK;
+    if (whose == OURS && is_aligned(theirs)) return GMLP_OK;
     const gmlp_result result = lane_memory(c, l, name, packed_bytes(theirs), &at);
     if (result) return result;
     *out = packed_view(theirs, at);
-    return copy_rows(c, l, theirs, *out, true, there ? cudaMemcpyDeviceToDevice : cudaMemcpyHostToDevice);
+    return copy_rows(c, l, theirs, *out, true, whose == HOST ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToDevice);
 }
 
 /* ---------------------------------------------------------------------------------------
@@ -841,31 +857,41 @@ __device__ __forceinline__ bool is_near_ends(const float rgb[3], int margin) {
     return (!(edge < low) || !(high < __fsub_rn(1.0f, edge))) && 0.5f / 255.0f < high && low < 254.5f / 255.0f;
 }
 
-/* gmlp__log2 and gmlp__exp2 */
+/* gmlp__series, gmlp__log2 and gmlp__exp2, sum by sum */
+template <int N> __device__ __forceinline__ double series(const double (&term)[N], double x) {
+    const double square = __dmul_rn(x, x);
+    double even = term[N - 2], odd = term[N - 1];
+    GMLP_GPU_UNROLL
+    for (int n = N - 4; n >= 0; n -= 2) {
+        even = __dadd_rn(__dmul_rn(even, square), term[n]);
+        odd = __dadd_rn(__dmul_rn(odd, square), term[n + 1]);
+    }
+    return __dadd_rn(even, __dmul_rn(odd, x));
+}
+
 __device__ __forceinline__ double log2_of(double x) {
-    uint64_t u = (uint64_t)__double_as_longlong(x);
-    double e = (double)((int)(u >> 52) - 1023), s, t, sum = 1.0 / 23.0;
+    const double term[10] = {1.0,        1.0 / 3.0,  1.0 / 5.0,  1.0 / 7.0,  1.0 / 9.0,
+                             1.0 / 11.0, 1.0 / 13.0, 1.0 / 15.0, 1.0 / 17.0, 1.0 / 19.0};
+    const uint64_t u = (uint64_t)__double_as_longlong(x);
+    double e = (double)((int)(u >> 52) - 1023), s;
     x = __longlong_as_double((long long)((u & 0xfffffffffffffu) | 0x3ff0000000000000u));
     if (x > 1.4142135623730951) {
         x *= 0.5;
         e += 1.0;
     }
     s = __ddiv_rn(__dadd_rn(x, -1.0), __dadd_rn(x, 1.0));
-    t = __dmul_rn(s, s);
-    GMLP_GPU_UNROLL
-    for (int k = 21; k >= 1; k -= 2) sum = __dadd_rn(__dmul_rn(sum, t), 1.0 / (double)k);
-    return __dadd_rn(e, __dmul_rn(__dmul_rn(s, sum), 2.8853900817779268));
+    return __dadd_rn(e, __dmul_rn(__dmul_rn(s, series(term, __dmul_rn(s, s))), 2.8853900817779268));
 }
 
 __device__ __forceinline__ double exp2_of(double x) {
-    double k, z, sum = 1.0;
+    const double term[14] = {1.0, 1.0, 1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5040.0,
+                             1.0 / 40320.0, 1.0 / 362880.0, 1.0 / 3628800.0, 1.0 / 39916800.0, 1.0 / 479001600.0,
+                             1.0 / 6227020800.0};
     if (!(x > -1022.0)) return 0.0;
     if (x >= 1023.5) x = 1023.49;
-    k = (double)(int)__dadd_rn(x, x < 0.0 ? -0.5 : 0.5);
-    z = __dmul_rn(__dadd_rn(x, -k), 0.69314718055994531);
-    GMLP_GPU_ROLL
-    for (int i = 15; i >= 1; i--) sum = __dadd_rn(__dmul_rn(sum, __ddiv_rn(z, (double)i)), 1.0);
-    return __dmul_rn(sum, __longlong_as_double((long long)((uint64_t)((int)k + 1023) << 52)));
+    const int e = (int)__dadd_rn(x, 1023.5);
+    return __dmul_rn(series(term, __dmul_rn(__dadd_rn(x, -(double)(e - 1023)), 0.69314718055994531)),
+                     __longlong_as_double((long long)((uint64_t)e << 52)));
 }
 
 /* Light to an HDR network's signals. */
@@ -1483,7 +1509,7 @@ static __global__ void __launch_bounds__(32) measure_chunk(const measuring t) {
 /* As lane_memory, of the host's memory. */
 static gmlp_result lane_pinned(gmlp_cuda *c, lane_of_work *l, size_t size, void **at) {
     if (l->pinned_size < size) {
-        cudaFreeHost(l->pinned);
+        done(cudaFreeHost(l->pinned));
         l->pinned = NULL;
         l->pinned_size = 0;
         GMLP_GPU_TRY(cudaMallocHost(&l->pinned, size));
@@ -1495,7 +1521,8 @@ static gmlp_result lane_pinned(gmlp_cuda *c, lane_of_work *l, size_t size, void 
 
 /* Copies what lies on the GPU and the library reads to where it can. */
 static gmlp_result show(work *w, gmlp_image *base, gmlp_image *wide) {
-    gmlp_image *const seen[2] = {is_there(base->data) ? base : NULL, wide && is_there(wide->data) ? wide : NULL};
+    gmlp_image *const seen[2] = {owner_of(w->c, base->data) == HOST ? NULL : base,
+                                 !wide || owner_of(w->c, wide->data) == HOST ? NULL : wide};
     size_t size = 0;
     void *at;
     for (int i = 0; i < 2; i++)
@@ -1596,7 +1623,7 @@ static gmlp_result find_brightest(void *handle, const gmlp_device_pictures *from
     if (result) return result;
     const brightness t = {w->wide, p.read_wide, (int *)at};
     GMLP_GPU_TRY(cudaMemsetAsync(at, 0, sizeof(int), stream));
-    GMLP_GPU_TRY(launch(brightest_of_row, dim3(w->wide.height), dim3(ROW_THREADS), ROW_WARPS * sizeof(float), stream,
+    GMLP_GPU_TRY(launch(c, brightest_of_row, dim3(w->wide.height), dim3(ROW_THREADS), ROW_WARPS * sizeof(float), stream,
                         t, false));
     GMLP_GPU_TRY(cudaMemcpyAsync(&found, at, sizeof found, cudaMemcpyDeviceToHost, stream));
     GMLP_GPU_TRY(cudaStreamSynchronize(stream));
@@ -1620,8 +1647,8 @@ static gmlp_result count_candidates(void *handle, const gmlp_device_pictures *fr
     if (!result) result = lane_memory(c, w->lane, COUNTS, height * sizeof(uint32_t), &at);
     if (result) return result;
     t.count = (uint32_t *)at;
-    GMLP_GPU_TRY(launch(which == OUT_OF_GAMUT ? count_row<OUT_OF_GAMUT>
-                        : which == SATURATED  ? count_row<SATURATED> : count_row<SATURATED_YCC>,
+    GMLP_GPU_TRY(launch(c, which == OUT_OF_GAMUT ? count_row<OUT_OF_GAMUT>
+                           : which == SATURATED  ? count_row<SATURATED> : count_row<SATURATED_YCC>,
                         dim3(height), dim3(ROW_THREADS), shared_bytes, stream, t, false));
     uint32_t *const counts = (uint32_t *)malloc(height * sizeof *counts);
     if (!counts) return GMLP_E_MEMORY;
@@ -1669,14 +1696,14 @@ static gmlp_result collect_samples(void *handle, const gmlp_device_pictures *fro
     t.place = (const uint32_t *)place;
     t.samples = (gmlp_device_sample *)samples;
     t.out_of_gamut = (unsigned long long *)count;
-    GMLP_GPU_TRY(launch(which == OUT_OF_GAMUT    ? collect_row<OUT_OF_GAMUT>
-                        : which == SATURATED     ? collect_row<SATURATED>
-                        : which == SATURATED_YCC ? collect_row<SATURATED_YCC> : collect_row<ALL>,
+    GMLP_GPU_TRY(launch(c, which == OUT_OF_GAMUT    ? collect_row<OUT_OF_GAMUT>
+                           : which == SATURATED     ? collect_row<SATURATED>
+                           : which == SATURATED_YCC ? collect_row<SATURATED_YCC> : collect_row<ALL>,
                         dim3(w->base.height), dim3(ROW_THREADS), shared_bytes, stream, t, false));
     GMLP_GPU_TRY(cudaMemcpyAsync(&found, count, sizeof found, cudaMemcpyDeviceToHost, stream));
     if (moments) {
         const measuring m = {t.samples, n, (gmlp_device_moments (*)[2])sums};
-        GMLP_GPU_TRY(launch(measure_chunk, dim3((unsigned)chunks), dim3(32), 192 * sizeof(float), stream, m, false));
+        GMLP_GPU_TRY(launch(c, measure_chunk, dim3((unsigned)chunks), dim3(32), 192 * sizeof(float), stream, m, false));
         GMLP_GPU_TRY(cudaMemcpyAsync(moments, sums, chunks * sizeof *moments, cudaMemcpyDeviceToHost, stream));
     }
     GMLP_GPU_TRY(cudaStreamSynchronize(stream));
@@ -2908,8 +2935,8 @@ static gmlp_result run_steps(gmlp_cuda *c, lane_of_work *l, const gmlp_device_tr
         for (uint32_t i = 0; i < n; i++) d->constants(d->user, at + i, &steps[i]);
         GMLP_GPU_TRY(cudaMemcpyAsync((void *)t->steps, steps, n * sizeof *steps, cudaMemcpyHostToDevice, l->stream));
         GMLP_GPU_TRY(cudaMemsetAsync(t->counter, 0, sizeof *t->counter, l->stream));
-        GMLP_GPU_TRY(launch(!t->resident      ? train_kernel<ANY_PAIRS>
-                            : t->wide == 32 ? train_kernel<2> : train_kernel<3>,
+        GMLP_GPU_TRY(launch(c, !t->resident    ? train_kernel<ANY_PAIRS>
+                               : t->wide == 32 ? train_kernel<2> : train_kernel<3>,
                             dim3((unsigned)blocks), dim3(THREADS), lay_out(*t).all, l->stream, *t, true));
     }
     return GMLP_OK;
@@ -2979,7 +3006,8 @@ static gmlp_result train(void *user, const gmlp_device_training *d, double *loss
     gmlp_result result;
     memset(&t, 0, sizeof t);
     plan_training(d, &t, feature);
-    if (!fit_memory(&t, chunk_for(d->batch, c->multiprocessors), c->shared_memory)) return GMLP_E_DEVICE_MEMORY;
+    if (!fit_memory(&t, chunk_for(d->batch, c->multiprocessors), c->shared_memory))
+        return refusal(c, GMLP_E_DEVICE_MEMORY, "the network is too wide for this GPU's shared memory");
     t.samples = (const gmlp_device_sample *)l->memory[SAMPLES].at;
     if (k->sample_count > 0x7fffffffu) return GMLP_E_LIMIT;
     t.sample_count = (uint32_t)k->sample_count;
@@ -4032,7 +4060,7 @@ static void decoder_free(void *handle) {
     decoder *const h = static_cast<decoder *>(handle);
     if (!h) return;
     on_device here(h->c);
-    cudaFree(h->memory);
+    done(cudaFree(h->memory));
     free(h);
 }
 
@@ -4148,12 +4176,10 @@ static void lay_tiles(decoding *d) {
 static gmlp_result launch_all(gmlp_cuda *c, lane_of_work *l, void (*kernel)(decoding), int threads, size_t bytes,
                               size_t blocks, const decoding &d) {
     int at_once = 0;
-    if (bytes > 48u * 1024u)
-        GMLP_GPU_TRY(cudaFuncSetAttribute(reinterpret_cast<const void *>(kernel),
-                                          cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes));
+    GMLP_GPU_TRY(permit(c, reinterpret_cast<const void *>(kernel), bytes));
     GMLP_GPU_TRY(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&at_once, kernel, threads, bytes));
     const size_t most_blocks = (size_t)c->multiprocessors * (size_t)(at_once ? at_once : 1);
-    return outcome(c, launch(kernel, dim3((unsigned)(blocks < most_blocks ? blocks : most_blocks)),
+    return outcome(c, launch(c, kernel, dim3((unsigned)(blocks < most_blocks ? blocks : most_blocks)),
                              dim3((unsigned)threads), bytes, l->stream, d, false));
 }
 
@@ -4200,7 +4226,7 @@ static gmlp_result decode_there(const decoder *h, lane_of_work *l, decoding *d) 
     if (result || !d->network) return result;
     if (h->blocks) return launch_network(c, l, h->blocks, *d);
     const unsigned across = (d->out.width + 32u * FLOAT_WARPS - 1u) / (32u * FLOAT_WARPS);
-    return outcome(c, launch(is_hdr(*d) ? decode_floats<true> : decode_floats<false>, dim3(across, d->out.height),
+    return outcome(c, launch(c, is_hdr(*d) ? decode_floats<true> : decode_floats<false>, dim3(across, d->out.height),
                              dim3(32 * FLOAT_WARPS), sizeof(float) * FLOAT_WARPS * FLOAT_SCRATCH, l->stream, *d,
                              false));
 }
@@ -4217,25 +4243,26 @@ static gmlp_image needed_rows(const gmlp_image *base, uint32_t *base_y, uint32_t
     return im;
 }
 
-/* Decodes; where out is in the caller's memory, over a copy. */
+/* Decodes; where out is not in this GPU's memory, over a copy. */
 static gmlp_result decode_on(const decoder *h, lane_of_work *l, decoding *d, const gmlp_image *base,
                              const gmlp_image *out, bool *stays) {
     gmlp_cuda *const c = h->c;
     const view theirs = view_of(out);
-    const bool there = is_there(out->data);
+    const owner whose = owner_of(c, out->data);
+    const cudaMemcpyKind in = whose == HOST ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToDevice;
+    const cudaMemcpyKind back = whose == HOST ? cudaMemcpyDeviceToHost : cudaMemcpyDeviceToDevice;
     void *at;
     gmlp_result result = bring(c, l, PICTURE_BASE, base, &d->base);
     if (result) return result;
     d->out = theirs;
-    *stays = there && is_there(base->data);
-    if (there) return decode_there(h, l, d);
+    *stays = whose == OURS && owner_of(c, base->data) != HOST;
+    if (whose == OURS) return decode_there(h, l, d);
     result = lane_memory(c, l, PICTURE_WIDE, packed_bytes(theirs), &at);
     if (result) return result;
     d->out = packed_view(theirs, at);
-    if (d->to.channels == 4 && d->to.alpha == GMLP_ALPHA_KEEP)
-        result = copy_rows(c, l, theirs, d->out, true, cudaMemcpyHostToDevice);
+    if (d->to.channels == 4 && d->to.alpha == GMLP_ALPHA_KEEP) result = copy_rows(c, l, theirs, d->out, true, in);
     if (!result) result = decode_there(h, l, d);
-    return result ? result : copy_rows(c, l, theirs, d->out, false, cudaMemcpyDeviceToHost);
+    return result ? result : copy_rows(c, l, theirs, d->out, false, back);
 }
 
 static gmlp_result decoder_rows(void *handle, const gmlp_image *base, uint32_t base_x, uint32_t base_y,

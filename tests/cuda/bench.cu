@@ -458,19 +458,19 @@ static int time_all() {
     printf("{\"what\":\"copy\",\"GB_per_s\":%.0f}\n", bandwidth * 1e-9);
     const nothing none = {0};
     ms = milliseconds(20, [&] {
-        for (int i = 0; i < 100; i++) gmlp_gpu::launch(empty_kernel, dim3(1), dim3(32), 0, stream, none, false);
+        for (int i = 0; i < 100; i++) gmlp_gpu::launch(cuda, empty_kernel, dim3(1), dim3(32), 0, stream, none, false);
     });
     printf("{\"what\":\"launch\",\"us\":%.2f}\n", ms * 10.0);
     for (int blocks = 8; blocks <= prop.multiProcessorCount; blocks = blocks < 64 ? 2 * blocks : blocks < prop.multiProcessorCount ? prop.multiProcessorCount : 1000) {
         const meeting m = {(unsigned *)a, 1000};
         ms = milliseconds(5, [&] {
             cudaMemsetAsync(a, 0, 4, stream);
-            gmlp_gpu::launch(meet_kernel, dim3(blocks), dim3(256), 0, stream, m, true);
+            gmlp_gpu::launch(cuda, meet_kernel, dim3(blocks), dim3(256), 0, stream, m, true);
         });
         printf("{\"what\":\"barrier\",\"blocks\":%d,\"us\":%.3f}\n", blocks, ms);
     }
     const multiplying mm = {(float *)a, 4000};
-    ms = milliseconds(5, [&] { gmlp_gpu::launch(multiply_kernel, dim3(2 * prop.multiProcessorCount), dim3(512), 0, stream, mm, false); });
+    ms = milliseconds(5, [&] { gmlp_gpu::launch(cuda, multiply_kernel, dim3(2 * prop.multiProcessorCount), dim3(512), 0, stream, mm, false); });
     printf("{\"what\":\"mma\",\"TFLOP_per_s\":%.0f}\n",
            2.0 * 16 * 8 * 16 * 8 * 4000.0 * 16 * 2 * prop.multiProcessorCount / (ms * 1e-3) * 1e-12);
     cudaFree(a);

@@ -113,10 +113,12 @@ enum cudaError_t {
     cudaErrorNoDevice = 100,
     cudaErrorInvalidDevice = 101,
     cudaErrorNoKernelImageForDevice = 209,
+    cudaErrorUnsupportedPtxVersion = 222,
     cudaErrorInvalidResourceHandle = 400,
     cudaErrorLaunchFailure = 719,
     cudaErrorCooperativeLaunchTooLarge = 720,
-    cudaErrorNotSupported = 801
+    cudaErrorNotSupported = 801,
+    cudaErrorSystemDriverMismatch = 803
 };
 
 /* The emulation's own names. */
@@ -928,6 +930,8 @@ inline const char *cudaGetErrorName(cudaError_t error) {
         case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
         case cudaErrorCooperativeLaunchTooLarge: return "cudaErrorCooperativeLaunchTooLarge";
         case cudaErrorNotSupported: return "cudaErrorNotSupported";
+        case cudaErrorUnsupportedPtxVersion: return "cudaErrorUnsupportedPtxVersion";
+        case cudaErrorSystemDriverMismatch: return "cudaErrorSystemDriverMismatch";
     }
     return "unrecognized error code";
 }
@@ -945,6 +949,8 @@ inline const char *cudaGetErrorString(cudaError_t error) {
         case cudaErrorLaunchFailure: return "unspecified launch failure";
         case cudaErrorCooperativeLaunchTooLarge: return "too many blocks in cooperative launch";
         case cudaErrorNotSupported: return "operation not supported";
+        case cudaErrorUnsupportedPtxVersion: return "the provided PTX was compiled with an unsupported toolchain.";
+        case cudaErrorSystemDriverMismatch: return "system has unsupported display driver / cuda driver combination";
     }
     return "unrecognized error code";
 }

@@ -393,8 +393,25 @@ static void failures_leave_nothing(void **state) {
     }
 }
 
+/* Whose sums are in the library's order, to the last bit; also between whole numbers, below 0 and above. */
+static void logarithms_are_the_library_s(void **state) {
+    (void)state;
+    uint64_t seed = 88172645463325252u;
+    for (int i = 0; i < 400000; i++) {
+        seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+        const double part = (double)(seed >> 11) / 9007199254740992.0;
+        const double x = i < 4000 ? (i - 2000) * 0.5 : i % 2 ? (part - 0.5) * 2100.0 : (part - 0.5) * 40.0;
+        const double e = gmlp__exp2(x), on_gpu = gmlp_gpu::exp2_of(x);
+        assert_memory_equal(&e, &on_gpu, sizeof e);
+        if (!(e > 0.0)) continue;
+        const double l = gmlp__log2(e), there = gmlp_gpu::log2_of(e);
+        assert_memory_equal(&l, &there, sizeof l);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(logarithms_are_the_library_s),
         cmocka_unit_test(samples_are_the_library_s),
         cmocka_unit_test(another_picture_differs),
         cmocka_unit_test(failures_leave_nothing),

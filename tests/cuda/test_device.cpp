@@ -450,6 +450,13 @@ static void threads_train_at_once(void **state) {
         assert_true(meetings[i].last > 10);
         gmlp_net_free(&nets[i]);
     }
+    /* what a thread sets of a kernel is enough for the others, whose launch may come in between */
+    size_t limits = 0;
+    for (const std::pair<const void *const, size_t> &limit : emulation::table.dynamic_limits) {
+        assert_int_equal(limit.second, emulation::device.shared_optin);
+        limits++;
+    }
+    assert_true(limits > 0);
     gmlp_cuda_free(c);
 }
 
@@ -503,7 +510,10 @@ static void odd_devices(void **state) {
             gmlp_net net;
             const gmlp_result result = train(s, options(2, 96, width, gmlp_cuda_device(c)), &net);
             if (result != GMLP_E_DEVICE_MEMORY || (shared_bytes >= 65536 && width <= 32)) assert_int_equal(result, GMLP_OK);
-            if (result) assert_null(net.weights);
+            if (result) {
+                assert_null(net.weights);
+                assert_non_null(strstr(gmlp_cuda_error(c), "too wide"));
+            }
             gmlp_net_free(&net);
             gmlp_cuda_free(c);
             emulation::device = usual;
@@ -524,6 +534,14 @@ static void odd_devices(void **state) {
         assert_non_null(strstr(words, cudaGetErrorString(cudaErrorInvalidDevice)));
         assert_int_equal(cudaGetLastError(), cudaSuccess); /* the program's own calls do not see it */
     }
+    for (cudaError_t error : {cudaErrorUnsupportedPtxVersion, cudaErrorSystemDriverMismatch}) {
+        emulation::calls = 0;
+        emulation::fail_at = 1;
+        emulation::fail_with = error;
+        assert_int_equal(gmlp_cuda_create(NULL, &c), GMLP_E_DRIVER);
+        emulation::fail_at = 0;
+        emulation::fail_with = cudaErrorMemoryAllocation;
+    }
     emulation::device.major = 7;
     assert_int_equal(gmlp_cuda_create(NULL, &c), GMLP_E_DEVICE_CODE);
     emulation::device = usual;
@@ -541,6 +559,43 @@ static void odd_devices(void **state) {
     gmlp_cuda_free(NULL);
     assert_null(gmlp_cuda_device(NULL));
     assert_string_equal(gmlp_cuda_error(NULL), "");
+}
+
+/* Pictures on another GPU are copied: no kernel of this one reads or writes there. */
+static void memory_of_another_gpu(void **state) {
+    (void)state;
+    const emulation::device_facts usual = emulation::device;
+    const scene s(40, 30, 3);
+    std::vector<uint16_t> results[2];
+    bytes blobs[2];
+    size_t things[2];
+    emulation::device.count = 2;
+    for (int other = 0; other < 2; other++) {
+        gmlp_cuda *const c = create();
+        gmlp_decode_opts d;
+        gmlp_net net;
+        cudaSetDevice(other);
+        const gmlp_image base = put_there(s.reduced(), s.base.size()), wide = put_there(s.original(), 2 * s.wide.size());
+        const gmlp_train_opts o = options(8, 32, 16, gmlp_cuda_device(c));
+        memset(&d, 0, sizeof d);
+        d.device = o.device;
+        results[other].resize(s.wide.size());
+        assert_int_equal(gmlp_train(&base, &wide, &o, &net, NULL), GMLP_OK);
+        blobs[other] = blob_of(net);
+        assert_int_equal(gmlp_decode(&net, &base, &wide, &d), GMLP_OK);
+        assert_int_equal(cudaMemcpyAsync(results[other].data(), wide.data, 2 * s.wide.size(), cudaMemcpyDeviceToHost, NULL),
+                         cudaSuccess);
+        things[other] = emulation::outstanding();
+        gmlp_net_free(&net);
+        gmlp_cuda_free(c);
+        cudaFree(base.data);
+        cudaFree(wide.data);
+        cudaSetDevice(0);
+    }
+    emulation::device = usual;
+    assert_true(blobs[0] == blobs[1]);
+    assert_true(results[0] == results[1]);
+    assert_int_equal(things[1], things[0] + 2); /* the copies */
 }
 
 /* What a device cannot do is done without it, to the byte. */
@@ -639,6 +694,7 @@ int main(void) {
         TEST(training_is_as_good),           TEST(gradients_are_the_library_s),
         TEST(bytes_depend_on_the_seed_alone), TEST(threads_train_at_once),
         TEST(odd_pictures),                  TEST(odd_devices),
+        TEST(memory_of_another_gpu),
         TEST(others_train_on_the_processor), TEST(progress_cancels),
         TEST(failures_are_told),
     };
