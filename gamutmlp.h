@@ -420,7 +420,8 @@ typedef struct gmlp_convert_opts {
 } gmlp_convert_opts;
 
 /* Converts src into dst, of the same size: any types, spaces and layouts. Colours of integer types are clamped to
-   [0,1]. F16 and F32 keep what lies outside, and infinity; every NaN becomes 0x7e00 or 0x7fc00000. Curves are within
+   [0,1]. F16 and F32 keep what lies outside, and infinity; every NaN becomes 0x7e00 or 0x7fc00000. (Signalling NaNs,
+   which no arithmetic gives: on ARM or POWER they may count as some number within the range.) Curves are within
    2e-6 of the exact ones, relatively (PQ and HLG: for codes above 1e-5); 8-bit codes are those that the exact curve
    gives for the light. dst is written. The two may be the same pixels if data, type, channels and strides are equal;
    they may not overlap otherwise. Allocates one block, of at most 64 KB, for the call. GMLP_E_ARGUMENT for views or
@@ -3347,13 +3348,17 @@ static void gmlp__storer_init(gmlp__storer *s, int type, int space, const gmlp__
     }
 }
 
-/* Which plane of codes channel c goes to: that of the bits where it lies in a word. */
-static size_t gmlp__slot(const gmlp__storer *s, ptrdiff_t plane, size_t c) {
+static int gmlp__is_big_endian(void) {
     const uint16_t one = 1;
     unsigned char first;
     memcpy(&first, &one, 1);
+    return !first;
+}
+
+/* Which plane of codes channel c goes to: that of the bits where it lies in a word. */
+static size_t gmlp__slot(const gmlp__storer *s, ptrdiff_t plane, size_t c) {
     if (s->type == GMLP_BGRA8 && c < 3) c = 2 - c;
-    if (first || plane || s->channels != 4 || s->type == GMLP_RGB10A2) return c;
+    if (!gmlp__is_big_endian() || plane || s->channels != 4 || s->type == GMLP_RGB10A2) return c;
     return gmlp__is_8bit(s->type) ? 3 - c : c ^ 1; /* words whose first byte is the highest */
 }
 
@@ -3438,8 +3443,8 @@ static void gmlp__put_floats(const gmlp__storer *s, const float *y, const float 
 }
 
 /* R'G'B' to sYCC codes. Where the box of codes ends before the colour, the one on the way to it from the clipped colour
-   stands for it: all of these clip to the same. */
-static void gmlp__sycc_codes(float *const rgb[3], int32_t *codes, size_t n) {
+   stands for it: all of these clip to the same. plane: from a channel's codes to the next one's. */
+static void gmlp__sycc_codes(float *const rgb[3], int32_t *codes, ptrdiff_t plane, size_t n) {
     static const double luma[3] = {0.299, 0.587, 0.114};
     size_t i, c;
     for (i = 0; i < n; i++) {
@@ -3464,7 +3469,7 @@ static void gmlp__sycc_codes(float *const rgb[3], int32_t *codes, size_t n) {
         if (!(t > 0.0)) t = 0.0;
         for (c = 0; c < 3; c++) {
             const double v = gmlp__dmul(y[c] + gmlp__dmul(t, u[c]), 255.0) + (c ? 128.5 : 0.5);
-            codes[c * GMLP__PORTION + i] = v >= 255.0 ? 255 : v > 0.0 ? (int32_t)v : 0;
+            codes[(ptrdiff_t)c * plane + (ptrdiff_t)i] = v >= 255.0 ? 255 : v > 0.0 ? (int32_t)v : 0;
         }
     }
 }
@@ -3495,7 +3500,10 @@ static void gmlp__store_portion(const gmlp__storer *s, const float *r, const flo
     }
     gmlp__curve_planes(k, s->curve, light, tones, padded, s->unit);
 #ifndef GMLP_DECODE_ONLY
-    if (s->sycc) gmlp__sycc_codes(tones, codes, padded);
+    if (s->sycc) {
+        const int back = gmlp__is_big_endian() && !plane && s->channels == 4; /* as gmlp__slot says */
+        gmlp__sycc_codes(tones, back ? codes + 3 * GMLP__PORTION : codes, back ? -GMLP__PORTION : GMLP__PORTION, padded);
+    }
 #endif
     for (c = 0; c < 3 && !s->sycc; c++) {
         float *const y = tones[c];
@@ -9425,7 +9433,7 @@ static void gmlp__codes_to_sycc(uint8_t *codes, size_t n) {
         m = n < GMLP__PORTION ? n : GMLP__PORTION;
         for (i = 0; i < m; i++)
             for (c = 0; c < 3; c++) planes[c][i] = (float)codes[3 * i + c] / 255.0f;
-        gmlp__sycc_codes(planes, sycc, m);
+        gmlp__sycc_codes(planes, sycc, GMLP__PORTION, m);
         for (i = 0; i < m; i++)
             for (c = 0; c < 3; c++) codes[3 * i + c] = (uint8_t)sycc[c * GMLP__PORTION + i];
     }

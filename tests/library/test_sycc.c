@@ -56,12 +56,19 @@ static void codes_are_colours(void **state) {
 static void known_codes(void **state) {
     static const uint8_t rgb[] = {255, 255, 255, 0, 0, 0, 119, 119, 119, 255, 0, 0, 0, 255, 0, 0, 0, 255, 0, 255, 255, 255, 255, 0};
     static const uint8_t want[] = {255, 128, 128, 0, 128, 128, 119, 128, 128, 76, 85, 255, 150, 44, 21, 29, 255, 107, 179, 171, 1, 226, 1, 149};
-    uint8_t got[sizeof rgb];
+    uint8_t got[sizeof rgb], four[sizeof rgb / 3 * 4];
+    gmlp_image wider;
     const gmlp_image from = {(void *)(uintptr_t)rgb, 8, 1, 0, GMLP_U8, 3, GMLP_SRGB, 0}, to = {got, 8, 1, 0, GMLP_U8, 3, GMLP_SYCC, 0};
     (void)state;
     assert_int_equal(gmlp_convert(&from, &to, NULL), GMLP_OK);
     for (size_t i = 0; i < sizeof rgb; i++) assert_in_range(got[i] + 1, want[i], want[i] + 2);
     assert_memory_equal(got, want, 12);
+    wider = to;
+    wider.data = four;
+    wider.channels = 4;
+    memset(four, 7, sizeof four);
+    assert_int_equal(gmlp_convert(&from, &wider, NULL), GMLP_OK);
+    for (size_t i = 0; i < sizeof four; i++) assert_int_equal(four[i], i % 4 < 3 ? got[i / 4 * 3 + i % 4] : 255);
 }
 
 /* The same by the decimals that are published, not by the shares from which they come: the matrix of IEC 61966-2-1
