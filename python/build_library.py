@@ -36,6 +36,7 @@ typedef struct gmlp_train_report {
 typedef struct gmlp_decoder_opts { double white_nits, headroom; ...; } gmlp_decoder_opts;
 typedef struct gmlp_decode_opts { uint32_t x, y; gmlp_threads threads; gmlp_decoder_opts decoder; ...; } gmlp_decode_opts;
 typedef struct gmlp_edit { ...; } gmlp_edit;
+typedef struct gmlp_embed_opts { int leave_untagged; ...; } gmlp_embed_opts;
 
 gmlp_result gmlp_convert(const gmlp_image *src, const gmlp_image *dst, const gmlp_convert_opts *opts);
 gmlp_result gmlp_reduce(const gmlp_image *wide, const gmlp_image *base, const gmlp_convert_opts *opts,
@@ -59,8 +60,8 @@ void gmlp_net_free(gmlp_net *net);
 gmlp_result gmlp_extract(const void *file, size_t size, const gmlp_alloc *alloc, void **blob, size_t *blob_size,
                          gmlp_error *err);
 void gmlp_bytes_free(void *bytes, size_t size, const gmlp_alloc *alloc);
-gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size, const void *opts,
-                       const gmlp_writer *out, gmlp_error *err);
+gmlp_result gmlp_embed(const void *file, size_t size, const void *blob, size_t blob_size,
+                       const gmlp_embed_opts *opts, const gmlp_writer *out, gmlp_error *err);
 gmlp_result gmlp_strip(const void *file, size_t size, const gmlp_writer *out, gmlp_error *err);
 
 typedef struct pool pool;

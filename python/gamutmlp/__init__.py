@@ -16,6 +16,7 @@ itself, such as "prophoto-linear". Calls give the GIL back; threads=0 means one 
 result."""
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any, Callable, Optional, Union
 
@@ -35,6 +36,8 @@ _PRESETS = {"default": 0, "paper": 1, "fast": 2, "high": 3, "max": 4}
 _METHODS = {"auto": 0, "difference": 2, "gain": 3, "gamma": 4, "direct": 5}
 _METHOD_NAMES = {0: "none", 1: "residual", 2: "difference", 3: "gain", 4: "gamma", 5: "direct"}
 _ADAPTATIONS = {"bradford": 0, "cat02": 1}
+_SYCC: int = lib.gmlp_space_from_name(b"sycc")
+_OVERLAP_WORK: Any = 10000  # numpy's steps; rows that lie side by side take a few
 
 
 def version() -> str:
@@ -70,11 +73,29 @@ def _choice(table: dict[str, int], name: str, what: str) -> int:
     return table[name]
 
 
-def _space(name: str) -> int:
-    space: int = lib.gmlp_space_from_name(name.encode())
+def _space(name: str, what: str = "space") -> int:
+    if not isinstance(name, str):
+        raise TypeError(f"{what} is {name!r}, not a str")
+    space: int = 0 if "\0" in name else lib.gmlp_space_from_name(name.encode())
     if not space:
-        raise ValueError(f"{name!r} is not a colour space")
+        raise ValueError(f"{what} {name!r} is not a colour space")
     return space
+
+
+def _bytes(data: Bytes, what: str) -> Any:
+    """The memory of data, which must outlive it."""
+    try:
+        return ffi.from_buffer(data)
+    except TypeError:
+        raise TypeError(f"{what} is {type(data).__name__}, not bytes") from None
+
+
+def _set(opts: Any, **fields: Any) -> None:
+    for name, value in fields.items():
+        try:
+            setattr(opts, name, value)
+        except (TypeError, OverflowError) as e:
+            raise type(e)(f"{name} {value!r}: {e}") from None
 
 
 def _view(pixels: Array, space: int, what: str, write: bool = False) -> Any:
@@ -91,6 +112,8 @@ def _view(pixels: Array, space: int, what: str, write: bool = False) -> Any:
         raise ValueError(f"{what}: the samples of a row are not side by side: numpy.ascontiguousarray makes it so")
     if pixels.shape[0] > 1 and abs(pixels.strides[0]) < pixels.shape[1] * pixels.strides[1]:  # 0 would mean no gap
         raise ValueError(f"{what}: rows share their memory (numpy.broadcast_to): numpy.ascontiguousarray parts them")
+    if space == _SYCC and pixels.dtype != np.uint8:
+        raise ValueError(f"{what} has samples of {pixels.dtype}: 'sycc' has 8 bits only")
     if write and not pixels.flags.writeable:
         raise ValueError(f"{what} cannot be written")
     image = ffi.new("gmlp_image *")
@@ -102,11 +125,21 @@ def _view(pixels: Array, space: int, what: str, write: bool = False) -> Any:
     return image
 
 
+def _overlap(a: Array, b: Array) -> bool:
+    try:
+        return np.shares_memory(a, b, max_work=_OVERLAP_WORK)
+    except RuntimeError:  # too hard to tell
+        return True
+
+
 class _Pool:
     """The threads of one call."""
 
     def __init__(self, threads: int) -> None:
-        self.pool = lib.pool_create(threads)
+        try:
+            self.pool = lib.pool_create(threads)
+        except (TypeError, OverflowError) as e:
+            raise type(e)(f"threads {threads!r}: {e}") from None
         if self.pool == ffi.NULL:
             raise MemoryError("no threads")
 
@@ -119,10 +152,8 @@ class _Pool:
 
 def _convert_opts(adaptation: str, white_nits: float, round_down: bool, threads: Any) -> Any:
     opts = ffi.new("gmlp_convert_opts *")
-    opts.adaptation = _choice(_ADAPTATIONS, adaptation, "adaptation")
-    opts.white_nits = white_nits
-    opts.round_down = round_down
-    opts.threads = threads
+    _set(opts, adaptation=_choice(_ADAPTATIONS, adaptation, "adaptation"), white_nits=white_nits, round_down=round_down,
+         threads=threads)
     return opts
 
 
@@ -134,7 +165,7 @@ def reduce(wide: Array, space: str, *, base_space: str = "srgb", adaptation: str
     base = np.empty(wide.shape[:2] + (3,), np.uint8)
     with _Pool(threads) as t:
         opts = _convert_opts(adaptation, 0, round_down, t)
-        _done(lib.gmlp_reduce(image, _view(base, _space(base_space), "base"), opts, ffi.NULL))
+        _done(lib.gmlp_reduce(image, _view(base, _space(base_space, "base_space"), "base"), opts, ffi.NULL))
     return base
 
 
@@ -150,11 +181,11 @@ def out_of_gamut(wide: Array, space: str, *, adaptation: str = "bradford", threa
 
 def convert(pixels: Array, space: str, to: str, dtype: Any = None, *, adaptation: str = "bradford",
             white_nits: float = 0.0, round_down: bool = False, threads: int = 0) -> Array:
-    """The picture in another space and, with dtype, of other samples."""
+    """The picture in another space and, with dtype, of other samples: "sycc" has those of uint8 only."""
     image = _view(pixels, _space(space), "pixels")
     out = np.empty(pixels.shape, pixels.dtype if dtype is None else dtype)
     with _Pool(threads) as t:
-        _done(lib.gmlp_convert(image, _view(out, _space(to), "the result"),
+        _done(lib.gmlp_convert(image, _view(out, _space(to, "to"), "the result"),
                                _convert_opts(adaptation, white_nits, round_down, t)))
     return out
 
@@ -181,7 +212,7 @@ class Net:
     def __init__(self, blob: Bytes) -> None:
         self._net = ffi.gc(ffi.new("gmlp_net *"), lib.gmlp_net_free)
         err = ffi.new("gmlp_error *")
-        data = ffi.from_buffer(blob)
+        data = _bytes(blob, "blob")
         _done(lib.gmlp_blob_read(data, len(data), ffi.NULL, self._net, err), err)
 
     @classmethod
@@ -190,6 +221,9 @@ class Net:
         self._net = net
         self.report = report
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:  # for copy and pickle
+        return type(self), (bytes(self),), {name: value for name, value in vars(self).items() if name != "_net"}
 
     def __bytes__(self) -> bytes:
         size = ffi.new("size_t *")
@@ -236,7 +270,8 @@ class Net:
 
     def follow(self, base: Array) -> None:
         """base is the network's picture, turned, mirrored, resized or cropped by a program that knows nothing of it:
-        finds out how, and the network then belongs to it. Error if it is none of this."""
+        finds out how, and the network then belongs to it. Error if it is none of this. bytes(net) forgets that a
+        resized base wants its own decoding, as it forgets report; copy and pickle keep them."""
         edit = ffi.new("gmlp_edit *")
         _done(lib.gmlp_find_edit(self._net, _view(base, self._net.base_space, "base"), ffi.NULL, edit))
         lib.gmlp_net_follow(self._net, edit)
@@ -245,22 +280,23 @@ class Net:
     def decode(self, base: Array, space: Optional[str] = None, dtype: Any = np.uint16, *, out: Optional[Array] = None,
                headroom: float = 0.0, white_nits: float = 0.0, lost: float = 0.0, threads: int = 0) -> Array:
         """The wide-gamut or HDR picture, in space (that of the original), in out or a new array of dtype. headroom:
-        stops that the display has above white, for HDR; 0: all that there is. After follow(): lost, what codes of a
-        picture that was resized lost on the mean (0.5 in a PNG that ImageMagick 6 resized, as that cuts them)."""
+        stops that the display has above white, for HDR; 0: all that there is. lost: after follow(), what codes of a
+        picture that was resized lost on the mean, 0 to 1; 0.5 in a PNG that ImageMagick 6 resized, as that cuts them."""
         image = _view(base, self._net.base_space, "base")
         wide = np.empty(base.shape[:2] + (3,), dtype) if out is None else out
-        target = _view(wide, _space(space) if space else self._net.wide_space, "out", write=True)
+        target = _view(wide, self._net.wide_space if space is None else _space(space), "out", write=True)
         if wide.shape[:2] != base.shape[:2]:
             raise ValueError(f"out has shape {wide.shape}, base {base.shape}")
-        if np.may_share_memory(base, wide):
-            raise ValueError("out shares its memory with base")
+        if _overlap(base, wide):
+            raise ValueError("out shares memory with base, or may")
+        if not 0 <= lost <= 1:
+            raise ValueError(f"lost is {lost}, not 0 to 1")
         if (base.shape[1], base.shape[0]) != self.size and self.method != "none":
             raise Error(14, f"{base.shape[1]} x {base.shape[0]}, not {self.size[0]} x {self.size[1]}")
         with _Pool(threads) as t:
             opts = ffi.new("gmlp_decode_opts *")
             opts.threads = t
-            opts.decoder.headroom = headroom
-            opts.decoder.white_nits = white_nits
+            _set(opts.decoder, headroom=headroom, white_nits=white_nits)
             if self._followed:
                 _done(lib.gmlp_decode_resized(self._net, image, target, lost, opts))
             else:
@@ -268,48 +304,64 @@ class Net:
         return wide
 
 
-class _Progress:
-    def __init__(self, call: Callable[[int, int], Any]) -> None:
+class _Watch:
+    """What C calls back, and what that raised."""
+
+    def __init__(self, call: Optional[Callable[..., Any]]) -> None:
         self.call = call
         self.raised: Optional[BaseException] = None
 
+    def done(self, result: int, err: Any = None) -> None:
+        if self.raised is not None:
+            raise self.raised
+        _done(result, err)
+
 
 def _progressed(user: Any, step: int, steps: int) -> int:
-    p = ffi.from_handle(user)
-    try:
-        return 1 if p.call(step, steps) is False else 0
-    except BaseException as e:  # back to the caller of train, not through C
-        p.raised = e
-        return 1
+    call = ffi.from_handle(user).call
+    answer = None if call is None else call(step, steps)
+    return int(isinstance(answer, (bool, np.bool_)) and not answer)
 
 
-ffi.def_extern("gamutmlp_progress")(_progressed)
+def _write(user: Any, data: Any, size: int) -> int:
+    ffi.from_handle(user).call(bytes(ffi.buffer(data, size)))
+    return 0
+
+
+def _raised(_: Any, e: BaseException, trace: Any) -> None:
+    """Back to the caller of train or embed, not through C. No try in the functions above does: a signal's handler, such
+    as that of Ctrl-C, runs and raises before their first line."""
+    ffi.from_handle(trace.tb_frame.f_locals["user"]).raised = e
+
+
+ffi.def_extern("gamutmlp_progress", error=1, onerror=_raised)(_progressed)
+ffi.def_extern("gamutmlp_write", error=1, onerror=_raised)(_write)
 
 
 def _train(call: Any, base: Array, base_space: str, original: Array, space: str, method: int, preset: str, budget: int,
            width: int, iterations: int, batch: int, seed: int, target_psnr: float, clip_margin: int, white_nits: float,
            adaptation: str, start: Optional[Net], progress: Optional[Callable[[int, int], Any]], threads: int) -> Net:
-    images = _view(base, _space(base_space), "base"), _view(original, _space(space), "the original")
+    images = _view(base, _space(base_space, "base_space"), "base"), _view(original, _space(space), "the original")
     opts = ffi.new("gmlp_train_opts *")
-    opts.preset = _choice(_PRESETS, preset, "preset")
-    opts.method = method
-    opts.budget, opts.width, opts.iterations, opts.batch, opts.seed = budget, width, iterations, batch, seed
-    opts.target_psnr, opts.clip_margin, opts.white_nits = target_psnr, clip_margin, white_nits
-    opts.adaptation = _choice(_ADAPTATIONS, adaptation, "adaptation")
+    _set(opts, preset=_choice(_PRESETS, preset, "preset"), method=method, budget=budget, width=width,
+         iterations=iterations, batch=batch, seed=seed, target_psnr=target_psnr, clip_margin=clip_margin,
+         white_nits=white_nits, adaptation=_choice(_ADAPTATIONS, adaptation, "adaptation"))
     if start is not None:
+        if not isinstance(start, Net):
+            raise TypeError(f"start is {type(start).__name__}, not a Net")
         opts.start = start._net
+    if progress is not None and not callable(progress):
+        raise TypeError(f"progress is {type(progress).__name__}, which cannot be called")
     net = ffi.gc(ffi.new("gmlp_net *"), lib.gmlp_net_free)
     report = ffi.new("gmlp_train_report *")
-    watch = _Progress(progress) if progress else None
-    handle = ffi.new_handle(watch) if watch else None
-    if handle:
+    watch = _Watch(progress)
+    handle = ffi.new_handle(watch)
+    if progress is not None or threading.current_thread() is threading.main_thread():  # where Ctrl-C is heard
         opts.progress, opts.progress_user = lib.gamutmlp_progress, handle
     with _Pool(threads) as t:
         opts.threads = t
         result = call(images[0], images[1], opts, net, report)
-    if watch and watch.raised:
-        raise watch.raised
-    _done(result)
+    watch.done(result)
     return Net._trained(net, TrainReport(report.out_of_gamut, report.saturated, report.samples, report.iterations,
                                          report.loss, report.psnr_og))
 
@@ -319,7 +371,8 @@ def train(base: Array, wide: Array, space: str, *, base_space: str = "srgb", pre
           clip_margin: int = 0, adaptation: str = "bradford", start: Optional[Net] = None,
           progress: Optional[Callable[[int, int], Any]] = None, threads: int = 0) -> Net:
     """A network that gives wide back from base, the pixels as a decoder will see them (of a JPEG, the decoded ones).
-    Zero means the preset's number. progress(step, steps) is called before each step; False from it cancels."""
+    Zero means the preset's number. progress(step, steps) is called before each step; False from it cancels. Ctrl-C ends
+    training between two steps, with progress or without."""
     return _train(lib.gmlp_train, base, base_space, wide, space, 0, preset, budget, width, iterations, batch, seed,
                   target_psnr, clip_margin, 0.0, adaptation, start, progress, threads)
 
@@ -333,38 +386,37 @@ def train_hdr(base: Array, hdr: Array, space: str, *, base_space: str = "srgb", 
                   width, iterations, batch, seed, 0.0, 0, white_nits, adaptation, start, progress, threads)
 
 
-def _write(user: Any, data: Any, size: int) -> int:
-    ffi.from_handle(user).append(bytes(ffi.buffer(data, size)))
-    return 0
-
-
-ffi.def_extern("gamutmlp_write")(_write)
-
-
 def _written(call: Callable[[Any, Any], int]) -> bytes:
     parts: list[bytes] = []
-    handle = ffi.new_handle(parts)
+    watch = _Watch(parts.append)
+    handle = ffi.new_handle(watch)
     writer = ffi.new("gmlp_writer *", (handle, lib.gamutmlp_write))
     err = ffi.new("gmlp_error *")
-    _done(call(writer, err), err)
+    watch.done(call(writer, err), err)
     return b"".join(parts)
 
 
-def embed(file: Bytes, net: Union[Net, Bytes]) -> bytes:
-    """The JPEG or PNG file with the network in its metadata, in place of one that it may have."""
-    blob, data = bytes(net), ffi.from_buffer(file)
-    return _written(lambda writer, err: lib.gmlp_embed(data, len(data), blob, len(blob), ffi.NULL, writer, err))
+def embed(file: Bytes, net: Union[Net, Bytes], *, leave_untagged: Optional[bool] = None) -> bytes:
+    """The JPEG or PNG file with the network in its metadata, in place of one that it may have. A file that does not say
+    what its colours are is tagged as sRGB; leave_untagged: it stays untagged; None: if the network's base is in another
+    space, as the tool does."""
+    data = _bytes(file, "file")
+    blob = bytes(net if isinstance(net, Net) else ffi.buffer(_bytes(net, "net")))
+    if leave_untagged is None:
+        leave_untagged = Net(blob).base_space not in ("srgb", "sycc")
+    opts = ffi.new("gmlp_embed_opts *", {"leave_untagged": bool(leave_untagged)})
+    return _written(lambda writer, err: lib.gmlp_embed(data, len(data), blob, len(blob), opts, writer, err))
 
 
 def strip(file: Bytes) -> bytes:
     """The file without a network; all else stays."""
-    data = ffi.from_buffer(file)
+    data = _bytes(file, "file")
     return _written(lambda writer, err: lib.gmlp_strip(data, len(data), writer, err))
 
 
 def extract(file: Bytes) -> bytes:
     """The network of a JPEG or PNG file, as a blob."""
-    data = ffi.from_buffer(file)
+    data = _bytes(file, "file")
     blob, size, err = ffi.new("void **"), ffi.new("size_t *"), ffi.new("gmlp_error *")
     _done(lib.gmlp_extract(data, len(data), ffi.NULL, blob, size, err), err)
     try:

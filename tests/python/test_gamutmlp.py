@@ -1,7 +1,12 @@
 """The Python module against the tool's files, and its own rules. TOOL: the tool's path."""
+import copy
 import os
+import pickle
+import random
+import signal
 import struct
 import subprocess
+import time
 import zlib
 
 import gamutmlp
@@ -186,6 +191,38 @@ def test_wrong_words(base, wide, net):
     room = np.zeros((base.shape[0] + 1,) + base.shape[1:], np.uint8)
     with pytest.raises(ValueError, match="shares"):
         net.decode(room[1:], out=room[:-1])
+    beside = np.hstack([base, np.zeros_like(base)])  # each within the other's bounds
+    net.decode(beside[:, :base.shape[1]], dtype=np.uint8, out=beside[:, base.shape[1]:])
+    assert np.array_equal(beside, np.hstack([base, net.decode(base, dtype=np.uint8)]))
+
+
+@pytest.mark.parametrize("error, says, call", [
+    (TypeError, "space is None", lambda b, w, n: gamutmlp.reduce(w, None)),
+    (TypeError, "space is b'srgb'", lambda b, w, n: gamutmlp.reduce(w, b"srgb")),
+    (TypeError, "space is 5", lambda b, w, n: n.decode(b, 5)),
+    (ValueError, "space 'prophoto.x00x' is not", lambda b, w, n: gamutmlp.reduce(w, "prophoto\0x")),
+    (ValueError, "space '' is not", lambda b, w, n: n.decode(b, "")),
+    (TypeError, "base_space is None", lambda b, w, n: gamutmlp.reduce(w, "prophoto", base_space=None)),
+    (TypeError, "base_space is None", lambda b, w, n: gamutmlp.train(b, w, "prophoto", base_space=None)),
+    (TypeError, "to is None", lambda b, w, n: gamutmlp.convert(w, "prophoto", None)),
+    (ValueError, "uint16: 'sycc' has 8 bits only", lambda b, w, n: gamutmlp.convert(w, "prophoto", "sycc")),
+    (TypeError, "start is bytes", lambda b, w, n: gamutmlp.train(b, w, "prophoto", start=bytes(n))),
+    (TypeError, "progress is int", lambda b, w, n: gamutmlp.train(b, w, "prophoto", progress=3)),
+    (OverflowError, "budget -1", lambda b, w, n: gamutmlp.train(b, w, "prophoto", budget=-1)),
+    (TypeError, "iterations 1.5", lambda b, w, n: gamutmlp.train(b, w, "prophoto", iterations=1.5)),
+    (TypeError, "headroom '1'", lambda b, w, n: n.decode(b, headroom="1")),
+    (TypeError, "white_nits None", lambda b, w, n: gamutmlp.convert(w, "prophoto", "p3", white_nits=None)),
+    (TypeError, "threads 2.5", lambda b, w, n: n.decode(b, threads=2.5)),
+    (ValueError, "lost is nan", lambda b, w, n: n.decode(b, lost=float("nan"))),
+    (ValueError, "lost is 2", lambda b, w, n: n.decode(b, lost=2)),
+    (TypeError, "net is int", lambda b, w, n: gamutmlp.embed(png(b), 5)),
+    (TypeError, "net is str", lambda b, w, n: gamutmlp.embed(png(b), "net")),
+    (TypeError, "file is str", lambda b, w, n: gamutmlp.open("photo.png")),
+    (TypeError, "blob is int", lambda b, w, n: gamutmlp.Net(5)),
+])
+def test_wrong_kinds_of_arguments(base, wide, net, error, says, call):
+    with pytest.raises(error, match=says):
+        call(base, wide, net)
 
 
 def test_progress(base, wide):
@@ -194,8 +231,69 @@ def test_progress(base, wide):
     assert seen == [(i, 5) for i in range(5)]
     with pytest.raises(gamutmlp.Error, match="cancelled"):
         gamutmlp.train(base, wide, "prophoto", iterations=5, progress=lambda step, steps: step < 2)
+    with pytest.raises(gamutmlp.Error, match="cancelled"):
+        gamutmlp.train(base, wide, "prophoto", iterations=5, progress=lambda step, steps: np.bool_(step < 2))
     with pytest.raises(ZeroDivisionError):
         gamutmlp.train(base, wide, "prophoto", iterations=5, progress=lambda step, steps: 1 // 0)
+
+    class Log(list):  # false, as long as it is empty
+        def __call__(self, step, steps):
+            self.append(step)
+            if step == 2:
+                raise Empty
+
+    class Empty(Exception):
+        def __bool__(self):
+            return False
+    log = Log()
+    with pytest.raises(Empty):
+        gamutmlp.train(base, wide, "prophoto", iterations=5, progress=log)
+    assert log == [0, 1, 2]
+
+
+class Alarm(Exception):
+    pass
+
+
+@pytest.fixture
+def alarm():
+    """alarm(seconds): a signal then, whose handler raises, as Ctrl-C's does."""
+    def handler(*_):
+        raise Alarm
+    before = signal.signal(signal.SIGALRM, handler)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("progress", [None, lambda step, steps: None])
+def test_a_signal_ends_training(base, wide, alarm, capfd, progress):
+    begin = time.monotonic()
+    gamutmlp.train(base, wide, "prophoto", iterations=200, progress=progress)
+    some = time.monotonic() - begin
+    alarm(some / 4)
+    with pytest.raises(Alarm):
+        gamutmlp.train(base, wide, "prophoto", iterations=10000, progress=progress)
+    assert time.monotonic() - begin < 20 * some
+    assert capfd.readouterr().err == ""
+
+
+def test_a_signal_loses_no_part_of_a_file(net, alarm, capfd):
+    file = png(np.zeros((500, 500, 3), np.uint8))
+    begin = time.monotonic()
+    whole, ended = [gamutmlp.embed(file, net) for _ in range(20)][0], 0
+    took, chance = (time.monotonic() - begin) / 20, random.Random(1)
+    for _ in range(500):
+        made = whole
+        try:
+            alarm(chance.uniform(took / 20, took))
+            made = gamutmlp.embed(file, net)
+            alarm(0)
+        except Alarm:
+            ended += 1
+        assert made == whole
+    assert ended > 0
+    assert capfd.readouterr().err == ""
 
 
 def test_other_pictures_and_edits(base, net):
@@ -218,6 +316,12 @@ def test_other_pictures_and_edits(base, net):
     error = np.abs(moved.decode(half, "prophoto-linear", np.float32) - light)
     assert error.mean() < 0.01
     assert not np.array_equal(moved.decode(half), moved.decode(half, lost=0.5))
+    for twin in copy.copy(moved), copy.deepcopy(moved), pickle.loads(pickle.dumps(moved)):
+        assert np.array_equal(twin.decode(half), moved.decode(half)) and bytes(twin) == bytes(moved)
+    twin = copy.copy(net)
+    twin.follow(half)
+    assert twin.report == net.report is not None
+    net.check(base)  # its own still
 
 
 def test_hdr():
@@ -230,6 +334,25 @@ def test_hdr():
     assert back.max() > 2
     assert np.mean(np.abs(back - hdr)) < 0.05 * np.mean(hdr)
     assert net.decode(sdr, dtype=np.float32, headroom=0.5).max() < back.max()
+
+
+def test_a_base_in_another_space(tmp_path):
+    srgb = gamutmlp.reduce(picture(), "prophoto")
+    sdr = gamutmlp.convert(srgb, "srgb", "p3")
+    light = gamutmlp.convert(sdr, "p3", "p3-linear", np.float32)
+    net = gamutmlp.train_hdr(sdr, np.float32(light * (1 + 3 * light ** 2)), "p3-linear", base_space="p3", iterations=5)
+    assert b"sRGB" not in gamutmlp.embed(png(sdr), net) and b"sRGB" not in gamutmlp.embed(png(sdr), bytes(net))
+    assert b"sRGB" in gamutmlp.embed(png(sdr), net, leave_untagged=False)
+    (tmp_path / "plain.png").write_bytes(png(sdr))
+    (tmp_path / "net.gmlp").write_bytes(bytes(net))
+    r = tool("embed", tmp_path / "plain.png", tmp_path / "net.gmlp", tmp_path / "out.png")
+    assert r.returncode == 0, r.stderr
+    assert (tmp_path / "out.png").read_bytes() == gamutmlp.embed(png(sdr), net)
+    for space in "srgb", "sycc":
+        base = gamutmlp.reduce(picture(), "prophoto", base_space=space)
+        net = gamutmlp.train(base, picture(), "prophoto", base_space=space, iterations=5)
+        assert b"sRGB" in gamutmlp.embed(png(srgb), net)
+        assert b"sRGB" not in gamutmlp.embed(png(srgb), net, leave_untagged=True)
 
 
 def test_nothing_was_lost():
