@@ -45,9 +45,14 @@ function crew(count, broken) {
     function deal() {
         while (idle.length && waiting.length) {
             const job = waiting.shift(), one = idle.pop();
-            running.set(one, job);
-            const message = job.make();
-            one.postMessage(message, [message.picture.data.buffer]);
+            try {
+                const message = job.make();
+                one.postMessage(message, [message.picture.data.buffer]);
+                running.set(one, job);
+            } catch (e) { // no memory, or options that cannot be handed over
+                idle.push(one);
+                job.reject(e);
+            }
         }
     }
     async function hire() {

@@ -15,7 +15,8 @@ export interface Picture {
     readonly height: number;
     /** By data's class; 'float16' has its bits in a Uint16Array and must be said. */
     readonly type?: SampleType;
-    /** What the numbers are; of a base, 'srgb' unless it is said. */
+    /** What the numbers are; of a base, 'srgb' unless it is said. check, follow and decode ask only whether it is
+        'sycc': all other codes they take for those of the net's base, or of a base in sYCC for sRGB's. */
     readonly space?: Space | string;
     /** Some rows of a picture alone, for decode: the first one's number, and the height of all. */
     readonly top?: number;
@@ -141,8 +142,9 @@ export interface GamutMLP {
     /** A network that is at hand as bytes. */
     read(blob: ArrayBuffer | ArrayBufferView): Net;
     extract(file: ArrayBuffer | ArrayBufferView): Uint8Array;
-    /** The file with the network in its metadata, in place of one that it may have. leaveUntagged: for bases that are
-        not sRGB; others get a profile if they have none. */
+    /** The file with the network in its metadata, in place of one that it may have. A file that does not say what its
+        colours are is tagged as sRGB: say leaveUntagged of a net whose baseSpace is neither 'srgb' nor 'sycc', as
+        nothing says it by itself here. */
     embed(file: ArrayBuffer | ArrayBufferView, net: Net | ArrayBuffer | ArrayBufferView,
           options?: { leaveUntagged?: boolean }): Uint8Array;
     /** The file without a network; all else stays. */

@@ -3,7 +3,7 @@
       import load from './gamutmlp.mjs';
       const gamutmlp = await load();
       const net = gamutmlp.open(bytesOfTheFile);
-      net.check(imageData);
+      net.check(imageData); // of a base in sYCC throws CLIPPED, which is no reason not to go on
       const wide = net.decode(imageData, { space: 'p3', type: 'uint8' });
 
    Pictures are handed over a few rows at a time where the library works so: WebAssembly's memory never shrinks. */

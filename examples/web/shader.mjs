@@ -97,6 +97,7 @@ class Shader {
         if (this.#slow || width > most || height > most || picture.data.length !== 4 * width * height ||
             (net.method !== 'none' && (net.width !== width || net.height !== height)))
             return null;
+        for (let i = 3; i < picture.data.length; i += 4) if (picture.data[i] !== 255) return null; // drawn opaque
         let words;
         try {
             words = net.shaderPack(codes ? `${space}-linear` : space);

@@ -20,13 +20,15 @@ export function restored(file, { measure = false, shader = 'auto' } = {}) {
             else resolve(data);
         };
         worker.onerror = e => {
+            worker.terminate();
+            worker = null; // the next file gets another
             for (const { reject } of waiting.values()) reject(new Error(e.message || 'the worker does not start'));
             waiting.clear();
         };
     }
     return new Promise((resolve, reject) => {
-        waiting.set(++last, { resolve, reject });
-        worker.postMessage({ id: last, file, measure, shader });
+        worker.postMessage({ id: ++last, file, measure, shader });
+        waiting.set(last, { resolve, reject });
     });
 }
 

@@ -259,6 +259,7 @@ const tests = {
             await assert.rejects(pool.decode(n, large, { type: 'uint4' }), TypeError);
             await assert.rejects(pool.decode(n, large, { y: 1, height }), TypeError);
             await assert.rejects(pool.decode(n, large, { height: 279.5 }), TypeError);
+            for (let i = 0; i < 3; i++) await assert.rejects(pool.decode(n, large, { note() {} }), { name: 'DataCloneError' });
             const late = pool.decode(n, large), again = n.decode(large);
             pool.close();
             await assert.rejects(late, /closed/);
@@ -277,6 +278,60 @@ const tests = {
             await assert.rejects(pool.decode(n, g.reduce({ ...png('large.png'), space: 'prophoto' })), /WebAssembly/);
         } finally {
             pool.close();
+            n.free();
+        }
+    },
+    async '<wide-img>: a worker that does not start is not the last'() {
+        const made = [], silent = class { // the first one
+            constructor() { if (made.push(this) === 1) setTimeout(() => this.onerror({ message: '' })); }
+            terminate() { this.ended = true; }
+            postMessage({ id }) { if (this !== made[0]) setTimeout(() => this.onmessage({ data: { id, wide: null } })); }
+        };
+        Object.assign(globalThis, { HTMLElement: class {}, customElements: { define() {} }, Worker: silent });
+        try {
+            const { restored } = await import(pathToFileURL(join(folder, 'wide-img.mjs')));
+            await Promise.all([1, 2].map(() => assert.rejects(restored({}), /does not start/)));
+            assert(made[0].ended);
+            assert.equal((await restored({})).wide, null);
+            assert.deepEqual([made.length, made[1].ended], [2, undefined]);
+        } finally {
+            for (const name of ['HTMLElement', 'customElements', 'Worker']) delete globalThis[name];
+        }
+    },
+    async 'the shader leaves what is not opaque'() {
+        const gl = { getParameter: () => 4096, createProgram() { throw new Error('it draws'); } }, { fetch } = globalThis;
+        globalThis.OffscreenCanvas = class { getContext() { return gl; } };
+        globalThis.fetch = async () => ({ ok: true, text: async () => '' });
+        try {
+            const shader = await (await import(pathToFileURL(join(folder, 'shader.mjs')))).open(g);
+            assert.throws(() => shader.decode(net, base, 'p3'), /it draws/);
+            const data = base.data.slice();
+            data[data.length - 1] = 254;
+            assert.equal(shader.decode(net, { ...base, data }, 'p3'), null);
+            assert.equal(net.decode({ ...base, data }, { type: 'uint8' }).data.at(-1), 254);
+        } finally {
+            delete globalThis.OffscreenCanvas;
+            globalThis.fetch = fetch;
+        }
+    },
+    async 'the README\'s lines'() {
+        const text = /```js\n(import load.*?)```/s.exec(readFileSync('README.md', 'utf8'))[1];
+        const ycc = g.reduce(wide, { space: 'sycc' }), n = g.train(ycc, wide, { iterations: 5 }), drawn = [];
+        const names = { bytesOfTheFile: 0, imageData: 0, context: { putImageData: image => drawn.push(image) }, ImageData: Array };
+        Object.assign(globalThis, names);
+        try {
+            for (const [name, b] of [['srgb', base], ['sycc', g.convert(ycc, { space: 'srgb', type: 'uint8' })]]) {
+                globalThis.bytesOfTheFile = name === 'srgb' ? file('theirs.png') : g.embed(g.strip(file('theirs.png')), n);
+                globalThis.imageData = b;
+                writeFileSync(at(`${name}.mjs`), text.replace('./gamutmlp.mjs', url.href));
+                await import(pathToFileURL(at(`${name}.mjs`)));
+                same(drawn.pop()[0], g.open(globalThis.bytesOfTheFile).decode(b, { space: 'p3', type: 'uint8' }).data);
+            }
+            globalThis.imageData = { ...base, data: base.data.map(v => 255 - v) };
+            writeFileSync(at('other.mjs'), text.replace('./gamutmlp.mjs', url.href));
+            await assert.rejects(import(pathToFileURL(at('other.mjs'))), refused(OTHER_PICTURE));
+        } finally {
+            for (const name of Object.keys(names)) delete globalThis[name];
             n.free();
         }
     },
