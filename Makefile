@@ -366,7 +366,7 @@ world: all
 PREFIX = /usr/local
 version := $(shell awk '/^.define GMLP_VERSION_(MAJOR|MINOR|PATCH) / { printf "%s%s", n++ ? "." : "", $$3 }' gamutmlp.h)
 install: $(B)/gamutmlp
-	@packaging/install.sh $(DESTDIR)$(PREFIX) $(version) $<
+	@packaging/install.sh "$(DESTDIR)$(PREFIX)" $(version) $<
 dist:
 	@mkdir -p $(B)
 	git archive --prefix=gamutmlp-$(version)/ HEAD | gzip -9n >$(B)/gamutmlp-$(version).tar.gz

@@ -32,6 +32,8 @@ for f in bin/gamutmlp share/gamutmlp/letnet.gmlp include/gamutmlp.h share/gamutm
     share/man/man1/gamutmlp.1 share/bash-completion/completions/gamutmlp share/doc/gamutmlp/LICENSE; do
     check "installed: $f" test -s "$prefix/$f"
 done
+check "make install, a blank in both paths" sh -c "'${MAKE:-make}' MAKEFLAGS= -o build/gamutmlp install \
+    DESTDIR='$scratch/a root' PREFIX='/my usr' && test -s '$scratch/a root/my usr/include/gamutmlp.h'"
 check "nothing unfilled" sh -c "! grep -rl '@[A-Z]*@' '$prefix/share/pkgconfig' '$prefix/share/cmake'"
 check "the installed tool runs" "$prefix/bin/gamutmlp" --version
 
@@ -102,6 +104,30 @@ endif()" "-DCMAKE_PREFIX_PATH=$prefix"
     check "cmake: another version is refused" sh -c "cmake -S '$scratch/package' -B '$scratch/old' \
         -DCMAKE_PREFIX_PATH='$prefix' -DCMAKE_PROJECT_user_INCLUDE='$scratch/old.cmake' 2>&1 |
         grep -q 'compatible with requested version'"
+    mkdir -p "$scratch/asked"
+    cat >"$scratch/asked/CMakeLists.txt" <<'CMAKE'
+cmake_minimum_required(VERSION 3.19) # ranges
+project(user NONE)
+function(asked wanted) # asked(ON or OFF, find_package's arguments...)
+    unset(gamutmlp_DIR CACHE)
+    find_package(gamutmlp ${ARGN} QUIET)
+    if((wanted AND NOT gamutmlp_FOUND) OR (gamutmlp_FOUND AND NOT wanted))
+        message(SEND_ERROR "find_package(gamutmlp ${ARGN}): ${gamutmlp_FOUND}")
+    endif()
+endfunction()
+foreach(versions 0.4 0 0.3...0.4 0.4...0.5 0.3...0.4.0 0.4.0...<0.5 0.2...1)
+    asked(ON ${versions})
+endforeach()
+foreach(versions 0.3 0.5 0.4.9 1 0.2...0.3 0.3...<0.4 0.5...1)
+    asked(OFF ${versions})
+endforeach()
+asked(ON 0.4 COMPONENTS gamutmlp cuda tool)
+asked(ON 0.4 OPTIONAL_COMPONENTS nonsense)
+asked(OFF 0.4 COMPONENTS nonsense)
+CMAKE
+    if [ "$(cmake --version | awk 'NR == 1 { split($3, v, "."); print (v[1] * 100 + v[2] >= 319) }')" = 1 ]; then
+        check "cmake: versions, ranges and components" cmake -S "$scratch/asked" -B "$scratch/asked/build" "-DCMAKE_PREFIX_PATH=$prefix"
+    else echo "# cmake before 3.19: ranges are not tried"; fi
     check "cmake: add_subdirectory" cmake_project subdirectory "add_subdirectory($source gamutmlp)"
     check "cmake: FetchContent" cmake_project fetch "include(FetchContent)
 FetchContent_Declare(gamutmlp SOURCE_DIR $source)
@@ -155,6 +181,7 @@ r.export_sources()
 r.package()
 assert os.path.exists(os.path.join(r.package_folder, "include/gamutmlp.h"))
 assert os.path.exists(os.path.join(r.package_folder, "share/gamutmlp/shaders/gamutmlp_decode.hlsl"))
+assert os.path.exists(os.path.join(r.package_folder, "share/gamutmlp/shaders/README.md"))
 assert os.path.exists(os.path.join(r.package_folder, "licenses/LICENSE"))
 P
     check "the Conan recipe packs the header" python3 "$scratch/conan.py" "$scratch/conan" "$source"
@@ -163,7 +190,8 @@ if has cmake; then
     mkdir -p "$scratch/vcpkg"
     check "the vcpkg port packs the header" cmake -DPORT=gamutmlp -DCURRENT_PACKAGES_DIR="$scratch/vcpkg" \
         -P packaging/vcpkg/portfile.cmake
-    check "where CMake finds it" cmake_project port "find_package(gamutmlp REQUIRED)" "-DCMAKE_PREFIX_PATH=$scratch/vcpkg"
+    check "where CMake finds it" cmake_project port "find_package(gamutmlp 0.4 REQUIRED)" "-DCMAKE_PREFIX_PATH=$scratch/vcpkg"
+    check "its shaders' README" test -s "$scratch/vcpkg/share/gamutmlp/shaders/README.md"
 fi
 
 # Debian's.

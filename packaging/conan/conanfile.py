@@ -16,7 +16,7 @@ class Gamutmlp(ConanFile):
 
     def export_sources(self):
         top = os.path.join(self.recipe_folder, "..", "..")
-        for name in ("gamutmlp.h", "gamutmlp_cuda.cu", "shaders/gamutmlp_decode.*", "LICENSE"):
+        for name in ("gamutmlp.h", "gamutmlp_cuda.cu", "shaders/gamutmlp_decode.*", "shaders/README.md", "LICENSE"):
             copy(self, name, top, self.export_sources_folder)
 
     def package(self):
