@@ -3502,7 +3502,7 @@ static void gmlp__store_portion(const gmlp__storer *s, const float *r, const flo
 #ifndef GMLP_DECODE_ONLY
     if (s->sycc) {
         const int back = gmlp__is_big_endian() && !plane && s->channels == 4; /* as gmlp__slot says */
-        gmlp__sycc_codes(tones, back ? codes + 3 * GMLP__PORTION : codes, back ? -GMLP__PORTION : GMLP__PORTION, padded);
+        gmlp__sycc_codes(tones, codes + (back ? 3 * GMLP__PORTION : 0), back ? -GMLP__PORTION : GMLP__PORTION, padded);
     }
 #endif
     for (c = 0; c < 3 && !s->sycc; c++) {

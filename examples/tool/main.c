@@ -54,6 +54,11 @@ static void print_help(FILE *to) {
                 "  gamutmlp hdr-decode photo.jpg hdr.exr\n");
 }
 
+/* That status, or 1 after a message if what was printed is lost. */
+static int status_of_output(int status, const char *name) {
+    return fflush(stdout) || ferror(stdout) ? fail(name, "standard output cannot be written") : status;
+}
+
 int main(int argc, char **argv) {
     size_t i;
     if (argc < 2) {
@@ -62,11 +67,11 @@ int main(int argc, char **argv) {
     }
     if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
         print_help(stdout);
-        return 0;
+        return status_of_output(0, argv[1]);
     }
     if (!strcmp(argv[1], "--version")) {
         print_version();
-        return 0;
+        return status_of_output(0, argv[1]);
     }
     files_guard();
     memory_guard(files_give_up);
@@ -74,8 +79,7 @@ int main(int argc, char **argv) {
     for (i = 0; i < COUNT; i++)
         if (!strcmp(argv[1], commands[i].name)) {
             const int status = commands[i].run(argc - 1, argv + 1);
-            if (fflush(stdout) || ferror(stdout)) return fail(argv[1], "standard output cannot be written");
-            return status;
+            return status_of_output(status, argv[1]);
         }
     fprintf(stderr, "gamutmlp: unknown command '%s'\nTry 'gamutmlp --help'.\n", argv[1]);
     return 2;

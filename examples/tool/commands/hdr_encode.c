@@ -163,6 +163,7 @@ static int read_ultrahdr(hdr_encoding *e) {
     memcpy(e->sdr.left, u.base.left, sizeof e->sdr.left);
     e->sdr.metadata = u.base.metadata;
     e->sdr.image = u.base.image;
+    e->sdr.alpha = u.base.alpha;
     e->sdr.space_from = u.base.space_from;
     e->hdr.image = u.hdr;
     e->hdr.space_from = "gain map";
@@ -171,6 +172,7 @@ static int read_ultrahdr(hdr_encoding *e) {
     if (!e->kept &&
         (picture_turn(&e->sdr, u.base.orientation, error) || picture_turn(&e->hdr, u.base.orientation, error)))
         return fail("hdr-encode", "%s", error);
+    keep_alpha(e);
     if (u.metadata.headroom_base > u.metadata.headroom_alternate)
         return fail("hdr-encode",
                     "%s: its base is the HDR rendition, and the gain map darkens it; an SDR base is needed",

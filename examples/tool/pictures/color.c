@@ -533,7 +533,8 @@ static int apply_gamma(gmlp_image *image, const picture_facts *facts, char reaso
     int bad, c, is_srgb = 1;
     xy_of_space(GMLP_SRGB, xy);
     for (c = 0; c < 8; c++) is_srgb &= !facts->has_xy || fabs(xy[c] - facts->xy[c]) < 0.002;
-    if (is_srgb && (facts->gamma == 0 || fabs(facts->gamma - 2.2) < 0.01)) { /* as writers say it without its chunk */
+    /* 2.2 is how writers without sRGB's chunk say sRGB; a code point means what it says */
+    if (is_srgb && (facts->gamma == 0 || (facts->gamma_by != GAMMA_BY_CICP && fabs(facts->gamma - 2.2) < 0.01))) {
         image->space = GMLP_SRGB;
         return 0;
     }
@@ -569,6 +570,7 @@ static int gamma_of_cicp(const uint8_t cicp[4], picture_facts *facts) {
     const int space = cicp[0] == 1 ? GMLP_SRGB : cicp[0] == 9 ? GMLP_REC2020 : cicp[0] == 12 ? GMLP_P3 : 0;
     size_t i;
     if (cicp[2] || cicp[3] != 1) return 0;
+    facts->gamma_by = GAMMA_BY_CICP;
     facts->has_xy = space != 0;
     if (space) xy_of_space(space, facts->xy);
     for (i = 0; i < sizeof others / sizeof *others; i++)
@@ -603,6 +605,17 @@ static int apply_cicp(gmlp_image *image, picture_facts *facts, char reason[REASO
     return -1;
 }
 
+/* One of the two that is not sRGB's (or, of curves, video's, which is shown alike), and nobody says the other: not even
+   sRGB's chunk can that be beside PQ and HLG. */
+static int says_half(const picture_facts *facts) {
+    static const uint8_t usual[] = { 1, 2, 6, 13, 14, 15 };
+    const uint8_t *cicp = facts->cicp;
+    const int others = facts->srgb || facts->gamma != 0 || facts->has_xy || facts->exif_space;
+    if (cicp[0] == 2 && (cicp[1] == 16 || cicp[1] == 18)) return 1;
+    return !others && (cicp[0] == 2 ? !memchr(usual, cicp[1], sizeof usual) : cicp[0] != 1 && cicp[1] == 2);
+}
+#define FROM "say the colour space with --from"
+
 /* by said_by */
 static const char *const who_said[SAID_BY_COUNT] = { "ICC profile", "camera raw", "KTX2 descriptor" };
 
@@ -631,9 +644,13 @@ int decide_space(picture *p, picture_facts *facts, int from_space, char reason[R
         p->space_from = "ICC profile";
         return apply_icc(image, facts, reason);
     }
-    if (facts->has_cicp && (facts->cicp[1] == 16 || facts->cicp[1] == 18)) {
-        snprintf(reason, REASON, "its cICP says %s, but no primaries; say the colour space with --from",
-                 facts->cicp[1] == 16 ? "PQ" : "HLG");
+    if (facts->has_cicp && says_half(facts)) {
+        const int transfer = facts->cicp[1];
+        if (transfer == 2)
+            snprintf(reason, REASON, "its cICP says primaries %d, but no transfer; " FROM, facts->cicp[0]);
+        else if (transfer == 16 || transfer == 18)
+            snprintf(reason, REASON, "its cICP says %s, but no primaries; " FROM, transfer == 16 ? "PQ" : "HLG");
+        else snprintf(reason, REASON, "its cICP says transfer %d, but no primaries; " FROM, transfer);
         return -1;
     }
     image->space = GMLP_SRGB;

@@ -6,7 +6,7 @@
 
 enum {
     WIDTH = 256, HEIGHT = 257, COLOR_SPACE = 0xa001, PIXEL_WIDTH = 0xa002, PIXEL_HEIGHT = 0xa003,
-    INTEROPERABILITY_INDEX = 1
+    INTEROPERABILITY_INDEX = 1, STRIP_AT = 273, STRIP_SIZE = 279, JPEG_AT = 513, JPEG_SIZE = 514
 };
 enum { SRGB = 1, ADOBE = 2, UNCALIBRATED = 0xffff };
 enum { X_RESOLUTION = 282, Y_RESOLUTION = 283, RESOLUTION_UNIT = 296, NO_UNIT = 1, CENTIMETRE = 3 };
@@ -67,11 +67,31 @@ static int set_value(uint8_t *bytes, const tiff_bytes *f, uint64_t directory, ui
     return was != v;
 }
 
+/* What is not shown any more must not be found either: the thumbnail's bytes go with its directory. */
+static void forget_thumbnail(uint8_t *bytes, const tiff_bytes *f) {
+    static const uint32_t tags[2][2] = { { JPEG_AT, JPEG_SIZE }, { STRIP_AT, STRIP_SIZE } };
+    const uint64_t next = tiff_next(f, tiff_first_directory(f)), directory = tiff_number(f, next, 4);
+    int i;
+    if (next > f->size - 4 || !directory) return;
+    for (i = 0; i < 2; i++) {
+        const uint64_t at = tiff_value(f, directory, tags[i][0]), n = tiff_value(f, directory, tags[i][1]);
+        if (at >= 8 && at <= f->size && n <= f->size - at) memset(bytes + at, 0, (size_t)n);
+    }
+    put(bytes, f, next, 0, 4);
+}
+
+void exif_forget_thumbnail(uint8_t *bytes, size_t size) {
+    tiff_bytes f;
+    if (!tiff_begins(bytes, size)) return;
+    f = tiff_bytes_of(bytes, size);
+    forget_thumbnail(bytes, &f);
+}
+
 void exif_adapt(uint8_t *bytes, size_t size, const gmlp_image *like, int orientation) {
     const int srgb = like->space == GMLP_SRGB || like->space == GMLP_SYCC;
     tiff_bytes f;
     tiff_entry index;
-    uint64_t first, exif, next;
+    uint64_t first, exif;
     int other;
     if (!tiff_begins(bytes, size)) return;
     f = tiff_bytes_of(bytes, size);
@@ -86,9 +106,7 @@ void exif_adapt(uint8_t *bytes, size_t size, const gmlp_image *like, int orienta
     if (tiff_find(&f, tiff_value(&f, exif, TAG_INTEROPERABILITY), INTEROPERABILITY_INDEX, &index) &&
         (srgb || like->space == GMLP_ADOBERGB) && !memcmp(bytes + index.place + 8, srgb ? "R03" : "R98", 4))
         memcpy(bytes + index.place + 8, srgb ? "R98" : "R03", 4);
-    /* the thumbnail of a picture that lay otherwise, or of a larger one */
-    next = tiff_next(&f, first);
-    if (other && next <= size - 4) put(bytes, &f, next, 0, 4);
+    if (other) forget_thumbnail(bytes, &f); /* of a picture that lay otherwise, or of a larger one */
 }
 
 void exif_least(uint8_t bytes[EXIF_LEAST], int orientation) {

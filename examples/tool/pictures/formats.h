@@ -15,7 +15,7 @@ typedef struct picture_facts {
     int exif_space;          /* gmlp_space that EXIF means, or EXIF_OTHER_SPACE */
     int orientation;         /* EXIF's or TIFF's, 1 to 8; 0: not said */
     double gamma;            /* exponent from code to light; NAN: damaged */
-    int gamma_by;            /* GAMMA_BY_FORMAT (as light has 1), ..._CHUNK, ..._CURVE */
+    int gamma_by;            /* GAMMA_BY_FORMAT (as light has 1), ..._CHUNK, ..._CURVE, ..._CICP */
     double xy[8];            /* red, green, blue, white; has_xy */
     int has_xy;
     uint8_t *icc;            /* owned */
@@ -29,7 +29,7 @@ typedef struct picture_facts {
     char notes[PICTURE_NOTES];
     char left[PICTURE_NOTES];
 } picture_facts;
-enum { GAMMA_BY_FORMAT, GAMMA_BY_CHUNK, GAMMA_BY_CURVE };
+enum { GAMMA_BY_FORMAT, GAMMA_BY_CHUNK, GAMMA_BY_CURVE, GAMMA_BY_CICP };
 enum { SAID_BY_PROFILE, SAID_BY_RAW, SAID_BY_KTX2, SAID_BY_COUNT };
 #define PROFILE_MOST ((size_t)256 << 20) /* bytes of an ICC profile that another process read */
 #define EXIF_OTHER_SPACE (-1) /* "uncalibrated", without an option that says more */
@@ -69,10 +69,15 @@ void metadata_note_left(picture_facts *facts);
    memory. */
 int metadata_adapt(picture_metadata *to, const picture_metadata *from, const gmlp_image *like, int orientation);
 
+/* Empties the thumbnails in a packet, which keeps its length. */
+void xmp_forget_thumbnails(uint8_t *packet, size_t size);
+
 /* What an Exif block, a TIFF structure, says of space and orientation. Of a damaged one, what can be read. */
 void exif_read(const uint8_t *bytes, size_t size, picture_facts *facts);
 /* Makes it say what is true of such an image, as far as it tells of that; a thumbnail that shows another one goes. */
 void exif_adapt(uint8_t *bytes, size_t size, const gmlp_image *like, int orientation);
+/* Takes its thumbnail out. */
+void exif_forget_thumbnail(uint8_t *bytes, size_t size);
 /* A block that says nothing but the orientation. */
 #define EXIF_LEAST 26
 void exif_least(uint8_t bytes[EXIF_LEAST], int orientation);

@@ -213,22 +213,51 @@ const uint8_t *metadata_text(const metadata_block *texts, size_t *at, size_t *si
 
 /* Writing. */
 
-/* tiff:Orientation, an attribute or an element, a digit: the packet keeps its length. */
-static void adapt_xmp(uint8_t *packet, size_t size, int orientation) {
-    static const char name[] = "tiff:Orientation";
-    size_t i = 0, at;
-    while (size > sizeof name + 2 && i < size - sizeof name - 2) {
-        const uint8_t *hit = (const uint8_t *)memchr(packet + i, name[0], size - sizeof name - 2 - i);
-        if (!hit) return;
+/* Where the value of a property or field of that name begins, an attribute's or an element's, from *at on, and its size
+   up to the quote or tag that ends it; *at is then its end. NULL: there is no more. */
+static uint8_t *next_value(uint8_t *packet, size_t size, const char *name, size_t *at, size_t *n) {
+    const size_t length = strlen(name);
+    size_t i = *at, begin;
+    while (i < size && size - i > length) {
+        const uint8_t *hit = (const uint8_t *)memchr(packet + i, name[0], size - i - length);
+        if (!hit) return NULL;
         i = (size_t)(hit - packet) + 1;
-        if (memcmp(hit, name, sizeof name - 1)) continue;
-        at = i - 1 + sizeof name - 1;
-        while (at + 2 < size && (packet[at] == '=' || packet[at] == '>' || packet[at] == '"' || packet[at] == '\'' ||
-                                 packet[at] == ' '))
-            at++;
-        if (packet[at] >= '1' && packet[at] <= '8' && strchr("\"'<", packet[at + 1]))
-            packet[at] = (uint8_t)('0' + orientation);
+        if (memcmp(hit, name, length) != 0) continue;
+        for (i += length - 1; i < size && strchr("= ", packet[i]) && packet[i]; i++) {}
+        if (i == size || !strchr("\"'>", packet[i]) || !packet[i]) continue;
+        begin = ++i;
+        while (i < size && packet[i] != '<' && (packet[begin - 1] == '>' || packet[i] != packet[begin - 1])) i++;
+        *n = i - begin;
+        *at = i;
+        if (i < size) return packet + begin;
     }
+    return NULL;
+}
+
+/* A property that is a number, if it has digits enough: the packet keeps its length. */
+static void set_xmp_number(uint8_t *packet, size_t size, const char *name, uint32_t v) {
+    size_t at = 0, n, i;
+    uint8_t *p;
+    while ((p = next_value(packet, size, name, &at, &n)) != NULL) {
+        uint32_t left = v;
+        for (i = 0; i < n && p[i] >= '0' && p[i] <= '9'; i++) left /= 10;
+        if (!n || i < n || left) continue;
+        for (left = v; i--; left /= 10) p[i] = (uint8_t)('0' + left % 10);
+    }
+}
+
+static void adapt_xmp(uint8_t *packet, size_t size, const gmlp_image *like, int orientation) {
+    set_xmp_number(packet, size, "tiff:Orientation", (uint32_t)orientation);
+    set_xmp_number(packet, size, "tiff:ImageWidth", like->width);
+    set_xmp_number(packet, size, "tiff:ImageLength", like->height);
+    set_xmp_number(packet, size, "exif:PixelXDimension", like->width);
+    set_xmp_number(packet, size, "exif:PixelYDimension", like->height);
+}
+
+void xmp_forget_thumbnails(uint8_t *packet, size_t size) {
+    size_t at = 0, n;
+    uint8_t *p;
+    while ((p = next_value(packet, size, "GImg:image", &at, &n)) != NULL) memset(p, ' ', n);
 }
 
 int metadata_adapt(picture_metadata *to, const picture_metadata *from, const gmlp_image *like, int orientation) {
@@ -246,6 +275,6 @@ int metadata_adapt(picture_metadata *to, const picture_metadata *from, const gml
         return -1;
     }
     exif_adapt(to->blocks[METADATA_EXIF].bytes, to->blocks[METADATA_EXIF].size, like, orientation);
-    adapt_xmp(to->blocks[METADATA_XMP].bytes, to->blocks[METADATA_XMP].size, orientation);
+    adapt_xmp(to->blocks[METADATA_XMP].bytes, to->blocks[METADATA_XMP].size, like, orientation);
     return 0;
 }

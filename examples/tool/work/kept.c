@@ -67,6 +67,13 @@ static void part(picture *p) {
     free(more.p);
 }
 
+void kept_forget_thumbnail(picture *p) {
+    const metadata_block *exif = &p->metadata.blocks[METADATA_EXIF], *xmp = &p->metadata.blocks[METADATA_XMP];
+    join(p);
+    exif_forget_thumbnail(exif->bytes, exif->size);
+    xmp_forget_thumbnails(xmp->bytes, xmp->size);
+}
+
 void kept_for(picture *p, const char *out, int strip) {
     if (strip) {
         metadata_free(&p->metadata);

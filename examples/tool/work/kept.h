@@ -15,6 +15,9 @@
    and nothing that is not true of it. What is lost is added to p->left. strip: none at all. */
 void kept_for(picture *p, const char *out, int strip);
 
+/* Before that, of pixels that are cut or laid otherwise: takes out the thumbnail, which shows what was there before. */
+void kept_forget_thumbnail(picture *p);
+
 /* A JPEG file with the same compressed picture and the segments that it needs, among them the orientation, and nothing
    behind it. The caller frees. 0, or -1: no JPEG, or no memory. */
 int kept_bare(const uint8_t *file, size_t size, uint8_t **bare, size_t *bare_size);

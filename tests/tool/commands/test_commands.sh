@@ -373,6 +373,11 @@ is "a full disk: no rest" [ -z "$(find . -name '*.tmp')" ]
 if [ -c /dev/full ]; then
     "$tool" inspect base.png >/dev/full 2>err; status=$?
     is "standard output that cannot be written: exit 1" [ $status -eq 1 ]
+    for what in --version --help; do
+        "$tool" $what >/dev/full 2>err; status=$?
+        is "$what that cannot be written: exit 1" [ $status -eq 1 ]
+        is "$what that cannot be written: said" grep -q "standard output cannot be written" err
+    done
 fi
 
 # Pictures that were changed after encoding.

@@ -65,6 +65,25 @@ if [ $exr = exr ]; then
     says 0 "note: base.jpg: its EXIF, IPTC and XMP are not carried over: a .exr file gets none" decode base.jpg a.exr
 fi
 
+# A thumbnail shows what was there before an edit, though no tag of the block tells of the picture's size: it is not kept.
+shown() { # shown FILE: with a thumbnail, whose bytes are "THUMBNAIL"
+    printf 'Exif\000\000MM\000*\000\000\000\010\000\001\001\017\000\002\000\000\000\004Cam\000\000\000\000\032' >exif
+    printf '\000\002\002\001\000\004\000\000\000\001\000\000\0008\002\002\000\004\000\000\000\001\000\000\000\011' >>exif
+    printf '\000\000\000\000THUMBNAIL' >>exif
+    head -c 2 "$1"; segment 341 exif; tail -c +3 "$1"
+}
+shown plain.jpg >shown.jpg
+does encode shown.jpg shown_base.jpg --from p3 $few
+is "encode: the thumbnail of the same picture" holds shown_base.jpg "Cam" "THUMBNAIL"
+does transcode shown_base.jpg anew.jpg --quality 80
+is "transcode: as it lies" holds anew.jpg "Cam" "THUMBNAIL"
+for how in "--crop 0,0,32,16" "--flip h" "--rotate 180" "--resize 50%"; do
+    does transcode shown_base.jpg cut.jpg $how
+    is "transcode $how: no thumbnail" [ "$(LC_ALL=C grep -ac Cam cut.jpg) $(LC_ALL=C grep -ac THUMBNAIL cut.jpg)" = "1 0" ]
+done
+does decode shown_base.jpg cut.png --crop 0,0,32,16
+is "decode --crop: no thumbnail" [ "$(LC_ALL=C grep -ac Cam cut.png) $(LC_ALL=C grep -ac THUMBNAIL cut.png)" = "1 0" ]
+
 # How large the picture is printed: 300 pixels an inch, from JPEG to JPEG, TIFF and PNG.
 bytes() { od -An -tx1 -v "$1" | tr -d ' \n'; }
 { head -c 13 plain.jpg; printf '\001\001\054\001\054'; tail -c +19 plain.jpg; } >printed.jpg

@@ -319,9 +319,32 @@ static void light_without_primaries(void **state) {
     refuse_png(&r, "says HLG, but no primaries");
 }
 
+/* Half of a space that is not sRGB's is an error, unless another source says the whole; sRGB's halves are sRGB. */
+static void half_a_space(void **state) {
+    static const uint8_t wide[4] = { 9, 2, 0, 1 }, p3[4] = { 12, 2, 0, 1 }, linear[4] = { 2, 8, 0, 1 };
+    static const uint8_t usual[][4] = { { 1, 2, 0, 1 }, { 2, 13, 0, 1 }, { 2, 1, 0, 1 }, { 2, 2, 0, 1 } };
+    png_recipe r = rgb16();
+    size_t i;
+    (void)state;
+    r.cicp = wide;
+    refuse_png(&r, "says primaries 9, but no transfer");
+    r.cicp = p3;
+    refuse_png(&r, "says primaries 12, but no transfer");
+    r.srgb = 1;
+    expect_space(&r, 0, GMLP_SRGB, "sRGB chunk");
+    r.srgb = 0;
+    r.cicp = linear;
+    refuse_png(&r, "says transfer 8, but no primaries");
+    for (i = 0; i < sizeof usual / sizeof *usual; i++) {
+        r.cicp = usual[i];
+        expect_space(&r, 0, GMLP_SRGB, "assumed");
+    }
+}
+
 /* Pairs that are none of the library's spaces are converted: known primaries keep theirs, others become ROMM. */
 static void cicp_of_video(void **state) {
-    static const uint8_t p3_gamma[4] = { 12, 4, 0, 1 }, rec2020_srgb[4] = { 9, 13, 0, 1 }, pal[4] = { 5, 8, 0, 1 };
+    static const uint8_t p3_gamma[4] = { 12, 4, 0, 1 }, rec2020_srgb[4] = { 9, 13, 0, 1 }, pal[4] = { 5, 8, 0, 1 },
+                         srgb_gamma[4] = { 1, 4, 0, 1 }; /* no PNG's gAMA, which writers use for sRGB's own curve */
     /* EBU primaries (D65) in ROMM (D50), adapted by Bradford; the rows' sums are 1, as white stays white */
     static const double pal_green[3] = { 0.3085, 0.8695, 0.1271 };
     static const uint8_t green[6] = { 0, 0, 0xff, 0xff, 0, 0 };
@@ -329,15 +352,15 @@ static void cicp_of_video(void **state) {
     picture p;
     int i;
     (void)state;
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < 3; i++) {
         static const uint8_t grey[6] = { 0x80, 0, 0x80, 0, 0x80, 0 };
         const double code = 0x8000 / 65535.0;
-        const double light = i ? pow((code + 0.055) / 1.055, 2.4) : pow(code, 2.2);
-        const double want = i ? 1.09929682680944 * pow(light, 0.45) - 0.09929682680944
-                              : 1.055 * pow(light, 1 / 2.4) - 0.055;
-        r.cicp = i ? rec2020_srgb : p3_gamma;
+        const double light = i == 1 ? pow((code + 0.055) / 1.055, 2.4) : pow(code, 2.2);
+        const double want = i == 1 ? 1.09929682680944 * pow(light, 0.45) - 0.09929682680944
+                                   : 1.055 * pow(light, 1 / 2.4) - 0.055;
+        r.cicp = i == 2 ? srgb_gamma : i ? rec2020_srgb : p3_gamma;
         p = read_png(&r, 1, 1, grey, 6, 0);
-        assert_int_equal(p.image.space, i ? GMLP_REC2020 : GMLP_P3);
+        assert_int_equal(p.image.space, i == 2 ? GMLP_SRGB : i ? GMLP_REC2020 : GMLP_P3);
         assert_string_equal(p.space_from, "cICP");
         if (!(fabs(((uint16_t *)p.image.data)[1] - 65535 * want) <= 2))
             fail_msg("%d: %d is not %g", i, ((uint16_t *)p.image.data)[1], 65535 * want);
@@ -652,6 +675,7 @@ int main(void) {
         cmocka_unit_test(written_profiles),
         cmocka_unit_test(cicp_of_others),
         cmocka_unit_test(light_without_primaries),
+        cmocka_unit_test(half_a_space),
         cmocka_unit_test(cicp_of_video),
         cmocka_unit_test(pq_of_other_primaries),
         cmocka_unit_test(no_space_of_these),

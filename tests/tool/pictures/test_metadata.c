@@ -236,11 +236,78 @@ static void adapted(void **state) {
             assert_non_null(strstr(packet, "<tiff:Orientation>1<"));
             assert_non_null(strstr(packet, "<tiff:Orientations>6<"));
             for (k = 0; k < (int)made.n && i % 3 < 2; k++) changed += b.p[k] != made.p[k];
-            if (i % 3 < 2) assert_in_range(changed, 4, 11);
+            if (i % 3 < 2) assert_in_range(changed, 4, 15); /* the four of the thumbnail, too */
             picture_free(&p);
             metadata_free(&m);
             free(image.data);
         }
+}
+
+/* A thumbnail of what was cut away is not left behind, nor its bytes; all else stays. Of JPEG's kind and of TIFF's. */
+static void forgets_thumbnails(void **state) {
+    int big, strips, i;
+    (void)state;
+    for (big = 0; big < 2; big++)
+        for (strips = 0; strips < 2; strips++) {
+            const block made = make_block(big, 6);
+            block b = made;
+            const size_t next = number_at(&b, 4, 4) + 2 + 12 * number_at(&b, number_at(&b, 4, 4), 2),
+                         thumbnail = number_at(&b, next, 4) + 2;
+            if (strips) {
+                number(&b, thumbnail, 273, 2);
+                number(&b, thumbnail + 12, 279, 2);
+            }
+            exif_forget_thumbnail(b.p, b.n);
+            assert_int_equal(number_at(&b, next, 4), 0);
+            assert_memory_equal(b.p + b.n - 4, "\0\0\0\0", 4);
+            for (i = 0; i < (int)b.n - 4; i++)
+                if ((size_t)i < next || (size_t)i >= next + 4)
+                    assert_true(b.p[i] == made.p[i] || ((size_t)i >= thumbnail && (size_t)i < thumbnail + 24));
+            /* places outside, and before the header's end: nothing is written there */
+            b = made;
+            number(&b, thumbnail + 8, 0xfffffff0u, 4);
+            exif_forget_thumbnail(b.p, b.n);
+            assert_memory_equal(b.p + b.n - 4, "\377\330\377\331", 4);
+            b = made;
+            number(&b, thumbnail + 20, 0xffffffffu, 4);
+            exif_forget_thumbnail(b.p, b.n);
+            assert_memory_equal(b.p + b.n - 4, "\377\330\377\331", 4);
+            b = made;
+            number(&b, thumbnail + 8, 0, 4);
+            exif_forget_thumbnail(b.p, b.n);
+            assert_memory_equal(b.p, made.p, 4);
+        }
+    exif_forget_thumbnail(NULL, 0);
+}
+
+/* XMP's numbers and thumbnails: what has room for the digits. */
+static void xmp_numbers(void **state) {
+    static const char before[] = "<a tiff:ImageWidth='400' exif:PixelYDimension=\"300\" tiff:ImageLength='9'>"
+                                 "<exif:PixelXDimension>0400</exif:PixelXDimension><tiff:ImageWidth>4x</tiff:ImageWidth>"
+                                 "<xmpGImg:image>/9j/4AAQ&#xA;</xmpGImg:image><r xmpGImg:image=\"/9j/\" b='c'/></a>";
+    static const char after[] = "<a tiff:ImageWidth='064' exif:PixelYDimension=\"016\" tiff:ImageLength='9'>"
+                                "<exif:PixelXDimension>0064</exif:PixelXDimension><tiff:ImageWidth>4x</tiff:ImageWidth>"
+                                "<xmpGImg:image>             </xmpGImg:image><r xmpGImg:image=\"    \" b='c'/></a>";
+    const gmlp_image like = test_image(64, 16, GMLP_U8, GMLP_SRGB);
+    char cut[sizeof before];
+    picture_metadata from, to;
+    size_t n;
+    (void)state;
+    memset(&from, 0, sizeof from);
+    assert_int_equal(metadata_set(&from, METADATA_XMP, before, sizeof before - 1), 0);
+    assert_int_equal(metadata_adapt(&to, &from, &like, 1), 0);
+    xmp_forget_thumbnails(to.blocks[METADATA_XMP].bytes, to.blocks[METADATA_XMP].size);
+    assert_memory_equal(to.blocks[METADATA_XMP].bytes, after, sizeof after - 1);
+    metadata_free(&to);
+    for (n = 1; n < sizeof before; n++) { /* that end anywhere */
+        memcpy(cut, before, n);
+        assert_int_equal(metadata_set(&from, METADATA_XMP, cut, n), 0);
+        assert_int_equal(metadata_adapt(&to, &from, &like, 1), 0);
+        xmp_forget_thumbnails(to.blocks[METADATA_XMP].bytes, n);
+        metadata_free(&to);
+    }
+    metadata_free(&from);
+    free(like.data);
 }
 
 /* What says nothing but the orientation, where there is no other. */
@@ -852,6 +919,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_formats),
         cmocka_unit_test(adapted),
+        cmocka_unit_test(forgets_thumbnails),
+        cmocka_unit_test(xmp_numbers),
         cmocka_unit_test(orientation_alone),
         cmocka_unit_test(in_boxes),
         cmocka_unit_test(resolution),
