@@ -102,10 +102,25 @@ static void read_code_points(const struct heif_color_profile_nclx *nclx, picture
     facts->has_cicp = 1;
 }
 
-static int read_color(const struct heif_image_handle *handle, picture_facts *facts, char reason[REASON]) {
-    const size_t size = heif_image_handle_get_raw_color_profile_size(handle);
+/* Those that stand beside an ICC profile, too. NULL: there are none, or unknown ones, which is told. */
+static struct heif_color_profile_nclx *code_points(const struct heif_image_handle *handle, picture_facts *facts) {
     struct heif_color_profile_nclx *nclx = NULL;
-    struct heif_error status;
+    const struct heif_error status = heif_image_handle_get_nclx_color_profile(handle, &nclx);
+    if (status.code && status.code != heif_error_Color_profile_does_not_exist &&
+        !heif_image_handle_get_raw_color_profile_size(handle))
+        snprintf(facts->icc_fault, REASON, "its code points of colour are unknown");
+    return nclx;
+}
+
+/* What libheif until now (1.15 to 1.21) makes no right RGB of: RGB of a limited range, and YCgCo of some depths. */
+static int is_relabelled(const struct heif_color_profile_nclx *codes) {
+    return codes->matrix_coefficients == heif_matrix_coefficients_YCgCo ||
+           (codes->matrix_coefficients == heif_matrix_coefficients_RGB_GBR && !codes->full_range_flag);
+}
+
+static int read_color(const struct heif_image_handle *handle, const struct heif_color_profile_nclx *nclx,
+                      picture_facts *facts, char reason[REASON]) {
+    const size_t size = heif_image_handle_get_raw_color_profile_size(handle);
     void *icc;
     int bad;
     if (size) {
@@ -116,57 +131,92 @@ static int read_color(const struct heif_image_handle *handle, picture_facts *fac
         if (bad) snprintf(reason, REASON, "HEIF: its ICC profile cannot be read");
         return bad ? -1 : 0;
     }
-    status = heif_image_handle_get_nclx_color_profile(handle, &nclx);
-    if (!status.code && nclx) read_code_points(nclx, facts);
-    else if (status.code != heif_error_Color_profile_does_not_exist)
-        snprintf(facts->icc_fault, REASON, "its code points of colour are unknown");
-    if (nclx) heif_nclx_color_profile_free(nclx);
+    if (nclx) read_code_points(nclx, facts);
     return 0;
 }
 
 /* Samples of a plane as so many bytes each, 1 or 2; what lies above their bits would be a fault of the library's. */
 typedef struct plane {
     const uint8_t *row;
-    int stride, bits;
+    int stride, bits, limited; /* limited: 16 to 235, of 8 bits, are 0 to 1 */
 } plane;
 
 static int find_plane(const struct heif_image *decoded, enum heif_channel channel, const gmlp_image *image, plane *p) {
     p->row = heif_image_get_plane_readonly(decoded, channel, &p->stride);
     p->bits = heif_image_get_bits_per_pixel_range(decoded, channel);
+    p->limited = 0;
     return p->row && p->bits >= 8 && p->bits <= 16 &&
            (uint32_t)heif_image_get_width(decoded, channel) == image->width &&
            (uint32_t)heif_image_get_height(decoded, channel) == image->height ? 0 : -1;
 }
 
+static uint32_t sample_at(const plane *p, size_t x) {
+    uint16_t wide;
+    if (p->bits <= 8) return p->row[x];
+    memcpy(&wide, p->row + 2 * x, 2);
+    return wide;
+}
+
+static void put_code(int type, void *to, size_t at, uint32_t v) {
+    if (type == GMLP_U8) ((uint8_t *)to)[at] = (uint8_t)v;
+    else ((uint16_t *)to)[at] = (uint16_t)v;
+}
+
 /* The next row, every so many samples of it. */
 static void take_row(plane *p, int type, void *to, size_t step, size_t n) {
-    const uint32_t full = ((uint32_t)1 << p->bits) - 1, most = type == GMLP_U8 ? 255 : 65535;
+    const uint32_t most = type == GMLP_U8 ? 255 : 65535;
+    const uint32_t low = p->limited ? (uint32_t)16 << (p->bits - 8) : 0;
+    const uint32_t span = p->limited ? (uint32_t)219 << (p->bits - 8) : ((uint32_t)1 << p->bits) - 1;
     size_t x;
     for (x = 0; x < n; x++) {
-        uint16_t wide;
-        uint32_t v;
-        if (p->bits > 8) memcpy(&wide, p->row + 2 * x, 2);
-        else wide = p->row[x];
-        v = wide >= full ? most : full == most ? wide : ((uint32_t)wide * most + full / 2) / full;
-        if (type == GMLP_U8) ((uint8_t *)to)[x * step] = (uint8_t)v;
-        else ((uint16_t *)to)[x * step] = (uint16_t)v;
+        const uint32_t v = sample_at(p, x), above = v > low ? v - low : 0;
+        put_code(type, to, x * step, above >= span ? most : span == most ? above : (above * most + span / 2) / span);
     }
     p->row += p->stride;
 }
 
-static int copy_pixels(const struct heif_image *decoded, int channels, int multiplied, gmlp_image *image,
-                       picture_facts *facts, char reason[REASON]) {
-    static const enum heif_channel names[4] = { heif_channel_R, heif_channel_G, heif_channel_B, heif_channel_Alpha };
+/* The next row of YCgCo, of which Cr is Co and Cb is Cg. */
+static void take_ycgco_row(plane planes[3], int type, void *to, size_t n) {
+    const int bits = planes[0].bits, limited = planes[0].limited;
+    const double unit = 1 << (bits - 8), full = (1 << bits) - 1, most = type == GMLP_U8 ? 255 : 65535;
+    const double low = limited ? 16 * unit : 0, span = limited ? 219 * unit : full;
+    const double chroma_span = limited ? 224 * unit : full, middle = 128 * unit;
+    size_t x;
+    int c;
+    for (x = 0; x < n; x++) {
+        const double co = (sample_at(&planes[0], x) - middle) / chroma_span;
+        const double luma = (sample_at(&planes[1], x) - low) / span;
+        const double cg = (sample_at(&planes[2], x) - middle) / chroma_span;
+        const double rgb[3] = { luma - cg + co, luma + cg, luma - cg - co };
+        for (c = 0; c < 3; c++)
+            put_code(type, to, 3 * x + (size_t)c,
+                     (uint32_t)(rgb[c] <= 0 ? 0 : rgb[c] >= 1 ? most : rgb[c] * most + 0.5));
+    }
+    for (c = 0; c < 3; c++) planes[c].row += planes[c].stride;
+}
+
+/* RGB, or grey as the file has it; of what is_relabelled Cr, Y and Cb as the file has them. */
+static int copy_pixels(const struct heif_image *decoded, const struct heif_color_profile_nclx *codes, int channels,
+                       int multiplied, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+    static const enum heif_channel names[2][4] = {
+        { heif_channel_R, heif_channel_G, heif_channel_B, heif_channel_Alpha },
+        { heif_channel_Y, heif_channel_Y, heif_channel_Y, heif_channel_Alpha }
+    };
+    const int grey = heif_image_get_colorspace(decoded) == heif_colorspace_monochrome;
+    const int limited = codes && !codes->full_range_flag && (grey || is_relabelled(codes));
+    const int ycgco = codes && !grey && codes->matrix_coefficients == heif_matrix_coefficients_YCgCo;
     plane planes[4];
     uint8_t *alpha = NULL;
     size_t size, n = image->width;
     uint32_t y;
     int c;
     for (c = 0; c < channels; c++)
-        if (find_plane(decoded, names[c], image, &planes[c])) {
+        if (find_plane(decoded, names[grey][c], image, &planes[c]) ||
+            (ycgco && c < 3 && planes[c].bits != planes[0].bits)) {
             snprintf(reason, REASON, "HEIF: its pixels are not those that its header says");
             return -1;
         }
+    for (c = 0; c < 3; c++) planes[c].limited = limited;
     image->type = planes[0].bits > 8 ? GMLP_U16 : GMLP_U8;
     size = gmlp_pixel_size(image->type, 1);
     if (image_allocate(image, reason)) return -1;
@@ -177,7 +227,9 @@ static int copy_pixels(const struct heif_image *decoded, int channels, int multi
     }
     for (y = 0; y < image->height; y++) {
         uint8_t *to = (uint8_t *)image->data + y * n * 3 * size;
-        for (c = 0; c < 3; c++) take_row(&planes[c], image->type, to + (size_t)c * size, 3, n);
+        if (ycgco) take_ycgco_row(planes, image->type, to, n);
+        else
+            for (c = 0; c < 3; c++) take_row(&planes[c], image->type, to + (size_t)c * size, 3, n);
         if (channels < 4) continue;
         take_row(&planes[3], image->type, alpha, 1, n);
         alpha_codes(image->type, alpha, n, facts->alpha + y * n);
@@ -217,15 +269,26 @@ static void take_all_processors(const processors *p) { (void)p; }
 
 enum { MANY_PIXELS = 1 << 26 }; /* with which memory counts more than time */
 
-/* In planes, as the library has them at last: of large pictures another form would be a copy too much. */
-static int decode(const struct heif_image_handle *handle, const gmlp_image *image, struct heif_image **decoded,
-                  char reason[REASON]) {
+static int decode_as(const struct heif_image_handle *handle, const gmlp_image *image,
+                     struct heif_color_profile_nclx *keep, enum heif_colorspace space, enum heif_chroma chroma,
+                     struct heif_image **decoded, char reason[REASON]) {
     const int large = (uint64_t)image->width * image->height > MANY_PIXELS;
+    struct heif_decoding_options *options = heif_decoding_options_alloc();
     struct heif_error status;
     processors p;
+    if (!options) {
+        snprintf(reason, REASON, "out of memory");
+        return -1;
+    }
+#if LIBHEIF_NUMERIC_VERSION >= 0x01150000
+    options->output_image_nclx_profile = keep; /* NULL: sRGB's range and matrix */
+#else
+    (void)keep;
+#endif
     if (large) take_one_processor(&p);
-    status = heif_decode_image(handle, decoded, heif_colorspace_RGB, heif_chroma_444, NULL);
+    status = heif_decode_image(handle, decoded, space, chroma, options);
     if (large) take_all_processors(&p);
+    heif_decoding_options_free(options);
     if (failed(status, reason)) return -1;
 #if LIBHEIF_NUMERIC_VERSION >= 0x010d0000
     if (heif_image_get_decoding_warnings(*decoded, 0, NULL, 0) > 0) { /* their texts may be gone already */
@@ -236,8 +299,43 @@ static int decode(const struct heif_image_handle *handle, const gmlp_image *imag
     return 0;
 }
 
+/* Matrices which libheif takes for another one. */
+static int refuse_matrix(const struct heif_color_profile_nclx *codes, char reason[REASON]) {
+    static const int unknown[] = { 10, 11, 13, 14, 15, 16, 17 };
+    size_t i;
+    for (i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        if ((int)codes->matrix_coefficients == unknown[i]) {
+            snprintf(reason, REASON, "HEIF: its matrix of colour (%d of H.273) is one that cannot be undone here",
+                     unknown[i]);
+            return -1;
+        }
+    return 0;
+}
+
+/* In planes of RGB, as the library has them at last: of large pictures another form would be a copy too much. But grey
+   of a limited range it leaves in that, or not, as its release is: so that is asked for as it is, which gives RGB or
+   YCbCr of what is not grey. */
+static int decode(const struct heif_image_handle *handle, const gmlp_image *image,
+                  const struct heif_color_profile_nclx *codes, struct heif_image **decoded, char reason[REASON]) {
+    if (codes && refuse_matrix(codes, reason)) return -1;
+    if (codes && (!codes->full_range_flag || is_relabelled(codes))) {
+        struct heif_color_profile_nclx keep = *codes;
+        if (is_relabelled(codes)) {
+            keep.matrix_coefficients = heif_matrix_coefficients_RGB_GBR;
+            keep.full_range_flag = 1;
+        }
+        if (decode_as(handle, image, &keep, heif_colorspace_undefined, heif_chroma_undefined, decoded, reason))
+            return -1;
+        if (heif_image_get_colorspace(*decoded) != heif_colorspace_YCbCr) return 0;
+        heif_image_release(*decoded);
+        *decoded = NULL;
+    }
+    return decode_as(handle, image, NULL, heif_colorspace_RGB, heif_chroma_444, decoded, reason);
+}
+
 static int read_primary(struct heif_context *context, const struct heif_image_handle *handle, size_t size,
-                        gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+                        const struct heif_color_profile_nclx *codes, gmlp_image *image, picture_facts *facts,
+                        char reason[REASON]) {
     const int width = heif_image_handle_get_width(handle), height = heif_image_handle_get_height(handle);
     struct heif_image *decoded = NULL;
     const int multiplied = heif_image_handle_is_premultiplied_alpha(handle);
@@ -248,14 +346,57 @@ static int read_primary(struct heif_context *context, const struct heif_image_ha
     image->height = (uint32_t)height;
     read_metadata(handle, facts);
     note_others(context, handle, facts);
-    bad = decode(handle, image, &decoded, reason) || read_color(handle, facts, reason);
+    bad = decode(handle, image, codes, &decoded, reason) || read_color(handle, codes, facts, reason);
     if (!bad && alpha && !multiplied && find_plane(decoded, heif_channel_Alpha, image, &unused)) {
         picture_note(facts->notes, "alpha is left out"); /* not as the colours are */
         alpha = 0;
     }
-    bad = bad || copy_pixels(decoded, alpha ? 4 : 3, multiplied, image, facts, reason);
+    bad = bad || copy_pixels(decoded, codes, alpha ? 4 : 3, multiplied, image, facts, reason);
     if (decoded) heif_image_release(decoded);
     return bad;
+}
+
+/* The file as one of RGB of the full range, whose codes libheif leaves as they are. NULL: no memory. */
+static uint8_t *relabel(const uint8_t *bytes, size_t size) {
+    enum { MATRIX = 12, RANGE = 14 };
+    uint8_t *copy = (uint8_t *)malloc(size);
+    size_t i;
+    if (!copy) return NULL;
+    memcpy(copy, bytes, size);
+    for (i = 0; i + RANGE < size; i++)
+        if (!memcmp(copy + i, "colrnclx", 8)) {
+            copy[i + MATRIX] = copy[i + MATRIX + 1] = 0;
+            copy[i + RANGE] = 0x80;
+        }
+    return copy;
+}
+
+typedef struct opened {
+    struct heif_context *context;
+    struct heif_image_handle *handle;
+} opened;
+
+static int open_file(opened *f, const uint8_t *bytes, size_t size, char reason[REASON]) {
+    f->handle = NULL;
+    f->context = heif_context_alloc();
+    if (!f->context) {
+        snprintf(reason, REASON, "out of memory");
+        return -1;
+    }
+#if LIBHEIF_NUMERIC_VERSION >= 0x01130000
+    heif_context_get_security_limits(f->context)->max_image_size_pixels = pixels_in_proportion(size);
+#else
+    heif_context_set_maximum_image_size_limit(f->context, (int)GMLP_MAX_SIZE);
+#endif
+    return failed(heif_context_read_from_memory_without_copy(f->context, bytes, size, NULL), reason) ||
+           failed(heif_context_get_primary_image_handle(f->context, &f->handle), reason) ? -1 : 0;
+}
+
+static void close_file(opened *f) {
+    if (f->handle) heif_image_handle_release(f->handle);
+    if (f->context) heif_context_free(f->context);
+    f->handle = NULL;
+    f->context = NULL;
 }
 
 void heif_prepare(void) {
@@ -265,25 +406,23 @@ void heif_prepare(void) {
 }
 
 int heif_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
-    struct heif_context *context;
-    struct heif_image_handle *handle = NULL;
+    struct heif_color_profile_nclx *codes = NULL;
+    uint8_t *copy = NULL;
+    opened f;
     int bad;
     heif_prepare();
-    context = heif_context_alloc();
-    if (!context) {
-        snprintf(reason, REASON, "out of memory");
-        return -1;
+    bad = open_file(&f, bytes, size, reason);
+    if (!bad) codes = code_points(f.handle, facts);
+    if (codes && is_relabelled(codes)) {
+        close_file(&f);
+        copy = relabel(bytes, size);
+        if (!copy) snprintf(reason, REASON, "out of memory");
+        bad = !copy || open_file(&f, copy, size, reason);
     }
-#if LIBHEIF_NUMERIC_VERSION >= 0x01130000
-    heif_context_get_security_limits(context)->max_image_size_pixels = pixels_in_proportion(size);
-#else
-    heif_context_set_maximum_image_size_limit(context, (int)GMLP_MAX_SIZE);
-#endif
-    bad = failed(heif_context_read_from_memory_without_copy(context, bytes, size, NULL), reason) ||
-          failed(heif_context_get_primary_image_handle(context, &handle), reason) ||
-          read_primary(context, handle, size, image, facts, reason);
-    if (handle) heif_image_handle_release(handle);
-    heif_context_free(context);
+    bad = bad || read_primary(f.context, f.handle, size, codes, image, facts, reason);
+    close_file(&f);
+    if (codes) heif_nclx_color_profile_free(codes);
+    free(copy);
     return bad ? -1 : 0;
 }
 

@@ -1,4 +1,5 @@
 /* AVIF pictures of 10 and 12 bits: what is written, as libavif decodes it; and what libavif writes, as it is read. */
+#include "made_icc.h"
 #include "made_squares.h"
 
 #include "pictures/formats.h"
@@ -237,6 +238,102 @@ static void other_writers(void **state) {
     }
 }
 
+/* Planes of the squares' codes as H.273 has them: grey (of the squares' green), RGB (matrix 0) or YCgCo (matrix 8). */
+static void fill_planes(avifImage *image) {
+    const int shift = (int)image->depth - 8, limited = image->yuvRange == AVIF_RANGE_LIMITED;
+    const double full = (1 << image->depth) - 1, low = limited ? 16 << shift : 0, middle = 128 << shift;
+    const double span = limited ? 219 << shift : full, chroma_span = limited ? 224 << shift : full;
+    int x, y, c;
+    avifImageAllocatePlanes(image, AVIF_PLANES_YUV);
+    for (y = 0; y < SIDE; y++)
+        for (x = 0; x < SIDE; x++) {
+            const int *s = squares[square_of(x, y)];
+            const double r = s[0] / 255.0, g = s[1] / 255.0, b = s[2] / 255.0;
+            double v[3];
+            v[0] = low + span * g;
+            v[1] = low + span * b;
+            v[2] = low + span * r;
+            if (image->matrixCoefficients == 8) {
+                v[0] = low + span * (g / 2 + (r + b) / 4);
+                v[1] = middle + chroma_span * (g / 2 - (r + b) / 4);
+                v[2] = middle + chroma_span * (r - b) / 2;
+            }
+            for (c = 0; c < (image->yuvFormat == AVIF_PIXEL_FORMAT_YUV400 ? 1 : 3); c++) {
+                uint8_t *row = image->yuvPlanes[c] + (size_t)y * image->yuvRowBytes[c];
+                const uint16_t code = (uint16_t)(v[c] >= full ? full : v[c] + 0.5);
+                if (shift) memcpy(row + 2 * x, &code, 2);
+                else row[x] = (uint8_t)code;
+            }
+        }
+}
+
+/* Those that libheif itself does not turn into RGB of the full range, with code points alone and beside a profile. */
+static void grey_rgb_and_ycgco(void **state) {
+    static const struct {
+        avifPixelFormat chroma;
+        avifRange range;
+        int matrix;
+    } kinds[] = { { AVIF_PIXEL_FORMAT_YUV400, AVIF_RANGE_FULL, 6 }, { AVIF_PIXEL_FORMAT_YUV400, AVIF_RANGE_LIMITED, 6 },
+                  { AVIF_PIXEL_FORMAT_YUV444, AVIF_RANGE_FULL, 0 }, { AVIF_PIXEL_FORMAT_YUV444, AVIF_RANGE_LIMITED, 0 },
+                  { AVIF_PIXEL_FORMAT_YUV444, AVIF_RANGE_FULL, 8 }, { AVIF_PIXEL_FORMAT_YUV444, AVIF_RANGE_LIMITED, 8 } };
+    cmsUInt32Number size;
+    void *icc = make_icc(xy_adobe, 563.0 / 256, &size);
+    size_t i;
+    int k, c;
+    (void)state;
+    for (i = 0; i < 6 * sizeof kinds / sizeof *kinds && !heif_missing; i++) {
+        const int grey = kinds[i / 6].chroma == AVIF_PIXEL_FORMAT_YUV400, bits = 8 + 2 * (int)(i % 3);
+        avifImage *image = avifImageCreate(SIDE, SIDE, bits, kinds[i / 6].chroma);
+        avifEncoder *e = avifEncoderCreate();
+        avifRWData made = AVIF_DATA_EMPTY;
+        picture p;
+        char error[256];
+        image->yuvRange = kinds[i / 6].range;
+        image->colorPrimaries = (avifColorPrimaries)1;
+        image->transferCharacteristics = (avifTransferCharacteristics)13;
+        image->matrixCoefficients = (avifMatrixCoefficients)kinds[i / 6].matrix;
+        if (i % 6 > 2) avifImageSetProfileICC(image, (const uint8_t *)icc, size);
+        fill_planes(image);
+        e->minQuantizer = e->maxQuantizer = AVIF_QUANTIZER_LOSSLESS;
+        e->speed = 9;
+        assert_int_equal(avifEncoderWrite(e, image, &made), AVIF_RESULT_OK);
+        if (picture_read_memory(made.data, made.size, "x", GMLP_SRGB, &p, error)) fail_msg("case %zu: %s", i, error);
+        assert_int_equal(p.image.type, bits > 8 ? GMLP_U16 : GMLP_U8);
+        for (k = 0; k < 4; k++)
+            for (c = 0; c < 3; c++) {
+                const double got = square_sample(&p.image, k, c), want = squares[k][grey ? 1 : c];
+                if (fabs(got - want) > (bits > 8 ? 0.5 : 2)) fail_msg("case %zu, %d %d: %g, not %g", i, k, c, got, want);
+            }
+        picture_free(&p);
+        avifRWDataFree(&made);
+        avifEncoderDestroy(e);
+        avifImageDestroy(image);
+    }
+    free(icc);
+}
+
+/* ICtCp is not taken for a Y'CbCr. */
+static void other_matrices(void **state) {
+    avifImage *image = avifImageCreate(SIDE, SIDE, 10, AVIF_PIXEL_FORMAT_YUV444);
+    avifEncoder *e = avifEncoderCreate();
+    avifRWData made = AVIF_DATA_EMPTY;
+    picture p;
+    char error[256];
+    (void)state;
+    image->colorPrimaries = (avifColorPrimaries)9;
+    image->transferCharacteristics = (avifTransferCharacteristics)16;
+    image->matrixCoefficients = (avifMatrixCoefficients)14;
+    fill_planes(image);
+    assert_int_equal(avifEncoderWrite(e, image, &made), AVIF_RESULT_OK);
+    if (!heif_missing) {
+        assert_int_equal(picture_read_memory(made.data, made.size, "x", 0, &p, error), -1);
+        if (!strstr(error, "matrix of colour (14 of H.273)")) fail_msg("%s", error);
+    }
+    avifRWDataFree(&made);
+    avifEncoderDestroy(e);
+    avifImageDestroy(image);
+}
+
 static void cannot_write(void **state) {
     gmlp_image image = test_image(64, 64, GMLP_U16, GMLP_SRGB);
     (void)state;
@@ -248,6 +345,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_space),   cmocka_unit_test(ten_bits_by_rows), cmocka_unit_test(sixteen_bits_alone),
         cmocka_unit_test(other_writers), cmocka_unit_test(cannot_write),     cmocka_unit_test(grid),
+        cmocka_unit_test(grey_rgb_and_ycgco), cmocka_unit_test(other_matrices),
 #if AVIF_VERSION < 1000000
         cmocka_unit_test(no_grid),
 #endif
