@@ -86,29 +86,52 @@ typedef struct texture {
     uint64_t at, stored, unpacked; /* of level 0 */
     uint32_t scheme;
     int orientation;
+    int from[4]; /* of red, green, blue and alpha: which sample of a texel, or ZERO or ONE */
 } texture;
+enum { ZERO = 4, ONE = 5 };
 
 static int refuse(char reason[REASON], const char *why) {
     snprintf(reason, REASON, "KTX2: %s", why);
     return -1;
 }
 
+/* The bytes of a key's value; n: at least so many, else NULL. */
+static const uint8_t *find_key(const texture *t, const char *name, size_t n) {
+    const size_t name_size = strlen(name) + 1;
+    uint64_t at = number(t->bytes + KEYS, 4), left = number(t->bytes + KEYS + 4, 4), size;
+    if (at > t->size || left > t->size - at) return NULL;
+    for (; left >= 4; at += size, left -= size) {
+        const uint8_t *key = t->bytes + at + 4;
+        size = number(t->bytes + at, 4);
+        if (size > left - 4) return NULL;
+        if (size >= name_size + n && !memcmp(key, name, name_size)) return key + name_size;
+        size = (size + 7) & ~(uint64_t)3;
+        if (size > left) return NULL;
+    }
+    return NULL;
+}
+
 /* "rd": columns to the right, rows down. */
 static void read_orientation(texture *t) {
     static const char *const words[] = { "rd", "ld", "lu", "ru" };
-    static const char name[] = "KTXorientation";
-    uint64_t at = number(t->bytes + KEYS, 4), left = number(t->bytes + KEYS + 4, 4), n;
+    const uint8_t *value = find_key(t, "KTXorientation", 2);
     int i;
-    if (at > t->size || left > t->size - at) return;
-    for (; left >= 4; at += n, left -= n) {
-        const uint8_t *key = t->bytes + at + 4;
-        n = number(t->bytes + at, 4);
-        if (n > left - 4) return;
-        for (i = 0; i < 4 && n >= sizeof name + 2 && !memcmp(key, name, sizeof name); i++)
-            if (!memcmp(key + sizeof name, words[i], 2)) t->orientation = i + 1;
-        n = (n + 7) & ~(uint64_t)3;
-        if (n > left) return;
+    for (i = 0; i < 4 && value; i++)
+        if (!memcmp(value, words[i], 2)) t->orientation = i + 1;
+}
+
+static int read_swizzle(texture *t, char reason[REASON]) {
+    static const char letters[] = "rgba01";
+    const uint8_t *value = find_key(t, "KTXswizzle", 4);
+    int c;
+    for (c = 0; c < 4; c++) {
+        const char *letter = !value ? letters + c : value[c] ? strchr(letters, value[c]) : NULL;
+        int from = letter ? (int)(letter - letters) : 0;
+        if (!letter) return refuse(reason, "its key KTXswizzle has other letters than rgba01");
+        if (t->texel->blue_first && from < 3) from = 2 - from;
+        t->from[c] = from == 3 && t->texel->channels < 4 ? ONE : from;
     }
+    return 0;
 }
 
 /* What the descriptor says the numbers are; vkFormat alone says it of sRGB's curve. */
@@ -130,7 +153,7 @@ static void read_space(const texture *t, picture_facts *facts) {
 
 static int is_premultiplied(const texture *t) {
     const uint64_t at = number(t->bytes + DESCRIPTOR, 4), n = number(t->bytes + DESCRIPTOR + 4, 4);
-    return t->texel->channels == 4 && at <= t->size && n <= t->size - at && n > FLAGS &&
+    return t->from[3] != ONE && at <= t->size && n <= t->size - at && n > FLAGS &&
            (t->bytes[at + FLAGS] & PREMULTIPLIED);
 }
 
@@ -172,7 +195,7 @@ static int texture_open(texture *t, const uint8_t *bytes, size_t size, char reas
     if ((t->scheme == PLAIN ? t->stored : t->unpacked) != expected)
         return refuse(reason, "its first level has not the bytes that its size and its texels take");
     read_orientation(t);
-    return 0;
+    return read_swizzle(t, reason);
 }
 
 /* Level 0 as it is in the file, or in memory of its own, which the caller frees. NULL and a reason. */
@@ -210,18 +233,29 @@ static void take_sample(uint8_t *to, const uint8_t *from, size_t bytes) {
     else memcpy(to, bytes == 2 ? (const void *)&half : (const void *)&v, bytes);
 }
 
+static void put_one(int type, uint8_t *to) {
+    const uint16_t code = type == GMLP_F16 ? 0x3c00 : 0xffff;
+    const float one = 1;
+    if (type == GMLP_U8) *to = 255;
+    else if (type == GMLP_F32) memcpy(to, &one, sizeof one);
+    else memcpy(to, &code, sizeof code);
+}
+
 /* n texels: their colours, packed with or without their alpha; alpha alone, if it is not NULL. */
-static void take_texels(const texel *x, const uint8_t *from, size_t n, uint8_t *to, int channels, uint8_t *alpha) {
-    const size_t bytes = gmlp_pixel_size(x->type, 1);
+static void take_texels(const texture *t, const uint8_t *from, size_t n, uint8_t *to, int channels, uint8_t *alpha) {
+    const int type = t->texel->type;
+    const size_t bytes = gmlp_pixel_size(type, 1);
     size_t i;
     int c;
-    for (i = 0; i < n; i++, from += (size_t)x->channels * bytes) {
-        for (c = 0; c < channels; c++, to += bytes) {
-            if (c == x->channels) *to = 255; /* only of codes is an alpha asked for that is not there */
-            else take_sample(to, from + (size_t)(x->blue_first && c < 3 ? 2 - c : c) * bytes, bytes);
+    for (i = 0; i < n; i++, from += (size_t)t->texel->channels * bytes)
+        for (c = 0; c < 4; c++) {
+            uint8_t *const at = c < channels ? to + (i * (size_t)channels + (size_t)c) * bytes
+                              : c == 3 && alpha ? alpha + i * bytes : NULL;
+            if (!at) continue;
+            if (t->from[c] == ONE) put_one(type, at);
+            else if (t->from[c] == ZERO) memset(at, 0, bytes);
+            else take_sample(at, from + (size_t)t->from[c] * bytes, bytes);
         }
-        if (alpha) take_sample(alpha + i * bytes, from + 3 * bytes, bytes);
-    }
 }
 
 int ktx2_look(const uint8_t *bytes, size_t size, picture_facts *facts, char reason[REASON]) {
@@ -246,7 +280,7 @@ int ktx2_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_fact
     image->height = t.height;
     image->type = t.texel->type;
     bad = image_allocate(image, reason);
-    if (!bad && t.texel->channels == 4) {
+    if (!bad && t.from[3] != ONE) {
         bad = alpha_allocate(facts, image, reason);
         alpha = (uint8_t *)malloc((size_t)t.width * 4);
         if (!bad && !alpha) bad = refuse(reason, "out of memory");
@@ -254,7 +288,7 @@ int ktx2_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_fact
     for (y = 0; y < t.height && !bad; y++) {
         const size_t row = (size_t)t.width * gmlp_pixel_size(t.texel->type, t.texel->channels);
         uint8_t *to = (uint8_t *)image->data + (size_t)y * t.width * gmlp_pixel_size(t.texel->type, 3);
-        take_texels(t.texel, pixels + y * row, t.width, to, 3, alpha);
+        take_texels(&t, pixels + y * row, t.width, to, 3, alpha);
         if (alpha) alpha_codes(t.texel->type, alpha, t.width, facts->alpha + (size_t)y * t.width);
         if (is_premultiplied(&t)) alpha_divide(t.texel->type, to, alpha, t.width);
     }
@@ -275,7 +309,7 @@ static int ktx2_read(picture_rows *base, uint8_t *rows, uint32_t count, char rea
     ktx2_reader *r = (ktx2_reader *)(void *)base;
     const size_t n = (size_t)count * base->width;
     (void)reason;
-    take_texels(r->t.texel, r->next, n, rows, r->channels, NULL);
+    take_texels(&r->t, r->next, n, rows, r->channels, NULL);
     r->next += n * (size_t)r->t.texel->channels;
     return 0;
 }
@@ -283,11 +317,12 @@ static int ktx2_read(picture_rows *base, uint8_t *rows, uint32_t count, char rea
 /* What is written for GPUs has a fourth channel anyway: one that is all opaque is none. */
 static int ktx2_alpha(picture_rows *base) {
     ktx2_reader *r = (ktx2_reader *)(void *)base;
+    const int from = r->t.from[3];
+    const uint8_t *texel = r->next;
     size_t n = (size_t)base->width * base->height;
-    const uint8_t *alpha = r->next + 3;
-    if (r->t.texel->channels == 4)
-        for (; n && r->channels == 3; n--, alpha += 4)
-            if (*alpha != 255) r->channels = 4;
+    if (from != ONE)
+        for (; n && r->channels == 3; n--, texel += r->t.texel->channels)
+            if (from == ZERO || texel[from] != 255) r->channels = 4;
     return r->channels;
 }
 

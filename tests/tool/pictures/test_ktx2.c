@@ -190,6 +190,72 @@ static void what_it_says(void **state) {
     free(bytes);
 }
 
+static uint8_t *make_swizzled(const made *m, const char *letters, size_t *size) {
+    uint8_t *bytes = make(m, size);
+    put(bytes + 56, 148, 4);
+    put(bytes + 60, 20, 4);
+    put(bytes + 148, 16, 4);
+    memcpy(bytes + 152, "KTXswizzle", 11);
+    memcpy(bytes + 163, letters, 5);
+    return bytes;
+}
+
+/* The texel's red, green, blue and alpha come from where KTXswizzle says. */
+static void swizzled(void **state) {
+    static const struct {
+        uint32_t format;
+        const uint8_t *pixels;
+        const char *letters;
+        uint8_t rgb[3], alpha; /* of the second texel */
+    } cases[] = { { 37, rgba, "rgba", { 5, 60, 250 }, 128 }, { 37, rgba, "bgra", { 250, 60, 5 }, 128 },
+                  { 37, rgba, "rgb1", { 5, 60, 250 }, 255 }, { 37, rgba, "rrrg", { 5, 5, 5 }, 60 },
+                  { 37, rgba, "01ar", { 0, 255, 128 }, 5 },  { 37, rgba, "rgb0", { 5, 60, 250 }, 0 },
+                  { 44, bgra, "bgra", { 250, 60, 5 }, 128 }, { 30, bgr, "brga", { 250, 5, 60 }, 255 },
+                  { 23, rgb, "gbr1", { 60, 250, 5 }, 255 },  { 23, rgb, "rgbb", { 5, 60, 250 }, 250 },
+                  { 23, rgb, "aaaa", { 255, 255, 255 }, 255 } };
+    static const uint8_t half[8] = { 0, 0x34, 0, 0x38, 0, 0x3c, 0, 0x38 }, moved[6] = { 0, 0x3c, 0, 0, 0, 0x34 };
+    static const uint8_t floats[12] = { 0, 0, 0x80, 0x3e };
+    const made mhalf = { 97, 1, 1, 0, 0, 1, 0, 4, 1, 0, NULL, half, 8 };
+    const made mfloat = { 106, 1, 1, 0, 0, 1, 0, 7, 1, 0, NULL, floats, 12 };
+    uint8_t *bytes, row[8];
+    char error[256];
+    picture p;
+    size_t i, size;
+    (void)state;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const int four = cases[i].format > 36;
+        const made m = { cases[i].format, 2, 1, 0, 0, 1, 0, 1, 1, 0, NULL, cases[i].pixels, four ? 8 : 6 };
+        picture_rows *r;
+        bytes = make_swizzled(&m, cases[i].letters, &size);
+        if (picture_read_memory(bytes, size, "x.ktx2", 0, &p, error)) fail_msg("%s", error);
+        if (memcmp((uint8_t *)p.image.data + 3, cases[i].rgb, 3) ||
+            (p.alpha ? p.alpha[1] : 255) != cases[i].alpha) fail_msg("%s: %lu", cases[i].letters, (unsigned long)i);
+        picture_free(&p);
+        r = ktx2_rows_open(bytes, size, error);
+        assert_non_null(r);
+        assert_int_equal(r->with_alpha(r), cases[i].alpha == 255 ? 3 : 4);
+        assert_int_equal(r->read(r, row, 1, error), 0);
+        if (cases[i].alpha != 255) assert_int_equal(row[7], cases[i].alpha);
+        assert_memory_equal(row + (cases[i].alpha == 255 ? 3 : 4), cases[i].rgb, 3);
+        r->close(r);
+        free(bytes);
+    }
+    bytes = make_swizzled(&mhalf, "10r1", &size);
+    assert_int_equal(picture_read_memory(bytes, size, "x.ktx2", 0, &p, error), 0);
+    assert_memory_equal(p.image.data, moved, 6);
+    assert_null(p.alpha);
+    picture_free(&p);
+    memcpy(bytes + 163, "rgbx", 4);
+    refused(bytes, size, "KTXswizzle has other letters");
+    free(bytes);
+    bytes = make_swizzled(&mfloat, "1rg0", &size);
+    assert_int_equal(picture_read_memory(bytes, size, "x.ktx2", 0, &p, error), 0);
+    assert_true(((float *)p.image.data)[0] == 1 && ((float *)p.image.data)[1] == 0.25f);
+    assert_true(p.alpha && !p.alpha[0]);
+    picture_free(&p);
+    free(bytes);
+}
+
 static void refuses(void **state) {
     static const struct { int at, bytes; uint64_t value; const char *says; } cases[] = {
         { 12, 4, 0, "texels (vkFormat 0)" },           /* undefined */
@@ -426,6 +492,7 @@ static void rows(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes), cmocka_unit_test(deep), cmocka_unit_test(what_it_says), cmocka_unit_test(refuses),
+        cmocka_unit_test(swizzled),
         cmocka_unit_test(writes), cmocka_unit_test(cannot_write), cmocka_unit_test(rows)
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
