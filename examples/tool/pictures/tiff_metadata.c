@@ -199,7 +199,7 @@ static void set_unknown(TIFF *t, const tiff_bytes *f, const tiff_entry *e) {
     static char name[] = "Tag";
     TIFFFieldInfo info;
     const uint32_t type = e->type == IFD ? LONG : e->type; /* libtiff has 8 bytes for each of these */
-    const int unit = type == 3 || type == 8 ? 2 : type == LONG || type == 9 ? 4
+    const int unit = type == 3 || type == 8 ? 2 : type == LONG || type == 9 || type == 11 ? 4 : type == 12 ? 8
                    : type == 1 || type == 2 || type == 6 || type == UNDEFINED ? 1 : 0;
     const int rational = type == 5 || type == 10;
     uint8_t *values;
@@ -215,7 +215,9 @@ static void set_unknown(TIFF *t, const tiff_bytes *f, const tiff_entry *e) {
         const float ratio = !below_line ? 0
                           : type == 10 ? (float)((double)(int32_t)v32 / (double)(int32_t)below_line)
                           : (float)((double)v32 / (double)below_line);
+        const uint64_t v64 = tiff_number(f, at, 8);
         if (rational) memcpy(values + 4 * i, &ratio, 4);
+        else if (unit == 8) memcpy(values + 8 * i, &v64, 8);
         else if (unit == 4) memcpy(values + 4 * i, &v32, 4);
         else if (unit == 2) memcpy(values + 2 * i, &v16, 2);
         else values[i] = v8;

@@ -548,7 +548,7 @@ static void from_format_to_format(void **state) {
     free(image.data);
 }
 
-/* Tags of the first directory, known and not, of every type: integers come back as they were, and nothing harms. */
+/* Tags of the first directory, known and not, of every type: numbers come back as they were, and nothing harms. */
 static void every_type(void **state) {
     static const uint32_t tags[] = { 50000, 271, 274, 282, 285, 296, 306, 700, 33432, 33434, 33723, 34665, 34853 };
     gmlp_image image = test_image(4, 4, GMLP_U8, GMLP_SRGB);
@@ -579,7 +579,7 @@ static void every_type(void **state) {
                     if (size > 4) made.n += size;
                     m = make_metadata(&made);
                     p = through("a.tif", &image, &m, 1);
-                    if (i == 0 && count && type > 0 && type <= 9 && type != 2 && type != 5) {
+                    if (i == 0 && count && type > 0 && type <= 12 && type != 2 && type != 5 && type != 10) {
                         b = block_of(&p);
                         assert_memory_equal(value(&b, in_first, 50000, size), value(&made, in_first, 50000, size), size);
                     }
