@@ -13,13 +13,28 @@ enum {
     MPF_SIZE = 86
 };
 
+/* One source may be stale or damaged where the next is right. If none is, the first fault says more than that
+   something was not found. */
+static void note_fault(gmlp_error *first, const gmlp_error *now) {
+    if (first->result == GMLP_E_NOT_FOUND) *first = *now;
+}
+
+/* What a reader of metadata made of them: are they right? */
+static int are_right(gmlp_result read, const ultrahdr_metadata *m, size_t at, gmlp_error *now, gmlp_error *first) {
+    const char *fault = read == GMLP_OK ? metadata_fault(m) : NULL;
+    if (read == GMLP_OK && !fault) return 1;
+    if (fault) parse_failed(now, GMLP_E_FIELD, at, fault);
+    note_fault(first, now);
+    return 0;
+}
+
 /* The metadata of the picture at at, which ends before end. GMLP_E_NOT_FOUND: it is no gain map. */
 static gmlp_result read_metadata(const uint8_t *file, size_t at, size_t end, ultrahdr_parts *out, gmlp_error *err) {
     size_t iso = 0, iso_end = 0;
     slice packet = { NULL, 0 }, apple = { NULL, 0 };
+    gmlp_error first, now;
     gmlp_result r;
     segment s;
-    const char *fault;
     if ((r = segment_first(file, at, end, &s, err)) != GMLP_OK) return r;
     do {
         if ((r = segment_next(file, end, &s, err)) != GMLP_OK) return r;
@@ -32,23 +47,23 @@ static gmlp_result read_metadata(const uint8_t *file, size_t at, size_t end, ult
             if (!metadata_in_xmp(packet)) packet.n = 0;
         }
     } while (s.marker != SOS);
-    r = GMLP_E_NOT_FOUND;
+    parse_failed(&first, GMLP_E_NOT_FOUND, at, "the picture has no gain map metadata");
     if (iso) {
-        r = metadata_of_iso(file, iso, iso_end, &out->metadata, err);
         out->metadata_from = "ISO 21496-1";
+        r = metadata_of_iso(file, iso, iso_end, &out->metadata, &now);
+        if (are_right(r, &out->metadata, at, &now, &first)) return GMLP_OK;
     }
-    if (packet.n && (!iso || r == GMLP_E_NEWER)) { /* what a newer block needs to be read may be in the XMP too */
-        r = metadata_of_xmp(file, packet, &out->metadata, err);
+    if (packet.n) {
         out->metadata_from = "XMP";
+        r = metadata_of_xmp(file, packet, &out->metadata, &now);
+        if (are_right(r, &out->metadata, at, &now, &first)) return GMLP_OK;
     }
-    if (r == GMLP_E_NOT_FOUND && apple.n) {
-        r = metadata_of_apple(file, apple, out->exif, &out->metadata, err);
+    if (apple.n) {
         out->metadata_from = "Apple";
+        r = metadata_of_apple(file, apple, out->exif, &out->metadata, &now);
+        if (are_right(r, &out->metadata, at, &now, &first)) return GMLP_OK;
     }
-    if (r == GMLP_E_NOT_FOUND) return parse_failed(err, r, at, "the picture has no gain map metadata");
-    if (r == GMLP_OK && (fault = metadata_fault(&out->metadata)) != NULL)
-        return parse_failed(err, GMLP_E_FIELD, at, fault);
-    return r;
+    return parse_failed(err, first.result, first.offset, first.text);
 }
 
 /* Finding the map. */
@@ -61,13 +76,26 @@ static gmlp_result try_picture(const uint8_t *file, size_t at, size_t size, ultr
     return read_metadata(file, at, at + size, out, err);
 }
 
+/* The picture of an MPF entry; offsets count from at. */
+static gmlp_result try_entry(const uint8_t *file, size_t size, size_t at, size_t entry, int little,
+                             ultrahdr_parts *out, gmlp_error *err) {
+    const size_t length = segment_number(file + entry + 4, 4, little),
+                 offset = segment_number(file + entry + 8, 4, little);
+    if (offset > size - at || length > size - at - offset)
+        return parse_failed(err, GMLP_E_TRUNCATED, entry,
+                            "the gain map's MPF entry points past the end of the file");
+    if (at + offset < out->base_size)
+        return parse_failed(err, GMLP_E_FIELD, entry, "the gain map's MPF entry points into the base picture");
+    return try_picture(file, at + offset, length, out, err);
+}
+
 /* Offsets within an MPF segment count from its byte order mark, which is at at. */
 static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size_t end, ultrahdr_parts *out,
                                gmlp_error *err) {
     const size_t room = end - at;
     const char *const damaged = "the MPF index is damaged";
     size_t directory, entries = 0, entry_count = 0, i, tags;
-    gmlp_result r = GMLP_E_NOT_FOUND;
+    gmlp_error first, now;
     int little;
     if (room < 8) return parse_failed(err, GMLP_E_FORMAT, at, damaged);
     little = !memcmp(file + at, "II*", 4);
@@ -88,19 +116,13 @@ static gmlp_result find_by_mpf(const uint8_t *file, size_t size, size_t at, size
     }
     if (entry_count > PICTURES_MAX)
         return parse_failed(err, GMLP_E_LIMIT, at, "the MPF index lists more than 16 pictures");
+    parse_failed(&first, GMLP_E_NOT_FOUND, at, "no picture of the MPF index has gain map metadata");
     for (i = 1; i < entry_count; i++) { /* the first is the base */
-        const size_t where = at + entries + 16 * i;
-        const size_t length = segment_number(file + where + 4, 4, little),
-                     offset = segment_number(file + where + 8, 4, little);
-        if (offset > size - at || length > size - at - offset)
-            return parse_failed(err, GMLP_E_TRUNCATED, where,
-                                "the gain map's MPF entry points past the end of the file");
-        if (at + offset < out->base_size)
-            return parse_failed(err, GMLP_E_FIELD, where, "the gain map's MPF entry points into the base picture");
-        r = try_picture(file, at + offset, length, out, err);
-        if (r != GMLP_E_NOT_FOUND) return r;
+        const gmlp_result r = try_entry(file, size, at, at + entries + 16 * i, little, out, &now);
+        if (r == GMLP_OK) return r;
+        if (r != GMLP_E_NOT_FOUND) note_fault(&first, &now); /* else it is a preview, say */
     }
-    return parse_failed(err, r, at, "no picture of the MPF index has gain map metadata");
+    return parse_failed(err, first.result, first.offset, first.text);
 }
 
 /* Items follow each other from the base's end on, in the directory's order. GMLP_E_NOT_FOUND: none is a gain map. */
@@ -110,8 +132,9 @@ static gmlp_result find_by_container(const uint8_t *file, size_t size, slice pac
         slice semantic;
         size_t length, padding;
     } items[ITEMS_MAX];
-    size_t count = 0, begins = 1, at = out->base_size, i;
+    size_t count = 0, begins = 1, at = out->base_size, past_last = 0, i;
     const size_t where = packet.n ? xmp_offset(file, packet) : 0;
+    gmlp_error first, now;
     properties x;
     slice name, value;
     int event;
@@ -132,22 +155,31 @@ static gmlp_result find_by_container(const uint8_t *file, size_t size, slice pac
                 return parse_failed(err, GMLP_E_FIELD, xmp_offset(file, value),
                                     "a length in the GContainer directory is not a number");
         }
-    for (i = 0; i < count; i++) {
+    parse_failed(&first, GMLP_E_NOT_FOUND, out->base_size,
+                 "the file has no gain map: neither an MPF index nor a GContainer directory lists one");
+    for (i = 1; i < count; i++)
+        if (slice_equals(items[i].semantic, "GainMap")) past_last = i + 1;
+    for (i = 0; i < past_last; i++) {
         const size_t length = i ? items[i].length : items[i].padding; /* a first item's length is what the base has */
-        if (length > size - at)
-            return parse_failed(err, GMLP_E_TRUNCATED, where,
-                                "the gain map's GContainer item ends past the end of the file");
-        if (i && slice_equals(items[i].semantic, "GainMap")) return try_picture(file, at, length, out, err);
+        if (length > size - at) {
+            parse_failed(&now, GMLP_E_TRUNCATED, where, "the gain map's GContainer item ends past the end of the file");
+            note_fault(&first, &now);
+            break;
+        }
+        if (i && slice_equals(items[i].semantic, "GainMap")) {
+            if (try_picture(file, at, length, out, &now) == GMLP_OK) return GMLP_OK;
+            note_fault(&first, &now);
+        }
         at += length;
     }
-    return parse_failed(err, GMLP_E_NOT_FOUND, out->base_size,
-                  "the file has no gain map: neither an MPF index nor a GContainer directory lists one");
+    return parse_failed(err, first.result, first.offset, first.text);
 }
 
 gmlp_result ultrahdr_parse(const void *bytes, size_t size, ultrahdr_parts *out, gmlp_error *err) {
     const uint8_t *file = (const uint8_t *)bytes;
     size_t mpf = 0, mpf_end = 0;
     slice packet = { NULL, 0 };
+    gmlp_error first, now;
     gmlp_result r;
     segment s;
     memset(out, 0, sizeof *out);
@@ -166,15 +198,16 @@ gmlp_result ultrahdr_parse(const void *bytes, size_t size, ultrahdr_parts *out, 
         }
     } while (s.marker != SOS);
     if ((r = segment_picture_end(file, size, &s, &out->base_size, err)) != GMLP_OK) return r;
+    first.result = GMLP_E_NOT_FOUND;
     if (mpf) {
-        r = find_by_mpf(file, size, mpf, mpf_end, out, err);
         out->map_from = "MPF";
-    } else {
-        r = find_by_container(file, size, packet, out, err);
-        out->map_from = "GContainer";
+        if (find_by_mpf(file, size, mpf, mpf_end, out, &first) == GMLP_OK) return GMLP_OK;
     }
-    if (r != GMLP_OK) memset(out, 0, sizeof *out);
-    return r;
+    out->map_from = "GContainer";
+    if ((r = find_by_container(file, size, packet, out, &now)) == GMLP_OK) return r;
+    if (r != GMLP_E_NOT_FOUND || !mpf) note_fault(&first, &now);
+    memset(out, 0, sizeof *out);
+    return parse_failed(err, first.result, first.offset, first.text);
 }
 
 /* Writing. */

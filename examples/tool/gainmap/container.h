@@ -19,7 +19,7 @@ typedef struct ultrahdr_parts {
 } ultrahdr_parts;
 
 /* GMLP_E_NOT_FOUND: a sound JPEG file without a gain map. Of an ISO, an XMP and an Apple one for the same map this is
-   the order. err may be NULL. */
+   the order; what is damaged is passed over where something else is right. err may be NULL. */
 gmlp_result ultrahdr_parse(const void *file, size_t size, ultrahdr_parts *out, gmlp_error *err);
 
 /* One file of two whole JPEG pictures. Segments of the base stay as they are, but for its XMP packet, which is added

@@ -164,6 +164,74 @@ static void finds_by_directory(void **state) {
     assert_int_equal(accept(&b).map_offset, base);
 }
 
+/* One source that is stale or damaged does not stop the search; if all are, the first one's fault is told. */
+static void goes_on_searching(void **state) {
+    static const char *const faults[3] = { "past the end", "into the base picture", "no JPEG picture where" };
+    bytes b, map = { { 0 }, 0 };
+    char items[500];
+    ultrahdr_parts parts;
+    size_t index, map_at;
+    int good, i;
+    (void)state;
+    add_map(&map);
+    for (good = 0; good < 2; good++)
+        for (i = 0; i < 3; i++) { /* an index with a fault, and a directory */
+            b.n = 0;
+            add_begin(&b);
+            index = b.n;
+            add_segment(&b, 0xe2, mpf_big, 86);
+            snprintf(items, sizeof items, "<rdf:li><C:Item I:Semantic='Primary'/></rdf:li><rdf:li><C:Item I:Semantic='GainMap' I:Length='%d'/></rdf:li>",
+                     good ? (int)map.n : 9999);
+            add_xmp(&b, "xmlns:C='http://ns.google.com/photos/1.0/container/' xmlns:I='http://ns.google.com/photos/1.0/container/item/'", items);
+            add_end(&b);
+            map_at = b.n;
+            add(&b, map.p, map.n);
+            index += ENTRY_SIZE - 2;
+            b.p[index + 3] = 10;
+            b.p[index + 4 + 2] = (uint8_t)((map_at + 5 - 10) >> 8); /* no picture begins there */
+            b.p[index + 4 + 3] = (uint8_t)(map_at + 5 - 10);
+            if (i == 0) b.p[index] = 1;
+            if (i == 1) b.p[index + 4 + 2] = 0;
+            if (!good) refuse(&b, i == 0 ? GMLP_E_TRUNCATED : i == 1 ? GMLP_E_FIELD : GMLP_E_FORMAT, faults[i]);
+            else {
+                parts = accept(&b);
+                assert_int_equal(parts.map_offset, map_at);
+                assert_string_equal(parts.map_from, "GContainer");
+            }
+        }
+    for (i = 0; i < 3; i++) { /* an index of three pictures, the second of which is none, or a preview */
+        uint8_t mpf[86 + 16] = { 0 };
+        memcpy(mpf, mpf_big, 86);
+        mpf[4 + 33] = 3;
+        mpf[4 + 45 - 4] = 48;
+        b.n = 0;
+        add_begin(&b);
+        add_segment(&b, 0xe2, mpf, sizeof mpf);
+        add_end(&b);
+        map_at = b.n;
+        if (i < 2) add(&b, "not a picture", 13);
+        else {
+            add_begin(&b);
+            add_end(&b);
+        }
+        b.p[ENTRY_SIZE + 3] = (uint8_t)(b.n - map_at);
+        b.p[ENTRY_OFFSET + 3] = (uint8_t)(map_at - 10);
+        map_at = b.n;
+        add(&b, map.p, map.n);
+        b.p[ENTRY_SIZE + 16 + 2] = (uint8_t)(map.n >> 8);
+        b.p[ENTRY_SIZE + 16 + 3] = (uint8_t)map.n;
+        b.p[ENTRY_OFFSET + 16 + 3] = (uint8_t)(map_at - 10);
+        if (i == 1) {
+            b.p[map_at] = 0;
+            refuse(&b, GMLP_E_FORMAT, "no JPEG picture where");
+            continue;
+        }
+        parts = accept(&b);
+        assert_int_equal(parts.map_offset, map_at);
+        assert_string_equal(parts.map_from, "MPF");
+    }
+}
+
 /* Metadata. */
 
 static void with_map(bytes *b, const bytes *map) {
@@ -324,8 +392,19 @@ static void reads_iso(void **state) {
     refuse(&b, GMLP_E_NEWER, "newer reader");
     block[1] = 0;
     block[20] = 0; /* 6/2 becomes 6/0 */
-    make_iso(&b, block, sizeof block, 1);
+    make_iso(&b, block, sizeof block, 0);
     refuse(&b, GMLP_E_FIELD, "zero denominator");
+    make_iso(&b, block, sizeof block, 1); /* XMP then */
+    parts = accept(&b);
+    assert_string_equal(parts.metadata_from, "XMP");
+    NEAR(parts.metadata.gain_min[0], 0, 0);
+    memcpy(block, iso_single, sizeof block);
+    block[24] = 100; /* -1/2 becomes 100/2: the minimum is above the maximum */
+    memset(block + 21, 0, 3);
+    make_iso(&b, block, sizeof block, 0);
+    refuse(&b, GMLP_E_FIELD, "minimum is above its maximum");
+    make_iso(&b, block, sizeof block, 1);
+    assert_string_equal(accept(&b).metadata_from, "XMP");
     for (c = 5; c < (int)sizeof iso_single; c++) {
         make_iso(&b, iso_single, (size_t)c, 0);
         refuse(&b, GMLP_E_TRUNCATED, "ISO 21496-1 block ends too early");
@@ -1452,7 +1531,7 @@ static void matches_libultrahdr(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_by_index),
-        cmocka_unit_test(finds_by_directory),
+        cmocka_unit_test(finds_by_directory), cmocka_unit_test(goes_on_searching),
         cmocka_unit_test(reads_xmp),
         cmocka_unit_test(refuses_xmp),
         cmocka_unit_test(reads_iso),
