@@ -135,6 +135,90 @@ static int read_color(const struct heif_image_handle *handle, const struct heif_
     return 0;
 }
 
+typedef struct opened {
+    const uint8_t *bytes;
+    size_t size;
+    uint8_t *copy; /* of the file, changed, if that was needed */
+    struct heif_context *context;
+    struct heif_image_handle *handle;
+} opened;
+
+static int open_file(opened *f, const uint8_t *bytes, size_t size, char reason[REASON]) {
+    f->bytes = bytes;
+    f->size = size;
+    f->context = heif_context_alloc();
+    if (!f->context) {
+        snprintf(reason, REASON, "out of memory");
+        return -1;
+    }
+#if LIBHEIF_NUMERIC_VERSION >= 0x01130000
+    heif_context_get_security_limits(f->context)->max_image_size_pixels = pixels_in_proportion(size);
+#else
+    heif_context_set_maximum_image_size_limit(f->context, (int)GMLP_MAX_SIZE);
+#endif
+    return failed(heif_context_read_from_memory_without_copy(f->context, bytes, size, NULL), reason) ||
+           failed(heif_context_get_primary_image_handle(f->context, &f->handle), reason) ? -1 : 0;
+}
+
+static void close_file(opened *f) {
+    if (f->handle) heif_image_handle_release(f->handle);
+    if (f->context) heif_context_free(f->context);
+    f->handle = NULL;
+    f->context = NULL;
+}
+
+/* As one of RGB of the full range, whose codes libheif leaves as they are. */
+static void relabel(uint8_t *b, size_t size) {
+    enum { MATRIX = 12, RANGE = 14 };
+    size_t i;
+    for (i = 0; i + RANGE < size; i++)
+        if (!memcmp(b + i, "colrnclx", 8)) {
+            b[i + MATRIX] = b[i + MATRIX + 1] = 0;
+            b[i + RANGE] = 0x80;
+        }
+}
+
+enum { NO_MIRROR = -1, TOP_TO_BOTTOM = 0, LEFT_TO_RIGHT = 1 };
+static const char mirror_box[] = "\0\0\0\11imir"; /* and one byte of these */
+enum { MIRROR_BOX = sizeof mirror_box - 1 };
+
+/* NO_MIRROR: also of a file with two ways. */
+static int find_mirror(const uint8_t *b, size_t size) {
+    int way = NO_MIRROR;
+    size_t i;
+    for (i = 0; i + MIRROR_BOX < size; i++)
+        if (!memcmp(b + i, mirror_box, MIRROR_BOX)) {
+            const int this_way = b[i + MIRROR_BOX] & 1;
+            if (way != NO_MIRROR && way != this_way) return NO_MIRROR;
+            way = this_way;
+        }
+    return way;
+}
+
+/* As one that is turned by nothing in place of mirrored, which is the last that is done to its pixels. */
+static void take_mirror_away(uint8_t *b, size_t size) {
+    size_t i;
+    for (i = 0; i + MIRROR_BOX < size; i++)
+        if (!memcmp(b + i, mirror_box, MIRROR_BOX)) {
+            memcpy(b + i + 4, "irot", 4);
+            b[i + MIRROR_BOX] = 0;
+        }
+}
+
+static int open_changed(opened *f, void (*change)(uint8_t *, size_t), char reason[REASON]) {
+    close_file(f);
+    if (!f->copy) {
+        f->copy = (uint8_t *)malloc(f->size);
+        if (!f->copy) {
+            snprintf(reason, REASON, "out of memory");
+            return -1;
+        }
+        memcpy(f->copy, f->bytes, f->size);
+    }
+    change(f->copy, f->size);
+    return open_file(f, f->copy, f->size, reason);
+}
+
 /* Samples of a plane as so many bytes each, 1 or 2; what lies above their bits would be a fault of the library's. */
 typedef struct plane {
     const uint8_t *row;
@@ -195,9 +279,20 @@ static void take_ycgco_row(plane planes[3], int type, void *to, size_t n) {
     for (c = 0; c < 3; c++) planes[c].row += planes[c].stride;
 }
 
+static void reverse(uint8_t *row, size_t n, size_t pixel) {
+    uint8_t held[6];
+    size_t i;
+    for (i = 0; i < n / 2; i++) {
+        uint8_t *a = row + i * pixel, *b = row + (n - 1 - i) * pixel;
+        memcpy(held, a, pixel);
+        memcpy(a, b, pixel);
+        memcpy(b, held, pixel);
+    }
+}
+
 /* RGB, or grey as the file has it; of what is_relabelled Cr, Y and Cb as the file has them. */
 static int copy_pixels(const struct heif_image *decoded, const struct heif_color_profile_nclx *codes, int channels,
-                       int multiplied, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
+                       int multiplied, int mirror, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
     static const enum heif_channel names[2][4] = {
         { heif_channel_R, heif_channel_G, heif_channel_B, heif_channel_Alpha },
         { heif_channel_Y, heif_channel_Y, heif_channel_Y, heif_channel_Alpha }
@@ -226,14 +321,19 @@ static int copy_pixels(const struct heif_image *decoded, const struct heif_color
         return -1;
     }
     for (y = 0; y < image->height; y++) {
-        uint8_t *to = (uint8_t *)image->data + y * n * 3 * size;
+        const size_t row = mirror == TOP_TO_BOTTOM ? image->height - 1 - y : y;
+        uint8_t *to = (uint8_t *)image->data + row * n * 3 * size;
         if (ycgco) take_ycgco_row(planes, image->type, to, n);
         else
             for (c = 0; c < 3; c++) take_row(&planes[c], image->type, to + (size_t)c * size, 3, n);
-        if (channels < 4) continue;
-        take_row(&planes[3], image->type, alpha, 1, n);
-        alpha_codes(image->type, alpha, n, facts->alpha + y * n);
-        if (multiplied) alpha_divide(image->type, to, alpha, n);
+        if (channels == 4) {
+            take_row(&planes[3], image->type, alpha, 1, n);
+            alpha_codes(image->type, alpha, n, facts->alpha + row * n);
+            if (multiplied) alpha_divide(image->type, to, alpha, n);
+        }
+        if (mirror != LEFT_TO_RIGHT) continue;
+        reverse(to, n, 3 * size);
+        if (channels == 4) reverse(facts->alpha + row * n, n, 1);
     }
     free(alpha);
     return 0;
@@ -333,70 +433,33 @@ static int decode(const struct heif_image_handle *handle, const gmlp_image *imag
     return decode_as(handle, image, NULL, heif_colorspace_RGB, heif_chroma_444, decoded, reason);
 }
 
-static int read_primary(struct heif_context *context, const struct heif_image_handle *handle, size_t size,
-                        const struct heif_color_profile_nclx *codes, gmlp_image *image, picture_facts *facts,
-                        char reason[REASON]) {
-    const int width = heif_image_handle_get_width(handle), height = heif_image_handle_get_height(handle);
+static int read_primary(opened *f, const struct heif_color_profile_nclx *codes, gmlp_image *image,
+                        picture_facts *facts, char reason[REASON]) {
+    const int width = heif_image_handle_get_width(f->handle), height = heif_image_handle_get_height(f->handle);
+    const int deep = heif_image_handle_get_luma_bits_per_pixel(f->handle) > 8;
+    const int multiplied = heif_image_handle_is_premultiplied_alpha(f->handle);
     struct heif_image *decoded = NULL;
-    const int multiplied = heif_image_handle_is_premultiplied_alpha(handle);
-    int bad, alpha = multiplied || heif_image_handle_has_alpha_channel(handle);
+    int bad, mirror = NO_MIRROR, alpha = multiplied || heif_image_handle_has_alpha_channel(f->handle);
     plane unused;
-    if (image_in_proportion(width, height, size, reason)) return -1;
+    if (image_in_proportion(width, height, f->size, reason)) return -1;
     image->width = (uint32_t)width;
     image->height = (uint32_t)height;
-    read_metadata(handle, facts);
-    note_others(context, handle, facts);
-    bad = decode(handle, image, codes, &decoded, reason) || read_color(handle, codes, facts, reason);
+    bad = decode(f->handle, image, codes, &decoded, reason);
+    if (bad && !decoded && deep) mirror = find_mirror(f->bytes, f->size);
+    if (mirror != NO_MIRROR) /* older releases of libheif mirror 8 bits alone */
+        bad = open_changed(f, take_mirror_away, reason) || decode(f->handle, image, codes, &decoded, reason);
+    if (!bad) {
+        read_metadata(f->handle, facts);
+        note_others(f->context, f->handle, facts);
+        bad = read_color(f->handle, codes, facts, reason);
+    }
     if (!bad && alpha && !multiplied && find_plane(decoded, heif_channel_Alpha, image, &unused)) {
         picture_note(facts->notes, "alpha is left out"); /* not as the colours are */
         alpha = 0;
     }
-    bad = bad || copy_pixels(decoded, codes, alpha ? 4 : 3, multiplied, image, facts, reason);
+    bad = bad || copy_pixels(decoded, codes, alpha ? 4 : 3, multiplied, mirror, image, facts, reason);
     if (decoded) heif_image_release(decoded);
     return bad;
-}
-
-/* The file as one of RGB of the full range, whose codes libheif leaves as they are. NULL: no memory. */
-static uint8_t *relabel(const uint8_t *bytes, size_t size) {
-    enum { MATRIX = 12, RANGE = 14 };
-    uint8_t *copy = (uint8_t *)malloc(size);
-    size_t i;
-    if (!copy) return NULL;
-    memcpy(copy, bytes, size);
-    for (i = 0; i + RANGE < size; i++)
-        if (!memcmp(copy + i, "colrnclx", 8)) {
-            copy[i + MATRIX] = copy[i + MATRIX + 1] = 0;
-            copy[i + RANGE] = 0x80;
-        }
-    return copy;
-}
-
-typedef struct opened {
-    struct heif_context *context;
-    struct heif_image_handle *handle;
-} opened;
-
-static int open_file(opened *f, const uint8_t *bytes, size_t size, char reason[REASON]) {
-    f->handle = NULL;
-    f->context = heif_context_alloc();
-    if (!f->context) {
-        snprintf(reason, REASON, "out of memory");
-        return -1;
-    }
-#if LIBHEIF_NUMERIC_VERSION >= 0x01130000
-    heif_context_get_security_limits(f->context)->max_image_size_pixels = pixels_in_proportion(size);
-#else
-    heif_context_set_maximum_image_size_limit(f->context, (int)GMLP_MAX_SIZE);
-#endif
-    return failed(heif_context_read_from_memory_without_copy(f->context, bytes, size, NULL), reason) ||
-           failed(heif_context_get_primary_image_handle(f->context, &f->handle), reason) ? -1 : 0;
-}
-
-static void close_file(opened *f) {
-    if (f->handle) heif_image_handle_release(f->handle);
-    if (f->context) heif_context_free(f->context);
-    f->handle = NULL;
-    f->context = NULL;
 }
 
 void heif_prepare(void) {
@@ -407,22 +470,16 @@ void heif_prepare(void) {
 
 int heif_load(const uint8_t *bytes, size_t size, gmlp_image *image, picture_facts *facts, char reason[REASON]) {
     struct heif_color_profile_nclx *codes = NULL;
-    uint8_t *copy = NULL;
-    opened f;
+    opened f = { NULL, 0, NULL, NULL, NULL };
     int bad;
     heif_prepare();
     bad = open_file(&f, bytes, size, reason);
     if (!bad) codes = code_points(f.handle, facts);
-    if (codes && is_relabelled(codes)) {
-        close_file(&f);
-        copy = relabel(bytes, size);
-        if (!copy) snprintf(reason, REASON, "out of memory");
-        bad = !copy || open_file(&f, copy, size, reason);
-    }
-    bad = bad || read_primary(f.context, f.handle, size, codes, image, facts, reason);
+    if (codes && is_relabelled(codes)) bad = open_changed(&f, relabel, reason);
+    bad = bad || read_primary(&f, codes, image, facts, reason);
     close_file(&f);
     if (codes) heif_nclx_color_profile_free(codes);
-    free(copy);
+    free(f.copy);
     return bad ? -1 : 0;
 }
 
