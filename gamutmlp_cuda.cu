@@ -451,12 +451,14 @@ static gmlp_result outcome(gmlp_cuda *c, cudaError_t e) {
     return result_of(e);
 }
 
+#ifndef GMLP_DECODE_ONLY
 /* Says so why the GPU will not do. */
 static gmlp_result refusal(gmlp_cuda *c, gmlp_result result, const char *text) {
     std::lock_guard<std::mutex> hold(c->lock);
     snprintf(c->error, sizeof c->error, "%s", text);
     return result;
 }
+#endif
 
 /* In a function with gmlp_cuda *c. */
 #define GMLP_GPU_TRY(call)                                   \
