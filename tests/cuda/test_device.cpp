@@ -518,6 +518,20 @@ static void odd_devices(void **state) {
             gmlp_cuda_free(c);
             emulation::device = usual;
         }
+    /* as the README says of presets */
+    static const struct { int shared_bytes, preset; bool hdr; } refused[] = {
+        {101376, GMLP_PRESET_MAX, false}, {101376, GMLP_PRESET_MAX, true}, {65536, GMLP_PRESET_HIGH, false}};
+    for (const auto &r : refused) {
+        const scene seen(40, 30, 3, r.hdr);
+        gmlp_net net;
+        emulation::device.shared_optin = r.shared_bytes;
+        c = create();
+        gmlp_train_opts o = options(2, 0, 0, gmlp_cuda_device(c));
+        o.preset = r.preset;
+        assert_int_equal(train(seen, o, &net), GMLP_E_DEVICE_MEMORY);
+        gmlp_cuda_free(c);
+        emulation::device = usual;
+    }
     /* such as will not do */
     emulation::device.count = 0;
     assert_int_equal(gmlp_cuda_create(NULL, &c), GMLP_E_NO_DEVICE);

@@ -447,7 +447,7 @@ static int transcode(transcoding *t, const args_command *command) {
         extras_tell(&x, EXTRAS_GAIN_MAP | EXTRAS_BEHIND, "transcode", t->in);
     }
     if (t->way != KEPT) {
-        if (geometry_given(&t->words)) kept_forget_thumbnail(&t->said);
+        if (geometry_given(&t->words) && !t->strip) kept_forget_thumbnail(&t->said);
         kept_for(&t->said, t->c.out, t->strip);
         picture_tell_left(&t->said, "transcode", t->in);
     } else {

@@ -302,7 +302,7 @@ int restoring_write(restoring *r) {
         extras_find(r->file.bytes, r->file.size, &x);
         x.extension = 0; /* goes with the rest */
         extras_note(&x, EXTRAS_BEHIND, said.left);
-        if (r->crop_text) kept_forget_thumbnail(&said);
+        if (r->crop_text && !r->strip) kept_forget_thumbnail(&said);
         kept_for(&said, r->out, r->strip);
         picture_tell_left(&said, r->command->name, r->in);
         bad = write_picture(r, &said, error);
